@@ -1,0 +1,30 @@
+# `make` alone says what it can do. A target's text is what stands after its `##`.
+
+CARGO ?= cargo
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check fmt release
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## The whole flow on this machine: dev tenant and both doors (ARGS="--set …" for more)
+	$(CARGO) run --locked -- dev $(ARGS)
+
+demo: ## The seven steps, narrated, on free ports and a temporary folder
+	$(CARGO) run --locked -- demo $(ARGS)
+
+test: ## All tests; needs no network (ARGS=name for some of them)
+	$(CARGO) test --locked $(ARGS)
+
+check: ## What CI holds a change to: format, lints, docs
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+fmt: ## Formats the source
+	$(CARGO) fmt
+
+release: ## The executable to deploy: target/release/vestibule
+	$(CARGO) build --locked --release

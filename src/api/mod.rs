@@ -1,0 +1,26 @@
+//! The two doors: the GraphQL endpoint, its context, and the schemas behind it.
+//!
+//! Owns what happens between an HTTP request and its reply: path → method → caller → body → execute → reply. Leans on
+//! the gate for who is calling and on the store for what they may see. Never reads the configuration.
+//!
+//! A team with a schema of its own gives it to [`door`] in place of ours; its resolvers get a [`Context`] with the
+//! [`Caller`](crate::auth::Caller).
+
+mod settings;
+mod endpoint;
+mod request;
+mod context;
+mod reply;
+mod health;
+mod metrics;
+mod error;
+mod scalar;
+pub mod public;
+pub mod internal;
+
+pub use context::Context;
+pub use endpoint::{Root, Services, SubscriptionRoot, door};
+pub use error::ApiError;
+pub use metrics::metrics;
+pub use scalar::DateTime;
+pub use settings::{Door as DoorSettings, Http as HttpSettings, Limits};

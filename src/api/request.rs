@@ -1,0 +1,222 @@
+//! Reads a GraphQL request from a body or a query string, as "GraphQL over HTTP" has it. Bounded in size and time.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_util::{Stream, StreamExt};
+use juniper::{DefaultScalarValue, InputValue, Variables};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use warp::http::HeaderMap;
+use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+
+use super::reply::Problem;
+
+/// What a client asks for.
+#[derive(Debug)]
+pub(super) struct GraphQl {
+    pub(super) query: String,
+    pub(super) operation_name: Option<String>,
+    pub(super) variables: Variables,
+}
+
+/// The members of a request. `extensions` must be an object if present, and nothing here reads it.
+#[derive(Deserialize)]
+struct Wire {
+    query: String,
+    #[serde(default, rename = "operationName")]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default, rename = "extensions")]
+    _extensions: Option<HashMap<String, IgnoredAny>>,
+}
+
+/// A body as warp streams it.
+pub(super) trait Body: Stream<Item = Result<Self::Chunk, warp::Error>> + Send {
+    /// A piece of it.
+    type Chunk: Buf + Send;
+}
+
+impl<B: Buf + Send, T: Stream<Item = Result<B, warp::Error>> + Send> Body for T {
+    type Chunk = B;
+}
+
+/// Reads a POST. At most `limit` bytes are held, whatever the client says or sends, for at most `time`.
+pub(super) async fn from_body(
+    headers: &HeaderMap,
+    body: impl Body,
+    limit: usize,
+    time: Duration,
+) -> Result<GraphQl, Problem> {
+    if !is_json(headers) {
+        return Err(Problem::MediaType);
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(Problem::TooLarge(limit));
+    }
+    let read = async {
+        let mut bytes =
+            Vec::with_capacity(announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(1024));
+        let mut body = pin!(body);
+        while let Some(chunk) = body.next().await {
+            let mut chunk = chunk.map_err(|_| Problem::BrokenBody)?;
+            while chunk.has_remaining() {
+                let piece = chunk.chunk();
+                if bytes.len() + piece.len() > limit {
+                    return Err(Problem::TooLarge(limit));
+                }
+                bytes.extend_from_slice(piece);
+                let length = piece.len();
+                chunk.advance(length);
+            }
+        }
+        Ok(bytes)
+    };
+    let bytes = tokio::time::timeout(time, read).await.map_err(|_| Problem::SlowBody)??;
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::Batch);
+    }
+    let wire: Wire = serde_json::from_slice(&bytes).map_err(|error| Problem::Json(where_in(&error)))?;
+    Ok(GraphQl {
+        query: wire.query,
+        operation_name: wire.operation_name,
+        variables: variables(wire.variables)?,
+    })
+}
+
+/// Reads a GET.
+pub(super) fn from_query(query: &str) -> Result<GraphQl, Problem> {
+    let (mut document, mut operation_name, mut written) = (None, None, None);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let place = match &*name {
+            "query" => &mut document,
+            "operationName" => &mut operation_name,
+            "variables" => &mut written,
+            _ => continue,
+        };
+        if place.replace(value.into_owned()).is_some() {
+            return Err(Problem::Parameter("A parameter stands twice in the query string."));
+        }
+    }
+    let written = match written.as_deref() {
+        None | Some("" | "null") => None,
+        Some(text) => Some(
+            serde_json::from_str(text)
+                .map_err(|_| Problem::Parameter("The parameter variables is not a JSON object."))?,
+        ),
+    };
+    Ok(GraphQl {
+        query: document.ok_or(Problem::Parameter("The parameter query is missing."))?,
+        operation_name: operation_name.filter(|name| !name.is_empty()),
+        variables: variables(written)?,
+    })
+}
+
+fn variables(written: Option<serde_json::Map<String, serde_json::Value>>) -> Result<Variables, Problem> {
+    let Some(written) = written else { return Ok(Variables::default()) };
+    let value = |value| InputValue::<DefaultScalarValue>::deserialize(value);
+    written
+        .into_iter()
+        .map(|(name, written)| Ok((name, value(written)?)))
+        .collect::<Result<_, serde_json::Error>>()
+        .map_err(|_| Problem::Parameter("The variables hold a value that GraphQL can not take."))
+}
+
+/// `application/json`, in UTF-8 if it says a charset.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Ok(value) = value.to_str() else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+                charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}
+
+/// Where the JSON breaks, without quoting it.
+fn where_in(error: &serde_json::Error) -> String {
+    if error.is_data() {
+        "The body is no GraphQL request: it is an object with a string `query`.".to_owned()
+    } else {
+        format!("The body is not JSON: line {}, column {}.", error.line(), error.column())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use futures_util::stream;
+    use warp::http::HeaderValue;
+
+    async fn post(content_type: &str, chunks: &[&str]) -> Result<GraphQl, Problem> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
+        let chunks: Vec<_> = chunks.iter().map(|chunk| Ok(Bytes::from(chunk.to_string()))).collect();
+        from_body(&headers, stream::iter(chunks), 64, Duration::from_secs(1)).await
+    }
+
+    #[tokio::test]
+    async fn a_request_is_read_from_pieces() {
+        let read = post(
+            "application/json; charset=\"UTF-8\"",
+            &["{\"query\":\"{m", "e}\",\"variables\":{\"a\":1}}"],
+        );
+        let read = read.await.unwrap();
+        assert_eq!((read.query.as_str(), read.operation_name, read.variables.len()), ("{me}", None, 1));
+    }
+
+    #[tokio::test]
+    async fn bodies_that_are_no_request_are_told_apart() {
+        let json = "application/json";
+        let long = format!("{{\"query\":\"{}\"}}", "x".repeat(64));
+        for (content_type, body, problem) in [
+            ("text/plain", "{}", Problem::MediaType),
+            ("application/json; charset=latin1", "{}", Problem::MediaType),
+            ("application/graphql", "{}", Problem::MediaType),
+            (json, " [{\"query\":\"{me}\"}]", Problem::Batch),
+            (json, &long, Problem::TooLarge(64)),
+            (json, "{", Problem::Json("The body is not JSON: line 1, column 1.".into())),
+        ] {
+            assert_eq!(post(content_type, &[body]).await.unwrap_err(), problem, "{body:.20}");
+        }
+        for no_request in [
+            "{}",
+            "7",
+            "{\"query\":7}",
+            "{\"query\":\"{me}\",\"variables\":[]}",
+            "{\"query\":\"{me}\",\"operationName\":1}",
+            "{\"query\":\"{me}\",\"extensions\":1}",
+        ] {
+            assert!(matches!(post(json, &[no_request]).await, Err(Problem::Json(_))), "{no_request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_given_up() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let endless = stream::pending::<Result<Bytes, warp::Error>>();
+        let outcome = from_body(&headers, endless, 64, Duration::from_millis(10)).await;
+        assert_eq!(outcome.unwrap_err(), Problem::SlowBody);
+    }
+
+    #[test]
+    fn a_query_string_is_read_like_a_body() {
+        let read =
+            from_query("query=query+A%7Bme%7D&operationName=A&variables=%7B%22a%22%3A1%7D&x=1").unwrap();
+        assert_eq!((read.query.as_str(), read.operation_name.as_deref()), ("query A{me}", Some("A")));
+        assert_eq!(read.variables.len(), 1);
+        for bad in ["", "query=a&query=b", "query=a&variables=7", "query=a&variables=%7B"] {
+            assert!(matches!(from_query(bad), Err(Problem::Parameter(_))), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `[public]`, `[internal]` and `[http]` in the configuration.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::auth::{self, ClaimsSettings, Need, Policy};
+use crate::scope::Permissions;
+
+/// One door.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Door {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The API's identifier at Auth0: the `aud` its tokens must hold.
+    pub audience: String,
+    /// Permissions a caller must hold, all of them.
+    pub need: Permissions,
+    /// Whether callers without a token are let in, with no current user.
+    pub anonymous: bool,
+    /// Whether the schema may be asked for.
+    pub introspection: bool,
+    /// What one request may cost.
+    pub limits: Limits,
+}
+
+impl Door {
+    /// What the door wants of its callers.
+    pub fn wants(&self, claims: &ClaimsSettings) -> auth::Door {
+        auth::Door {
+            policy: Policy::new(claims, &self.audience),
+            need: Need { permissions: self.need.clone(), anonymous: self.anonymous },
+        }
+    }
+}
+
+/// What one request may cost. What is over a limit is refused, and told which limit it was.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// Tokens of a GraphQL document.
+    pub tokens: usize,
+    /// Nested selection sets of an operation.
+    pub depth: usize,
+    /// Fields of an operation, fragments expanded.
+    pub fields: usize,
+    /// How long an operation may run.
+    #[serde(with = "humantime_serde")]
+    pub time: Duration,
+}
+
+/// How connections are held, on every listener.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// How long a new connection may stay silent.
+    #[serde(with = "humantime_serde")]
+    pub first_byte: Duration,
+    /// How long a request's headers may take to arrive.
+    #[serde(with = "humantime_serde")]
+    pub header: Duration,
+    /// How long a request's body may take to arrive.
+    #[serde(with = "humantime_serde")]
+    pub body: Duration,
+    /// How long a connection may stay open between requests.
+    #[serde(with = "humantime_serde")]
+    pub idle: Duration,
+    /// Connections a listener holds at once; more are closed on arrival.
+    pub connections: usize,
+    /// How long requests under way may take to end once the server was told to stop.
+    #[serde(with = "humantime_serde")]
+    pub drain: Duration,
+}

@@ -1,0 +1,116 @@
+//! The two doors, open: what they lean on, and their listeners.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use warp::Filter;
+
+use super::Bound;
+use super::listen::Listening;
+use crate::api::{self, Services};
+use crate::auth::{Gate, Keys};
+use crate::auth0::{Auth0, Issuer};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::pool::Pool;
+use crate::store::Store;
+
+/// Both doors, serving.
+#[derive(Debug)]
+pub struct Doors {
+    public: SocketAddr,
+    internal: SocketAddr,
+    listening: [Listening; 2],
+    services: Services,
+}
+
+impl Doors {
+    /// Opens the database, starts the pool and the keys' refresh, and serves both doors.
+    ///
+    /// Does not wait for the tenant: until its keys are known, callers with a token get 503.
+    ///
+    /// # Errors
+    /// When the database can not be opened or the tenant's settings can not be used.
+    pub async fn open(config: &Config, public: Bound, internal: Bound, clock: Clock) -> anyhow::Result<Self> {
+        let store = Store::open(&config.store, clock.clone())
+            .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
+        Self::with_store(config, store, public, internal, clock)
+    }
+
+    /// Like [`Doors::open`], over a database that is open already: seeded, say.
+    ///
+    /// # Errors
+    /// When the tenant's settings can not be used.
+    pub fn with_store(
+        config: &Config,
+        store: Store,
+        public: Bound,
+        internal: Bound,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let services = services(config, store, clock)?;
+        let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
+        let wanted = (Arc::new(wanted.0.wants(claims)), Arc::new(wanted.1.wants(claims)));
+        let to_public =
+            api::door("public", &config.public, &wanted.0, services.clone(), api::public::schema());
+        let to_internal =
+            api::door("internal", &config.internal, &wanted.1, services.clone(), api::internal::schema());
+        let metrics = api::metrics(&services, vec![("public", wanted.0), ("internal", wanted.1)]);
+        let to_internal = to_internal.or(metrics).unify().boxed();
+        let addresses = (public.address(), internal.address());
+        let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
+        tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
+        Ok(Self { public: addresses.0, internal: addresses.1, listening, services })
+    }
+
+    /// Where the Public API listens.
+    pub fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Where the Internal API listens.
+    pub fn internal(&self) -> SocketAddr {
+        self.internal
+    }
+
+    /// What the doors lean on.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Waits until the tenant's keys are known, at most `time`. Says whether they are.
+    pub async fn ready(&self, time: Duration) -> bool {
+        self.services.gate.keys().known(time).await
+    }
+
+    /// Drains both doors, then lets go of everything in the order of use.
+    pub async fn stop(self) {
+        let [public, internal] = self.listening;
+        tokio::join!(public.stop(), internal.stop());
+        self.services.gate.keys().stop().await;
+        self.services.pool.stop();
+        if let Err(error) = self.services.store.close() {
+            tracing::warn!(%error, "the database was not closed cleanly; its log is read at the next start");
+        }
+        tracing::info!("both doors are closed");
+    }
+}
+
+/// What both doors lean on. Starts the refresh of the keys, and waits for nothing.
+pub(super) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::Result<Services> {
+    let pool = Pool::start(&config.pool).context("the pool's threads can not be started")?;
+    let auth0 = Auth0::new(&config.auth0, clock.clone())?;
+    let own = Issuer { issuer: config.auth0.issuer.clone(), jwks_uri: config.auth0.jwks_uri.clone() };
+    let issuers = std::iter::once(own).chain(config.auth0.also.iter().cloned()).collect();
+    let keys = Keys::start(
+        issuers,
+        config.claims.allowed(),
+        config.claims.keys_max_age,
+        (auth0.clone(), store.clone(), pool.clone(), clock.clone()),
+    );
+    let gate =
+        Gate::new(keys, config.roles.clone(), config.link.email, auth0, store.clone(), pool.clone(), clock);
+    Ok(Services { gate, store, pool, body_timeout: config.http.body, refusals: Arc::default() })
+}

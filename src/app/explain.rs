@@ -1,0 +1,43 @@
+//! What a door would make of a token, without a door being open.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::doors::services;
+use crate::auth::Story;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::Store;
+
+/// How long the tenant may take to give its keys. Without them the story says so.
+const KEYS: Duration = Duration::from_secs(6);
+
+/// Walks the stages of a door on `token`: the internal one's, or the public one's. Inserts nobody and links nothing.
+///
+/// # Errors
+/// When there is no database yet, or it can not be opened.
+pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Result<Story> {
+    let path = &config.store.path;
+    // Opening would make one, and a question should not leave a database behind.
+    ensure!(
+        path.exists(),
+        "there is no database at {} yet; make one with `vestibule migrate`",
+        path.display()
+    );
+    let clock = Clock::system();
+    let store = Store::open(&config.store, clock.clone())
+        .with_context(|| format!("the database {} can not be opened", path.display()))?;
+    let services = services(config, store, clock)?;
+    services.gate.keys().known(KEYS).await;
+    let (public, private) = (config.public.wants(&config.claims), config.internal.wants(&config.claims));
+    let story = if internal {
+        services.gate.explain("internal", &private, &public, token).await
+    } else {
+        services.gate.explain("public", &public, &private, token).await
+    };
+    services.gate.keys().stop().await;
+    services.pool.stop();
+    services.store.close()?;
+    Ok(story)
+}

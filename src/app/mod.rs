@@ -1,0 +1,17 @@
+//! The program as a value: handles opened, listeners bound, drained at the end.
+//!
+//! Owns the wiring of rooms and the life of a server. Leans on all rooms below. Never parses arguments, never prints.
+
+mod listen;
+mod doors;
+mod dev;
+mod development;
+mod inbox;
+mod explain;
+
+pub use dev::DevTenant;
+pub use development::Development;
+pub use doors::Doors;
+pub use explain::explain;
+pub use inbox::Inbox;
+pub use listen::Bound;

@@ -1,0 +1,219 @@
+//! Stage 4: [`Permit`] → [`Caller`]. Finds the current user: in the token's payload, else in our database, else at
+//! Auth0, whose profile is then stored.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::permit::Subject;
+use super::profiles::Profiles;
+use super::{Claims, Permit, Refusal};
+use crate::pool::{Pool, PoolError};
+use crate::scope::Permissions;
+use crate::store::{Actor, LinkEmail, Standing, Store, StoreError};
+use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
+
+/// A permit with its current user resolved. Only this file makes one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    who: Who,
+    permissions: Permissions,
+}
+
+/// Who is calling.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// A person, with who they are.
+    User(CurrentUser),
+    /// A machine, by its client id. It has no current user.
+    Machine(Arc<str>),
+    /// Nobody we know, at a door that allows that.
+    Anonymous,
+}
+
+/// Where users are found. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Users {
+    pub(super) store: Store,
+    pub(super) pool: Pool,
+    pub(super) link: LinkEmail,
+    pub(super) profiles: Profiles,
+}
+
+/// Resolves who is calling.
+///
+/// # Errors
+/// The refusals of the caller stage.
+pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
+    let (subject, permissions) = permit.into_parts();
+    let who = match subject {
+        Subject::Machine(client) => Who::Machine(client),
+        Subject::Anonymous => Who::Anonymous,
+        Subject::User(id, claims) => Who::User(current_user(id, &claims, users).await?),
+    };
+    Ok(Caller { who, permissions })
+}
+
+/// The four steps, in their order. The first that finds the user ends it.
+async fn current_user(id: Auth0Id, claims: &Claims, users: &Users) -> Result<CurrentUser, Refusal> {
+    // 0. Withdrawn? From memory, so that a payload can be trusted and still be withdrawn at once.
+    if let Some(standing) = users.store.standing(&id) {
+        stands(&standing, claims)?;
+    }
+    // 1. The payload: no query.
+    if let Some(user) = claims.user() {
+        return from_payload(&id, user).map(|user| CurrentUser::Payload(Arc::new(user)));
+    }
+    // 2. Our database: by id, a point read that is cheaper here than on the pool; else by a verified email.
+    if let Some(user) = users.by_id(&id)? {
+        return Ok(CurrentUser::Row(Arc::new(user)));
+    }
+    if let Some(email) = claims.verified_email().and_then(|email| email.parse().ok())
+        && let Some(user) = users.by_email(&id, email).await?
+    {
+        admissible(&user)?;
+        return Ok(CurrentUser::Row(Arc::new(user)));
+    }
+    // 3. Auth0: one fetch for all who wait for it.
+    let user = users.profiles.admit(&id).await?;
+    admissible(&user)?;
+    Ok(CurrentUser::Row(user))
+}
+
+/// What [`caller`] would do, in words. Inserts, links and remembers nothing.
+pub(super) async fn foresee(permit: Permit, users: &Users) -> Result<String, Refusal> {
+    let (id, claims) = match permit.into_parts().0 {
+        Subject::User(id, claims) => (id, claims),
+        Subject::Machine(_) => return Ok("a machine has no current user".to_owned()),
+        Subject::Anonymous => return Ok("nobody".to_owned()),
+    };
+    if let Some(standing) = users.store.standing(&id) {
+        stands(&standing, &claims)?;
+    }
+    if let Some(user) = claims.user() {
+        return from_payload(&id, user).map(|user| format!("in the payload: {}, without a query", user.id));
+    }
+    if let Some(user) = users.by_id(&id)? {
+        return Ok(format!("in the database, by Auth0 id: {}", user.id));
+    }
+    let by_email = |email: Option<&str>| match email.and_then(|email| email.parse().ok()) {
+        Some(email) => users.store.user_by_email(&email).map_err(refuse),
+        None => Ok(None),
+    };
+    if let Some(user) = by_email(claims.verified_email())? {
+        return Ok(format!("in the database, by the token's verified email: {} would be linked", user.id));
+    }
+    let profile = users.profiles.look(&id).await?;
+    let verified = profile.email.as_deref().filter(|_| profile.email_verified == Some(true));
+    Ok(match by_email(verified)? {
+        Some(user) => format!("at Auth0; by the profile's verified email {} would be linked", user.id),
+        None => "at Auth0: the profile would be stored in a new row".to_owned(),
+    })
+}
+
+/// Whether a user whose row has something against them may come in with this token.
+fn stands(standing: &Standing, claims: &Claims) -> Result<(), Refusal> {
+    match standing.status {
+        Status::Blocked => return Err(Refusal::Blocked),
+        Status::Erased => return Err(Refusal::Erased),
+        Status::Active => {}
+    }
+    let Some(valid_from) = standing.tokens_valid_from else { return Ok(()) };
+    // `iat` has whole seconds, so a token of the very second of the withdrawal may be older than it: it is withdrawn,
+    // and the next login brings a good one. A token without `iat` can not show that it is newer.
+    match claims.issued_at() {
+        Some(issued_at) if issued_at >= valid_from => Ok(()),
+        _ => Err(Refusal::TokenWithdrawn),
+    }
+}
+
+/// A row that was just linked may be one that staff blocked before its owner ever came.
+fn admissible(user: &User) -> Result<(), Refusal> {
+    match user.status {
+        Status::Active => Ok(()),
+        Status::Blocked => Err(Refusal::Blocked),
+        Status::Erased => Err(Refusal::Erased),
+    }
+}
+
+fn from_payload(id: &Auth0Id, user: &serde_json::Value) -> Result<PayloadUser, Refusal> {
+    let user = PayloadUser::deserialize(user).map_err(|_| {
+        Refusal::BadPayload("The user in the payload of the token is not of the form it should have.")
+    })?;
+    if user.auth0_id != *id {
+        return Err(Refusal::BadPayload(
+            "The user in the payload of the token is not the one the token is for.",
+        ));
+    }
+    Ok(user)
+}
+
+impl Users {
+    fn by_id(&self, id: &Auth0Id) -> Result<Option<User>, Refusal> {
+        let user = self.store.user_by_auth0_id(id).map_err(refuse)?;
+        if let Some(user) = &user {
+            admissible(user)?;
+        }
+        Ok(user)
+    }
+
+    /// By verified email; the identity is then linked, which is a write and so goes through the pool.
+    async fn by_email(&self, id: &Auth0Id, email: Email) -> Result<Option<User>, Refusal> {
+        let (store, id, link) = (self.store.clone(), id.clone(), self.link);
+        self.pool
+            .run(move || store.find_or_link(&id, Some(&email), link, &Actor::Gate))
+            .await
+            .map_err(busy)?
+            .map_err(refuse)
+    }
+}
+
+impl Caller {
+    /// Who it is.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// The current user. A machine and an anonymous caller have none.
+    pub fn user(&self) -> Option<&CurrentUser> {
+        match &self.who {
+            Who::User(user) => Some(user),
+            Who::Machine(_) | Who::Anonymous => None,
+        }
+    }
+
+    /// What the caller may do.
+    pub fn permissions(&self) -> &Permissions {
+        &self.permissions
+    }
+
+    /// Asks for one more permission than the door did.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`], naming it.
+    pub fn require(&self, permission: &str) -> Result<(), Refusal> {
+        if self.permissions.has(permission) {
+            return Ok(());
+        }
+        Err(Refusal::NotPermitted { missing: Permissions::from_scope(permission) })
+    }
+}
+
+/// What a failing store means to a caller.
+pub(super) fn refuse(error: StoreError) -> Refusal {
+    match error {
+        StoreError::EmailConflict => Refusal::EmailConflict,
+        error => {
+            tracing::error!(%error, "the store failed while a caller was resolved");
+            Refusal::Busy
+        }
+    }
+}
+
+/// What a pool that did not do its job means to a caller.
+pub(super) fn busy(error: PoolError) -> Refusal {
+    if error == PoolError::Panicked {
+        tracing::error!("a job of the caller stage panicked");
+    }
+    Refusal::Busy
+}

@@ -1,0 +1,192 @@
+//! The claims policy as tables: payloads of tokens whose signature was found good.
+
+use super::*;
+use crate::auth::settings::Claims as Settings;
+use serde_json::json;
+use std::time::Duration;
+
+const NOW: i64 = 1_790_000_000;
+const AUDIENCE: &str = "https://public.example/";
+
+fn policy(profile: Profile) -> Policy {
+    let settings = Settings {
+        namespace: "https://ns.example/".into(),
+        algorithms: vec!["RS256".into()],
+        leeway: Duration::from_secs(5),
+        max_lifetime: Duration::from_secs(30 * 86_400),
+        keys_max_age: Duration::from_secs(86_400),
+        profile,
+    };
+    Policy::new(&settings, AUDIENCE)
+}
+
+fn good() -> Value {
+    json!({"iss": "https://t.example/", "sub": "auth0|1", "aud": AUDIENCE, "azp": "spa", "iat": NOW - 10, "exp": NOW + 60})
+}
+
+/// Claims of a good token with `claims` set over it, for the tests of the stages that follow.
+pub(in crate::auth) fn claims_with(claims: &Value) -> Claims {
+    let mut payload = good();
+    for (claim, value) in claims.as_object().unwrap() {
+        payload[claim] = value.clone();
+    }
+    judged(&payload).unwrap()
+}
+
+fn judged(payload: &Value) -> Result<Claims, Refusal> {
+    judge(payload.as_object().unwrap().clone(), &policy(Profile::Auth0), Timestamp::from_second(NOW).unwrap())
+}
+
+/// The code that a token with `claim` set to `value` gets; `None` when it is believed.
+fn code(claim: &str, value: Value) -> Option<&'static str> {
+    let mut payload = good();
+    payload[claim] = value;
+    judged(&payload).err().map(|refusal| refusal.code())
+}
+
+fn code_without(claim: &str) -> Option<&'static str> {
+    let mut payload = good();
+    payload.as_object_mut().unwrap().remove(claim);
+    judged(&payload).err().map(|refusal| refusal.code())
+}
+
+#[test]
+fn the_audience_is_ours_byte_for_byte() {
+    let bad = Some("WRONG_AUDIENCE");
+    assert_eq!(code_without("aud"), bad);
+    for (aud, refused) in [
+        (json!([AUDIENCE, "https://t.example/userinfo"]), None),
+        (json!([AUDIENCE]), None),
+        (json!(null), bad),
+        (json!([]), bad),
+        (json!({}), bad),
+        (json!(5), bad),
+        (json!([AUDIENCE, 5]), bad),
+        (json!("https://public.example"), bad),
+        (json!("HTTPS://PUBLIC.EXAMPLE/"), bad),
+        (json!("https://internal.example/"), bad),
+        (json!(vec![AUDIENCE; 17]), bad),
+    ] {
+        assert_eq!(code("aud", aud.clone()), refused, "{aud}");
+    }
+}
+
+#[test]
+fn exp_is_a_time_in_the_near_future() {
+    assert_eq!(code_without("exp"), Some("BAD_CLAIMS"));
+    for (exp, refused) in [
+        (json!(NOW - 4), None),
+        (json!(NOW as f64 + 0.5), None),
+        (json!(NOW - 6), Some("EXPIRED")),
+        (json!(NOW as f64 - 5.5), Some("EXPIRED")),
+        (json!(0), Some("EXPIRED")),
+        (json!(null), Some("BAD_CLAIMS")),
+        (json!("9999999999"), Some("BAD_CLAIMS")),
+        (json!(true), Some("BAD_CLAIMS")),
+        (json!(-1), Some("BAD_CLAIMS")),
+        (json!(1e300), Some("BAD_CLAIMS")),
+        (json!(18_446_744_073_709_551_615_u64), Some("BAD_CLAIMS")),
+        (json!(NOW * 1000), Some("BAD_CLAIMS")),
+        (json!(NOW + 31 * 86_400), Some("BAD_CLAIMS")),
+    ] {
+        assert_eq!(code("exp", exp.clone()), refused, "{exp}");
+    }
+}
+
+#[test]
+fn nbf_and_iat_are_not_in_the_future() {
+    for claim in ["nbf", "iat"] {
+        for (time, refused) in [
+            (json!(NOW + 4), None),
+            (json!(NOW + 3600), Some("NOT_YET_VALID")),
+            (json!(NOW + 86_400), Some("NOT_YET_VALID")),
+            (json!("1"), Some("BAD_CLAIMS")),
+            (json!(null), Some("BAD_CLAIMS")),
+        ] {
+            assert_eq!(code(claim, time.clone()), refused, "{claim} {time}");
+        }
+        assert_eq!(code_without(claim), None);
+    }
+}
+
+#[test]
+fn sub_is_a_proper_id() {
+    let bad = Some("BAD_CLAIMS");
+    assert_eq!(code_without("sub"), bad);
+    for (sub, refused) in [
+        (json!("s".repeat(255)), None),
+        (json!("s".repeat(256)), bad),
+        (json!(""), bad),
+        (json!(1), bad),
+        (json!(null), bad),
+        (json!("auth0|\u{0}"), bad),
+    ] {
+        assert_eq!(code("sub", sub.clone()), refused, "{sub}");
+    }
+}
+
+#[test]
+fn an_id_token_is_no_access_token() {
+    for claim in ["nonce", "at_hash", "c_hash"] {
+        assert_eq!(code(claim, json!("x")), Some("BAD_CLAIMS"), "{claim}");
+    }
+}
+
+#[test]
+fn claims_of_the_wrong_type_refuse_the_token() {
+    for (claim, value) in [
+        ("scope", json!(["users:read"])),
+        ("gty", json!(1)),
+        ("azp", json!(1)),
+        ("client_id", json!("another")),
+        ("permissions", json!("users:read")),
+        ("permissions", json!([1])),
+        ("https://ns.example/roles", json!("admin")),
+        ("https://ns.example/roles", json!({"0": "admin"})),
+    ] {
+        assert_eq!(code(claim, value.clone()), Some("BAD_CLAIMS"), "{claim} {value}");
+    }
+    assert_eq!(code("client_id", json!("spa")), None);
+}
+
+#[test]
+fn roles_come_from_the_one_configured_claim() {
+    let mut payload = good();
+    payload["https://ns.example/roles"] = json!(["support"]);
+    for other in
+        ["roles", "https://evil.example/roles", "https://ns.example/Roles", "http://ns.example/roles"]
+    {
+        payload[other] = json!(["admin"]);
+    }
+    let claims = judged(&payload).unwrap();
+    assert_eq!(claims.roles().collect::<Vec<_>>(), ["support"]);
+}
+
+#[test]
+fn only_a_json_true_makes_an_email_verified() {
+    for (verified, counts) in
+        [(json!(true), true), (json!("true"), false), (json!(1), false), (json!(null), false)]
+    {
+        let mut payload = good();
+        payload["https://ns.example/email"] = json!("ada@example.com");
+        payload["https://ns.example/email_verified"] = verified.clone();
+        assert_eq!(judged(&payload).unwrap().verified_email().is_some(), counts, "{verified}");
+    }
+}
+
+#[test]
+fn rfc_9068_requires_what_it_names() {
+    let mut payload = good();
+    payload["client_id"] = json!("spa");
+    payload["jti"] = json!("1");
+    let judged = |payload: &Value| {
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(payload.as_object().unwrap().clone(), &policy(Profile::Rfc9068), now).is_ok()
+    };
+    assert!(judged(&payload));
+    for claim in ["client_id", "jti", "iat"] {
+        let mut without = payload.clone();
+        without.as_object_mut().unwrap().remove(claim);
+        assert!(!judged(&without), "{claim}");
+    }
+}

@@ -1,0 +1,254 @@
+//! Step 3 of the caller stage: a profile from Auth0, stored. One fetch per subject however many requests wait for
+//! it, and none while Auth0 is known to be away.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Refusal;
+use super::caller::{busy, refuse};
+use crate::auth0::{Auth0, Auth0Error, Profile};
+use crate::clock::Clock;
+use crate::pool::Pool;
+use crate::store::{Actor, Admitted, Arrival, LinkEmail, Store};
+use crate::user::{Auth0Id, Person, User};
+
+/// How long it is remembered that Auth0 knows no such user.
+const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+const UNKNOWN_MAX: usize = 10_000;
+/// After a failure Auth0 is left alone this long, twice as long each time, up to [`REST_MAX`].
+const REST_MIN: Duration = Duration::from_secs(1);
+const REST_MAX: Duration = Duration::from_secs(8);
+
+/// A handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Profiles(Arc<Inner>);
+
+struct Inner {
+    auth0: Auth0,
+    store: Store,
+    pool: Pool,
+    clock: Clock,
+    link: LinkEmail,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Fetches under way, with where their outcome will stand.
+    flights: HashMap<Auth0Id, watch::Receiver<Option<Outcome>>>,
+    /// Until when each subject is known to be unknown, on the monotonic clock.
+    unknown: HashMap<Auth0Id, Duration>,
+    breaker: Breaker,
+}
+
+/// Keeps failing calls from being repeated: after a failure, one try at a time, at growing distances.
+#[derive(Default)]
+struct Breaker {
+    failures: u32,
+    closed_until: Duration,
+}
+
+type Outcome = Result<Arc<User>, Refusal>;
+
+impl Profiles {
+    /// Calls nobody.
+    pub fn new(auth0: Auth0, store: Store, pool: Pool, clock: Clock, link: LinkEmail) -> Self {
+        Self(Arc::new(Inner { auth0, store, pool, clock, link, state: Mutex::default() }))
+    }
+
+    /// The user that the profile of `id` belongs to: found by id, linked by verified email, or inserted.
+    ///
+    /// # Errors
+    /// [`Refusal::ProfileUnavailable`] (nothing was inserted), [`Refusal::NoSuchUser`], [`Refusal::EmailConflict`],
+    /// [`Refusal::Busy`].
+    pub async fn admit(&self, id: &Auth0Id) -> Outcome {
+        let mut flight = self.join(id)?;
+        // An outcome is always sent; a closed channel can only mean that the runtime is going down.
+        match flight.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or(Err(Refusal::Busy)),
+            Err(_) => Err(Refusal::Busy),
+        }
+    }
+
+    /// Only looks: the profile of `id`, with nothing stored, remembered or shared.
+    ///
+    /// # Errors
+    /// [`Refusal::ProfileUnavailable`], [`Refusal::NoSuchUser`], [`Refusal::Busy`].
+    pub async fn look(&self, id: &Auth0Id) -> Result<Profile, Refusal> {
+        let (auth0, subject) = (self.0.auth0.clone(), id.clone());
+        match self.0.pool.run(move || auth0.profile(&subject)).await.map_err(busy)? {
+            Ok(profile) => profile.ok_or(Refusal::NoSuchUser),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
+                Err(Refusal::ProfileUnavailable { retry_after: REST_MIN })
+            }
+        }
+    }
+
+    /// The flight for `id`: the one under way, else a new one.
+    fn join(&self, id: &Auth0Id) -> Result<watch::Receiver<Option<Outcome>>, Refusal> {
+        let now = self.0.clock.elapsed();
+        let mut state = self.0.state();
+        if let Some(flight) = state.flights.get(id) {
+            return Ok(flight.clone());
+        }
+        if state.unknown.get(id).is_some_and(|until| *until > now) {
+            return Err(Refusal::NoSuchUser);
+        }
+        state.breaker.pass(now)?;
+        let (tell, flight) = watch::channel(None);
+        state.flights.insert(id.clone(), flight.clone());
+        drop(state);
+        // A task of its own: whoever came first may go away, the others still wait.
+        let (inner, id) = (Arc::clone(&self.0), id.clone());
+        tokio::spawn(async move {
+            let outcome = inner.fetch(&id).await;
+            inner.state().flights.remove(&id);
+            tell.send_replace(Some(outcome));
+        });
+        Ok(flight)
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches and stores. The fetch holds no transaction, and the transaction decides anew.
+    async fn fetch(&self, id: &Auth0Id) -> Outcome {
+        let (auth0, store, link, subject) = (self.auth0.clone(), self.store.clone(), self.link, id.clone());
+        let job = move || -> Result<Option<User>, Failed> {
+            // A flight that just landed may have stored the user after this request looked.
+            if let Some(user) =
+                store.user_by_auth0_id(&subject).map_err(|error| Failed::Refused(refuse(error)))?
+            {
+                return Ok(Some(user));
+            }
+            let Some(profile) = auth0.profile(&subject).map_err(Failed::Auth0)? else { return Ok(None) };
+            match store.admit(&arrival(subject, profile), link, &Actor::Gate) {
+                Ok(Admitted::Known(user) | Admitted::Linked(user) | Admitted::Inserted(user)) => {
+                    Ok(Some(user))
+                }
+                Err(error) => Err(Failed::Refused(refuse(error))),
+            }
+        };
+        let outcome = self.pool.run(job).await.map_err(busy)?;
+        let mut state = self.state();
+        let now = self.clock.elapsed();
+        match outcome {
+            Ok(Some(user)) => {
+                state.breaker = Breaker::default();
+                Ok(Arc::new(user))
+            }
+            Ok(None) => {
+                state.breaker = Breaker::default();
+                state.unknown.retain(|_, until| *until > now);
+                if state.unknown.len() < UNKNOWN_MAX {
+                    state.unknown.insert(id.clone(), now + UNKNOWN_FOR);
+                }
+                Err(Refusal::NoSuchUser)
+            }
+            Err(Failed::Refused(refusal)) => Err(refusal),
+            Err(Failed::Auth0(error)) => {
+                let retry_after = state.breaker.trip(now, asked_to_wait(&error));
+                drop(state);
+                tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
+                Err(Refusal::ProfileUnavailable { retry_after })
+            }
+        }
+    }
+}
+
+/// Why a flight brought no user.
+enum Failed {
+    Auth0(Auth0Error),
+    Refused(Refusal),
+}
+
+impl Breaker {
+    /// Lets a fetch begin, or says when one may.
+    fn pass(&mut self, now: Duration) -> Result<(), Refusal> {
+        let rest = self.closed_until.saturating_sub(now);
+        if rest.is_zero() {
+            if self.failures > 0 {
+                // The one try: others wait until it has told, or until the next is due.
+                self.closed_until = now + REST_MIN;
+            }
+            return Ok(());
+        }
+        Err(Refusal::ProfileUnavailable { retry_after: rest.max(REST_MIN) })
+    }
+
+    /// Notes a failure; gives the time until the next try.
+    fn trip(&mut self, now: Duration, asked: Option<Duration>) -> Duration {
+        let rest = asked.unwrap_or((REST_MIN * 2_u32.pow(self.failures.min(3))).min(REST_MAX)).max(REST_MIN);
+        self.failures += 1;
+        self.closed_until = self.closed_until.max(now + rest);
+        rest
+    }
+}
+
+fn asked_to_wait(error: &Auth0Error) -> Option<Duration> {
+    match error {
+        Auth0Error::Limited { wait, .. } => *wait,
+        _ => None,
+    }
+}
+
+fn arrival(auth0_id: Auth0Id, profile: Profile) -> Arrival {
+    // An email that is no address is no reason to keep its owner out; it is not stored, and finds nobody.
+    let email = profile.email.and_then(|email| email.parse().ok());
+    Arrival {
+        auth0_id,
+        email_verified: email.is_some() && profile.email_verified == Some(true),
+        email,
+        person: Person {
+            name: profile.name,
+            given_name: profile.given_name,
+            family_name: profile.family_name,
+            nickname: profile.nickname,
+            picture: profile.picture,
+            phone: profile.phone_number,
+        },
+        profile: Some(profile.whole),
+    }
+}
+
+impl std::fmt::Debug for Profiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profiles").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_breaker_lets_one_try_through_at_growing_distances() {
+        let mut breaker = Breaker::default();
+        assert_eq!((breaker.pass(seconds(0)), breaker.pass(seconds(0))), (Ok(()), Ok(())));
+        for (now, rest) in [(0, 1), (1, 2), (3, 4), (7, 8), (15, 8)] {
+            assert_eq!(breaker.trip(seconds(now), None), seconds(rest));
+            assert!(breaker.pass(seconds(now)).is_err());
+            assert_eq!(breaker.pass(seconds(now + rest)), Ok(()));
+            assert!(breaker.pass(seconds(now + rest)).is_err(), "the second must wait for the first");
+        }
+    }
+
+    #[test]
+    fn a_breaker_waits_as_long_as_it_is_asked_to() {
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.trip(seconds(0), Some(seconds(40))), seconds(40));
+        assert_eq!(breaker.pass(seconds(10)), Err(Refusal::ProfileUnavailable { retry_after: seconds(30) }));
+        assert_eq!(breaker.pass(seconds(40)), Ok(()));
+    }
+}

@@ -1,0 +1,139 @@
+//! The HTTP under every call: bounded in time and size, no redirects, no proxy from the environment.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use ureq::http::{HeaderMap, Response};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Body};
+
+use super::token::HeldToken;
+use super::{Auth0Error, Settings};
+use crate::clock::Clock;
+
+/// No answer we ask for is longer: a profile, a key set, a token.
+const MAX_BODY: u64 = 64 * 1024;
+
+/// A handle to one tenant. Cheap to clone. Every call blocks: run it on the pool.
+#[derive(Clone, Debug)]
+pub struct Auth0 {
+    pub(super) agent: Agent,
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Clock,
+    /// The Management API token, kept until shortly before it expires. Never locked across a call.
+    pub(super) held: Arc<Mutex<Option<HeldToken>>>,
+}
+
+impl Auth0 {
+    /// Makes the client; calls nobody.
+    ///
+    /// # Errors
+    /// When `auth0.ca_file` can not be read or holds no certificate.
+    #[expect(clippy::disallowed_methods, reason = "this room is the client of a tenant")]
+    pub fn new(settings: &Settings, clock: Clock) -> Result<Self, Auth0Error> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let roots = match &settings.ca_file {
+            None => RootCerts::WebPki,
+            Some(path) => RootCerts::Specific(Arc::new(read_certificates(path)?)),
+        };
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(provider)
+            .root_certs(roots)
+            .build();
+        let config = Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .timeout_connect(Some(settings.connect_timeout))
+            .timeout_global(Some(settings.timeout))
+            .max_idle_age(Duration::from_secs(30))
+            .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self {
+            agent: Agent::new_with_config(config),
+            settings: Arc::new(settings.clone()),
+            clock,
+            held: Arc::default(),
+        })
+    }
+
+    /// The tenant's issuer, with its final slash.
+    pub fn issuer(&self) -> &str {
+        &self.settings.issuer
+    }
+
+    /// Turns what came back into JSON, or into the right error.
+    pub(super) fn json<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<T, Auth0Error> {
+        let text = self.text(call, answer)?;
+        serde_json::from_str(&text)
+            .map_err(|_| Auth0Error::Nonsense { call, what: "something that is not the JSON it gives" })
+    }
+
+    /// Turns what came back into its text, or into the right error.
+    pub(super) fn text(
+        &self,
+        call: &'static str,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<String, Auth0Error> {
+        let unreachable = |cause| Auth0Error::Unreachable { call, cause: Box::new(cause) };
+        let mut answer = answer.map_err(unreachable)?;
+        match answer.status().as_u16() {
+            200 => {}
+            429 => return Err(Auth0Error::Limited { call, wait: self.wait_asked(answer.headers()) }),
+            status => {
+                let (code, said) = told(&mut answer);
+                return Err(Auth0Error::Status { call, status, code, said });
+            }
+        }
+        answer.body_mut().with_config().limit(MAX_BODY).read_to_string().map_err(|cause| match cause {
+            ureq::Error::BodyExceedsLimit(_) => Auth0Error::Nonsense { call, what: "more than 64 KiB" },
+            other => unreachable(other),
+        })
+    }
+
+    /// `Retry-After` in seconds, else `X-RateLimit-Reset` as Unix seconds; at most ten minutes.
+    fn wait_asked(&self, headers: &HeaderMap) -> Option<Duration> {
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+        let seconds = number("retry-after")
+            .or_else(|| Some(number("x-ratelimit-reset")? - self.clock.now().as_second()))?;
+        Some(Duration::from_secs(seconds.clamp(0, 600).unsigned_abs()))
+    }
+}
+
+/// Auth0's own errors are JSON with an `errorCode` and a text; a proxy's error page has neither. The text is the
+/// Management API's `message` or the Authentication API's `error_description`, cut to a line.
+fn told(answer: &mut Response<Body>) -> (Option<String>, Option<String>) {
+    let text = answer.body_mut().with_config().limit(MAX_BODY).read_to_string().unwrap_or_default();
+    let error: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let member = |name| error.get(name).and_then(serde_json::Value::as_str);
+    let said = member("error_description").or(member("message"));
+    let line = |said: &str| said.chars().filter(|c| !c.is_control()).take(300).collect();
+    (member("errorCode").map(str::to_owned), said.map(line))
+}
+
+fn read_certificates(path: &std::path::Path) -> Result<Vec<Certificate<'static>>, Auth0Error> {
+    let pem = std::fs::read(path).map_err(|error| {
+        Auth0Error::Setup(format!("`auth0.ca_file` {} can not be read: {error}", path.display()))
+    })?;
+    let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(Auth0Error::Setup(format!(
+            "`auth0.ca_file` {} holds no PEM certificate",
+            path.display()
+        )));
+    }
+    Ok(certificates)
+}

@@ -1,0 +1,44 @@
+//! Signing keys: discovery, then the key set (RFC 8414, RFC 7517).
+
+use serde::Deserialize;
+use url::Url;
+
+use super::{Auth0, Auth0Error, Issuer};
+
+/// The members of the discovery document that we use.
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Auth0 {
+    /// The key set of `issuer`, as JSON text of at most 64 KiB. What is in it is the gate's to judge.
+    ///
+    /// Without a configured `jwks_uri` the discovery document names it; that document must be the configured
+    /// issuer's own, and the keys must be on the issuer's host: a token never has a say in where keys come from.
+    ///
+    /// # Errors
+    /// See [`Auth0Error`].
+    pub fn signing_keys(&self, issuer: &Issuer) -> Result<String, Auth0Error> {
+        let uri = match &issuer.jwks_uri {
+            Some(uri) => uri.clone(),
+            None => self.discover(&issuer.issuer)?,
+        };
+        self.text("the request for signing keys", self.agent.get(&uri).call())
+    }
+
+    fn discover(&self, issuer: &str) -> Result<String, Auth0Error> {
+        let call = "discovery";
+        let document: Discovery =
+            self.json(call, self.agent.get(format!("{issuer}.well-known/openid-configuration")).call())?;
+        if document.issuer != issuer {
+            return Err(Auth0Error::Nonsense { call, what: "the document of another issuer" });
+        }
+        let place = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+        if place(&document.jwks_uri).is_none() || place(&document.jwks_uri) != place(issuer) {
+            return Err(Auth0Error::Nonsense { call, what: "a jwks_uri that is not on the issuer's host" });
+        }
+        Ok(document.jwks_uri)
+    }
+}

@@ -1,0 +1,17 @@
+//! The client of a tenant: blocking, run on the pool.
+//!
+//! Owns every request we make to Auth0: discovery, signing keys, client-credentials tokens, profiles.
+//! Leans on floor 0. Never touches SQLite and knows no user of ours: it answers in Auth0's own wire types.
+
+mod settings;
+mod client;
+mod keys;
+mod token;
+mod profile;
+mod error;
+
+pub use client::Auth0;
+pub use error::Auth0Error;
+pub use profile::Profile;
+pub use settings::{Issuer, Settings};
+pub use token::ClientToken;

@@ -1,0 +1,121 @@
+//! Reads files of a bundle: bounded, in a fixed order, with the path in every error.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Component, Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::{BundleError, keywords};
+
+/// The most a file may hold, in bytes. Auth0 takes 100 kB of code.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// A bundle's folder and the values of its keywords.
+#[derive(Clone, Copy)]
+pub(super) struct Files<'a> {
+    root: &'a Path,
+    keywords: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn open(root: &'a Path, keywords: &'a BTreeMap<String, String>) -> Result<Self, BundleError> {
+        if root.is_dir() {
+            Ok(Self { root, keywords })
+        } else {
+            Err(BundleError::NotAFolder { folder: root.to_owned() })
+        }
+    }
+
+    /// The path of a file in the bundle.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The files in `folder` that end in `.extension`, sorted. None when there is no such folder.
+    pub(super) fn list(&self, folder: &str, extension: &str) -> Result<Vec<PathBuf>, BundleError> {
+        let folder = self.root.join(folder);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(BundleError::Unreadable { file: folder, source }),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path =
+                entry.map_err(|source| BundleError::Unreadable { file: folder.clone(), source })?.path();
+            let hidden = stem(&path).starts_with('.');
+            // `x.meta.json` is the GitLab extension's note beside `x.json`, not an object of its own.
+            let note = stem(&path).ends_with(".meta");
+            if path.is_file() && path.extension().is_some_and(|e| e == extension) && !hidden && !note {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// The objects of `folder`, one a file, in the files' order.
+    pub(super) fn objects<T: DeserializeOwned>(
+        &self,
+        folder: &str,
+    ) -> Result<Vec<(PathBuf, T)>, BundleError> {
+        let paths = self.list(folder, "json")?;
+        paths.into_iter().map(|path| self.json(&path).map(|object| (path, object))).collect()
+    }
+
+    /// The object in a file that may be absent.
+    pub(super) fn json_if_there<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, BundleError> {
+        if path.exists() { self.json(path).map(Some) } else { Ok(None) }
+    }
+
+    /// The object in a file.
+    pub(super) fn json<T: DeserializeOwned>(&self, path: &Path) -> Result<T, BundleError> {
+        let text = self.text(path)?;
+        serde_json::from_str(&text).map_err(|source| BundleError::Json { file: path.to_owned(), source })
+    }
+
+    /// A file's text, keywords replaced.
+    pub(super) fn text(&self, path: &Path) -> Result<String, BundleError> {
+        let text = read(path).map_err(|source| BundleError::Unreadable { file: path.to_owned(), source })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        match keywords::replace(text, self.keywords) {
+            Ok(text) => Ok(text.into_owned()),
+            Err(key) => Err(BundleError::Keyword { file: path.to_owned(), key }),
+        }
+    }
+
+    /// The script that `written_in` names: relative to its own folder, else to the bundle (the deploy CLI looks in
+    /// both), and never outside the bundle.
+    pub(super) fn script(&self, written_in: &Path, script: &str) -> Result<PathBuf, BundleError> {
+        let relative = Path::new(script);
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !relative.components().all(inside) {
+            return Err(BundleError::Wrong {
+                file: written_in.to_owned(),
+                problem: format!("the script {script:?} is outside the bundle; give a path inside it"),
+            });
+        }
+        let beside = written_in.parent().unwrap_or(self.root).join(relative);
+        let from_root = self.root.join(relative);
+        [beside, from_root].into_iter().find(|path| path.is_file()).ok_or_else(|| BundleError::Wrong {
+            file: written_in.to_owned(),
+            problem: format!("its script {script:?} does not exist; add the file or correct the path"),
+        })
+    }
+}
+
+/// A file's name without its extension.
+pub(super) fn stem(path: &Path) -> &str {
+    path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if u64::try_from(read).unwrap_or(u64::MAX) > MAX_BYTES {
+        return Err(std::io::Error::other("it is over 1 MiB; a bundle's files are small"));
+    }
+    Ok(text)
+}

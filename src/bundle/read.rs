@@ -1,0 +1,248 @@
+//! Puts a bundle together and checks that its parts fit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+use serde::Deserialize;
+
+use super::files::{Files, stem};
+use super::{Bundle, BundleError, Client, ClientGrant, Person, ResourceServer, Role, Rule};
+
+/// See [`Bundle::read`].
+pub(super) fn bundle(root: &Path, keywords: &BTreeMap<String, String>) -> Result<Bundle, BundleError> {
+    let files = Files::open(root, keywords)?;
+    let clients = clients(files)?;
+    let client_grants = client_grants(files, &clients)?;
+    let roles = roles(files)?;
+    Ok(Bundle {
+        tenant: files.json_if_there(&files.path("tenant.json"))?.unwrap_or_default(),
+        rules: rules(files)?,
+        rules_configs: rules_configs(files)?,
+        resource_servers: resource_servers(files)?,
+        people: people(files, &roles)?,
+        clients,
+        client_grants,
+        roles,
+    })
+}
+
+/// A rule's `.json`, in both layouts: the extension's has neither name nor script, the file's name stands for both.
+#[derive(Deserialize)]
+struct RuleFile {
+    name: Option<String>,
+    script: Option<String>,
+    order: Option<i64>,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default = "login_success")]
+    stage: String,
+}
+
+fn rules(files: Files<'_>) -> Result<Vec<Rule>, BundleError> {
+    let mut read: Vec<(PathBuf, PathBuf, RuleFile)> = Vec::new();
+    for (path, file) in files.objects::<RuleFile>("rules")? {
+        let script = file.script.clone().unwrap_or_else(|| format!("{}.js", stem(&path)));
+        read.push((files.script(&path, &script)?, path, file));
+    }
+    // In the extension's layout a script may stand alone: enabled, after those that say their order.
+    for script in files.list("rules", "js")? {
+        if !read.iter().any(|(taken, ..)| is_same(taken, &script)) {
+            let alone =
+                RuleFile { name: None, script: None, order: None, enabled: true, stage: login_success() };
+            read.push((script.clone(), script, alone));
+        }
+    }
+    let mut next = read.iter().filter_map(|(_, _, file)| file.order).max().unwrap_or(0);
+    let mut orders = BTreeMap::new();
+    let mut names = Unique::new("rule", "name");
+    let mut rules = Vec::new();
+    for (script, path, file) in read {
+        let name = file.name.unwrap_or_else(|| stem(&path).to_owned());
+        if !is_rule_name(&name) {
+            return Err(wrong(
+                &path,
+                format!("Auth0 takes no rule named {name:?}; use letters, digits, spaces and -"),
+            ));
+        }
+        names.add(&path, &name)?;
+        let order = file.order.unwrap_or_else(|| {
+            next = next.saturating_add(1);
+            next
+        });
+        if let Some(other) = orders.insert((file.stage.clone(), order), name.clone()) {
+            let problem =
+                format!("its order {order} is the order of {other:?} too; give one of them another");
+            return Err(wrong(&path, problem));
+        }
+        rules.push(Rule {
+            name,
+            script: files.text(&script)?,
+            order,
+            enabled: file.enabled,
+            stage: file.stage,
+        });
+    }
+    rules.sort_by_key(|rule| rule.order);
+    Ok(rules)
+}
+
+/// `{"key": …, "value": …}`, or the extension's `{"value": …}` with the key in the file's name.
+#[derive(Deserialize)]
+struct RuleConfig {
+    key: Option<String>,
+    value: String,
+}
+
+fn rules_configs(files: Files<'_>) -> Result<BTreeMap<String, String>, BundleError> {
+    let mut configs = BTreeMap::new();
+    for (path, config) in files.objects::<RuleConfig>("rules-configs")? {
+        let key = config.key.unwrap_or_else(|| stem(&path).to_owned());
+        if configs.contains_key(&key) {
+            return Err(wrong(&path, format!("the key {key:?} has a value already; remove one of the two")));
+        }
+        configs.insert(key, config.value);
+    }
+    Ok(configs)
+}
+
+fn clients(files: Files<'_>) -> Result<Vec<Client>, BundleError> {
+    let mut ids = Unique::new("client", "client_id");
+    let mut clients = Vec::new();
+    for (path, mut client) in files.objects::<Client>("clients")? {
+        if client.client_id.is_empty() {
+            client.client_id = id_of_name(&client.name);
+        }
+        if client.client_id.is_empty() {
+            return Err(wrong(
+                &path,
+                "it has no client_id, and its name has no letter to make one from".to_owned(),
+            ));
+        }
+        ids.add(&path, &client.client_id)?;
+        clients.push(client);
+    }
+    Ok(clients)
+}
+
+fn client_grants(files: Files<'_>, clients: &[Client]) -> Result<Vec<ClientGrant>, BundleError> {
+    let mut pairs = Unique::new("grant", "client and audience");
+    let mut grants = Vec::new();
+    for (path, mut grant) in files.objects::<ClientGrant>("grants")? {
+        let by_id = clients.iter().find(|client| client.client_id == grant.client_id);
+        let client = by_id.or_else(|| clients.iter().find(|client| client.name == grant.client_id));
+        let Some(client) = client else {
+            let problem = format!("no client has the id or name {:?}; add it to clients/", grant.client_id);
+            return Err(wrong(&path, problem));
+        };
+        grant.client_id.clone_from(&client.client_id);
+        pairs.add(&path, &format!("{} {}", grant.client_id, grant.audience))?;
+        grants.push(grant);
+    }
+    Ok(grants)
+}
+
+fn resource_servers(files: Files<'_>) -> Result<Vec<ResourceServer>, BundleError> {
+    let mut identifiers = Unique::new("API", "identifier");
+    let mut servers = Vec::new();
+    for (path, server) in files.objects::<ResourceServer>("resource-servers")? {
+        identifiers.add(&path, &server.identifier)?;
+        let dialects = ["access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz"];
+        if !dialects.contains(&server.token_dialect.as_str()) {
+            let problem = format!("{:?} is no token_dialect; use one of {dialects:?}", server.token_dialect);
+            return Err(wrong(&path, problem));
+        }
+        servers.push(server);
+    }
+    Ok(servers)
+}
+
+fn roles(files: Files<'_>) -> Result<Vec<Role>, BundleError> {
+    let mut names = Unique::new("role", "name");
+    let mut roles = Vec::new();
+    for (path, role) in files.objects::<Role>("roles")? {
+        names.add(&path, &role.name)?;
+        roles.push(role);
+    }
+    Ok(roles)
+}
+
+fn people(files: Files<'_>, roles: &[Role]) -> Result<Vec<Person>, BundleError> {
+    let path = files.path("people.json");
+    let mut people: Vec<Person> = files.json_if_there(&path)?.unwrap_or_default();
+    let mut ids = Unique::new("person", "user_id");
+    let mut emails = Unique::new("person", "email");
+    for person in &mut people {
+        // Auth0 lower-cases the emails of its own database connections.
+        person.email = person.email.to_lowercase();
+        if person.user_id.is_empty() {
+            person.user_id = id_of_email(&person.email);
+        }
+        ids.add(&path, &person.user_id)?;
+        emails.add(&path, &person.email)?;
+        if let Some(unknown) = person.roles.iter().find(|name| !roles.iter().any(|role| &role.name == *name))
+        {
+            let problem =
+                format!("{} has the role {unknown:?}, which roles/ does not have; add it", person.user_id);
+            return Err(wrong(&path, problem));
+        }
+    }
+    Ok(people)
+}
+
+/// Refuses the second of two.
+struct Unique {
+    what: &'static str,
+    by: &'static str,
+    seen: BTreeSet<String>,
+}
+
+impl Unique {
+    fn new(what: &'static str, by: &'static str) -> Self {
+        Self { what, by, seen: BTreeSet::new() }
+    }
+
+    fn add(&mut self, path: &Path, value: &str) -> Result<(), BundleError> {
+        if self.seen.insert(value.to_owned()) {
+            return Ok(());
+        }
+        let problem = format!("another {} has the {} {value:?}; remove one of the two", self.what, self.by);
+        Err(wrong(path, problem))
+    }
+}
+
+fn wrong(file: &Path, problem: String) -> BundleError {
+    BundleError::Wrong { file: file.to_owned(), problem }
+}
+
+/// `./x.js` and `x.js` are one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.components().eq(other.components())
+}
+
+/// The Management API's `^[a-zA-Z0-9]([ \-a-zA-Z0-9]*[a-zA-Z0-9])?$`.
+fn is_rule_name(name: &str) -> bool {
+    let ends = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric());
+    ends && name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ' || c == '-')
+}
+
+fn id_of_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
+}
+
+/// `auth0|` and 24 hex digits, as Auth0's own look.
+fn id_of_email(email: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, email.as_bytes());
+    let hex: String = hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("auth0|{hex}")
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn login_success() -> String {
+    "login_success".to_owned()
+}

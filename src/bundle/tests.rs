@@ -1,0 +1,161 @@
+//! Whole bundles: the one in `fixtures/tenant`, both layouts, and broken ones.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+
+/// Writes `files` into a fresh folder and reads it as a bundle, with the keyword `ENV`.
+fn read(files: &[(&str, &str)]) -> Result<Bundle, BundleError> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    Bundle::read(folder.path(), &[("ENV".to_owned(), "dev".to_owned())].into())
+}
+
+#[test]
+fn the_fixtures_fit_together() {
+    let keywords: BTreeMap<String, String> = [
+        ("ISSUER", "http://127.0.0.1:4002/"),
+        ("INTERNAL_API", "http://127.0.0.1:4001/graphql"),
+        ("TOKEN_URL", "http://127.0.0.1:4002/oauth/token"),
+        ("SIGNUP_URL", ""),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tenant");
+    let bundle = Bundle::read(&folder, &keywords).unwrap();
+
+    let clients: Vec<_> = bundle.clients.iter().map(|c| (c.client_id.as_str(), c.is_public())).collect();
+    assert_eq!(clients, [("reports", false), ("rules", false), ("spa", true), ("vestibule", false)]);
+    let management = bundle.client_grants.iter().find(|grant| grant.client_id == "vestibule").unwrap();
+    assert_eq!(management.audience, "http://127.0.0.1:4002/api/v2/");
+    assert_eq!(bundle.people.len(), 5);
+    assert_eq!(bundle.rules_configs["SIGNUP_URL"], "");
+    assert_eq!(bundle.rules_configs["INTERNAL_API"], "http://127.0.0.1:4001/graphql");
+    let secret = bundle.clients.iter().find(|c| c.client_id == "rules").unwrap().client_secret.as_ref();
+    assert_eq!(secret.unwrap().expose(), bundle.rules_configs["RULES_CLIENT_SECRET"]);
+
+    let scopes: Vec<_> = bundle.resource_servers.iter().flat_map(|api| &api.scopes).collect();
+    for grant in &bundle.client_grants {
+        if !grant.audience.ends_with("/api/v2/") {
+            assert!(grant.scope.iter().all(|scope| scopes.iter().any(|known| &known.value == scope)));
+        }
+    }
+    let admin = bundle.permissions(&["admin".to_owned()], "https://internal.vestibule.example/");
+    assert_eq!(admin.len(), scopes.len());
+    assert!(bundle.permissions(&["admin".to_owned()], "https://public.vestibule.example/").is_empty());
+}
+
+#[test]
+fn both_layouts_of_rules_read_in_their_order() {
+    let bundle = read(&[
+        ("rules/Late.json", r#"{"name":"Late rule","script":"./scripts/late.js","order":9,"enabled":false}"#),
+        ("rules/scripts/late.js", "function late() {}"),
+        ("rules/From root.json", r#"{"name":"From root","script":"./rules/root.js","order":5}"#),
+        ("rules/root.js", "function root() {}"),
+        ("rules/early.json", r#"{"enabled":true,"order":0,"stage":"login_success"}"#),
+        ("rules/early.js", "function early() { return '##ENV##' + @@ENV@@ }"),
+        ("rules/alone.js", "function alone() {}"),
+        ("rules/README.md", "not a rule"),
+        ("rules-configs/URL.json", r#"{"value":"a"}"#),
+        ("rules-configs/other.json", r#"{"key":"KEY","value":"https://##ENV##.x/"}"#),
+    ])
+    .unwrap();
+    let rules: Vec<_> =
+        bundle.rules.iter().map(|r| (r.name.as_str(), r.order, r.enabled, r.script.as_str())).collect();
+    assert_eq!(
+        rules,
+        [
+            ("early", 0, true, "function early() { return 'dev' + \"dev\" }"),
+            ("From root", 5, true, "function root() {}"),
+            ("Late rule", 9, false, "function late() {}"),
+            ("alone", 10, true, "function alone() {}"),
+        ]
+    );
+    let configs: Vec<_> = bundle.rules_configs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(configs, [("KEY", "https://dev.x/"), ("URL", "a")]);
+}
+
+#[test]
+fn an_export_reads_unchanged() {
+    let bundle = read(&[
+        ("tenant.json", r#"{"friendly_name":"T","flags":{"a":true},"session_lifetime":0.5}"#),
+        (
+            "clients/My M2M.json",
+            r#"{"name":"My M2M","app_type":"non_interactive","callbacks":[],"refresh_token":{"leeway":0}}"#,
+        ),
+        ("clients/My M2M.meta.json", r#"{"not":"a client"}"#),
+        (
+            "grants/My M2M.json",
+            r#"{"client_id":"My M2M","audience":"https://api","scope":["a"],"subject_type":"client"}"#,
+        ),
+        (
+            "resource-servers/My API.json",
+            r#"{"name":"My API","identifier":"https://api","scopes":[{"value":"a"}]}"#,
+        ),
+        ("actions/enrich.json", r#"{"name":"enrich","code":"./actions/enrich/code.js"}"#),
+        ("actions/enrich/code.js", "exports.onExecutePostLogin = async () => {}"),
+        ("triggers/triggers.json", r#"{"post-login":[]}"#),
+        ("connections/facebook.json", "{}"),
+        ("people.json", r#"[{"email":"Ada@Example.com","family_name":"Lovelace"}]"#),
+    ])
+    .unwrap();
+    assert_eq!(bundle.clients[0].client_id, "my-m2m");
+    assert_eq!(bundle.client_grants[0].client_id, "my-m2m");
+    assert_eq!(bundle.clients[0].other["refresh_token"]["leeway"], 0);
+    assert_eq!(bundle.tenant.other["flags"]["a"], true);
+    assert_eq!(bundle.resource_servers[0].token_lifetime, 86_400);
+    assert_eq!(bundle.people[0].email, "ada@example.com");
+    assert!(bundle.people[0].user_id.starts_with("auth0|") && bundle.people[0].user_id.len() == 30);
+    assert!(read(&[]).unwrap().clients.is_empty());
+}
+
+#[test]
+fn a_broken_file_is_refused_by_its_path_and_what_to_fix() {
+    let client = ("clients/a.json", r#"{"client_id":"a","name":"A"}"#);
+    for (files, names, tells) in [
+        (vec![("clients/x.json", "{")], "clients/x.json", "EOF"),
+        (vec![("clients/x.json", r#"{"client_id":"x"}"#)], "clients/x.json", "missing field `name`"),
+        (vec![("rules/x.json", "{}")], "rules/x.json", "does not exist"),
+        (vec![("rules/x.json", r#"{"script":"../../etc/passwd"}"#)], "rules/x.json", "outside the bundle"),
+        (vec![("rules/x.json", r#"{"script":"/etc/passwd"}"#)], "rules/x.json", "outside the bundle"),
+        (vec![("rules/x_y.js", "")], "rules/x_y.js", "letters, digits, spaces"),
+        (vec![("rules/x.js", "a @@NOPE@@")], "rules/x.js", "@@NOPE@@"),
+        (vec![("tenant.json", "{\"friendly_name\":\"##NOPE##\"}")], "tenant.json", "##NOPE##"),
+        (
+            vec![
+                ("rules/a.json", r#"{"order":1}"#),
+                ("rules/a.js", ""),
+                ("rules/b.json", r#"{"order":1}"#),
+                ("rules/b.js", ""),
+            ],
+            "rules/b.json",
+            "its order 1 is the order of \"a\" too",
+        ),
+        (vec![("rules-configs/x.json", r#"{"value":1}"#)], "rules-configs/x.json", "expected a string"),
+        (vec![("grants/x.json", r#"{"client_id":"nobody","audience":"u"}"#)], "grants/x.json", "\"nobody\""),
+        (vec![client, ("clients/b.json", client.1)], "clients/b.json", "another client"),
+        (
+            vec![("resource-servers/x.json", r#"{"identifier":"u","token_dialect":"klingon"}"#)],
+            "resource-servers/x.json",
+            "klingon",
+        ),
+        (vec![("people.json", r#"[{"email":"a@x","roles":["king"]}]"#)], "people.json", "\"king\""),
+        (vec![("people.json", r#"[{"email":"a@x"},{"email":"A@x"}]"#)], "people.json", "another person"),
+    ] {
+        let error = read(&files).unwrap_err().to_string();
+        assert!(error.contains(names) && error.contains(tells), "{error}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_absent_or_a_file_that_is_huge_is_refused() {
+    let error = Bundle::read(Path::new("/nowhere/at all"), &BTreeMap::new()).unwrap_err();
+    assert!(matches!(error, BundleError::NotAFolder { .. }), "{error}");
+    let huge = "x".repeat(1024 * 1024 + 1);
+    assert!(matches!(read(&[("rules/a.js", &huge)]), Err(BundleError::Unreadable { .. })));
+}

@@ -1,0 +1,118 @@
+//! `vestibule config`: the configuration in force, where each value comes from, and what is wrong with it.
+
+use serde_json::json;
+
+use super::{Global, out};
+use crate::config::{self, Entry, PRODUCTION, Reading};
+
+/// Prints the configuration that `serve` would take, secrets hidden; `--profile development` for that of `dev`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A refused configuration is printed all the same: that is when one wants to see it.
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
+    let reading = config::read(global.sources(PRODUCTION));
+    out::line(if args.json { as_json(&reading)? } else { as_table(&reading) })?;
+    reading.outcome?;
+    Ok(())
+}
+
+fn as_json(reading: &Reading) -> serde_json::Result<String> {
+    let settings: Vec<_> = reading
+        .entries
+        .iter()
+        .map(|Entry { key, value, origin, file }| {
+            json!({ "key": key, "value": value, "source": origin, "file": file })
+        })
+        .collect();
+    let problems = reading.outcome.as_ref().err().map_or(&[][..], |refused| &refused.problems);
+    serde_json::to_string_pretty(&json!({
+        "profile": reading.profile,
+        "settings": settings,
+        "problems": problems,
+    }))
+}
+
+/// Longer values push their source to the right instead of all others'.
+const WIDEST_VALUE: usize = 44;
+
+fn as_table(reading: &Reading) -> String {
+    let rows: Vec<(&str, &str, String, String)> = reading
+        .entries
+        .iter()
+        .map(|entry| {
+            let (section, name) = entry.key.split_once('.').unwrap_or(("", &entry.key));
+            (section, name, value(entry), source(entry))
+        })
+        .collect();
+    let widest = |of: fn(&(&str, &str, String, String)) -> usize| rows.iter().map(of).max().unwrap_or(0);
+    let names = widest(|row| row.1.chars().count());
+    let values = widest(|row| row.2.chars().count()).min(WIDEST_VALUE);
+    let mut text = format!("profile {}", reading.profile);
+    let mut current = None;
+    for (section, name, value, source) in &rows {
+        if current != Some(section) {
+            text.push_str(&format!("\n\n[{section}]"));
+            current = Some(section);
+        }
+        text.push_str(&format!("\n  {name:names$}  {value:values$}  {source}"));
+    }
+    text
+}
+
+/// As JSON writes it, which escapes what would confuse a terminal.
+fn value(entry: &Entry) -> String {
+    match entry.value.as_str() {
+        Some("") => "(not set)".to_owned(),
+        Some(dots) if dots.starts_with('•') => dots.to_owned(),
+        _ => entry.value.to_string(),
+    }
+}
+
+fn source(entry: &Entry) -> String {
+    match &entry.file {
+        Some(file) => format!("secret file {} ({})", file.display(), entry.origin),
+        None => entry.origin.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DEVELOPMENT, Sources};
+
+    fn reading() -> Reading {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        config::read(
+            Sources { dir: Some(dir), ..Sources::new(DEVELOPMENT) }.with_override("pool.threads", "0"),
+        )
+    }
+
+    #[test]
+    fn the_table_names_each_value_and_its_source_but_no_secret() {
+        let table = as_table(&reading());
+        let line = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        assert!(table.starts_with("profile development\n\n[auth0]\n"));
+        assert!(
+            line("issuer").contains("\"http://127.0.0.1:4002/\"")
+                && line("issuer").ends_with("development.toml")
+        );
+        assert!(line("jwks_uri").contains("(not set)") && line("jwks_uri").ends_with("  default"));
+        assert!(line("threads").ends_with("  the command"));
+        assert!(line("client_secret").contains("••••") && !table.contains("dev-only"));
+    }
+
+    #[test]
+    fn the_json_holds_the_same_and_the_problems() {
+        let json: serde_json::Value = serde_json::from_str(&as_json(&reading()).unwrap()).unwrap();
+        let settings = json["settings"].as_array().unwrap();
+        let secret = settings.iter().find(|setting| setting["key"] == "auth0.client_secret").unwrap();
+        assert_eq!(secret["value"], "••••");
+        assert_eq!(json["problems"][0]["key"], "pool.threads");
+        assert_eq!(json["profile"], "development");
+    }
+}

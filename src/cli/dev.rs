@@ -1,0 +1,72 @@
+//! `vestibule dev`: the dev tenant and both doors on this machine, with people to log in as.
+
+use anyhow::Context;
+
+use super::frontend::{Client, frontend, machine_for};
+use super::wire::Wire;
+use super::{Global, life, out};
+use crate::app::Development;
+use crate::clock::Clock;
+use crate::config::{self, Config, DEVELOPMENT};
+use crate::script::WorkerCommand;
+use crate::telemetry::{self, Secret};
+
+pub(super) fn run(global: &Global) -> anyhow::Result<()> {
+    let config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
+    let runtime = life::runtime()?;
+    let development = runtime.block_on(Development::open(&config, this_worker()?, Clock::system()))?;
+    // The calls below are blocking, and made as any client makes them: over the wire.
+    let introduced = introduce(&config, &development);
+    runtime.block_on(async {
+        introduced?;
+        life::until_told().await?;
+        life::drain(development.stop()).await
+    })
+}
+
+/// This executable, as the process that runs scripts.
+pub(super) fn this_worker() -> anyhow::Result<WorkerCommand> {
+    let program = std::env::current_exe().context("the path of this executable can not be told")?;
+    Ok(WorkerCommand { program, args: vec!["script-worker".to_owned()] })
+}
+
+/// Prints the three URLs, the people, and lines to paste.
+fn introduce(config: &Config, development: &Development) -> anyhow::Result<()> {
+    let (tenant, doors) = (&development.tenant, &development.doors);
+    let public = format!("http://{}/graphql", doors.public());
+    let internal = format!("http://{}/graphql", doors.internal());
+    out::line(format!("\n  Public API    {public}"))?;
+    out::line(format!("  Internal API  {internal}"))?;
+    out::line(format!("  Dev tenant    {}", tenant.issuer()))?;
+    out::line("\n  People (the password is in brackets)")?;
+    for person in &tenant.served().people {
+        let password = person.password.as_ref().map(Secret::expose).unwrap_or("no password");
+        let note = person.note.as_deref().unwrap_or_default();
+        out::line(format!("    {:<24} [{password}]  {note}", person.email))?;
+    }
+    let (wire, issuer, bundle) = (Wire::new(), tenant.issuer(), tenant.served());
+    if let (Some(frontend), Some(person)) = (frontend(bundle), bundle.people.first()) {
+        let client = Client { issuer, client_id: &frontend.client_id, audience: &config.public.audience };
+        let password = person.password.as_ref().map(Secret::expose).unwrap_or_default();
+        let token = client.token_by_password(&wire, &person.email, password)?;
+        out::line(format!("\n  {} has logged in. Ask the Public API who that is:\n", person.email))?;
+        out::line(curl(&public, &token, "{ me { id name email roles } }"))?;
+    }
+    if let Some(machine) = machine_for(bundle, &config.internal.audience) {
+        let client = Client { issuer, client_id: &machine.client_id, audience: &config.internal.audience };
+        let secret = machine.client_secret.as_ref().map(Secret::expose).unwrap_or_default();
+        let token = client.token_by_secret(&wire, secret)?;
+        out::line(format!("\n  The machine `{}` may ask the Internal API:\n", machine.client_id))?;
+        out::line(curl(&internal, &token, "{ users(first: 10) { edges { node { email status } } } }"))?;
+    }
+    out::line("\n  More tokens: vestibule token --help. Stop with Ctrl-C.\n")?;
+    Ok(())
+}
+
+fn curl(url: &str, token: &str, query: &str) -> String {
+    format!(
+        "curl -s {url} -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' \
+         -d '{{\"query\":\"{query}\"}}'"
+    )
+}

@@ -1,0 +1,96 @@
+//! How a command's failure ends the process: its exit code, and what is said on standard error.
+//!
+//! 0 done · 1 failed · 2 wrong use · 64 and above as `sysexits.h` has them, where one fits.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::out::Unprinted;
+use crate::config::Refused;
+use crate::store::StoreError;
+
+const FAILED: u8 = 1;
+/// `EX_DATAERR`
+const DAMAGED_DATA: u8 = 65;
+/// `EX_CONFIG`
+const BAD_CONFIGURATION: u8 = 78;
+
+/// The exit code that tells of `error`.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(code(error))
+}
+
+/// Prints `error` and its causes to standard error. Help and version, which clap gives as errors too, go to
+/// standard output as they should.
+pub fn complain(error: &anyhow::Error) {
+    // What can not be printed here can not be told anywhere else either: the exit code stands.
+    drop(match error.downcast_ref::<clap::Error>() {
+        Some(usage) => usage.print(),
+        None if is_quiet(error) => Ok(()),
+        None => writeln!(std::io::stderr(), "error: {}", chain(error)),
+    });
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        return u8::try_from(usage.exit_code()).unwrap_or(FAILED);
+    }
+    if is_quiet(error) {
+        return 0;
+    }
+    error.chain().find_map(of_cause).unwrap_or(FAILED)
+}
+
+/// The code of the first cause that has one of its own.
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if cause.is::<Refused>() {
+        return Some(BAD_CONFIGURATION);
+    }
+    match cause.downcast_ref::<StoreError>() {
+        Some(StoreError::Damaged { .. }) => Some(DAMAGED_DATA),
+        _ => None,
+    }
+}
+
+fn is_quiet(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<Unprinted>(), Some(Unprinted::ReaderLeft))
+}
+
+/// The error and its causes, each once: some errors repeat their cause's text.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}\n  because: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_of_failure_has_its_code() {
+        let refused = Refused { profile: "production".into(), problems: Vec::new() };
+        assert_eq!(code(&anyhow::Error::from(refused).context("can not start")), 78);
+        let damaged = StoreError::Damaged { at: "users.email", source: None };
+        assert_eq!(code(&anyhow::Error::from(damaged).context("can not start")), 65);
+        assert_eq!(code(&anyhow::anyhow!("out of luck")), 1);
+        assert_eq!(code(&Unprinted::ReaderLeft.into()), 0);
+        assert_eq!(code(&clap::Command::new("x").try_get_matches_from(["x", "-y"]).unwrap_err().into()), 2);
+    }
+
+    #[test]
+    fn the_causes_are_told_in_order_and_once() {
+        let error = Err::<(), _>(anyhow::anyhow!("disk full"))
+            .context("can not save: disk full")
+            .context("can not stop");
+        assert_eq!(chain(&error.unwrap_err()), "can not stop\n  because: can not save: disk full");
+    }
+}

@@ -1,0 +1,26 @@
+//! `vestibule serve`: the two doors, in front of a real tenant.
+
+use super::{Global, life, out};
+use crate::app::{Bound, Doors};
+use crate::clock::Clock;
+use crate::config::{self, PRODUCTION};
+use crate::telemetry;
+
+pub(super) fn run(global: &Global) -> anyhow::Result<()> {
+    let config = config::load(global.sources(PRODUCTION))?;
+    telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
+    life::runtime()?.block_on(async {
+        let public = Bound::to(config.public.listen, "public.listen").await?;
+        let internal = Bound::to(config.internal.listen, "internal.listen").await?;
+        let doors = Doors::open(&config, public, internal, Clock::system()).await?;
+        out::line(format!("Public   http://{}/graphql", doors.public()))?;
+        out::line(format!("Internal http://{}/graphql", doors.internal()))?;
+        let keys = doors.services().gate.keys().clone();
+        life::on_hangup(move || {
+            tracing::info!("asked to fetch the signing keys now");
+            keys.refresh();
+        })?;
+        life::until_told().await?;
+        life::drain(doors.stop()).await
+    })
+}

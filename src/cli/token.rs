@@ -1,0 +1,91 @@
+//! `vestibule token`: an access token, from a running dev tenant or by a machine's own credentials.
+
+use anyhow::{Context, bail};
+
+use super::frontend::{Client, frontend};
+use super::wire::Wire;
+use super::{Global, out};
+use crate::app::DevTenant;
+use crate::auth0::Auth0;
+use crate::clock::Clock;
+use crate::config::{self, Config, DEVELOPMENT};
+use crate::telemetry::Secret;
+
+/// Prints an access token.
+///
+/// With `--as EMAIL` a person of the bundle logs in at the running dev tenant. With `--client ID` a machine of the
+/// bundle does. With neither, the configured client (`auth0.client_id`) gets a token for itself, from any tenant.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A person of the dev tenant, by email.
+    #[arg(long = "as", value_name = "EMAIL", conflicts_with = "client")]
+    person: Option<String>,
+    /// A machine client of the dev tenant, by its id.
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// The door the token is for [default: public for a person, internal for a machine].
+    #[arg(long, value_name = "DOOR", conflicts_with = "audience")]
+    door: Option<Door>,
+    /// The API the token is for, by its identifier.
+    #[arg(long, value_name = "URL")]
+    audience: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Door {
+    Public,
+    Internal,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
+    let config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    let audience = audience(&config, args);
+    let token = match (&args.person, &args.client) {
+        (None, None) => {
+            let auth0 = Auth0::new(&config.auth0, Clock::system())?;
+            auth0.client_token(&audience)?.access_token
+        }
+        (person, client) => from_dev_tenant(&config, &audience, person.as_deref(), client.as_deref())?,
+    };
+    out::line(token)?;
+    Ok(())
+}
+
+fn audience(config: &Config, args: &Args) -> String {
+    let for_machines = args.person.is_none();
+    match (&args.audience, args.door) {
+        (Some(audience), _) => audience.clone(),
+        (None, Some(Door::Internal)) => config.internal.audience.clone(),
+        (None, None) if for_machines => config.internal.audience.clone(),
+        (None, _) => config.public.audience.clone(),
+    }
+}
+
+/// Passwords and secrets of the dev tenant stand in its bundle.
+fn from_dev_tenant(
+    config: &Config,
+    audience: &str,
+    person: Option<&str>,
+    client: Option<&str>,
+) -> anyhow::Result<String> {
+    let wire = Wire::new();
+    let issuer = &config.auth0.issuer;
+    let bundle = DevTenant::bundle(config, issuer, config.internal.listen)?;
+    let asked = if let Some(email) = person {
+        let Some(person) = bundle.people.iter().find(|person| person.email == email) else {
+            bail!("no person of the bundle has the email {email}");
+        };
+        let frontend =
+            frontend(&bundle).context("the bundle has no public client with the password-realm grant")?;
+        let password = person.password.as_ref().map(Secret::expose).unwrap_or_default();
+        Client { issuer, client_id: &frontend.client_id, audience }.token_by_password(&wire, email, password)
+    } else {
+        let id = client.unwrap_or_default();
+        let machine = bundle.clients.iter().find(|client| client.client_id == id);
+        let secret = machine
+            .and_then(|machine| machine.client_secret.as_ref())
+            .with_context(|| format!("the bundle has no client {id} with a secret"))?;
+        Client { issuer, client_id: id, audience }.token_by_secret(&wire, secret.expose())
+    };
+    asked.with_context(|| format!("no token from {issuer}; is `vestibule dev` running?"))
+}

@@ -1,0 +1,364 @@
+//! The configuration from outside: what wins, what is refused, and that each refusal names key, source and fix.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+/// Valid in production with nothing but these flags.
+fn sources() -> Sources {
+    let flags = [
+        ("auth0.issuer", "https://team.eu.auth0.com/"),
+        ("public.audience", "https://public.team.example/"),
+        ("internal.audience", "https://internal.team.example/"),
+    ];
+    Sources {
+        dir: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("config")),
+        flags: flags.map(owned).to_vec(),
+        ..Sources::new(PRODUCTION)
+    }
+}
+
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+fn with(flags: &[(&str, &str)]) -> Sources {
+    let mut sources = sources();
+    sources.flags.extend(flags.iter().copied().map(owned));
+    sources
+}
+
+fn with_env(env: &[(&str, &str)]) -> Sources {
+    Sources { env: env.iter().copied().map(owned).collect(), ..sources() }
+}
+
+fn with_file(text: &str) -> (tempfile::TempDir, Sources) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("production.toml"), text).unwrap();
+    let sources = Sources { dir: Some(dir.path().to_owned()), ..sources() };
+    (dir, sources)
+}
+
+/// A file with a secret, and a source that names it.
+fn secret(text: &str, mode: u32) -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (dir, path)
+}
+
+/// The problems, in the order they were found.
+fn problems(sources: Sources) -> Vec<Problem> {
+    load(sources).unwrap_err().problems
+}
+
+/// The one problem.
+fn problem(sources: Sources) -> Problem {
+    let mut problems = problems(sources);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems.remove(0)
+}
+
+fn entry(sources: Sources, key: &str) -> Entry {
+    read(sources).entries.into_iter().find(|entry| entry.key == key).unwrap()
+}
+
+#[test]
+fn the_defaults_are_those_of_default_toml() {
+    let config = load(sources()).unwrap();
+    assert_eq!(config.profile, "production");
+    assert_eq!(config.public.listen.to_string(), "127.0.0.1:4000");
+    assert_eq!(config.internal.need.to_string(), "users:read");
+    assert_eq!((config.public.limits.body, config.internal.limits.body), (64 * 1024, 256 * 1024));
+    assert_eq!(config.claims.leeway, Duration::from_secs(5));
+    assert_eq!(config.claims.max_lifetime, Duration::from_secs(30 * 24 * 60 * 60));
+    assert_eq!((config.auth0.jwks_uri, config.auth0.client_id), (None, None));
+    assert!(config.roles.permissions(["admin"]).has("users:erase"));
+}
+
+#[test]
+fn every_default_has_a_comment() {
+    let defaults = include_str!("../../config/default.toml");
+    let mut above = "";
+    for line in defaults.lines() {
+        let is_comment = |line: &str| line.starts_with("# ");
+        assert!(line.is_empty() || is_comment(line) || is_comment(above), "no comment above `{line}`");
+        above = line;
+    }
+}
+
+#[test]
+fn the_development_profile_needs_nothing_else() {
+    let config =
+        load(Sources { flags: Vec::new(), ..Sources { default_profile: DEVELOPMENT.into(), ..sources() } });
+    let config = config.unwrap();
+    assert_eq!(config.auth0.issuer, "http://127.0.0.1:4002/");
+    assert_eq!(config.tenant.keywords["SIGNUP_URL"], "");
+    // The client is one of the bundle that the dev tenant serves.
+    let client = include_str!("../../fixtures/tenant/clients/vestibule.json");
+    let client: serde_json::Value = serde_json::from_str(client).unwrap();
+    assert_eq!(client["client_id"], config.auth0.client_id.unwrap());
+    assert_eq!(client["client_secret"], config.auth0.client_secret.unwrap().expose());
+}
+
+#[test]
+fn later_layers_win_and_say_so() {
+    let (_dir, mut sources) = with_file("[pool]\nthreads = 2\nqueue = 3\n[http]\nconnections = 9");
+    sources.env = vec![owned(("VESTIBULE_POOL__QUEUE", "5")), owned(("VESTIBULE_HTTP__CONNECTIONS", "6"))];
+    sources.flags.push(owned(("http.connections", "7")));
+    sources = sources.with_override("store.path", "elsewhere.db");
+    let config = load(sources.clone()).unwrap();
+    assert_eq!((config.pool.threads, config.pool.queue, config.http.connections), (2, 5, 7));
+    assert_eq!(config.store.path, Path::new("elsewhere.db"));
+    let origin = |key| entry(sources.clone(), key).origin.to_string();
+    assert!(origin("pool.threads").starts_with("file /"), "{}", origin("pool.threads"));
+    assert_eq!(origin("pool.queue"), "env VESTIBULE_POOL__QUEUE");
+    assert_eq!(origin("http.connections"), "--set http.connections");
+    assert_eq!(origin("store.path"), "the command");
+    assert_eq!(origin("store.readers"), "default");
+}
+
+#[test]
+fn text_takes_the_type_its_key_wants() {
+    let config = load(with_env(&[
+        ("VESTIBULE_AUTH0__CLIENT_ID", "12345"),
+        ("VESTIBULE_AUTH0__CLIENT_SECRET", "[\"true\"]"),
+        ("VESTIBULE_PUBLIC__ANONYMOUS", "true"),
+        ("VESTIBULE_INTERNAL__NEED", "[\"users:read\", \"audit:read\"]"),
+        ("VESTIBULE_SCRIPT__MEMORY_MIB", "32"),
+        ("VESTIBULE_ROLES__AUDITOR", "[\"audit:read\"]"),
+        ("VESTIBULE_TENANT__KEYWORDS__Signup_URL", "1.5"),
+        ("VESTIBULE_LINK", "{ email = \"never\" }"),
+        ("VESTIBULE_AUTH0__ALSO", "[{ issuer = \"https://other.eu.auth0.com/\" }]"),
+    ]))
+    .unwrap();
+    assert_eq!(config.auth0.client_id.as_deref(), Some("12345"));
+    assert_eq!(config.auth0.client_secret.unwrap().expose(), "[\"true\"]");
+    assert!(config.public.anonymous);
+    assert_eq!(config.internal.need.to_string(), "audit:read users:read");
+    assert_eq!(config.script.memory_mib, 32);
+    assert!(config.roles.permissions(["auditor"]).has("audit:read"));
+    assert_eq!(config.tenant.keywords["Signup_URL"], "1.5");
+    assert_eq!(format!("{:?}", config.link.email), "Never");
+    assert_eq!(config.auth0.also[0].issuer, "https://other.eu.auth0.com/");
+}
+
+#[test]
+fn the_profile_comes_from_flag_then_environment_then_command() {
+    let mut sources = with_env(&[("VESTIBULE_PROFILE", "staging")]);
+    assert_eq!(read(sources.clone()).profile, "staging");
+    sources.profile = Some("qa".into());
+    assert_eq!(read(sources.clone()).profile, "qa");
+    sources.profile = Some("../production".into());
+    assert_eq!(problem(sources).key, "profile");
+}
+
+#[test]
+fn variables_that_are_no_settings_are_left_alone() {
+    let env = [
+        "VESTIBULE_VECTORS",
+        "VESTIBULE_PORT",
+        "VESTIBULE_PORT_80_TCP_ADDR",
+        "VESTIBULE_SERVICE_HOST",
+        "HOME",
+    ];
+    assert!(load(with_env(&env.map(|name| (name, "tcp://10.0.0.1:80")))).is_ok());
+}
+
+#[test]
+fn a_mistyped_key_is_refused_with_its_source_and_the_nearest_key() {
+    for (name, key, near) in [
+        ("VESTIBULE_PUBLIC__LISTN", "public.listn", "`public.listen`?"),
+        ("VESTIBULE_AUDIENCE", "audience", "`internal.audience` or `public.audience`?"),
+        ("VESTIBULE_PUBLIK__LISTEN", "publik", "`public`?"),
+        ("VESTIBULE_STORE__THREADS", "store.threads", "`pool.threads`?"),
+    ] {
+        let problem = problem(with_env(&[(name, "x")]));
+        assert_eq!((problem.key.as_str(), problem.source), (key, format!("env {name}")));
+        assert!(problem.fix.ends_with(near), "{}", problem.fix);
+    }
+}
+
+#[test]
+fn a_wrong_type_is_refused_with_an_example() {
+    for (key, value, what) in [
+        ("pool.threads", "many", "is text, expected a whole number"),
+        ("pool.threads", "-1", "is a negative number, expected a whole number"),
+        ("public.anonymous", "yes", "is text, expected true or false"),
+        ("internal.need", "users:read", "is text, expected a list"),
+        ("public.listen", "localhost:4000", "can not be read: invalid socket address syntax"),
+        ("link.email", "always", "is none of `verified`, `never`"),
+        ("pool", "4", "is a section and can not be given a value"),
+    ] {
+        let problem = problem(with(&[(key, value)]));
+        assert_eq!((problem.key.as_str(), problem.source), (key, format!("--set {key}")));
+        assert_eq!(problem.what, what);
+    }
+    assert_eq!(problem(with(&[("pool.threads", "x")])).fix, "write it like `threads = 4`, or leave it out");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let (_dir, mut sources) =
+        with_file("[public]\nlisten = 4000\ncolour = \"red\"\n[claims]\nleeway = \"2m\"\n[nothing]");
+    sources.flags.retain(|(key, _)| key != "auth0.issuer");
+    let mut keys: Vec<String> = problems(sources).into_iter().map(|problem| problem.key).collect();
+    keys.sort();
+    assert_eq!(keys, ["auth0.issuer", "claims.leeway", "nothing", "public.colour", "public.listen"]);
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_refused_with_its_line_but_not_its_text() {
+    let (_dir, sources) = with_file("[auth0]\nclient_secret = \"hunter2\n");
+    let problem = problem(sources);
+    assert!(problem.key.ends_with("production.toml"));
+    assert!(problem.what.starts_with("is not TOML: line 2: "), "{}", problem.what);
+    assert!(!problem.to_string().contains("hunter2"));
+}
+
+#[test]
+fn a_folder_that_is_named_must_exist() {
+    let missing = Sources { dir: Some("/nowhere/at/all".into()), ..sources() };
+    assert_eq!(problem(missing).key, "--config");
+}
+
+#[test]
+fn contradictions_are_refused() {
+    let id = [("auth0.client_id", "https://public.team.example/"), ("auth0.client_secret", "s")];
+    let cases: &[(&str, &[(&str, &str)])] = &[
+        ("internal.listen", &[("public.listen", "0.0.0.0:4001")]),
+        ("internal.audience", &[("internal.audience", "https://public.team.example/")]),
+        ("public.audience", &id),
+        ("public.audience", &[("public.audience", "https://team.eu.auth0.com/api/v2/")]),
+        ("claims.leeway", &[("claims.leeway", "61s")]),
+        ("claims.algorithms", &[("claims.algorithms", "[\"RS256\", \"HS256\"]")]),
+        ("claims.algorithms", &[("claims.algorithms", "[\"none\"]")]),
+        ("claims.algorithms", &[("claims.algorithms", "[]")]),
+        ("claims.namespace", &[("claims.namespace", "http://team.example/")]),
+        ("claims.namespace", &[("claims.namespace", "https://team.example")]),
+        ("claims.namespace", &[("claims.namespace", "https://team.eu.auth0.com/")]),
+        ("claims.namespace", &[("claims.namespace", "https://webtask.io/")]),
+        ("auth0.issuer", &[("auth0.issuer", "https://team.eu.auth0.com")]),
+        ("auth0.issuer", &[("auth0.issuer", "team.eu.auth0.com/")]),
+        ("auth0.also.0.issuer", &[("auth0.also", "[{ issuer = \"https://team.eu.auth0.com/\" }]")]),
+        ("auth0.client_id", &[("auth0.client_id", "abc")]),
+        ("auth0.client_secret", &[("auth0.client_secret", "abc")]),
+        ("internal.need", &[("internal.need", "[]")]),
+        ("internal.anonymous", &[("internal.anonymous", "true")]),
+        ("pool.threads", &[("pool.threads", "0")]),
+        ("public.limits.time", &[("public.limits.time", "0s")]),
+        ("internal.limits.depth", &[("internal.limits.depth", "65")]),
+        ("tenant.http", &[("tenant.http", "0.0.0.0:4002")]),
+        ("tenant.data", &[("tenant.data", "vestibule.db")]),
+        ("tenant.allow_fetch", &[("tenant.allow_fetch", "[\"https://team.example/path\"]")]),
+        ("log.filter", &[("log.filter", "vestibule=loud")]),
+    ];
+    for (key, flags) in cases {
+        let problem = problem(with(flags));
+        assert_eq!((&problem.key.as_str(), problem.source.is_empty()), (key, false), "{flags:?}");
+        assert!(!problem.fix.is_empty());
+    }
+}
+
+#[test]
+fn only_the_development_profile_trusts_http_and_this_machine() {
+    for issuer in [
+        "http://team.eu.auth0.com/",
+        "https://localhost/",
+        "https://tenant.localhost:4003/",
+        "https://127.8.0.1:4003/",
+        "https://[::1]:4003/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://0.0.0.0/",
+    ] {
+        for profile in ["production", "staging", "developmnet"] {
+            let sources = Sources { profile: Some(profile.into()), ..with(&[("auth0.issuer", issuer)]) };
+            assert_eq!(problem(sources).key, "auth0.issuer", "{issuer} in {profile}");
+        }
+        let sources = Sources { profile: Some(DEVELOPMENT.into()), ..with(&[("auth0.issuer", issuer)]) };
+        assert!(load(sources).is_ok(), "{issuer}");
+    }
+    assert_eq!(problem(with(&[("auth0.jwks_uri", "http://team.example/keys")])).key, "auth0.jwks_uri");
+}
+
+#[test]
+fn port_zero_may_be_asked_for_more_than_once() {
+    assert!(load(with(&[("public.listen", "127.0.0.1:0"), ("internal.listen", "127.0.0.1:0")])).is_ok());
+}
+
+#[test]
+fn the_embedded_tenant_is_the_issuer_wherever_it_listens() {
+    let mut sources =
+        with(&[("tenant.http", "127.0.0.1:4999"), ("auth0.issuer", "https://team.eu.auth0.com/")]);
+    sources.default_profile = DEVELOPMENT.to_owned();
+    sources.tenant = true;
+    assert_eq!(load(sources.clone()).unwrap().auth0.issuer, "http://127.0.0.1:4999/");
+    sources.flags.push(owned(("public.listen", "127.0.0.1:4999")));
+    assert_eq!(problem(sources).key, "tenant.http");
+}
+
+#[test]
+fn a_secret_is_read_from_its_file_without_the_final_newline() {
+    let (_dir, path) = secret("hush \n", 0o600);
+    let id = ("VESTIBULE_AUTH0__CLIENT_ID", "abc");
+    let sources = with_env(&[id, ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", &path)]);
+    assert_eq!(load(sources.clone()).unwrap().auth0.client_secret.unwrap().expose(), "hush ");
+    let entry = entry(sources, "auth0.client_secret");
+    assert_eq!(entry.file.as_deref(), Some(Path::new(&path)));
+    assert_eq!(entry.value, "••••");
+
+    let (_dir, mut sources) =
+        with_file(&format!("[auth0]\nclient_id = \"abc\"\nclient_secret_file = \"{path}\""));
+    assert_eq!(load(sources.clone()).unwrap().auth0.client_secret.unwrap().expose(), "hush ");
+    sources.env = vec![owned(("VESTIBULE_AUTH0__CLIENT_SECRET", "from the environment"))];
+    assert_eq!(load(sources).unwrap().auth0.client_secret.unwrap().expose(), "from the environment");
+}
+
+#[test]
+fn a_secret_file_that_others_can_read_is_refused() {
+    for mode in [0o640, 0o604, 0o644] {
+        let (_dir, path) = secret("hush", mode);
+        let env =
+            [("VESTIBULE_AUTH0__CLIENT_ID", "abc"), ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", path.as_str())];
+        let problem = problem(with_env(&env));
+        assert_eq!(problem.key, "auth0.client_secret_file");
+        assert!(problem.what.contains(&format!("mode {mode:04o}")), "{}", problem.what);
+    }
+}
+
+#[test]
+fn a_secret_given_directly_and_by_file_is_refused() {
+    let (_dir, path) = secret("hush", 0o600);
+    let problem = problem(with_env(&[
+        ("VESTIBULE_AUTH0__CLIENT_ID", "abc"),
+        ("VESTIBULE_AUTH0__CLIENT_SECRET", "hush"),
+        ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", &path),
+    ]));
+    assert_eq!(
+        (problem.key.as_str(), problem.source.as_str()),
+        ("auth0.client_secret", "env VESTIBULE_AUTH0__CLIENT_SECRET")
+    );
+}
+
+#[test]
+fn an_empty_or_missing_secret_file_is_refused() {
+    let (_dir, empty) = secret("\n", 0o600);
+    for path in [empty.as_str(), "/nowhere/at/all"] {
+        let env = [("VESTIBULE_AUTH0__CLIENT_ID", "abc"), ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", path)];
+        assert_eq!(problem(with_env(&env)).key, "auth0.client_secret_file");
+    }
+}
+
+#[test]
+fn no_secret_shows_in_entries_or_problems() {
+    let (_dir, sources) = with_file(
+        "[auth0]\nclient_secret = [\"hunter2\"]\n[tenant.keywords]\nRULES_CLIENT_SECRET = \"hunter2\"\nAPI_KEY = \"hunter2\"",
+    );
+    let reading = read(sources);
+    assert!(!format!("{:?}", reading.entries).contains("hunter2"));
+    assert!(!reading.outcome.unwrap_err().to_string().contains("hunter2"));
+}

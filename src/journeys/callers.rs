@@ -1,0 +1,174 @@
+//! How the current user is found: payload, database, Auth0; and what outages and races do to it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::store::{Actor, SeedUser};
+
+use crate::stub::Profile;
+use crate::yard::{INTERNAL, NAMESPACE, Yard};
+
+fn profile(sub: &str, email: &str, verified: bool) -> Profile {
+    Profile::Is(
+        json!({"user_id": sub, "email": email, "email_verified": verified, "name": "Ada", "nickname": "ada"}),
+    )
+}
+
+fn seed(yard: &Yard, user: Value) {
+    let user: SeedUser = serde_json::from_value(user).unwrap();
+    assert_eq!(yard.store().seed(&[user], &Actor::Seed).unwrap(), 1);
+}
+
+#[test]
+fn a_payload_is_the_current_user_without_row_or_call() {
+    let yard = Yard::open(&[]);
+    let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "ADA@example.com",
+        "roles": ["support"], "unknown": 7});
+    let token = yard.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
+    let answer = yard.me(&token);
+    assert_eq!(
+        answer.json()["data"]["me"],
+        json!({"id": payload["id"], "auth0Id": "auth0|1", "email": "ada@example.com", "roles": ["support"]})
+    );
+    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (0, 0));
+}
+
+#[test]
+fn a_known_user_is_found_by_id_and_never_asked_for() {
+    let yard = Yard::open(&[]);
+    seed(
+        &yard,
+        json!({"auth0Id": "auth0|1", "email": "ada@example.com", "emailVerified": true, "roles": ["support"]}),
+    );
+    let answer = yard.me(&yard.token("auth0|1", json!({})));
+    assert_eq!(answer.json()["data"]["me"]["email"], "ada@example.com", "{}", answer.body);
+    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (1, 0));
+}
+
+#[test]
+fn a_pre_provisioned_user_is_claimed_by_the_token_s_verified_email() {
+    let yard = Yard::open(&[]);
+    seed(&yard, json!({"email": "grace@example.com", "roles": ["support"]}));
+    let verified = |verified: Value| json!({format!("{NAMESPACE}email"): "Grace@Example.com", format!("{NAMESPACE}email_verified"): verified});
+    yard.stub.profile("auth0|thief", profile("auth0|thief", "grace@example.com", false));
+    for not_true in [json!(false), json!("true"), json!(null)] {
+        let thief = yard.me(&yard.token("auth0|thief", verified(not_true)));
+        assert_eq!(thief.json()["data"]["me"]["roles"], json!([]), "an unverified email claims nothing");
+    }
+    let calls = yard.stub.calls("/api/");
+    let grace = yard.me(&yard.token("auth0|g", verified(json!(true))));
+    assert_eq!(grace.json()["data"]["me"]["roles"], json!(["support"]), "{}", grace.body);
+    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (2, calls), "no call was needed");
+    let again = yard.me(&yard.token("auth0|g", json!({})));
+    assert_eq!(again.json()["data"]["me"]["id"], grace.json()["data"]["me"]["id"], "the identity is linked");
+}
+
+#[test]
+fn a_new_user_is_fetched_once_and_stored() {
+    let yard = Yard::open(&[]);
+    yard.stub.profile("auth0|1", profile("auth0|1", "Ada@Example.com", true));
+    let token = yard.token("auth0|1", json!({}));
+    let first = yard.me(&token);
+    assert_eq!(first.json()["data"]["me"]["email"], "ada@example.com", "{}", first.body);
+    assert_eq!(yard.me(&token).json(), first.json());
+    assert_eq!((yard.rows(), yard.stub.calls("/api/v2/users/")), (1, 1));
+}
+
+#[test]
+fn a_profile_s_verified_email_claims_a_pre_provisioned_row() {
+    let yard = Yard::open(&[]);
+    seed(&yard, json!({"email": "ada@example.com", "roles": ["support"]}));
+    yard.stub.profile("auth0|1", profile("auth0|1", "ada@example.com", true));
+    let answer = yard.me(&yard.token("auth0|1", json!({})));
+    assert_eq!(answer.json()["data"]["me"]["roles"], json!(["support"]), "{}", answer.body);
+    assert_eq!(yard.rows(), 1);
+}
+
+#[test]
+fn a_hundred_first_requests_at_once_are_one_row_and_one_call() {
+    let yard = Yard::open(&[]);
+    yard.stub.profile("auth0|1", profile("auth0|1", "ada@example.com", true));
+    let token = yard.token("auth0|1", json!({}));
+    let mut ids: Vec<String> = std::thread::scope(|scope| {
+        let ask = || {
+            let answer = yard.me(&token);
+            answer.json()["data"]["me"]["id"].as_str().unwrap_or(&answer.body).to_owned()
+        };
+        let asking: Vec<_> = (0..100).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    assert_eq!((yard.rows(), yard.stub.calls("/api/v2/users/"), yard.stub.calls("/oauth/token")), (1, 1, 1));
+}
+
+#[test]
+fn a_machine_has_no_current_user_and_a_staff_member_comes_in_by_role() {
+    let yard = Yard::open(&[]);
+    seed(&yard, json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true}));
+    let query =
+        "{ me { email } users(first: 1) { edges { node { email status } } pageInfo { hasNextPage } } }";
+    let ask =
+        |token: &str| yard.wire.graphql(&yard.internal(), Some(token), query, Value::Null).unwrap().json();
+    let users = json!({"edges": [{"node": {"email": "staff@example.com", "status": "ACTIVE"}}],
+        "pageInfo": {"hasNextPage": false}});
+    assert_eq!(ask(&yard.machine("users:read"))["data"], json!({"me": null, "users": users}));
+    let staff = yard.token_for(INTERNAL, "auth0|s", json!({format!("{NAMESPACE}roles"): ["support"]}));
+    assert_eq!(ask(&staff)["data"], json!({"me": {"email": "staff@example.com"}, "users": users}));
+}
+
+#[test]
+fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
+    let mut yard = Yard::open(&[]);
+    yard.stub.profile("auth0|known", profile("auth0|known", "known@example.com", true));
+    yard.stub.profile("auth0|new", profile("auth0|new", "new@example.com", true));
+    let (known, new) = (yard.token("auth0|known", json!({})), yard.token("auth0|new", json!({})));
+    assert_eq!(yard.me(&known).status, 200);
+    yard.stub.pause();
+
+    assert_eq!(yard.me(&known).json()["data"]["me"]["email"], "known@example.com");
+    let refused = yard.me(&new);
+    assert_eq!((refused.status, refused.code().as_deref()), (503, Some("PROFILE_UNAVAILABLE")));
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=8).contains(&wait), "{wait}");
+    assert_eq!(yard.rows(), 1);
+
+    yard.stub.resume();
+    yard.rest(Duration::from_secs(wait));
+    assert_eq!(yard.me(&new).json()["data"]["me"]["email"], "new@example.com");
+}
+
+#[test]
+fn answers_that_are_no_profile_insert_nobody() {
+    let yard = Yard::open(&[]);
+    let somebody_else = profile("auth0|other", "other@example.com", true);
+    let reset = (crate::stub::now() + 40).to_string();
+    for (sub, answer, wait) in [
+        ("auth0|1", Profile::Page, 1),
+        ("auth0|2", somebody_else, 2),
+        ("auth0|3", Profile::Fails(500, vec![]), 4),
+        // Not Auth0's own 404: says nothing of the user.
+        ("auth0|4", Profile::Fails(404, vec![]), 8),
+    ] {
+        yard.stub.profile(sub, answer.clone());
+        let refused = yard.me(&yard.token(sub, json!({})));
+        assert_eq!(refused.code().as_deref(), Some("PROFILE_UNAVAILABLE"), "{answer:?}: {}", refused.body);
+        assert_eq!(refused.header("retry-after"), Some(wait.to_string().as_str()), "{answer:?}");
+        // While the breaker rests nobody calls.
+        let calls = yard.stub.calls("/api/");
+        assert_eq!(yard.me(&yard.token("auth0|5", json!({}))).status, 503);
+        assert_eq!(yard.stub.calls("/api/"), calls);
+        if wait < 8 {
+            yard.rest(Duration::from_secs(wait));
+        }
+    }
+    drop(yard);
+
+    let yard = Yard::open(&[]);
+    yard.stub.profile("auth0|1", Profile::Fails(429, vec![("x-ratelimit-reset", reset)]));
+    let limited = yard.me(&yard.token("auth0|1", json!({})));
+    let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
+    assert!((30..=40).contains(&wait), "as long as the tenant asks: {wait}");
+    assert_eq!(yard.rows(), 0);
+}

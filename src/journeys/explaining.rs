@@ -1,0 +1,105 @@
+//! `vestibule explain`, as people run it: on tokens that pass and on tokens that do not.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::stub::{self, Profile, now};
+use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
+
+/// Runs the command on `token` over the yard's database and tenant; gives its exit code and its JSON.
+fn explain(yard: &Yard, door: &str, token: &str) -> (i32, Value) {
+    let (code, text) = run(yard, &["--door", door, "--json", "-"], token);
+    (code, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}")))
+}
+
+fn run(yard: &Yard, args: &[&str], input: &str) -> (i32, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .args(["--profile", "development", "explain"])
+        .args(["--set", &format!("store.path={}", yard.config.store.path.display())])
+        .args(["--set", &format!("auth0.issuer={}", yard.stub.issuer)])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// The step that did not hold: its code, what was found and what to do.
+fn failed(story: &Value) -> (String, String, String) {
+    let step = story["steps"].as_array().unwrap().iter().find(|step| step["held"] == false).unwrap().clone();
+    let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
+    (text("code"), text("found"), text("fix"))
+}
+
+#[test]
+fn a_token_that_passes_is_followed_to_its_user_without_making_one() {
+    let yard = Yard::open(&[]);
+    yard.stub.profile("auth0|1", Profile::Is(json!({"user_id": "auth0|1", "email": "ada@example.com"})));
+    let found = |claims: Value| {
+        let (code, story) = explain(&yard, "public", &yard.token("auth0|1", claims));
+        assert_eq!((code, &story["admitted"]), (0, &json!(true)), "{story}");
+        story["steps"].as_array().unwrap().last().unwrap()["found"].as_str().unwrap().to_owned()
+    };
+    assert!(found(json!({})).starts_with("at Auth0: the profile would be stored"));
+    assert_eq!(yard.rows(), 0, "an explanation inserts nobody");
+    let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1"});
+    assert!(found(json!({format!("{NAMESPACE}user"): payload})).starts_with("in the payload"));
+    assert_eq!(yard.me(&yard.token("auth0|1", json!({}))).status, 200);
+    assert!(found(json!({})).starts_with("in the database, by Auth0 id"));
+}
+
+#[test]
+fn a_token_that_fails_is_told_what_it_says_what_is_wanted_and_what_to_do() {
+    let yard = Yard::open(&[]);
+    let about = |door: &str, token: &str| {
+        let (code, story) = explain(&yard, door, token);
+        assert_eq!(code, 1, "{story}");
+        failed(&story)
+    };
+    let (code, found, fix) = about("public", &yard.token_for(INTERNAL, "auth0|1", json!({})));
+    assert_eq!((code.as_str(), found), ("WRONG_AUDIENCE", format!("\"{INTERNAL}\"")));
+    assert!(fix.contains("the other door") && fix.contains(PUBLIC), "{fix}");
+
+    let (code, found, _) = about("public", &yard.token("auth0|1", json!({"exp": now() - 3600})));
+    assert!(code == "EXPIRED" && found.contains("ago"), "{found}");
+
+    let (code, _, fix) =
+        about("internal", &yard.token_for(INTERNAL, "auth0|1", json!({"scope": "users:read"})));
+    assert!(code == "NOT_PERMITTED" && fix.contains("scope grants nothing"), "{fix}");
+
+    let (code, _, fix) = about("public", "opaque-token");
+    assert!(code == "MALFORMED_TOKEN" && fix.contains("`audience`"), "{fix}");
+
+    let slashless = yard.stub.issuer.trim_end_matches('/').to_owned();
+    let (code, found, fix) = about("public", &yard.token("auth0|1", json!({"iss": slashless})));
+    assert!(code == "WRONG_ISSUER" && found == slashless && fix.contains("slash"), "{fix}");
+}
+
+#[test]
+fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
+    let yard = Yard::open(&[]);
+    let token = yard.token_for(INTERNAL, "auth0|1", json!({"exp": now() - 60, "nonce": "n"}));
+    let (code, text) = run(&yard, &["-"], &format!("Authorization: Bearer {token}\n"));
+    assert_eq!(code, 1);
+    for part in [
+        "At the public door",
+        "ID token",
+        "WRONG_AUDIENCE",
+        "EXPIRED",
+        "· not reached",
+        "\"sub\": \"auth0|1\"",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains(token.rsplit('.').next().unwrap()));
+    let (_, story) = explain(&yard, "public", &stub::signed(&json!({"alg": "none"}), &json!({}), true));
+    assert_eq!(failed(&story).0, "BAD_ALGORITHM");
+    assert!(failed(&story).2.contains("RS256"));
+}

@@ -1,0 +1,130 @@
+//! Signing keys over the wire: rotation, revocation, floods of unknown keys, bad answers, an outage at a cold start.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::stub::{self, jwk};
+use crate::yard::{NAMESPACE, PUBLIC, Yard};
+
+/// A token that needs no profile, signed with the first or the other key under `kid`.
+fn token(yard: &Yard, kid: &str, first: bool) -> String {
+    let mut claims = yard.stub.claims("auth0|1", PUBLIC);
+    claims[format!("{NAMESPACE}user")] = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "a@example.com", "roles": []});
+    stub::signed(&json!({"alg": "RS256", "kid": kid}), &claims, first)
+}
+
+fn publish(yard: &Yard, keys: &[Value]) {
+    yard.stub.publish(&json!({ "keys": keys }).to_string());
+}
+
+/// Makes the doors fetch the keys, and waits until they did.
+fn refresh(yard: &Yard) {
+    let keys = yard.doors().services().gate.keys();
+    let before = yard.stub.calls("/.well-known/jwks.json");
+    keys.refresh();
+    for _ in 0..500 {
+        if yard.stub.calls("/.well-known/jwks.json") > before {
+            // The answer still has to arrive and be judged.
+            yard.rest(Duration::from_millis(100));
+            return;
+        }
+        yard.rest(Duration::from_millis(10));
+    }
+    panic!("the keys were not fetched");
+}
+
+#[test]
+fn a_key_that_left_the_set_ends_at_once_even_for_tokens_just_seen() {
+    let yard = Yard::open(&[]);
+    let old = token(&yard, "stub", true);
+    for _ in 0..3 {
+        assert_eq!(yard.me(&old).status, 200);
+    }
+    publish(&yard, &[jwk("next", false)]);
+    refresh(&yard);
+    assert_eq!(yard.me(&old).code().as_deref(), Some("UNKNOWN_KEY"));
+    assert_eq!(yard.me(&token(&yard, "next", false)).status, 200);
+}
+
+#[test]
+fn a_key_under_a_name_that_was_another_s_is_not_taken_for_it() {
+    let yard = Yard::open(&[]);
+    let old = token(&yard, "stub", true);
+    assert_eq!(yard.me(&old).status, 200);
+    publish(&yard, &[jwk("stub", false)]);
+    refresh(&yard);
+    assert_eq!(yard.me(&old).code().as_deref(), Some("BAD_SIGNATURE"));
+}
+
+#[test]
+fn a_new_key_is_taken_on_its_first_token_by_all_who_bring_one() {
+    let yard = Yard::open(&[]);
+    publish(&yard, &[jwk("stub", true), jwk("next", false)]);
+    let new = token(&yard, "next", false);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..16).map(|_| scope.spawn(|| yard.me(&new).status)).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(yard.doors().services().gate.keys().fetches(), 2, "one at the start, one for all of them");
+}
+
+#[test]
+fn keys_may_rotate_as_often_as_the_tenant_likes() {
+    let yard = Yard::open(&[]);
+    for i in 0..6 {
+        let (kid, first) = (format!("rotated-{i}"), i % 2 == 0);
+        publish(&yard, &[jwk(&kid, first)]);
+        assert_eq!(yard.me(&token(&yard, &kid, first)).status, 200, "{kid}");
+    }
+    assert_eq!(yard.doors().services().gate.keys().fetches(), 7);
+}
+
+#[test]
+fn a_flood_of_unknown_keys_causes_one_fetch() {
+    let yard = Yard::open(&[]);
+    let claims = yard.stub.claims("auth0|1", PUBLIC);
+    for i in 0..200 {
+        // The signature is never looked at, so any will do.
+        let flood = stub::signed(&json!({"alg": "RS256", "kid": format!("unknown-{i}")}), &claims, true);
+        assert_eq!(yard.me(&flood).code().as_deref(), Some("UNKNOWN_KEY"));
+    }
+    assert_eq!(yard.doors().services().gate.keys().fetches(), 2);
+    assert_eq!(yard.me(&token(&yard, "stub", true)).status, 200);
+}
+
+#[test]
+fn a_bad_answer_never_replaces_a_good_set() {
+    let yard = Yard::open(&[]);
+    let good = token(&yard, "stub", true);
+    let mut private = jwk("leak", false);
+    private["d"] = json!("AQAB");
+    for bad in [
+        "<html>Down for maintenance</html>".to_owned(),
+        json!({"keys": []}).to_string(),
+        json!({"keys": [private, jwk("stub", true)]}).to_string(),
+        json!({"keys": [{"kty": "oct", "k": "AQAB", "kid": "stub"}]}).to_string(),
+        format!("{{\"keys\":[],\"padding\":\"{}\"}}", "x".repeat(100 * 1024)),
+        String::new(),
+    ] {
+        yard.stub.publish(&bad);
+        refresh(&yard);
+        assert_eq!(yard.me(&good).status, 200, "{bad:.60}");
+    }
+}
+
+#[test]
+fn the_last_good_set_serves_a_cold_start_without_the_tenant() {
+    let mut yard = Yard::open(&[]);
+    let good = token(&yard, "stub", true);
+    assert_eq!(yard.me(&good).status, 200);
+    while yard.store().load_keys(&yard.stub.issuer).unwrap().is_none() {
+        yard.rest(Duration::from_millis(10));
+    }
+    yard.stub.pause();
+    yard.reopen();
+    assert_eq!(yard.me(&good).status, 200);
+    let ready = yard.public().replace("/graphql", "/readyz");
+    assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 200);
+}

@@ -1,0 +1,33 @@
+//! What crosses rooms, through real processes and real sockets on port 0.
+//!
+//! `scripts`: rules in their worker processes. `refusals`: every way to be turned away. `callers`: how the current
+//! user is found, and what races and outages do to it. `keys`: rotation, floods and outages. `clients`: slow and
+//! broken ones, and the drain. `house`: the dev tenant
+//! with its rules and both doors together. `explaining`: what a door makes of a token,
+//! told. `process`: the executable as an
+//! operator meets it. `floors`: who may import whom, as `docs/architecture.md` has it.
+
+// The attribute tells clippy that helpers are tests too.
+
+#[cfg(test)]
+mod stub;
+#[cfg(test)]
+mod yard;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod floors;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod callers;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod explaining;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod scripts;

@@ -1,0 +1,274 @@
+//! Every refusal, over the wire: its status, code, stage and headers; no row, no call.
+
+use serde_json::{Value, json};
+use vestibule::store::{Actor, Arrival, LinkEmail};
+use vestibule::user::{Person, Status};
+
+use crate::stub::{self, Profile, now};
+use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
+
+/// Asks the public door with `token` and says what a refusal must say.
+fn refused(yard: &Yard, token: &str, status: u16, code: &str, stage: &str) {
+    let (rows, calls) = (yard.rows(), yard.stub.calls("/api/"));
+    let answer = yard.me(token);
+    let error = answer.json().pointer("/errors/0").cloned().unwrap_or_default();
+    assert_eq!(
+        (answer.status, error["extensions"]["code"].as_str()),
+        (status, Some(code)),
+        "{}",
+        answer.body
+    );
+    assert_eq!(error["extensions"]["stage"], stage, "{code}");
+    assert_eq!(error["extensions"]["requestId"].as_str(), answer.header("x-request-id"), "{code}");
+    assert!(answer.json().get("data").is_none(), "{code}: refused before GraphQL");
+    let challenge = answer.header("www-authenticate");
+    match status {
+        401 => assert!(
+            challenge.unwrap().starts_with("Bearer realm=\"public\", error=\"invalid_token\""),
+            "{code}"
+        ),
+        503 => assert!(challenge.is_none() && answer.header("retry-after").is_some(), "{code}"),
+        _ => assert!(challenge.is_some(), "{code}"),
+    }
+    assert!(
+        !answer.body.contains(token.rsplit('.').next().unwrap()),
+        "{code}: nothing of the token comes back"
+    );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (rows, calls), "{code}: no row, no call");
+}
+
+#[test]
+fn tokens_that_fail_the_bearer_or_claims_stage_are_told_why() {
+    let yard = Yard::open(&[]);
+    let good = yard.stub.claims("auth0|1", PUBLIC);
+    let with = |claim: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[claim] = value;
+        claims
+    };
+    let header = |kid: &str, alg: &str| json!({"alg": alg, "typ": "JWT", "kid": kid});
+    let token = stub::token(&good);
+    let mut cut = token.clone();
+    cut.truncate(token.rfind('.').unwrap());
+
+    for (token, code, stage) in [
+        (cut.as_str(), "MALFORMED_TOKEN", "bearer"),
+        (&format!("{token}="), "MALFORMED_TOKEN", "bearer"),
+        (
+            &stub::signed(&json!({"alg": "RS256", "kid": "stub", "zip": "DEF"}), &good, true),
+            "MALFORMED_TOKEN",
+            "claims",
+        ),
+        (&stub::signed(&header("stub", "HS256"), &good, true), "BAD_ALGORITHM", "claims"),
+        (&stub::signed(&header("stub", "none"), &good, true), "BAD_ALGORITHM", "claims"),
+        (&stub::signed(&header("stub", "RS256"), &good, false), "BAD_SIGNATURE", "claims"),
+        (&stub::token(&with("iss", json!("https://evil.example/"))), "WRONG_ISSUER", "claims"),
+        (&stub::token(&with("iss", json!([yard.stub.issuer]))), "WRONG_ISSUER", "claims"),
+        (&stub::token(&with("aud", json!(INTERNAL))), "WRONG_AUDIENCE", "claims"),
+        (&stub::token(&with("exp", json!(now() - 60))), "EXPIRED", "claims"),
+        (&stub::token(&with("nbf", json!(now() + 3600))), "NOT_YET_VALID", "claims"),
+        (&stub::token(&with("exp", json!("tomorrow"))), "BAD_CLAIMS", "claims"),
+        (&stub::token(&with("nonce", json!("n"))), "BAD_CLAIMS", "claims"),
+    ] {
+        refused(&yard, token, 401, code, stage);
+    }
+    // Last, because it causes a fetch of the keys: allowed, and the only one.
+    refused(&yard, &stub::signed(&header("unknown", "RS256"), &good, true), 401, "UNKNOWN_KEY", "claims");
+    assert_eq!(
+        yard.me(&token).status,
+        403,
+        "the same token unchanged passes these stages: {}",
+        yard.me(&token).body
+    );
+}
+
+#[test]
+fn requests_that_present_no_token_or_two_are_told_apart() {
+    let yard = Yard::open(&[]);
+    let token = yard.token("auth0|1", json!({}));
+    let bearer = format!("Bearer {token}");
+    let ask = |url: &str, headers: &[(&str, &str)]| {
+        yard.wire.post_json(url, headers, &json!({"query": "{ me { id } }"}))
+    };
+
+    let nothing = ask(&yard.public(), &[]).unwrap();
+    assert_eq!((nothing.status, nothing.code().as_deref()), (401, Some("NO_TOKEN")));
+    assert_eq!(nothing.header("www-authenticate"), Some("Bearer realm=\"public\""));
+    assert_eq!(
+        ask(&yard.internal(), &[("authorization", "Basic dTpw")]).unwrap().code().as_deref(),
+        Some("NO_TOKEN")
+    );
+
+    for (url, headers) in [
+        (yard.public(), vec![("authorization", bearer.as_str()), ("authorization", bearer.as_str())]),
+        (format!("{}?access_token={token}", yard.public()), vec![("authorization", bearer.as_str())]),
+        (yard.public(), vec![("authorization", "Bearer")]),
+    ] {
+        let answer = ask(&url, &headers).unwrap();
+        assert_eq!(
+            (answer.status, answer.code().as_deref()),
+            (400, Some("MALFORMED_REQUEST")),
+            "{headers:?}"
+        );
+        assert!(answer.header("www-authenticate").unwrap().contains("error=\"invalid_request\""));
+    }
+}
+
+#[test]
+fn a_bad_token_is_never_taken_for_an_anonymous_caller() {
+    let yard = Yard::open(&["public.anonymous=true"]);
+    let ask =
+        |token| yard.wire.graphql(&yard.public(), token, "{ __typename me { id } }", Value::Null).unwrap();
+    let nobody = ask(None);
+    assert_eq!(
+        (nobody.status, nobody.json()["data"].clone()),
+        (200, json!({"__typename": "Query", "me": null}))
+    );
+    let expired = yard.token("auth0|1", json!({"exp": now() - 60}));
+    for _ in 0..2 {
+        assert_eq!(ask(Some(&expired)).code().as_deref(), Some("EXPIRED"));
+    }
+    let metrics = yard.wire.get(&yard.internal().replace("/graphql", "/metrics"), &[]).unwrap();
+    assert!(
+        metrics.body.contains("\nvestibule_refusals_total{door=\"public\",code=\"EXPIRED\"} 2\n"),
+        "{}",
+        metrics.body
+    );
+    assert_eq!(yard.wire.get(&yard.public().replace("/graphql", "/metrics"), &[]).unwrap().status, 404);
+}
+
+#[test]
+fn an_outsider_is_refused_before_anything_is_looked_up() {
+    let yard = Yard::open(&[]);
+    let ask =
+        |token: &str| yard.wire.graphql(&yard.internal(), Some(token), "{ me { id } }", Value::Null).unwrap();
+    let user = yard.token_for(INTERNAL, "auth0|stranger", json!({"scope": "users:read"}));
+    for (token, missing) in
+        [(user, true), (yard.machine("users:read2 xusers:read"), true), (yard.machine("users:read"), false)]
+    {
+        let answer = ask(&token);
+        assert_eq!(answer.status, if missing { 403 } else { 200 }, "{}", answer.body);
+        if missing {
+            assert_eq!(answer.code().as_deref(), Some("NOT_PERMITTED"));
+            let challenge = answer.header("www-authenticate").unwrap();
+            assert!(
+                challenge.contains("error=\"insufficient_scope\"")
+                    && challenge.ends_with("scope=\"users:read\"")
+            );
+        }
+    }
+    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (0, 0));
+}
+
+#[test]
+fn users_with_something_against_them_stay_out_even_with_a_payload() {
+    let yard = Yard::open(&[]);
+    let arrive = |sub: &str| {
+        let arrival = Arrival {
+            auth0_id: sub.parse().unwrap(),
+            email: None,
+            email_verified: false,
+            person: Person::default(),
+            profile: None,
+        };
+        yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
+    };
+    let (blocked, erased, withdrawn) = (arrive("auth0|b"), arrive("auth0|e"), arrive("auth0|w"));
+    yard.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
+    yard.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
+    yard.store().sign_out_everywhere(withdrawn, &Actor::Cli).unwrap();
+
+    for (sub, id, status, code) in [
+        ("auth0|b", blocked, 403, "BLOCKED"),
+        ("auth0|e", erased, 403, "ERASED"),
+        ("auth0|w", withdrawn, 401, "TOKEN_WITHDRAWN"),
+    ] {
+        let iat = now() - 5;
+        refused(&yard, &yard.token(sub, json!({"iat": iat})), status, code, "caller");
+        let payload = json!({"id": id, "auth0Id": sub});
+        let told = yard.token(sub, json!({"iat": iat, format!("{NAMESPACE}user"): payload}));
+        refused(&yard, &told, status, code, "caller");
+    }
+    let again = yard.token("auth0|w", json!({"iat": now() + 2}));
+    assert_eq!(yard.me(&again).status, 200, "a login after the withdrawal brings a good token");
+}
+
+#[test]
+fn a_payload_that_tells_of_somebody_else_refuses_the_token() {
+    let yard = Yard::open(&[]);
+    let id = "01890000-0000-7000-8000-000000000001";
+    for payload in [
+        json!({"id": id, "auth0Id": "auth0|2"}),
+        json!({"id": "7", "auth0Id": "auth0|1"}),
+        json!({"id": id}),
+        json!({"id": id, "auth0Id": "auth0|1", "roles": "admin"}),
+        json!("auth0|1"),
+    ] {
+        let token = yard.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
+        refused(&yard, &token, 401, "BAD_CLAIMS", "caller");
+    }
+}
+
+#[test]
+fn a_subject_the_tenant_does_not_know_is_asked_for_once_a_minute() {
+    let yard = Yard::open(&[]);
+    for _ in 0..3 {
+        let answer = yard.me(&yard.token("auth0|nobody", json!({})));
+        assert_eq!((answer.status, answer.code().as_deref()), (403, Some("NO_SUCH_USER")));
+    }
+    assert_eq!((yard.rows(), yard.stub.calls("/api/v2/users/")), (0, 1));
+}
+
+#[test]
+fn a_taken_email_is_a_conflict_where_linking_is_off() {
+    let yard = Yard::open(&["link.email=never"]);
+    let ada = |sub: &str| json!({"user_id": sub, "email": "ada@example.com", "email_verified": true});
+    for (sub, status, code) in [("auth0|1", 200, None), ("google-oauth2|2", 403, Some("EMAIL_CONFLICT"))] {
+        yard.stub.profile(sub, Profile::Is(ada(sub)));
+        let answer = yard.me(&yard.token(sub, json!({})));
+        assert_eq!((answer.status, answer.code().as_deref()), (status, code), "{}", answer.body);
+    }
+    assert_eq!(yard.rows(), 1);
+}
+
+#[test]
+fn without_any_keys_nothing_can_be_decided() {
+    let yard = Yard::open_without_waiting(&[], |stub| stub.publish("<html>Down for maintenance</html>"));
+    let token = yard.token("auth0|1", json!({}));
+    refused(&yard, &token, 503, "KEYS_UNAVAILABLE", "claims");
+    let ready = yard.public().replace("/graphql", "/readyz");
+    assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 503);
+    yard.stub.publish(&stub::key_set().to_string());
+    assert!(
+        yard.runtime.block_on(yard.doors().ready(std::time::Duration::from_secs(5))),
+        "healed within 5 s"
+    );
+    assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 200);
+}
+
+#[test]
+fn a_full_pool_is_busy_and_says_so() {
+    let yard = Yard::open(&["pool.threads=1", "pool.queue=1"]);
+    let pool = yard.doors().services().pool.clone();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = std::sync::mpsc::channel::<()>();
+    let held = yard.runtime.spawn({
+        let pool = pool.clone();
+        async move {
+            pool.run(move || {
+                begun.send(()).unwrap();
+                wait.recv().unwrap();
+            })
+            .await
+        }
+    });
+    begins.recv().unwrap();
+    let waiting = yard.runtime.spawn(async move { pool.run(|| ()).await });
+    while !format!("{:?}", yard.doors().services().pool).contains("waiting: 1") {
+        std::thread::yield_now();
+    }
+    refused(&yard, &yard.token("auth0|1", json!({})), 503, "BUSY", "caller");
+    release.send(()).unwrap();
+    yard.runtime.block_on(async { (held.await.unwrap().unwrap(), waiting.await.unwrap().unwrap()) });
+}

@@ -1,0 +1,215 @@
+//! How a rule can answer, and what it finds around it.
+
+use serde_json::json;
+use vestibule::script::{DenyReason, Level, MetadataKind};
+
+use super::world::{World, context, rule, settings, user};
+
+#[tokio::test]
+async fn rules_run_in_order_each_on_what_the_one_before_handed_on() {
+    let world = World::open(&settings(), &[]);
+    let step = |letter: &str| {
+        format!(
+            "function (user, context, callback) {{
+               user.trail = (user.trail || '') + '{letter}';
+               context.idToken['https://ns/{letter}'] = user.trail;
+               callback(null, user, context);
+             }}"
+        )
+    };
+    let mut off = rule("switched-off", 15, &step("x"));
+    off.enabled = false;
+    let rules = [
+        rule("third", 30, &format!("async {};", step("c"))),
+        rule("first", 10, &step("a")),
+        off,
+        rule("second", 20, &format!("/* a comment */ {}", step("b"))),
+    ];
+    let outcome = world.run(&rules).await.unwrap();
+    assert_eq!(outcome.user["trail"], "abc");
+    assert_eq!(
+        outcome.context["idToken"],
+        json!({ "https://ns/a": "a", "https://ns/b": "ab", "https://ns/c": "abc" })
+    );
+    assert_eq!(outcome.user["email"], user()["email"]);
+}
+
+#[tokio::test]
+async fn without_an_enabled_rule_a_login_passes_unchanged_and_no_process_starts() {
+    let world = World::open(&settings(), &[]);
+    let mut off = rule("switched-off", 1, "function () {}");
+    off.enabled = false;
+    let outcome = world.run(&[off]).await.unwrap();
+    assert_eq!((outcome.user, outcome.context), (user(), context()));
+    #[cfg(target_os = "linux")]
+    assert!(world.pids().is_empty());
+}
+
+#[tokio::test]
+async fn each_kind_of_error_has_its_reason_and_names_its_rule() {
+    use DenyReason::{Failed, Unauthorized, Validation};
+    let world = World::open(&settings(), &[]);
+    let cases = [
+        (
+            "function (u, c, cb) { cb(new UnauthorizedError('Not on Sundays')); }",
+            Unauthorized,
+            "Not on Sundays",
+        ),
+        ("async function () { throw new UnauthorizedError('No'); }", Unauthorized, "No"),
+        ("function (u, c, cb) { cb(new ValidationError('age', 'Too young')); }", Validation, "Too young"),
+        ("function (u, c, cb) { cb(new Error('out of luck')); }", Failed, "out of luck"),
+        ("function (u, c, cb) { cb('just text'); }", Failed, "just text"),
+        ("function (u) {\n  return u.missing.field;\n}", Failed, "(line 2)"),
+        (
+            "function (u) { undefinedName(); }",
+            Failed,
+            "it threw ReferenceError: undefinedName is not defined (line 1)",
+        ),
+        ("async function () { await 0; throw new TypeError('late'); }", Failed, "it threw TypeError: late"),
+        (
+            "function (u, c, cb) { setTimeout(() => { throw new Error('timer'); }, 1); }",
+            Failed,
+            "Error: timer",
+        ),
+        ("function (u, c { }", Failed, "it does not compile: SyntaxError"),
+        ("42", Failed, "it is not a function"),
+        (
+            "function (u, c, cb) { require('lodash@4'); }",
+            Failed,
+            "\"lodash@4\" is not available; there are axios",
+        ),
+    ];
+    for (script, reason, part) in cases {
+        let passing = rule("fine", 1, "function (u, c, cb) { cb(null, u, c); }");
+        let denied = world.run(&[passing, rule("the-culprit", 2, script)]).await.unwrap_err();
+        assert_eq!(denied.reason, reason, "{script}: {denied}");
+        assert_eq!(denied.rule, "the-culprit", "{script}");
+        assert!(denied.message.contains(part), "{script}: {denied}");
+        assert!(denied.to_string().contains("the-culprit"), "{denied}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_that_does_not_compile_stops_the_login_before_any_rule_runs() {
+    let world = World::open(&settings(), &[]);
+    let first = "function (u, c, cb) { console.log('ran'); cb(null, u, c); }";
+    let denied = world.run(&[rule("first", 1, first), rule("broken", 2, "function (")]).await.unwrap_err();
+    assert_eq!(denied.rule, "broken");
+    assert!(denied.console.is_empty());
+}
+
+#[tokio::test]
+async fn metadata_updates_reach_the_host_and_their_failure_reaches_the_rule() {
+    let world = World::open(&settings(), &[]);
+    let script = "async function (user, context, callback) {
+        await auth0.users.updateAppMetadata(user.user_id, { plan: 'free', old: null });
+        await auth0.users.updateUserMetadata(user.user_id, { colour: 'red' });
+        try {
+          await auth0.users.updateAppMetadata('auth0|nobody', {});
+        } catch (error) {
+          user.failure = error.message;
+        }
+        user.domain = auth0.domain;
+        callback(null, user, context);
+      }";
+    let outcome = world.one(script).await.unwrap();
+    assert_eq!(outcome.user["failure"], "The user does not exist.");
+    assert_eq!(outcome.user["domain"], "tenant.example");
+    let updates = world.updates.lock().unwrap();
+    assert_eq!(updates.len(), 2);
+    assert_eq!((updates[0].kind, updates[1].kind), (MetadataKind::App, MetadataKind::User));
+    assert_eq!(updates[0].user_id, "auth0|ada");
+    assert_eq!(json!(updates[0].metadata), json!({ "plan": "free", "old": null }));
+}
+
+#[tokio::test]
+async fn secrets_do_not_show_in_the_console_or_in_errors() {
+    let secret = "s3cr3t-value-with-\"quotes\"";
+    let world = World::open(&settings(), &[]).configured(&[("API_KEY", secret), ("SHORT", "on")]);
+    let script = "function (user, context, callback) {
+        const key = configuration.API_KEY;
+        console.log('plain', key, 'SHORT is', configuration.SHORT);
+        console.warn({ nested: { key } });
+        console.error(configuration);
+        console.info(Buffer.from(key).toString('base64').replace(/=/g, ''));
+        console.debug('x'.repeat(990) + key);
+        global.token = 'of another server';
+        console.log(global);
+        callback(new Error('could not use ' + key));
+      }";
+    let denied = world.one(script).await.unwrap_err();
+    assert_eq!(denied.message, "could not use [configuration.API_KEY]");
+    let lines: Vec<_> = denied.console.iter().map(|line| (line.level, line.text.as_str())).collect();
+    assert_eq!(lines[0], (Level::Log, "plain [configuration.API_KEY] SHORT is on"));
+    assert_eq!(lines[1], (Level::Warn, "{\"nested\":{\"key\":\"[configuration.API_KEY]\"}}"));
+    assert_eq!(lines[2], (Level::Error, "configuration {API_KEY, SHORT}"));
+    assert_eq!(lines[3], (Level::Info, "[configuration.API_KEY]"));
+    assert_eq!(lines[4].1, format!("{}[configura…", "x".repeat(990)));
+    assert_eq!(lines[5].1, "global {token}");
+    assert!(denied.console.iter().all(|line| line.script == "only-rule"));
+}
+
+#[tokio::test]
+async fn what_a_denied_login_wrote_to_the_console_is_kept() {
+    let world = World::open(&settings(), &[]);
+    let denied = world
+        .one("function (u, c, cb) { console.log('before', [1, u.user_id]); throw 1; }")
+        .await
+        .unwrap_err();
+    assert_eq!(denied.console[0].text, "before [1,\"auth0|ada\"]");
+}
+
+#[tokio::test]
+async fn the_small_tools_work_as_in_node() {
+    let world = World::open(&settings(), &[]);
+    let script = r#"async function (user, context, callback) {
+        const assert = (ok, what) => { if (!ok) throw new Error(what); };
+        for (const text of ['', 'a', 'ab', 'abc', 'grün 🦀']) {
+          for (const kind of ['utf8', 'base64', 'base64url', 'hex']) {
+            const there = Buffer.from(text).toString(kind);
+            assert(Buffer.from(there, kind).toString() === text, kind + ' of ' + text);
+          }
+        }
+        assert(Buffer.from('grün').toString('base64') === 'Z3LDvG4=', 'base64');
+        assert(new Buffer('id:secret').toString('base64') === 'aWQ6c2VjcmV0', 'new Buffer');
+        assert(Buffer.from([0xff, 0x41]).toString() === '\ufffdA', 'not UTF-8');
+        assert(Buffer.byteLength('ü') === 2 && Buffer.isBuffer(Buffer.from('')), 'byteLength');
+
+        const url = new URL('../b?x=1&y=a+b#f', 'https://Example.com:443/a/c');
+        assert(url.href === 'https://example.com/b?x=1&y=a+b#f' && url.pathname === '/b', url.href);
+        assert(url.searchParams.get('y') === 'a b', 'searchParams');
+        url.searchParams.set('x', 'ä&=');
+        assert(String(url) === 'https://example.com/b?x=%C3%A4%26%3D&y=a+b#f', String(url));
+        let refused = false;
+        try { new URL('nonsense'); } catch (error) { refused = error instanceof TypeError; }
+        assert(refused, 'a bad URL throws');
+
+        const order = [];
+        const never = setTimeout(() => order.push('never'), 5);
+        clearTimeout(never);
+        await new Promise((resolve) => { setTimeout(resolve, 30); setTimeout(() => order.push('soon'), 1); });
+        assert(order.join() === 'soon', 'timers: ' + order);
+        callback(null, user, context);
+      }"#;
+    world.one(script).await.unwrap();
+}
+
+#[tokio::test]
+async fn global_lasts_for_one_worker_until_rules_or_configuration_change() {
+    let mut one_worker = settings();
+    one_worker.workers = 1;
+    let mut world = World::open(&one_worker, &[]).configured(&[("KEY", "first")]);
+    let script = "function (user, context, callback) {
+        global.count = (global.count || 0) + 1;
+        user.count = global.count;
+        leaked = typeof leaked === 'undefined' ? 1 : 2;
+        user.leaked = leaked;
+        callback(null, user, context);
+      }";
+    for count in 1..=3 {
+        let user = world.one(script).await.unwrap().user;
+        assert_eq!((&user["count"], &user["leaked"]), (&json!(count), &json!(1)));
+    }
+    world = world.configured(&[("KEY", "second")]);
+    assert_eq!(world.one(script).await.unwrap().user["count"], 1);
+}

@@ -1,0 +1,205 @@
+//! The way out: fetch, request and axios, by way of the host.
+
+use std::time::Duration;
+
+use serde_json::json;
+use vestibule::script::DenyReason;
+
+use super::stub::{Answer, Asked, Stub, answer};
+use super::world::{World, settings};
+
+fn echo(asked: &Asked) -> Answer {
+    let shown = json!({ "method": asked.method, "path": asked.path, "head": asked.head, "body": asked.body });
+    match asked.path.as_str() {
+        "/missing" => answer(404, "{\"error\":\"nothing here\"}"),
+        "/moved" => {
+            Answer { status: 302, headers: vec![("location", "/target".to_owned())], body: String::new() }
+        }
+        "/big" => answer(200, "x".repeat(1024 * 1024 + 1)),
+        "/largest" => answer(200, "\u{1}".repeat(1024 * 1024)),
+        "/token" => answer(200, "{\"access_token\":\"t\",\"expires_in\":3600}"),
+        _ => Answer { status: 200, headers: vec![("x-seen", "yes".to_owned())], body: shown.to_string() },
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_goes_out_and_is_recorded_without_its_query() {
+    let stub = Stub::open(1, echo).await;
+    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let script = "async function (user, context, callback) {
+        const response = await fetch(configuration.BASE + '/path?token=abc', {
+          method: 'put', headers: { 'X-Custom': 'v', Host: 'evil.example' }, body: JSON.stringify({ a: 1 }),
+        });
+        user.seen = [response.ok, response.status, response.headers.get('X-Seen'), await response.json()];
+        callback(null, user, context);
+      }";
+    let outcome = world.one(script).await.unwrap();
+    let seen = &outcome.user["seen"];
+    assert_eq!((&seen[0], &seen[1], &seen[2]), (&json!(true), &json!(200), &json!("yes")));
+    assert_eq!((&seen[3]["method"], &seen[3]["body"]), (&json!("PUT"), &json!("{\"a\":1}")));
+    assert_eq!(seen[3]["path"], "/path?token=abc");
+    let head = seen[3]["head"].as_str().unwrap();
+    assert!(head.contains("x-custom: v") && !head.contains("evil.example"), "{head}");
+    let fetch = &outcome.fetches[0];
+    assert_eq!((fetch.script.as_str(), fetch.method.as_str(), fetch.status), ("only-rule", "PUT", Some(200)));
+    assert_eq!(fetch.url, stub.url("/path"));
+}
+
+#[tokio::test]
+async fn an_origin_that_is_not_allowed_is_refused_by_name_and_nothing_goes_out() {
+    let (allowed, other) = (Stub::open(1, echo).await, Stub::open(1, echo).await);
+    let world = World::open(&settings(), &[&allowed.origin]).configured(&[("OTHER", &other.origin)]);
+    let denied =
+        world.one("async function () { await fetch(configuration.OTHER + '/x'); }").await.unwrap_err();
+    assert_eq!(denied.reason, DenyReason::Failed);
+    assert!(denied.message.contains(&other.origin), "{denied}");
+    assert!(denied.message.contains("tenant.allow_fetch"), "{denied}");
+    assert!(denied.fetches.is_empty() && other.asked("/x").is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let stub = Stub::open(1, echo).await;
+    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let script = "async function (user, context, callback) {
+        const response = await fetch(configuration.BASE + '/moved');
+        user.seen = [response.status, response.headers.get('location'), response.ok];
+        callback(null, user, context);
+      }";
+    assert_eq!(world.one(script).await.unwrap().user["seen"], json!([302, "/target", false]));
+    assert!(stub.asked("/target").is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_of_a_mebibyte_arrives_and_one_byte_more_does_not() {
+    let stub = Stub::open(1, echo).await;
+    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let script = "async function (user, context, callback) {
+        user.length = (await (await fetch(configuration.BASE + '/largest')).text()).length;
+        user.error = await fetch(configuration.BASE + '/big').then(() => 'none', (error) => error.code);
+        callback(null, user, context);
+      }";
+    let user = world.one(script).await.unwrap().user;
+    assert_eq!((&user["length"], &user["error"]), (&json!(1024 * 1024), &json!("ETOOBIG")));
+}
+
+#[tokio::test]
+async fn several_fetches_are_under_way_at_once_and_the_twenty_first_is_refused() {
+    // No answer before five have asked.
+    let stub = Stub::open(5, |_| answer(200, "x".repeat(200_000))).await;
+    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let script = "async function (user, context, callback) {
+        const some = (count, path) => Promise.all(Array.from({ length: count }, () => fetch(configuration.BASE + path)));
+        await some(5, '/meet');
+        user.more = (await some(15, '/more')).length;
+        user.error = await fetch(configuration.BASE + '/last').then(() => 'none', (error) => error.code);
+        callback(null, user, context);
+      }";
+    let outcome = world.one(script).await.unwrap();
+    assert_eq!((&outcome.user["more"], &outcome.user["error"]), (&json!(15), &json!("ELIMIT")));
+    assert_eq!(outcome.fetches.len(), 20);
+    assert!(stub.asked("/last").is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_or_away_rejects_and_the_rule_may_go_on() {
+    let stub = Stub::open(1, echo).await;
+    let mut settings = settings();
+    settings.fetch_timeout = Duration::from_millis(200);
+    let away = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let world =
+        World::open(&settings, &[&stub.origin, &away]).configured(&[("BASE", &stub.origin), ("AWAY", &away)]);
+    let script = "function (user, context, callback) {
+        const request = require('request@2.88.0');
+        request({ url: configuration.BASE + '/silence', timeout: 50 }, (first) => {
+          request.get(configuration.BASE + '/silence', (second) => {
+            request.get(configuration.AWAY, (third) => {
+              user.codes = [first.code, second.code, third.code];
+              callback(null, user, context);
+            });
+          });
+        });
+      }";
+    let outcome = world.one(script).await.unwrap();
+    assert_eq!(outcome.user["codes"], json!(["ETIMEDOUT", "ETIMEDOUT", "EFETCH"]));
+    assert!(outcome.fetches.iter().all(|fetch| fetch.status.is_none()));
+}
+
+#[tokio::test]
+async fn a_rule_does_not_wait_for_a_call_that_it_does_not_wait_for() {
+    let stub = Stub::open(1, echo).await;
+    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let script = "function (user, context, callback) {
+        request.post(configuration.BASE + '/largest');
+        callback(null, user, context);
+      }";
+    for _ in 0..3 {
+        world.one(script).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn request_speaks_its_classic_dialect() {
+    let stub = Stub::open(1, echo).await;
+    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let script = "function (user, context, callback) {
+        const request = require('request');
+        const url = configuration.BASE;
+        const calls = [
+          (done) => request({ uri: url + '/a', method: 'POST', json: { x: 1 }, auth: { bearer: 'tok' } }, done),
+          (done) => request.get(url + '/b', { qs: { q: 'a b' }, json: true, auth: { user: 'u', pass: 'p' } }, done),
+          (done) => request.post({ url: url + '/c', form: { k: 'v&w' }, headers: { 'X-A': '1' } }, done),
+          (done) => request.delete(url + '/missing', done),
+          (done) => request.defaults({ baseUrl: url, json: true }).patch('/d', { body: { y: 2 } }, done),
+        ];
+        const seen = [];
+        const next = () => {
+          if (!calls.length) {
+            user.seen = seen;
+            return callback(null, user, context);
+          }
+          calls.shift()((error, response, body) => {
+            if (error) return callback(error);
+            seen.push([response.statusCode, response.headers['x-seen'], body]);
+            next();
+          });
+        };
+        next();
+      }";
+    let user = world.one(script).await.unwrap().user;
+    let seen = |index: usize| &user["seen"][index];
+    let head = |index: usize| seen(index)[2]["head"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&seen(0)[0], &seen(0)[1], &seen(0)[2]["body"]),
+        (&json!(200), &json!("yes"), &json!("{\"x\":1}"))
+    );
+    assert!(
+        head(0).contains("authorization: Bearer tok") && head(0).contains("content-type: application/json")
+    );
+    assert_eq!((&seen(1)[2]["path"], &seen(1)[2]["method"]), (&json!("/b?q=a+b"), &json!("GET")));
+    assert!(head(1).contains("authorization: Basic dTpw"));
+    let form: serde_json::Value = serde_json::from_str(seen(2)[2].as_str().unwrap()).unwrap();
+    assert_eq!(form["body"], "k=v%26w");
+    assert!(form["head"].as_str().unwrap().contains("application/x-www-form-urlencoded"));
+    assert_eq!((&seen(3)[0], &seen(3)[2]), (&json!(404), &json!("{\"error\":\"nothing here\"}")));
+    assert_eq!((&seen(4)[2]["method"], &seen(4)[2]["body"]), (&json!("PATCH"), &json!("{\"y\":2}")));
+}
+
+#[tokio::test]
+async fn axios_resolves_with_data_and_rejects_with_the_response() {
+    let stub = Stub::open(1, echo).await;
+    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let script = "async function (user, context, callback) {
+        const axios = require('axios');
+        const posted = await axios.post(configuration.BASE + '/a', { x: 1 }, { headers: { 'X-A': '1' } });
+        const got = await axios({ baseURL: configuration.BASE, url: '/b', params: { q: 1 } });
+        const missing = await axios.get(configuration.BASE + '/missing').catch((error) => error.response);
+        user.seen = [posted.data.body, got.data.path, missing.status, missing.data.error];
+        callback(null, user, context);
+      }";
+    let user = world.one(script).await.unwrap().user;
+    assert_eq!(user["seen"], json!(["{\"x\":1}", "/b?q=1", 404, "nothing here"]));
+}

@@ -1,0 +1,180 @@
+//! The three rules that ship with the product, against a stub of the servers they call.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use vestibule::bundle::Rule;
+use vestibule::script::{MetadataKind, Outcome};
+
+use super::stub::{Stub, answer};
+use super::world::{World, context, rule, settings, user};
+
+const POPULATE: &str = include_str!("../../../fixtures/tenant/rules/populate-profile.js");
+const TRACK: &str = include_str!("../../../fixtures/tenant/rules/track-sign-up.js");
+const TOKEN: &str = include_str!("../../../fixtures/tenant/rules/user-in-token.js");
+
+/// The servers the rules call, and what the Internal API answers.
+struct Servers {
+    stub: Stub,
+    api_status: Arc<AtomicU16>,
+    found: Arc<Mutex<Value>>,
+}
+
+impl Servers {
+    async fn open() -> Self {
+        let api_status = Arc::new(AtomicU16::new(200));
+        let found = Arc::new(Mutex::new(Value::Null));
+        let (status, known) = (Arc::clone(&api_status), Arc::clone(&found));
+        let stub = Stub::open(1, move |asked| match asked.path.as_str() {
+            "/oauth/token" => answer(200, "{\"access_token\":\"m2m-token\",\"expires_in\":86400}"),
+            "/graphql" => {
+                let body = json!({ "data": { "user": *known.lock().unwrap() } });
+                answer(status.load(Ordering::SeqCst), body.to_string())
+            }
+            _ => answer(204, ""),
+        });
+        Self { stub: stub.await, api_status, found }
+    }
+
+    /// One worker, so that `global` lasts.
+    fn world(&self, sign_up: &str) -> World {
+        let mut settings = settings();
+        settings.workers = 1;
+        World::open(&settings, &[&self.stub.origin]).configured(&[
+            ("INTERNAL_API", &self.stub.url("/graphql")),
+            ("INTERNAL_AUDIENCE", "https://internal.example/"),
+            ("TOKEN_URL", &self.stub.url("/oauth/token")),
+            ("RULES_CLIENT_ID", "rules-client"),
+            ("RULES_CLIENT_SECRET", "rules-secret"),
+            ("SIGNUP_URL", sign_up),
+            ("NAMESPACE", "https://vestibule.example/"),
+        ])
+    }
+}
+
+fn shipped() -> [Rule; 3] {
+    [
+        rule("populate-profile", 10, POPULATE),
+        rule("track-sign-up", 20, TRACK),
+        rule("user-in-token", 30, TOKEN),
+    ]
+}
+
+async fn log_in(world: &World, logins: u32) -> Outcome {
+    let mut context = context();
+    context["stats"]["loginsCount"] = json!(logins);
+    world.log_in(&shipped(), user(), context).await.unwrap()
+}
+
+#[test]
+fn each_rule_has_its_descriptor() {
+    let descriptors = [
+        include_str!("../../../fixtures/tenant/rules/populate-profile.json"),
+        include_str!("../../../fixtures/tenant/rules/track-sign-up.json"),
+        include_str!("../../../fixtures/tenant/rules/user-in-token.json"),
+    ];
+    for (text, rule) in descriptors.iter().zip(shipped()) {
+        let descriptor: Value = serde_json::from_str(text).unwrap();
+        let expected = json!({
+            "name": rule.name, "script": format!("./{}.js", rule.name), "order": rule.order,
+            "stage": rule.stage, "enabled": true,
+        });
+        assert_eq!(descriptor, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_up_is_populated_tracked_and_gets_a_token_without_a_user() {
+    let servers = Servers::open().await;
+    let world = servers.world(&servers.stub.url("/sign-up"));
+    let outcome = log_in(&world, 1).await;
+    assert!(outcome.console.is_empty(), "{:?}", outcome.console);
+
+    let updates = world.updates.lock().unwrap();
+    assert_eq!(updates[0].kind, MetadataKind::User);
+    assert_eq!(json!(updates[0].metadata), json!({ "name": "Ada Lovelace" }));
+    assert_eq!(updates[1].kind, MetadataKind::App);
+    let expected = json!({ "signed_up_at": "2026-11-01T10:00:00.000Z", "signed_up_with": "Frontend" });
+    assert_eq!(json!(updates[1].metadata), expected);
+    assert_eq!(outcome.user["user_metadata"]["name"], "Ada Lovelace");
+
+    let event = servers.stub.asked("/sign-up")[0].json();
+    assert_eq!((&event["event"], &event["user_id"]), (&json!("sign_up"), &json!("auth0|ada")));
+    assert_eq!(event.get("email"), None);
+
+    let claims = &outcome.context["accessToken"];
+    let expected = json!({
+        "https://vestibule.example/roles": ["support"],
+        "https://vestibule.example/email": "ada.lovelace@example.com",
+        "https://vestibule.example/email_verified": true,
+    });
+    assert_eq!(*claims, expected);
+    let calls: Vec<_> = outcome.fetches.iter().map(|f| (f.script.as_str(), f.status)).collect();
+    let expected = [("track-sign-up", Some(204)), ("user-in-token", Some(200)), ("user-in-token", Some(200))];
+    assert_eq!(calls, expected);
+}
+
+#[tokio::test]
+async fn a_known_user_is_in_the_token_and_the_machine_token_is_reused() {
+    let servers = Servers::open().await;
+    let known = json!({
+        "id": "0193", "auth0Id": "auth0|ada", "email": "ada.lovelace@example.com", "emailVerified": true,
+        "name": "Ada Lovelace", "picture": null, "roles": ["support"], "status": "ACTIVE",
+    });
+    *servers.found.lock().unwrap() = known.clone();
+    let world = servers.world("");
+    let mut claim = known;
+    claim.as_object_mut().unwrap().remove("status");
+    for logins in 2..4 {
+        let outcome = log_in(&world, logins).await;
+        assert_eq!(outcome.context["accessToken"]["https://vestibule.example/user"], claim);
+    }
+    assert!(world.updates.lock().unwrap().is_empty());
+    assert!(servers.stub.asked("/sign-up").is_empty());
+
+    let token = servers.stub.asked("/oauth/token");
+    assert_eq!(token.len(), 1);
+    let expected = json!({
+        "grant_type": "client_credentials", "client_id": "rules-client", "client_secret": "rules-secret",
+        "audience": "https://internal.example/",
+    });
+    assert_eq!(token[0].json(), expected);
+    let asked = servers.stub.asked("/graphql");
+    assert_eq!(asked.len(), 2);
+    assert!(asked[0].head.contains("authorization: Bearer m2m-token"));
+    assert_eq!(asked[0].json()["variables"], json!({ "id": "auth0|ada" }));
+    let query = asked[0].json()["query"].as_str().unwrap().to_owned();
+    assert!(query.contains("id auth0Id email emailVerified name picture roles status"), "{query}");
+}
+
+#[tokio::test]
+async fn a_user_who_is_not_active_is_not_in_the_token() {
+    let servers = Servers::open().await;
+    *servers.found.lock().unwrap() = json!({ "id": "0193", "status": "BLOCKED" });
+    let outcome = log_in(&servers.world(""), 2).await;
+    assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
+}
+
+#[tokio::test]
+async fn an_internal_api_that_is_away_locks_nobody_out_and_costs_the_cached_token() {
+    let servers = Servers::open().await;
+    let world = servers.world("");
+    servers.api_status.store(503, Ordering::SeqCst);
+    let outcome = log_in(&world, 2).await;
+    assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
+    assert_eq!(outcome.context["accessToken"]["https://vestibule.example/roles"], json!(["support"]));
+    let said = &outcome.console[0].text;
+    assert!(said.contains("without the user") && said.contains("503"), "{said}");
+    servers.api_status.store(200, Ordering::SeqCst);
+    log_in(&world, 2).await;
+    assert_eq!(servers.stub.asked("/oauth/token").len(), 2);
+}
+
+#[tokio::test]
+async fn a_tracker_that_is_away_costs_no_login() {
+    let servers = Servers::open().await;
+    let world = servers.world("http://127.0.0.1:1/nobody");
+    let outcome = log_in(&world, 1).await;
+    assert!(outcome.console[0].text.contains("the sign-up was not tracked"), "{:?}", outcome.console);
+}

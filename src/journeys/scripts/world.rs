@@ -1,0 +1,113 @@
+//! A host with workers of its own, and short ways to say what runs on it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::bundle::Rule;
+use vestibule::pool::{self, Pool};
+use vestibule::script::{
+    Denied, Effects, Login, MetadataUpdate, Outcome, Scripts, Settings, WorkerCommand, origin,
+};
+
+pub(crate) struct World {
+    pub(crate) scripts: Scripts,
+    pub(crate) updates: Arc<Mutex<Vec<MetadataUpdate>>>,
+    pub(crate) configuration: BTreeMap<String, String>,
+    program: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        workers: 2,
+        time: Duration::from_secs(10),
+        memory_mib: 32,
+        fetch_timeout: Duration::from_secs(5),
+    }
+}
+
+impl World {
+    /// The binary goes by a name of its own, so that a test finds its workers among all processes.
+    pub(crate) fn open(settings: &Settings, allow_fetch: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("vestibule");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vestibule"), &program).unwrap();
+        let command = WorkerCommand { program: program.clone(), args: vec!["script-worker".to_owned()] };
+        let allowed = allow_fetch.iter().map(|text| origin(text).unwrap()).collect();
+        let pool = Pool::start(&pool::Settings { threads: 8, queue: 64 }).unwrap();
+        Self {
+            scripts: Scripts::new(settings, command, allowed, pool),
+            updates: Arc::default(),
+            configuration: BTreeMap::new(),
+            program,
+            _dir: dir,
+        }
+    }
+
+    pub(crate) fn configured(mut self, configuration: &[(&str, &str)]) -> Self {
+        self.configuration =
+            configuration.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self
+    }
+
+    pub(crate) async fn run(&self, rules: &[Rule]) -> Result<Outcome, Denied> {
+        self.log_in(rules, user(), context()).await
+    }
+
+    pub(crate) async fn one(&self, script: &str) -> Result<Outcome, Denied> {
+        self.run(&[rule("only-rule", 1, script)]).await
+    }
+
+    pub(crate) async fn log_in(
+        &self,
+        rules: &[Rule],
+        user: Value,
+        context: Value,
+    ) -> Result<Outcome, Denied> {
+        let updates = Arc::clone(&self.updates);
+        let effects: Effects = Arc::new(move |update: MetadataUpdate| {
+            if update.user_id == "auth0|nobody" {
+                return Err("The user does not exist.".to_owned());
+            }
+            updates.lock().unwrap().push(update);
+            Ok(())
+        });
+        let login = Login { user, context, configuration: self.configuration.clone() };
+        self.scripts.run_rules(rules, login, effects).await
+    }
+
+    /// The process ids of this world's living workers.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let program = self.program.to_str().unwrap();
+        let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+            command.starts_with(program).then_some(pid)
+        });
+        processes.collect()
+    }
+}
+
+pub(crate) fn rule(name: &str, order: i64, script: &str) -> Rule {
+    let (name, script, stage) = (name.to_owned(), script.to_owned(), "login_success".to_owned());
+    Rule { name, script, order, enabled: true, stage }
+}
+
+pub(crate) fn user() -> Value {
+    json!({
+        "user_id": "auth0|ada", "email": "ada.lovelace@example.com", "email_verified": true,
+        "name": "ada.lovelace@example.com", "created_at": "2026-11-01T10:00:00.000Z",
+    })
+}
+
+pub(crate) fn context() -> Value {
+    json!({
+        "tenant": "dev", "clientID": "spa", "clientName": "Frontend", "connection": "people",
+        "stats": { "loginsCount": 1 }, "request": { "hostname": "tenant.example" },
+        "accessToken": {}, "idToken": {}, "authorization": { "roles": ["support"] },
+    })
+}

@@ -1,0 +1,158 @@
+//! Both doors over a temporary database, with the [`Stub`] for a tenant.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use vestibule::app::{Bound, Doors};
+use vestibule::cli::wire::{Answer, Wire};
+use vestibule::clock::Clock;
+use vestibule::config::{Config, Sources};
+use vestibule::store::Store;
+
+use crate::stub::{self, Stub};
+
+pub(crate) const PUBLIC: &str = "https://public.vestibule.example/";
+pub(crate) const INTERNAL: &str = "https://internal.vestibule.example/";
+pub(crate) const NAMESPACE: &str = "https://vestibule.example/";
+
+pub(crate) struct Yard {
+    pub(crate) stub: Stub,
+    pub(crate) runtime: Runtime,
+    pub(crate) wire: Wire,
+    pub(crate) config: Config,
+    doors: Option<Doors>,
+    _dir: TempDir,
+}
+
+/// The development configuration with everything on port 0 and in `dir`.
+pub(crate) fn config_in(dir: &Path, issuer: &str, set: &[&str]) -> Config {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = |name: &str| root.join(name).display().to_string();
+    let temporary = |name: &str| dir.join(name).display().to_string();
+    let mut flags: Vec<(String, String)> = [
+        ("public.listen", "127.0.0.1:0".to_owned()),
+        ("internal.listen", "127.0.0.1:0".to_owned()),
+        ("tenant.http", "127.0.0.1:0".to_owned()),
+        ("tenant.bundle", own("fixtures/tenant")),
+        ("tenant.data", temporary("tenant.db")),
+        ("store.path", temporary("vestibule.db")),
+        ("store.seed", own("fixtures/users.json")),
+        ("auth0.issuer", issuer.to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    flags.extend(
+        set.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.into(), value.into())),
+    );
+    let sources = Sources { dir: Some(root.join("config")), flags, ..Sources::new("development") };
+    vestibule::config::load(sources).unwrap()
+}
+
+impl Yard {
+    /// Opens the doors and waits until they know the stub's keys.
+    pub(crate) fn open(set: &[&str]) -> Self {
+        let yard = Self::open_without_waiting(set, |_| {});
+        assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(10))), "no keys");
+        yard
+    }
+
+    /// Opens the doors; `tell` prepares the stub.
+    pub(crate) fn open_without_waiting(set: &[&str], tell: impl FnOnce(&Stub)) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let stub = Stub::start();
+        tell(&stub);
+        let dir = tempfile::tempdir().unwrap();
+        let config = config_in(dir.path(), &stub.issuer, set);
+        let mut yard = Self { stub, runtime, wire: Wire::new(), config, doors: None, _dir: dir };
+        yard.reopen();
+        yard
+    }
+
+    /// Closes the doors and opens them again over the same database.
+    pub(crate) fn reopen(&mut self) {
+        self.close();
+        let doors = self.runtime.block_on(async {
+            let public = Bound::to(self.config.public.listen, "public.listen").await?;
+            let internal = Bound::to(self.config.internal.listen, "internal.listen").await?;
+            Doors::open(&self.config, public, internal, Clock::system()).await
+        });
+        self.doors = Some(doors.unwrap());
+    }
+
+    pub(crate) fn close(&mut self) {
+        if let Some(doors) = self.doors.take() {
+            self.runtime.block_on(doors.stop());
+        }
+    }
+
+    pub(crate) fn doors(&self) -> &Doors {
+        self.doors.as_ref().unwrap()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.doors().services().store
+    }
+
+    /// How many users the database holds.
+    pub(crate) fn rows(&self) -> usize {
+        self.store().users(1000, None).unwrap().users.len()
+    }
+
+    pub(crate) fn public(&self) -> String {
+        format!("http://{}/graphql", self.doors().public())
+    }
+
+    pub(crate) fn internal(&self) -> String {
+        format!("http://{}/graphql", self.doors().internal())
+    }
+
+    /// Asks the public door who `token` is.
+    pub(crate) fn me(&self, token: &str) -> Answer {
+        self.wire
+            .graphql(&self.public(), Some(token), "{ me { id auth0Id email roles } }", Value::Null)
+            .unwrap()
+    }
+
+    /// A good token of a user for the public door, with `claims` over the usual ones.
+    pub(crate) fn token(&self, sub: &str, claims: Value) -> String {
+        self.token_for(PUBLIC, sub, claims)
+    }
+
+    pub(crate) fn token_for(&self, audience: &str, sub: &str, claims: Value) -> String {
+        let mut all = self.stub.claims(sub, audience);
+        for (claim, value) in claims.as_object().unwrap() {
+            all[claim] = value.clone();
+        }
+        stub::token(&all)
+    }
+
+    /// A machine's token for the public door, where it has no current user.
+    pub(crate) fn machine_at_public(&self) -> String {
+        self.token_for(PUBLIC, "m1@clients", json!({"gty": "client-credentials", "azp": "m1"}))
+    }
+
+    /// A clock that starts now.
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::system()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn rest(&self, time: Duration) {
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
+    }
+
+    /// A machine's token for the internal door.
+    pub(crate) fn machine(&self, scope: &str) -> String {
+        let claims = json!({"gty": "client-credentials", "azp": "m1", "scope": scope});
+        self.token_for(INTERNAL, "m1@clients", claims)
+    }
+}
+
+impl Drop for Yard {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

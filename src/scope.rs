@@ -1,0 +1,124 @@
+//! The words for what a caller may do: permissions, scopes, roles.
+//!
+//! Owns their parsing and comparison. Leans on nothing of ours. Never decides who has which: that is the gate's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// See users on the Internal API.
+pub const USERS_READ: &str = "users:read";
+/// Change users.
+pub const USERS_WRITE: &str = "users:write";
+/// Erase users.
+pub const USERS_ERASE: &str = "users:erase";
+/// See the audit trail.
+pub const AUDIT_READ: &str = "audit:read";
+/// See deployments.
+pub const DEPLOY_READ: &str = "deploy:read";
+/// Deploy.
+pub const DEPLOY_WRITE: &str = "deploy:write";
+
+/// A set of permissions. Membership is exact and case-sensitive.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Permissions(BTreeSet<String>);
+
+impl Permissions {
+    /// Reads an OAuth `scope` value: tokens separated by single spaces (RFC 6749 §3.3).
+    pub fn from_scope(scope: &str) -> Self {
+        scope.split(' ').filter(|token| !token.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Whether `permission` is in the set.
+    pub fn has(&self, permission: &str) -> bool {
+        self.0.contains(permission)
+    }
+
+    /// Those of `wanted` that are not in the set, in order.
+    pub fn missing<'a>(&'a self, wanted: &'a Self) -> impl Iterator<Item = &'a str> {
+        wanted.0.difference(&self.0).map(String::as_str)
+    }
+
+    /// The permissions in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds all of `other`.
+    pub fn extend(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().cloned());
+    }
+}
+
+impl FromIterator<String> for Permissions {
+    fn from_iter<I: IntoIterator<Item = String>>(permissions: I) -> Self {
+        Self(permissions.into_iter().collect())
+    }
+}
+
+/// As an OAuth `scope` value.
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, permission) in self.iter().enumerate() {
+            write!(f, "{}{permission}", if i == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+/// Which permissions each role gives: `[roles]` in the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Roles(BTreeMap<String, Permissions>);
+
+impl Roles {
+    /// The permissions that `roles` give together. An unknown role gives none.
+    pub fn permissions<'a>(&self, roles: impl IntoIterator<Item = &'a str>) -> Permissions {
+        let mut permissions = Permissions::default();
+        for role in roles {
+            if let Some(of_role) = self.0.get(role) {
+                permissions.extend(of_role);
+            }
+        }
+        permissions
+    }
+}
+
+impl FromIterator<(String, Permissions)> for Roles {
+    fn from_iter<I: IntoIterator<Item = (String, Permissions)>>(roles: I) -> Self {
+        Self(roles.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_holds_whole_words_only() {
+        let held = Permissions::from_scope("users:read2 xusers:read  audit:read");
+        assert!(!held.has(USERS_READ) && held.has(AUDIT_READ));
+        let wanted = Permissions::from_scope("users:read audit:read");
+        assert_eq!(held.missing(&wanted).collect::<Vec<_>>(), [USERS_READ]);
+        assert_eq!(wanted.to_string(), "audit:read users:read");
+    }
+
+    #[test]
+    fn roles_add_up_and_unknown_ones_give_nothing() {
+        let roles: Roles = [
+            ("support".to_owned(), Permissions::from_scope("users:read")),
+            ("auditor".to_owned(), Permissions::from_scope("audit:read")),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(roles.permissions(["support", "auditor"]).to_string(), "audit:read users:read");
+        assert!(roles.permissions(["Support", "root"]).is_empty());
+    }
+}

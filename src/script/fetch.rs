@@ -1,0 +1,255 @@
+//! A script's fetch: judged, made and bounded by the host. The worker has no network.
+//!
+//! Only origins that the configuration lists, compared exactly; no redirect is followed, no proxy is used and no
+//! connection is kept, so nothing goes anywhere but to the address that was judged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use ureq::http::{HeaderName, HeaderValue, Method, Request, Response};
+use ureq::tls::TlsConfig;
+use ureq::{Agent, Body};
+use url::{Origin, Url};
+
+use super::wire::{CallError, FetchAnswer, FetchCall};
+use crate::pool::{Pool, PoolError};
+
+/// The longest answer a script may read, in bytes.
+const ANSWER_LIMIT: u64 = 1024 * 1024;
+/// What a script may ask with.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+/// Headers that belong to the connection; a script's are left out.
+const OURS: [HeaderName; 7] = [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, EXPECT, TE, UPGRADE];
+
+/// A text that does not name an origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not an origin; write scheme, host and port only, as in \"http://127.0.0.1:4001\"")]
+pub struct NotAnOrigin(String);
+
+/// Reads an origin as `tenant.allow_fetch` writes it: `http` or `https`, a host and perhaps a port.
+///
+/// # Errors
+/// When the text has anything else in it (a path, credentials, a wildcard).
+pub fn origin(text: &str) -> Result<Origin, NotAnOrigin> {
+    let refused = || NotAnOrigin(text.to_owned());
+    let url = Url::parse(text).map_err(|_| refused())?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if plain && !text.contains('*') { Ok(url.origin()) } else { Err(refused()) }
+}
+
+/// Makes fetches for scripts.
+pub(super) struct Fetcher {
+    agent: Agent,
+    allowed: Vec<Origin>,
+    timeout: Duration,
+    pool: Pool,
+}
+
+/// A fetch that may be made.
+pub(super) struct Allowed {
+    /// For the record: without query and fragment.
+    pub(super) address: String,
+    pub(super) method: String,
+    request: Request<Vec<u8>>,
+    timeout: Duration,
+}
+
+impl Fetcher {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a rule's fetch is the rule's call to the world, not ours to Auth0: other origins, no tokens of ours"
+    )]
+    pub(super) fn new(allowed: Vec<Origin>, timeout: Duration, pool: Pool) -> Self {
+        let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = Agent::config_builder()
+            .tls_config(TlsConfig::builder().unversioned_rustls_crypto_provider(crypto).build())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            // A kept connection would hold up the drain of the server it leads to, and may be stale.
+            .max_idle_connections(0)
+            .user_agent(concat!("vestibule-script/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self { agent: Agent::new_with_config(config), allowed, timeout, pool }
+    }
+
+    /// Judges a fetch before anything is sent.
+    pub(super) fn judge(&self, call: FetchCall) -> Result<Allowed, CallError> {
+        let refused = |message: String| CallError::new("ENOTALLOWED", message);
+        let mut url = Url::parse(&call.url)
+            .map_err(|error| refused(format!("fetch: \"{}\" is not an absolute URL: {error}", call.url)))?;
+        if !self.allowed.contains(&url.origin()) {
+            return Err(refused(format!(
+                "fetch: scripts may not call {}; add this origin to tenant.allow_fetch",
+                url.origin().ascii_serialization()
+            )));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused("fetch: credentials in a URL are not sent; use a header".to_owned()));
+        }
+        url.set_fragment(None);
+        let method = METHODS
+            .into_iter()
+            .find(|method| method.as_str().eq_ignore_ascii_case(&call.method))
+            .ok_or_else(|| refused(format!("fetch: the method \"{}\" is not supported", call.method)))?;
+        let mut request = Request::builder().method(&method).uri(url.as_str());
+        for (name, value) in &call.headers {
+            let bad = || refused(format!("fetch: the header \"{name}\" is not valid"));
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+            if !OURS.contains(&name) {
+                request = request.header(name, HeaderValue::from_str(value).map_err(|_| bad())?);
+            }
+        }
+        let request = request
+            .body(call.body.unwrap_or_default().into_bytes())
+            .map_err(|error| refused(format!("fetch: {error}")))?;
+        url.set_query(None);
+        let own = call.timeout_millis.map_or(Duration::MAX, Duration::from_millis);
+        Ok(Allowed {
+            address: url.into(),
+            method: method.to_string(),
+            request,
+            timeout: self.timeout.min(own),
+        })
+    }
+
+    /// Makes it, on the pool.
+    pub(super) async fn make(&self, allowed: Allowed) -> Result<FetchAnswer, CallError> {
+        let agent = self.agent.clone();
+        let Allowed { address, request, timeout, .. } = allowed;
+        match self.pool.run(move || send(&agent, request, timeout)).await {
+            Ok(answer) => answer.map_err(|error| explain(&address, timeout, &error)),
+            Err(error) => Err(pool_error(error)),
+        }
+    }
+}
+
+impl FetchAnswer {
+    /// As `prelude/fetch.js` reads it.
+    pub(super) fn into_value(self) -> Value {
+        serde_json::json!({ "status": self.status, "headers": self.headers, "body": self.body })
+    }
+}
+
+/// A job that was not done, in a script's terms.
+pub(super) fn pool_error(error: PoolError) -> CallError {
+    CallError::new("EBUSY", format!("the call was not made: {error}"))
+}
+
+fn send(agent: &Agent, request: Request<Vec<u8>>, timeout: Duration) -> Result<FetchAnswer, ureq::Error> {
+    let bodiless =
+        request.body().is_empty() && !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    let answer = if bodiless {
+        let request = request.map(|_| ());
+        agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build())?
+    } else {
+        agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build())?
+    };
+    read(answer)
+}
+
+fn read(answer: Response<Body>) -> Result<FetchAnswer, ureq::Error> {
+    let (parts, body) = answer.into_parts();
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let body = body.into_with_config().limit(ANSWER_LIMIT).read_to_vec()?;
+    Ok(FetchAnswer {
+        status: parts.status.as_u16(),
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+fn explain(address: &str, timeout: Duration, error: &ureq::Error) -> CallError {
+    match error {
+        ureq::Error::Timeout(_) => {
+            CallError::new("ETIMEDOUT", format!("fetch: {address} did not answer within {timeout:?}"))
+        }
+        ureq::Error::BodyExceedsLimit(limit) => {
+            CallError::new("ETOOBIG", format!("fetch: the answer of {address} is over {limit} bytes"))
+        }
+        other => CallError::new("EFETCH", format!("fetch: {address} can not be reached: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool;
+
+    fn fetcher() -> Fetcher {
+        let pool = Pool::start(&pool::Settings { threads: 1, queue: 1 }).unwrap();
+        let allowed = vec![origin("http://127.0.0.1:4001").unwrap(), origin("https://a.example").unwrap()];
+        Fetcher::new(allowed, Duration::from_secs(2), pool)
+    }
+
+    fn get(url: &str) -> FetchCall {
+        let (method, headers) = ("get".to_owned(), Vec::new());
+        FetchCall { url: url.to_owned(), method, headers, body: None, timeout_millis: None }
+    }
+
+    #[test]
+    fn only_the_exact_origin_is_allowed() {
+        let fetcher = fetcher();
+        for url in ["http://127.0.0.1:4001/graphql", "https://a.example:443/x", "https://A.example/"] {
+            assert!(fetcher.judge(get(url)).is_ok(), "{url}");
+        }
+        let refused = [
+            "https://127.0.0.1:4001/",
+            "http://127.0.0.1:4002/",
+            "http://127.0.0.1:40011/",
+            "http://127.0.0.1:4001@evil.example/",
+            "http://127.0.0.1:4001.evil.example/",
+            "http://localhost:4001/",
+            "http://a.example/",
+            "https://a.example.evil.example/",
+            "https://user:pass@a.example/",
+            "file:///etc/passwd",
+            "data:text/plain,x",
+            "/graphql",
+        ];
+        for url in refused {
+            assert!(fetcher.judge(get(url)).is_err(), "{url}");
+        }
+        let error = fetcher.judge(get("http://evil.example/path?secret=1")).err().unwrap();
+        let expected =
+            "fetch: scripts may not call http://evil.example; add this origin to tenant.allow_fetch";
+        assert_eq!(error.message, expected);
+    }
+
+    #[test]
+    fn the_record_has_no_query_and_connection_headers_are_ours() {
+        let mut call = get("https://a.example/p?token=1#f");
+        call.headers = vec![("Host".into(), "evil.example".into()), ("X-A".into(), "1".into())];
+        let allowed = fetcher().judge(call).unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(allowed.address, "https://a.example/p");
+        assert_eq!(allowed.method, "GET");
+        assert!(allowed.request.headers().get(HOST).is_none());
+        assert_eq!(allowed.request.uri(), "https://a.example/p?token=1");
+        let mut call = get("https://a.example/");
+        call.headers = vec![("X-A".into(), "1\r\nX-B: 2".into())];
+        assert!(fetcher().judge(call).is_err());
+    }
+
+    #[test]
+    fn an_origin_has_no_path_and_no_wildcard() {
+        assert!(origin("http://127.0.0.1:4001/").is_ok());
+        for text in
+            ["http://a.example/x", "*", "https://*.a.example", "a.example", "http://u@a.example", "ws://a"]
+        {
+            assert!(origin(text).is_err(), "{text}");
+        }
+    }
+}

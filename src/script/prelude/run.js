@@ -1,0 +1,99 @@
+// Runs the rules, one after the other, each on the user and context that the one before called back with.
+// Whatever is not a clean callback(null, user, context) denies the login.
+(function (kit) {
+  'use strict';
+  const { parse, stringify } = JSON;
+  const { user, context, limit } = parse(kit.input);
+  const later = Promise.prototype.then.bind(Promise.resolve());
+  const then = Promise.prototype.then;
+  const kept = globalThis.global;
+  let current = 0;
+  let over = false;
+
+  function keepGlobal() {
+    try {
+      kit.keep(stringify(globalThis.global === undefined ? kept : globalThis.global));
+    } catch {
+      globalThis.console.warn('global is not plain JSON and is not kept');
+    }
+  }
+
+  function deny(index, reason, message) {
+    if (over !== 'denied') kit.deny(index, reason, message);
+    over = 'denied';
+  }
+
+  // An error that a rule made on purpose speaks for itself; one that it did not is told with its kind and line.
+  function refuse(index, thrown, called) {
+    const { kind, text, line } = kit.describe(thrown);
+    if (kind === 'UnauthorizedError') return deny(index, 'Unauthorized', text);
+    if (kind === 'ValidationError') return deny(index, 'Validation', text);
+    if (kind === 'InternalError' && text === 'out of memory') {
+      return deny(index, 'OutOfMemory', 'it needs more memory than script.memory_mib allows');
+    }
+    if (called) return deny(index, 'Failed', text);
+    deny(index, 'Failed', kind ? `it threw ${kind}: ${text}${line}` : `it threw ${text}`);
+  }
+
+  // A copy by way of JSON: what a rule hands on is data, and is read only once.
+  function copy(value, name) {
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+      throw new Error(`it must call callback(null, user, context); its ${name} is not an object`);
+    }
+    const text = stringify(value);
+    if (typeof text !== 'string' || text[0] !== '{') throw new Error(`its ${name} is not plain JSON`);
+    if (text.length > limit) throw new Error(`its ${name} is over ${limit} bytes of JSON`);
+    return parse(text);
+  }
+
+  function step(rules, index, user, context) {
+    if (over) return;
+    if (index === rules.length) {
+      over = 'done';
+      keepGlobal();
+      return kit.done(stringify(user), stringify(context));
+    }
+    current = index;
+    kit.begin(index);
+    const { user_id } = user;
+    let called = false;
+
+    function callback(error, newUser, newContext) {
+      if (called) return deny(index, 'Failed', 'it called its callback twice');
+      called = true;
+      if (over) return;
+      if (error !== null && error !== undefined) {
+        refuse(index, error, true);
+        return keepGlobal();
+      }
+      try {
+        newUser = copy(newUser, 'user');
+        newContext = copy(newContext, 'context');
+      } catch (thrown) {
+        return deny(index, 'Failed', kit.describe(thrown).text);
+      }
+      if (newUser.user_id !== user_id) return deny(index, 'Failed', 'it called back with another user_id');
+      // Not at once: what the rule still does with this turn (a second callback, a throw) is part of its answer.
+      later(() => step(rules, index + 1, newUser, newContext));
+    }
+
+    try {
+      const returned = rules[index](user, context, callback);
+      if (returned instanceof Promise) then.call(returned, undefined, (thrown) => refuse(index, thrown));
+    } catch (thrown) {
+      refuse(index, thrown);
+    }
+  }
+
+  // What was thrown where nobody could catch it is the running rule's.
+  kit.crash = (thrown) => refuse(current, thrown);
+  kit.refuse = (index, thrown) => {
+    const { kind, text, line } = kit.describe(thrown);
+    deny(index, 'Failed', `it does not compile: ${kind}: ${text}${line}`);
+  };
+  kit.run = (rules) => {
+    const wrong = rules.findIndex((rule) => typeof rule !== 'function');
+    if (wrong >= 0) return deny(wrong, 'Failed', 'it is not a function (user, context, callback)');
+    step(rules, 0, user, context);
+  };
+})

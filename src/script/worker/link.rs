@@ -1,0 +1,37 @@
+//! The worker's end of the pipes.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, BufReader, Stdin, Stdout};
+
+use super::super::wire::{self, Call, FromWorker, ToWorker};
+
+/// Frames in, frames out. Blocking: a worker has nothing to do but wait for its host.
+pub(super) struct Link {
+    input: RefCell<BufReader<Stdin>>,
+    output: RefCell<Stdout>,
+    last_call: Cell<u64>,
+}
+
+impl Link {
+    pub(super) fn stdio() -> Self {
+        let (input, output) = (RefCell::new(BufReader::new(io::stdin())), RefCell::new(io::stdout()));
+        Self { input, output, last_call: Cell::new(0) }
+    }
+
+    /// The host's next frame; `None` when it has gone.
+    pub(super) fn receive(&self) -> io::Result<Option<ToWorker>> {
+        wire::read(&mut *self.input.borrow_mut())
+    }
+
+    pub(super) fn send(&self, message: &FromWorker) -> io::Result<()> {
+        wire::write(&mut *self.output.borrow_mut(), message)
+    }
+
+    /// Asks the host for something; the reply will carry the id that this returns.
+    pub(super) fn call(&self, call: Call) -> io::Result<u64> {
+        let id = self.last_call.get() + 1;
+        self.last_call.set(id);
+        self.send(&FromWorker::Call(id, call))?;
+        Ok(id)
+    }
+}

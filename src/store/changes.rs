@@ -1,0 +1,174 @@
+//! What staff and users change of a row: status, roles, a sign-out everywhere.
+//!
+//! Each of them that takes something away also withdraws the tokens issued so far, because those still say otherwise.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::params;
+use serde_json::Value;
+
+use super::audit::{Action, Actor, Changes};
+use super::{Store, StoreError, Write, truncate_wal};
+use crate::user::{Status, User, UserId};
+
+impl Store {
+    /// Blocks, unblocks or erases a user. Blocking and erasing withdraw their tokens; unblocking gives none back.
+    /// Setting the status they have changes nothing.
+    ///
+    /// Erasing removes all that tells of the person, from the file and its write-ahead log too. A tombstone with
+    /// their Auth0 ids stays, so that a token that is still valid does not make them anew.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Erased`], because an erasure can not be undone; else as every write.
+    pub fn set_status(&self, id: UserId, status: Status, actor: &Actor) -> Result<User, StoreError> {
+        let user = self.write_standing(|write| {
+            let user = write.existing(id)?;
+            if user.status == status {
+                return Ok(user);
+            }
+            let user = not_erased(user)?;
+            let mut changes = Changes::default().field("status", user.status.as_str(), status.as_str());
+            let valid_from = match status {
+                Status::Active => user.tokens_valid_from,
+                Status::Blocked | Status::Erased => {
+                    changes = write.withdrawn(&user, changes);
+                    Some(write.withdrawal(&user))
+                }
+            };
+            if status == Status::Erased {
+                changes = erased(&user, changes);
+                write.erase(id, valid_from)?;
+            } else {
+                let mut statement = write.tx.prepare_cached(
+                    "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1",
+                )?;
+                statement.execute(params![
+                    id.as_bytes(),
+                    status.as_str(),
+                    valid_from.map(Timestamp::as_millisecond),
+                    write.now.as_millisecond(),
+                ])?;
+            }
+            write.audit(actor, Action::StatusSet, id, changes)?;
+            write.existing(id)
+        })?;
+        if status == Status::Erased {
+            self.scrub();
+        }
+        Ok(user)
+    }
+
+    /// Replaces a user's roles, kept in order and without repetitions, and withdraws their tokens: those carry the
+    /// old roles. The roles they have change nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Erased`], else as every write.
+    pub fn set_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User, StoreError> {
+        let roles = in_order(roles);
+        self.write_standing(|write| {
+            let user = not_erased(write.existing(id)?)?;
+            if in_order(&user.roles) == roles {
+                return Ok(user);
+            }
+            let changes = Changes::default().field("roles", user.roles.clone(), roles.clone());
+            let mut statement = write.tx.prepare_cached(
+                "UPDATE users SET roles = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1",
+            )?;
+            statement.execute(params![
+                id.as_bytes(),
+                Value::from(roles.clone()).to_string(),
+                write.withdrawal(&user).as_millisecond(),
+                write.now.as_millisecond(),
+            ])?;
+            write.audit(actor, Action::RolesSet, id, write.withdrawn(&user, changes))?;
+            write.existing(id)
+        })
+    }
+
+    /// Withdraws all tokens issued so far.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Erased`], else as every write.
+    pub fn sign_out_everywhere(&self, id: UserId, actor: &Actor) -> Result<User, StoreError> {
+        self.write_standing(|write| {
+            let user = not_erased(write.existing(id)?)?;
+            let mut statement = write
+                .tx
+                .prepare_cached("UPDATE users SET tokens_valid_from = ?2, updated_at = ?3 WHERE id = ?1")?;
+            statement.execute(params![
+                id.as_bytes(),
+                write.withdrawal(&user).as_millisecond(),
+                write.now.as_millisecond(),
+            ])?;
+            write.audit(actor, Action::SignedOut, id, write.withdrawn(&user, Changes::default()))?;
+            write.existing(id)
+        })
+    }
+
+    /// Takes what was erased out of the write-ahead log: there, its old pages outlive the transaction.
+    /// The erasure stands whether or not this succeeds now; every checkpoint does the same.
+    fn scrub(&self) {
+        if let Err(error) = self.shared.writer.with(|connection| truncate_wal(connection)) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "erased data may stay in the write-ahead log until the next checkpoint"
+            );
+        }
+    }
+}
+
+impl Write<'_> {
+    /// Where the tokens of `user` start to be valid after a withdrawal. Never earlier than it was, should the
+    /// machine's clock be set back.
+    fn withdrawal(&self, user: &User) -> Timestamp {
+        user.tokens_valid_from.map_or(self.now, |before| before.max(self.now))
+    }
+
+    fn withdrawn(&self, user: &User, changes: Changes) -> Changes {
+        let before = user.tokens_valid_from.map(|moment| moment.to_string());
+        changes.field("tokensValidFrom", before, self.withdrawal(user).to_string())
+    }
+
+    fn erase(&self, id: UserId, valid_from: Option<Timestamp>) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE users SET status = 'erased', email = NULL, email_verified = 0, name = NULL, given_name = NULL,
+                 family_name = NULL, nickname = NULL, picture = NULL, phone = NULL, roles = '[]', profile = NULL,
+                 tokens_valid_from = ?2, updated_at = ?3
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![
+            id.as_bytes(),
+            valid_from.map(Timestamp::as_millisecond),
+            self.now.as_millisecond(),
+        ])?;
+        Ok(())
+    }
+}
+
+fn not_erased(user: User) -> Result<User, StoreError> {
+    if user.status == Status::Erased { Err(StoreError::Erased(user.id)) } else { Ok(user) }
+}
+
+/// What an erasure takes away.
+fn erased(user: &User, mut changes: Changes) -> Changes {
+    if user.email.is_some() {
+        changes = changes.personal("email");
+    }
+    for (name, value) in super::rows::fields(&user.person) {
+        if value.is_some() {
+            changes = changes.personal(name);
+        }
+    }
+    if user.profile.is_some() {
+        changes = changes.personal("profile");
+    }
+    if !user.roles.is_empty() {
+        changes = changes.field("roles", user.roles.clone(), Value::Array(Vec::new()));
+    }
+    changes
+}
+
+fn in_order(roles: &[String]) -> Vec<String> {
+    roles.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}

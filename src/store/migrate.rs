@@ -1,0 +1,67 @@
+//! The schema's versions: embedded migrations, run forward only.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::StoreError;
+
+// Cargo sees a changed migration, but not an added one: touch this file with it.
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// What a migration run did: schema versions, 0 for an empty file. Equal when there was nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// Before.
+    pub from: i32,
+    /// After: what this binary knows.
+    pub to: i32,
+}
+
+/// The newest version this binary knows.
+pub(super) fn known() -> i32 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+}
+
+/// Brings the schema to [`known`], all pending migrations in one transaction.
+///
+/// # Errors
+/// [`StoreError::SchemaTooNew`], before anything is written; [`StoreError::Migration`] when a migration fails or an
+/// applied one was edited since.
+pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, StoreError> {
+    let to = known();
+    let from = version(connection)?;
+    if from > to {
+        return Err(StoreError::SchemaTooNew { path: path.to_owned(), found: from, known: to });
+    }
+    // refinery begins its transactions as the connection does; IMMEDIATE waits for another process that migrates.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    let outcome = embedded::migrations::runner().set_grouped(true).run(connection);
+    match outcome {
+        Ok(_) => Ok(Migrated { from, to }),
+        // refinery looks and then leaps: another process may have leapt in between. Then the work is done.
+        Err(error) => match (from < to, version(connection)?) {
+            (true, now) if now == to => Ok(Migrated { from, to }),
+            _ => Err(StoreError::Migration(Box::new(error))),
+        },
+    }
+}
+
+/// The version of the file, read by ourselves: refinery makes its table before it reads, and panics on odd rows.
+fn version(connection: &Connection) -> Result<i32, StoreError> {
+    let table: Option<i64> = connection
+        .query_row(
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if table.is_none() {
+        return Ok(0);
+    }
+    Ok(connection
+        .query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))?)
+}

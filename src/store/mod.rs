@@ -1,0 +1,183 @@
+//! SQLite: users, identities, audit, signing keys.
+//!
+//! Owns the database file: who is known, by which Auth0 ids, whether they may come in, and who changed what.
+//! Leans on floor 0. Never speaks HTTP, knows Auth0 or judges permissions.
+//!
+//! All calls block. Point reads by key take microseconds and may run inline ([`Store::user`],
+//! [`Store::user_by_auth0_id`], [`Store::user_by_email`], [`Store::standing`]); everything else belongs on the pool.
+//! A public function is one transaction with one `now`; a private one is a step inside it.
+
+mod admit;
+mod audit;
+mod changes;
+mod connections;
+mod error;
+mod keys;
+mod migrate;
+mod open;
+mod rows;
+mod seed;
+mod settings;
+mod standing;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+pub use admit::{Admitted, Arrival, PROFILE_MAX_BYTES};
+pub use audit::{Action, Actor, AuditLine};
+pub use error::StoreError;
+pub use keys::SavedKeys;
+pub use migrate::Migrated;
+pub use seed::SeedUser;
+pub use settings::{LinkEmail, LinkSettings, Settings};
+pub use standing::Standing;
+pub use users::{PAGE_MAX, Page};
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::clock::Clock;
+use crate::telemetry::RequestId;
+use connections::Lane;
+use open::Purpose;
+use standing::Standings;
+
+/// A handle to the database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    /// Goes into the audit lines that are written through this handle.
+    request: Option<RequestId>,
+}
+
+struct Shared {
+    writer: Lane,
+    readers: Lane,
+    standings: Standings,
+    clock: Clock,
+}
+
+/// A write transaction: holds SQLite's write lock from its first statement, so what it reads stays true.
+struct Write<'a> {
+    tx: Transaction<'a>,
+    /// The one moment of this transaction, in whole milliseconds, as the rows keep it.
+    now: Timestamp,
+    request: Option<RequestId>,
+}
+
+impl Store {
+    /// Opens the database, made and migrated as needed, with every setting set and read back.
+    ///
+    /// # Errors
+    /// [`StoreError::File`], [`StoreError::Open`], [`StoreError::NotOurs`], [`StoreError::SchemaTooNew`],
+    /// [`StoreError::Migration`], [`StoreError::Setting`], [`StoreError::Damaged`]: each names what to do.
+    pub fn open(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
+        let path = open::prepare_file(settings)?;
+        let connect = |purpose| open::connect(&path, purpose, settings.busy_timeout);
+        let mut writer = connect(Purpose::Write)?;
+        migrate::run(&mut writer, &path)?;
+        let readers =
+            (0..settings.readers.max(1)).map(|_| connect(Purpose::Read)).collect::<Result<_, _>>()?;
+        let standings = Standings::load(connect(Purpose::Read)?, clock.clone())?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                writer: Lane::new(vec![writer], settings.busy_timeout),
+                readers: Lane::new(readers, settings.busy_timeout),
+                standings,
+                clock,
+            }),
+            request: None,
+        })
+    }
+
+    /// Makes the file if it is absent and brings its schema to what this binary knows.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
+        let path = open::prepare_file(settings)?;
+        let mut connection = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
+        migrate::run(&mut connection, &path)
+    }
+
+    /// The same database; what is changed through this handle is audited as part of `request`.
+    #[must_use]
+    pub fn for_request(&self, request: RequestId) -> Self {
+        Self { shared: Arc::clone(&self.shared), request: Some(request) }
+    }
+
+    /// Whether the database answers: for readiness checks. Reads a page, writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`], [`StoreError::Busy`], or what SQLite says.
+    pub fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)")?;
+            Ok(statement.query_one([], |row| row.get::<_, i64>(0)).map(drop)?)
+        })
+    }
+
+    /// Ends all work on the database: waits for what runs, moves the WAL into the file and closes it.
+    /// Every later call on any clone is [`StoreError::Closed`]; closing twice does nothing.
+    ///
+    /// # Errors
+    /// When the checkpoint fails. Nothing is lost then: the WAL holds it.
+    pub fn close(&self) -> Result<(), StoreError> {
+        // Readers first: one that is still at work would keep its part of the WAL from being moved.
+        drop(self.shared.readers.close());
+        self.shared.standings.close();
+        self.shared.writer.close().iter().try_for_each(truncate_wal)
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.shared.readers.with(|connection| query(connection))
+    }
+
+    /// One write transaction. What `steps` did is undone when it fails or panics.
+    fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.shared.writer.with(|connection| {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            // Taken under the lock, so that later transactions have later moments.
+            let now = self.now();
+            let write = Write { tx, now, request: self.request };
+            let outcome = steps(&write)?;
+            write.tx.commit()?;
+            Ok(outcome)
+        })
+    }
+
+    /// [`Store::write`] for what may change somebody's standing: it holds in this process when the call returns.
+    fn write_standing<T>(
+        &self,
+        steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let outcome = self.write(steps)?;
+        self.shared.standings.catch_up();
+        Ok(outcome)
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = self.shared.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+/// Moves the WAL into the file and cuts it to nothing, so that what was overwritten is gone from both.
+/// Another process at work can keep it from being cut; then the next checkpoint does.
+fn truncate_wal(connection: &Connection) -> Result<(), StoreError> {
+    let blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if blocked {
+        tracing::warn!("another reader keeps the write-ahead log; it is cut at the next checkpoint");
+    }
+    Ok(())
+}

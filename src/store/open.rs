@@ -1,0 +1,188 @@
+//! One connection as every connection of ours is: on a file of mode 0600, with settings read back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Settings, StoreError};
+
+/// `PRAGMA application_id` of our files: "VEST". `migrations/V1` sets it.
+const APPLICATION_ID: i32 = 0x5645_5354;
+
+/// Room for every statement of the room; SQLite would prepare the evicted ones anew.
+const CACHED_STATEMENTS: usize = 64;
+
+/// The WAL is cut back to this many bytes when a checkpoint has emptied it, so that one burst of writes does not
+/// keep its size for ever.
+const WAL_KEEPS_BYTES: i64 = 64 * 1024 * 1024;
+
+/// How often a connection tries to switch a file to WAL. One rival costs one try.
+const WAL_TRIES: usize = 20;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Write,
+    Read,
+}
+
+/// Makes the file if it is absent and returns where it is.
+///
+/// Its mode is 0600 from the first moment; SQLite gives its `-wal` and `-shm` the same. Wider modes of files that
+/// are already there (a restored backup) are narrowed.
+pub(super) fn prepare_file(settings: &Settings) -> Result<PathBuf, StoreError> {
+    // Absolute, so that SQLite's special names (":memory:", "file:…") mean files too.
+    let path = std::path::absolute(&settings.path)
+        .map_err(|source| StoreError::File { path: settings.path.clone(), source })?;
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::File { path, source }
+    };
+    // Never opened when it is there: closing any descriptor of a file drops all POSIX locks this process has on it,
+    // those of SQLite included (sqlite.org/howtocorrupt.html §2.2).
+    match create_private(&path) {
+        Ok(_) => return Ok(path),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(&path)(error)),
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        let file = PathBuf::from(name);
+        narrow(&file).map_err(failed(&file))?;
+    }
+    Ok(path)
+}
+
+/// Opens a connection and holds SQLite to every setting.
+///
+/// # Errors
+/// [`StoreError::Open`]; [`StoreError::NotOurs`]; [`StoreError::Setting`] when SQLite did not keep one.
+pub(super) fn connect(
+    path: &Path,
+    purpose: Purpose,
+    busy_timeout: Duration,
+) -> Result<Connection, StoreError> {
+    // Without CREATE: a file that vanished is an error, not a fresh database of the default mode.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // First, so that the settings below wait for others too.
+    let millis = i64::try_from(busy_timeout.as_millis().min(i32::MAX.unsigned_abs().into())).unwrap_or(0);
+    set(&connection, "busy_timeout", millis, millis)?;
+    refuse_foreign(&connection, path)?;
+
+    // Survives power cuts: in WAL mode, NORMAL loses commits that were answered as done.
+    use_wal(&connection)?;
+    set(&connection, "synchronous", "FULL", 2)?;
+    set(&connection, "journal_size_limit", WAL_KEEPS_BYTES, WAL_KEEPS_BYTES)?;
+    set(&connection, "foreign_keys", true, 1)?;
+    // A file that was tampered with must not run functions of its choice through its schema.
+    set(&connection, "trusted_schema", false, 0)?;
+    flag(&connection, "DEFENSIVE", DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    flag(&connection, "TRUSTED_SCHEMA", DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // "text" in double quotes is a name or an error, never silently a string.
+    flag(&connection, "DQS_DML", DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    flag(&connection, "DQS_DDL", DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // Erased means overwritten, not unlinked.
+    set(&connection, "secure_delete", true, 1)?;
+    set(&connection, "cell_size_check", true, 1)?;
+    set(&connection, "query_only", purpose == Purpose::Read, i64::from(purpose == Purpose::Read))?;
+    Ok(connection)
+}
+
+/// Refuses a file that holds tables and is not marked as ours.
+fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    // One snapshot: another process may be making the tables right now.
+    let snapshot = connection.unchecked_transaction()?;
+    let application: i32 = snapshot.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    // A file whose first migration was cut short holds refinery's own table only.
+    let tables: i64 = snapshot.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE tbl_name <> 'refinery_schema_history'",
+        [],
+        |row| row.get(0),
+    )?;
+    if application == APPLICATION_ID || (application == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(StoreError::NotOurs { path: path.to_owned() })
+}
+
+/// Two connections that switch a fresh file at once would wait for each other, so SQLite tells one of them BUSY
+/// without waiting. Its turn comes: a write transaction waits, and then the file is switched or free to be.
+fn use_wal(connection: &Connection) -> Result<(), StoreError> {
+    for _ in 0..WAL_TRIES {
+        match set(connection, "journal_mode", "wal", "wal".to_owned()) {
+            Err(StoreError::Busy) => connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?,
+            outcome => return outcome,
+        }
+    }
+    Err(StoreError::Busy)
+}
+
+fn set<T>(
+    connection: &Connection,
+    name: &'static str,
+    value: impl rusqlite::ToSql,
+    wanted: T,
+) -> Result<(), StoreError>
+where
+    T: rusqlite::types::FromSql + PartialEq + ToString,
+{
+    connection.pragma_update(None, name, value)?;
+    let found: T = connection.pragma_query_value(None, name, |row| row.get(0))?;
+    if found == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Setting { setting: name, wanted: wanted.to_string(), found: found.to_string() })
+}
+
+fn flag(
+    connection: &Connection,
+    name: &'static str,
+    config: DbConfig,
+    wanted: bool,
+) -> Result<(), StoreError> {
+    connection.set_db_config(config, wanted)?;
+    let found = connection.db_config(config)?;
+    if found == wanted {
+        return Ok(());
+    }
+    Err(StoreError::Setting { setting: name, wanted: wanted.to_string(), found: found.to_string() })
+}
+
+#[cfg(unix)]
+fn create_private(path: &Path) -> std::io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(unix)]
+fn narrow(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = match fs::metadata(path) {
+        Ok(metadata) => metadata.permissions().mode(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    tracing::warn!(path = %path.display(), "others could read the database; narrowing its mode to 0600");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
+/// Elsewhere the directory's access list decides.
+#[cfg(not(unix))]
+fn create_private(path: &Path) -> std::io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+#[cfg(not(unix))]
+fn narrow(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}

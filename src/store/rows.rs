@@ -1,0 +1,153 @@
+//! Steps inside a write transaction: making a row, claiming one, adding an identity.
+
+use rusqlite::params;
+use serde_json::Value;
+
+use super::audit::{Action, Actor, Changes};
+use super::users::by_id;
+use super::{StoreError, Write};
+use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
+
+/// A row to be made.
+pub(super) struct NewUser<'a> {
+    pub(super) auth0_id: Option<&'a Auth0Id>,
+    pub(super) email: Option<&'a Email>,
+    pub(super) email_verified: bool,
+    pub(super) person: &'a Person,
+    pub(super) status: Status,
+    pub(super) roles: &'a [String],
+    pub(super) profile: Option<&'a str>,
+}
+
+/// What Auth0 knows of somebody who claims a row that staff filled in.
+#[derive(Clone, Copy)]
+pub(super) struct Details<'a> {
+    pub(super) person: &'a Person,
+    pub(super) profile: Option<&'a str>,
+}
+
+impl Write<'_> {
+    pub(super) fn insert(
+        &self,
+        row: &NewUser<'_>,
+        actor: &Actor,
+        action: Action,
+    ) -> Result<User, StoreError> {
+        let id = UserId::new(self.now);
+        let now = self.now.as_millisecond();
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO users (id, auth0_id, email, email_verified, name, given_name, family_name, nickname,
+                                picture, phone, status, roles, profile, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)",
+        )?;
+        let person = row.person;
+        statement
+            .execute(params![
+                id.as_bytes(),
+                row.auth0_id.map(Auth0Id::as_str),
+                row.email.map(Email::as_str),
+                row.email_verified,
+                person.name,
+                person.given_name,
+                person.family_name,
+                person.nickname,
+                person.picture,
+                person.phone,
+                row.status.as_str(),
+                Value::from(row.roles).to_string(),
+                row.profile,
+                now,
+            ])
+            .map_err(StoreError::email_conflict)?;
+        let mut changes = fields(person)
+            .into_iter()
+            .filter(|(_, value)| value.is_some())
+            .fold(Changes::default(), |changes, (name, _)| changes.personal(name))
+            .field("status", Value::Null, row.status.as_str());
+        if let Some(auth0_id) = row.auth0_id {
+            self.add_identity(auth0_id, id)?;
+            changes = changes.identity(auth0_id);
+        }
+        if row.email.is_some() {
+            changes = changes.personal("email").field("emailVerified", Value::Null, row.email_verified);
+        }
+        if !row.roles.is_empty() {
+            changes = changes.field("roles", Value::Null, row.roles);
+        }
+        if row.profile.is_some() {
+            changes = changes.personal("profile");
+        }
+        self.audit(actor, action, id, changes)?;
+        self.existing(id)
+    }
+
+    /// Makes a pre-provisioned row its person's. What staff filled in stands; what they left out comes from Auth0.
+    pub(super) fn claim(
+        &self,
+        user: &User,
+        auth0_id: &Auth0Id,
+        details: Option<Details<'_>>,
+        mut changes: Changes,
+    ) -> Result<Changes, StoreError> {
+        let nobody = Person::default();
+        let Details { person, profile } = details.unwrap_or(Details { person: &nobody, profile: None });
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE users SET auth0_id = ?2, email_verified = 1, updated_at = ?3,
+                 name = coalesce(name, ?4), given_name = coalesce(given_name, ?5),
+                 family_name = coalesce(family_name, ?6), nickname = coalesce(nickname, ?7),
+                 picture = coalesce(picture, ?8), phone = coalesce(phone, ?9), profile = coalesce(profile, ?10)
+             WHERE id = ?1",
+        )?;
+        statement
+            .execute(params![
+                user.id.as_bytes(),
+                auth0_id.as_str(),
+                self.now.as_millisecond(),
+                person.name,
+                person.given_name,
+                person.family_name,
+                person.nickname,
+                person.picture,
+                person.phone,
+                profile,
+            ])
+            .map_err(StoreError::email_conflict)?;
+        if !user.email_verified {
+            changes = changes.field("emailVerified", false, true);
+        }
+        for ((name, new), (_, old)) in fields(person).into_iter().zip(fields(&user.person)) {
+            if new.is_some() && old.is_none() {
+                changes = changes.personal(name);
+            }
+        }
+        if profile.is_some() && user.profile.is_none() {
+            changes = changes.personal("profile");
+        }
+        Ok(changes)
+    }
+
+    pub(super) fn add_identity(&self, auth0_id: &Auth0Id, user: UserId) -> Result<(), StoreError> {
+        let mut statement = self
+            .tx
+            .prepare_cached("INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)")?;
+        statement.execute(params![auth0_id.as_str(), user.as_bytes(), self.now.as_millisecond()])?;
+        Ok(())
+    }
+
+    /// The row as it now stands: what callers get is what was written, not what was meant.
+    pub(super) fn existing(&self, id: UserId) -> Result<User, StoreError> {
+        by_id(&self.tx, id)?.ok_or(StoreError::NotFound(id))
+    }
+}
+
+/// The personal fields by the names that clients and the audit trail use.
+pub(super) fn fields(person: &Person) -> [(&'static str, Option<&str>); 6] {
+    [
+        ("name", person.name.as_deref()),
+        ("givenName", person.given_name.as_deref()),
+        ("familyName", person.family_name.as_deref()),
+        ("nickname", person.nickname.as_deref()),
+        ("picture", person.picture.as_deref()),
+        ("phone", person.phone.as_deref()),
+    ]
+}

@@ -1,0 +1,42 @@
+//! `[store]` and `[link]` in the configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Where the database is and how it is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The database file; made, with mode 0600, when absent.
+    pub path: PathBuf,
+    /// Connections that read at once. Writes go through one.
+    pub readers: usize,
+    /// How long SQLite waits for a lock that another process holds.
+    #[serde(with = "humantime_serde")]
+    pub busy_timeout: Duration,
+    /// Users that `dev` and `demo` add to the database: a JSON list.
+    #[serde(default)]
+    pub seed: Option<PathBuf>,
+}
+
+/// How a new identity finds a user who is already here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSettings {
+    /// By which emails.
+    pub email: LinkEmail,
+}
+
+/// By which emails a new identity is linked to a user who already has one.
+///
+/// A row that staff pre-provisioned without an identity is claimed by its verified email in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkEmail {
+    /// Emails verified on both sides.
+    Verified,
+    /// None: the login is refused with `EMAIL_CONFLICT`.
+    Never,
+}

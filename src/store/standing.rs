@@ -1,0 +1,172 @@
+//! Whose tokens are withdrawn, in memory: asked on every request, so it costs a hash lookup and no query.
+//!
+//! Holds only the identities of users who are not plainly active. The table `standing_changes`, kept by triggers,
+//! tells what changed since; `PRAGMA data_version` tells cheaply whether anything did.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::users::{moment, status};
+use super::{Store, StoreError};
+use crate::clock::Clock;
+use crate::user::{Auth0Id, Status};
+
+/// How stale the standings may be. With the next request after it they are fresh again, so that another process's
+/// change is noticed within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Why somebody's tokens may not be taken at their word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether they may come in.
+    pub status: Status,
+    /// Tokens issued before this moment are withdrawn. In milliseconds, where a token's `iat` is in seconds.
+    pub tokens_valid_from: Option<Timestamp>,
+}
+
+/// The standings of this process.
+pub(super) struct Standings {
+    by_auth0_id: RwLock<HashMap<Auth0Id, Standing>>,
+    /// `None` once closed. Whoever holds the lock is the only one to apply changes, so an older state of a row
+    /// never lands on a newer one.
+    watch: Mutex<Option<Watch>>,
+    /// [`Clock::elapsed`] in milliseconds; before it nobody looks.
+    look_at: AtomicU64,
+    clock: Clock,
+}
+
+struct Watch {
+    /// Its own: `data_version` tells of changes made by every connection but the one that asks, and a borrowed
+    /// one would differ from time to time.
+    connection: Connection,
+    data_version: Option<i64>,
+    seq: i64,
+}
+
+impl Store {
+    /// The standing of the user an Auth0 id leads to; `None` for the many who are plainly active or unknown.
+    ///
+    /// Changes by this process are in it when their call returns; those by another process within a second. If the
+    /// database fails, the last known standings go on to hold, and the log says so.
+    pub fn standing(&self, auth0_id: &Auth0Id) -> Option<Standing> {
+        self.shared.standings.of(auth0_id)
+    }
+}
+
+impl Standings {
+    pub(super) fn load(connection: Connection, clock: Clock) -> Result<Self, StoreError> {
+        let standings = Self {
+            by_auth0_id: RwLock::default(),
+            watch: Mutex::default(),
+            look_at: AtomicU64::new(0),
+            clock,
+        };
+        let mut watch = Watch { connection, data_version: None, seq: 0 };
+        standings.apply(&mut watch)?;
+        *standings.lock() = Some(watch);
+        standings.looked();
+        Ok(standings)
+    }
+
+    /// Applies what was committed before the call, by whomever.
+    pub(super) fn catch_up(&self) {
+        self.look(self.lock());
+    }
+
+    pub(super) fn close(&self) {
+        drop(self.lock().take());
+    }
+
+    fn of(&self, auth0_id: &Auth0Id) -> Option<Standing> {
+        if millis(self.clock.elapsed()) >= self.look_at.load(Ordering::Relaxed) {
+            // When somebody else is looking, what is known is fresh enough.
+            if let Ok(watch) = self.watch.try_lock() {
+                self.look(watch);
+            }
+        }
+        self.by_auth0_id.read().unwrap_or_else(PoisonError::into_inner).get(auth0_id).copied()
+    }
+
+    fn look(&self, mut watch: MutexGuard<'_, Option<Watch>>) {
+        // Also after a failure: a broken disk is not asked at every request.
+        self.looked();
+        if let Some(watch) = watch.as_mut()
+            && let Err(error) = self.apply(watch)
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "can not read who is blocked; what was known last holds"
+            );
+        }
+    }
+
+    fn looked(&self) {
+        self.look_at.store(millis(self.clock.elapsed().saturating_add(LOOK_EVERY)), Ordering::Relaxed);
+    }
+
+    fn apply(&self, watch: &mut Watch) -> Result<(), StoreError> {
+        let data_version =
+            watch.connection.prepare_cached("PRAGMA data_version")?.query_one([], |row| row.get(0))?;
+        if watch.data_version == Some(data_version) {
+            return Ok(());
+        }
+        let (seq, changes) = changes_after(&watch.connection, watch.seq)?;
+        if !changes.is_empty() {
+            let mut standings = self.by_auth0_id.write().unwrap_or_else(PoisonError::into_inner);
+            for (auth0_id, standing) in changes {
+                if standing.is_plainly_active() {
+                    standings.remove(&auth0_id);
+                } else {
+                    standings.insert(auth0_id, standing);
+                }
+            }
+        }
+        // Last, so that a failure on the way is made up for at the next look.
+        watch.seq = seq;
+        watch.data_version = Some(data_version);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    fn is_plainly_active(self) -> bool {
+        self.status == Status::Active && self.tokens_valid_from.is_none()
+    }
+}
+
+/// The present standing of everybody whose standing changed after `seq`, and the `seq` that covers them.
+fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0Id, Standing)>), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.seq, i.auth0_id, u.status, u.tokens_valid_from
+         FROM standing_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
+         WHERE c.seq > ?1 ORDER BY c.seq",
+    )?;
+    let mut rows = statement.query([seq])?;
+    let mut last = seq;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        // A blocked row that nobody has claimed yet has no identity to look out for.
+        let Some(auth0_id) = row.get::<_, Option<String>>(1)? else { continue };
+        let auth0_id = auth0_id.parse().map_err(|error| StoreError::damaged("identities.auth0_id", error))?;
+        let standing = Standing {
+            status: status(&row.get::<_, String>(2)?)?,
+            tokens_valid_from: moment("users.tokens_valid_from", row.get(3)?)?,
+        };
+        changes.push((auth0_id, standing));
+    }
+    Ok((last, changes))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,111 @@
+//! The rules of the room, each held against a file in a temporary directory. Here: what the tests share.
+
+mod admitting;
+mod changing;
+mod finding;
+mod opening;
+mod seeding;
+mod standings;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::{Admitted, Arrival, LinkEmail, SeedUser, Settings, Store};
+use crate::clock::Clock;
+use crate::user::{Auth0Id, Email, Person, User, UserId};
+
+pub(super) use super::{Actor, StoreError};
+
+/// A store on a file of its own, and a clock that stands still.
+struct House {
+    store: Store,
+    clock: Clock,
+    settings: Settings,
+    dir: tempfile::TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: dir.path().join("vestibule.db"),
+            readers: 3,
+            busy_timeout: Duration::from_secs(10),
+            seed: None,
+        };
+        let clock = Clock::manual(Timestamp::from_millisecond(1_800_000_000_123).unwrap());
+        let store = Store::open(&settings, clock.clone()).unwrap();
+        Self { store, clock, settings, dir }
+    }
+
+    /// The same file as another process has it open: with connections and a memory of its own.
+    fn another_process(&self) -> Store {
+        Store::open(&self.settings, self.clock.clone()).unwrap()
+    }
+
+    /// The sqlite3 shell in the hands of an operator.
+    fn shell(&self) -> Connection {
+        Connection::open(&self.settings.path).unwrap()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Somebody with an identity and a verified email.
+    fn verified(&self, auth0_id: &str, email: &str) -> User {
+        match self.store.admit(&arrival(auth0_id, Some(email), true), LinkEmail::Verified, &Actor::Gate) {
+            Ok(Admitted::Inserted(user)) => user,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A row that staff made for whoever has this email.
+    fn expected(&self, email: &str, verified: bool) -> User {
+        let seed = SeedUser {
+            email: Some(self::email(email)),
+            email_verified: verified,
+            name: Some("Grace".into()),
+            ..seed()
+        };
+        assert_eq!(self.store.seed(&[seed], &Actor::Seed).unwrap(), 1);
+        self.store.user_by_email(&self::email(email)).unwrap().unwrap()
+    }
+
+    fn actions(&self, user: UserId) -> Vec<String> {
+        self.store.audit_of(user, 100).unwrap().into_iter().map(|line| line.action).collect()
+    }
+
+    fn rows(&self) -> usize {
+        self.store.users(1000, None).unwrap().users.len()
+    }
+}
+
+fn id(text: &str) -> Auth0Id {
+    text.parse().unwrap()
+}
+
+fn email(text: &str) -> Email {
+    text.parse().unwrap()
+}
+
+fn seed() -> SeedUser {
+    serde_json::from_str("{}").unwrap()
+}
+
+fn arrival(auth0_id: &str, email: Option<&str>, email_verified: bool) -> Arrival {
+    Arrival {
+        auth0_id: id(auth0_id),
+        email: email.map(self::email),
+        email_verified,
+        person: Person {
+            name: Some("Ada Lovelace".into()),
+            phone: Some("+441234".into()),
+            ..Person::default()
+        },
+        profile: Some(serde_json::json!({ "user_id": auth0_id, "nickname": "countess" })),
+    }
+}

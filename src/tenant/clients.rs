@@ -1,0 +1,171 @@
+//! Applications: which one is asking, whether it proved it, and where its people may be sent.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+
+use super::params::Params;
+use super::refusal::Refusal;
+use crate::bundle::{Bundle, Client};
+
+/// The client of a token request: by its secret in the body or in a `Basic` header (RFC 6749 §2.3.1), or, if it is
+/// public, by its id alone.
+pub(super) fn authenticate<'a>(
+    bundle: &'a Bundle,
+    params: &Params,
+    authorization: Option<&str>,
+) -> Result<&'a Client, Refusal> {
+    let (id, secret) = match authorization {
+        Some(header) => {
+            let (id, secret) = basic(header).ok_or_else(Refusal::unknown_client)?;
+            if params.get("client_secret").is_some()
+                || params.get("client_id").is_some_and(|other| other != id)
+            {
+                return Err(Refusal::invalid_request("The client authenticates in two ways; use one"));
+            }
+            (id, Some(secret))
+        }
+        None => (params.need("client_id")?.to_owned(), params.get("client_secret").map(str::to_owned)),
+    };
+    let client = find(bundle, &id).ok_or_else(Refusal::unknown_client)?;
+    if client.is_public() {
+        return Ok(client);
+    }
+    let proved = match (&client.client_secret, &secret) {
+        (Some(kept), Some(given)) => {
+            verify_slices_are_equal(kept.expose().as_bytes(), given.as_bytes()).is_ok()
+        }
+        _ => false,
+    };
+    if proved { Ok(client) } else { Err(Refusal::unknown_client()) }
+}
+
+/// By its id.
+pub(super) fn find<'a>(bundle: &'a Bundle, client_id: &str) -> Option<&'a Client> {
+    bundle.clients.iter().find(|client| client.client_id == client_id)
+}
+
+/// Whether `url` is one of `registered`, byte for byte. Of a registered loopback URL without a port any port will do,
+/// as RFC 8252 §7.3 has it: development servers pick theirs freely.
+pub(super) fn is_registered(registered: &[String], url: &str) -> bool {
+    let portless = without_port(url);
+    registered.iter().any(|known| known == url || portless.as_ref().is_some_and(|portless| portless == known))
+}
+
+/// Whether a browser at `origin` may ask: an origin the client lists, or that of a callback.
+pub(super) fn is_origin(client: &Client, origin: &str) -> bool {
+    let plain = |url: &String| url::Url::parse(url).ok().map(|url| url.origin().ascii_serialization());
+    let lists = [&client.web_origins, &client.allowed_origins, &client.callbacks];
+    let known: Vec<String> =
+        lists.into_iter().flatten().filter_map(plain).filter(|known| known != "null").collect();
+    is_registered(&known, origin)
+}
+
+/// A loopback URL without its port; `None` when it has none or is no loopback.
+fn without_port(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("http://")?;
+    let (authority, path) = rest.split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
+    let (host, port) = authority.rsplit_once(':')?;
+    let is_port = port.parse::<u16>().is_ok_and(|number| number > 0) && !port.starts_with('+');
+    let is_loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    (is_port && is_loopback).then(|| format!("http://{host}{path}"))
+}
+
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    let plain = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    scheme.eq_ignore_ascii_case("basic").then_some((plain(id)?, plain(secret)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle() -> Bundle {
+        let clients = serde_json::json!([
+            {"client_id": "m", "name": "M", "client_secret": "s:e%cret", "app_type": "non_interactive"},
+            {"client_id": "spa", "name": "S", "app_type": "spa", "callbacks": ["http://localhost/cb", "com.app://cb"],
+                "web_origins": ["https://app.example"]},
+            {"client_id": "exported", "name": "E", "app_type": "regular_web"},
+        ]);
+        Bundle { clients: serde_json::from_value(clients).unwrap(), ..Bundle::default() }
+    }
+
+    #[test]
+    fn a_client_proves_itself_by_its_secret_in_one_place() {
+        let bundle = bundle();
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        let try_it = |form: &str, header: Option<&str>| {
+            let params = Params::from_form(form.as_bytes()).unwrap();
+            authenticate(&bundle, &params, header).map(|c| c.client_id.as_str()).map_err(|r| r.status)
+        };
+        assert_eq!(try_it("client_id=m&client_secret=s:e%25cret", None), Ok("m"));
+        assert_eq!(try_it("", Some(&basic("m:s%3Ae%25cret"))), Ok("m"));
+        assert_eq!(try_it("client_id=m", Some(&basic("m:s%3Ae%25cret"))), Ok("m"));
+        assert_eq!(try_it("client_id=spa", None), Ok("spa"));
+        for (form, header, status) in [
+            ("client_id=m", None, 401),
+            ("client_id=m&client_secret=wrong", None, 401),
+            ("client_id=nobody&client_secret=x", None, 401),
+            ("client_id=exported", None, 401),
+            ("", Some(basic("m:wrong")), 401),
+            ("", Some("Basic !".to_owned()), 401),
+            ("", Some("Bearer x".to_owned()), 401),
+            ("", None, 400),
+            ("client_secret=x", Some(basic("m:x")), 400),
+            ("client_id=spa", Some(basic("m:x")), 400),
+        ] {
+            assert_eq!(try_it(form, header.as_deref()), Err(status), "{form} {header:?}");
+        }
+    }
+
+    #[test]
+    fn callbacks_match_exactly_but_for_the_port_of_a_portless_loopback() {
+        let registered =
+            ["http://localhost/cb", "http://127.0.0.1", "http://127.0.0.1:3000/x", "https://app/cb"]
+                .map(str::to_owned);
+        for good in
+            ["http://localhost/cb", "http://localhost:5173/cb", "http://127.0.0.1:1", "https://app/cb"]
+        {
+            assert!(is_registered(&registered, good), "{good}");
+        }
+        for bad in [
+            "http://localhost:5173/cb/",
+            "http://localhost:5173/CB",
+            "http://localhost:5173",
+            "https://localhost:1/cb",
+            "http://127.0.0.1:3001/x",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:99999",
+            "http://127.0.0.1:",
+            "http://evil@localhost:1/cb",
+            "http://localhost:1@evil/cb",
+            "http://localhost.evil:1/cb",
+            "https://app:1/cb",
+            "http://localhost:5173/cb?x",
+            "http://localhost:+1/cb",
+        ] {
+            assert!(!is_registered(&registered, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_browser_asks_from_a_listed_origin_or_a_callbacks() {
+        let bundle = bundle();
+        let spa = find(&bundle, "spa").unwrap();
+        for (origin, expected) in [
+            ("http://localhost:5173", true),
+            ("https://app.example", true),
+            ("http://localhost", true),
+            ("https://app.example.evil", false),
+            ("http://app.example", false),
+            ("null", false),
+            ("", false),
+        ] {
+            assert_eq!(is_origin(spa, origin), expected, "{origin}");
+        }
+    }
+}

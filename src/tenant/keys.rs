@@ -1,0 +1,136 @@
+//! The signing key: RS256, 2048 bits, made at first start. Signs, verifies its own, and shows its public half.
+
+use aws_lc_rs::digest;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use super::TenantError;
+
+/// The tenant's one key.
+pub(super) struct SigningKey {
+    pair: KeyPair,
+    kid: String,
+    modulus: String,
+    exponent: String,
+}
+
+impl SigningKey {
+    /// Makes a key and gives it as PKCS#8. Takes a few hundred milliseconds.
+    pub(super) fn make() -> Result<Vec<u8>, TenantError> {
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| TenantError::Crypto("can not be made"))?;
+        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| TenantError::Crypto("can not be written"))?;
+        Ok(pkcs8.as_ref().to_vec())
+    }
+
+    /// Reads [`SigningKey::make`]'s bytes back. The `kid` is the key's thumbprint (RFC 7638), so it is stable.
+    pub(super) fn read(pkcs8: &[u8]) -> Result<Self, TenantError> {
+        let pair = KeyPair::from_pkcs8(pkcs8).map_err(|_| TenantError::Damaged("the key is no RSA key"))?;
+        let public = pair.public_key();
+        let modulus = URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero());
+        let exponent = URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero());
+        let members = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
+        let kid = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()));
+        Ok(Self { pair, kid, modulus, exponent })
+    }
+
+    /// The key set (RFC 7517) at `/.well-known/jwks.json`.
+    pub(super) fn jwks(&self) -> Value {
+        json!({"keys": [{
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": self.modulus, "e": self.exponent,
+        }]})
+    }
+
+    /// A JWT of `payload`, its header's `typ` as given. About a millisecond.
+    pub(super) fn sign(&self, typ: &str, payload: &Map<String, Value>) -> Result<String, TenantError> {
+        let header = json!({"alg": "RS256", "typ": typ, "kid": self.kid});
+        let encode = |json: String| URL_SAFE_NO_PAD.encode(json);
+        let signed = format!("{}.{}", encode(header.to_string()), encode(json!(payload).to_string()));
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .map_err(|Unspecified| TenantError::Crypto("can not sign"))?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    /// The payload of a token that this very key signed and that is in time at `now` (unix seconds). `None` for
+    /// anything else: the tenant reads back only what it wrote itself, so there is nothing to be lenient about.
+    pub(super) fn verify(&self, token: &str, issuer: &str, now: i64) -> Option<Map<String, Value>> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, payload) = signed.split_once('.')?;
+        let object = |part: &str| -> Option<Map<String, Value>> {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+        };
+        let header = object(header)?;
+        if header.get("alg")? != "RS256" || header.get("kid")? != self.kid.as_str() {
+            return None;
+        }
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.pair.public_key().as_ref())
+            .verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?)
+            .ok()?;
+        let payload = object(payload)?;
+        let in_time = payload.get("exp")?.as_i64()? > now;
+        (in_time && payload.get("iss")? == issuer).then_some(payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::JwkSet};
+
+    fn payload() -> Map<String, Value> {
+        json!({"iss": "http://127.0.0.1/", "exp": 4_000_000_000_i64, "sub": "auth0|a"})
+            .as_object()
+            .unwrap()
+            .clone()
+    }
+
+    #[test]
+    fn others_verify_what_it_signs_by_its_key_set() {
+        let pkcs8 = SigningKey::make().unwrap();
+        let key = SigningKey::read(&pkcs8).unwrap();
+        assert_eq!(key.kid, SigningKey::read(&pkcs8).unwrap().kid);
+        let token = key.sign("at+jwt", &payload()).unwrap();
+
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let set: JwkSet = serde_json::from_value(key.jwks()).unwrap();
+        let jwk = set.find(&key.kid).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&["http://127.0.0.1/"]);
+        validation.validate_aud = false;
+        let data = decode::<Value>(&token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).unwrap();
+        assert_eq!(data.header.typ.as_deref(), Some("at+jwt"));
+        assert_eq!(data.claims["sub"], "auth0|a");
+    }
+
+    #[test]
+    fn it_verifies_its_own_tokens_only() {
+        let key = SigningKey::read(&SigningKey::make().unwrap()).unwrap();
+        let other = SigningKey::read(&SigningKey::make().unwrap()).unwrap();
+        let token = key.sign("JWT", &payload()).unwrap();
+        let issuer = "http://127.0.0.1/";
+        assert!(key.verify(&token, issuer, 1).is_some());
+        assert!(key.verify(&token, issuer, 4_000_000_000).is_none());
+        assert!(key.verify(&token, "http://127.0.0.1", 1).is_none());
+        assert!(key.verify(&other.sign("JWT", &payload()).unwrap(), issuer, 1).is_none());
+        let none = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"none","kid":"{}"}}"#, key.kid));
+        let rest = token.split_once('.').unwrap().1;
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a.b.c",
+            &format!("{none}.{rest}"),
+            &format!("{token}A"),
+            &token[..token.len() - 4],
+        ] {
+            assert!(key.verify(bad, issuer, 1).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The Management API v2, as far as the doors need it: users by id and by email, behind a token and its scopes.
+
+use std::sync::{Mutex, PoisonError};
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::Inner;
+use super::answer::Answer;
+use super::apis::READ_USERS;
+use super::http::Request;
+use super::params::Params;
+use super::refusal::{Refusal, management as error};
+
+/// Requests a second. Auth0's own limits are lower; this one only stops a runaway loop.
+const LIMIT: u32 = 1_000;
+
+/// How many requests the running second has seen.
+#[derive(Default)]
+pub(super) struct Meter(Mutex<(i64, u32)>);
+
+impl Meter {
+    /// Counts a request at `now` (unix seconds): how many are left, or `None` when it is one too many.
+    fn take(&self, now: i64) -> Option<u32> {
+        let mut meter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if meter.0 != now {
+            *meter = (now, 0);
+        }
+        meter.1 = meter.1.saturating_add(1);
+        LIMIT.checked_sub(meter.1)
+    }
+}
+
+/// `GET /api/v2/…`; `path` is what follows.
+pub(super) fn answer(tenant: &Inner, request: &Request, path: &str) -> Answer {
+    let now = tenant.clock.now().as_second();
+    let left = tenant.meter.take(now);
+    let mut answer = match left {
+        Some(_) => route(tenant, request, path),
+        None => error(429, "Global limit has been reached", Some("too_many_requests")),
+    };
+    // The token proved it, whatever the request then came to.
+    if answer.who.is_none() {
+        answer.who = client(tenant, request).map(|claims| client_id(&claims));
+    }
+    let reset = now.saturating_add(1).to_string();
+    let answer = if left.is_none() { answer.header("retry-after", "1") } else { answer };
+    answer
+        .header("x-ratelimit-limit", &LIMIT.to_string())
+        .header("x-ratelimit-remaining", &left.unwrap_or(0).to_string())
+        .header("x-ratelimit-reset", &reset)
+}
+
+fn route(tenant: &Inner, request: &Request, path: &str) -> Answer {
+    let by_id = path.strip_prefix("users/").filter(|id| !id.is_empty() && !id.contains('/'));
+    if by_id.is_none() && path != "users-by-email" {
+        return error(404, "Not Found", None);
+    }
+    if request.method != "GET" {
+        return error(405, "This dev tenant answers GET here", None).header("allow", "GET");
+    }
+    let claims = match authorized(tenant, request) {
+        Ok(claims) => claims,
+        Err(refused) => return *refused,
+    };
+    let found = match by_id {
+        Some(id) => user(tenant, request, id),
+        None => by_email(tenant, request),
+    };
+    match found {
+        Ok(answer) => answer.for_whom(client_id(&claims)),
+        Err(refusal) => {
+            let refusal: Refusal = refusal;
+            error(refusal.status, &refusal.description, None)
+        }
+    }
+}
+
+fn user(tenant: &Inner, request: &Request, id: &str) -> Result<Answer, Refusal> {
+    let Ok(id) = percent_decode_str(id).decode_utf8() else {
+        return Ok(error(400, "Path validation error: 'id' is no UTF-8", Some("invalid_uri")));
+    };
+    Ok(match tenant.people.find(&id)? {
+        Some(account) => Answer::json(200, &Value::Object(fields(request, account.user)?)),
+        None => error(404, "The user does not exist.", Some("inexistent_user")),
+    })
+}
+
+fn by_email(tenant: &Inner, request: &Request) -> Result<Answer, Refusal> {
+    let params = Params::from_form(request.query.as_bytes())?;
+    let Some(email) = params.get("email") else {
+        let say = "Query validation error: 'Missing required property: email'";
+        return Ok(error(400, say, Some("invalid_query_string")));
+    };
+    // Auth0 compares as written; its database connections store lower case.
+    let found = tenant.people.find_by_email(email)?.filter(|account| account.email() == email);
+    let users = found.map(|account| fields(request, account.user)).transpose()?;
+    Ok(Answer::json(200, &users.map(Value::Object).into_iter().collect()))
+}
+
+/// `fields` and `include_fields`: which members to give, or to leave out.
+fn fields(request: &Request, mut user: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    let params = Params::from_form(request.query.as_bytes())?;
+    if let Some(fields) = params.get("fields") {
+        let named: Vec<&str> = fields.split(',').map(str::trim).collect();
+        let include = params.get("include_fields") != Some("false");
+        user.retain(|member, _| named.contains(&member.as_str()) == include);
+    }
+    Ok(user)
+}
+
+/// The claims of a Management API token that may read users.
+fn authorized(tenant: &Inner, request: &Request) -> Result<Map<String, Value>, Box<Answer>> {
+    if request.header("authorization").is_none() {
+        return Err(Box::new(error(401, "Missing authentication", None)));
+    }
+    let claims = client(tenant, request).ok_or_else(|| Box::new(error(401, "Invalid token", None)))?;
+    let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    if scope.split(' ').any(|held| held == READ_USERS) {
+        return Ok(claims);
+    }
+    let say = format!("Insufficient scope, expected any of: {READ_USERS}");
+    let refused = error(403, &say, Some("insufficient_scope"));
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{READ_USERS}\"");
+    Err(Box::new(refused.header("www-authenticate", &challenge).for_whom(client_id(&claims))))
+}
+
+/// The claims of the request's token, if it is for this API.
+fn client(tenant: &Inner, request: &Request) -> Option<Map<String, Value>> {
+    let claims = tenant.verify(request.bearer()?)?;
+    let management = tenant.apis.management();
+    let is_meant = match claims.get("aud")? {
+        Value::String(audience) => audience == management,
+        Value::Array(list) => list.iter().any(|audience| audience == management),
+        _ => false,
+    };
+    is_meant.then_some(claims)
+}
+
+fn client_id(claims: &Map<String, Value>) -> String {
+    claims.get("azp").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_has_room_for_so_many() {
+        let meter = Meter::default();
+        assert_eq!(meter.take(1), Some(LIMIT - 1));
+        let last = (1..LIMIT).map(|_| meter.take(1)).last();
+        assert_eq!((last, meter.take(1)), (Some(Some(0)), None));
+        assert_eq!(meter.take(2), Some(LIMIT - 1));
+    }
+}

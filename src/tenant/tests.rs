@@ -1,0 +1,259 @@
+//! The endpoints, request by request, against a tenant with a manual clock and functions in the rules' place.
+
+mod authorize;
+mod browser;
+mod management;
+mod token;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper::body::Body as _;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde_json::{Value, json};
+use warp::http;
+
+use super::*;
+use crate::pool;
+use crate::script::{Effects, Login, Outcome};
+
+pub(super) const ISSUER: &str = "http://127.0.0.1:4002/";
+pub(super) const PUBLIC: &str = "https://public.vestibule.example/";
+pub(super) const INTERNAL: &str = "https://internal.vestibule.example/";
+const NOW: i64 = 1_800_000_000;
+
+/// A tenant of the fixture bundle.
+pub(super) struct World {
+    pub(super) tenant: Tenant,
+    pub(super) clock: Clock,
+    _folder: tempfile::TempDir,
+}
+
+/// What came back.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: http::HeaderMap,
+    pub(super) text: String,
+}
+
+impl Reply {
+    #[track_caller]
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|_| panic!("{} is no JSON: {}", self.status, self.text))
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status, `error` and `error_description`.
+    #[track_caller]
+    pub(super) fn error(&self) -> (u16, String, String) {
+        let json = self.json();
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        (self.status, text("error"), text("error_description"))
+    }
+}
+
+impl World {
+    /// Without rules.
+    pub(super) fn open() -> Self {
+        Self::with(|_| {}, pass)
+    }
+
+    pub(super) fn with(
+        change: impl FnOnce(&mut Bundle),
+        rules: impl Fn(Login, Effects) -> Result<Outcome, crate::script::Denied> + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut bundle = bundle();
+        change(&mut bundle);
+        let clock = Clock::manual(Timestamp::from_second(NOW).unwrap());
+        let settings = settings(&folder);
+        let pool = Pool::start(&pool::Settings { threads: 2, queue: 64 }).unwrap();
+        let rules = login::Rules::from_fn(rules);
+        let tenant = Tenant::with_rules(&settings, ISSUER, bundle, rules, pool, clock.clone()).unwrap();
+        Self { tenant, clock, _folder: folder }
+    }
+
+    pub(super) fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    pub(super) async fn send(&self, request: http::request::Builder, body: &str) -> Reply {
+        let request = request.body(body.to_owned()).unwrap();
+        let service = TowerToHyperService::new(warp::service(self.tenant.filter()));
+        let response = service.call(request).await.unwrap();
+        let (parts, mut body) = response.into_parts();
+        let mut bytes = Vec::new();
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            if let Ok(data) = frame.unwrap().into_data() {
+                bytes.extend_from_slice(&data);
+            }
+        }
+        let text = String::from_utf8(bytes).unwrap();
+        Reply { status: parts.status.as_u16(), headers: parts.headers, text }
+    }
+
+    pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.send(with_headers(http::Request::get(path), headers), "").await
+    }
+
+    pub(super) async fn post_form(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = with_headers(http::Request::post(path), headers);
+        self.send(request.header("content-type", "application/x-www-form-urlencoded"), &body).await
+    }
+
+    pub(super) async fn token(&self, form: &[(&str, &str)]) -> Reply {
+        self.post_form("/oauth/token", form, &[]).await
+    }
+
+    /// A machine's token.
+    pub(super) async fn machine(&self, client: &str, audience: &str) -> Reply {
+        let secret = format!("dev-only-secret-of-{client}");
+        let grant = ("grant_type", "client_credentials");
+        self.token(&[grant, ("client_id", client), ("client_secret", &secret), ("audience", audience)]).await
+    }
+
+    /// A fixture person's tokens, by password.
+    pub(super) async fn person(&self, name: &str, more: &[(&str, &str)]) -> Reply {
+        let (email, password) = (format!("{name}@example.com"), format!("dev-only-{name}"));
+        let mut form = vec![
+            ("grant_type", "http://auth0.com/oauth/grant-type/password-realm"),
+            ("realm", people::CONNECTION),
+            ("client_id", "spa"),
+            ("username", &email),
+            ("password", &password),
+        ];
+        form.extend(more);
+        self.token(&form).await
+    }
+
+    /// The header and the claims of a token, its signature checked with the published keys.
+    #[track_caller]
+    pub(super) fn read(&self, token: &str) -> (jsonwebtoken::Header, Value) {
+        let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        let keys: JwkSet = serde_json::from_value(self.tenant.0.key.jwks()).unwrap();
+        let header = decode_header(token).unwrap();
+        let key = keys.find(header.kid.as_deref().unwrap()).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.validate_aud = false;
+        validation.validate_exp = false;
+        let decoded = decode::<Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).unwrap();
+        (header, decoded.claims)
+    }
+
+    #[track_caller]
+    pub(super) fn claims(&self, reply: &Reply) -> Value {
+        let json = reply.json();
+        self.read(json["access_token"].as_str().unwrap_or_else(|| panic!("no token in {json}"))).1
+    }
+}
+
+/// Rules that change nothing.
+pub(super) fn pass(login: Login, _: Effects) -> Result<Outcome, crate::script::Denied> {
+    let Login { user, context, .. } = login;
+    Ok(Outcome { user, context, console: Vec::new(), fetches: Vec::new() })
+}
+
+fn with_headers(mut request: http::request::Builder, headers: &[(&str, &str)]) -> http::request::Builder {
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "127.0.0.1:4002");
+    }
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
+}
+
+fn settings(folder: &tempfile::TempDir) -> Settings {
+    Settings {
+        http: ([127, 0, 0, 1], 4002).into(),
+        bundle: "fixtures/tenant".into(),
+        data: folder.path().join("tenant.db"),
+        allow_fetch: Vec::new(),
+        keywords: BTreeMap::new(),
+    }
+}
+
+/// The fixtures, without their scripts.
+fn bundle() -> Bundle {
+    let keywords = [
+        ("ISSUER", ISSUER),
+        ("INTERNAL_API", "http://127.0.0.1:4001/graphql"),
+        ("TOKEN_URL", "http://127.0.0.1:4002/oauth/token"),
+        ("SIGNUP_URL", ""),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tenant");
+    let mut bundle = Bundle::read(&folder, &keywords.into()).unwrap();
+    bundle.rules.clear();
+    bundle
+}
+
+#[test]
+fn only_a_loopback_issuer_is_served() {
+    for issuer in
+        ["http://127.0.0.1:4002/", "http://localhost/", "https://127.0.0.1:4003/", "http://[::1]:1/"]
+    {
+        assert!(is_loopback(issuer), "{issuer}");
+    }
+    for issuer in [
+        "http://127.0.0.1:4002",
+        "http://127.0.0.1/x/",
+        "http://0.0.0.0:4002/",
+        "https://t.eu.auth0.com/",
+        "127.0.0.1",
+        "http://u@localhost/",
+        "http://localhost.evil/",
+        "ftp://localhost/",
+        "http://LOCALHOST/",
+        "http://192.168.0.1/",
+    ] {
+        assert!(!is_loopback(issuer), "{issuer}");
+    }
+}
+
+#[tokio::test]
+async fn the_key_and_its_id_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();
+        let rules = login::Rules::from_fn(pass);
+        Tenant::with_rules(&settings(&folder), ISSUER, bundle(), rules, pool, Clock::system()).unwrap()
+    };
+    let before = open().0.key.jwks();
+    assert_eq!(before, open().0.key.jwks());
+    assert_eq!(before["keys"][0]["alg"], "RS256");
+    // 2048 bits in base64url.
+    assert_eq!(before["keys"][0]["n"].as_str().unwrap().len(), 342);
+}
+
+#[tokio::test]
+async fn people_are_told_with_their_notes_and_exchanges_without_secrets() {
+    let world = World::open();
+    let people = world.tenant.people();
+    assert_eq!(people.len(), 5);
+    assert_eq!((people[0].email.as_str(), people[0].name.as_str()), ("ada@example.com", "Ada Lovelace"));
+    assert!(people.iter().all(|card| !card.note.is_empty() && card.password.is_some()));
+
+    world.machine("reports", INTERNAL).await;
+    world.get("/v2/logout?client_id=spa&secret=1", &[]).await;
+    let exchanges = world.tenant.exchanges();
+    let seen: Vec<_> =
+        exchanges.iter().map(|e| (e.method.as_str(), e.path.as_str(), e.status, e.who.as_deref())).collect();
+    assert_eq!(
+        seen,
+        [("POST", "/oauth/token", Some(200), Some("reports")), ("GET", "/v2/logout", Some(200), None)]
+    );
+    assert_eq!(json!(people.len()), 5);
+}

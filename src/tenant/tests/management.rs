@@ -1,0 +1,93 @@
+//! The Management API's users.
+
+use serde_json::json;
+use warp::http;
+
+use super::*;
+
+impl World {
+    async fn management(&self, path: &str) -> Reply {
+        let token = self.machine("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        self.get(path, &[("authorization", &bearer)]).await
+    }
+}
+
+#[tokio::test]
+async fn a_user_is_found_by_id_and_by_email() {
+    let world = World::open();
+    let ada = world.management("/api/v2/users/auth0%7Cada").await;
+    assert_eq!(ada.status, 200);
+    let user = ada.json();
+    assert_eq!((&user["user_id"], &user["email_verified"]), (&json!("auth0|ada"), &json!(true)));
+    assert_eq!(user["identities"][0]["user_id"], "ada");
+    for absent in ["app_metadata", "user_metadata", "password", "note", "roles", "logins_count"] {
+        assert!(user.get(absent).is_none(), "{absent}");
+    }
+    assert_eq!(world.management("/api/v2/users/auth0|ada").await.json(), user);
+    assert_eq!(
+        world.management("/api/v2/users-by-email?email=ada%40example.com").await.json(),
+        json!([user])
+    );
+    assert_eq!(world.management("/api/v2/users-by-email?email=Ada%40example.com").await.json(), json!([]));
+    let some = world.management("/api/v2/users/auth0%7Cada?fields=user_id,email").await.json();
+    assert_eq!(some, json!({"user_id": "auth0|ada", "email": "ada@example.com"}));
+    let rest = world.management("/api/v2/users/auth0%7Cada?fields=email&include_fields=false").await.json();
+    assert!(rest.get("email").is_none() && rest.get("name").is_some());
+}
+
+#[tokio::test]
+async fn answers_carry_the_limits_and_errors_have_auth0s_shape() {
+    let world = World::open();
+    let missing = world.management("/api/v2/users/auth0%7Cnobody").await;
+    assert_eq!(
+        missing.json(),
+        json!({"statusCode": 404, "error": "Not Found", "message": "The user does not exist.", "errorCode": "inexistent_user"})
+    );
+    assert_eq!(missing.header("x-ratelimit-limit"), "1000");
+    assert_eq!(missing.header("x-ratelimit-remaining"), "999");
+    assert_eq!(missing.header("x-ratelimit-reset"), (NOW + 1).to_string());
+    assert_eq!(world.management("/api/v2/users-by-email").await.json()["errorCode"], "invalid_query_string");
+    assert_eq!(world.management("/api/v2/users/%ff").await.json()["errorCode"], "invalid_uri");
+    assert_eq!(world.management("/api/v2/clients").await.status, 404);
+    let delete = with_headers(http::Request::delete("/api/v2/users/auth0%7Cada"), &[]);
+    assert_eq!(world.send(delete, "").await.status, 405);
+}
+
+#[tokio::test]
+async fn only_a_management_token_with_the_scope_is_let_in() {
+    let world = World::with(
+        |bundle| {
+            let grant = bundle.client_grants.iter_mut().find(|grant| grant.client_id == "vestibule").unwrap();
+            grant.scope = vec!["read:clients".to_owned()];
+        },
+        pass,
+    );
+    let path = "/api/v2/users/auth0%7Cada";
+    assert_eq!(world.get(path, &[]).await.json()["message"], "Missing authentication");
+    let scopeless = world.management(path).await;
+    assert_eq!(
+        scopeless.json(),
+        json!({"statusCode": 403, "error": "Forbidden", "errorCode": "insufficient_scope",
+            "message": "Insufficient scope, expected any of: read:users"})
+    );
+    let machine = world.machine("reports", INTERNAL).await.json();
+    let person = world.person("ada", &[("audience", PUBLIC), ("scope", "openid")]).await.json();
+    let own = world
+        .person("ada", &[("audience", &format!("{ISSUER}api/v2/")), ("scope", "read:users")])
+        .await
+        .json();
+    for (token, status) in [(&machine, 401), (&person, 401), (&own, 403)] {
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        assert_eq!(world.get(path, &[("authorization", &bearer)]).await.status, status);
+        let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
+        assert_eq!(world.get(path, &twice).await.status, 401);
+    }
+    assert_eq!(
+        world.get(path, &[("authorization", "Bearer nonsense")]).await.json()["message"],
+        "Invalid token"
+    );
+    let who: Vec<_> =
+        world.tenant.exchanges().into_iter().filter(|e| e.path == path).map(|e| e.who).collect();
+    assert_eq!(who[1].as_deref(), Some("vestibule"));
+}

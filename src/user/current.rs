@@ -1,0 +1,53 @@
+//! The current user of a request, and how much of them is known so far.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Auth0Id, Email, User, UserId};
+
+/// Who is calling. Either what their token says of them, or their row.
+#[derive(Debug, Clone)]
+pub enum CurrentUser {
+    /// From the token's payload: no query was made.
+    Payload(Arc<PayloadUser>),
+    /// From our database, where Auth0's profile is stored too.
+    Row(Arc<User>),
+}
+
+/// The `user` object in a token's payload, put there at login by a script that asked our Internal API.
+///
+/// Members it does not name are ignored; a member of the wrong type refuses the whole object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PayloadUser {
+    /// Our id.
+    pub id: UserId,
+    /// Must equal the token's `sub`.
+    pub auth0_id: Auth0Id,
+    /// Absent when the script left it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Absent when the script left it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// Absent when the script left it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Absent when the script left it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// Absent when the script left it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<String>>,
+}
+
+impl CurrentUser {
+    /// Our id of them.
+    pub fn id(&self) -> UserId {
+        match self {
+            Self::Payload(user) => user.id,
+            Self::Row(user) => user.id,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Email addresses in one canonical form, so that two spellings of one mailbox are one user
+//! and two look-alikes are two.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// An email in canonical form: ASCII lower-case local part, IDNA (UTS 46) lower-case domain, nothing else folded.
+///
+/// Non-ASCII letters of the local part are kept as they are: folding them has handed accounts to look-alikes
+/// (CVE-2019-19844).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    /// The longest address that RFC 5321 lets a path carry, in octets of the canonical form.
+    pub const MAX_BYTES: usize = 254;
+
+    /// The canonical form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Email {
+    type Err = EmailError;
+
+    fn from_str(text: &str) -> Result<Self, EmailError> {
+        if text.len() > Self::MAX_BYTES {
+            return Err(EmailError::TooLong);
+        }
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(EmailError::Whitespace);
+        }
+        let (local, domain) = text.split_once('@').ok_or(EmailError::NoAt)?;
+        if domain.contains('@') {
+            return Err(EmailError::SecondAt);
+        }
+        if local.is_empty() || domain.is_empty() {
+            return Err(EmailError::NoAt);
+        }
+        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| EmailError::Domain)?;
+        let canonical = format!("{}@{domain}", local.to_ascii_lowercase());
+        if canonical.len() > Self::MAX_BYTES {
+            return Err(EmailError::TooLong);
+        }
+        Ok(Self(canonical))
+    }
+}
+
+impl<'de> Deserialize<'de> for Email {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An address names a person, so it is kept out of logs.
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Email(…)")
+    }
+}
+
+/// Why a text is no email address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EmailError {
+    /// Over [`Email::MAX_BYTES`].
+    #[error("the email is longer than 254 characters")]
+    TooLong,
+    /// Spaces and controls are refused, not trimmed.
+    #[error("the email contains whitespace or a control character")]
+    Whitespace,
+    /// `local@domain`, both of them present.
+    #[error("the email is not of the form name@domain")]
+    NoAt,
+    /// Quoted local parts are legal in RFC 5321 and a trap everywhere else.
+    #[error("the email contains a second @")]
+    SecondAt,
+    /// Not a host name by UTS 46.
+    #[error("the domain of the email is not a host name")]
+    Domain,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_mailbox_are_one() {
+        for (written, canonical) in [
+            ("Ada@Example.com", "ada@example.com"),
+            ("ada@EXAMPLE.COM", "ada@example.com"),
+            ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+            ("ada+tag@example.com", "ada+tag@example.com"),
+            ("É@example.com", "É@example.com"),
+        ] {
+            assert_eq!(written.parse::<Email>().unwrap().as_str(), canonical);
+        }
+    }
+
+    #[test]
+    fn look_alikes_stay_apart() {
+        // U+0131 upper-cases to I, U+212A lower-cases to k.
+        for (one, other) in
+            [("mike@example.com", "m\u{131}ke@example.com"), ("k@example.com", "\u{212a}@example.com")]
+        {
+            assert_ne!(one.parse::<Email>().unwrap(), other.parse::<Email>().unwrap());
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for (bad, why) in [
+            ("", EmailError::NoAt),
+            ("ada", EmailError::NoAt),
+            ("@example.com", EmailError::NoAt),
+            ("ada@", EmailError::NoAt),
+            ("a@b@example.com", EmailError::SecondAt),
+            (" ada@example.com", EmailError::Whitespace),
+            ("ada@exa\u{a0}mple.com", EmailError::Whitespace),
+            ("ada@example.com\0", EmailError::Whitespace),
+            ("ada@-.example", EmailError::Domain),
+            (&format!("{}@example.com", "a".repeat(250)), EmailError::TooLong),
+        ] {
+            assert_eq!(bad.parse::<Email>().unwrap_err(), why, "{bad:?}");
+        }
+    }
+}

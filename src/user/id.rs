@@ -1,0 +1,138 @@
+//! Ids of people: ours and Auth0's.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::{ContextV7, Uuid};
+
+/// Keeps ids of the same millisecond in the order they were made (RFC 9562 §6.2).
+static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
+/// Our id of a user: a UUIDv7 (RFC 9562), opaque to clients and sortable by time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(Uuid);
+
+impl UserId {
+    /// A fresh id for a row made at `now`.
+    pub fn new(now: Timestamp) -> Self {
+        let millis = now.as_millisecond().max(0).unsigned_abs();
+        let nanos = u32::try_from(now.subsec_nanosecond().max(0)).unwrap_or(0);
+        // A panic can not leave a counter half counted.
+        let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(&*counter, millis / 1000, nanos)))
+    }
+
+    /// The sixteen bytes, as the database keeps them.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// Reads [`UserId::as_bytes`] back.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+impl FromStr for UserId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Uuid::try_parse(text).map(Self).map_err(|_| IdError::NotAUserId)
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Auth0's id of a user, `auth0|…` and the like: the `sub` of their tokens. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Auth0Id(Arc<str>);
+
+impl Auth0Id {
+    /// The longest `sub` that OpenID Connect Core 1.0 §2 allows, in characters.
+    pub const MAX_CHARS: usize = 255;
+
+    /// The id as Auth0 writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Auth0Id {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
+            return Err(IdError::NotAnAuth0Id);
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Auth0Id {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for Auth0Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Auth0Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Ours are UUIDs.
+    #[error("not a user id: expected a UUID")]
+    NotAUserId,
+    /// Auth0's are short and printable.
+    #[error("not an Auth0 id: expected 1 to 255 characters without controls")]
+    NotAnAuth0Id,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_the_time_they_were_made() {
+        let earlier = UserId::new(Timestamp::from_millisecond(1_700_000_000_000).unwrap());
+        let later = UserId::new(Timestamp::from_millisecond(1_700_000_000_001).unwrap());
+        assert!(earlier < later && earlier.to_string() < later.to_string());
+        assert_eq!(earlier.to_string().parse(), Ok(earlier));
+        let now = Timestamp::from_millisecond(1_700_000_000_002).unwrap();
+        let ids: Vec<_> = (0..100).map(|_| UserId::new(now)).collect();
+        assert!(ids.is_sorted(), "those of one millisecond too");
+    }
+
+    #[test]
+    fn an_auth0_id_is_short_and_printable() {
+        assert_eq!("auth0|66".parse::<Auth0Id>().unwrap().as_str(), "auth0|66");
+        for bad in ["", "auth0|\0", "a\nb", &"é".repeat(256)] {
+            assert_eq!(bad.parse::<Auth0Id>(), Err(IdError::NotAnAuth0Id), "{bad:?}");
+        }
+        assert!("é".repeat(255).parse::<Auth0Id>().is_ok());
+    }
+}
