@@ -4,10 +4,10 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt release
+.PHONY: help run demo test e2e check fmt release
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## The whole flow on this machine: dev tenant and both doors (ARGS="--set …" for more)
 	$(CARGO) run --locked -- dev $(ARGS)
@@ -17,6 +17,9 @@ demo: ## The seven steps, narrated, on free ports and a temporary folder
 
 test: ## All tests; needs no network (ARGS=name for some of them)
 	$(CARGO) test --locked $(ARGS)
+
+e2e: ## Real clients and other people's libraries; needs Node, Python, a network (ARGS=file for one suite)
+	e2e/run $(ARGS)
 
 check: ## What CI holds a change to: format, lints, docs
 	$(CARGO) fmt --check

@@ -150,6 +150,12 @@ impl Claims {
         self.0.issued_at
     }
 
+    /// All of them, for tests that compare what was read with what was signed.
+    #[cfg(test)]
+    pub(super) fn payload(&self) -> &Map<String, Value> {
+        &self.0.payload
+    }
+
     /// When it ends.
     pub fn expires_at(&self) -> Timestamp {
         self.0.expires_at

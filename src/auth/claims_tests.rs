@@ -137,6 +137,7 @@ fn claims_of_the_wrong_type_refuse_the_token() {
     for (claim, value) in [
         ("scope", json!(["users:read"])),
         ("gty", json!(1)),
+        ("jti", json!(["1"])),
         ("azp", json!(1)),
         ("client_id", json!("another")),
         ("permissions", json!("users:read")),

@@ -50,6 +50,12 @@ mod caller;
 mod profiles;
 mod explain;
 #[cfg(test)]
+mod forge;
+#[cfg(test)]
+mod mutants;
+#[cfg(test)]
+mod mutants_tests;
+#[cfg(test)]
 mod vectors_tests;
 
 use std::future::{self, Ready};

@@ -190,6 +190,7 @@ fn has_proper_types(case: &Case<'_>) -> Result<(), Refusal> {
     for (value, what) in [
         (claim("scope"), "The claim scope of the token is no string."),
         (claim("gty"), "The claim gty of the token is no string."),
+        (claim("jti"), "The claim jti of the token is no string."),
     ] {
         hold(value.is_none_or(Value::is_string), Refusal::BadClaims(what))?;
     }
