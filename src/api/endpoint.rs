@@ -19,7 +19,7 @@ use warp::reply::Response;
 
 use super::reply::{Media, Outcome, Problem, Reply};
 use super::request::{self, GraphQl};
-use super::{Context, DoorSettings, Limits, health};
+use super::{Context, DoorSettings, Limits, graphiql, health};
 use crate::auth::{self, Caller, Gate, Refusal};
 use crate::pool::Pool;
 use crate::store::Store;
@@ -38,6 +38,8 @@ pub struct Services {
     pub body_timeout: Duration,
     /// How many were turned away, by door and code.
     pub refusals: Arc<Tally>,
+    /// The tenant's issuer, with its final slash: where GraphiQL logs people in.
+    pub issuer: String,
 }
 
 /// What one door's requests share.
@@ -70,7 +72,7 @@ impl<T> SubscriptionRoot for T where
 {
 }
 
-/// A door, complete: the GraphQL endpoint at `/graphql`, `/healthz` and `/readyz`.
+/// A door, complete: the GraphQL endpoint at `/graphql`, `/healthz` and `/readyz`, and GraphiQL at `/` if it is set.
 ///
 /// `name` is the realm of its challenges and its name in the log; `wanted` is what it wants of its callers. `schema` gets the door's limits and, where the
 /// settings say so, loses its introspection.
@@ -93,6 +95,7 @@ where
     }
     let caller = services.gate.caller(wanted);
     let health = health::routes(&services);
+    let graphiql = graphiql::routes(name, settings, &services.issuer);
     let door = Arc::new(Door { name, limits, services, schema });
 
     let guarded = warp::path!("graphql")
@@ -118,7 +121,7 @@ where
             let reply = Reply { door: name, request: RequestId::fresh(), media: Media::of(&headers) };
             reply.render(Outcome::Problem(Problem::Method))
         });
-    guarded.or(other_methods).unify().or(health).unify().boxed()
+    guarded.or(other_methods).unify().or(health).unify().or(graphiql).unify().boxed()
 }
 
 impl<Q, M, S> Door<Q, M, S>

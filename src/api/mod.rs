@@ -12,6 +12,7 @@ mod request;
 mod context;
 mod reply;
 mod health;
+mod graphiql;
 mod metrics;
 mod error;
 mod scalar;

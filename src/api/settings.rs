@@ -22,6 +22,10 @@ pub struct Door {
     pub anonymous: bool,
     /// Whether the schema may be asked for.
     pub introspection: bool,
+    /// Whether a page to try operations on, GraphiQL, stands at `/`.
+    pub graphiql: bool,
+    /// The application that page logs people in with; without one it has no log in.
+    pub graphiql_client_id: Option<String>,
     /// What one request may cost.
     pub limits: Limits,
 }

@@ -112,5 +112,12 @@ pub(super) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
     );
     let gate =
         Gate::new(keys, config.roles.clone(), config.link.email, auth0, store.clone(), pool.clone(), clock);
-    Ok(Services { gate, store, pool, body_timeout: config.http.body, refusals: Arc::default() })
+    Ok(Services {
+        gate,
+        store,
+        pool,
+        body_timeout: config.http.body,
+        refusals: Arc::default(),
+        issuer: config.auth0.issuer.clone(),
+    })
 }

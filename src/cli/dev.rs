@@ -39,6 +39,13 @@ fn introduce(config: &Config, development: &Development) -> anyhow::Result<()> {
     out::line(format!("\n  Public API    {public}"))?;
     out::line(format!("  Internal API  {internal}"))?;
     out::line(format!("  Dev tenant    {}", tenant.issuer()))?;
+    for (door, settings, address) in
+        [("Public", &config.public, doors.public()), ("Internal", &config.internal, doors.internal())]
+    {
+        if settings.graphiql {
+            out::line(format!("  {:<14}http://{address}/", format!("{door} page")))?;
+        }
+    }
     out::line("\n  People (the password is in brackets)")?;
     for person in &tenant.served().people {
         let password = person.password.as_ref().map(Secret::expose).unwrap_or("no password");

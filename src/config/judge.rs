@@ -37,6 +37,7 @@ pub(super) fn judge(config: &Config, setting: &Setting, written: &Written, probl
     management_client(config, &mut findings);
     audiences(config, &mut findings);
     doors(config, setting, &mut findings);
+    graphiql(config, &mut findings);
     claims(config, &mut findings);
     sizes(config, &mut findings);
     local_files(config, &mut findings);
@@ -214,6 +215,23 @@ fn doors(config: &Config, setting: &Setting, findings: &mut Findings<'_>) {
     if config.public.anonymous && !config.public.need.is_empty() {
         let what = format!("can not be met by anyone: {} is not empty", findings.name("public.need"));
         findings.add("public.anonymous", what, "set it to false, or ask for nothing");
+    }
+}
+
+fn graphiql(config: &Config, findings: &mut Findings<'_>) {
+    for (name, door) in [("public", &config.public), ("internal", &config.internal)] {
+        if door.graphiql && !door.introspection {
+            let introspection = findings.name(&format!("{name}.introspection"));
+            let what = format!("can not tell the schema: {introspection} is false");
+            findings.add(&format!("{name}.graphiql"), what, "set both to the same");
+        }
+        let given = door.graphiql_client_id.is_some();
+        if given && door.graphiql_client_id == config.auth0.client_id {
+            let what =
+                format!("equals {}: a machine can not log people in", findings.name("auth0.client_id"));
+            let fix = "make a single-page application at Auth0 and use its client id";
+            findings.add(&format!("{name}.graphiql_client_id"), what, fix);
+        }
     }
 }
 

@@ -249,6 +249,15 @@ fn contradictions_are_refused() {
         ("auth0.client_secret", &[("auth0.client_secret", "abc")]),
         ("internal.need", &[("internal.need", "[]")]),
         ("internal.anonymous", &[("internal.anonymous", "true")]),
+        ("public.graphiql", &[("public.graphiql", "true")]),
+        (
+            "internal.graphiql_client_id",
+            &[
+                ("internal.graphiql_client_id", "abc"),
+                ("auth0.client_id", "abc"),
+                ("auth0.client_secret", "secret"),
+            ],
+        ),
         ("pool.threads", &[("pool.threads", "0")]),
         ("public.limits.time", &[("public.limits.time", "0s")]),
         ("internal.limits.depth", &[("internal.limits.depth", "65")]),

@@ -174,3 +174,18 @@ fn a_rule_that_fails_denies_the_login_by_its_name() {
     let said = answer.json()["error_description"].as_str().unwrap().to_owned();
     assert!(said.contains("track-sign-up") && said.contains("no luck"), "{said}");
 }
+
+#[test]
+fn each_door_has_a_page_to_try_it_on_and_without_the_setting_none() {
+    let house = House::open(&["internal.graphiql=false"]);
+    let doors = &house.development().doors;
+    let get = |address, path| house.wire.get(&format!("http://{address}{path}"), &[]).unwrap();
+    let page = get(doors.public(), "/");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").unwrap().to_owned();
+    assert!(policy.contains(house.issuer.trim_end_matches('/')), "{policy}");
+    assert_eq!(get(doors.public(), "/graphiql/door.json").at("/issuer"), house.issuer);
+    for path in ["/", "/graphiql/door.json"] {
+        assert_eq!(get(doors.internal(), path).status, 404, "{path}");
+    }
+}
