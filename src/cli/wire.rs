@@ -35,6 +35,8 @@ impl Wire {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
+            // A door may answer before it read the body, and then close: such a connection can not be used twice.
+            .max_idle_connections(0)
             .timeout_global(Some(Duration::from_secs(30)))
             .build();
         Self { agent: Agent::new_with_config(config) }
