@@ -1,11 +1,11 @@
 // The page: asks the door about itself, ends a login under way, and shows GraphiQL.
 
-import { createGraphiQLFetcher } from '@graphiql/toolkit';
-import { GraphiQL } from 'graphiql';
-import { createRoot } from 'react-dom/client';
-import { logIn, logOut, returned } from './login.js';
-import 'graphiql/style.css';
-import './page.css';
+import { createGraphiQLFetcher } from "@graphiql/toolkit";
+import { GraphiQL } from "graphiql";
+import { createRoot } from "react-dom/client";
+import { logIn, logOut, returned } from "./login.js";
+import "graphiql/style.css";
+import "./page.css";
 
 const START = `# Ctrl-Enter runs it, Ctrl-Space completes.
 query Me {
@@ -17,16 +17,16 @@ query Me {
 }
 `;
 
-const ENDPOINT = new URL('graphql', location.href);
+const ENDPOINT = new URL("graphql", location.href);
 
 /** Sends the token with every request and every socket; an Authorization of the Headers tab goes before it. */
 function fetcher(token) {
   const socket = new URL(ENDPOINT);
-  socket.protocol = socket.protocol.replace('http', 'ws');
+  socket.protocol = socket.protocol.replace("http", "ws");
   const fetch = createGraphiQLFetcher({ url: ENDPOINT.href, subscriptionUrl: socket.href });
   return (params, options) => {
     const typed = options?.headers ?? {};
-    const isTyped = Object.keys(typed).some((name) => name.toLowerCase() === 'authorization');
+    const isTyped = Object.keys(typed).some((name) => name.toLowerCase() === "authorization");
     const headers = token && !isTyped ? { Authorization: `Bearer ${token}`, ...typed } : typed;
     return fetch(params, { ...options, headers });
   };
@@ -38,13 +38,17 @@ function Corner({ door, session, problem }) {
       {problem && <span role="alert">{problem}</span>}
       {session && <span title="Their token goes with every request, in the Authorization header">{session.who}</span>}
       {session && <button onClick={() => logOut(door)}>Log out</button>}
-      {door.clientId && !session && <button className="go" onClick={() => logIn(door)}>Log in</button>}
+      {door.clientId && !session && (
+        <button className="go" onClick={() => logIn(door)}>
+          Log in
+        </button>
+      )}
       <strong>{door.title}</strong>
     </div>
   );
 }
 
-const door = await (await fetch('graphiql/door.json')).json();
+const door = await (await fetch("graphiql/door.json")).json();
 document.title = `${door.title} · GraphiQL`;
 let session, problem;
 try {
@@ -52,8 +56,13 @@ try {
 } catch (error) {
   problem = error.message;
 }
-createRoot(document.getElementById('graphiql')).render(
-  <GraphiQL fetcher={fetcher(session?.token)} defaultQuery={START} shouldPersistHeaders={false} showPersistHeadersSettings={false}>
+createRoot(document.getElementById("graphiql")).render(
+  <GraphiQL
+    fetcher={fetcher(session?.token)}
+    defaultQuery={START}
+    shouldPersistHeaders={false}
+    showPersistHeadersSettings={false}
+  >
     <GraphiQL.Logo>
       <Corner door={door} session={session} problem={problem} />
     </GraphiQL.Logo>
