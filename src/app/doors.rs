@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::task::JoinHandle;
 use warp::Filter;
 
 use super::Bound;
@@ -24,7 +25,11 @@ pub struct Doors {
     internal: SocketAddr,
     listening: [Listening; 2],
     services: Services,
+    watch: JoinHandle<()>,
 }
+
+/// How often the database is asked what other processes changed: within a second it holds here too.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Doors {
     /// Opens the database, starts the pool and the keys' refresh, and serves both doors.
@@ -62,7 +67,8 @@ impl Doors {
         let addresses = (public.address(), internal.address());
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
-        Ok(Self { public: addresses.0, internal: addresses.1, listening, services })
+        let watch = watch(services.store.clone());
+        Ok(Self { public: addresses.0, internal: addresses.1, listening, services, watch })
     }
 
     /// Where the Public API listens.
@@ -89,6 +95,7 @@ impl Doors {
     pub async fn stop(self) {
         let [public, internal] = self.listening;
         tokio::join!(public.stop(), internal.stop());
+        self.watch.abort();
         self.services.gate.keys().stop().await;
         self.services.pool.stop();
         if let Err(error) = self.services.store.close() {
@@ -96,6 +103,18 @@ impl Doors {
         }
         tracing::info!("both doors are closed");
     }
+}
+
+/// Notices what other processes change, inline: not to take a thread from requests, and a look takes microseconds.
+fn watch(store: Store) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            store.look();
+        }
+    })
 }
 
 /// What both doors lean on. Starts the refresh of the keys, and waits for nothing.

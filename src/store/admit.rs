@@ -68,7 +68,7 @@ impl Store {
         if self.user_by_email(email)?.is_none() {
             return Ok(None);
         }
-        self.write_standing(|write| {
+        self.write(|write| {
             if let Some(user) = by_auth0_id(&write.tx, auth0_id)? {
                 return Ok(Some(user));
             }
@@ -86,7 +86,7 @@ impl Store {
     pub fn admit(&self, arrival: &Arrival, link: LinkEmail, actor: &Actor) -> Result<Admitted, StoreError> {
         // Serialized before the write lock is taken.
         let profile = arrival.profile.as_ref().and_then(|profile| kept(profile, &arrival.auth0_id));
-        self.write_standing(|write| {
+        self.write(|write| {
             if let Some(user) = by_auth0_id(&write.tx, &arrival.auth0_id)? {
                 return Ok(Admitted::Known(user));
             }

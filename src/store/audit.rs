@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 use serde_json::{Map, Value, json};
 
-use super::users::{from_millis, user_id};
-use super::{Store, StoreError, Write};
+use super::{StoreError, Write, chain};
 use crate::user::{Auth0Id, UserId};
 
 /// Who makes a change.
@@ -24,6 +23,8 @@ pub enum Actor {
     Cli,
     /// The seeds at start.
     Seed,
+    /// A signed call from outside that speaks for no user of ours, such as a deployment's.
+    Webhook,
 }
 
 /// What was done.
@@ -33,26 +34,44 @@ pub enum Action {
     Inserted,
     /// A row was made from a seed.
     Seeded,
+    /// Staff made a row for somebody who has not come yet.
+    Created,
+    /// A row was made or changed from an export of users.
+    Imported,
+    /// What the person is called, or their email, was changed.
+    Updated,
+    /// The profile was fetched anew, and something in it had changed.
+    Refreshed,
     /// A pre-provisioned row got its identity.
     Claimed,
     /// A row that has an identity got another.
     Linked,
+    /// An identity was taken from a row.
+    Unlinked,
+    /// Two rows became one. Both have a line.
+    Merged,
     /// The status was set.
     StatusSet,
     /// The roles were set.
     RolesSet,
     /// All tokens issued so far were withdrawn.
     SignedOut,
+    /// A version of the terms was agreed to.
+    TermsAccepted,
+    /// Everything about the person was given out.
+    Exported,
+    /// Auth0 was told whether the person is blocked.
+    BlockSent,
 }
 
 /// One line of the trail.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditLine {
-    /// Rises with every line.
+    /// Rises with every line, by one.
     pub id: i64,
     /// When the change was made.
     pub at: Timestamp,
-    /// `user`, `machine`, `gate`, `cli` or `seed`.
+    /// `user`, `machine`, `gate`, `cli`, `seed` or `webhook`.
     pub actor_kind: String,
     /// The user's or the client's id.
     pub actor_id: Option<String>,
@@ -70,39 +89,6 @@ pub struct AuditLine {
 #[derive(Debug, Default)]
 pub(super) struct Changes(Map<String, Value>);
 
-impl Store {
-    /// The latest `first` (at most [`PAGE_MAX`](super::PAGE_MAX)) lines about `user`, newest first.
-    ///
-    /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
-    pub fn audit_of(&self, user: UserId, first: usize) -> Result<Vec<AuditLine>, StoreError> {
-        let limit = i64::try_from(first.min(super::PAGE_MAX)).unwrap_or(i64::MAX);
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, at, actor_kind, actor_id, action, target, changes, request_id
-                 FROM audit WHERE target = ?1 ORDER BY id DESC LIMIT ?2",
-            )?;
-            let mut rows = statement.query(params![user.as_bytes(), limit])?;
-            let mut lines = Vec::new();
-            while let Some(row) = rows.next()? {
-                let changes: String = row.get(6)?;
-                lines.push(AuditLine {
-                    id: row.get(0)?,
-                    at: from_millis("audit.at", row.get(1)?)?,
-                    actor_kind: row.get(2)?,
-                    actor_id: row.get(3)?,
-                    action: row.get(4)?,
-                    target: row.get::<_, Option<[u8; 16]>>(5)?.map(user_id),
-                    changes: serde_json::from_str(&changes)
-                        .map_err(|error| StoreError::damaged("audit.changes", error))?,
-                    request_id: row.get(7)?,
-                });
-            }
-            Ok(lines)
-        })
-    }
-}
-
 impl Write<'_> {
     /// Adds the line of a change to its transaction.
     pub(super) fn audit(
@@ -112,19 +98,34 @@ impl Write<'_> {
         target: UserId,
         changes: Changes,
     ) -> Result<(), StoreError> {
+        let (actor_kind, actor_id) = actor.parts();
+        let before = chain::head(&self.tx)?;
+        let line = chain::Row {
+            // Ours to choose, because it is part of what is hashed. The table is append-only, so this is also what
+            // AUTOINCREMENT would choose.
+            id: before.map_or(0, |(id, _)| id).saturating_add(1),
+            at: self.now.as_millisecond(),
+            actor_kind: actor_kind.to_owned(),
+            actor_id,
+            action: action.as_str().to_owned(),
+            target: Some(*target.as_bytes()),
+            changes: Value::Object(changes.0).to_string(),
+            request_id: self.request.map(|request| request.to_string()),
+        };
         let mut statement = self.tx.prepare_cached(
-            "INSERT INTO audit (at, actor_kind, actor_id, action, target, changes, request_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO audit (id, at, actor_kind, actor_id, action, target, changes, request_id, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
-        let (kind, id) = actor.parts();
         statement.execute(params![
-            self.now.as_millisecond(),
-            kind,
-            id,
-            action.as_str(),
-            target.as_bytes(),
-            Value::Object(changes.0).to_string(),
-            self.request.map(|request| request.to_string()),
+            line.id,
+            line.at,
+            line.actor_kind,
+            line.actor_id,
+            line.action,
+            line.target,
+            line.changes,
+            line.request_id,
+            line.hash(before.map(|(_, hash)| hash)).as_bytes(),
         ])?;
         Ok(())
     }
@@ -138,6 +139,7 @@ impl Actor {
             Self::Gate => ("gate", None),
             Self::Cli => ("cli", None),
             Self::Seed => ("seed", None),
+            Self::Webhook => ("webhook", None),
         }
     }
 }
@@ -148,11 +150,20 @@ impl Action {
         match self {
             Self::Inserted => "user.inserted",
             Self::Seeded => "user.seeded",
+            Self::Created => "user.created",
+            Self::Imported => "user.imported",
+            Self::Updated => "user.updated",
+            Self::Refreshed => "user.refreshed",
             Self::Claimed => "user.claimed",
             Self::Linked => "identity.linked",
+            Self::Unlinked => "identity.unlinked",
+            Self::Merged => "user.merged",
             Self::StatusSet => "user.status_set",
             Self::RolesSet => "user.roles_set",
             Self::SignedOut => "user.signed_out",
+            Self::TermsAccepted => "user.terms_accepted",
+            Self::Exported => "user.exported",
+            Self::BlockSent => "user.block_sent",
         }
     }
 }
@@ -170,11 +181,28 @@ impl Changes {
         self
     }
 
-    /// A new identity, by its provider: the part before the first `|`.
+    /// A new identity, by its provider.
     pub(super) fn identity(self, auth0_id: &Auth0Id) -> Self {
-        match auth0_id.as_str().split_once('|') {
-            Some((provider, _)) => self.field("identity", Value::Null, provider),
+        match provider(auth0_id) {
+            Some(provider) => self.field("identity", Value::Null, provider),
             None => self.personal("identity"),
         }
     }
+
+    /// An identity that is no more, by its provider.
+    pub(super) fn no_identity(self, auth0_id: &Auth0Id) -> Self {
+        match provider(auth0_id) {
+            Some(provider) => self.field("identity", provider, Value::Null),
+            None => self.personal("identity"),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The part before the first `|`. What follows can contain an email.
+pub(super) fn provider(auth0_id: &Auth0Id) -> Option<&str> {
+    auth0_id.as_str().split_once('|').map(|(provider, _)| provider)
 }

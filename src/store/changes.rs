@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`], because an erasure can not be undone; else as every write.
     pub fn set_status(&self, id: UserId, status: Status, actor: &Actor) -> Result<User, StoreError> {
-        let user = self.write_standing(|write| {
+        let user = self.write(|write| {
             let user = write.existing(id)?;
             if user.status == status {
                 return Ok(user);
@@ -66,7 +66,7 @@ impl Store {
     /// [`StoreError::NotFound`], [`StoreError::Erased`], else as every write.
     pub fn set_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User, StoreError> {
         let roles = in_order(roles);
-        self.write_standing(|write| {
+        self.write(|write| {
             let user = not_erased(write.existing(id)?)?;
             if in_order(&user.roles) == roles {
                 return Ok(user);
@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Erased`], else as every write.
     pub fn sign_out_everywhere(&self, id: UserId, actor: &Actor) -> Result<User, StoreError> {
-        self.write_standing(|write| {
+        self.write(|write| {
             let user = not_erased(write.existing(id)?)?;
             let mut statement = write
                 .tx
@@ -108,7 +108,7 @@ impl Store {
 
     /// Takes what was erased out of the write-ahead log: there, its old pages outlive the transaction.
     /// The erasure stands whether or not this succeeds now; every checkpoint does the same.
-    fn scrub(&self) {
+    pub(super) fn scrub(&self) {
         if let Err(error) = self.shared.writer.with(|connection| truncate_wal(connection)) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -121,20 +121,20 @@ impl Store {
 impl Write<'_> {
     /// Where the tokens of `user` start to be valid after a withdrawal. Never earlier than it was, should the
     /// machine's clock be set back.
-    fn withdrawal(&self, user: &User) -> Timestamp {
+    pub(super) fn withdrawal(&self, user: &User) -> Timestamp {
         user.tokens_valid_from.map_or(self.now, |before| before.max(self.now))
     }
 
-    fn withdrawn(&self, user: &User, changes: Changes) -> Changes {
+    pub(super) fn withdrawn(&self, user: &User, changes: Changes) -> Changes {
         let before = user.tokens_valid_from.map(|moment| moment.to_string());
         changes.field("tokensValidFrom", before, self.withdrawal(user).to_string())
     }
 
-    fn erase(&self, id: UserId, valid_from: Option<Timestamp>) -> Result<(), StoreError> {
+    pub(super) fn erase(&self, id: UserId, valid_from: Option<Timestamp>) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE users SET status = 'erased', email = NULL, email_verified = 0, name = NULL, given_name = NULL,
                  family_name = NULL, nickname = NULL, picture = NULL, phone = NULL, roles = '[]', profile = NULL,
-                 tokens_valid_from = ?2, updated_at = ?3
+                 profile_fetched_at = NULL, tokens_valid_from = ?2, updated_at = ?3
              WHERE id = ?1",
         )?;
         statement.execute(params![
@@ -142,16 +142,17 @@ impl Write<'_> {
             valid_from.map(Timestamp::as_millisecond),
             self.now.as_millisecond(),
         ])?;
+        self.tx.prepare_cached("DELETE FROM accepted_terms WHERE user_id = ?1")?.execute([id.as_bytes()])?;
         Ok(())
     }
 }
 
-fn not_erased(user: User) -> Result<User, StoreError> {
+pub(super) fn not_erased(user: User) -> Result<User, StoreError> {
     if user.status == Status::Erased { Err(StoreError::Erased(user.id)) } else { Ok(user) }
 }
 
 /// What an erasure takes away.
-fn erased(user: &User, mut changes: Changes) -> Changes {
+pub(super) fn erased(user: &User, mut changes: Changes) -> Changes {
     if user.email.is_some() {
         changes = changes.personal("email");
     }
@@ -169,6 +170,6 @@ fn erased(user: &User, mut changes: Changes) -> Changes {
     changes
 }
 
-fn in_order(roles: &[String]) -> Vec<String> {
+pub(super) fn in_order(roles: &[String]) -> Vec<String> {
     roles.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -20,6 +20,15 @@ pub enum StoreError {
     /// What is left of the user is a tombstone, which never changes.
     #[error("user {0} was erased, which can not be undone; they need a new account")]
     Erased(UserId),
+    /// The identity leads to a user already, and an identity leads to one.
+    #[error("this identity belongs to user {0} already; merge the two, or unlink it there first")]
+    IdentityTaken(UserId),
+    /// The user does not have the identity.
+    #[error("user {0} does not have this identity; list their identities to find the right one")]
+    NotLinked(UserId),
+    /// What was asked for contradicts itself, or would leave a row that nobody could use. The text says which.
+    #[error("{0}")]
+    Invalid(&'static str),
     /// Somebody else held the database longer than `store.busy_timeout`.
     #[error("the database is busy; try again, or stop what else writes to it")]
     Busy,

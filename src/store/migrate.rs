@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::StoreError;
+use super::{StoreError, chain};
 
 // Cargo sees a changed migration, but not an added one: touch this file with it.
 mod embedded {
@@ -39,7 +39,9 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, 
     }
     // refinery begins its transactions as the connection does; IMMEDIATE waits for another process that migrates.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    chain::lend_function(connection)?;
     let outcome = embedded::migrations::runner().set_grouped(true).run(connection);
+    chain::take_function(connection)?;
     match outcome {
         Ok(_) => Ok(Migrated { from, to }),
         // refinery looks and then leaps: another process may have leapt in between. Then the work is done.
@@ -48,6 +50,13 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, 
             _ => Err(StoreError::Migration(Box::new(error))),
         },
     }
+}
+
+/// Brings an empty file to an older version, as an older binary made it.
+#[cfg(test)]
+pub(super) fn up_to(connection: &mut Connection, version: i32) {
+    let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
+    runner.set_grouped(true).run(connection).unwrap();
 }
 
 /// The version of the file, read by ourselves: refinery makes its table before it reads, and panics on odd rows.

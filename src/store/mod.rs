@@ -9,16 +9,25 @@
 
 mod admit;
 mod audit;
+mod chain;
 mod changes;
 mod connections;
+mod create;
 mod error;
+mod export;
+mod feed;
+mod identities;
 mod keys;
+mod merge;
 mod migrate;
 mod open;
 mod rows;
 mod seed;
 mod settings;
 mod standing;
+mod terms;
+mod trail;
+mod update;
 mod users;
 
 #[cfg(test)]
@@ -26,12 +35,19 @@ mod tests;
 
 pub use admit::{Admitted, Arrival, PROFILE_MAX_BYTES};
 pub use audit::{Action, Actor, AuditLine};
+pub use chain::{ChainHash, NotAHash, Verified};
+pub use create::Expected;
 pub use error::StoreError;
+pub use feed::Change;
+pub use identities::Identity;
 pub use keys::SavedKeys;
 pub use migrate::Migrated;
 pub use seed::SeedUser;
 pub use settings::{LinkEmail, LinkSettings, Settings};
 pub use standing::Standing;
+pub use terms::{AcceptedTerms, TERMS_MAX_CHARS};
+pub use trail::{AuditFilter, AuditPage};
+pub use update::UserUpdate;
 pub use users::{PAGE_MAX, Page};
 
 use std::sync::Arc;
@@ -42,6 +58,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::clock::Clock;
 use crate::telemetry::RequestId;
 use connections::Lane;
+use feed::Feed;
 use open::Purpose;
 use standing::Standings;
 
@@ -57,6 +74,7 @@ struct Shared {
     writer: Lane,
     readers: Lane,
     standings: Standings,
+    feed: Feed,
     clock: Clock,
 }
 
@@ -87,6 +105,7 @@ impl Store {
                 writer: Lane::new(vec![writer], settings.busy_timeout),
                 readers: Lane::new(readers, settings.busy_timeout),
                 standings,
+                feed: Feed::new(),
                 clock,
             }),
             request: None,
@@ -130,6 +149,7 @@ impl Store {
         // Readers first: one that is still at work would keep its part of the WAL from being moved.
         drop(self.shared.readers.close());
         self.shared.standings.close();
+        self.shared.feed.close();
         self.shared.writer.close().iter().try_for_each(truncate_wal)
     }
 
@@ -137,9 +157,10 @@ impl Store {
         self.shared.readers.with(|connection| query(connection))
     }
 
-    /// One write transaction. What `steps` did is undone when it fails or panics.
+    /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
+    /// standing holds in this process, and the feed has told of it, when the call returns.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.shared.writer.with(|connection| {
+        let outcome = self.shared.writer.with(|connection| {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             // Taken under the lock, so that later transactions have later moments.
             let now = self.now();
@@ -147,16 +168,10 @@ impl Store {
             let outcome = steps(&write)?;
             write.tx.commit()?;
             Ok(outcome)
-        })
-    }
-
-    /// [`Store::write`] for what may change somebody's standing: it holds in this process when the call returns.
-    fn write_standing<T>(
-        &self,
-        steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let outcome = self.write(steps)?;
+        })?;
+        // In this order: who is told that somebody was blocked finds them blocked.
         self.shared.standings.catch_up();
+        self.tell();
         Ok(outcome)
     }
 

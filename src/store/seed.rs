@@ -58,7 +58,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Seed`] names the user that is wrong and why; else as every write.
     pub fn seed(&self, users: &[SeedUser], actor: &Actor) -> Result<usize, StoreError> {
-        self.write_standing(|write| {
+        self.write(|write| {
             let mut made = 0;
             for (i, seed) in users.iter().enumerate() {
                 let wrong = |reason| StoreError::Seed { position: i.saturating_add(1), reason };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::users::{moment, status};
+use super::users::{from_millis, moment, status};
 use super::{Store, StoreError};
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Status};
@@ -31,7 +31,7 @@ pub struct Standing {
 
 /// The standings of this process.
 pub(super) struct Standings {
-    by_auth0_id: RwLock<HashMap<Auth0Id, Standing>>,
+    held: RwLock<Held>,
     /// `None` once closed. Whoever holds the lock is the only one to apply changes, so an older state of a row
     /// never lands on a newer one.
     watch: Mutex<Option<Watch>>,
@@ -40,12 +40,22 @@ pub(super) struct Standings {
     clock: Clock,
 }
 
+#[derive(Default)]
+struct Held {
+    /// Of users who are not plainly active, by each of their identities.
+    users: HashMap<Auth0Id, Standing>,
+    /// Of identities that were taken from a user: since when their tokens are valid again.
+    unlinked: HashMap<Auth0Id, Timestamp>,
+}
+
 struct Watch {
     /// Its own: `data_version` tells of changes made by every connection but the one that asks, and a borrowed
     /// one would differ from time to time.
     connection: Connection,
     data_version: Option<i64>,
     seq: i64,
+    /// As `seq`, of the unlinked identities.
+    unlinked_seq: i64,
 }
 
 impl Store {
@@ -60,13 +70,9 @@ impl Store {
 
 impl Standings {
     pub(super) fn load(connection: Connection, clock: Clock) -> Result<Self, StoreError> {
-        let standings = Self {
-            by_auth0_id: RwLock::default(),
-            watch: Mutex::default(),
-            look_at: AtomicU64::new(0),
-            clock,
-        };
-        let mut watch = Watch { connection, data_version: None, seq: 0 };
+        let standings =
+            Self { held: RwLock::default(), watch: Mutex::default(), look_at: AtomicU64::new(0), clock };
+        let mut watch = Watch { connection, data_version: None, seq: 0, unlinked_seq: 0 };
         standings.apply(&mut watch)?;
         *standings.lock() = Some(watch);
         standings.looked();
@@ -89,7 +95,7 @@ impl Standings {
                 self.look(watch);
             }
         }
-        self.by_auth0_id.read().unwrap_or_else(PoisonError::into_inner).get(auth0_id).copied()
+        self.held.read().unwrap_or_else(PoisonError::into_inner).of(auth0_id)
     }
 
     fn look(&self, mut watch: MutexGuard<'_, Option<Watch>>) {
@@ -115,25 +121,45 @@ impl Standings {
         if watch.data_version == Some(data_version) {
             return Ok(());
         }
-        let (seq, changes) = changes_after(&watch.connection, watch.seq)?;
-        if !changes.is_empty() {
-            let mut standings = self.by_auth0_id.write().unwrap_or_else(PoisonError::into_inner);
+        // One snapshot: between two, a blocked user could lose an identity and it would stay blocked.
+        let snapshot = watch.connection.unchecked_transaction()?;
+        let (seq, changes) = changes_after(&snapshot, watch.seq)?;
+        let (unlinked_seq, unlinked) = unlinked_after(&snapshot, watch.unlinked_seq)?;
+        drop(snapshot);
+        if !changes.is_empty() || !unlinked.is_empty() {
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            for (auth0_id, _) in &unlinked {
+                held.users.remove(auth0_id);
+            }
             for (auth0_id, standing) in changes {
                 if standing.is_plainly_active() {
-                    standings.remove(&auth0_id);
+                    held.users.remove(&auth0_id);
                 } else {
-                    standings.insert(auth0_id, standing);
+                    held.users.insert(auth0_id, standing);
                 }
             }
+            held.unlinked.extend(unlinked);
         }
         // Last, so that a failure on the way is made up for at the next look.
         watch.seq = seq;
+        watch.unlinked_seq = unlinked_seq;
         watch.data_version = Some(data_version);
         Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Watch>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn of(&self, auth0_id: &Auth0Id) -> Option<Standing> {
+        let user = self.users.get(auth0_id).copied();
+        // Almost nobody was ever unlinked: no second hash for all the others.
+        let unlinked = if self.unlinked.is_empty() { None } else { self.unlinked.get(auth0_id).copied() };
+        let Some(valid_from) = unlinked else { return user };
+        let user = user.unwrap_or(Standing { status: Status::Active, tokens_valid_from: None });
+        Some(Standing { tokens_valid_from: user.tokens_valid_from.max(Some(valid_from)), ..user })
     }
 }
 
@@ -165,6 +191,25 @@ fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0Id
         changes.push((auth0_id, standing));
     }
     Ok((last, changes))
+}
+
+/// The identities that were taken from somebody after `seq`, and the `seq` that covers them.
+fn unlinked_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0Id, Timestamp)>), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, auth0_id, tokens_valid_from FROM unlinked_identities WHERE seq > ?1 ORDER BY seq",
+    )?;
+    let mut rows = statement.query([seq])?;
+    let mut last = seq;
+    let mut unlinked = Vec::new();
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        let auth0_id: String = row.get(1)?;
+        unlinked.push((
+            auth0_id.parse().map_err(|error| StoreError::damaged("unlinked_identities.auth0_id", error))?,
+            from_millis("unlinked_identities.tokens_valid_from", row.get(2)?)?,
+        ));
+    }
+    Ok((last, unlinked))
 }
 
 fn millis(duration: Duration) -> u64 {

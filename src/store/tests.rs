@@ -2,10 +2,14 @@
 
 mod admitting;
 mod changing;
+mod editing;
+mod feeding;
 mod finding;
+mod joining;
 mod opening;
 mod seeding;
 mod standings;
+mod trail;
 
 use std::path::PathBuf;
 use std::time::Duration;

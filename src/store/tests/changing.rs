@@ -164,7 +164,7 @@ fn the_trail_is_append_only_even_by_hand() {
     for attempt in [
         "UPDATE audit SET actor_kind = 'cli'",
         "DELETE FROM audit",
-        "INSERT OR REPLACE INTO audit SELECT id, at, 'cli', actor_id, action, target, changes, request_id FROM audit",
+        "INSERT OR REPLACE INTO audit SELECT id, at, 'cli', actor_id, action, target, changes, request_id, hash FROM audit",
     ] {
         let error = shell.execute(attempt, []).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{attempt}: {error}");

@@ -1,0 +1,232 @@
+//! The hash chain of the audit trail: what each line's hash is made of, and whether the chain still holds.
+//!
+//! A line's hash is SHA-256 over the hash of the line before it (32 zero bytes for the first) followed by the line as
+//! a JSON array without spaces:
+//!
+//! ```text
+//!   [id, at, actor_kind, actor_id, action, target, changes, request_id]
+//! ```
+//!
+//! `target` is the user's id in hexadecimal, `changes` a string with the text as it is stored; what is absent is
+//! `null`. So any tool can check the chain. A chain alone can not tell that its last lines were cut off: write down
+//! the [`Verified::head`] of today, and ask for it tomorrow.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::json;
+
+use super::{Store, StoreError};
+
+/// The hash of a line, and so of all before it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChainHash([u8; 32]);
+
+/// A line as its row has it.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) at: i64,
+    pub(super) actor_kind: String,
+    pub(super) actor_id: Option<String>,
+    pub(super) action: String,
+    pub(super) target: Option<[u8; 16]>,
+    pub(super) changes: String,
+    pub(super) request_id: Option<String>,
+}
+
+/// What a check of the chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Lines that were checked, the broken one not counted.
+    pub lines: u64,
+    /// The last line that holds, with its hash.
+    pub head: Option<(i64, ChainHash)>,
+    /// The first line whose hash is not what it and the line before it give.
+    pub broken: Option<i64>,
+    /// Whether the hash that was asked for is that of a line; `true` when none was.
+    pub holds_known: bool,
+}
+
+impl Verified {
+    /// Whether nothing is wrong.
+    pub fn is_whole(&self) -> bool {
+        self.broken.is_none() && self.holds_known
+    }
+}
+
+impl Store {
+    /// Checks the whole chain in one snapshot, a microsecond or two a line. `known` is the head of an earlier check:
+    /// when no line has it any more, lines were cut off or all were written anew.
+    ///
+    /// # Errors
+    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    pub fn verify_audit(&self, known: Option<ChainHash>) -> Result<Verified, StoreError> {
+        self.read(|connection| verify(connection, known))
+    }
+}
+
+pub(super) fn verify(connection: &Connection, known: Option<ChainHash>) -> Result<Verified, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT id, at, actor_kind, actor_id, action, target, changes, request_id, hash FROM audit ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Verified { lines: 0, head: None, broken: None, holds_known: known.is_none() };
+    while let Some(row) = rows.next()? {
+        let line = Row {
+            id: row.get(0)?,
+            at: row.get(1)?,
+            actor_kind: row.get(2)?,
+            actor_id: row.get(3)?,
+            action: row.get(4)?,
+            target: row.get(5)?,
+            changes: row.get(6)?,
+            request_id: row.get(7)?,
+        };
+        let hash = ChainHash(row.get(8)?);
+        if line.hash(found.head.map(|(_, hash)| hash)) != hash {
+            found.broken = Some(line.id);
+            return Ok(found);
+        }
+        found.lines += 1;
+        found.head = Some((line.id, hash));
+        found.holds_known |= known == Some(hash);
+    }
+    Ok(found)
+}
+
+/// The id and the hash of the last line.
+pub(super) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1")?;
+    Ok(statement.query_one([], |row| Ok((row.get(0)?, ChainHash(row.get(1)?)))).optional()?)
+}
+
+impl Row {
+    pub(super) fn hash(&self, before: Option<ChainHash>) -> ChainHash {
+        let target = self.target.map(|bytes| hex(&bytes));
+        let line = json!([
+            self.id,
+            self.at,
+            self.actor_kind,
+            self.actor_id,
+            self.action,
+            target,
+            self.changes,
+            self.request_id
+        ]);
+        let mut sum = Context::new(&SHA256);
+        sum.update(&before.map_or([0; 32], |hash| hash.0));
+        sum.update(line.to_string().as_bytes());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(sum.finish().as_ref());
+        ChainHash(hash)
+    }
+}
+
+/// Lends `audit_hash(before, id, at, …)` to the migration that chains the lines which are there already.
+pub(super) fn lend_function(connection: &Connection) -> Result<(), StoreError> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function(FUNCTION, ARGUMENTS, flags, |call| {
+        let line = Row {
+            id: call.get(1)?,
+            at: call.get(2)?,
+            actor_kind: call.get(3)?,
+            actor_id: call.get(4)?,
+            action: call.get(5)?,
+            target: call.get(6)?,
+            changes: call.get(7)?,
+            request_id: call.get(8)?,
+        };
+        Ok(line.hash(call.get::<Option<[u8; 32]>>(0)?.map(ChainHash)).0)
+    })?;
+    Ok(())
+}
+
+/// Takes it back.
+pub(super) fn take_function(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.remove_function(FUNCTION, ARGUMENTS)?)
+}
+
+const FUNCTION: &str = "audit_hash";
+const ARGUMENTS: i32 = 9;
+
+impl ChainHash {
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Not the 64 hexadecimal digits of a [`ChainHash`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a hash of the trail: expected 64 hexadecimal digits")]
+pub struct NotAHash;
+
+impl FromStr for ChainHash {
+    type Err = NotAHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAHash> {
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+        let bytes: Vec<u8> = digits
+            .ok_or(NotAHash)?
+            .chunks(2)
+            .filter_map(|pair| match pair {
+                [high, low] => Some(high << 4 | low),
+                _ => None,
+            })
+            .collect();
+        if text.len() != 64 {
+            return Err(NotAHash);
+        }
+        bytes.try_into().map(Self).map_err(|_| NotAHash)
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_what_any_tool_makes_of_the_line() {
+        let line = Row {
+            id: 1,
+            at: 1_800_000_000_000,
+            actor_kind: "cli".into(),
+            actor_id: None,
+            action: "user.created".into(),
+            target: Some([1; 16]),
+            changes: r#"{"status":{"new":"active","old":null}}"#.into(),
+            request_id: None,
+        };
+        // printf '%064d' 0 | xxd -r -p | cat - <(printf '%s' '[1,…]') | sha256sum
+        let text = r#"[1,1800000000000,"cli",null,"user.created","01010101010101010101010101010101","{\"status\":{\"new\":\"active\",\"old\":null}}",null]"#;
+        let expected = aws_lc_rs::digest::digest(&SHA256, &[&[0; 32], text.as_bytes()].concat());
+        let hash = line.hash(None);
+        assert_eq!(hash.as_bytes(), expected.as_ref());
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        assert_ne!(line.hash(Some(hash)), hash);
+        assert_eq!("é".repeat(32).parse::<ChainHash>(), Err(NotAHash));
+        assert_eq!("0".repeat(63).parse::<ChainHash>(), Err(NotAHash));
+    }
+}

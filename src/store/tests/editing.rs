@@ -1,0 +1,156 @@
+//! Creating, updating, accepting terms, exporting: what staff and people do to a row.
+
+use serde_json::json;
+
+use super::*;
+use crate::store::{Expected, UserUpdate};
+use crate::user::Status;
+
+const ADA: &str = "ada@example.com";
+
+fn expected(address: &str) -> Expected {
+    Expected { email: Some(email(address)), roles: vec!["support".into()], ..Expected::default() }
+}
+
+#[test]
+fn a_created_user_waits_for_whoever_has_the_email() {
+    let house = House::new();
+    let made = house.store.create(&expected(ADA), &Actor::Cli).unwrap();
+    assert_eq!((&made.auth0_id, made.email_verified, made.status), (&None, false, Status::Active));
+    assert_eq!(house.actions(made.id), ["user.created"]);
+    let came = arrival("auth0|1", Some(ADA), true);
+    let came = house.store.admit(&came, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
+    assert_eq!((came.id, came.roles), (made.id, made.roles));
+}
+
+#[test]
+fn what_is_taken_is_not_created_twice() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    let create = |expected: &Expected| house.store.create(expected, &Actor::Cli);
+    house.store.create(&expected("grace@example.com"), &Actor::Cli).unwrap();
+    let taken = Expected { email_verified: true, ..expected(ADA) };
+    assert!(matches!(create(&taken), Err(StoreError::EmailConflict)));
+    assert!(matches!(create(&expected("grace@example.com")), Err(StoreError::EmailConflict)));
+    let identity = Expected { auth0_id: Some(id("auth0|1")), ..Expected::default() };
+    assert!(matches!(create(&identity), Err(StoreError::IdentityTaken(who)) if who == ada.id));
+    for hopeless in [Expected::default(), Expected { email_verified: true, ..identity }] {
+        assert!(matches!(create(&hopeless), Err(StoreError::Invalid(_))), "{hopeless:?}");
+    }
+    assert_eq!(house.rows(), 2);
+}
+
+#[test]
+fn an_update_changes_what_it_names_and_nothing_else() {
+    let house = House::new();
+    let user = house.verified("auth0|1", ADA);
+    house.clock.advance(Duration::from_secs(1));
+    let update =
+        UserUpdate { name: Some(Some("Countess".into())), phone: Some(None), ..UserUpdate::default() };
+    let after = house.store.update(user.id, &update, &Actor::Cli).unwrap();
+    assert_eq!(after.person, Person { name: Some("Countess".into()), ..Person::default() });
+    assert_eq!((&after.email, after.email_verified), (&user.email, true));
+    assert_eq!(after.updated_at, house.clock.now());
+    assert_eq!(house.store.update(user.id, &update, &Actor::Cli).unwrap(), after);
+    let lines = house.store.audit_of(user.id, 10).unwrap();
+    assert_eq!(lines.len(), 2, "what is so already leaves no line");
+    assert_eq!(lines[0].changes, json!({ "name": "redacted", "phone": "redacted" }));
+}
+
+#[test]
+fn a_new_email_is_unverified_until_somebody_says_otherwise() {
+    let house = House::new();
+    let user = house.verified("auth0|1", ADA);
+    let other = house.verified("auth0|2", "other@example.com");
+    let set = |address: &str, verified| {
+        let update = UserUpdate {
+            email: Some(Some(email(address))),
+            email_verified: verified,
+            ..UserUpdate::default()
+        };
+        house.store.update(user.id, &update, &Actor::Cli)
+    };
+    assert!(set(ADA, None).unwrap().email_verified, "the same email stays as it was");
+    let after = set("new@example.com", None).unwrap();
+    assert_eq!((after.email, after.email_verified), (Some(email("new@example.com")), false));
+    assert_eq!(house.store.user_by_email(&email(ADA)).unwrap(), None);
+    assert!(!set("other@example.com", None).unwrap().email_verified, "unverified emails are not unique");
+    assert!(matches!(set("other@example.com", Some(true)), Err(StoreError::EmailConflict)));
+    assert!(set("new@example.com", Some(true)).unwrap().email_verified);
+    assert_eq!(house.store.user(other.id).unwrap(), Some(other));
+}
+
+#[test]
+fn a_row_is_never_left_with_nothing_to_be_found_by() {
+    let house = House::new();
+    let none = UserUpdate { email: Some(None), ..UserUpdate::default() };
+    let waiting = house.store.create(&expected(ADA), &Actor::Cli).unwrap();
+    let outcome = house.store.update(waiting.id, &none, &Actor::Cli);
+    assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{outcome:?}");
+    let user = house.verified("auth0|1", "grace@example.com");
+    let outcome = UserUpdate { email_verified: Some(true), ..none.clone() };
+    let outcome = house.store.update(user.id, &outcome, &Actor::Cli);
+    assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{outcome:?}");
+    assert_eq!(house.store.update(user.id, &none, &Actor::Cli).unwrap().email, None);
+}
+
+#[test]
+fn terms_are_accepted_once_and_forgotten_with_their_person() {
+    let house = House::new();
+    let user = house.verified("auth0|1", ADA);
+    let store = &house.store;
+    for version in ["2026-05", "2026-05", "2026-11"] {
+        store.accept_terms(user.id, version, &Actor::User(user.id)).unwrap();
+        house.clock.advance(Duration::from_secs(1));
+    }
+    let accepted = store.accepted_terms(user.id).unwrap();
+    let versions: Vec<_> = accepted.iter().map(|terms| terms.version.as_str()).collect();
+    assert_eq!(versions, ["2026-05", "2026-11"]);
+    assert!(accepted[0].accepted_at < accepted[1].accepted_at);
+    assert_eq!(house.actions(user.id), ["user.terms_accepted", "user.terms_accepted", "user.inserted"]);
+    for bad in ["", "a b", "\u{7}", &"x".repeat(65)] {
+        let outcome = store.accept_terms(user.id, bad, &Actor::Cli);
+        assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{bad:?}");
+    }
+    store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert_eq!(store.accepted_terms(user.id).unwrap(), []);
+}
+
+#[test]
+fn an_export_holds_everything_and_is_itself_in_the_trail() {
+    let house = House::new();
+    let user = house.verified("auth0|1", ADA);
+    house.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
+    house.store.accept_terms(user.id, "v1", &Actor::User(user.id)).unwrap();
+    let export = house.store.export(user.id, &Actor::User(user.id)).unwrap();
+    assert_eq!(export["user"]["email"], ADA);
+    assert_eq!(export["user"]["name"], "Ada Lovelace");
+    assert_eq!(export["user"]["profile"]["nickname"], "countess");
+    assert_eq!(export["identities"][1]["auth0Id"], "google|1");
+    assert_eq!(export["acceptedTerms"][0]["version"], "v1");
+    let actions: Vec<_> = export["audit"].as_array().unwrap().iter().map(|line| &line["action"]).collect();
+    assert_eq!(actions, ["user.inserted", "identity.linked", "user.terms_accepted", "user.exported"]);
+    assert_eq!(export["audit"][3]["actor"], json!({ "kind": "user", "id": user.id }));
+}
+
+#[test]
+fn nobody_and_tombstones_are_not_edited() {
+    let house = House::new();
+    let gone = house.verified("auth0|1", ADA);
+    house.store.set_status(gone.id, Status::Erased, &Actor::Cli).unwrap();
+    let nobody = UserId::new(house.clock.now());
+    let store = &house.store;
+    let update = UserUpdate { name: Some(None), ..UserUpdate::default() };
+    let attempts: [&dyn Fn(UserId) -> Result<(), StoreError>; 5] = [
+        &|who| store.update(who, &update, &Actor::Cli).map(drop),
+        &|who| store.accept_terms(who, "v1", &Actor::Cli).map(drop),
+        &|who| store.export(who, &Actor::Cli).map(drop),
+        &|who| store.link_identity(who, &id("new|1"), &Actor::Cli).map(drop),
+        &|who| store.unlink_identity(who, &id("auth0|1"), &Actor::Cli).map(drop),
+    ];
+    for attempt in attempts {
+        assert!(matches!(attempt(nobody), Err(StoreError::NotFound(who)) if who == nobody));
+        assert!(matches!(attempt(gone.id), Err(StoreError::Erased(who)) if who == gone.id));
+    }
+    assert_eq!(house.actions(gone.id), ["user.status_set", "user.inserted"]);
+}

@@ -1,0 +1,165 @@
+//! Linking, unlinking and merging by hand, and what becomes of the tokens.
+
+use serde_json::json;
+
+use super::*;
+use crate::store::{Expected, Standing};
+use crate::user::Status;
+
+const ADA: &str = "ada@example.com";
+
+fn identities(house: &House, user: UserId) -> Vec<String> {
+    let identities = house.store.identities(user).unwrap();
+    identities.into_iter().map(|identity| identity.auth0_id.to_string()).collect()
+}
+
+#[test]
+fn a_linked_identity_leads_to_its_user_and_to_nobody_else() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    let grace = house.verified("auth0|2", "grace@example.com");
+    house.clock.advance(Duration::from_secs(1));
+    let google = id("google-oauth2|1");
+    let linked = house.store.link_identity(ada.id, &google, &Actor::Cli).unwrap();
+    assert_eq!(linked.auth0_id, Some(id("auth0|1")), "the row's own stays");
+    house.store.link_identity(ada.id, &google, &Actor::Cli).unwrap();
+    assert_eq!(house.store.user_by_auth0_id(&google).unwrap().unwrap().id, ada.id);
+    assert_eq!(identities(&house, ada.id), ["auth0|1", "google-oauth2|1"]);
+    assert_eq!(house.actions(ada.id), ["identity.linked", "user.inserted"]);
+    let taken = house.store.link_identity(grace.id, &google, &Actor::Cli);
+    assert!(matches!(taken, Err(StoreError::IdentityTaken(who)) if who == ada.id), "{taken:?}");
+}
+
+#[test]
+fn a_waiting_row_that_is_given_an_identity_waits_no_more() {
+    let house = House::new();
+    let waiting = Expected { email: Some(email(ADA)), ..Expected::default() };
+    let waiting = house.store.create(&waiting, &Actor::Cli).unwrap();
+    let theirs = house.store.link_identity(waiting.id, &id("auth0|1"), &Actor::Cli).unwrap();
+    assert_eq!((theirs.auth0_id, theirs.email_verified), (Some(id("auth0|1")), false));
+    let thief = house.store.admit(&arrival("evil|1", Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
+    assert_ne!(thief.unwrap().into_user().id, waiting.id, "its email is not verified");
+}
+
+#[test]
+fn an_unlinked_identity_is_a_stranger_whose_old_tokens_are_withdrawn() {
+    let house = House::new();
+    let other = house.another_process();
+    let ada = house.verified("auth0|1", ADA);
+    house.store.link_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
+    house.clock.advance(Duration::from_secs(1));
+    let unlinked_at = house.clock.now();
+    // The row's own: the other takes its place.
+    let after = house.store.unlink_identity(ada.id, &id("auth0|1"), &Actor::Cli).unwrap();
+    assert_eq!(after.auth0_id, Some(id("google|1")));
+    assert_eq!(house.store.user_by_auth0_id(&id("auth0|1")).unwrap(), None);
+    let line = &house.store.audit_of(ada.id, 1).unwrap()[0];
+    assert_eq!(line.changes, json!({ "identity": { "old": "auth0", "new": null } }));
+
+    let withdrawn = Some(Standing { status: Status::Active, tokens_valid_from: Some(unlinked_at) });
+    house.clock.advance(Duration::from_secs(1));
+    for store in [&house.store, &other, &house.another_process()] {
+        assert_eq!(store.standing(&id("auth0|1")), withdrawn);
+        assert_eq!(store.standing(&id("google|1")), None);
+    }
+    // Also when it comes back as somebody else.
+    let back = house.store.admit(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    assert_ne!(back.into_user().id, ada.id);
+    assert_eq!(house.store.standing(&id("auth0|1")), withdrawn);
+
+    assert!(matches!(
+        house.store.unlink_identity(ada.id, &id("google|1"), &Actor::Cli),
+        Err(StoreError::Invalid(_))
+    ));
+    assert!(matches!(
+        house.store.unlink_identity(ada.id, &id("auth0|1"), &Actor::Cli),
+        Err(StoreError::NotLinked(_))
+    ));
+}
+
+#[test]
+fn an_identity_taken_from_somebody_blocked_is_not_blocked_for_ever() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    house.store.link_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
+    house.store.set_status(ada.id, Status::Blocked, &Actor::Cli).unwrap();
+    assert_eq!(house.store.standing(&id("google|1")).unwrap().status, Status::Blocked);
+    house.store.unlink_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
+    assert_eq!(house.store.standing(&id("google|1")).unwrap().status, Status::Active);
+    // Back at the blocked user, it is blocked again.
+    house.store.link_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
+    assert_eq!(house.store.standing(&id("google|1")).unwrap().status, Status::Blocked);
+}
+
+#[test]
+fn a_merge_leaves_one_user_with_all_identities_and_a_tombstone() {
+    let house = House::new();
+    let kept = house.store.admit(&arrival("auth0|1", Some(ADA), false), LinkEmail::Never, &Actor::Gate);
+    let kept = kept.unwrap().into_user();
+    let gone = house.verified("google|1", ADA);
+    house.store.set_roles(gone.id, &["admin".into()], &Actor::Cli).unwrap();
+    house.store.accept_terms(gone.id, "v1", &Actor::User(gone.id)).unwrap();
+    house.clock.advance(Duration::from_secs(1));
+
+    let merged = house.store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
+    assert_eq!((merged.id, &merged.auth0_id), (kept.id, &kept.auth0_id));
+    assert!(merged.email_verified, "the verified one replaces the one that is not");
+    assert_eq!(merged.roles, [""; 0], "a merge grants nothing");
+    assert_eq!(identities(&house, kept.id), ["auth0|1", "google|1"]);
+    assert_eq!(house.store.accepted_terms(kept.id).unwrap()[0].version, "v1");
+    let tombstone = house.store.user(gone.id).unwrap().unwrap();
+    assert_eq!((tombstone.status, tombstone.email, tombstone.auth0_id), (Status::Erased, None, None));
+    assert_eq!(house.store.user_by_auth0_id(&id("google|1")).unwrap(), Some(merged));
+    assert_eq!(house.actions(kept.id), ["user.merged", "user.inserted"]);
+    assert_eq!(house.actions(gone.id)[0], "user.merged");
+    for identity in ["auth0|1", "google|1"] {
+        let standing = house.store.standing(&id(identity)).unwrap();
+        assert_eq!((standing.status, standing.tokens_valid_from), (Status::Active, Some(house.clock.now())));
+    }
+    for (one, other) in [(kept.id, gone.id), (gone.id, kept.id)] {
+        assert!(
+            matches!(house.store.merge(one, other, &Actor::Cli), Err(StoreError::Erased(who)) if who == gone.id)
+        );
+    }
+    assert!(matches!(house.store.merge(kept.id, kept.id, &Actor::Cli), Err(StoreError::Invalid(_))));
+}
+
+#[test]
+fn a_merge_fills_gaps_and_overwrites_nothing() {
+    let house = House::new();
+    let waiting = Expected {
+        email: Some(email("grace@example.com")),
+        person: Person { name: Some("Grace".into()), ..Person::default() },
+        ..Expected::default()
+    };
+    let kept = house.store.create(&waiting, &Actor::Cli).unwrap();
+    let gone = house.verified("auth0|1", ADA);
+    let merged = house.store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
+    assert_eq!(merged.auth0_id, Some(id("auth0|1")));
+    assert_eq!(merged.person.name.as_deref(), Some("Grace"));
+    assert_eq!(merged.person.phone, gone.person.phone);
+    assert_eq!(merged.profile, gone.profile);
+    assert_eq!(merged.email, Some(email(ADA)), "verified by its owner, where the other was a guess of staff");
+}
+
+#[test]
+fn nobody_escapes_a_block_by_being_merged() {
+    let house = House::new();
+    let kept = house.verified("auth0|1", ADA);
+    let gone = house.verified("auth0|2", "grace@example.com");
+    house.store.set_status(gone.id, Status::Blocked, &Actor::Cli).unwrap();
+    assert_eq!(house.store.merge(kept.id, gone.id, &Actor::Cli).unwrap().status, Status::Blocked);
+    for identity in ["auth0|1", "auth0|2"] {
+        assert_eq!(house.store.standing(&id(identity)).unwrap().status, Status::Blocked);
+    }
+}
+
+#[test]
+fn an_identity_that_moves_to_somebody_signed_out_is_signed_out_too() {
+    let house = House::new();
+    let (kept, gone) = (house.verified("auth0|1", ADA), house.verified("auth0|2", "grace@example.com"));
+    // In the same millisecond the moment of the withdrawal does not change.
+    house.store.sign_out_everywhere(kept.id, &Actor::Cli).unwrap();
+    house.store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
+    assert_eq!(house.store.standing(&id("auth0|2")).unwrap().tokens_valid_from, Some(house.clock.now()));
+}

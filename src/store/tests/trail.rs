@@ -1,0 +1,105 @@
+//! The audit trail: its chain, and its pages.
+
+use super::*;
+use crate::store::{AuditFilter, ChainHash, migrate};
+use crate::user::Status;
+
+fn house_with_a_trail() -> (House, User) {
+    let house = House::new();
+    let user = house.verified("auth0|1", "ada@example.com");
+    for status in [Status::Blocked, Status::Active, Status::Blocked] {
+        house.store.set_status(user.id, status, &Actor::Cli).unwrap();
+    }
+    house.verified("auth0|2", "grace@example.com");
+    (house, user)
+}
+
+#[test]
+fn a_trail_as_it_was_written_is_whole() {
+    let (house, _) = house_with_a_trail();
+    let found = house.store.verify_audit(None).unwrap();
+    assert!(found.is_whole() && found.lines == 5, "{found:?}");
+    let head = found.head.unwrap();
+    house.verified("auth0|3", "edsger@example.com");
+    assert!(house.store.verify_audit(Some(head.1)).unwrap().is_whole());
+    let other: ChainHash = "0".repeat(64).parse().unwrap();
+    let found = house.store.verify_audit(Some(other)).unwrap();
+    assert!(!found.is_whole() && found.broken.is_none(), "{found:?}");
+}
+
+#[test]
+fn the_first_line_that_was_tampered_with_is_named() {
+    let column = ["at = at + 1", "actor_kind = 'gate'", "actor_id = 'x'", "action = 'user.inserted'"];
+    let more = ["target = NULL", "changes = '{}'", "request_id = 'x'", "hash = zeroblob(32)"];
+    for change in column.into_iter().chain(more) {
+        let (house, _) = house_with_a_trail();
+        let tamper = format!("DROP TRIGGER audit_is_never_updated; UPDATE audit SET {change} WHERE id = 3");
+        house.shell().execute_batch(&tamper).unwrap();
+        assert_eq!(house.store.verify_audit(None).unwrap().broken, Some(3), "{change}");
+    }
+    for (tamper, broken) in [("id = 3", Some(4)), ("id = 1", Some(2))] {
+        let (house, _) = house_with_a_trail();
+        let tamper = format!("DROP TRIGGER audit_is_never_deleted; DELETE FROM audit WHERE {tamper}");
+        house.shell().execute_batch(&tamper).unwrap();
+        assert_eq!(house.store.verify_audit(None).unwrap().broken, broken, "{tamper}");
+    }
+}
+
+#[test]
+fn lines_that_were_cut_off_are_missed_by_their_hash() {
+    let (house, _) = house_with_a_trail();
+    let head = house.store.verify_audit(None).unwrap().head.unwrap().1;
+    house
+        .shell()
+        .execute_batch("DROP TRIGGER audit_is_never_deleted; DELETE FROM audit WHERE id = 5")
+        .unwrap();
+    assert!(house.store.verify_audit(None).unwrap().is_whole(), "the chain alone can not tell");
+    assert!(!house.store.verify_audit(Some(head)).unwrap().is_whole());
+}
+
+#[test]
+fn lines_from_before_the_chain_are_chained_when_the_schema_is_brought_up() {
+    let house = House::new();
+    let path = house.file("old.db");
+    let mut old = Connection::open(&path).unwrap();
+    migrate::up_to(&mut old, 1);
+    old.execute_batch(
+        "INSERT INTO users (id, email_verified, status, roles, created_at, updated_at)
+             VALUES (zeroblob(16), 0, 'active', '[]', 5, 5);
+         INSERT INTO audit (at, actor_kind, action, target, changes) VALUES (5, 'cli', 'a', zeroblob(16), '{}');
+         INSERT INTO audit (id, at, actor_kind, actor_id, action, changes, request_id)
+             VALUES (7, 6, 'user', 'x', 'b', '{\"é\": 1}', 'r');
+         INSERT INTO audit (at, actor_kind, action, changes) VALUES (7, 'cli', 'c', '{}');",
+    )
+    .unwrap();
+    drop(old);
+    let settings = Settings { path, ..house.settings.clone() };
+    let store = Store::open(&settings, house.clock.clone()).unwrap();
+    let found = store.verify_audit(None).unwrap();
+    assert_eq!((found.lines, found.broken, found.head.unwrap().0), (3, None, 8));
+    let lines = store.audit(&AuditFilter::default(), 10, None).unwrap().lines;
+    assert_eq!(lines.iter().map(|line| line.action.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
+    // And it goes on from there.
+    store.admit(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    assert_eq!(store.verify_audit(None).unwrap().head.unwrap().0, 9);
+    let shell = Connection::open(&settings.path).unwrap();
+    assert!(shell.execute("UPDATE audit SET at = 0", []).is_err(), "it is append-only again");
+}
+
+#[test]
+fn pages_of_the_trail_follow_each_other_from_the_newest() {
+    let (house, user) = house_with_a_trail();
+    let read = |user, action: Option<&str>, first, older_than| {
+        let filter = AuditFilter { user, action: action.map(str::to_owned) };
+        let page = house.store.audit(&filter, first, older_than).unwrap();
+        (page.lines.iter().map(|line| line.id).collect::<Vec<_>>(), page.has_next)
+    };
+    assert_eq!(read(None, None, 2, None), (vec![5, 4], true));
+    assert_eq!(read(None, None, 3, Some(4)), (vec![3, 2, 1], false));
+    assert_eq!(read(Some(user.id), None, 9, None), (vec![4, 3, 2, 1], false));
+    assert_eq!(read(None, Some("user.inserted"), 1, None), (vec![5], true));
+    assert_eq!(read(Some(user.id), Some("user.inserted"), 9, None), (vec![1], false));
+    assert_eq!(read(None, Some("no such action"), 9, None), (vec![], false));
+    assert_eq!(house.store.audit_line(3).unwrap().unwrap().action, "user.status_set");
+    assert_eq!(house.store.audit_line(6).unwrap(), None);
+}
