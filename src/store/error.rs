@@ -44,7 +44,9 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// The file could not be made, or its mode not be set.
-    #[error("can not make {path} readable by its owner only; check `store.path` and who owns the directory")]
+    #[error(
+        "can not make {path} for its owner only; check `store.path`, and that its directory can be written"
+    )]
     File {
         /// Which file.
         path: PathBuf,
@@ -59,8 +61,80 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A command that needs a file which is not there.
+    #[error("there is no file {path}; check its name, and `store.path` if it is the database's")]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file has no content. We never leave one so, whenever we are interrupted.
+    #[error("{path} is empty where a database should be; restore a backup, or remove it to begin with none")]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file, its file system or its owner forbids writing.
+    #[error("the database {path} can only be read; check its owner and mode, and how its disk is mounted")]
+    ReadOnly {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Processes have the database open, so no other file can be put in its place.
+    #[error("{path} is in use; stop the server and what else works on it, then restore")]
+    InUse {
+        /// Which database.
+        path: PathBuf,
+    },
+    /// Another file is being put in the place of the database.
+    #[error("{path} is being restored by another process; try again when that is done")]
+    BeingRestored {
+        /// Which database.
+        path: PathBuf,
+    },
+    /// A backup is never overwritten.
+    #[error("{path} is there already; give the backup another name")]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("can not write {path}; check that its directory exists, can be written and has room")]
+    Output {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file could not be read.
+    #[error("can not read {path}")]
+    Input {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nothing vouches for a backup.
+    #[error("there is no {}.sha256 to verify the backup by; find it, or restore with --unchecked", .path.display())]
+    NoChecksum {
+        /// Which backup.
+        path: PathBuf,
+    },
+    /// A backup is not the file it was when it was made.
+    #[error("{path} is not the file that {}.sha256 is of: it was damaged or changed; use another backup", .path.display())]
+    Checksum {
+        /// Which backup.
+        path: PathBuf,
+    },
+    /// A backup's content is not that of a database of ours.
+    #[error("the backup {path} is damaged: {fault}; use another backup")]
+    Unsound {
+        /// Which backup.
+        path: PathBuf,
+        /// What is wrong with it, first of all.
+        fault: String,
+    },
     /// A database, but not one of ours.
-    #[error("{path} is the database of another program; point `store.path` elsewhere")]
+    #[error("{path} is the database of another program; name another file")]
     NotOurs {
         /// Which file.
         path: PathBuf,
@@ -91,14 +165,17 @@ pub enum StoreError {
         found: String,
     },
     /// A stored value is not of the form we write.
-    #[error("the database is damaged at {at}; run `PRAGMA integrity_check` and restore a backup")]
+    #[error("the database is damaged at {at}; run `vestibule check`, and restore a backup")]
     Damaged {
         /// Column or file.
         at: &'static str,
         /// What could not be read; absent when the value itself says it.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// Anything else SQLite says: a full disk, a failed read.
+    /// No room for what was to be written. It was undone, and what was there before is whole.
+    #[error("the disk is full: nothing was changed, and reading goes on; free some space and try again")]
+    Full(#[source] rusqlite::Error),
+    /// Anything else SQLite says: a failed read, say.
     #[error("the database failed")]
     Sqlite(#[source] rusqlite::Error),
 }
@@ -130,7 +207,18 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged { at: "the file", source: Some(Box::new(error)) }
             }
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            None if is_of_a_value(&error) => Self::damaged("a stored value", error),
             _ => Self::Sqlite(error),
         }
     }
+}
+
+/// Whether a column held what its table can not hold.
+fn is_of_a_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(
+        error,
+        E::InvalidColumnType(..) | E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..)
+    )
 }

@@ -60,7 +60,7 @@ pub(super) fn up_to(connection: &mut Connection, version: i32) {
 }
 
 /// The version of the file, read by ourselves: refinery makes its table before it reads, and panics on odd rows.
-fn version(connection: &Connection) -> Result<i32, StoreError> {
+pub(super) fn version(connection: &Connection) -> Result<i32, StoreError> {
     let table: Option<i64> = connection
         .query_row(
             "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'",

@@ -9,18 +9,24 @@
 
 mod admit;
 mod audit;
+mod backup;
 mod chain;
 mod changes;
+mod check;
+mod checksum;
 mod connections;
 mod create;
+mod erasures;
 mod error;
 mod export;
 mod feed;
 mod identities;
 mod keys;
+mod lock;
 mod merge;
 mod migrate;
 mod open;
+mod restore;
 mod rows;
 mod seed;
 mod settings;
@@ -35,13 +41,16 @@ mod tests;
 
 pub use admit::{Admitted, Arrival, PROFILE_MAX_BYTES};
 pub use audit::{Action, Actor, AuditLine};
+pub use backup::BackedUp;
 pub use chain::{ChainHash, NotAHash, Verified};
+pub use check::Checked;
 pub use create::Expected;
 pub use error::StoreError;
 pub use feed::Change;
 pub use identities::Identity;
 pub use keys::SavedKeys;
 pub use migrate::Migrated;
+pub use restore::{Restored, Vouched};
 pub use seed::SeedUser;
 pub use settings::{LinkEmail, LinkSettings, Settings};
 pub use standing::Standing;
@@ -50,7 +59,8 @@ pub use trail::{AuditFilter, AuditPage};
 pub use update::UserUpdate;
 pub use users::{PAGE_MAX, Page};
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -59,6 +69,7 @@ use crate::clock::Clock;
 use crate::telemetry::RequestId;
 use connections::Lane;
 use feed::Feed;
+use lock::Lock;
 use open::Purpose;
 use standing::Standings;
 
@@ -76,6 +87,8 @@ struct Shared {
     standings: Standings,
     feed: Feed,
     clock: Clock,
+    /// `None` once closed.
+    lock: Mutex<Option<Lock>>,
 }
 
 /// A write transaction: holds SQLite's write lock from its first statement, so what it reads stays true.
@@ -91,12 +104,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::File`], [`StoreError::Open`], [`StoreError::NotOurs`], [`StoreError::SchemaTooNew`],
-    /// [`StoreError::Migration`], [`StoreError::Setting`], [`StoreError::Damaged`]: each names what to do.
+    /// [`StoreError::Migration`], [`StoreError::Setting`], [`StoreError::Damaged`], [`StoreError::Empty`],
+    /// [`StoreError::ReadOnly`], [`StoreError::BeingRestored`]: each names what to do.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
-        let path = open::prepare_file(settings)?;
+        let Opened { path, lock, writer, .. } = Opened::from(settings)?;
         let connect = |purpose| open::connect(&path, purpose, settings.busy_timeout);
-        let mut writer = connect(Purpose::Write)?;
-        migrate::run(&mut writer, &path)?;
         let readers =
             (0..settings.readers.max(1)).map(|_| connect(Purpose::Read)).collect::<Result<_, _>>()?;
         let standings = Standings::load(connect(Purpose::Read)?, clock.clone())?;
@@ -107,19 +119,19 @@ impl Store {
                 standings,
                 feed: Feed::new(),
                 clock,
+                lock: Mutex::new(Some(lock)),
             }),
             request: None,
         })
     }
 
-    /// Makes the file if it is absent and brings its schema to what this binary knows.
+    /// Makes the file if it is absent and brings its schema to what this binary knows. The file of an older schema
+    /// is kept beside it, as `<database>.schema-<version>`.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
-        let path = open::prepare_file(settings)?;
-        let mut connection = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
-        migrate::run(&mut connection, &path)
+        Opened::from(settings).map(|opened| opened.migrated)
     }
 
     /// The same database; what is changed through this handle is audited as part of `request`.
@@ -150,7 +162,10 @@ impl Store {
         drop(self.shared.readers.close());
         self.shared.standings.close();
         self.shared.feed.close();
-        self.shared.writer.close().iter().try_for_each(truncate_wal)
+        let closed = self.shared.writer.close().iter().try_for_each(|writer| truncate_wal(writer).map(drop));
+        // Last, because whoever waits for it puts another file in the place of this one.
+        drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        closed
     }
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -161,10 +176,7 @@ impl Store {
     /// standing holds in this process, and the feed has told of it, when the call returns.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let outcome = self.shared.writer.with(|connection| {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            // Taken under the lock, so that later transactions have later moments.
-            let now = self.now();
-            let write = Write { tx, now, request: self.request };
+            let write = Write::begin(connection, &self.shared.clock, self.request)?;
             let outcome = steps(&write)?;
             write.tx.commit()?;
             Ok(outcome)
@@ -174,10 +186,42 @@ impl Store {
         self.tell();
         Ok(outcome)
     }
+}
 
-    fn now(&self) -> Timestamp {
-        let now = self.shared.clock.now();
-        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+impl<'a> Write<'a> {
+    fn begin(
+        connection: &'a mut Connection,
+        clock: &Clock,
+        request: Option<RequestId>,
+    ) -> Result<Self, StoreError> {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Taken under the lock, so that later transactions have later moments.
+        let now = clock.now();
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        Ok(Self { tx, now, request })
+    }
+}
+
+/// A database that is there, of the schema we know, and of which nobody makes another one meanwhile.
+struct Opened {
+    path: PathBuf,
+    lock: Lock,
+    writer: Connection,
+    migrated: Migrated,
+}
+
+impl Opened {
+    fn from(settings: &Settings) -> Result<Self, StoreError> {
+        let path = open::resolve(&settings.path)?;
+        let lock = Lock::shared(&path)?;
+        let made = open::prepare_file(&path, settings.busy_timeout)?;
+        let mut writer = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
+        let from = migrate::version(&writer)?;
+        if from > 0 && from < migrate::known() {
+            backup::keep_before_migrating(&path, from, settings.busy_timeout)?;
+        }
+        let migrated = migrate::run(&mut writer, &path)?;
+        Ok(Self { path, lock, writer, migrated: made.unwrap_or(migrated) })
     }
 }
 
@@ -188,11 +232,11 @@ impl std::fmt::Debug for Store {
 }
 
 /// Moves the WAL into the file and cuts it to nothing, so that what was overwritten is gone from both.
-/// Another process at work can keep it from being cut; then the next checkpoint does.
-fn truncate_wal(connection: &Connection) -> Result<(), StoreError> {
+/// Another process at work can keep it from being cut; then the next checkpoint does. Tells whether it was.
+fn truncate_wal(connection: &Connection) -> Result<bool, StoreError> {
     let blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if blocked {
         tracing::warn!("another reader keeps the write-ahead log; it is cut at the next checkpoint");
     }
-    Ok(())
+    Ok(!blocked)
 }

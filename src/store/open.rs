@@ -1,13 +1,13 @@
 //! One connection as every connection of ours is: on a file of mode 0600, with settings read back.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Settings, StoreError};
+use super::{Migrated, Settings, StoreError, checksum, migrate, truncate_wal};
 
 /// `PRAGMA application_id` of our files: "VEST". `migrations/V1` sets it.
 const APPLICATION_ID: i32 = 0x5645_5354;
@@ -29,32 +29,70 @@ pub(super) enum Purpose {
     Read,
 }
 
-/// Makes the file if it is absent and returns where it is.
+/// Where the database is: absolute, so that SQLite's special names (":memory:", "file:…") mean files too, and with
+/// links followed, because its companions stand beside the file itself.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path).map_err(failed),
+        outcome => outcome.map_err(failed),
+    }
+}
+
+/// Where the database is that must be there.
+pub(super) fn existing_file(settings: &Settings) -> Result<PathBuf, StoreError> {
+    let path = resolve(&settings.path)?;
+    if path.exists() { Ok(path) } else { Err(StoreError::Missing { path }) }
+}
+
+/// A companion of the database.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes the database if it is absent, and tells what was made.
 ///
-/// Its mode is 0600 from the first moment; SQLite gives its `-wal` and `-shm` the same. Wider modes of files that
-/// are already there (a restored backup) are narrowed.
-pub(super) fn prepare_file(settings: &Settings) -> Result<PathBuf, StoreError> {
-    // Absolute, so that SQLite's special names (":memory:", "file:…") mean files too.
-    let path = std::path::absolute(&settings.path)
-        .map_err(|source| StoreError::File { path: settings.path.clone(), source })?;
+/// It appears whole, with its schema, so that a file without content is never one that a crash left half made: then
+/// rows were lost. Its mode is 0600 from the first moment; SQLite gives its `-wal` and `-shm` the same. Wider modes of
+/// files that are already there (a backup put there by hand) are narrowed.
+pub(super) fn prepare_file(path: &Path, busy_timeout: Duration) -> Result<Option<Migrated>, StoreError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| StoreError::File { path, source }
     };
-    // Never opened when it is there: closing any descriptor of a file drops all POSIX locks this process has on it,
-    // those of SQLite included (sqlite.org/howtocorrupt.html §2.2).
-    match create_private(&path) {
-        Ok(_) => return Ok(path),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed(&path)(error)),
+    // Never opened here when it is there: closing any descriptor of a file drops all POSIX locks this process has on
+    // it, those of SQLite included (sqlite.org/howtocorrupt.html §2.2).
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() == 0 => return Err(StoreError::Empty { path: path.to_owned() }),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return make(path, busy_timeout),
+        Err(error) => return Err(failed(path)(error)),
     }
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.clone().into_os_string();
-        name.push(suffix);
-        let file = PathBuf::from(name);
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
         narrow(&file).map_err(failed(&file))?;
     }
-    Ok(path)
+    Ok(None)
+}
+
+/// `None` when another process was faster.
+fn make(path: &Path, busy_timeout: Duration) -> Result<Option<Migrated>, StoreError> {
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    let fresh = tempfile::Builder::new()
+        .prefix(".vestibule-")
+        .tempfile_in(checksum::directory_of(path))
+        .map_err(failed)?
+        .into_temp_path();
+    let mut connection = connect(&fresh, Purpose::Write, busy_timeout)?;
+    let migrated = migrate::run(&mut connection, &fresh)?;
+    truncate_wal(&connection)?;
+    drop(connection);
+    match fresh.persist_noclobber(path) {
+        Ok(()) => checksum::sync_directory_of(path).map(|()| Some(migrated)).map_err(failed),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(failed(error.error)),
+    }
 }
 
 /// Opens a connection and holds SQLite to every setting.
@@ -75,6 +113,10 @@ pub(super) fn connect(
     let millis = i64::try_from(busy_timeout.as_millis().min(i32::MAX.unsigned_abs().into())).unwrap_or(0);
     set(&connection, "busy_timeout", millis, millis)?;
     refuse_foreign(&connection, path)?;
+    // SQLite falls back to reading when it may not write, and would tell at the first change.
+    if purpose == Purpose::Write && connection.is_readonly("main")? {
+        return Err(StoreError::ReadOnly { path: path.to_owned() });
+    }
 
     // Survives power cuts: in WAL mode, NORMAL loses commits that were answered as done.
     use_wal(&connection)?;
@@ -156,33 +198,22 @@ fn flag(
 }
 
 #[cfg(unix)]
-fn create_private(path: &Path) -> std::io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(unix)]
-fn narrow(path: &Path) -> std::io::Result<()> {
+fn narrow(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = match fs::metadata(path) {
         Ok(metadata) => metadata.permissions().mode(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    tracing::warn!(path = %path.display(), "others could read the database; narrowing its mode to 0600");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+    tracing::warn!(path = %path.display(), "others could read the database; only its owner can now");
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))
 }
 
 /// Elsewhere the directory's access list decides.
 #[cfg(not(unix))]
-fn create_private(path: &Path) -> std::io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
-}
-
-#[cfg(not(unix))]
-fn narrow(_: &Path) -> std::io::Result<()> {
+fn narrow(_: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -6,6 +6,7 @@ mod editing;
 mod feeding;
 mod finding;
 mod joining;
+mod keeping;
 mod opening;
 mod seeding;
 mod standings;

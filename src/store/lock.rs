@@ -1,0 +1,76 @@
+//! Who has the database open, across processes: an advisory lock on a file of its own, `<database>.lock`.
+//!
+//! On a file of its own, because closing any descriptor of the database drops the locks that SQLite holds on it
+//! (sqlite.org/howtocorrupt.html §2.2). The system lets go of a lock when its process ends, however it ends; the file
+//! stays and means nothing.
+
+use std::fs::{self, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+use super::open::beside;
+
+/// Held until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: fs::File,
+}
+
+impl Lock {
+    /// For whoever reads and writes through SQLite, which keeps them out of each other's way itself.
+    ///
+    /// # Errors
+    /// [`StoreError::BeingRestored`]; [`StoreError::File`].
+    pub(super) fn shared(database: &Path) -> Result<Self, StoreError> {
+        let (path, file) = open(database)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::BeingRestored { path: database.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+        }
+    }
+
+    /// For whoever puts another file in the place of the database.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`]; [`StoreError::File`].
+    pub(super) fn exclusive(database: &Path) -> Result<Self, StoreError> {
+        let (path, file) = open(database)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: database.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+        }
+    }
+}
+
+fn open(database: &Path) -> Result<(PathBuf, fs::File), StoreError> {
+    let path = beside(database, ".lock");
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(&path) {
+        Ok(file) => Ok((path, file)),
+        Err(source) => Err(StoreError::File { path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_may_read_and_write_and_one_may_replace() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("vestibule.db");
+        let (one, other) = (Lock::shared(&database).unwrap(), Lock::shared(&database).unwrap());
+        assert!(matches!(Lock::exclusive(&database), Err(StoreError::InUse { .. })));
+        drop((one, other));
+        let alone = Lock::exclusive(&database).unwrap();
+        assert!(matches!(Lock::shared(&database), Err(StoreError::BeingRestored { .. })));
+        assert!(matches!(Lock::exclusive(&database), Err(StoreError::InUse { .. })));
+        drop(alone);
+        assert!(Lock::shared(&database).is_ok());
+    }
+}

@@ -1,0 +1,296 @@
+//! Keeping: backups, restoring them, checking a file, and who is kept out meanwhile.
+
+use super::*;
+use crate::store::{Expected, Vouched, migrate};
+use crate::user::Status;
+
+const ADA: &str = "ada@example.com";
+
+impl House {
+    fn backup(&self, name: &str) -> PathBuf {
+        let file = self.file(name);
+        Store::backup(&self.settings, &file).unwrap();
+        file
+    }
+
+    /// After everyone has left.
+    fn restore(&self, backup: &std::path::Path) -> Result<crate::store::Restored, StoreError> {
+        self.store.close().unwrap();
+        Store::restore(&self.settings, backup, Vouched::ByChecksum, &self.clock)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(self.dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn flip(file: &std::path::Path, at: usize) {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes[at] ^= 0x10;
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_backup_holds_what_was_committed_and_what_came_later_is_not_in_it() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    let backup = house.backup("monday.db");
+    let grace = house.verified("auth0|2", "grace@example.com");
+    let restored = house.restore(&backup).unwrap();
+    assert_eq!(restored.erased_again, Some(0));
+    let store = house.another_process();
+    assert_eq!(store.user(ada.id).unwrap(), Some(ada));
+    assert_eq!(store.user(grace.id).unwrap(), None);
+    // The one that was there is kept, whole.
+    let kept = Settings { path: restored.kept.unwrap(), ..house.settings.clone() };
+    assert!(Store::check(&kept).unwrap().is_sound());
+    assert_eq!(Store::open(&kept, house.clock.clone()).unwrap().user(grace.id).unwrap(), Some(grace));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_backup_is_its_owner_s_alone_and_any_tool_can_verify_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::new();
+    let file = house.file("monday.db");
+    let backed_up = Store::backup(&house.settings, &file).unwrap();
+    let metadata = std::fs::metadata(&file).unwrap();
+    assert_eq!((metadata.permissions().mode() & 0o777, metadata.len()), (0o600, backed_up.bytes));
+    let verified = std::process::Command::new("sha256sum")
+        .args(["--check", "--quiet", "monday.db.sha256"])
+        .current_dir(house.dir.path())
+        .status();
+    assert!(verified.unwrap().success());
+    assert!(matches!(Store::backup(&house.settings, &file), Err(StoreError::Exists { .. })));
+    let nowhere = house.file("no/such/directory.db");
+    assert!(matches!(Store::backup(&house.settings, &nowhere), Err(StoreError::Output { .. })));
+    assert!(house.files().iter().all(|name| !name.starts_with(".vestibule-")), "{:?}", house.files());
+}
+
+#[test]
+fn every_backup_made_under_writes_is_whole_and_holds_all_that_was_answered_before() {
+    let house = House::new();
+    let answered = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for i in 0..300 {
+                let user = house.verified(&format!("auth0|{i}"), &format!("u{i}@example.com"));
+                answered.lock().unwrap().push(user.id);
+            }
+        });
+        for i in 0.. {
+            let before = answered.lock().unwrap().clone();
+            let backup = house.backup(&format!("{i}.db"));
+            let settings = Settings { path: backup, ..house.settings.clone() };
+            assert!(Store::check(&settings).unwrap().is_sound());
+            let copy = Store::open(&settings, house.clock.clone()).unwrap();
+            for id in before {
+                assert!(copy.user(id).unwrap().is_some());
+            }
+            if writing.is_finished() {
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn nobody_restores_under_a_running_process_and_nobody_starts_under_a_restore() {
+    let house = House::new();
+    let backup = house.backup("monday.db");
+    let other = house.another_process();
+    assert!(matches!(house.restore(&backup), Err(StoreError::InUse { .. })));
+    other.close().unwrap();
+    let alone = crate::store::lock::Lock::exclusive(&house.settings.path).unwrap();
+    let start = Store::open(&house.settings, house.clock.clone());
+    assert!(matches!(start, Err(StoreError::BeingRestored { .. })), "{start:?}");
+    drop(alone);
+    // A shell knows nothing of our lock.
+    let shell = house.shell();
+    shell.execute_batch("BEGIN; SELECT * FROM users").unwrap();
+    house.another_process().verify_audit(None).unwrap();
+    let hasty = Settings { busy_timeout: Duration::ZERO, ..house.settings.clone() };
+    house.another_process().admit(&arrival("auth0|9", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    let outcome = Store::restore(&hasty, &backup, Vouched::ByChecksum, &house.clock);
+    assert!(matches!(outcome, Err(StoreError::Busy)), "{outcome:?}");
+    drop(shell);
+    house.restore(&backup).unwrap();
+}
+
+#[test]
+fn a_backup_that_is_not_what_was_written_is_refused_and_nothing_is_changed() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    let backup = house.backup("monday.db");
+    let bytes = std::fs::read(&backup).unwrap();
+    // In the name of a person: no check of pages or constraints would see it.
+    let name = bytes.windows(8).position(|window| window == b"Lovelace").unwrap();
+    flip(&backup, name);
+    assert!(matches!(house.restore(&backup), Err(StoreError::Checksum { .. })));
+    let unchecked = || Store::restore(&house.settings, &backup, Vouched::ByNothing, &house.clock);
+    for (damaged, why) in [
+        (&bytes[..bytes.len() / 2], "damaged"),
+        (&b""[..], "no schema"),
+        (&b"Dear Sir or Madam, this is a letter and not a database at all, as one sees from its first words."[..], "not a database"),
+    ] {
+        std::fs::write(&backup, damaged).unwrap();
+        let error = unchecked().unwrap_err();
+        assert!(matches!(error, StoreError::Unsound { .. }), "{error:?}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    std::fs::remove_file(house.file("monday.db.sha256")).unwrap();
+    assert!(matches!(house.restore(&backup), Err(StoreError::NoChecksum { .. })));
+    assert!(matches!(house.restore(&house.file("no.db")), Err(StoreError::Missing { .. })));
+    std::fs::remove_file(&backup).unwrap();
+    Connection::open(&backup).unwrap().execute("CREATE TABLE theirs (a)", []).unwrap();
+    assert!(matches!(unchecked(), Err(StoreError::NotOurs { .. })));
+
+    assert_eq!(house.files(), ["monday.db", "vestibule.db", "vestibule.db.lock"]);
+    assert_eq!(house.another_process().user(ada.id).unwrap(), Some(ada));
+}
+
+#[test]
+fn a_backup_from_a_newer_binary_is_refused() {
+    let house = House::new();
+    let newer = "INSERT INTO refinery_schema_history SELECT 99, 'later', applied_on, '1'
+                 FROM refinery_schema_history LIMIT 1";
+    house.shell().execute(newer, []).unwrap();
+    // Made all the same: a backup does not depend on being understood.
+    let backup = house.backup("monday.db");
+    let error = house.restore(&backup).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::SchemaTooNew { found: 99, path, .. } if *path == backup),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_database_that_can_not_be_read_any_more_is_replaced_and_kept_as_it_is() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    let backup = house.backup("monday.db");
+    house.store.close().unwrap();
+    for (i, left) in [&[7; 5000][..], &[][..]].into_iter().enumerate() {
+        house.clock.advance(Duration::from_secs(1));
+        std::fs::write(&house.settings.path, left).unwrap();
+        std::fs::write(house.file("vestibule.db-wal"), [8; 500]).unwrap();
+        let restored = house.restore(&backup).unwrap();
+        assert_eq!(restored.erased_again, None, "nobody knows whom");
+        let kept = restored.kept.unwrap();
+        assert_eq!(std::fs::read(&kept).unwrap(), left);
+        let mut wal = kept.into_os_string();
+        wal.push("-wal");
+        // Of a file with content SQLite has put it where it belongs.
+        assert_eq!(std::fs::read(wal).is_ok(), i == 1);
+        let store = house.another_process();
+        assert_eq!(store.user(ada.id).unwrap().as_ref(), Some(&ada));
+        store.close().unwrap();
+    }
+}
+
+#[test]
+fn who_was_erased_since_the_backup_is_erased_again() {
+    let house = House::new();
+    let store = &house.store;
+    let ada = house.verified("auth0|1", ADA);
+    // Two rows that become one, whose person is erased then.
+    let (kept, gone) =
+        (house.verified("auth0|2", "k@example.com"), house.verified("google|2", "g@example.com"));
+    // Two rows that become one, whose person stays.
+    let (one, other) =
+        (house.verified("auth0|3", "o@example.com"), house.verified("google|3", "p@example.com"));
+    let backup = house.backup("monday.db");
+    let late = house.verified("auth0|late", "late@example.com");
+    store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
+    store.merge(one.id, other.id, &Actor::Cli).unwrap();
+    for user in [&ada, &kept, &late] {
+        store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    }
+
+    let restored = house.restore(&backup).unwrap();
+    assert_eq!(restored.erased_again, Some(4));
+    let store = house.another_process();
+    for user in [&ada, &kept, &gone, &late] {
+        let now = store.user(user.id).unwrap().unwrap();
+        assert_eq!((now.status, &now.email, &now.person), (Status::Erased, &None, &Person::default()));
+        assert_eq!(
+            house.another_process().standing(user.auth0_id.as_ref().unwrap()).unwrap().status,
+            Status::Erased
+        );
+        assert_eq!(store.audit_of(user.id, 1).unwrap()[0].action, "user.status_set");
+    }
+    assert_eq!(store.user(one.id).unwrap(), Some(one));
+    assert_eq!(store.user(other.id).unwrap(), Some(other));
+    let again = store.admit(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    assert!(matches!(again, Admitted::Known(user) if user.id == late.id));
+    store.close().unwrap();
+    assert!(Store::check(&house.settings).unwrap().is_sound());
+}
+
+#[test]
+fn a_sound_file_is_told_from_one_that_is_not() {
+    let house = House::new();
+    house.verified("auth0|1", ADA);
+    let waiting = Expected { email: Some(email("g@example.com")), ..Expected::default() };
+    house.store.create(&waiting, &Actor::Cli).unwrap();
+    let found = Store::check(&house.settings).unwrap();
+    assert!(found.is_sound() && found.first_fault().is_none(), "{found:?}");
+    assert_eq!((found.schema, found.audit.unwrap().lines), (migrate::known(), 2));
+
+    let with = |sql: &str| {
+        let backup = house.file("broken.db");
+        let _ = std::fs::remove_file(&backup);
+        Store::backup(&house.settings, &backup).unwrap();
+        Connection::open(&backup).unwrap().execute_batch(sql).unwrap();
+        let found = Store::check(&Settings { path: backup, ..house.settings.clone() }).unwrap();
+        assert!(!found.is_sound(), "{sql}");
+        found.first_fault().unwrap()
+    };
+    let orphan = with("PRAGMA foreign_keys = OFF; DELETE FROM users WHERE auth0_id IS NOT NULL");
+    assert!(orphan.contains("→ users"), "{orphan}");
+    let tampered = with("DROP TRIGGER audit_is_never_updated; UPDATE audit SET at = 0 WHERE id = 2");
+    assert!(tampered.contains("line 2"), "{tampered}");
+    let constraint = with("PRAGMA ignore_check_constraints = ON; UPDATE users SET status = 'gone'");
+    assert!(constraint.contains("CHECK"), "{constraint}");
+    let index = with(
+        "PRAGMA writable_schema = ON;
+         DELETE FROM sqlite_schema WHERE name = 'audit_by_target'",
+    );
+    assert!(!index.is_empty());
+
+    let nowhere = Settings { path: house.file("no.db"), ..house.settings.clone() };
+    assert!(matches!(Store::check(&nowhere), Err(StoreError::Missing { .. })));
+    assert!(!nowhere.path.exists());
+}
+
+#[test]
+fn the_file_of_an_older_schema_is_kept_before_it_is_migrated() {
+    let house = House::new();
+    let path = house.file("old.db");
+    let mut old = Connection::open(&path).unwrap();
+    migrate::up_to(&mut old, 1);
+    drop(old);
+    let settings = Settings { path, ..house.settings.clone() };
+    assert_eq!(Store::migrate(&settings).unwrap().from, 1);
+    let kept = house.file("old.db.schema-1");
+    assert_eq!(migrate::version(&Connection::open(&kept).unwrap()).unwrap(), 1);
+    assert!(house.file("old.db.schema-1.sha256").exists());
+    // Once: there is nothing to keep any more, and nothing was to keep of a new one.
+    std::fs::remove_file(&kept).unwrap();
+    Store::open(&settings, house.clock.clone()).unwrap();
+    assert!(!kept.exists() && !house.files().iter().any(|name| name.starts_with("vestibule.db.schema")));
+}
+
+#[test]
+fn an_empty_file_is_not_taken_for_a_new_database() {
+    let house = House::new();
+    house.store.close().unwrap();
+    std::fs::write(&house.settings.path, "").unwrap();
+    let outcome = Store::open(&house.settings, house.clock.clone());
+    assert!(matches!(outcome, Err(StoreError::Empty { .. })), "{outcome:?}");
+}
