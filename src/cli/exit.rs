@@ -11,7 +11,17 @@ use crate::store::StoreError;
 
 const FAILED: u8 = 1;
 /// `EX_DATAERR`
-const DAMAGED_DATA: u8 = 65;
+pub(super) const DAMAGED_DATA: u8 = 65;
+/// `EX_NOINPUT`
+const NO_INPUT: u8 = 66;
+/// `EX_CANTCREAT`
+const CAN_NOT_CREATE: u8 = 73;
+/// `EX_IOERR`
+const INPUT_OUTPUT: u8 = 74;
+/// `EX_TEMPFAIL`: the same command may succeed later.
+const TRY_AGAIN: u8 = 75;
+/// `EX_NOPERM`
+const NO_PERMISSION: u8 = 77;
 /// `EX_CONFIG`
 const BAD_CONFIGURATION: u8 = 78;
 
@@ -46,8 +56,20 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Refused>() {
         return Some(BAD_CONFIGURATION);
     }
-    match cause.downcast_ref::<StoreError>() {
-        Some(StoreError::Damaged { .. }) => Some(DAMAGED_DATA),
+    match cause.downcast_ref::<StoreError>()? {
+        StoreError::Damaged { .. }
+        | StoreError::Empty { .. }
+        | StoreError::Checksum { .. }
+        | StoreError::Unsound { .. } => Some(DAMAGED_DATA),
+        StoreError::Missing { .. } | StoreError::NoChecksum { .. } | StoreError::Input { .. } => {
+            Some(NO_INPUT)
+        }
+        StoreError::File { .. } | StoreError::Exists { .. } | StoreError::Output { .. } => {
+            Some(CAN_NOT_CREATE)
+        }
+        StoreError::Full(_) => Some(INPUT_OUTPUT),
+        StoreError::InUse { .. } | StoreError::BeingRestored { .. } | StoreError::Busy => Some(TRY_AGAIN),
+        StoreError::ReadOnly { .. } => Some(NO_PERMISSION),
         _ => None,
     }
 }
@@ -81,6 +103,14 @@ mod tests {
         assert_eq!(code(&anyhow::Error::from(refused).context("can not start")), 78);
         let damaged = StoreError::Damaged { at: "users.email", source: None };
         assert_eq!(code(&anyhow::Error::from(damaged).context("can not start")), 65);
+        for (error, expected) in [
+            (StoreError::Missing { path: "v.db".into() }, 66),
+            (StoreError::Exists { path: "v.db".into() }, 73),
+            (StoreError::InUse { path: "v.db".into() }, 75),
+            (StoreError::ReadOnly { path: "v.db".into() }, 77),
+        ] {
+            assert_eq!(code(&error.into()), expected);
+        }
         assert_eq!(code(&anyhow::anyhow!("out of luck")), 1);
         assert_eq!(code(&Unprinted::ReaderLeft.into()), 0);
         assert_eq!(code(&clap::Command::new("x").try_get_matches_from(["x", "-y"]).unwrap_err().into()), 2);

@@ -11,6 +11,9 @@ mod token;
 mod explain;
 mod config;
 mod migrate;
+mod backup;
+mod restore;
+mod check;
 
 mod life;
 mod out;
@@ -56,6 +59,12 @@ enum Command {
     Config(config::Args),
     /// Brings the database to the schema this executable knows.
     Migrate,
+    /// Copies the database while servers go on, with a checksum.
+    Backup(backup::Args),
+    /// Puts a backup in the place of the database; refuses while a server runs on it, and what is damaged.
+    Restore(restore::Args),
+    /// Tells whether the database is sound: pages, constraints, references, audit trail (exit code 65 if not).
+    Check(check::Args),
     /// A process that scripts run in; started by `vestibule` itself.
     #[command(hide = true)]
     ScriptWorker,
@@ -89,6 +98,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode>
         Command::Explain(args) => return explain::run(&global, &args),
         Command::Config(args) => config::run(&global, &args)?,
         Command::Migrate => migrate::run(&global)?,
+        Command::Backup(args) => backup::run(&global, &args)?,
+        Command::Restore(args) => restore::run(&global, &args)?,
+        Command::Check(args) => return check::run(&global, &args),
         Command::ScriptWorker => return Ok(script::worker_main()),
     }
     Ok(ExitCode::SUCCESS)
