@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use juniper::{
-    DefaultScalarValue, GraphQLSubscriptionType, GraphQLTypeAsync, OperationType, RootNode,
-    ValidatedOperation,
-};
+use juniper::OperationType;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, Method};
 use warp::reply::Response;
 
-use super::reply::{Media, Outcome, Problem, Reply};
+use super::cors::Origins;
+use super::operations::{Operations, Prepared};
+use super::outcome::{Outcome, Problem};
+use super::reply::{Media, Reply};
 use super::request::{self, GraphQl};
-use super::{Context, DoorSettings, Limits, graphiql, health};
+use super::{Context, DoorSettings, Limits, Schema, graphiql, health};
 use crate::auth::{self, Caller, Gate, Refusal};
 use crate::pool::Pool;
 use crate::store::Store;
@@ -43,63 +43,41 @@ pub struct Services {
 }
 
 /// What one door's requests share.
-struct Door<Q, M, S>
-where
-    Q: Root,
-    M: Root,
-    S: SubscriptionRoot,
-{
+pub(super) struct Door {
     name: &'static str,
     limits: Limits,
     services: Services,
-    schema: RootNode<Q, M, S>,
-}
-
-/// A root of queries or of mutations that a door can serve. What juniper's macros make is one.
-pub trait Root:
-    GraphQLTypeAsync<DefaultScalarValue, Context = Context, TypeInfo = ()> + Send + 'static
-{
-}
-impl<T: GraphQLTypeAsync<DefaultScalarValue, Context = Context, TypeInfo = ()> + Send + 'static> Root for T {}
-
-/// A root of subscriptions that a door can serve. What juniper's macros make is one.
-pub trait SubscriptionRoot:
-    GraphQLSubscriptionType<DefaultScalarValue, Context = Context, TypeInfo = ()> + Send + 'static
-{
-}
-impl<T> SubscriptionRoot for T where
-    T: GraphQLSubscriptionType<DefaultScalarValue, Context = Context, TypeInfo = ()> + Send + 'static
-{
+    operations: Operations,
+    origins: Origins,
 }
 
 /// A door, complete: the GraphQL endpoint at `/graphql`, `/healthz` and `/readyz`, and GraphiQL at `/` if it is set.
 ///
-/// `name` is the realm of its challenges and its name in the log; `wanted` is what it wants of its callers. `schema` gets the door's limits and, where the
-/// settings say so, loses its introspection.
-pub fn door<Q, M, S>(
+/// `name` is the realm of its challenges and its name in the log; `wanted` is what it wants of its callers. `schema` gets the
+/// door's limits and, where the settings say so, loses its introspection.
+pub fn door(
     name: &'static str,
     settings: &DoorSettings,
     wanted: &Arc<auth::Door>,
     services: Services,
-    schema: RootNode<Q, M, S>,
-) -> BoxedFilter<(Response,)>
-where
-    Q: Root,
-    M: Root,
-    S: SubscriptionRoot,
-{
-    let limits = settings.limits.clone();
-    let mut schema = schema.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);
-    if !settings.introspection {
-        schema = schema.disable_introspection();
-    }
+    schema: Schema,
+) -> BoxedFilter<(Response,)> {
     let caller = services.gate.caller(wanted);
     let health = health::routes(&services);
     let graphiql = graphiql::routes(name, settings, &services.issuer);
-    let door = Arc::new(Door { name, limits, services, schema });
+    let door = Arc::new(Door {
+        name,
+        limits: settings.limits.clone(),
+        services,
+        operations: Operations::new(schema, settings),
+        origins: Origins::new(&settings.origins),
+    });
 
-    let guarded = warp::path!("graphql")
-        .and(warp::get().map(|| Method::GET).or(warp::post().map(|| Method::POST)).unify())
+    // HEAD is GET; hyper leaves the body out.
+    let get = warp::get().or(warp::head()).unify().map(|| Method::GET);
+    let guarded = get
+        .or(warp::post().map(|| Method::POST))
+        .unify()
         .and(caller)
         .and(warp::header::headers_cloned())
         .and(warp::query::raw().or_else(|_| std::future::ready(Ok::<_, warp::Rejection>((String::new(),)))))
@@ -109,27 +87,36 @@ where
             move |method, caller, headers, query: String, body| {
                 let door = Arc::clone(&door);
                 async move {
-                    let reply =
-                        Reply { door: door.name, request: RequestId::fresh(), media: Media::of(&headers) };
+                    let reply = door.reply(&headers);
                     let outcome = door.answer(method, caller, &headers, &query, body, &reply).await;
-                    reply.render(outcome)
+                    door.origins.mark(&headers, reply.render(outcome))
                 }
             }
         });
-    let other_methods =
-        warp::path!("graphql").and(warp::header::headers_cloned()).map(move |headers: HeaderMap| {
-            let reply = Reply { door: name, request: RequestId::fresh(), media: Media::of(&headers) };
-            reply.render(Outcome::Problem(Problem::Method))
-        });
-    guarded.or(other_methods).unify().or(health).unify().or(graphiql).unify().boxed()
+    let unguarded = warp::method().and(warp::header::headers_cloned()).map({
+        let door = Arc::clone(&door);
+        move |method, headers: HeaderMap| match method {
+            Method::OPTIONS => door.origins.options(&headers),
+            _ => {
+                let refused = door.reply(&headers).render(Outcome::Problem(Problem::Method));
+                door.origins.mark(&headers, refused)
+            }
+        }
+    });
+    let endpoint = warp::path!("graphql").and(guarded.or(unguarded).unify());
+    endpoint.or(health).unify().or(graphiql).unify().boxed()
 }
 
-impl<Q, M, S> Door<Q, M, S>
-where
-    Q: Root,
-    M: Root,
-    S: SubscriptionRoot,
-{
+impl Door {
+    fn reply(&self, headers: &HeaderMap) -> Reply {
+        Reply {
+            door: self.name,
+            request: RequestId::fresh(),
+            media: Media::of(headers),
+            most: self.limits.response,
+        }
+    }
+
     /// From a caller to an outcome. The body is not read before the caller is known.
     async fn answer(
         &self,
@@ -155,35 +142,40 @@ where
         } else {
             request::from_body(headers, body, self.limits.body, self.services.body_timeout).await
         };
-        match graphql {
-            Ok(graphql) => self.execute(&method, &graphql, caller, reply.request).await,
-            Err(problem) => Outcome::Problem(problem),
+        let graphql = match graphql {
+            Ok(graphql) => graphql,
+            Err(problem) => return Outcome::Problem(problem),
+        };
+        match self.prepare(&graphql) {
+            Ok(prepared) => match prepared.operation().kind() {
+                OperationType::Mutation if method != Method::POST => Outcome::Problem(Problem::MutationByGet),
+                OperationType::Subscription => Outcome::Problem(Problem::Subscription),
+                _ => self.execute(&prepared, &graphql, caller, reply.request).await,
+            },
+            Err(outcome) => outcome,
         }
+    }
+
+    /// Finds the operation that a request asks for, and says whether it may be run.
+    fn prepare(&self, graphql: &GraphQl) -> Result<Arc<Prepared>, Outcome> {
+        let prepared = self.operations.find(&graphql.query, graphql.operation_name.as_deref())?;
+        self.operations.affordable(&prepared, &graphql.variables).map_err(Outcome::Problem)?;
+        Ok(prepared)
     }
 
     async fn execute(
         &self,
-        method: &Method,
+        prepared: &Prepared,
         graphql: &GraphQl,
         caller: Caller,
         request: RequestId,
     ) -> Outcome {
-        let operation =
-            match ValidatedOperation::new(&graphql.query, graphql.operation_name.as_deref(), &self.schema) {
-                Ok(operation) => operation,
-                Err(error) => return Outcome::Invalid(error),
-            };
-        match operation.operation_type() {
-            OperationType::Query => {}
-            OperationType::Mutation if *method == Method::POST => {}
-            OperationType::Mutation => return Outcome::Problem(Problem::MutationByGet),
-            OperationType::Subscription => return Outcome::Problem(Problem::Subscription),
-        }
         let context = Context::new(caller, self.services.store.clone(), self.services.pool.clone(), request);
+        let execution = prepared.operation().execute(&graphql.variables, &context);
         // A panic in a resolver is one request's end, not the connection's.
-        let execution = AssertUnwindSafe(operation.execute(&graphql.variables, &context)).catch_unwind();
+        let execution = AssertUnwindSafe(execution).catch_unwind();
         match tokio::time::timeout(self.limits.time, execution).await {
-            Ok(Ok(Ok((data, errors)))) => Outcome::Executed(data, errors),
+            Ok(Ok(Ok(answer))) => answer.into(),
             Ok(Ok(Err(error))) => Outcome::Invalid(error),
             Ok(Err(_panic)) => Outcome::Problem(Problem::Panicked),
             Err(_elapsed) => Outcome::Problem(Problem::OutOfTime),

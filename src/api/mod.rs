@@ -8,8 +8,14 @@
 
 mod settings;
 mod endpoint;
+mod host;
+mod cors;
 mod request;
+mod operations;
+mod schema;
+mod cost;
 mod context;
+mod outcome;
 mod reply;
 mod health;
 mod graphiql;
@@ -20,8 +26,10 @@ pub mod public;
 pub mod internal;
 
 pub use context::Context;
-pub use endpoint::{Root, Services, SubscriptionRoot, door};
+pub use endpoint::{Services, door};
 pub use error::ApiError;
+pub use host::at_host;
 pub use metrics::metrics;
 pub use scalar::DateTime;
+pub use schema::{Root, Schema, SubscriptionRoot};
 pub use settings::{Door as DoorSettings, Http as HttpSettings, Limits};

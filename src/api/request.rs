@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
-use super::reply::Problem;
+use super::outcome::Problem;
 
 /// What a client asks for.
 #[derive(Debug)]
@@ -90,25 +90,25 @@ pub(super) async fn from_body(
 
 /// Reads a GET.
 pub(super) fn from_query(query: &str) -> Result<GraphQl, Problem> {
-    let (mut document, mut operation_name, mut written) = (None, None, None);
+    let (mut document, mut operation_name, mut written, mut extensions) = (None, None, None, None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let place = match &*name {
             "query" => &mut document,
             "operationName" => &mut operation_name,
             "variables" => &mut written,
+            "extensions" => &mut extensions,
             _ => continue,
         };
         if place.replace(value.into_owned()).is_some() {
             return Err(Problem::Parameter("A parameter stands twice in the query string."));
         }
     }
-    let written = match written.as_deref() {
-        None | Some("" | "null") => None,
-        Some(text) => Some(
-            serde_json::from_str(text)
-                .map_err(|_| Problem::Parameter("The parameter variables is not a JSON object."))?,
-        ),
+    let object = |text: Option<String>, problem| match text.as_deref() {
+        None | Some("" | "null") => Ok(None),
+        Some(text) => serde_json::from_str(text).map(Some).map_err(|_| Problem::Parameter(problem)),
     };
+    let written = object(written, "The parameter variables is not a JSON object.")?;
+    object(extensions, "The parameter extensions is not a JSON object.")?;
     Ok(GraphQl {
         query: document.ok_or(Problem::Parameter("The parameter query is missing."))?,
         operation_name: operation_name.filter(|name| !name.is_empty()),
@@ -215,7 +215,13 @@ mod tests {
             from_query("query=query+A%7Bme%7D&operationName=A&variables=%7B%22a%22%3A1%7D&x=1").unwrap();
         assert_eq!((read.query.as_str(), read.operation_name.as_deref()), ("query A{me}", Some("A")));
         assert_eq!(read.variables.len(), 1);
-        for bad in ["", "query=a&query=b", "query=a&variables=7", "query=a&variables=%7B"] {
+        for bad in [
+            "",
+            "query=a&query=b",
+            "query=a&variables=7",
+            "query=a&variables=%7B",
+            "query=a&extensions=%5B%5D",
+        ] {
             assert!(matches!(from_query(bad), Err(Problem::Parameter(_))), "{bad}");
         }
     }

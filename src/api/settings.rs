@@ -26,6 +26,11 @@ pub struct Door {
     pub graphiql: bool,
     /// The application that page logs people in with; without one it has no log in.
     pub graphiql_client_id: Option<String>,
+    /// Origins whose pages may read the door's answers and open its WebSocket.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// Host names the door answers to; all, if there are none.
+    pub hosts: Vec<String>,
     /// What one request may cost.
     pub limits: Limits,
 }
@@ -52,9 +57,21 @@ pub struct Limits {
     pub depth: usize,
     /// Fields of an operation, fragments expanded.
     pub fields: usize,
+    /// Fields of an operation at its root.
+    pub root_fields: usize,
+    /// Aliases of an operation, fragments expanded.
+    pub aliases: usize,
+    /// Directives of an operation, fragments expanded.
+    pub directives: usize,
+    /// Fields that an operation may make the server give: those inside a page count once for each of its items.
+    pub cost: u64,
     /// How long an operation may run.
     #[serde(with = "humantime_serde")]
     pub time: Duration,
+    /// Bytes of an answer.
+    pub response: usize,
+    /// Validated operations that are kept, so that a repeated one is neither parsed nor validated again.
+    pub kept: usize,
 }
 
 /// How connections are held, on every listener.

@@ -58,12 +58,13 @@ impl Doors {
         let services = services(config, store, clock)?;
         let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
         let wanted = (Arc::new(wanted.0.wants(claims)), Arc::new(wanted.1.wants(claims)));
-        let to_public =
-            api::door("public", &config.public, &wanted.0, services.clone(), api::public::schema());
-        let to_internal =
-            api::door("internal", &config.internal, &wanted.1, services.clone(), api::internal::schema());
+        let (to_public, to_internal) = (api::public::schema().into(), api::internal::schema().into());
+        let to_public = api::door("public", &config.public, &wanted.0, services.clone(), to_public);
+        let to_internal = api::door("internal", &config.internal, &wanted.1, services.clone(), to_internal);
         let metrics = api::metrics(&services, vec![("public", wanted.0), ("internal", wanted.1)]);
+        let to_public = api::at_host("public", &config.public, to_public);
         let to_internal = to_internal.or(metrics).unify().boxed();
+        let to_internal = api::at_host("internal", &config.internal, to_internal);
         let addresses = (public.address(), internal.address());
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");

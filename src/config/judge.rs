@@ -198,6 +198,20 @@ fn doors(config: &Config, setting: &Setting, findings: &mut Findings<'_>) {
             findings.add(key, what, "give each listener a port of its own");
         }
     }
+    if !config.internal.origins.is_empty() {
+        findings.add(
+            "internal.origins",
+            "lets web pages in to the Internal API",
+            "remove it: the internal door answers pages of its own origin alone",
+        );
+    }
+    if let Some(origin) = config.public.origins.iter().find(|origin| !is_origin(origin)) {
+        findings.add(
+            "public.origins",
+            format!("holds `{origin}`, which is not an origin"),
+            "write each like \"https://app.example.com\": no path, no `*`",
+        );
+    }
     if !setting.lenient && config.internal.need.is_empty() {
         findings.add(
             "internal.need",
@@ -310,6 +324,9 @@ fn sizes(config: &Config, findings: &mut Findings<'_>) {
                 ("tokens", limits.tokens == 0),
                 ("depth", limits.depth == 0),
                 ("fields", limits.fields == 0),
+                ("root_fields", limits.root_fields == 0),
+                ("cost", limits.cost == 0),
+                ("response", limits.response == 0),
                 ("time", limits.time.is_zero()),
             ];
             zeros.map(|(name, zero)| (format!("{door}.limits.{name}"), zero))
@@ -346,10 +363,7 @@ fn tenant(config: &Config, findings: &mut Findings<'_>) {
         );
     }
     for origin in &config.tenant.allow_fetch {
-        let is_origin = Url::parse(origin).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none()
-        });
-        if !is_origin {
+        if !is_origin(origin) {
             findings.add(
                 "tenant.allow_fetch",
                 format!("holds `{origin}`, which is not an origin"),
@@ -357,4 +371,17 @@ fn tenant(config: &Config, findings: &mut Findings<'_>) {
             );
         }
     }
+}
+
+/// Scheme, host, perhaps a port, and nothing more. A `*` would be a host like any other to the parser.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        !text.contains('*')
+            && matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
 }

@@ -68,6 +68,21 @@ fn entry(sources: Sources, key: &str) -> Entry {
 }
 
 #[test]
+fn origins_are_origins_and_the_public_door_s_alone() {
+    for origin in
+        ["*", "null", "app.example", "https://app.example/path", "https://*.example", "ftp://app.example"]
+    {
+        let found = problem(with(&[("public.origins", &format!("[\"{origin}\"]"))]));
+        assert_eq!(found.key, "public.origins", "{origin}");
+    }
+    let internal = problem(with(&[("internal.origins", "[\"https://app.example\"]")]));
+    assert_eq!(internal.key, "internal.origins");
+    assert!(
+        load(with(&[("public.origins", "[\"https://app.example\", \"http://localhost:3000\"]")])).is_ok()
+    );
+}
+
+#[test]
 fn the_defaults_are_those_of_default_toml() {
     let config = load(sources()).unwrap();
     assert_eq!(config.profile, "production");

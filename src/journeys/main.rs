@@ -4,7 +4,8 @@
 //! user is found, and what races and outages do to it. `keys`: rotation, floods and outages. `clients`: slow and
 //! broken ones, and the drain. `house`: the dev tenant
 //! with its rules and both doors together. `explaining`: what a door makes of a token,
-//! told. `process`: the executable as an
+//! told. `doorway`: what the endpoint takes and refuses. `hostile`:
+//! documents and bodies made to hurt. `process`: the executable as an
 //! operator meets it. `floors`: who may import whom, as `docs/architecture.md` has it.
 
 // The attribute tells clippy that helpers are tests too.
@@ -27,6 +28,10 @@ mod keys;
 mod clients;
 #[cfg(test)]
 mod explaining;
+#[cfg(test)]
+mod doorway;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

@@ -1,0 +1,162 @@
+//! What documents cost, on a schema with lists of every kind.
+
+use juniper::{
+    DefaultScalarValue, EmptyMutation, EmptySubscription, InputValue, RootNode, Variables, graphql_object,
+};
+
+use super::*;
+
+struct Query;
+struct Item;
+struct Page;
+
+#[graphql_object]
+impl Query {
+    fn item() -> Item {
+        Item
+    }
+    fn items() -> Vec<Item> {
+        Vec::new()
+    }
+    fn page(#[graphql(default = 20)] _first: i32) -> Page {
+        Page
+    }
+    fn either(_first: Option<i32>, _last: Option<i32>) -> Page {
+        Page
+    }
+}
+
+#[graphql_object]
+impl Item {
+    fn id() -> i32 {
+        1
+    }
+    fn tags() -> Vec<String> {
+        Vec::new()
+    }
+    fn items() -> Vec<Item> {
+        Vec::new()
+    }
+    fn page(_first: i32) -> Page {
+        Page
+    }
+}
+
+#[graphql_object]
+impl Page {
+    fn nodes() -> Vec<Item> {
+        Vec::new()
+    }
+    fn total() -> i32 {
+        0
+    }
+}
+
+type Root = RootNode<Query, EmptyMutation, EmptySubscription>;
+
+fn limits(set: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits {
+        body: 1,
+        tokens: 1,
+        depth: 1,
+        fields: 1,
+        root_fields: 1000,
+        aliases: 1000,
+        directives: 1000,
+        cost: 1,
+        time: std::time::Duration::ZERO,
+        response: 1,
+        kept: 0,
+    };
+    set(&mut limits);
+    limits
+}
+
+fn cost_of(text: &str, variables: &[(&str, InputValue<DefaultScalarValue>)]) -> u64 {
+    let root = Root::new(Query, EmptyMutation::new(), EmptySubscription::new());
+    let cost = measure(text, None, &root.schema, &limits(|_| {})).unwrap();
+    let variables: Variables =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    cost.with(&variables)
+}
+
+#[test]
+fn page_sizes_multiply_and_lists_without_one_count_ten_times() {
+    for (text, cost) in [
+        ("{ item { id } }", 2),
+        ("{ items { id tags } }", 1 + 10 * 2),
+        // A page: its `nodes` are the items, not ten of them each.
+        ("{ page(first: 7) { nodes { id } total } }", 1 + 7 * (1 + 1 + 1)),
+        ("{ page { nodes { id } } }", 1 + 20 * 2),
+        ("{ either { total } }", 1 + 50),
+        ("{ either(last: 3) { total } }", 1 + 3),
+        ("{ page(first: 100000) { total } }", 100_001),
+        ("{ page(first: -1) { total } }", 1),
+        ("{ page(first: 10) { nodes { page(first: 10) { nodes { id } } } } }", 1 + 10 * (1 + 1 + 10 * 2)),
+        ("{ page(first: 10) { nodes { items { id } } } }", 1 + 10 * (1 + 1 + 10)),
+        // Fragments cost where they are spread.
+        (
+            "{ page(first: 7) { ...f } either(first: 2) { ...f } } fragment f on Page { nodes { id } }",
+            2 + 9 * 2,
+        ),
+        ("{ page(first: 7) { ... on Page { ... { nodes { id } } } } }", 1 + 7 * 2),
+        ("{ __schema { types { fields { name } } } }", 4),
+    ] {
+        assert_eq!(cost_of(text, &[]), cost, "{text}");
+    }
+}
+
+#[test]
+fn page_sizes_may_be_variables() {
+    let text = "query ($n: Int = 5, $m: Int!) { page(first: $n) { nodes { page(first: $m) { total } } } }";
+    let cost = |n: u64, m: u64| 1 + n * (1 + 1 + m);
+    let int = |n: i32| InputValue::scalar(n);
+    assert_eq!(cost_of(text, &[("m", int(3))]), cost(5, 3));
+    assert_eq!(cost_of(text, &[("n", int(2)), ("m", int(1000))]), cost(2, 1000));
+    // Not told, or told to be nothing: what the schema says, else a whole page.
+    assert_eq!(cost_of(text, &[("n", InputValue::Null)]), cost(20, 50));
+}
+
+#[test]
+fn a_document_that_expands_beyond_measure_is_measured_at_once() {
+    let mut text = String::from("query ($n: Int) { item { ...f0 } }");
+    for i in 0..60 {
+        text.push_str(&format!(" fragment f{i} on Item {{ ...f{0} ...f{0} }}", i + 1));
+    }
+    text.push_str(" fragment f60 on Item { ...f0 }");
+    // A cycle without a field: nothing to count, and validation refuses it.
+    assert_eq!(cost_of(&text, &[]), 1);
+}
+
+#[test]
+fn what_is_over_a_limit_is_told_by_its_name() {
+    let root = Root::new(Query, EmptyMutation::new(), EmptySubscription::new())
+        .limit_depth(4)
+        .limit_tokens(40)
+        .limit_fields(8);
+    let all = |limits: &mut Limits| {
+        (limits.root_fields, limits.aliases, limits.directives) = (3, 2, 2);
+    };
+    for (text, limit) in [
+        ("{ item { items { items { items { id } } } } }", "depth"),
+        (&format!("query ({}) {{ item {{ id }} }}", "$n: Int ".repeat(20)), "tokens"),
+        ("{ item { ...f ...f } } fragment f on Item { id tags items { id id } }", "fields"),
+        (
+            "{ item { id } ...q } fragment q on Query { a: item { id } item { id } items { id } }",
+            "root_fields",
+        ),
+        ("{ item { ...f a: id } } fragment f on Item { b: id c: id }", "aliases"),
+        (
+            "{ item @skip(if: false) { ...f @skip(if: false) } } fragment f on Item { id @skip(if: true) }",
+            "directives",
+        ),
+    ] {
+        let Err(Unfit::Problem(Problem::Excess(excess))) = measure(text, None, &root.schema, &limits(all))
+        else {
+            panic!("{text}")
+        };
+        assert_eq!(excess.limit, limit, "{text}");
+    }
+    let within = "{ item { ...f } } fragment f on Item { b: id c: id }";
+    assert!(measure(within, None, &root.schema, &limits(all)).is_ok());
+}

@@ -1,0 +1,117 @@
+//! Documents → operations ready to run. A document that comes again is neither parsed nor validated again.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use juniper::Variables;
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+use self_cell::self_cell;
+
+use super::cost::{Cost, Excess};
+use super::outcome::Problem;
+use super::schema::{Documents, Operation, Schema, Unfit};
+use super::{DoorSettings, Limits};
+
+/// A door's operations.
+pub(super) struct Operations {
+    documents: Arc<dyn Documents>,
+    limits: Limits,
+    /// Only what is valid and within the limits of its document is in it.
+    kept: Option<Cache<Key, Arc<Prepared>>>,
+}
+
+/// An operation ready to run, together with the text it borrows from.
+pub(super) struct Prepared {
+    cell: Cell,
+    cost: Cost,
+}
+
+self_cell!(
+    struct Cell {
+        owner: Source,
+        #[covariant]
+        dependent: Borrowed,
+    }
+);
+
+struct Source {
+    documents: Arc<dyn Documents>,
+    text: Arc<str>,
+}
+
+type Borrowed<'a> = Box<dyn Operation + 'a>;
+
+impl Operations {
+    pub(super) fn new(schema: Schema, settings: &DoorSettings) -> Self {
+        let limits = settings.limits.clone();
+        let kept = (limits.kept > 0).then(|| Cache::new(limits.kept));
+        Self { documents: schema.limited(settings), limits, kept }
+    }
+
+    /// The operation `name` of a document, or its only one.
+    pub(super) fn find(&self, text: &str, name: Option<&str>) -> Result<Arc<Prepared>, Unfit> {
+        if let Some(prepared) = self.kept.as_ref().and_then(|kept| kept.get(&Asked { text, name })) {
+            return Ok(prepared);
+        }
+        let text = Arc::<str>::from(text);
+        let source = Source { documents: Arc::clone(&self.documents), text: Arc::clone(&text) };
+        let mut cost = Cost::default();
+        let cell = Cell::try_new(source, |source| {
+            let measured = source.documents.operation(&source.text, name)?;
+            cost = measured.cost;
+            Ok::<_, Unfit>(measured.operation)
+        })?;
+        let prepared = Arc::new(Prepared { cell, cost });
+        if let Some(kept) = &self.kept {
+            kept.insert(Key { text, name: name.map(Into::into) }, Arc::clone(&prepared));
+        }
+        Ok(prepared)
+    }
+
+    /// Whether the operation may be run with these variables.
+    pub(super) fn affordable(&self, prepared: &Prepared, variables: &Variables) -> Result<(), Problem> {
+        let most = self.limits.cost;
+        if prepared.cost.with(variables) > most {
+            return Err(Problem::Excess(Excess { limit: "cost", most, what: "fields" }));
+        }
+        Ok(())
+    }
+}
+
+impl Prepared {
+    pub(super) fn operation(&self) -> &dyn Operation {
+        &**self.cell.borrow_dependent()
+    }
+}
+
+/// What a kept operation is found by: the whole text, not a hash that another text may share.
+#[derive(PartialEq, Eq)]
+struct Key {
+    text: Arc<str>,
+    name: Option<Box<str>>,
+}
+
+struct Asked<'a> {
+    text: &'a str,
+    name: Option<&'a str>,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Asked { text: &self.text, name: self.name.as_deref() }.hash(state);
+    }
+}
+
+impl Hash for Asked<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+        self.name.hash(state);
+    }
+}
+
+impl Equivalent<Key> for Asked<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.text == *key.text && self.name == key.name.as_deref()
+    }
+}

@@ -1,0 +1,165 @@
+//! What a door's endpoint takes and refuses, over the wire: methods, media types, origins, hosts, limits.
+
+use serde_json::{Value, json};
+use vestibule::cli::wire::Answer;
+
+use crate::yard::Yard;
+
+const ORIGIN: &[&str] = &["public.origins=[\"https://app.example\"]"];
+
+/// Asks the public door as a machine, with any method, query string, headers and body.
+fn ask(yard: &Yard, method: &str, query: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let bearer = format!("Bearer {}", yard.machine_at_public());
+    let headers = [&[("authorization", bearer.as_str())], headers].concat();
+    yard.wire.send(method, &format!("{}{query}", yard.public()), &headers, body.to_owned()).unwrap()
+}
+
+#[test]
+fn a_page_of_a_known_origin_reads_answers_and_refusals_and_others_neither() {
+    let yard = Yard::open(ORIGIN);
+    let (known, other) = (("origin", "https://app.example"), ("origin", "https://app.example.evil"));
+    let allowed = |answer: &Answer| answer.header("access-control-allow-origin").map(str::to_owned);
+    let wanted = [("access-control-request-method", "POST")];
+    let preflight =
+        |origin| yard.wire.send("OPTIONS", &yard.public(), &[&wanted[..], &[origin]].concat(), String::new());
+    let (answered, not) = (preflight(known).unwrap(), preflight(other).unwrap());
+    assert_eq!((answered.status, allowed(&answered).as_deref()), (204, Some("https://app.example")));
+    assert_eq!(answered.header("access-control-allow-headers"), Some("authorization, content-type"));
+    assert_eq!((not.status, allowed(&not)), (204, None));
+
+    let typed = ("content-type", "application/json");
+    let body = json!({"query": "{ __typename }"}).to_string();
+    for (origin, readable) in [(known, true), (other, false), (("origin", "null"), false)] {
+        let answer = ask(&yard, "POST", "", &[typed, origin], &body);
+        let refused = yard.wire.send("POST", &yard.public(), &[typed, origin], body.clone()).unwrap();
+        for (answer, status) in [(answer, 200), (refused, 401)] {
+            assert_eq!((answer.status, allowed(&answer).is_some()), (status, readable), "{origin:?}");
+            assert!(answer.header("vary").unwrap().contains("Origin"));
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+        }
+    }
+    let internal = [&wanted[..], &[known]].concat();
+    let internal = yard.wire.send("OPTIONS", &yard.internal(), &internal, String::new()).unwrap();
+    assert_eq!(allowed(&internal), None, "the internal door knows no origins");
+}
+
+#[test]
+fn answers_carry_the_headers_of_data() {
+    let yard = Yard::open(&[]);
+    let answer = ask(&yard, "GET", "?query=%7B__typename%7D", &[], "");
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    assert_eq!(answer.header("server"), None);
+}
+
+#[test]
+fn mutations_come_by_post_as_json_or_not_at_all() {
+    let yard = Yard::open(&[]);
+    let body = json!({"query": "{ __typename }"}).to_string();
+    for (content_type, status) in [
+        ("application/json", 200),
+        ("application/json; charset=utf-8", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/graphql", 415),
+        ("application/json; charset=utf-16", 415),
+    ] {
+        let answer = ask(&yard, "POST", "", &[("content-type", content_type)], &body);
+        assert_eq!(answer.status, status, "{content_type}: {}", answer.body);
+    }
+    assert_eq!(ask(&yard, "POST", "", &[], &body).status, 415, "no content type");
+    for method in ["PUT", "DELETE", "PATCH"] {
+        let answer = ask(&yard, method, "", &[("content-type", "application/json")], &body);
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, POST, OPTIONS")));
+    }
+    assert_eq!(ask(&yard, "OPTIONS", "", &[], "").header("allow"), Some("GET, HEAD, POST, OPTIONS"));
+    let head = ask(&yard, "HEAD", "?query=%7B__typename%7D", &[], "");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(ask(&yard, "GET", "?query=%7B__typename%7D", &[("accept", "text/html")], "").status, 406);
+    assert_eq!(ask(&yard, "GET", "?query=%7B__typename%7D&extensions=7", &[], "").status, 400);
+}
+
+#[test]
+fn the_internal_door_answers_to_its_own_host_names_alone() {
+    let yard = Yard::open(&[]);
+    let (graphql, metrics) = (yard.internal(), yard.internal().replace("/graphql", "/metrics"));
+    let token = format!("Bearer {}", yard.machine("users:read"));
+    let at = |url: &str, host: &str| {
+        let headers = [("host", host), ("authorization", token.as_str())];
+        yard.wire.get(&format!("{url}?query=%7B__typename%7D"), &headers).unwrap()
+    };
+    for (host, status) in [("localhost:4001", 200), ("127.0.0.1", 200), ("rebound.example", 421)] {
+        assert_eq!(at(&graphql, host).status, status, "{host}");
+        assert_eq!(at(&metrics, host).status, status, "{host}");
+        assert_eq!(at(&graphql.replace("/graphql", "/healthz"), host).status, 200, "{host}");
+    }
+    assert!(at(&graphql, "rebound.example").body.contains("`internal.hosts`"));
+    assert_eq!(at(&yard.public(), "any.example").code().as_deref(), Some("WRONG_AUDIENCE"), "no list there");
+}
+
+#[test]
+fn a_limit_that_is_passed_is_told_by_its_name() {
+    let yard = Yard::open(&["internal.limits.response=300"]);
+    let token = yard.machine("users:read");
+    let say = |query: &str, variables: Value| {
+        let answer = yard.wire.graphql(&yard.internal(), Some(&token), query, variables).unwrap();
+        let message = answer.at("/errors/0/message").as_str().unwrap_or_default().to_owned();
+        (answer.status, answer.code().unwrap_or_default(), message)
+    };
+    let page = "query ($n: Int!) { a: users(first: $n) { edges { node { id email name } } } }";
+    assert_eq!(say(page, json!({"n": 100})).0, 200);
+    for (query, variables, limit) in [
+        (page, json!({"n": 10_000}), "limits.cost"),
+        ("{ __type(name: \"User\") { fields { name description } } }", Value::Null, "limits.response"),
+    ] {
+        let (status, code, message) = say(query, variables);
+        assert_eq!((status, code.as_str()), (400, "LIMIT_EXCEEDED"), "{message}");
+        assert!(message.contains(limit), "{message}");
+    }
+}
+
+#[test]
+fn the_introspection_query_of_every_tool_passes_at_the_internal_door() {
+    // As graphql-js, GraphiQL and the code generators send it: nine types deep, every option on.
+    let of_type = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
+    let query = format!(
+        "query IntrospectionQuery {{ __schema {{ description queryType {{ name kind }} mutationType {{ name kind }}
+           subscriptionType {{ name kind }} types {{ ...FullType }}
+           directives {{ name description isRepeatable locations args(includeDeprecated: true) {{ ...InputValue }} }} }} }}
+         fragment FullType on __Type {{ kind name description specifiedByURL isOneOf
+           fields(includeDeprecated: true) {{ name description args(includeDeprecated: true) {{ ...InputValue }}
+             type {{ ...TypeRef }} isDeprecated deprecationReason }}
+           inputFields(includeDeprecated: true) {{ ...InputValue }} interfaces {{ ...TypeRef }}
+           enumValues(includeDeprecated: true) {{ name description isDeprecated deprecationReason }}
+           possibleTypes {{ ...TypeRef }} }}
+         fragment InputValue on __InputValue {{ name description type {{ ...TypeRef }} defaultValue isDeprecated
+           deprecationReason }}
+         fragment TypeRef on __Type {{ {of_type} }}"
+    );
+    let yard = Yard::open(&[]);
+    let token = yard.machine("users:read");
+    let answer = yard.wire.graphql(&yard.internal(), Some(&token), &query, Value::Null).unwrap();
+    assert_eq!(answer.at("/data/__schema/queryType/name"), "Query", "{}", answer.body);
+}
+
+#[test]
+fn an_unknown_field_is_told_without_the_names_of_others() {
+    let yard = Yard::open(&["public.introspection=false"]);
+    let asked = |query: &str| {
+        let typed = [("content-type", "application/json")];
+        ask(&yard, "POST", "", &typed, &json!({"query": query}).to_string()).body
+    };
+    let body = asked("{ me { emial rolse } mee { id } }");
+    assert!(body.contains("emial") && body.contains("mee"), "{body}");
+    for name in ["email", "roles", "Did you mean", "\"me\""] {
+        assert!(!body.contains(name), "{name}: {body}");
+    }
+    assert!(!asked("{ __schema { queryType { name } } }").contains("Query\""), "introspection is off");
+}
