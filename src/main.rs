@@ -1,15 +1,10 @@
-//! The executable: picks the exit code and prints the error chain; nothing else.
+//! The executable: our own schemas behind the doors. What it does and how it ends is `cli`'s.
 
 use std::process::ExitCode;
 
+use vestibule::app::Vestibule;
 use vestibule::cli;
 
 fn main() -> ExitCode {
-    match cli::run(std::env::args_os()) {
-        Ok(code) => code,
-        Err(error) => {
-            cli::complain(&error);
-            cli::exit_code(&error)
-        }
-    }
+    cli::main(Vestibule::default())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::ApiError;
+use super::{ApiError, Services, State};
 use crate::auth::Caller;
 use crate::pool::Pool;
 use crate::store::Store;
@@ -15,14 +15,16 @@ pub struct Context {
     caller: Caller,
     store: Store,
     pool: Pool,
+    state: State,
     request: RequestId,
     /// The caller's row, once somebody asked for more than their token tells.
     row: OnceLock<Arc<User>>,
 }
 
 impl Context {
-    pub(super) fn new(caller: Caller, store: Store, pool: Pool, request: RequestId) -> Self {
-        Self { caller, store, pool, request, row: OnceLock::new() }
+    pub(super) fn new(caller: Caller, services: &Services, request: RequestId) -> Self {
+        let Services { store, pool, state, .. } = services.clone();
+        Self { caller, store, pool, state, request, row: OnceLock::new() }
     }
 
     /// Who is calling.
@@ -38,6 +40,14 @@ impl Context {
     /// Where blocking work goes.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// What a team's resolvers share, as [`Vestibule::state`](crate::app::Vestibule::state) opened it.
+    ///
+    /// # Errors
+    /// [`ApiError::NoState`] when nothing was opened, or something of another type.
+    pub fn state<T: 'static>(&self) -> Result<&T, ApiError> {
+        self.state.get().ok_or(ApiError::NoState(std::any::type_name::<T>()))
     }
 
     /// The request's name in its answer and in the log.

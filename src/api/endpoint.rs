@@ -19,7 +19,7 @@ use super::operations::{Operations, Prepared};
 use super::outcome::{Outcome, Problem};
 use super::reply::{Media, Reply};
 use super::request::{self, GraphQl};
-use super::{Context, DoorSettings, Limits, Schema, graphiql, health};
+use super::{Context, DoorSettings, Limits, Schema, State, graphiql, health};
 use crate::auth::{self, Caller, Gate, Refusal};
 use crate::pool::Pool;
 use crate::store::Store;
@@ -34,6 +34,8 @@ pub struct Services {
     pub store: Store,
     /// Where blocking work goes.
     pub pool: Pool,
+    /// What the resolvers of a team's own schemas share.
+    pub state: State,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
     /// How many were turned away, by door and code.
@@ -170,7 +172,7 @@ impl Door {
         caller: Caller,
         request: RequestId,
     ) -> Outcome {
-        let context = Context::new(caller, self.services.store.clone(), self.services.pool.clone(), request);
+        let context = Context::new(caller, &self.services, request);
         let execution = prepared.operation().execute(&graphql.variables, &context);
         // A panic in a resolver is one request's end, not the connection's.
         let execution = AssertUnwindSafe(execution).catch_unwind();

@@ -18,6 +18,9 @@ pub enum ApiError {
     /// The database failed.
     #[error("The server failed; its log tells more.")]
     Store(#[from] StoreError),
+    /// A resolver asked for what the vestibule was not given: a mistake of whoever put it together.
+    #[error("The server failed; its log tells more.")]
+    NoState(&'static str),
     /// Too much is going on.
     #[error("The server has too much to do; try again soon.")]
     Pool(#[from] PoolError),
@@ -28,7 +31,7 @@ impl ApiError {
         match self {
             Self::Refused(refusal) => refusal.code(),
             Self::BadInput(_) => "BAD_INPUT",
-            Self::Store(_) | Self::Pool(PoolError::Panicked) => "INTERNAL",
+            Self::Store(_) | Self::NoState(_) | Self::Pool(PoolError::Panicked) => "INTERNAL",
             Self::Pool(PoolError::Full | PoolError::Stopped) => "BUSY",
         }
     }
@@ -36,8 +39,12 @@ impl ApiError {
 
 impl<S: ScalarValue> IntoFieldError<S> for ApiError {
     fn into_field_error(self) -> FieldError<S> {
-        if let Self::Store(error) = &self {
-            tracing::error!(error = error as &dyn std::error::Error, "the store failed in a resolver");
+        match &self {
+            Self::Store(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "the store failed in a resolver");
+            }
+            Self::NoState(wanted) => tracing::error!(wanted, "a resolver wants a state that was not opened"),
+            _ => {}
         }
         FieldError::new(self.to_string(), graphql_value!({"code": (self.code())}))
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::{Bound, DevTenant, Doors};
+use super::{Bound, DevTenant, Doors, Vestibule};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::script::WorkerCommand;
@@ -21,13 +21,18 @@ pub struct Development {
 }
 
 impl Development {
-    /// Opens everything on the configured ports; ends when all three listen and the doors know the tenant's keys.
+    /// Opens everything on the configured ports, `vestibule` behind the doors; ends when all three listen and the doors know the tenant's keys.
     ///
     /// The issuer in `config` is not used: it is the tenant's own.
     ///
     /// # Errors
     /// When a port is taken, or a file can not be read or opened.
-    pub async fn open(config: &Config, worker: WorkerCommand, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn open(
+        vestibule: Vestibule,
+        config: &Config,
+        worker: WorkerCommand,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
         let at_tenant = Bound::to(config.tenant.http, "tenant.http").await?;
         let public = Bound::to(config.public.listen, "public.listen").await?;
         let internal = Bound::to(config.internal.listen, "internal.listen").await?;
@@ -39,7 +44,7 @@ impl Development {
         let store = Store::open(&config.store, clock.clone())
             .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
         seed(&config, &store)?;
-        let doors = Doors::with_store(&config, store, public, internal, clock)?;
+        let doors = Doors::with_store(vestibule, &config, store, public, internal, clock)?;
         anyhow::ensure!(
             doors.ready(READY).await,
             "the doors could not learn the signing keys of the dev tenant"

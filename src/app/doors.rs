@@ -8,9 +8,9 @@ use anyhow::Context;
 use tokio::task::JoinHandle;
 use warp::Filter;
 
-use super::Bound;
 use super::listen::Listening;
-use crate::api::{self, Services};
+use super::{Bound, Vestibule};
+use crate::api::{self, Services, State};
 use crate::auth::{Gate, Keys};
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
@@ -32,16 +32,22 @@ pub struct Doors {
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Doors {
-    /// Opens the database, starts the pool and the keys' refresh, and serves both doors.
+    /// Opens the database, starts the pool and the keys' refresh, and serves both doors of `vestibule`.
     ///
     /// Does not wait for the tenant: until its keys are known, callers with a token get 503.
     ///
     /// # Errors
     /// When the database can not be opened or the tenant's settings can not be used.
-    pub async fn open(config: &Config, public: Bound, internal: Bound, clock: Clock) -> anyhow::Result<Self> {
+    pub fn open(
+        vestibule: Vestibule,
+        config: &Config,
+        public: Bound,
+        internal: Bound,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
         let store = Store::open(&config.store, clock.clone())
             .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
-        Self::with_store(config, store, public, internal, clock)
+        Self::with_store(vestibule, config, store, public, internal, clock)
     }
 
     /// Like [`Doors::open`], over a database that is open already: seeded, say.
@@ -49,16 +55,17 @@ impl Doors {
     /// # Errors
     /// When the tenant's settings can not be used.
     pub fn with_store(
+        vestibule: Vestibule,
         config: &Config,
         store: Store,
         public: Bound,
         internal: Bound,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let services = services(config, store, clock)?;
+        let (to_public, to_internal, state) = vestibule.open(config)?;
+        let services = services(config, store, state, clock)?;
         let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
         let wanted = (Arc::new(wanted.0.wants(claims)), Arc::new(wanted.1.wants(claims)));
-        let (to_public, to_internal) = (api::public::schema().into(), api::internal::schema().into());
         let to_public = api::door("public", &config.public, &wanted.0, services.clone(), to_public);
         let to_internal = api::door("internal", &config.internal, &wanted.1, services.clone(), to_internal);
         let metrics = api::metrics(&services, vec![("public", wanted.0), ("internal", wanted.1)]);
@@ -119,7 +126,12 @@ fn watch(store: Store) -> JoinHandle<()> {
 }
 
 /// What both doors lean on. Starts the refresh of the keys, and waits for nothing.
-pub(super) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::Result<Services> {
+pub(super) fn services(
+    config: &Config,
+    store: Store,
+    state: State,
+    clock: Clock,
+) -> anyhow::Result<Services> {
     let pool = Pool::start(&config.pool).context("the pool's threads can not be started")?;
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
     let own = Issuer { issuer: config.auth0.issuer.clone(), jwks_uri: config.auth0.jwks_uri.clone() };
@@ -136,6 +148,7 @@ pub(super) fn services(config: &Config, store: Store, clock: Clock) -> anyhow::R
         gate,
         store,
         pool,
+        state,
         body_timeout: config.http.body,
         refusals: Arc::default(),
         issuer: config.auth0.issuer.clone(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use super::doors::services;
+use crate::api::State;
 use crate::auth::Story;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,7 +29,7 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
     let clock = Clock::system();
     let store = Store::open(&config.store, clock.clone())
         .with_context(|| format!("the database {} can not be opened", path.display()))?;
-    let services = services(config, store, clock)?;
+    let services = services(config, store, State::default(), clock)?;
     services.gate.keys().known(KEYS).await;
     let (public, private) = (config.public.wants(&config.claims), config.internal.wants(&config.claims));
     let story = if internal {

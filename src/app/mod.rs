@@ -3,6 +3,7 @@
 //! Owns the wiring of rooms and the life of a server. Leans on all rooms below. Never parses arguments, never prints.
 
 mod listen;
+mod vestibule;
 mod doors;
 mod dev;
 mod development;
@@ -15,3 +16,4 @@ pub use doors::Doors;
 pub use explain::explain;
 pub use inbox::Inbox;
 pub use listen::Bound;
+pub use vestibule::Vestibule;

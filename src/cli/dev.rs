@@ -1,23 +1,26 @@
 //! `vestibule dev`: the dev tenant and both doors on this machine, with people to log in as.
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::frontend::{Client, frontend, machine_for};
 use super::wire::Wire;
 use super::{Global, life, out};
-use crate::app::Development;
+use crate::app::{Development, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
 use crate::script::WorkerCommand;
 use crate::telemetry::{self, Secret};
 
-pub(super) fn run(global: &Global) -> anyhow::Result<()> {
+pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
     let runtime = life::runtime()?;
-    let development = runtime.block_on(Development::open(&config, this_worker()?, Clock::system()))?;
+    let to_try = vestibule.queries_to_try();
+    let opening = Development::open(vestibule, &config, this_worker()?, Clock::system());
+    let development = runtime.block_on(opening)?;
     // The calls below are blocking, and made as any client makes them: over the wire.
-    let introduced = introduce(&config, &development);
+    let introduced = introduce(&config, &development, to_try);
     runtime.block_on(async {
         introduced?;
         life::until_told().await?;
@@ -32,7 +35,11 @@ pub(super) fn this_worker() -> anyhow::Result<WorkerCommand> {
 }
 
 /// Prints the three URLs, the people, and lines to paste.
-fn introduce(config: &Config, development: &Development) -> anyhow::Result<()> {
+fn introduce(
+    config: &Config,
+    development: &Development,
+    [of_person, of_machine]: [&str; 2],
+) -> anyhow::Result<()> {
     let (tenant, doors) = (&development.tenant, &development.doors);
     let public = format!("http://{}/graphql", doors.public());
     let internal = format!("http://{}/graphql", doors.internal());
@@ -58,22 +65,23 @@ fn introduce(config: &Config, development: &Development) -> anyhow::Result<()> {
         let password = person.password.as_ref().map(Secret::expose).unwrap_or_default();
         let token = client.token_by_password(&wire, &person.email, password)?;
         out::line(format!("\n  {} has logged in. Ask the Public API who that is:\n", person.email))?;
-        out::line(curl(&public, &token, "{ me { id name email roles } }"))?;
+        out::line(curl(&public, &token, of_person))?;
     }
     if let Some(machine) = machine_for(bundle, &config.internal.audience) {
         let client = Client { issuer, client_id: &machine.client_id, audience: &config.internal.audience };
         let secret = machine.client_secret.as_ref().map(Secret::expose).unwrap_or_default();
         let token = client.token_by_secret(&wire, secret)?;
         out::line(format!("\n  The machine `{}` may ask the Internal API:\n", machine.client_id))?;
-        out::line(curl(&internal, &token, "{ users(first: 10) { edges { node { email status } } } }"))?;
+        out::line(curl(&internal, &token, of_machine))?;
     }
     out::line("\n  More tokens: vestibule token --help. Stop with Ctrl-C.\n")?;
     Ok(())
 }
 
 fn curl(url: &str, token: &str, query: &str) -> String {
+    // As a shell takes it between single quotes.
+    let body = json!({ "query": query }).to_string().replace('\'', r"'\''");
     format!(
-        "curl -s {url} -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' \
-         -d '{{\"query\":\"{query}\"}}'"
+        "curl -s {url} -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{body}'"
     )
 }

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::app::Vestibule;
 use crate::config::Sources;
 use crate::script;
 
@@ -84,16 +85,30 @@ struct Global {
     set: Vec<(String, String)>,
 }
 
+/// The whole executable: every command, with `vestibule` behind the doors. Gives the exit code; what went wrong is on
+/// standard error.
+///
+/// A team's own `main` is this call with a [`Vestibule`] of theirs.
+pub fn main(vestibule: Vestibule) -> ExitCode {
+    match run(std::env::args_os(), vestibule) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&error);
+            exit_code(&error)
+        }
+    }
+}
+
 /// Runs what `args` (the program's name first) ask for.
 ///
 /// # Errors
 /// Whatever the command failed with. [`complain`] and [`exit_code`] know what to make of it.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
+pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> anyhow::Result<ExitCode> {
     let Cli { global, command } = parse(args)?;
     match command {
-        Command::Dev => dev::run(&global)?,
+        Command::Dev => dev::run(&global, vestibule)?,
         Command::Demo(args) => demo::run(&global, &args)?,
-        Command::Serve => serve::run(&global)?,
+        Command::Serve => serve::run(&global, vestibule)?,
         Command::Token(args) => token::run(&global, &args)?,
         Command::Explain(args) => return explain::run(&global, &args),
         Command::Config(args) => config::run(&global, &args)?,

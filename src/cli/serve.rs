@@ -1,18 +1,18 @@
 //! `vestibule serve`: the two doors, in front of a real tenant.
 
 use super::{Global, life, out};
-use crate::app::{Bound, Doors};
+use crate::app::{Bound, Doors, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
 use crate::telemetry;
 
-pub(super) fn run(global: &Global) -> anyhow::Result<()> {
+pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let config = config::load(global.sources(PRODUCTION))?;
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
     life::runtime()?.block_on(async {
         let public = Bound::to(config.public.listen, "public.listen").await?;
         let internal = Bound::to(config.internal.listen, "internal.listen").await?;
-        let doors = Doors::open(&config, public, internal, Clock::system()).await?;
+        let doors = Doors::open(vestibule, &config, public, internal, Clock::system())?;
         out::line(format!("Public   http://{}/graphql", doors.public()))?;
         out::line(format!("Internal http://{}/graphql", doors.internal()))?;
         let keys = doors.services().gate.keys().clone();

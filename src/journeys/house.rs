@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use vestibule::app::{Bound, DevTenant, Development};
+use vestibule::app::{Bound, DevTenant, Development, Vestibule};
 use vestibule::cli::wire::{Answer, Wire};
 use vestibule::clock::Clock;
 use vestibule::config::Config;
@@ -14,9 +14,9 @@ use vestibule::tenant::Direction;
 
 use crate::yard::{INTERNAL, PUBLIC, config_in};
 
-struct House {
+pub(crate) struct House {
     runtime: Runtime,
-    wire: Wire,
+    pub(crate) wire: Wire,
     config: Config,
     development: Option<Development>,
     issuer: String,
@@ -28,19 +28,25 @@ fn worker() -> WorkerCommand {
 }
 
 impl House {
-    fn open(set: &[&str]) -> Self {
+    pub(crate) fn open(set: &[&str]) -> Self {
+        Self::with(Vestibule::default(), set)
+    }
+
+    /// With other schemas behind the doors.
+    pub(crate) fn with(vestibule: Vestibule, set: &[&str]) -> Self {
         let (runtime, dir) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
         let config = config_in(dir.path(), "http://127.0.0.1:1/", set);
-        let development = runtime.block_on(Development::open(&config, worker(), Clock::system())).unwrap();
+        let opening = Development::open(vestibule, &config, worker(), Clock::system());
+        let development = runtime.block_on(opening).unwrap();
         let issuer = development.tenant.issuer().to_owned();
         Self { runtime, wire: Wire::new(), config, development: Some(development), issuer, _dir: dir }
     }
 
-    fn development(&self) -> &Development {
+    pub(crate) fn development(&self) -> &Development {
         self.development.as_ref().unwrap()
     }
 
-    fn token(&self, name: &str, audience: &str) -> Answer {
+    pub(crate) fn token(&self, name: &str, audience: &str) -> Answer {
         let login = json!({
             "grant_type": "http://auth0.com/oauth/grant-type/password-realm",
             "realm": "Username-Password-Authentication",
@@ -53,7 +59,7 @@ impl House {
         self.wire.post_json(&format!("{}oauth/token", self.issuer), &[], &login).unwrap()
     }
 
-    fn log_in(&self, name: &str) -> String {
+    pub(crate) fn log_in(&self, name: &str) -> String {
         let answer = self.token(name, PUBLIC);
         answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
     }

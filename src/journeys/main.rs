@@ -1,12 +1,15 @@
 //! What crosses rooms, through real processes and real sockets on port 0.
 //!
-//! `scripts`: rules in their worker processes. `refusals`: every way to be turned away. `callers`: how the current
-//! user is found, and what races and outages do to it. `keys`: rotation, floods and outages. `clients`: slow and
-//! broken ones, and the drain. `house`: the dev tenant
-//! with its rules and both doors together. `explaining`: what a door makes of a token,
-//! told. `doorway`: what the endpoint takes and refuses. `hostile`:
-//! documents and bodies made to hurt. `process`: the executable as an
-//! operator meets it. `floors`: who may import whom, as `docs/architecture.md` has it.
+//! - `scripts`: rules in their worker processes
+//! - `refusals`: every way to be turned away
+//! - `callers`: how the current user is found, and what races and outages do to it
+//! - `keys`: rotation, floods and outages
+//! - `clients`: slow and broken ones, and the drain
+//! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
+//! - `house`: the dev tenant with its rules and both doors together; `notes`: a team's own schemas in it
+//! - `explaining`: what a door makes of a token, told
+//! - `process`: the executable as an operator meets it
+//! - `floors`: who may import whom, as `docs/architecture.md` has it
 
 // The attribute tells clippy that helpers are tests too.
 
@@ -16,6 +19,8 @@ mod stub;
 mod yard;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod notes;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use vestibule::app::{Bound, Doors};
+use vestibule::app::{Bound, Doors, Vestibule};
 use vestibule::cli::wire::{Answer, Wire};
 use vestibule::clock::Clock;
 use vestibule::config::{Config, Sources};
@@ -77,7 +77,7 @@ impl Yard {
         let doors = self.runtime.block_on(async {
             let public = Bound::to(self.config.public.listen, "public.listen").await?;
             let internal = Bound::to(self.config.internal.listen, "internal.listen").await?;
-            Doors::open(&self.config, public, internal, Clock::system()).await
+            Doors::open(Vestibule::default(), &self.config, public, internal, Clock::system())
         });
         self.doors = Some(doors.unwrap());
     }

@@ -16,6 +16,7 @@ mod check;
 mod checksum;
 mod connections;
 mod create;
+mod database;
 mod erasures;
 mod error;
 mod export;
@@ -45,6 +46,7 @@ pub use backup::BackedUp;
 pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
 pub use create::Expected;
+pub use database::Database;
 pub use error::StoreError;
 pub use feed::Change;
 pub use identities::Identity;
@@ -58,6 +60,9 @@ pub use terms::{AcceptedTerms, TERMS_MAX_CHARS};
 pub use trail::{AuditFilter, AuditPage};
 pub use update::UserUpdate;
 pub use users::{PAGE_MAX, Page};
+
+/// The SQLite that a [`Database`] is read and written with.
+pub use rusqlite;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -58,22 +58,37 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// rows were lost. Its mode is 0600 from the first moment; SQLite gives its `-wal` and `-shm` the same. Wider modes of
 /// files that are already there (a backup put there by hand) are narrowed.
 pub(super) fn prepare_file(path: &Path, busy_timeout: Duration) -> Result<Option<Migrated>, StoreError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| StoreError::File { path, source }
-    };
     // Never opened here when it is there: closing any descriptor of a file drops all POSIX locks this process has on
     // it, those of SQLite included (sqlite.org/howtocorrupt.html §2.2).
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() == 0 => return Err(StoreError::Empty { path: path.to_owned() }),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return make(path, busy_timeout),
-        Err(error) => return Err(failed(path)(error)),
+        Err(source) => return Err(StoreError::File { path: path.to_owned(), source }),
     }
-    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
-        narrow(&file).map_err(failed(&file))?;
-    }
+    narrow_all(path)?;
     Ok(None)
+}
+
+/// Makes a team's file, empty, if it is absent. Its mode is as that of ours.
+pub(super) fn prepare_team_s(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    if path.exists() {
+        return narrow_all(path);
+    }
+    let fresh = tempfile::NamedTempFile::new_in(checksum::directory_of(path)).map_err(failed)?;
+    match fresh.persist_noclobber(path) {
+        // Another process was faster.
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error.error)),
+        _ => Ok(()),
+    }
+}
+
+fn narrow_all(path: &Path) -> Result<(), StoreError> {
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        narrow(&file).map_err(|source| StoreError::File { path: file, source })?;
+    }
+    Ok(())
 }
 
 /// `None` when another process was faster.
@@ -104,6 +119,24 @@ pub(super) fn connect(
     purpose: Purpose,
     busy_timeout: Duration,
 ) -> Result<Connection, StoreError> {
+    connect_if(refuse_foreign, path, purpose, busy_timeout)
+}
+
+/// The same for a file that a team owns.
+pub(super) fn connect_to_team_s(
+    path: &Path,
+    purpose: Purpose,
+    busy_timeout: Duration,
+) -> Result<Connection, StoreError> {
+    connect_if(refuse_ours, path, purpose, busy_timeout)
+}
+
+fn connect_if(
+    fitting: fn(&Connection, &Path) -> Result<(), StoreError>,
+    path: &Path,
+    purpose: Purpose,
+    busy_timeout: Duration,
+) -> Result<Connection, StoreError> {
     // Without CREATE: a file that vanished is an error, not a fresh database of the default mode.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
@@ -112,7 +145,7 @@ pub(super) fn connect(
     // First, so that the settings below wait for others too.
     let millis = i64::try_from(busy_timeout.as_millis().min(i32::MAX.unsigned_abs().into())).unwrap_or(0);
     set(&connection, "busy_timeout", millis, millis)?;
-    refuse_foreign(&connection, path)?;
+    fitting(&connection, path)?;
     // SQLite falls back to reading when it may not write, and would tell at the first change.
     if purpose == Purpose::Write && connection.is_readonly("main")? {
         return Err(StoreError::ReadOnly { path: path.to_owned() });
@@ -135,6 +168,12 @@ pub(super) fn connect(
     set(&connection, "cell_size_check", true, 1)?;
     set(&connection, "query_only", purpose == Purpose::Read, i64::from(purpose == Purpose::Read))?;
     Ok(connection)
+}
+
+/// Refuses the file of our users, which no one else's migrations may touch.
+fn refuse_ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application == APPLICATION_ID { Err(StoreError::NotOurs { path: path.to_owned() }) } else { Ok(()) }
 }
 
 /// Refuses a file that holds tables and is not marked as ours.

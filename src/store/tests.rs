@@ -12,7 +12,7 @@ mod seeding;
 mod standings;
 mod trail;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -32,15 +32,16 @@ struct House {
     dir: tempfile::TempDir,
 }
 
+/// As the tests open a file in a folder.
+pub(super) fn settings_in(folder: &Path) -> Settings {
+    let path = folder.join("vestibule.db");
+    Settings { path, readers: 3, busy_timeout: Duration::from_secs(10), seed: None }
+}
+
 impl House {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            path: dir.path().join("vestibule.db"),
-            readers: 3,
-            busy_timeout: Duration::from_secs(10),
-            seed: None,
-        };
+        let settings = settings_in(dir.path());
         let clock = Clock::manual(Timestamp::from_millisecond(1_800_000_000_123).unwrap());
         let store = Store::open(&settings, clock.clone()).unwrap();
         Self { store, clock, settings, dir }

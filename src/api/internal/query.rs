@@ -26,7 +26,7 @@ impl Query {
 
     /// One user: by our id, by Auth0's (also a linked one), or by email (verified, or pre-provisioned and not claimed
     /// yet). Give exactly one. Null when there is none. Needs `users:read`.
-    fn user(
+    pub fn user(
         context: &Context,
         id: Option<ID>,
         auth0_id: Option<String>,

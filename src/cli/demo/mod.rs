@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use self::stage::Stage;
 use super::dev::this_worker;
 use super::{Global, life, out};
-use crate::app::{Development, Inbox};
+use crate::app::{Development, Inbox, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, DEVELOPMENT, Sources};
 use crate::telemetry::{self, Format};
@@ -43,7 +43,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let inbox = runtime.block_on(Inbox::open(&config.http))?;
     config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", inbox.url()));
     config.tenant.allow_fetch.push(inbox.url().to_owned());
-    let development = runtime.block_on(Development::open(&config, this_worker()?, Clock::system()))?;
+    // What is shown is our own: the acts ask our schemas.
+    let opening = Development::open(Vestibule::default(), &config, this_worker()?, Clock::system());
+    let development = runtime.block_on(opening)?;
 
     let mut stage = Stage::new(&config, &development, &inbox)?;
     let played = acts::all(&mut stage);

@@ -14,7 +14,7 @@ impl House {
     }
 
     /// After everyone has left.
-    fn restore(&self, backup: &std::path::Path) -> Result<crate::store::Restored, StoreError> {
+    fn restore(&self, backup: &Path) -> Result<crate::store::Restored, StoreError> {
         self.store.close().unwrap();
         Store::restore(&self.settings, backup, Vouched::ByChecksum, &self.clock)
     }
@@ -29,7 +29,7 @@ impl House {
     }
 }
 
-fn flip(file: &std::path::Path, at: usize) {
+fn flip(file: &Path, at: usize) {
     let mut bytes = std::fs::read(file).unwrap();
     bytes[at] ^= 0x10;
     std::fs::write(file, bytes).unwrap();

@@ -1,0 +1,149 @@
+//! A team's own schemas behind both doors: people write notes and follow them as they come, machines and staff read them.
+//!
+//!     cargo run --example notes -- dev
+//!
+//! It is the whole executable with other schemas in it: the same commands, configuration, gate, users and dev tenant.
+
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use futures_util::{Stream, StreamExt, stream};
+use juniper::{EmptyMutation, EmptySubscription, GraphQLObject, ID, RootNode};
+use juniper::{FieldError, graphql_object, graphql_subscription};
+use tokio::sync::broadcast::{Sender, channel, error::RecvError};
+use vestibule::api::{ApiError, Context, internal};
+use vestibule::app::Vestibule;
+use vestibule::store::{Database, rusqlite};
+
+const MIGRATIONS: &[(&str, &str)] = &[(
+    "V1__notes",
+    "CREATE TABLE notes (id INTEGER PRIMARY KEY, author TEXT NOT NULL, text TEXT NOT NULL) STRICT;
+     CREATE INDEX notes_by_author ON notes (author, id);",
+)];
+
+#[derive(Debug, Clone, GraphQLObject)]
+struct Note {
+    id: ID,
+    author: ID,
+    text: String,
+}
+
+/// What the resolvers of both doors share.
+struct Notes {
+    database: Database,
+    added: Sender<Note>,
+}
+
+impl Notes {
+    /// The latest of an author, at most a hundred.
+    fn of(&self, author: &str) -> Result<Vec<Note>, ApiError> {
+        let sql = "SELECT id, author, text FROM notes WHERE author = ?1 ORDER BY id DESC LIMIT 100";
+        let note = |row: &rusqlite::Row<'_>| {
+            let (id, author): (i64, String) = (row.get(0)?, row.get(1)?);
+            Ok(Note { id: id.to_string().into(), author: author.into(), text: row.get(2)? })
+        };
+        Ok(self.database.read(|connection| {
+            Ok(connection.prepare_cached(sql)?.query_map([author], note)?.collect::<Result<_, _>>()?)
+        })?)
+    }
+
+    fn add(&self, author: String, text: String) -> Result<Note, ApiError> {
+        let id = self.database.write(|tx| {
+            tx.execute("INSERT INTO notes (author, text) VALUES (?1, ?2)", [&author, &text])?;
+            Ok(tx.last_insert_rowid())
+        })?;
+        let note = Note { id: id.to_string().into(), author: author.into(), text };
+        // It fails when nobody listens.
+        let _ = self.added.send(note.clone());
+        Ok(note)
+    }
+}
+
+/// The id of whoever is logged in, as the users' table has it.
+fn author(context: &Context) -> Result<String, ApiError> {
+    let user = context.caller().user().ok_or(ApiError::BadInput("Machines write no notes."))?;
+    Ok(user.id().to_string())
+}
+
+struct Query;
+
+#[graphql_object]
+#[graphql(context = Context)]
+impl Query {
+    /// My notes, the latest first.
+    fn notes(context: &Context) -> Result<Vec<Note>, ApiError> {
+        context.state::<Notes>()?.of(&author(context)?)
+    }
+}
+
+struct Mutation;
+
+#[graphql_object]
+#[graphql(context = Context)]
+impl Mutation {
+    /// Writes a note.
+    fn add_note(context: &Context, text: String) -> Result<Note, ApiError> {
+        if text.trim().is_empty() || text.chars().count() > 1000 {
+            return Err(ApiError::BadInput("A note has 1 to 1000 characters."));
+        }
+        context.state::<Notes>()?.add(author(context)?, text)
+    }
+}
+
+struct Subscription;
+
+type Added = Pin<Box<dyn Stream<Item = Result<Note, FieldError>> + Send>>;
+
+#[graphql_subscription]
+#[graphql(context = Context)]
+impl Subscription {
+    /// My notes as I write them, wherever I do.
+    async fn note_added(context: &Context) -> Result<Added, ApiError> {
+        let (author, added) = (author(context)?, context.state::<Notes>()?.added.subscribe());
+        let next = |mut added: tokio::sync::broadcast::Receiver<Note>| async move {
+            loop {
+                match added.recv().await {
+                    Ok(note) => return Some((note, added)),
+                    // Too slow a listener misses some, as the page says that shows them all anew.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        };
+        let mine = move |note: Note| std::future::ready((*note.author == author).then_some(Ok(note)));
+        Ok(Box::pin(stream::unfold(added, next).filter_map(mine)))
+    }
+}
+
+struct Staff;
+
+#[graphql_object]
+#[graphql(context = Context)]
+impl Staff {
+    /// Anybody's notes. Needs `notes:read`.
+    fn notes(context: &Context, author: ID) -> Result<Vec<Note>, ApiError> {
+        context.require("notes:read")?;
+        context.state::<Notes>()?.of(&author)
+    }
+
+    /// One of our users: the rule that puts a user into their token asks for it.
+    fn user(context: &Context, auth0_id: String) -> Result<Option<internal::Account>, ApiError> {
+        internal::Query::user(context, None, Some(auth0_id), None)
+    }
+}
+
+/// The notes behind both doors.
+pub(crate) fn notes() -> Vestibule {
+    let internal = RootNode::new(Staff, EmptyMutation::<Context>::new(), EmptySubscription::<Context>::new());
+    Vestibule::new(RootNode::new(Query, Mutation, Subscription), internal)
+        .state(|config| {
+            let path = config.store.path.with_file_name("notes.db");
+            let database = Database::open(&path, MIGRATIONS, &config.store)?;
+            Ok(Notes { database, added: channel(64).0 })
+        })
+        .to_try("{ notes { text } }", "{ __typename }")
+}
+
+fn main() -> ExitCode {
+    vestibule::cli::main(notes())
+}

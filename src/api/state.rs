@@ -1,0 +1,33 @@
+//! What a team's resolvers share besides our own services: one value of a type of theirs.
+
+use std::any::Any;
+use std::sync::Arc;
+
+/// A value of any type, handed out by [`Context::state`](super::Context::state). Cheap to clone.
+#[derive(Clone)]
+pub struct State(Arc<dyn Any + Send + Sync>);
+
+impl State {
+    /// Shares `value` among all requests of both doors.
+    pub fn new<T: Send + Sync + 'static>(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+
+    /// The value, if that is its type.
+    pub(super) fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+/// Of nothing: what our own schemas need.
+impl Default for State {
+    fn default() -> Self {
+        Self::new(())
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
+}
