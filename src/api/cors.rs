@@ -1,4 +1,5 @@
-//! Which pages of other origins may read a door's answers (the Fetch standard's CORS protocol).
+//! Which pages of other origins may read a door's answers (the Fetch standard's CORS protocol), and which may open its
+//! WebSocket, where browsers ask nobody.
 //!
 //! Origins are compared exactly, after parsing. Nothing is reflected, there is no `*`, and no credentials: tokens travel in
 //! a header that the page's own code sets.
@@ -6,8 +7,8 @@
 use url::{Origin, Url};
 use warp::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, ORIGIN,
-    VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, HOST,
+    ORIGIN, VARY,
 };
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use warp::reply::Response;
@@ -58,6 +59,19 @@ impl Origins {
             );
         }
         response
+    }
+
+    /// Whether a WebSocket may be opened: by what is no page (it sends no `Origin`), by a page of this very host, or by a
+    /// page of one of these origins.
+    pub(super) fn may_connect(&self, headers: &HeaderMap) -> bool {
+        let Some(sent) = headers.get(ORIGIN) else { return true };
+        let own = || {
+            // Behind a proxy that ends TLS the scheme is not ours to know; host and port are.
+            let host = headers.get(HOST)?.to_str().ok()?;
+            let (_, authority) = sent.to_str().ok()?.split_once("://")?;
+            Some(authority.eq_ignore_ascii_case(host))
+        };
+        self.allowed(headers).is_some() || own().unwrap_or(false)
     }
 
     /// The request's origin as we write it, if it is one of these.
@@ -147,5 +161,20 @@ mod tests {
             assert_eq!(answer, StatusCode::NO_CONTENT);
         }
         assert!(unknown.headers().keys().all(|name| !name.as_str().starts_with("access-control")));
+    }
+
+    #[test]
+    fn a_socket_is_opened_by_no_page_by_our_own_and_by_known_ones() {
+        for (sent, may) in [
+            (&[("host", "api.example")][..], true),
+            (&[("host", "api.example:4000"), ("origin", "https://api.example:4000")], true),
+            (&[("host", "api.example"), ("origin", "https://app.example")], true),
+            (&[("host", "api.example"), ("origin", "https://evil.example")], false),
+            (&[("host", "api.example"), ("origin", "https://api.example.evil")], false),
+            (&[("host", "api.example"), ("origin", "null")], false),
+            (&[("origin", "https://api.example")], false),
+        ] {
+            assert_eq!(origins().may_connect(&headers(sent)), may, "{sent:?}");
+        }
     }
 }

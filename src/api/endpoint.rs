@@ -19,7 +19,9 @@ use super::operations::{Operations, Prepared};
 use super::outcome::{Outcome, Problem};
 use super::reply::{Media, Reply};
 use super::request::{self, GraphQl};
-use super::{Context, DoorSettings, Limits, Schema, State, graphiql, health};
+use super::{
+    Context, DoorSettings, Limits, Schema, SocketSettings, Sockets, State, graphiql, health, socket,
+};
 use crate::auth::{self, Caller, Gate, Refusal};
 use crate::pool::Pool;
 use crate::store::Store;
@@ -40,20 +42,24 @@ pub struct Services {
     pub body_timeout: Duration,
     /// How many were turned away, by door and code.
     pub refusals: Arc<Tally>,
+    /// The WebSockets that are open.
+    pub sockets: Sockets,
     /// The tenant's issuer, with its final slash: where GraphiQL logs people in.
     pub issuer: String,
 }
 
 /// What one door's requests share.
 pub(super) struct Door {
-    name: &'static str,
-    limits: Limits,
-    services: Services,
+    pub(super) name: &'static str,
+    pub(super) wanted: Arc<auth::Door>,
+    pub(super) limits: Limits,
+    pub(super) socket: SocketSettings,
+    pub(super) services: Services,
+    pub(super) origins: Origins,
     operations: Operations,
-    origins: Origins,
 }
 
-/// A door, complete: the GraphQL endpoint at `/graphql`, `/healthz` and `/readyz`, and GraphiQL at `/` if it is set.
+/// A door, complete: the GraphQL endpoint at `/graphql`, over HTTP and WebSockets, `/healthz` and `/readyz`, and GraphiQL at `/` if it is set.
 ///
 /// `name` is the realm of its challenges and its name in the log; `wanted` is what it wants of its callers. `schema` gets the
 /// door's limits and, where the settings say so, loses its introspection.
@@ -69,7 +75,9 @@ pub fn door(
     let graphiql = graphiql::routes(name, settings, &services.issuer);
     let door = Arc::new(Door {
         name,
+        wanted: Arc::clone(wanted),
         limits: settings.limits.clone(),
+        socket: settings.socket.clone(),
         services,
         operations: Operations::new(schema, settings),
         origins: Origins::new(&settings.origins),
@@ -105,12 +113,13 @@ pub fn door(
             }
         }
     });
-    let endpoint = warp::path!("graphql").and(guarded.or(unguarded).unify());
+    let socket = socket::route(&door);
+    let endpoint = warp::path!("graphql").and(socket.or(guarded).unify().or(unguarded).unify());
     endpoint.or(health).unify().or(graphiql).unify().boxed()
 }
 
 impl Door {
-    fn reply(&self, headers: &HeaderMap) -> Reply {
+    pub(super) fn reply(&self, headers: &HeaderMap) -> Reply {
         Reply {
             door: self.name,
             request: RequestId::fresh(),
@@ -159,20 +168,26 @@ impl Door {
     }
 
     /// Finds the operation that a request asks for, and says whether it may be run.
-    fn prepare(&self, graphql: &GraphQl) -> Result<Arc<Prepared>, Outcome> {
+    pub(super) fn prepare(&self, graphql: &GraphQl) -> Result<Arc<Prepared>, Outcome> {
         let prepared = self.operations.find(&graphql.query, graphql.operation_name.as_deref())?;
         self.operations.affordable(&prepared, &graphql.variables).map_err(Outcome::Problem)?;
         Ok(prepared)
     }
 
-    async fn execute(
+    /// What resolvers are given.
+    pub(super) fn context(&self, caller: Caller, request: RequestId) -> Context {
+        Context::new(caller, &self.services, request)
+    }
+
+    /// Runs a query or a mutation.
+    pub(super) async fn execute(
         &self,
         prepared: &Prepared,
         graphql: &GraphQl,
         caller: Caller,
         request: RequestId,
     ) -> Outcome {
-        let context = Context::new(caller, &self.services, request);
+        let context = self.context(caller, request);
         let execution = prepared.operation().execute(&graphql.variables, &context);
         // A panic in a resolver is one request's end, not the connection's.
         let execution = AssertUnwindSafe(execution).catch_unwind();

@@ -31,6 +31,9 @@ pub(super) enum Problem {
     MutationByGet,
     Subscription,
     SubscriptionRoot,
+    Protocol,
+    Origin,
+    Sockets,
     NotAcceptable,
     MediaType,
     TooLarge(usize),
@@ -60,6 +63,15 @@ impl Problem {
             Self::SubscriptionRoot => {
                 (BAD, "A subscription has one root field, and none of the introspection system.".into())
             }
+            Self::Protocol => (BAD, "The WebSocket has to speak graphql-transport-ws.".into()),
+            Self::Origin => (
+                (StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN"),
+                "Pages of this origin may not open a WebSocket here (origins).".into(),
+            ),
+            Self::Sockets => (
+                (StatusCode::SERVICE_UNAVAILABLE, "BUSY"),
+                "Too many WebSockets are open (socket.connections); try again later.".into(),
+            ),
             Self::NotAcceptable => (
                 (StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE"),
                 "Accept application/graphql-response+json or application/json.".into(),
@@ -86,6 +98,10 @@ impl Problem {
                      fewer fields in them."
                 )
                 .into(),
+            ),
+            Self::Excess(Excess { limit: "operations", most, .. }) => (
+                OVER,
+                format!("The connection is at its limit of {most} operations at once (socket.operations).").into(),
             ),
             Self::Excess(Excess { limit, most, what }) => {
                 (OVER, format!("The operation is over the limit of {most} {what} (limits.{limit}).").into())

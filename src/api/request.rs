@@ -80,7 +80,15 @@ pub(super) async fn from_body(
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(Problem::Batch);
     }
-    let wire: Wire = serde_json::from_slice(&bytes).map_err(|error| Problem::Json(where_in(&error)))?;
+    wired(serde_json::from_slice(&bytes).map_err(|error| Problem::Json(where_in(&error)))?)
+}
+
+/// Reads the payload of a WebSocket's message.
+pub(super) fn from_value(payload: serde_json::Value) -> Result<GraphQl, Problem> {
+    wired(serde_json::from_value(payload).map_err(|error| Problem::Json(where_in(&error)))?)
+}
+
+fn wired(wire: Wire) -> Result<GraphQl, Problem> {
     Ok(GraphQl {
         query: wire.query,
         operation_name: wire.operation_name,

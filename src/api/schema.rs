@@ -3,12 +3,14 @@
 //! The endpoint, the WebSocket and the cache speak to a [`Schema`] and to the [`Operation`]s it gives, so they are compiled
 //! once, and a team's own schema goes the same way as ours.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use futures_util::{Stream, StreamExt};
 use juniper::{
-    DefaultScalarValue, ExecutionError, GraphQLError, GraphQLSubscriptionType, GraphQLTypeAsync,
-    OperationType, RootNode, ValidatedOperation, Value, Variables,
+    DefaultScalarValue, ExecutionError, GraphQLError, GraphQLSubscriptionType, GraphQLTypeAsync, Object,
+    OperationType, RootNode, ValidatedOperation, Value, ValuesStream, Variables,
 };
 
 use super::cost::{self, Cost};
@@ -62,6 +64,9 @@ impl std::fmt::Debug for Schema {
 /// A result of an operation, or an event of a subscription: data, perhaps with errors in some fields.
 pub(super) type Answer = (Value, Vec<ExecutionError<DefaultScalarValue>>);
 
+/// The events of a subscription.
+pub(super) type Events<'a> = Pin<Box<dyn Stream<Item = Answer> + Send + 'a>>;
+
 /// Why a document gives no operation.
 #[derive(Debug)]
 pub(super) enum Unfit {
@@ -97,6 +102,21 @@ pub(super) trait Operation: Send + Sync {
         variables: &'a Variables,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Answer, GraphQLError>>;
+
+    /// Begins a subscription.
+    fn subscribe<'a>(
+        &'a self,
+        variables: &'a Variables,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Subscribed<'a>, GraphQLError>>;
+}
+
+/// How a subscription began.
+pub(super) enum Subscribed<'a> {
+    /// Events follow.
+    Events(Events<'a>),
+    /// Its resolver refused.
+    Refused(Answer),
 }
 
 impl<Q: Root, M: Root, S: SubscriptionRoot> Unlimited for RootNode<Q, M, S> {
@@ -135,4 +155,31 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> Operation for ValidatedOperation<'_,
     ) -> BoxFuture<'a, Result<Answer, GraphQLError>> {
         Box::pin(ValidatedOperation::execute(self, variables, context))
     }
+
+    fn subscribe<'a>(
+        &'a self,
+        variables: &'a Variables,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Subscribed<'a>, GraphQLError>> {
+        Box::pin(async move {
+            let (streams, errors) = self.resolve_into_stream(variables, context).await?;
+            Ok(match events(streams) {
+                Some(events) if errors.is_empty() => Subscribed::Events(events),
+                _ => Subscribed::Refused((Value::null(), errors)),
+            })
+        })
+    }
+}
+
+/// The events of the one root field a subscription has (GraphQL §5.2.4.1; the measure holds it to that).
+fn events<'a>(streams: Value<ValuesStream<'a>>) -> Option<Events<'a>> {
+    let Value::Object(fields) = streams else { return None };
+    let (name, Value::Scalar(values)) = fields.into_iter().next()? else { return None };
+    Some(Box::pin(values.map(move |value| {
+        let (value, errors) = match value {
+            Ok(value) => (value, Vec::new()),
+            Err(errors) => (Value::null(), errors),
+        };
+        (Value::Object(Object::from_iter([(name.clone(), value)])), errors)
+    })))
 }

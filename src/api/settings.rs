@@ -33,6 +33,8 @@ pub struct Door {
     pub hosts: Vec<String>,
     /// What one request may cost.
     pub limits: Limits,
+    /// What WebSockets may use.
+    pub socket: Socket,
 }
 
 impl Door {
@@ -72,6 +74,21 @@ pub struct Limits {
     pub response: usize,
     /// Validated operations that are kept, so that a repeated one is neither parsed nor validated again.
     pub kept: usize,
+}
+
+/// What WebSockets may use, besides the limits of each operation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Socket {
+    /// Connections that are open at once; more are refused.
+    pub connections: usize,
+    /// Operations of a connection that run at once; more are refused.
+    pub operations: usize,
+    /// Bytes of a message from the client.
+    pub message: usize,
+    /// How long the client may take to send `connection_init`.
+    #[serde(with = "humantime_serde")]
+    pub init: Duration,
 }
 
 /// How connections are held, on every listener.

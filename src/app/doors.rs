@@ -10,7 +10,7 @@ use warp::Filter;
 
 use super::listen::Listening;
 use super::{Bound, Vestibule};
-use crate::api::{self, Services, State};
+use crate::api::{self, Services, Sockets, State};
 use crate::auth::{Gate, Keys};
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
@@ -26,6 +26,7 @@ pub struct Doors {
     listening: [Listening; 2],
     services: Services,
     watch: JoinHandle<()>,
+    drain: Duration,
 }
 
 /// How often the database is asked what other processes changed: within a second it holds here too.
@@ -76,7 +77,8 @@ impl Doors {
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
         let watch = watch(services.store.clone());
-        Ok(Self { public: addresses.0, internal: addresses.1, listening, services, watch })
+        let drain = config.http.drain;
+        Ok(Self { public: addresses.0, internal: addresses.1, listening, services, watch, drain })
     }
 
     /// Where the Public API listens.
@@ -102,7 +104,7 @@ impl Doors {
     /// Drains both doors, then lets go of everything in the order of use.
     pub async fn stop(self) {
         let [public, internal] = self.listening;
-        tokio::join!(public.stop(), internal.stop());
+        tokio::join!(public.stop(), internal.stop(), self.services.sockets.close(self.drain));
         self.watch.abort();
         self.services.gate.keys().stop().await;
         self.services.pool.stop();
@@ -151,6 +153,7 @@ pub(super) fn services(
         state,
         body_timeout: config.http.body,
         refusals: Arc::default(),
+        sockets: Sockets::default(),
         issuer: config.auth0.issuer.clone(),
     })
 }

@@ -10,10 +10,10 @@ mod development;
 mod inbox;
 mod explain;
 
+pub use self::vestibule::Vestibule;
 pub use dev::DevTenant;
 pub use development::Development;
 pub use doors::Doors;
 pub use explain::explain;
 pub use inbox::Inbox;
 pub use listen::Bound;
-pub use vestibule::Vestibule;

@@ -44,15 +44,22 @@ pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
         ));
     }
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Ok(Presented::Nothing(Nothing(())));
-    };
+    let Some(value) = values.next() else { return credential(None) };
     if values.next().is_some() {
         return Err(Refusal::MalformedRequest("Two Authorization headers were sent; send one."));
     }
     let value = value.to_str().map_err(|_| {
         Refusal::MalformedRequest("The Authorization header holds characters that are not ASCII.")
     })?;
+    credential(Some(value))
+}
+
+/// Reads what stands in an `Authorization` header, or in its place: a WebSocket's `connection_init` has one of its own.
+///
+/// # Errors
+/// As [`bearer`] has them.
+pub fn credential(value: Option<&str>) -> Result<Presented, Refusal> {
+    let Some(value) = value else { return Ok(Presented::Nothing(Nothing(()))) };
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(Presented::Nothing(Nothing(())));

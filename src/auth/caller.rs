@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::permit::Subject;
@@ -18,6 +19,8 @@ use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
 pub struct Caller {
     who: Who,
     permissions: Permissions,
+    /// What it rests on; nothing for somebody without a token.
+    claims: Option<Claims>,
 }
 
 /// Who is calling.
@@ -45,13 +48,27 @@ pub struct Users {
 /// # Errors
 /// The refusals of the caller stage.
 pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
+    let claims = permit.claims().cloned();
     let (subject, permissions) = permit.into_parts();
     let who = match subject {
         Subject::Machine(client) => Who::Machine(client),
         Subject::Anonymous => Who::Anonymous,
         Subject::User(id, claims) => Who::User(current_user(id, &claims, users).await?),
     };
-    Ok(Caller { who, permissions })
+    Ok(Caller { who, permissions, claims })
+}
+
+/// Whether a caller who was let in a while ago may stay. Asks nobody: their token must not have ended, nor been withdrawn.
+pub(super) fn still(caller: &Caller, users: &Users, now: Timestamp) -> Result<(), Refusal> {
+    let Some(claims) = &caller.claims else { return Ok(()) };
+    // Without the leeway of the door: what two clocks may differ by is no reason to stay longer.
+    if claims.expires_at() <= now {
+        let ago = now.duration_since(claims.expires_at()).unsigned_abs();
+        return Err(Refusal::Expired { ago });
+    }
+    let Who::User(_) = &caller.who else { return Ok(()) };
+    let Ok(id) = claims.subject().parse() else { return Ok(()) };
+    users.store.standing(&id).map_or(Ok(()), |standing| stands(&standing, claims))
 }
 
 /// The four steps, in their order. The first that finds the user ends it.
@@ -180,6 +197,11 @@ impl Caller {
             Who::User(user) => Some(user),
             Who::Machine(_) | Who::Anonymous => None,
         }
+    }
+
+    /// When their token ends; never for somebody without one.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.claims.as_ref().map(Claims::expires_at)
     }
 
     /// What the caller may do.

@@ -31,7 +31,7 @@
 //! ```compile_fail,E0451
 //! use vestibule::auth::{Caller, Who};
 //! fn forged() -> Caller {
-//!     Caller { who: Who::Anonymous, permissions: Default::default() }
+//!     Caller { who: Who::Anonymous, permissions: Default::default(), claims: None }
 //! }
 //! ```
 
@@ -66,7 +66,7 @@ use warp::http::HeaderMap;
 use warp::{Filter, Rejection};
 
 use bearer::Nothing;
-pub use bearer::{Bearer, MAX_TOKEN, Presented, bearer, parse};
+pub use bearer::{Bearer, MAX_TOKEN, Presented, bearer, credential, parse};
 pub use caller::{Caller, Users, Who, caller};
 pub use claims::{Claims, claims};
 pub use explain::{Step, Story};
@@ -143,6 +143,29 @@ impl Gate {
                     None => Err(rejection),
                 })
             })
+    }
+
+    /// The same chain for what did not come in a header: a WebSocket presents its token in its first message.
+    ///
+    /// # Errors
+    /// The refusals of its last three stages.
+    pub async fn admit(&self, door: &Door, presented: Presented) -> Result<Caller, Refusal> {
+        let permit = match presented {
+            Presented::Nothing(nothing) => permit_nobody(nothing, &door.need),
+            Presented::Token(bearer) => {
+                let claims = claims(&bearer, &door.policy, &self.keys, self.clock.now()).await?;
+                permit(claims, &door.need, &self.roles)
+            }
+        };
+        caller(permit?, &self.users).await
+    }
+
+    /// Whether a caller who was let in a while ago may stay: for what lasts longer than a request. Costs no query.
+    ///
+    /// # Errors
+    /// When their token has ended or was withdrawn, or they were blocked or erased.
+    pub fn still(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller::still(caller, &self.users, self.clock.now())
     }
 
     fn claims(&self, door: &Arc<Door>) -> impl Fn(Presented) -> Stage2 + Clone + use<> {

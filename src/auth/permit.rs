@@ -22,6 +22,8 @@ pub struct Need {
 pub struct Permit {
     subject: Subject,
     permissions: Permissions,
+    /// What it rests on; nothing for somebody without a token.
+    claims: Option<Claims>,
 }
 
 /// What kind of caller it is.
@@ -41,6 +43,8 @@ pub enum Subject {
 /// [`Refusal::NotPermitted`], naming what is missing; naming nothing when the subject is of no kind that is known here.
 pub fn permit(claims: Claims, need: &Need, roles: &Roles) -> Result<Permit, Refusal> {
     let subject = subject(claims).ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
+    let (Kind::User(claims) | Kind::Machine(claims)) = &subject.1;
+    let rests_on = Some(claims.clone());
     let permissions = match &subject.1 {
         // A machine's scopes are what was granted to it.
         Kind::Machine(claims) => {
@@ -55,7 +59,7 @@ pub fn permit(claims: Claims, need: &Need, roles: &Roles) -> Result<Permit, Refu
             permissions
         }
     };
-    meet(subject.0, permissions, need)
+    meet(subject.0, permissions, rests_on, need)
 }
 
 /// Judges a request without a token.
@@ -66,13 +70,18 @@ pub fn permit_nobody(_: Nothing, need: &Need) -> Result<Permit, Refusal> {
     if !need.anonymous {
         return Err(Refusal::NoToken);
     }
-    meet(Subject::Anonymous, Permissions::default(), need)
+    meet(Subject::Anonymous, Permissions::default(), None, need)
 }
 
-fn meet(subject: Subject, permissions: Permissions, need: &Need) -> Result<Permit, Refusal> {
+fn meet(
+    subject: Subject,
+    permissions: Permissions,
+    claims: Option<Claims>,
+    need: &Need,
+) -> Result<Permit, Refusal> {
     let missing: Permissions = permissions.missing(&need.permissions).map(str::to_owned).collect();
     if missing.is_empty() {
-        Ok(Permit { subject, permissions })
+        Ok(Permit { subject, permissions, claims })
     } else {
         Err(Refusal::NotPermitted { missing })
     }
@@ -106,6 +115,11 @@ impl Permit {
     /// What kind of caller, and what they may do.
     pub(super) fn parts(&self) -> (&Subject, &Permissions) {
         (&self.subject, &self.permissions)
+    }
+
+    /// The claims it rests on.
+    pub(super) fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
     }
 
     /// Hands the parts to the next stage, which alone can take a permit apart.

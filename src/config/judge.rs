@@ -1,26 +1,21 @@
 //! What can not be meant: values that are each well written and together wrong.
 
+mod sizes;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::Config;
 use super::problem::Problem;
 use super::written::Written;
-
-/// What only asymmetric signatures give: a verifier that can not forge. HS and `none` can not be configured.
-const ALGORITHMS: [&str; 9] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+use super::{ClaimsSettings, Config};
 
 /// Auth0 silently drops claims under its own domains.
 const RESERVED_NAMESPACES: [&str; 3] = ["auth0.com", "webtask.io", "webtask.run"];
 
 /// Two clocks further apart than this are a fault to repair, not to tolerate.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
-
-/// Deeper documents endanger the stack of whoever walks them.
-const MAX_DEPTH: usize = 64;
 
 /// What the configuration is for.
 pub(super) struct Setting {
@@ -39,7 +34,7 @@ pub(super) fn judge(config: &Config, setting: &Setting, written: &Written, probl
     doors(config, setting, &mut findings);
     graphiql(config, &mut findings);
     claims(config, &mut findings);
-    sizes(config, &mut findings);
+    sizes::judge(config, &mut findings);
     local_files(config, &mut findings);
     tenant(config, &mut findings);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
@@ -276,16 +271,13 @@ fn claims(config: &Config, findings: &mut Findings<'_>) {
             "name at least one, such as RS256",
         );
     }
-    let unknown: Vec<&str> = config
-        .claims
-        .algorithms
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !ALGORITHMS.contains(name))
-        .collect();
+    // What only asymmetric signatures give: a verifier that can not forge. HS and `none` can not be configured.
+    let known = ClaimsSettings::ALGORITHMS.map(|(name, _)| name);
+    let named = config.claims.algorithms.iter().map(String::as_str);
+    let unknown: Vec<&str> = named.filter(|name| !known.contains(name)).collect();
     if !unknown.is_empty() {
         let what = format!("names {}, which can not be taken", unknown.join(", "));
-        findings.add("claims.algorithms", what, format!("choose from {}", ALGORITHMS.join(", ")));
+        findings.add("claims.algorithms", what, format!("choose from {}", known.join(", ")));
     }
     if config.claims.leeway > MAX_LEEWAY {
         findings.add(
@@ -293,57 +285,6 @@ fn claims(config: &Config, findings: &mut Findings<'_>) {
             "is over 60 s",
             "set the machines' clocks, and keep it at a few seconds",
         );
-    }
-}
-
-fn sizes(config: &Config, findings: &mut Findings<'_>) {
-    let Config { http, script, pool, store, .. } = config;
-    let mut zeros = vec![
-        ("pool.threads", pool.threads == 0),
-        ("pool.queue", pool.queue == 0),
-        ("store.readers", store.readers == 0),
-        ("script.workers", script.workers == 0),
-        ("script.memory_mib", script.memory_mib == 0),
-        ("script.time", script.time.is_zero()),
-        ("script.fetch_timeout", script.fetch_timeout.is_zero()),
-        ("http.connections", http.connections == 0),
-        ("http.first_byte", http.first_byte.is_zero()),
-        ("http.header", http.header.is_zero()),
-        ("http.body", http.body.is_zero()),
-        ("http.idle", http.idle.is_zero()),
-        ("auth0.connect_timeout", config.auth0.connect_timeout.is_zero()),
-        ("auth0.timeout", config.auth0.timeout.is_zero()),
-        ("claims.max_lifetime", config.claims.max_lifetime.is_zero()),
-    ];
-    let doors = [("public", &config.public.limits), ("internal", &config.internal.limits)];
-    let limits: Vec<(String, bool)> = doors
-        .iter()
-        .flat_map(|(door, limits)| {
-            let zeros = [
-                ("body", limits.body == 0),
-                ("tokens", limits.tokens == 0),
-                ("depth", limits.depth == 0),
-                ("fields", limits.fields == 0),
-                ("root_fields", limits.root_fields == 0),
-                ("cost", limits.cost == 0),
-                ("response", limits.response == 0),
-                ("time", limits.time.is_zero()),
-            ];
-            zeros.map(|(name, zero)| (format!("{door}.limits.{name}"), zero))
-        })
-        .collect();
-    zeros.extend(limits.iter().map(|(key, zero)| (key.as_str(), *zero)));
-    for (key, _) in zeros.into_iter().filter(|(_, zero)| *zero) {
-        findings.add(key, "is zero: nothing could be done", "leave it out to take the default, or set more");
-    }
-    for (door, limits) in doors {
-        if limits.depth > MAX_DEPTH {
-            findings.add(
-                &format!("{door}.limits.depth"),
-                "is over 64",
-                "set 64 or less; no schema needs more",
-            );
-        }
     }
 }
 

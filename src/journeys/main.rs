@@ -6,6 +6,7 @@
 //! - `keys`: rotation, floods and outages
 //! - `clients`: slow and broken ones, and the drain
 //! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
+//! - `sockets`: subscriptions, and what ends them
 //! - `house`: the dev tenant with its rules and both doors together; `notes`: a team's own schemas in it
 //! - `explaining`: what a door makes of a token, told
 //! - `process`: the executable as an operator meets it
@@ -37,6 +38,8 @@ mod explaining;
 mod doorway;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod sockets;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

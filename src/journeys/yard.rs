@@ -74,10 +74,15 @@ impl Yard {
     /// Closes the doors and opens them again over the same database.
     pub(crate) fn reopen(&mut self) {
         self.close();
+        self.serve(Vestibule::default());
+    }
+
+    /// Opens the doors over the same database, with `vestibule` behind them.
+    pub(crate) fn serve(&mut self, vestibule: Vestibule) {
         let doors = self.runtime.block_on(async {
             let public = Bound::to(self.config.public.listen, "public.listen").await?;
             let internal = Bound::to(self.config.internal.listen, "internal.listen").await?;
-            Doors::open(Vestibule::default(), &self.config, public, internal, Clock::system())
+            Doors::open(vestibule, &self.config, public, internal, Clock::system())
         });
         self.doors = Some(doors.unwrap());
     }

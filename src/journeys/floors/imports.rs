@@ -45,7 +45,10 @@ impl<'ast> Visit<'ast> for Imports {
     }
 
     fn visit_path(&mut self, path: &'ast Path) {
-        self.name(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        // The crate's name alone is a variable: a crate is no value and no type.
+        if !path.is_ident(CRATE) {
+            self.name(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        }
         visit::visit_path(self, path);
     }
 
