@@ -7,7 +7,8 @@ import { logIn, logOut, returned } from "./login.js";
 import "graphiql/style.css";
 import "./page.css";
 
-const START = `# Ctrl-Enter runs it, Ctrl-Space completes.
+const START = `# Ctrl-Enter runs it.
+# Ctrl-Space completes.
 query Me {
   me {
     id

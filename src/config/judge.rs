@@ -17,6 +17,9 @@ const RESERVED_NAMESPACES: [&str; 3] = ["auth0.com", "webtask.io", "webtask.run"
 /// Two clocks further apart than this are a fault to repair, not to tolerate.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
+/// How deep the query for the schema is nested that GraphiQL and other tools send (graphql-js's `getIntrospectionQuery`).
+const INTROSPECTION_DEPTH: usize = 18;
+
 /// What the configuration is for.
 pub(super) struct Setting {
     /// Whether http and localhost issuers may be trusted.
@@ -233,6 +236,11 @@ fn graphiql(config: &Config, findings: &mut Findings<'_>) {
             let introspection = findings.name(&format!("{name}.introspection"));
             let what = format!("can not tell the schema: {introspection} is false");
             findings.add(&format!("{name}.graphiql"), what, "set both to the same");
+        } else if door.graphiql && door.limits.depth < INTROSPECTION_DEPTH {
+            let graphiql = findings.name(&format!("{name}.graphiql"));
+            let what = format!("is too low to ask for the schema, as {graphiql} does");
+            let fix = format!("set {INTROSPECTION_DEPTH} or more");
+            findings.add(&format!("{name}.limits.depth"), what, fix);
         }
         let given = door.graphiql_client_id.is_some();
         if given && door.graphiql_client_id == config.auth0.client_id {

@@ -265,6 +265,7 @@ fn contradictions_are_refused() {
         ("internal.need", &[("internal.need", "[]")]),
         ("internal.anonymous", &[("internal.anonymous", "true")]),
         ("public.graphiql", &[("public.graphiql", "true")]),
+        ("public.limits.depth", &[("public.graphiql", "true"), ("public.introspection", "true")]),
         (
             "internal.graphiql_client_id",
             &[
