@@ -9,7 +9,7 @@ export const root = join(import.meta.dirname, "..");
 const program = join(root, "target", "debug", "vestibule");
 
 /** The APIs' identifiers, as `config/development.toml` has them. */
-const AUDIENCES = {
+export const AUDIENCES = {
   public: "https://public.vestibule.example/",
   internal: "https://internal.vestibule.example/",
 };
@@ -18,7 +18,7 @@ const AUDIENCES = {
  * Starts it and waits until it says its last line. `set` holds more settings, as `--set` takes them.
  *
  * Gives the URLs of both doors, of their pages and of the tenant; `token(name, door)` logs one of the people in by
- * password, `machine()` the machine that may ask the Internal API; `stop()` tells it to stop and gives its exit code.
+ * password; `stop()` tells it to stop and gives its exit code.
  */
 export async function development(set = []) {
   const folder = mkdtempSync(join(tmpdir(), "vestibule-e2e-"));
@@ -50,22 +50,14 @@ export async function development(set = []) {
   const { "Public API": publicApi, "Internal API": internalApi, "Dev tenant": tenant } = said;
   if (!publicApi || !internalApi || !tenant) throw new Error(`vestibule dev ended: ${await ended}`);
 
-  async function tokenBy(login) {
-    const headers = { "Content-Type": "application/json" };
-    const answer = await fetch(new URL("oauth/token", tenant), { method: "POST", headers, body: JSON.stringify(login) });
-    const { access_token: token, error_description: problem } = await answer.json();
-    if (!token) throw new Error(`the tenant gave no token: ${problem}`);
-    return token;
-  }
-
   return {
     child,
     tenant,
     public: publicApi,
     internal: internalApi,
     pages: { public: said["Public page"], internal: said["Internal page"] },
-    token: (name, door = "public") =>
-      tokenBy({
+    async token(name, door = "public") {
+      const login = {
         grant_type: "http://auth0.com/oauth/grant-type/password-realm",
         realm: "Username-Password-Authentication",
         client_id: "spa",
@@ -73,14 +65,14 @@ export async function development(set = []) {
         username: `${name}@example.com`,
         password: `dev-only-${name}`,
         scope: "openid profile email",
-      }),
-    machine: () =>
-      tokenBy({
-        grant_type: "client_credentials",
-        client_id: "reports",
-        client_secret: "dev-only-secret-of-reports",
-        audience: AUDIENCES.internal,
-      }),
+      };
+      const headers = { "Content-Type": "application/json" };
+      const url = new URL("oauth/token", tenant);
+      const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(login) });
+      const { access_token: token, error_description: problem } = await answer.json();
+      if (!token) throw new Error(`the tenant gave ${name} no token: ${problem}`);
+      return token;
+    },
     async stop() {
       child.kill("SIGTERM");
       const code = await ended;
