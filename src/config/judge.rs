@@ -232,14 +232,12 @@ fn doors(config: &Config, setting: &Setting, findings: &mut Findings<'_>) {
 
 fn graphiql(config: &Config, findings: &mut Findings<'_>) {
     for (name, door) in [("public", &config.public), ("internal", &config.internal)] {
-        if door.graphiql && !door.introspection {
-            let introspection = findings.name(&format!("{name}.introspection"));
-            let what = format!("can not tell the schema: {introspection} is false");
-            findings.add(&format!("{name}.graphiql"), what, "set both to the same");
-        } else if door.graphiql && door.limits.depth < INTROSPECTION_DEPTH {
-            let graphiql = findings.name(&format!("{name}.graphiql"));
-            let what = format!("is too low to ask for the schema, as {graphiql} does");
-            let fix = format!("set {INTROSPECTION_DEPTH} or more");
+        if door.graphiql && door.introspection && door.limits.depth < INTROSPECTION_DEPTH {
+            let what = format!(
+                "is too low to ask for the schema, as {} does",
+                findings.name(&format!("{name}.graphiql"))
+            );
+            let fix = format!("set {INTROSPECTION_DEPTH} or more, or {name}.introspection to false");
             findings.add(&format!("{name}.limits.depth"), what, fix);
         }
         let given = door.graphiql_client_id.is_some();

@@ -264,7 +264,6 @@ fn contradictions_are_refused() {
         ("auth0.client_secret", &[("auth0.client_secret", "abc")]),
         ("internal.need", &[("internal.need", "[]")]),
         ("internal.anonymous", &[("internal.anonymous", "true")]),
-        ("public.graphiql", &[("public.graphiql", "true")]),
         ("public.limits.depth", &[("public.graphiql", "true"), ("public.introspection", "true")]),
         (
             "internal.graphiql_client_id",
