@@ -74,7 +74,8 @@ export async function development(set = []) {
       return token;
     },
     async stop() {
-      child.kill("SIGTERM");
+      // Told twice, it would not wait for what is under way.
+      if (!child.killed) child.kill("SIGTERM");
       const code = await ended;
       process.removeListener("exit", kill);
       rmSync(folder, { recursive: true, force: true });

@@ -22,7 +22,10 @@ test("the page's bundle is what its sources give", () => {
       const files = readdirSync(join(from, "dist")).sort();
       return files.map((file) => [file, gunzipSync(readFileSync(join(from, "dist", file))).toString()]);
     };
-    assert.deepEqual(contents(folder).map(([file]) => file), contents(kept).map(([file]) => file));
+    assert.deepEqual(
+      contents(folder).map(([file]) => file),
+      contents(kept).map(([file]) => file),
+    );
     for (const [index, [file, made]] of contents(folder).entries()) {
       assert.ok(made === contents(kept)[index][1], `${file} is not what its sources give: npm run build`);
     }

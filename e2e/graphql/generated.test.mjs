@@ -25,12 +25,17 @@ async function generated(door, person) {
   child.stdin.end(JSON.stringify(told));
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
   assert.equal(code, 0);
-  return said.trim().split("\n").map((line) => JSON.parse(line));
+  return said
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 }
 
 function judge(answers) {
   assert.equal(answers.length, 2000);
-  const failures = answers.filter(({ status, wellFormed, codes }) => status >= 500 || !wellFormed || codes.includes("INTERNAL"));
+  const failures = answers.filter(
+    ({ status, wellFormed, codes }) => status >= 500 || !wellFormed || codes.includes("INTERNAL"),
+  );
   assert.deepEqual(failures, [], `SEED=${seed}`);
   // Refusing everything would pass the above.
   const executed = answers.filter(({ data }) => data).length;
