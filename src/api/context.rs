@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{ApiError, Services, State};
-use crate::auth::Caller;
+use crate::auth::{Caller, Gate, Refusal, Who};
 use crate::pool::Pool;
-use crate::store::Store;
+use crate::store::{AcceptedTerms, Actor, Behalf, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, User};
 
@@ -13,18 +13,19 @@ use crate::user::{CurrentUser, User};
 #[derive(Debug)]
 pub struct Context {
     caller: Caller,
+    gate: Gate,
     store: Store,
     pool: Pool,
     state: State,
     request: RequestId,
     /// The caller's row, once somebody asked for more than their token tells.
-    row: OnceLock<Arc<User>>,
+    row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
 }
 
 impl Context {
     pub(super) fn new(caller: Caller, services: &Services, request: RequestId) -> Self {
-        let Services { store, pool, state, .. } = services.clone();
-        Self { caller, store, pool, state, request, row: OnceLock::new() }
+        let Services { gate, store, pool, state, .. } = services.clone();
+        Self { caller, gate, store, pool, state, request, row: OnceLock::new() }
     }
 
     /// Who is calling.
@@ -50,6 +51,11 @@ impl Context {
         self.state.get().ok_or(ApiError::NoState(std::any::type_name::<T>()))
     }
 
+    /// The signing keys and the profiles at Auth0.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The request's name in its answer and in the log.
     pub fn request(&self) -> RequestId {
         self.request
@@ -58,9 +64,55 @@ impl Context {
     /// Asks for one more permission than the door did.
     ///
     /// # Errors
-    /// [`Refusal::NotPermitted`](crate::auth::Refusal::NotPermitted), naming it.
+    /// [`Refusal::NotPermitted`], naming it.
     pub fn require(&self, permission: &str) -> Result<(), ApiError> {
         Ok(self.caller.require(permission)?)
+    }
+
+    /// The current user, for what only a person can do.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`] for a machine, [`Refusal::NoToken`] for an anonymous caller.
+    pub fn current_user(&self) -> Result<&CurrentUser, ApiError> {
+        match self.caller.who() {
+            Who::User(user) => Ok(user),
+            Who::Machine(_) => Err(Refusal::NotPermitted { missing: Default::default() }.into()),
+            Who::Anonymous => Err(Refusal::NoToken.into()),
+        }
+    }
+
+    /// Reads on the pool: lists, scans, whatever takes more than microseconds.
+    ///
+    /// # Errors
+    /// Those of `job`, and [`ApiError::Pool`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let store = self.store.clone();
+        Ok(self.pool.run(move || job(&store)).await??)
+    }
+
+    /// Makes a change as the caller, on the pool. Every transaction through the handle that `job` gets is audited as
+    /// part of this request, and holds only if the caller was not blocked, erased or signed out, and kept their roles,
+    /// until then. A machine has no row to lose: its permissions end with its token.
+    ///
+    /// # Errors
+    /// Those of `job`; [`StoreError::Withdrawn`]; [`Refusal::NoToken`] for an anonymous caller; [`ApiError::Pool`].
+    pub async fn change<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Store, &Actor) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let store = self.store.for_request(self.request);
+        let (store, actor) = match self.caller.who() {
+            Who::User(user) => {
+                let behalf = Behalf { user: user.id(), issued_at: self.caller.issued_at() };
+                (store.on_behalf_of(behalf), Actor::User(user.id()))
+            }
+            Who::Machine(client) => (store, Actor::Machine(client.to_string())),
+            Who::Anonymous => return Err(Refusal::NoToken.into()),
+        };
+        Ok(self.pool.run(move || job(&store, &actor)).await??)
     }
 
     /// The row of a current user: at most one query a request, and none if the gate already read it.
@@ -68,15 +120,31 @@ impl Context {
     /// # Errors
     /// When the database fails, or holds no such row though the token says so.
     pub fn row(&self, user: &CurrentUser) -> Result<Arc<User>, ApiError> {
-        if let CurrentUser::Row(row) = user {
-            return Ok(Arc::clone(row));
+        match user {
+            CurrentUser::Row(row) => Ok(Arc::clone(row)),
+            CurrentUser::Payload(_) => Ok(Arc::clone(&self.row_and_terms(user)?.0)),
         }
+    }
+
+    /// The terms a current user agreed to. Together with [`Context::row`] one query.
+    ///
+    /// # Errors
+    /// As [`Context::row`].
+    pub fn terms(&self, user: &CurrentUser) -> Result<Vec<AcceptedTerms>, ApiError> {
+        match user {
+            // Perhaps just read in this request's own change, which may have been to the terms.
+            CurrentUser::Row(row) => Ok(self.store.accepted_terms(row.id)?),
+            CurrentUser::Payload(_) => Ok(self.row_and_terms(user)?.1.clone()),
+        }
+    }
+
+    fn row_and_terms(&self, user: &CurrentUser) -> Result<&(Arc<User>, Vec<AcceptedTerms>), ApiError> {
         if let Some(row) = self.row.get() {
-            return Ok(Arc::clone(row));
+            return Ok(row);
         }
-        let row = self.store.user(user.id())?;
-        let row = Arc::new(row.ok_or(ApiError::BadInput("The user in the token is not in the database."))?);
-        Ok(Arc::clone(self.row.get_or_init(|| row)))
+        let row = self.store.user_with_terms(user.id())?;
+        let row = row.ok_or(ApiError::NotFound("The user in the token is not in the database."))?;
+        Ok(self.row.get_or_init(|| (Arc::new(row.0), row.1)))
     }
 }
 

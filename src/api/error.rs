@@ -1,6 +1,6 @@
 //! What a resolver answers when it can not give what was asked for.
 
-use juniper::{FieldError, IntoFieldError, ScalarValue, graphql_value};
+use juniper::{FieldError, IntoFieldError, Object, ScalarValue, Value};
 
 use crate::auth::Refusal;
 use crate::pool::PoolError;
@@ -15,8 +15,14 @@ pub enum ApiError {
     /// An argument is out of bounds; the text says which and how.
     #[error("{0}")]
     BadInput(&'static str),
-    /// The database failed.
-    #[error("The server failed; its log tells more.")]
+    /// What an argument names is not there; the text says what.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// A subscriber fell so far behind that changes were passed over.
+    #[error("Some changes were missed; query again for what is now so.")]
+    Missed,
+    /// The database refused or failed.
+    #[error("{}", told(.0))]
     Store(#[from] StoreError),
     /// A resolver asked for what the vestibule was not given: a mistake of whoever put it together.
     #[error("The server failed; its log tells more.")]
@@ -26,12 +32,44 @@ pub enum ApiError {
     Pool(#[from] PoolError),
 }
 
+const FAILED: &str = "The server failed; its log tells more.";
+
+/// What clients are told of the store: what they can mend, and nothing else.
+fn told(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::NotFound(_) => "There is no such user.",
+        StoreError::Erased(_) => "The user was erased, which can not be undone.",
+        StoreError::EmailConflict => "Another user has this email.",
+        StoreError::IdentityTaken(_) => "The identity leads to another user; merge the two instead.",
+        StoreError::NotLinked(_) => "The user has no such identity.",
+        StoreError::Invalid(what) => what,
+        StoreError::MutationReused => {
+            "This clientMutationId was used with another input; give each mutation its own."
+        }
+        StoreError::Withdrawn => "The token was withdrawn; log in again.",
+        StoreError::Busy | StoreError::Closed => "The server has too much to do; try again soon.",
+        _ => FAILED,
+    }
+}
+
 impl ApiError {
     fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code(),
             Self::BadInput(_) => "BAD_INPUT",
-            Self::Store(_) | Self::NoState(_) | Self::Pool(PoolError::Panicked) => "INTERNAL",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::Missed => "MISSED",
+            Self::Store(error) => match error {
+                StoreError::NotFound(_) | StoreError::NotLinked(_) => "NOT_FOUND",
+                StoreError::Erased(_) => "ERASED",
+                StoreError::EmailConflict => "EMAIL_CONFLICT",
+                StoreError::IdentityTaken(_) => "IDENTITY_TAKEN",
+                StoreError::Invalid(_) | StoreError::MutationReused => "BAD_INPUT",
+                StoreError::Withdrawn => "TOKEN_WITHDRAWN",
+                StoreError::Busy | StoreError::Closed => "BUSY",
+                _ => "INTERNAL",
+            },
+            Self::NoState(_) | Self::Pool(PoolError::Panicked) => "INTERNAL",
             Self::Pool(PoolError::Full | PoolError::Stopped) => "BUSY",
         }
     }
@@ -39,13 +77,20 @@ impl ApiError {
 
 impl<S: ScalarValue> IntoFieldError<S> for ApiError {
     fn into_field_error(self) -> FieldError<S> {
+        let code = self.code();
         match &self {
-            Self::Store(error) => {
+            Self::Store(error) if code == "INTERNAL" => {
                 tracing::error!(error = error as &dyn std::error::Error, "the store failed in a resolver");
             }
             Self::NoState(wanted) => tracing::error!(wanted, "a resolver wants a state that was not opened"),
             _ => {}
         }
-        FieldError::new(self.to_string(), graphql_value!({"code": (self.code())}))
+        let mut extensions = Object::with_capacity(2);
+        extensions.add_field("code", Value::scalar(code.to_owned()));
+        if let Self::Refused(Refusal::NotPermitted { missing }) = &self {
+            let missing = missing.iter().map(|permission| Value::scalar(permission.to_owned())).collect();
+            extensions.add_field("missing", Value::List(missing));
+        }
+        FieldError::new(self.to_string(), Value::Object(extensions))
     }
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use juniper::GraphQLScalar;
 
+use crate::user;
+
 /// A moment in UTC, as RFC 3339 writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLScalar)]
 #[graphql(
@@ -21,5 +23,27 @@ mod date_time {
 
     pub(super) fn from_input(text: &str) -> Result<DateTime, Box<str>> {
         text.parse::<Timestamp>().map(DateTime).map_err(|_| "not a moment as RFC 3339 writes it".into())
+    }
+}
+
+/// An email address. Taken in any spelling, given in one: local part in ASCII lower case, domain as IDNA has it, at
+/// most 254 characters.
+#[derive(Debug, Clone, PartialEq, Eq, GraphQLScalar)]
+#[graphql(
+    with = email,
+    parse_token(String),
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2"
+)]
+pub struct Email(pub user::Email);
+
+mod email {
+    use super::Email;
+
+    pub(super) fn to_output(value: &Email) -> &str {
+        value.0.as_str()
+    }
+
+    pub(super) fn from_input(text: &str) -> Result<Email, Box<str>> {
+        text.parse().map(Email).map_err(|error: crate::user::EmailError| error.to_string().into())
     }
 }

@@ -9,6 +9,7 @@ mod dev;
 mod development;
 mod inbox;
 mod explain;
+mod sdl;
 
 pub use self::vestibule::Vestibule;
 pub use dev::DevTenant;
@@ -17,3 +18,4 @@ pub use doors::Doors;
 pub use explain::explain;
 pub use inbox::Inbox;
 pub use listen::Bound;
+pub use sdl::{internal_sdl, public_sdl};

@@ -135,13 +135,7 @@ fn stands(standing: &Standing, claims: &Claims) -> Result<(), Refusal> {
         Status::Erased => return Err(Refusal::Erased),
         Status::Active => {}
     }
-    let Some(valid_from) = standing.tokens_valid_from else { return Ok(()) };
-    // `iat` has whole seconds, so a token of the very second of the withdrawal may be older than it: it is withdrawn,
-    // and the next login brings a good one. A token without `iat` can not show that it is newer.
-    match claims.issued_at() {
-        Some(issued_at) if issued_at >= valid_from => Ok(()),
-        _ => Err(Refusal::TokenWithdrawn),
-    }
+    if standing.takes(claims.issued_at()) { Ok(()) } else { Err(Refusal::TokenWithdrawn) }
 }
 
 /// A row that was just linked may be one that staff blocked before its owner ever came.
@@ -202,6 +196,11 @@ impl Caller {
     /// When their token ends; never for somebody without one.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.claims.as_ref().map(Claims::expires_at)
+    }
+
+    /// When their token was issued, if it says: what a later withdrawal is held against.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.claims.as_ref().and_then(Claims::issued_at)
     }
 
     /// What the caller may do.

@@ -123,6 +123,11 @@ impl Gate {
         &self.keys
     }
 
+    /// The profiles at Auth0.
+    pub fn profiles(&self) -> &Profiles {
+        &self.users.profiles
+    }
+
     /// The chain: four stages, each a thin filter around its function.
     ///
     /// A refusal comes out as a value, not as a rejection: in warp a rejection means "try the next branch", and nothing

@@ -14,6 +14,7 @@ mod migrate;
 mod backup;
 mod restore;
 mod check;
+mod schema;
 
 mod life;
 mod out;
@@ -66,6 +67,8 @@ enum Command {
     Restore(restore::Args),
     /// Tells whether the database is sound: pages, constraints, references, audit trail (exit code 65 if not).
     Check(check::Args),
+    /// Prints the schema of a door as SDL, or tells what changed between two schemas.
+    Schema(schema::Args),
     /// A process that scripts run in; started by `vestibule` itself.
     #[command(hide = true)]
     ScriptWorker,
@@ -116,6 +119,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Backup(args) => backup::run(&global, &args)?,
         Command::Restore(args) => restore::run(&global, &args)?,
         Command::Check(args) => return check::run(&global, &args),
+        Command::Schema(args) => return schema::run(&args),
         Command::ScriptWorker => return Ok(script::worker_main()),
     }
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,8 @@
 //! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
 //! - `sockets`: subscriptions, and what ends them
 //! - `house`: the dev tenant with its rules and both doors together; `notes`: a team's own schemas in it
+//! - `staff` and `people`: what the two schemas let them do, and what it costs; `updates`: what
+//!   subscriptions tell; `schemas`: both as text
 //! - `explaining`: what a door makes of a token, told
 //! - `process`: the executable as an operator meets it
 //! - `floors`: who may import whom, as `docs/architecture.md` has it
@@ -38,6 +40,14 @@ mod explaining;
 mod doorway;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod staff;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod updates;
+#[cfg(test)]
+mod schemas;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]

@@ -132,6 +132,12 @@ impl Write<'_> {
 }
 
 impl Actor {
+    /// One text that tells this actor from every other.
+    pub(super) fn key(&self) -> String {
+        let (kind, id) = self.parts();
+        format!("{kind}:{}", id.unwrap_or_default())
+    }
+
     fn parts(&self) -> (&'static str, Option<String>) {
         match self {
             Self::User(id) => ("user", Some(id.to_string())),

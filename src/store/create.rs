@@ -3,7 +3,7 @@
 use super::audit::{Action, Actor};
 use super::rows::NewUser;
 use super::users::by_auth0_id;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User};
 
 /// A user that staff expect.
@@ -31,29 +31,32 @@ impl Store {
     /// [`StoreError::IdentityTaken`]; [`StoreError::Invalid`] when nobody could ever be found to be this user; else as
     /// every write.
     pub fn create(&self, expected: &Expected, actor: &Actor) -> Result<User, StoreError> {
+        self.write(|write| write.create(expected, actor))
+    }
+}
+
+impl Write<'_> {
+    pub(super) fn create(&self, expected: &Expected, actor: &Actor) -> Result<User, StoreError> {
         if expected.auth0_id.is_none() && expected.email.is_none() {
             return Err(StoreError::Invalid("a user needs an Auth0 id or an email to be found by"));
         }
         if expected.email_verified && expected.email.is_none() {
             return Err(StoreError::Invalid("an email can not be verified where there is none"));
         }
-        let roles = super::changes::in_order(&expected.roles);
-        self.write(|write| {
-            if let Some(auth0_id) = &expected.auth0_id
-                && let Some(user) = by_auth0_id(&write.tx, auth0_id)?
-            {
-                return Err(StoreError::IdentityTaken(user.id));
-            }
-            let row = NewUser {
-                auth0_id: expected.auth0_id.as_ref(),
-                email: expected.email.as_ref(),
-                email_verified: expected.email_verified,
-                person: &expected.person,
-                status: Status::Active,
-                roles: &roles,
-                profile: None,
-            };
-            write.insert(&row, actor, Action::Created)
-        })
+        if let Some(auth0_id) = &expected.auth0_id
+            && let Some(user) = by_auth0_id(&self.tx, auth0_id)?
+        {
+            return Err(StoreError::IdentityTaken(user.id));
+        }
+        let row = NewUser {
+            auth0_id: expected.auth0_id.as_ref(),
+            email: expected.email.as_ref(),
+            email_verified: expected.email_verified,
+            person: &expected.person,
+            status: Status::Active,
+            roles: &super::changes::in_order(&expected.roles),
+            profile: None,
+        };
+        self.insert(&row, actor, Action::Created)
     }
 }

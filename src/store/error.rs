@@ -29,6 +29,13 @@ pub enum StoreError {
     /// What was asked for contradicts itself, or would leave a row that nobody could use. The text says which.
     #[error("{0}")]
     Invalid(&'static str),
+    /// Whoever the change was made on behalf of was blocked, erased, signed out or given other roles since their token
+    /// was issued.
+    #[error("the caller's token was withdrawn meanwhile; they log in again")]
+    Withdrawn,
+    /// The same mutation id came with another user before.
+    #[error("this mutation id was used for another user; give each mutation an id of its own")]
+    MutationReused,
     /// Somebody else held the database longer than `store.busy_timeout`.
     #[error("the database is busy; try again, or stop what else writes to it")]
     Busy,

@@ -10,6 +10,7 @@
 mod admit;
 mod audit;
 mod backup;
+mod behalf;
 mod chain;
 mod changes;
 mod check;
@@ -24,8 +25,12 @@ mod feed;
 mod identities;
 mod keys;
 mod lock;
+mod list;
+mod list_audit;
+mod many;
 mod merge;
 mod migrate;
+mod once;
 mod open;
 mod restore;
 mod rows;
@@ -43,6 +48,7 @@ mod tests;
 pub use admit::{Admitted, Arrival, PROFILE_MAX_BYTES};
 pub use audit::{Action, Actor, AuditLine};
 pub use backup::BackedUp;
+pub use behalf::Behalf;
 pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
 pub use create::Expected;
@@ -51,6 +57,7 @@ pub use error::StoreError;
 pub use feed::Change;
 pub use identities::Identity;
 pub use keys::SavedKeys;
+pub use list::{Part, Period, PlaceValue, SEARCH_MAX, Slice, UserFilter, UserOrder, UserPlace};
 pub use migrate::Migrated;
 pub use restore::{Restored, Vouched};
 pub use seed::SeedUser;
@@ -71,7 +78,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::clock::Clock;
-use crate::telemetry::RequestId;
+use crate::telemetry::{Counter, RequestId};
 use connections::Lane;
 use feed::Feed;
 use lock::Lock;
@@ -84,11 +91,14 @@ pub struct Store {
     shared: Arc<Shared>,
     /// Goes into the audit lines that are written through this handle.
     request: Option<RequestId>,
+    /// On whose behalf changes are made, if not our own.
+    behalf: Option<Behalf>,
 }
 
 struct Shared {
     writer: Lane,
     readers: Lane,
+    queries: Counter,
     standings: Standings,
     feed: Feed,
     clock: Clock,
@@ -121,12 +131,14 @@ impl Store {
             shared: Arc::new(Shared {
                 writer: Lane::new(vec![writer], settings.busy_timeout),
                 readers: Lane::new(readers, settings.busy_timeout),
+                queries: Counter::default(),
                 standings,
                 feed: Feed::new(),
                 clock,
                 lock: Mutex::new(Some(lock)),
             }),
             request: None,
+            behalf: None,
         })
     }
 
@@ -142,7 +154,7 @@ impl Store {
     /// The same database; what is changed through this handle is audited as part of `request`.
     #[must_use]
     pub fn for_request(&self, request: RequestId) -> Self {
-        Self { shared: Arc::clone(&self.shared), request: Some(request) }
+        Self { request: Some(request), ..self.clone() }
     }
 
     /// Whether the database answers: for readiness checks. Reads a page, writes nothing.
@@ -173,15 +185,25 @@ impl Store {
         closed
     }
 
+    /// How many times the database was asked so far: reads and write transactions alike.
+    pub fn queries(&self) -> u64 {
+        self.shared.queries.get()
+    }
+
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.shared.queries.count();
         self.shared.readers.with(|connection| query(connection))
     }
 
     /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
     /// standing holds in this process, and the feed has told of it, when the call returns.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.shared.queries.count();
         let outcome = self.shared.writer.with(|connection| {
             let write = Write::begin(connection, &self.shared.clock, self.request)?;
+            if let Some(behalf) = self.behalf {
+                write.stands(behalf)?;
+            }
             let outcome = steps(&write)?;
             write.tx.commit()?;
             Ok(outcome)

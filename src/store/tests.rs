@@ -7,6 +7,7 @@ mod feeding;
 mod finding;
 mod joining;
 mod keeping;
+mod listing;
 mod opening;
 mod seeding;
 mod standings;

@@ -25,6 +25,9 @@ pub struct AuditPage {
     pub has_next: bool,
 }
 
+/// The columns in the order [`read_line`] reads them; for statements that are put together.
+pub(super) const LINE: &str = "id, at, actor_kind, actor_id, action, target, changes, request_id";
+
 /// `SELECT` with the columns in the order [`read_line`] reads them.
 macro_rules! lines {
     ($where:literal) => {

@@ -29,6 +29,9 @@ macro_rules! select {
     };
 }
 
+/// See `select`; for statements that are put together.
+pub(super) const SELECT: &str = select!();
+
 impl Store {
     /// The user with our id, erased ones too.
     ///
@@ -110,7 +113,7 @@ fn one(connection: &Connection, sql: &str, key: impl Params) -> Result<Option<Us
     rows.next()?.map(read_user).transpose()
 }
 
-fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
+pub(super) fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
     Ok(User {
         id: user_id(row.get(0)?),
         auth0_id: parsed("users.auth0_id", row.get(1)?)?,

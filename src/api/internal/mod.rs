@@ -1,19 +1,43 @@
 //! The Internal API's schema: everything of users, for machines and staff.
+//!
+//! Fields that need more than the door asked for say so, and refuse with `NOT_PERMITTED`. `deployments` come with
+//! deploying.
 
-mod query;
+pub mod node;
+mod page;
 mod user;
+pub mod users;
+pub mod audit;
+pub mod viewer;
+mod query;
+pub mod input;
+pub mod payload;
+pub mod mutation;
+mod subscription;
 
-use juniper::{EmptyMutation, EmptySubscription, RootNode};
+use juniper::{ID, RootNode};
 
+pub use audit::AuditEvent;
+pub use mutation::Mutation;
 pub use query::Query;
-pub use user::{Account, AccountConnection, AccountEdge, PageInfo, Status};
+pub use subscription::Subscription;
+pub use user::{AcceptedTerms, Account, Identity, Status};
 
-use super::Context;
+use super::{ApiError, NodeId};
+use crate::user::UserId;
 
 /// The schema of the internal door.
-pub type Schema = RootNode<Query, EmptyMutation<Context>, EmptySubscription<Context>>;
+pub type Schema = RootNode<Query, Mutation, Subscription>;
 
 /// The schema of the internal door.
 pub fn schema() -> Schema {
-    Schema::new(Query, EmptyMutation::new(), EmptySubscription::new())
+    Schema::new(Query, Mutation, Subscription)
+}
+
+/// The user that a global id leads to.
+fn user_id(id: &ID) -> Result<UserId, ApiError> {
+    match id.parse() {
+        Ok(NodeId::User(id)) => Ok(id),
+        _ => Err(ApiError::NotFound("There is no such user.")),
+    }
 }

@@ -1,16 +1,16 @@
 //! The root of the Internal API's queries.
 
-use std::sync::Arc;
-
 use juniper::{ID, graphql_object};
 
-use super::{Account, AccountConnection};
-use crate::api::{ApiError, Context};
+use super::audit::{AuditEventConnection, AuditEventFilter, Counted};
+use super::node::NodeValue;
+use super::users::{UserConnection, UserFilter, UserOrder};
+use super::viewer::Viewer;
+use super::{Account, AuditEvent};
+use crate::api::connection::{Page, Paging};
+use crate::api::{ApiError, Context, Email, NodeId};
 use crate::scope;
-use crate::user::UserId;
-
-/// The longest page.
-const PAGE_MAX: i32 = 100;
+use crate::store::Part;
 
 /// Where queries begin.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,30 @@ pub struct Query;
 impl Query {
     /// The current user; null for a machine.
     fn me(context: &Context) -> Result<Option<Account>, ApiError> {
-        context.caller().user().map(|user| context.row(user).map(Account)).transpose()
+        Viewer::user(context)
+    }
+
+    /// Who is calling.
+    fn viewer() -> Viewer {
+        Viewer
+    }
+
+    /// Something by its global id; null when there is no such thing. Users need `users:read`, audit events
+    /// `audit:read`.
+    async fn node(context: &Context, id: ID) -> Result<Option<NodeValue>, ApiError> {
+        Ok(match id.parse() {
+            Ok(NodeId::User(id)) => {
+                context.require(scope::USERS_READ)?;
+                context.store().user(id)?.and_then(Account::alone).map(NodeValue::Account)
+            }
+            Ok(NodeId::AuditEvent(line)) => {
+                context.require(scope::AUDIT_READ)?;
+                let line = context.read(move |store| store.audit_line(line)).await?;
+                AuditEvent::of(line.into_iter().collect()).pop().map(NodeValue::AuditEvent)
+            }
+            // What is no id is nothing's.
+            Err(_) => None,
+        })
     }
 
     /// One user: by our id, by Auth0's (also a linked one), or by email (verified, or pre-provisioned and not claimed
@@ -30,37 +53,53 @@ impl Query {
         context: &Context,
         id: Option<ID>,
         auth0_id: Option<String>,
-        email: Option<String>,
+        email: Option<Email>,
     ) -> Result<Option<Account>, ApiError> {
         context.require(scope::USERS_READ)?;
         let store = context.store();
-        // What is no id or no email is nobody's.
+        // What is no id is nobody's.
         let found = match (id, auth0_id, email) {
             (Some(id), None, None) => id.parse().ok().map(|id| store.user(id)),
             (None, Some(id), None) => id.parse().ok().map(|id| store.user_by_auth0_id(&id)),
-            (None, None, Some(email)) => email.parse().ok().map(|email| store.user_by_email(&email)),
+            (None, None, Some(email)) => Some(store.user_by_email(&email.0)),
             _ => return Err(ApiError::BadInput("Give exactly one of id, auth0Id and email.")),
         };
-        Ok(found.transpose()?.flatten().map(|user| Account(Arc::new(user))))
+        Ok(found.transpose()?.flatten().and_then(Account::alone))
     }
 
-    /// Users, oldest first: `first` of them (1 to 100), after the cursor `after`. Needs `users:read`.
+    /// Users whom `filter` lets through, in an order (the oldest first by default): `first` from the beginning or
+    /// `last` from the end, 1 to 100 of them (50 when neither is given), after and before cursors. Needs `users:read`.
     async fn users(
         context: &Context,
-        #[graphql(default = 50)] first: i32,
+        filter: Option<UserFilter>,
+        order_by: Option<UserOrder>,
+        first: Option<i32>,
         after: Option<String>,
-    ) -> Result<AccountConnection, ApiError> {
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Option<UserConnection>, ApiError> {
         context.require(scope::USERS_READ)?;
-        if !(1..=PAGE_MAX).contains(&first) {
-            return Err(ApiError::BadInput("The argument first goes from 1 to 100."));
-        }
-        let after: Option<UserId> = match after.as_deref().map(str::parse) {
-            None => None,
-            Some(Ok(id)) => Some(id),
-            Some(Err(_)) => return Err(ApiError::BadInput("The argument after is no cursor of this list.")),
-        };
-        let store = context.store().clone();
-        let page = context.pool().run(move || store.users(first.unsigned_abs() as usize, after)).await??;
-        Ok(AccountConnection::from(page))
+        let paging = Paging { first, after, last, before };
+        UserConnection::read(context, filter, order_by, paging).await.map(Some)
+    }
+
+    /// Lines of the audit trail, the newest first: `first` from the beginning or `last` from the end, 1 to 100 of them
+    /// (50 when neither is given), after and before cursors. Needs `audit:read`.
+    async fn audit_events(
+        context: &Context,
+        filter: Option<AuditEventFilter>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Option<AuditEventConnection>, ApiError> {
+        context.require(scope::AUDIT_READ)?;
+        let filter = AuditEventFilter::read(filter)?;
+        let paging = Paging { first, after, last, before };
+        let (wanted, slice) = (filter.clone(), paging.slice()?);
+        let part = context.read(move |store| store.list_audit(&wanted, &slice)).await?;
+        let events = Part { items: AuditEvent::of(part.items), more: part.more };
+        let page = Page::new(events, &paging, AuditEvent::place);
+        Ok(Some(AuditEventConnection::new(page, Counted::Filter(filter))))
     }
 }

@@ -1,16 +1,25 @@
-//! A user, with everything we know of them, and pages of such.
+//! A user, with everything we know of them.
 
 use std::sync::Arc;
 
 use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
 
-use crate::api::{Context, DateTime};
-use crate::store::Page;
+use super::audit::{AuditEventConnection, Counted};
+use super::node::NodeValue;
+use super::page::Page;
+use crate::api::connection::Paging;
+use crate::api::{ApiError, Context, DateTime, Email, Json, NodeId};
+use crate::scope;
+use crate::store;
 use crate::user::{self, User};
 
 /// A user as staff and machines see them.
 #[derive(Debug, Clone)]
-pub struct Account(pub Arc<User>);
+pub struct Account {
+    pub(super) user: Arc<User>,
+    /// Whom they are shown together with.
+    page: Arc<Page>,
+}
 
 /// Whether a user may come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLEnum)]
@@ -23,126 +32,200 @@ pub enum Status {
     Erased,
 }
 
-#[graphql_object]
-#[graphql(name = "User", context = Context)]
+/// One Auth0 id that leads to a user.
+#[derive(Debug, Clone, GraphQLObject)]
+#[graphql(context = Context)]
+pub struct Identity {
+    /// The `sub` of its tokens.
+    pub auth0_id: String,
+    /// The connection at Auth0: what stands before the first `|`.
+    pub provider: Option<String>,
+    /// Since when it leads to the user.
+    pub linked_at: DateTime,
+}
+
+/// That a user agreed to a version of the terms.
+#[derive(Debug, Clone, GraphQLObject)]
+#[graphql(context = Context)]
+pub struct AcceptedTerms {
+    /// Which version.
+    pub version: String,
+    /// When they first agreed to it.
+    pub accepted_at: DateTime,
+}
+
 impl Account {
-    /// Our id: opaque, and it stays.
-    fn id(&self) -> ID {
-        self.0.id.to_string().into()
+    pub(super) fn new(user: Arc<User>, page: Arc<Page>) -> Self {
+        Self { user, page }
     }
 
-    /// Auth0's id; null while the row is pre-provisioned and not claimed.
+    /// A user shown by themselves.
+    pub(super) fn alone(user: User) -> Option<Self> {
+        Page::of(vec![user]).pop()
+    }
+}
+
+#[graphql_object]
+#[graphql(name = "User", context = Context, impl = NodeValue)]
+impl Account {
+    /// The global id. A user's is our UUID of them, as the token's payload has it.
+    pub(super) fn id(&self) -> ID {
+        NodeId::User(self.user.id).into()
+    }
+
+    /// Auth0's id: the one the row was made with or claimed by; null while it is pre-provisioned and not claimed.
     fn auth0_id(&self) -> Option<&str> {
-        self.0.auth0_id.as_ref().map(user::Auth0Id::as_str)
+        self.user.auth0_id.as_ref().map(user::Auth0Id::as_str)
     }
 
     /// Their email.
-    fn email(&self) -> Option<&str> {
-        self.0.email.as_ref().map(user::Email::as_str)
+    fn email(&self) -> Option<Email> {
+        self.user.email.clone().map(Email)
     }
 
     /// Whether they have shown that the email is theirs.
     fn email_verified(&self) -> bool {
-        self.0.email_verified
+        self.user.email_verified
     }
 
     /// Full name.
     fn name(&self) -> Option<&str> {
-        self.0.person.name.as_deref()
+        self.user.person.name.as_deref()
     }
 
     /// First name.
     fn given_name(&self) -> Option<&str> {
-        self.0.person.given_name.as_deref()
+        self.user.person.given_name.as_deref()
     }
 
     /// Last name.
     fn family_name(&self) -> Option<&str> {
-        self.0.person.family_name.as_deref()
+        self.user.person.family_name.as_deref()
     }
 
     /// What friends say.
     fn nickname(&self) -> Option<&str> {
-        self.0.person.nickname.as_deref()
+        self.user.person.nickname.as_deref()
     }
 
     /// URL of a picture.
     fn picture(&self) -> Option<&str> {
-        self.0.person.picture.as_deref()
+        self.user.person.picture.as_deref()
     }
 
     /// Phone number.
     fn phone(&self) -> Option<&str> {
-        self.0.person.phone.as_deref()
+        self.user.person.phone.as_deref()
     }
 
     /// Whether they may come in.
     fn status(&self) -> Status {
-        match self.0.status {
-            user::Status::Active => Status::Active,
-            user::Status::Blocked => Status::Blocked,
-            user::Status::Erased => Status::Erased,
-        }
+        self.user.status.into()
     }
 
     /// Names of their roles.
     fn roles(&self) -> &[String] {
-        &self.0.roles
+        &self.user.roles
     }
 
     /// Tokens issued before this moment are withdrawn.
     fn tokens_valid_from(&self) -> Option<DateTime> {
-        self.0.tokens_valid_from.map(DateTime)
+        self.user.tokens_valid_from.map(DateTime)
     }
 
     /// When the row was made.
     fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+        DateTime(self.user.created_at)
     }
 
     /// When the row last changed.
     fn updated_at(&self) -> DateTime {
-        DateTime(self.0.updated_at)
+        DateTime(self.user.updated_at)
+    }
+
+    /// Every Auth0 id that leads to them, in the order they were linked.
+    async fn identities(&self, context: &Context) -> Result<Vec<Identity>, ApiError> {
+        let identities = self.page.identities(context, self.user.id).await?;
+        Ok(identities.into_iter().map(Identity::from).collect())
+    }
+
+    /// The terms they agreed to, the latest last.
+    async fn accepted_terms(&self, context: &Context) -> Result<Vec<AcceptedTerms>, ApiError> {
+        let terms = self.page.terms(context, self.user.id).await?;
+        Ok(terms.into_iter().map(AcceptedTerms::from).collect())
+    }
+
+    /// The profile that is stored: as Auth0 gave it when it was last fetched.
+    fn profile(&self) -> Option<Json> {
+        self.user.profile.clone().map(Json)
+    }
+
+    /// The profile as Auth0 has it now, fetched for this request; null while nobody has claimed the row. One user at a
+    /// time: not in a list of several. Needs `users:read`.
+    async fn auth0_profile(&self, context: &Context) -> Result<Option<Json>, ApiError> {
+        context.require(scope::USERS_READ)?;
+        if self.page.len() > 1 {
+            return Err(ApiError::BadInput(
+                "Ask for auth0Profile of one user at a time: it is fetched from Auth0.",
+            ));
+        }
+        let Some(id) = &self.user.auth0_id else { return Ok(None) };
+        Ok(Some(Json(context.gate().profiles().look(id).await?.whole)))
+    }
+
+    /// What was changed of them and by whom, the newest first: `first` from the beginning or `last` from the end, 1 to
+    /// 100 of them (50 when neither is given), after and before cursors. Needs `audit:read`.
+    async fn audit_trail(
+        &self,
+        context: &Context,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Option<AuditEventConnection>, ApiError> {
+        context.require(scope::AUDIT_READ)?;
+        let paging = Paging { first, after, last, before };
+        let page = self.page.trail(context, self.user.id, &paging).await?;
+        Ok(Some(AuditEventConnection::new(page, Counted::Trail(self.clone()))))
     }
 }
 
-/// A page of users.
-#[derive(Debug, Clone, GraphQLObject)]
-#[graphql(name = "UserConnection", context = Context)]
-pub struct AccountConnection {
-    /// The users with their cursors.
-    pub edges: Vec<AccountEdge>,
-    /// Where the page stands in the list.
-    pub page_info: PageInfo,
+impl Account {
+    pub(super) async fn trail_length(&self, context: &Context) -> Result<u64, ApiError> {
+        self.page.trail_length(context, self.user.id).await
+    }
 }
 
-/// A user in a page.
-#[derive(Debug, Clone, GraphQLObject)]
-#[graphql(name = "UserEdge", context = Context)]
-pub struct AccountEdge {
-    /// Goes on after this user.
-    pub cursor: String,
-    /// The user.
-    pub node: Account,
+impl From<user::Status> for Status {
+    fn from(status: user::Status) -> Self {
+        match status {
+            user::Status::Active => Self::Active,
+            user::Status::Blocked => Self::Blocked,
+            user::Status::Erased => Self::Erased,
+        }
+    }
 }
 
-/// Where a page stands in its list.
-#[derive(Debug, Clone, GraphQLObject)]
-pub struct PageInfo {
-    /// Whether more follow.
-    pub has_next_page: bool,
-    /// The cursor of the last edge.
-    pub end_cursor: Option<String>,
+impl From<Status> for user::Status {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Active => Self::Active,
+            Status::Blocked => Self::Blocked,
+            Status::Erased => Self::Erased,
+        }
+    }
 }
 
-impl From<Page> for AccountConnection {
-    fn from(page: Page) -> Self {
-        let edges: Vec<_> = page
-            .users
-            .into_iter()
-            .map(|user| AccountEdge { cursor: user.id.to_string(), node: Account(Arc::new(user)) })
-            .collect();
-        let end_cursor = edges.last().map(|edge| edge.cursor.clone());
-        Self { edges, page_info: PageInfo { has_next_page: page.has_next, end_cursor } }
+impl From<store::Identity> for Identity {
+    fn from(identity: store::Identity) -> Self {
+        let auth0_id = identity.auth0_id.to_string();
+        let provider = auth0_id.split_once('|').map(|(provider, _)| provider.to_owned());
+        Self { auth0_id, provider, linked_at: DateTime(identity.linked_at) }
+    }
+}
+
+impl From<store::AcceptedTerms> for AcceptedTerms {
+    fn from(terms: store::AcceptedTerms) -> Self {
+        Self { version: terms.version, accepted_at: DateTime(terms.accepted_at) }
     }
 }

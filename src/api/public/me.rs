@@ -2,14 +2,26 @@
 
 use std::sync::Arc;
 
-use juniper::{ID, graphql_object};
+use juniper::{GraphQLObject, ID, graphql_object};
 
-use crate::api::{ApiError, Context, DateTime};
+use super::node::NodeValue;
+use crate::api::{ApiError, Context, DateTime, Email, NodeId};
+use crate::store;
 use crate::user::{CurrentUser, PayloadUser, User};
 
 /// The current user. What their token tells costs no query; anything more costs one, together.
 #[derive(Debug, Clone)]
 pub struct Me(pub CurrentUser);
+
+/// That you agreed to a version of the terms.
+#[derive(Debug, Clone, GraphQLObject)]
+#[graphql(context = Context)]
+pub struct AcceptedTerms {
+    /// Which version.
+    pub version: String,
+    /// When you first agreed to it.
+    pub accepted_at: DateTime,
+}
 
 impl Me {
     /// A field that the token may tell: from there, else from the row.
@@ -33,11 +45,11 @@ impl Me {
 }
 
 #[graphql_object]
-#[graphql(name = "User", context = Context)]
+#[graphql(name = "User", context = Context, impl = NodeValue)]
 impl Me {
-    /// Our id: opaque, and it stays.
-    fn id(&self) -> ID {
-        self.0.id().to_string().into()
+    /// The global id: the `id` of the user in the token's payload.
+    pub(super) fn id(&self) -> ID {
+        NodeId::User(self.0.id()).into()
     }
 
     /// Auth0's id: the `sub` of their tokens.
@@ -47,12 +59,9 @@ impl Me {
     }
 
     /// Their email.
-    fn email(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        self.tell(
-            context,
-            |user| user.email.as_ref().map(|email| Some(email.to_string())),
-            |row| row.email.as_ref().map(ToString::to_string),
-        )
+    fn email(&self, context: &Context) -> Result<Option<Email>, ApiError> {
+        let email = self.tell(context, |user| user.email.clone().map(Some), |row| row.email.clone())?;
+        Ok(email.map(Email))
     }
 
     /// Whether they have shown that the email is theirs.
@@ -95,6 +104,11 @@ impl Me {
         self.tell(context, |user| user.roles.clone(), |row| row.roles.clone())
     }
 
+    /// The terms they agreed to, the latest last.
+    fn accepted_terms(&self, context: &Context) -> Result<Vec<AcceptedTerms>, ApiError> {
+        Ok(context.terms(&self.0)?.into_iter().map(AcceptedTerms::from).collect())
+    }
+
     /// When they first came.
     fn created_at(&self, context: &Context) -> Result<DateTime, ApiError> {
         Ok(DateTime(self.row(context)?.created_at))
@@ -103,5 +117,17 @@ impl Me {
     /// When what we know of them last changed.
     fn updated_at(&self, context: &Context) -> Result<DateTime, ApiError> {
         Ok(DateTime(self.row(context)?.updated_at))
+    }
+}
+
+impl From<User> for Me {
+    fn from(user: User) -> Self {
+        Self(CurrentUser::Row(Arc::new(user)))
+    }
+}
+
+impl From<store::AcceptedTerms> for AcceptedTerms {
+    fn from(terms: store::AcceptedTerms) -> Self {
+        Self { version: terms.version, accepted_at: DateTime(terms.accepted_at) }
     }
 }

@@ -1,9 +1,11 @@
 //! The root of the Public API's queries.
 
-use juniper::graphql_object;
+use juniper::{ID, graphql_object};
 
 use super::Me;
-use crate::api::Context;
+use super::node::NodeValue;
+use super::viewer::Viewer;
+use crate::api::{Context, NodeId};
 
 /// Where queries begin.
 #[derive(Debug, Clone, Copy)]
@@ -15,5 +17,17 @@ impl Query {
     /// The current user; null for a machine and for a caller without a token.
     fn me(context: &Context) -> Option<Me> {
         context.caller().user().cloned().map(Me)
+    }
+
+    /// Who is calling.
+    fn viewer() -> Viewer {
+        Viewer
+    }
+
+    /// Something by its global id. Here you find yourself, and null for everything else.
+    fn node(context: &Context, id: ID) -> Option<NodeValue> {
+        let wanted = id.parse::<NodeId>().ok()?;
+        let user = context.caller().user().filter(|user| NodeId::User(user.id()) == wanted);
+        user.cloned().map(|user| NodeValue::Me(Me(user)))
     }
 }

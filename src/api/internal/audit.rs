@@ -1,0 +1,242 @@
+//! Lines of the audit trail, and pages of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use juniper::{GraphQLEnum, GraphQLInputObject, ID, graphql_object};
+
+use super::Account;
+use super::node::NodeValue;
+use super::page::Page;
+use crate::api::batch::Batch;
+use crate::api::connection::{self, PageInfo};
+use crate::api::{ApiError, Context, DateTime, Json, NodeId};
+use crate::store::{self, AuditFilter, AuditLine, Part};
+use crate::user::UserId;
+
+/// One line of the audit trail: who changed what of whom.
+#[derive(Debug, Clone)]
+pub struct AuditEvent {
+    line: Arc<AuditLine>,
+    /// Everybody whom the lines shown together name.
+    people: Arc<Batch<UserId, Account>>,
+}
+
+/// Who made a change.
+#[derive(Debug, Clone)]
+pub struct AuditActor {
+    event: AuditEvent,
+}
+
+/// What kind of actor made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLEnum)]
+pub enum AuditActorKind {
+    /// A person, on their own behalf or as staff.
+    User,
+    /// A machine, by its client id.
+    Machine,
+    /// The gate, at somebody's first sight.
+    Gate,
+    /// Whoever runs the executable.
+    Cli,
+    /// The seeds at start.
+    Seed,
+    /// A signed call from outside.
+    Webhook,
+    /// One that this version does not know.
+    Other,
+}
+
+/// Which lines are wanted: those that meet all of it.
+#[derive(Debug, Clone, Default, GraphQLInputObject)]
+pub struct AuditEventFilter {
+    /// About the user with this id.
+    pub user_id: Option<ID>,
+    /// Of this action, such as `user.roles_set`. An unknown one finds nothing.
+    pub action: Option<String>,
+}
+
+impl AuditEventFilter {
+    /// What the store understands.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] when the id is no user's.
+    pub(super) fn read(filter: Option<Self>) -> Result<AuditFilter, ApiError> {
+        let Self { user_id, action } = filter.unwrap_or_default();
+        let user = user_id.map(|id| super::user_id(&id)).transpose()?;
+        Ok(AuditFilter { user, action })
+    }
+}
+
+impl AuditEvent {
+    /// Shows `lines` together.
+    pub(super) fn of(lines: Vec<AuditLine>) -> Vec<Self> {
+        let mut named: Vec<UserId> =
+            lines.iter().flat_map(|line| [line.target, actor(line)]).flatten().collect();
+        named.sort_unstable();
+        named.dedup();
+        let people = Arc::new(Batch::new(named.into()));
+        lines.into_iter().map(|line| Self { line: Arc::new(line), people: Arc::clone(&people) }).collect()
+    }
+
+    /// Shows the trails of several users together.
+    pub(super) fn trails(trails: HashMap<UserId, Part<AuditLine>>) -> HashMap<UserId, Part<Self>> {
+        let (mut lengths, mut lines) = (Vec::new(), Vec::new());
+        for (user, part) in trails {
+            lengths.push((user, part.items.len(), part.more));
+            lines.extend(part.items);
+        }
+        let mut events = Self::of(lines).into_iter();
+        let part =
+            |(user, length, more)| (user, Part { items: events.by_ref().take(length).collect(), more });
+        lengths.into_iter().map(part).collect()
+    }
+
+    /// Where the line stands in every list of lines.
+    pub(super) fn place(&self) -> i64 {
+        self.line.id
+    }
+
+    async fn person(&self, context: &Context, id: Option<UserId>) -> Result<Option<Account>, ApiError> {
+        let Some(id) = id else { return Ok(None) };
+        let fetch = |store: &store::Store, ids: &[UserId]| {
+            let accounts = Page::of(store.users_of(ids)?).into_iter();
+            Ok(accounts.map(|account| (account.user.id, account)).collect::<HashMap<_, _>>())
+        };
+        self.people.get(context, &id, fetch).await
+    }
+}
+
+/// The user who made a change, if it was one.
+fn actor(line: &AuditLine) -> Option<UserId> {
+    line.actor_id.as_deref().filter(|_| line.actor_kind == "user")?.parse().ok()
+}
+
+#[graphql_object]
+#[graphql(context = Context, impl = NodeValue)]
+impl AuditEvent {
+    /// The global id.
+    pub(super) fn id(&self) -> ID {
+        NodeId::AuditEvent(self.line.id).into()
+    }
+
+    /// When the change was made.
+    fn at(&self) -> DateTime {
+        DateTime(self.line.at)
+    }
+
+    /// Who made it.
+    fn actor(&self) -> AuditActor {
+        AuditActor { event: self.clone() }
+    }
+
+    /// What was done, such as `user.roles_set`.
+    fn action(&self) -> &str {
+        &self.line.action
+    }
+
+    /// Who was changed.
+    async fn user(&self, context: &Context) -> Result<Option<Account>, ApiError> {
+        self.person(context, self.line.target).await
+    }
+
+    /// By field: `{"old": …, "new": …}`, or `"redacted"` for personal ones, because the trail can not be erased.
+    fn changes(&self) -> Json {
+        Json(self.line.changes.clone())
+    }
+
+    /// The request it was part of.
+    fn request_id(&self) -> Option<&str> {
+        self.line.request_id.as_deref()
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context)]
+impl AuditActor {
+    /// What kind of actor.
+    fn kind(&self) -> AuditActorKind {
+        match self.event.line.actor_kind.as_str() {
+            "user" => AuditActorKind::User,
+            "machine" => AuditActorKind::Machine,
+            "gate" => AuditActorKind::Gate,
+            "cli" => AuditActorKind::Cli,
+            "seed" => AuditActorKind::Seed,
+            "webhook" => AuditActorKind::Webhook,
+            _ => AuditActorKind::Other,
+        }
+    }
+
+    /// The user, for those who are one.
+    async fn user(&self, context: &Context) -> Result<Option<Account>, ApiError> {
+        self.event.person(context, actor(&self.event.line)).await
+    }
+
+    /// The client id, for a machine.
+    fn client_id(&self) -> Option<&str> {
+        let line = &self.event.line;
+        line.actor_id.as_deref().filter(|_| line.actor_kind == "machine")
+    }
+}
+
+/// Whose lines a connection counts, should somebody ask.
+#[derive(Debug, Clone)]
+pub(super) enum Counted {
+    Filter(AuditFilter),
+    Trail(Account),
+}
+
+/// A page of the audit trail.
+#[derive(Debug, Clone)]
+pub struct AuditEventConnection {
+    page: connection::Page<AuditEvent>,
+    counted: Counted,
+}
+
+/// A line in a page.
+#[derive(Debug, Clone, juniper::GraphQLObject)]
+#[graphql(context = Context)]
+pub struct AuditEventEdge {
+    /// Where the line stands in the list.
+    pub cursor: String,
+    /// The line.
+    pub node: AuditEvent,
+}
+
+impl AuditEventConnection {
+    pub(super) fn new(page: connection::Page<AuditEvent>, counted: Counted) -> Self {
+        Self { page, counted }
+    }
+}
+
+#[graphql_object]
+#[graphql(context = Context)]
+impl AuditEventConnection {
+    /// The lines with their cursors.
+    fn edges(&self) -> Vec<AuditEventEdge> {
+        let edges = self.page.edges.iter().cloned();
+        edges.map(|(cursor, node)| AuditEventEdge { cursor, node }).collect()
+    }
+
+    /// The lines without their cursors.
+    fn nodes(&self) -> Vec<AuditEvent> {
+        self.page.edges.iter().map(|(_, node)| node.clone()).collect()
+    }
+
+    /// Where the page stands in the list.
+    fn page_info(&self) -> &PageInfo {
+        &self.page.info
+    }
+
+    /// How many lines there are in all. Costs a walk over them, so ask for it only when it is shown.
+    async fn total_count(&self, context: &Context) -> Result<i32, ApiError> {
+        let count = match &self.counted {
+            Counted::Trail(user) => user.trail_length(context).await?,
+            Counted::Filter(filter) => {
+                let filter = filter.clone();
+                context.read(move |store| store.count_audit(&filter)).await?
+            }
+        };
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}

@@ -1,0 +1,35 @@
+//! The root of the Public API's subscriptions.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt};
+use juniper::graphql_subscription;
+
+use super::Me;
+use crate::api::{ApiError, Context, changes};
+use crate::user::Status;
+
+/// Where subscriptions begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Subscription;
+
+type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, ApiError>> + Send>>;
+
+#[graphql_subscription]
+#[graphql(context = Context)]
+impl Subscription {
+    /// You, as you are after each change. Ends when you are erased.
+    async fn me_changed(context: &Context) -> Result<Updates<Me>, ApiError> {
+        let id = context.current_user()?.id();
+        let store = context.store().clone();
+        let mine = changes::of(&store)?.filter(move |change| {
+            std::future::ready(change.as_ref().map_or(true, |change| change.user == Some(id)))
+        });
+        let rows = mine.map(move |change| match change.map(|_| store.user(id)) {
+            Ok(row) => Ok(row?.filter(|user| user.status != Status::Erased)),
+            Err(error) => Err(error),
+        });
+        let updates = rows.map(Result::transpose).take_while(|row| std::future::ready(row.is_some()));
+        Ok(updates.filter_map(|row| std::future::ready(row.map(|row| row.map(Me::from)))).boxed())
+    }
+}

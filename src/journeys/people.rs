@@ -1,0 +1,149 @@
+//! The Public API's mutations, over the wire, and what asking for oneself costs.
+
+use serde_json::{Value, json};
+use vestibule::store::{Actor, Arrival, LinkEmail};
+use vestibule::user::{Person, Status, User};
+
+use crate::yard::{NAMESPACE, Yard};
+
+fn ada(yard: &Yard) -> User {
+    let arrival = Arrival {
+        auth0_id: "auth0|ada".parse().unwrap(),
+        email: Some("ada@example.com".parse().unwrap()),
+        email_verified: true,
+        person: Person { name: Some("Ada Lovelace".to_owned()), ..Person::default() },
+        profile: None,
+    };
+    yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
+}
+
+fn ask(yard: &Yard, token: Option<&str>, document: &str) -> Value {
+    yard.wire.graphql(&yard.public(), token, document, Value::Null).unwrap().json()
+}
+
+fn code(answer: &Value) -> Option<&str> {
+    answer.pointer("/errors/0/extensions/code")?.as_str()
+}
+
+/// A token that carries the user, as after step 5.
+fn with_payload(yard: &Yard, user: &User) -> String {
+    let claim = format!("{NAMESPACE}user");
+    let payload = json!({"id": user.id, "auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true,
+        "name": "Ada Lovelace", "picture": "https://pics.example/ada.png", "roles": []});
+    yard.token("auth0|ada", json!({claim: payload}))
+}
+
+#[test]
+fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
+    let yard = Yard::open(&[]);
+    let user = ada(&yard);
+    let token = with_payload(&yard, &user);
+    for (queries, fields) in [
+        (0, "id auth0Id email emailVerified name picture roles"),
+        (1, "givenName"),
+        (1, "id email givenName familyName nickname phone createdAt updatedAt"),
+        (1, "acceptedTerms { version } nickname createdAt"),
+    ] {
+        let document = format!(
+            "{{ me {{ {fields} }} again: viewer {{ kind user {{ {fields} }} }} node(id: \"{}\") {{ id }} }}",
+            user.id
+        );
+        let before = yard.store().queries();
+        let answer = ask(&yard, Some(&token), &document);
+        assert_eq!(yard.store().queries() - before, queries, "{fields}");
+        assert!(answer.get("errors").is_none(), "{answer}");
+        assert_eq!(answer["data"]["me"], answer["data"]["again"]["user"]);
+        assert_eq!(answer["data"]["node"]["id"], json!(user.id));
+    }
+    let row = yard.token("auth0|ada", json!({}));
+    let before = yard.store().queries();
+    ask(&yard, Some(&row), "{ me { givenName createdAt } }");
+    assert_eq!(yard.store().queries() - before, 1, "the gate's own");
+}
+
+#[test]
+fn machines_and_strangers_are_nobody_and_change_nothing() {
+    let yard = Yard::open(&["public.anonymous=true"]);
+    let machine = yard.machine_at_public();
+    for (token, kind, refusal) in
+        [(Some(machine.as_str()), "MACHINE", "NOT_PERMITTED"), (None, "ANONYMOUS", "NO_TOKEN")]
+    {
+        let answer =
+            ask(&yard, token, "{ me { id } viewer { kind user { id } permissions } node(id: \"x\") { id } }");
+        assert_eq!(
+            answer,
+            json!({"data": {"me": null, "viewer": {"kind": kind, "user": null, "permissions": []}, "node": null}})
+        );
+        for mutation in [
+            "updateMe(input: {}) { me { id } }",
+            "acceptTerms(input: {version: \"v1\"}) { me { id } }",
+            "signOutEverywhere(input: {}) { tokensValidFrom }",
+            "exportMe(input: {}) { data }",
+            "eraseMe(input: {confirmId: \"x\"}) { erasedId }",
+        ] {
+            let answer = ask(&yard, token, &format!("mutation {{ {mutation} }}"));
+            assert_eq!(code(&answer), Some(refusal), "{mutation}: {answer}");
+        }
+    }
+    assert_eq!(yard.rows(), 0);
+}
+
+#[test]
+fn people_change_themselves_and_every_change_is_audited_as_theirs() {
+    let yard = Yard::open(&[]);
+    let user = ada(&yard);
+    let token = with_payload(&yard, &user);
+    let newest = || yard.store().audit_of(user.id, 1).unwrap().remove(0);
+    let update = "mutation { updateMe(input: {nickname: \"countess\", name: \"\", clientMutationId: \"1\"}) {
+        clientMutationId me { id name nickname email } } }";
+    let answer = ask(&yard, Some(&token), update);
+    let me = json!({"id": user.id, "name": null, "nickname": "countess", "email": "ada@example.com"});
+    assert_eq!(answer, json!({"data": {"updateMe": {"clientMutationId": "1", "me": me}}}));
+    let line = newest();
+    assert_eq!((line.action.as_str(), line.actor_id), ("user.updated", Some(user.id.to_string())));
+    assert_eq!(ask(&yard, Some(&token), update), answer, "repeated");
+    assert_eq!(newest().id, line.id, "without another line");
+
+    let accept =
+        "mutation { acceptTerms(input: {version: \"2026-05\"}) { me { acceptedTerms { version } } } }";
+    let answer = ask(&yard, Some(&token), accept);
+    let terms = json!([{"version": "2026-05"}]);
+    assert_eq!(answer["data"]["acceptTerms"]["me"]["acceptedTerms"], terms, "{answer}");
+    assert_eq!(newest().action, "user.terms_accepted");
+
+    let answer = ask(&yard, Some(&token), "mutation { exportMe(input: {}) { data } }");
+    let data = &answer["data"]["exportMe"]["data"];
+    assert_eq!(
+        (&data["user"]["email"], &data["acceptedTerms"][0]["version"]),
+        (&json!("ada@example.com"), &json!("2026-05"))
+    );
+    assert_eq!(newest().action, "user.exported");
+    let bad = "mutation { updateMe(input: {picture: \"javascript:alert(1)\"}) { me { id } } }";
+    assert_eq!(code(&ask(&yard, Some(&token), bad)), Some("BAD_INPUT"));
+}
+
+#[test]
+fn signing_out_everywhere_ends_the_very_token_that_asked() {
+    let yard = Yard::open(&[]);
+    let user = ada(&yard);
+    let token = with_payload(&yard, &user);
+    let answer = ask(&yard, Some(&token), "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }");
+    assert!(answer["data"]["signOutEverywhere"]["tokensValidFrom"].is_string(), "{answer}");
+    assert_eq!(code(&ask(&yard, Some(&token), "{ me { id } }")), Some("TOKEN_WITHDRAWN"));
+}
+
+#[test]
+fn an_erasure_wants_ones_own_id_and_then_leaves_a_tombstone() {
+    let yard = Yard::open(&[]);
+    let user = ada(&yard);
+    let token = with_payload(&yard, &user);
+    let erase = |id: &str| format!("mutation {{ eraseMe(input: {{confirmId: \"{id}\"}}) {{ erasedId }} }}");
+    let other = "0198c0de-0000-7000-8000-000000000001";
+    assert_eq!(code(&ask(&yard, Some(&token), &erase(other))), Some("BAD_INPUT"));
+    assert_eq!(yard.store().user(user.id).unwrap().unwrap().status, Status::Active);
+    let answer = ask(&yard, Some(&token), &erase(&user.id.to_string()));
+    assert_eq!(answer["data"]["eraseMe"]["erasedId"], json!(user.id), "{answer}");
+    let row = yard.store().user(user.id).unwrap().unwrap();
+    assert_eq!((row.status, row.email), (Status::Erased, None));
+    assert_eq!(code(&ask(&yard, Some(&token), "{ me { id } }")), Some("ERASED"));
+}

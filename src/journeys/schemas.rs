@@ -1,0 +1,83 @@
+//! The schemas as text: what stands in `schema/` is what the doors serve.
+
+use std::path::Path;
+use std::process::Command;
+
+use vestibule::app;
+
+fn vestibule(args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_vestibule")).args(args).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn kept(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+#[test]
+fn the_schemas_in_the_repository_are_those_of_the_doors() {
+    for (door, served) in [("public", app::public_sdl()), ("internal", app::internal_sdl())] {
+        let name = format!("{door}.graphql");
+        assert_eq!(
+            kept(&name).trim_end(),
+            served.trim_end(),
+            "schema/{name} is behind: write it anew with `cargo run -- schema {door} > schema/{name}`, look at what \
+             changed with `vestibule schema diff`, and tell of it in CHANGELOG.md"
+        );
+    }
+}
+
+#[test]
+fn schemas_are_printed_and_compared() {
+    let (code, printed) = vestibule(&["schema", "public"]);
+    assert_eq!((code, printed.trim_end()), (Some(0), app::public_sdl().trim_end()));
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let old = file("old.graphql", &printed);
+    let new = file("new.graphql", &printed.replacen("acceptTerms(", "agree(", 1));
+    let (code, told) = vestibule(&["schema", "diff", &old, &new]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("breaking   Mutation.acceptTerms is gone\n"), "{told}");
+    assert!(told.contains("safe       Mutation.agree is new\n"), "{told}");
+    assert!(told.ends_with("2 changes, 1 of them breaking\n"), "{told}");
+    assert_eq!(
+        vestibule(&["schema", "diff", &old, &old]),
+        (Some(0), "0 changes, 0 of them breaking\n".to_owned())
+    );
+    let broken = file("broken.graphql", "type Query {");
+    assert_eq!(vestibule(&["schema", "diff", &old, &broken]).0, Some(1));
+}
+
+/// Whoever reads only a field's description knows what it needs.
+#[test]
+fn fields_that_refuse_say_what_they_need() {
+    let sdl = app::internal_sdl();
+    let fields = [
+        ("auditTrail(", "audit:read"),
+        ("auth0Profile:", "users:read"),
+        ("auditEvents(", "audit:read"),
+        ("users(", "users:read"),
+        ("createUser(", "users:write"),
+        ("eraseUser(", "users:erase"),
+        ("refreshKeys(", "deploy:write"),
+        ("userChanged(", "users:read"),
+        ("auditEventAdded(", "audit:read"),
+    ];
+    for (field, permission) in fields {
+        let at = sdl.find(&format!("\n  {field}")).unwrap_or_else(|| panic!("{field}"));
+        // A description is one line in quotes, or several between triple ones.
+        let above: Vec<&str> = sdl[..at].lines().rev().collect();
+        let lines = match above[0].trim() {
+            "\"\"\"" => above.iter().skip(1).position(|line| line.trim() == "\"\"\"").unwrap() + 1,
+            _ => 1,
+        };
+        let description = above[..lines].join(" ");
+        assert!(description.contains(&format!("`{permission}`")), "{field}: {description}");
+    }
+}

@@ -1,0 +1,337 @@
+//! The Internal API's mutations and lists, over the wire: refused, done, audited, and what they cost.
+
+use serde_json::{Value, json};
+use vestibule::store::{Actor, Arrival, AuditFilter, LinkEmail};
+use vestibule::user::{Person, UserId};
+
+use crate::yard::{INTERNAL, Yard};
+
+const ALL: &str = "users:read users:write users:erase audit:read deploy:write";
+
+/// Somebody with an identity and a verified email.
+fn person(yard: &Yard, name: &str) -> UserId {
+    let arrival = Arrival {
+        auth0_id: format!("auth0|{name}").parse().unwrap(),
+        email: Some(format!("{name}@example.com").parse().unwrap()),
+        email_verified: true,
+        person: Person { name: Some(name.to_owned()), ..Person::default() },
+        profile: None,
+    };
+    yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
+}
+
+fn ask(yard: &Yard, token: &str, document: &str, variables: Value) -> Value {
+    yard.wire.graphql(&yard.internal(), Some(token), document, variables).unwrap().json()
+}
+
+fn code(answer: &Value) -> Option<&str> {
+    answer.pointer("/errors/0/extensions/code")?.as_str()
+}
+
+fn newest(yard: &Yard) -> Option<(i64, String, String, Option<String>)> {
+    let page = yard.store().audit(&AuditFilter::default(), 1, None).unwrap();
+    let line = page.lines.into_iter().next()?;
+    Some((line.id, line.action, line.actor_kind, line.request_id))
+}
+
+/// A mutation, its input, what it needs, and the line it leaves.
+struct Case {
+    name: &'static str,
+    input: Value,
+    needs: &'static str,
+    leaves: Option<&'static str>,
+}
+
+fn cases(yard: &Yard) -> Vec<Case> {
+    let (ada, bob, gone) = (person(yard, "ada"), person(yard, "bob"), person(yard, "gone"));
+    let case = |name, input, needs, leaves| Case { name, input, needs, leaves };
+    vec![
+        case(
+            "createUser",
+            json!({"email": "New@Example.com", "name": "New", "roles": ["support"]}),
+            "users:write",
+            Some("user.created"),
+        ),
+        case(
+            "updateUser",
+            json!({"id": ada, "name": null, "nickname": "countess"}),
+            "users:write",
+            Some("user.updated"),
+        ),
+        case(
+            "setRoles",
+            json!({"id": ada, "roles": ["support", "admin"]}),
+            "users:write",
+            Some("user.roles_set"),
+        ),
+        case("signOutUser", json!({"id": ada}), "users:write", Some("user.signed_out")),
+        case("blockUser", json!({"id": bob}), "users:write", Some("user.status_set")),
+        case("unblockUser", json!({"id": bob}), "users:write", Some("user.status_set")),
+        case(
+            "linkIdentity",
+            json!({"id": ada, "auth0Id": "google-oauth2|1"}),
+            "users:write",
+            Some("identity.linked"),
+        ),
+        case(
+            "unlinkIdentity",
+            json!({"id": ada, "auth0Id": "google-oauth2|1"}),
+            "users:write",
+            Some("identity.unlinked"),
+        ),
+        case("mergeUsers", json!({"keptId": ada, "goneId": gone}), "users:write", Some("user.merged")),
+        case("exportUser", json!({"id": ada}), "audit:read", Some("user.exported")),
+        case("eraseUser", json!({"id": bob}), "users:erase", Some("user.status_set")),
+        case("refreshKeys", json!({}), "deploy:write", None),
+    ]
+}
+
+#[test]
+fn a_mutation_is_refused_without_its_permission_and_else_done_and_audited() {
+    let yard = Yard::open(&[]);
+    let (reader, staff) = (yard.machine("users:read"), yard.machine(ALL));
+    for Case { name, mut input, needs, leaves } in cases(&yard) {
+        input["clientMutationId"] = json!(format!("m-{name}"));
+        let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let document =
+            format!("mutation M($input: {kind}!) {{ {name}(input: $input) {{ clientMutationId }} }}");
+        let before = newest(&yard);
+        let refused = ask(&yard, &reader, &document, json!({"input": input}));
+        assert_eq!(code(&refused), Some("NOT_PERMITTED"), "{name}: {refused}");
+        assert_eq!(refused["errors"][0]["extensions"]["missing"], json!([needs]), "{name}");
+        assert_eq!(newest(&yard), before, "{name}: nothing was done");
+
+        let done = ask(&yard, &staff, &document, json!({"input": input}));
+        assert_eq!(done, json!({"data": {name: {"clientMutationId": format!("m-{name}")}}}), "{name}");
+        if let Some(leaves) = leaves {
+            let (id, action, actor, request) = newest(&yard).unwrap();
+            assert!(id > before.map_or(0, |line| line.0), "{name}");
+            assert_eq!((action.as_str(), actor.as_str()), (leaves, "machine"), "{name}");
+            assert!(request.is_some(), "{name}: the line names its request");
+        }
+
+        // Once more: as it is already, without another line. Signing out and exporting are done anew each time.
+        let before = newest(&yard);
+        let again = ask(&yard, &staff, &document, json!({"input": input}));
+        assert_eq!(again, done, "{name}: repeated");
+        if !matches!(name, "signOutUser" | "exportUser") {
+            assert_eq!(newest(&yard), before, "{name}: repeated");
+        }
+    }
+}
+
+#[test]
+fn what_a_mutation_gives_is_what_now_stands() {
+    let yard = Yard::open(&[]);
+    let staff = yard.machine(ALL);
+    let create = "mutation($input: CreateUserInput!) { createUser(input: $input) {
+        user { id email emailVerified name roles status auth0Id identities { auth0Id } } } }";
+    let input = |email: &str| json!({"input": {"email": email, "name": "", "roles": ["b", "a", "b"], "clientMutationId": "1"}});
+    let made = ask(&yard, &staff, create, input("Ada@Example.com"));
+    let user = &made["data"]["createUser"]["user"];
+    assert_eq!((&user["email"], &user["name"]), (&json!("ada@example.com"), &Value::Null), "{made}");
+    assert_eq!((&user["roles"], &user["identities"]), (&json!(["a", "b"]), &json!([])));
+    assert_eq!(ask(&yard, &staff, create, input("ada@example.COM")), made, "repeated");
+    assert_eq!(
+        code(&ask(&yard, &staff, create, input("bob@example.com"))),
+        Some("BAD_INPUT"),
+        "another user"
+    );
+    let other = yard.token_for(
+        INTERNAL,
+        "m2@clients",
+        json!({"gty": "client-credentials", "azp": "m2", "scope": ALL}),
+    );
+    let theirs = ask(&yard, &other, create, input("ada@example.com"));
+    assert_eq!(code(&theirs), Some("EMAIL_CONFLICT"), "another caller's id is another id");
+
+    for (document, expected) in [
+        ("mutation { setRoles(input: {id: \"nobody\", roles: []}) { user { id } } }", "NOT_FOUND"),
+        ("mutation { createUser(input: {name: \"x\"}) { user { id } } }", "BAD_INPUT"),
+        (
+            "mutation { createUser(input: {email: \"a@b.example\", picture: \"javascript:1\"}) { user { id } } }",
+            "BAD_INPUT",
+        ),
+        (
+            "mutation { createUser(input: {email: \"a@b.example\", roles: [\"a b\"]}) { user { id } } }",
+            "BAD_INPUT",
+        ),
+    ] {
+        assert_eq!(code(&ask(&yard, &staff, document, Value::Null)), Some(expected), "{document}");
+    }
+}
+
+/// The gate lets a request in once; each of its transactions asks again.
+#[test]
+fn who_is_blocked_or_loses_a_role_between_gate_and_change_changes_nothing() {
+    let yard = Yard::open(&[]);
+    let ada = person(&yard, "ada");
+    for (name, first) in [
+        ("blocked", "blockUser(input: {id: $me})"),
+        ("demoted", "setRoles(input: {id: $me, roles: [\"none\"]})"),
+        ("gone", "signOutUser(input: {id: $me})"),
+    ] {
+        let me = person(&yard, name);
+        let permissions = json!({"permissions": ["users:read", "users:write"]});
+        let token = yard.token_for(INTERNAL, &format!("auth0|{name}"), permissions);
+        let document = format!(
+            "mutation($me: ID!, $ada: ID!) {{
+                first: {first} {{ user {{ id }} }}
+                second: updateUser(input: {{id: $ada, nickname: \"{name}\"}}) {{ user {{ nickname }} }} }}"
+        );
+        let answer = ask(&yard, &token, &document, json!({"me": me, "ada": ada}));
+        assert_eq!(code(&answer), Some("TOKEN_WITHDRAWN"), "{name}: {answer}");
+        assert_eq!(answer["data"]["first"]["user"]["id"], json!(me), "{name}: the first was done");
+        let nickname = yard.store().user(ada).unwrap().unwrap().person.nickname;
+        assert_eq!(nickname, None, "{name}");
+    }
+}
+
+#[test]
+fn a_list_costs_as_many_queries_for_many_as_for_one() {
+    let yard = Yard::open(&[]);
+    let staff = yard.machine(ALL);
+    for i in 0..12 {
+        let user = person(&yard, &format!("p{i}"));
+        yard.store()
+            .link_identity(user, &format!("github|{i}").parse().unwrap(), &Actor::User(user))
+            .unwrap();
+        yard.store().accept_terms(user, "v1", &Actor::User(user)).unwrap();
+    }
+    let document = "query($first: Int!) { users(first: $first) {
+        totalCount
+        edges { node { id identities { auth0Id provider } acceptedTerms { version }
+            auditTrail(first: 2) { totalCount nodes {
+                action actor { kind user { id identities { auth0Id } } } user { id acceptedTerms { version } } } } } } } }";
+    let cost = |first: i32| {
+        let before = yard.store().queries();
+        let answer = ask(&yard, &staff, document, json!({"first": first}));
+        let cost = yard.store().queries() - before;
+        let edges = answer["data"]["users"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
+        assert_eq!(edges.len(), usize::try_from(first).unwrap());
+        for edge in edges {
+            let node = &edge["node"];
+            assert_eq!(node["identities"].as_array().unwrap().len(), 2, "{node}");
+            assert_eq!(node["auditTrail"]["totalCount"], 3, "{node}");
+            assert_eq!(node["auditTrail"]["nodes"][0]["action"], "user.terms_accepted");
+            assert_eq!(node["auditTrail"]["nodes"][0]["actor"]["user"]["id"], node["id"]);
+            assert_eq!(node["auditTrail"]["nodes"][1]["user"]["acceptedTerms"][0]["version"], "v1");
+        }
+        assert_eq!(answer["data"]["users"]["totalCount"], 12);
+        cost
+    };
+    let (one, many) = (cost(1), cost(12));
+    assert_eq!(
+        (one, many),
+        (9, 9),
+        "page, count, identities, terms, trails, lengths, people and theirs twice"
+    );
+
+    let before = yard.store().queries();
+    ask(
+        &yard,
+        &staff,
+        "{ users(first: 12) { edges { node { email } } pageInfo { hasNextPage } } }",
+        Value::Null,
+    );
+    assert_eq!(yard.store().queries() - before, 1, "the total is counted only for who asks");
+}
+
+#[test]
+fn pages_follow_each_other_both_ways_in_every_order() {
+    let yard = Yard::open(&[]);
+    let staff = yard.machine(ALL);
+    for name in ["cleo", "ada", "bob", "dora", "Eve"] {
+        person(&yard, name);
+    }
+    let document = "query($order: UserOrder, $first: Int, $after: String, $last: Int, $before: String) {
+        users(orderBy: $order, first: $first, after: $after, last: $last, before: $before) {
+            nodes { name } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+    let names = |answer: &Value| {
+        let nodes = answer.pointer("/data/users/nodes").and_then(Value::as_array);
+        let nodes = nodes.unwrap_or_else(|| panic!("{answer}"));
+        nodes.iter().map(|node| node["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let order = json!({"field": "NAME", "direction": "DESC"});
+    let first = ask(&yard, &staff, document, json!({"order": order, "first": 2}));
+    assert_eq!(names(&first), ["Eve", "dora"]);
+    let info = &first["data"]["users"]["pageInfo"];
+    assert_eq!((&info["hasNextPage"], &info["hasPreviousPage"]), (&json!(true), &json!(false)));
+    let next = ask(&yard, &staff, document, json!({"order": order, "first": 2, "after": info["endCursor"]}));
+    assert_eq!(names(&next), ["cleo", "bob"]);
+    let last = ask(&yard, &staff, document, json!({"order": order, "last": 2}));
+    assert_eq!(names(&last), ["bob", "ada"]);
+    let start = &last["data"]["users"]["pageInfo"]["startCursor"];
+    let previous = ask(&yard, &staff, document, json!({"order": order, "last": 9, "before": start}));
+    assert_eq!(names(&previous), ["Eve", "dora", "cleo"]);
+    let cursor = &info["endCursor"];
+    for bad in [
+        json!({"first": 1, "after": cursor}),
+        json!({"order": order, "first": 1, "last": 1}),
+        json!({"first": 101}),
+        json!({"first": 1, "after": "x"}),
+    ] {
+        assert_eq!(code(&ask(&yard, &staff, document, bad.clone())), Some("BAD_INPUT"), "{bad}");
+    }
+}
+
+#[test]
+fn users_and_lines_are_found_by_filters_and_by_their_ids() {
+    let yard = Yard::open(&[]);
+    let staff = yard.machine(ALL);
+    let (ada, _) = (person(&yard, "ada"), person(&yard, "adam"));
+    let answer = ask(
+        &yard,
+        &staff,
+        "query($ada: ID!) {
+            searched: users(filter: {search: \"ADA\"}) { totalCount }
+            exact: users(filter: {email: \"ADA@example.com\", status: ACTIVE}) { nodes { id } }
+            later: users(filter: {createdAt: {from: \"2999-01-01T00:00:00Z\"}}) { totalCount }
+            auditEvents(filter: {userId: $ada, action: \"user.inserted\"}) { totalCount nodes { id user { id } changes } }
+            node(id: $ada) { id ... on User { email profile } }
+            nothing: node(id: \"nothing\") { id }
+            viewer { kind clientId permissions user { id } } }",
+        json!({"ada": ada}),
+    );
+    let data = &answer["data"];
+    assert_eq!(data["searched"]["totalCount"], 2, "{answer}");
+    assert_eq!(data["exact"]["nodes"], json!([{"id": ada}]));
+    assert_eq!(data["later"]["totalCount"], 0);
+    assert_eq!(data["auditEvents"]["totalCount"], 1);
+    assert_eq!(data["auditEvents"]["nodes"][0]["changes"]["email"], "redacted");
+    assert_eq!(data["node"], json!({"id": ada, "email": "ada@example.com", "profile": null}));
+    assert_eq!(data["nothing"], Value::Null);
+    assert_eq!(data["viewer"]["kind"], "MACHINE");
+    assert_eq!((&data["viewer"]["clientId"], &data["viewer"]["user"]), (&json!("m1"), &Value::Null));
+
+    let event = &data["auditEvents"]["nodes"][0]["id"];
+    let document =
+        "query($id: ID!) { node(id: $id) { id ... on AuditEvent { action actor { kind user { id } } } } }";
+    let found = ask(&yard, &staff, document, json!({"id": event}));
+    assert_eq!(
+        found["data"]["node"],
+        json!({"id": event, "action": "user.inserted", "actor": {"kind": "GATE", "user": null}})
+    );
+    let reader = yard.machine("users:read");
+    assert_eq!(code(&ask(&yard, &reader, document, json!({"id": event}))), Some("NOT_PERMITTED"));
+    for document in ["{ auditEvents { totalCount } }", "{ users { nodes { auditTrail { totalCount } } } }"] {
+        let refused = ask(&yard, &reader, document, Value::Null);
+        assert_eq!(refused["errors"][0]["extensions"]["missing"], json!(["audit:read"]), "{document}");
+    }
+}
+
+#[test]
+fn a_profile_is_fetched_live_for_one_user_at_a_time() {
+    let yard = Yard::open(&[]);
+    let staff = yard.machine(ALL);
+    let ada = person(&yard, "ada");
+    let profile = json!({"user_id": "auth0|ada", "app_metadata": {"plan": {"seats": 3}}, "logins_count": 4});
+    yard.stub.profile("auth0|ada", crate::stub::Profile::Is(profile.clone()));
+    let one = ask(&yard, &staff, "query($id: ID!) { user(id: $id) { auth0Profile } }", json!({"id": ada}));
+    assert_eq!(one["data"]["user"]["auth0Profile"], profile, "{one}");
+    person(&yard, "bob");
+    let calls = yard.stub.calls("/api/v2/users/");
+    let many = ask(&yard, &staff, "{ users { nodes { auth0Profile } } }", Value::Null);
+    assert_eq!(code(&many), Some("BAD_INPUT"));
+    assert_eq!(yard.stub.calls("/api/v2/users/"), calls, "nobody was fetched");
+}
