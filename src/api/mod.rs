@@ -24,6 +24,8 @@ mod graphiql;
 mod metrics;
 mod error;
 mod scalar;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod public;
 pub mod internal;
 

@@ -41,6 +41,7 @@ mod bearer;
 mod json;
 mod header;
 mod key_set;
+mod unknown_keys;
 mod keys;
 mod policy;
 mod seen;
@@ -49,8 +50,12 @@ mod permit;
 mod caller;
 mod profiles;
 mod explain;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(test)]
 mod forge;
+#[cfg(test)]
+mod cases_tests;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //!
 //! - `scripts`: rules in their worker processes
 //! - `refusals`: every way to be turned away
+//! - `cases`: inputs that must be refused, by number
 //! - `callers`: how the current user is found, and what races and outages do to it
-//! - `keys`: rotation, floods and outages
+//! - `keys`: rotation, floods and outages; `load`: the same at full length, when asked for
 //! - `clients`: slow and broken ones, and the drain
 //! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
 //! - `sockets`: subscriptions, and what ends them
@@ -27,9 +28,13 @@ mod floors;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
