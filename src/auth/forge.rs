@@ -190,7 +190,7 @@ impl Desk {
         let clock = Clock::system();
         let path = dir.path().join("desk.db");
         let busy_timeout = Duration::from_secs(5);
-        let settings = store::Settings { path, readers: 1, busy_timeout, seed: None };
+        let settings = store::Settings { path, readers: 1, busy_timeout, block_at_auth0: false, seed: None };
         let store = Store::open(&settings, clock.clone()).unwrap();
         for (issuer, keys) in sets.iter().filter(|(_, keys)| !keys.is_empty()) {
             store.save_keys(issuer, &json!({ "keys": keys }).to_string(), clock.now()).unwrap();
@@ -214,6 +214,7 @@ impl Desk {
             ca_file: None,
             connect_timeout: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
+            profile_max_age: Duration::ZERO,
         };
         let auth0 = Auth0::new(&settings, clock.clone()).unwrap();
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();

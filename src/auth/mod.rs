@@ -128,6 +128,11 @@ impl Gate {
         &self.keys
     }
 
+    /// The profiles: for whoever asks to have one fetched anew.
+    pub fn profiles(&self) -> &Profiles {
+        &self.users.profiles
+    }
+
     /// The chain: four stages, each a thin filter around its function.
     ///
     /// A refusal comes out as a value, not as a rejection: in warp a rejection means "try the next branch", and nothing

@@ -4,6 +4,7 @@
 //! - `refusals`: every way to be turned away
 //! - `cases`: inputs that must be refused, by number
 //! - `callers`: how the current user is found, and what races and outages do to it
+//! - `resolution`: the same under attack and over time
 //! - `keys`: rotation, floods and outages; `load`: the same at full length, when asked for
 //! - `clients`: slow and broken ones, and the drain
 //! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
@@ -31,6 +32,8 @@ mod refusals;
 mod cases;
 #[cfg(test)]
 mod callers;
+#[cfg(test)]
+mod resolution;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

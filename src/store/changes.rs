@@ -22,8 +22,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`], because an erasure can not be undone; else as every write.
     pub fn set_status(&self, id: UserId, status: Status, actor: &Actor) -> Result<User, StoreError> {
+        self.change_status(id, status, self.shared.block_at_auth0, actor)
+    }
+
+    /// Like [`Store::set_status`], and Auth0 is told too, whatever `store.block_at_auth0` says: again, if the status
+    /// is the one they have.
+    ///
+    /// # Errors
+    /// As [`Store::set_status`].
+    pub fn set_status_at_auth0_too(
+        &self,
+        id: UserId,
+        status: Status,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
+        self.change_status(id, status, true, actor)
+    }
+
+    fn change_status(
+        &self,
+        id: UserId,
+        status: Status,
+        at_auth0_too: bool,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
         let user = self.write(|write| {
             let user = write.existing(id)?;
+            if at_auth0_too {
+                write.wish_blocks(id, status != Status::Active)?;
+            }
             if user.status == status {
                 return Ok(user);
             }

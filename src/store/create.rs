@@ -52,6 +52,7 @@ impl Store {
                 status: Status::Active,
                 roles: &roles,
                 profile: None,
+                fetched: false,
             };
             write.insert(&row, actor, Action::Created)
         })

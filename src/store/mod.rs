@@ -10,6 +10,7 @@
 mod admit;
 mod audit;
 mod backup;
+mod blocks;
 mod chain;
 mod changes;
 mod check;
@@ -28,6 +29,7 @@ mod merge;
 mod migrate;
 mod open;
 mod restore;
+mod refresh;
 mod rows;
 mod seed;
 mod settings;
@@ -43,6 +45,7 @@ mod tests;
 pub use admit::{Admitted, Arrival, PROFILE_MAX_BYTES};
 pub use audit::{Action, Actor, AuditLine};
 pub use backup::BackedUp;
+pub use blocks::BlockWish;
 pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
 pub use create::Expected;
@@ -91,6 +94,7 @@ struct Shared {
     readers: Lane,
     standings: Standings,
     feed: Feed,
+    block_at_auth0: bool,
     clock: Clock,
     /// `None` once closed.
     lock: Mutex<Option<Lock>>,
@@ -123,6 +127,7 @@ impl Store {
                 readers: Lane::new(readers, settings.busy_timeout),
                 standings,
                 feed: Feed::new(),
+                block_at_auth0: settings.block_at_auth0,
                 clock,
                 lock: Mutex::new(Some(lock)),
             }),

@@ -1,6 +1,7 @@
 //! The rules of the room, each held against a file in a temporary directory. Here: what the tests share.
 
 mod admitting;
+mod blocking;
 mod changing;
 mod editing;
 mod feeding;
@@ -8,6 +9,7 @@ mod finding;
 mod joining;
 mod keeping;
 mod opening;
+mod refreshing;
 mod seeding;
 mod standings;
 mod trail;
@@ -35,7 +37,7 @@ struct House {
 /// As the tests open a file in a folder.
 pub(super) fn settings_in(folder: &Path) -> Settings {
     let path = folder.join("vestibule.db");
-    Settings { path, readers: 3, busy_timeout: Duration::from_secs(10), seed: None }
+    Settings { path, readers: 3, busy_timeout: Duration::from_secs(10), block_at_auth0: false, seed: None }
 }
 
 impl House {
