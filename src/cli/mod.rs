@@ -14,6 +14,8 @@ mod migrate;
 mod backup;
 mod restore;
 mod check;
+mod users;
+mod audit;
 
 mod life;
 mod out;
@@ -66,6 +68,12 @@ enum Command {
     Restore(restore::Args),
     /// Tells whether the database is sound: pages, constraints, references, audit trail (exit code 65 if not).
     Check(check::Args),
+    /// The people in the database.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// Who changed what.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// A process that scripts run in; started by `vestibule` itself.
     #[command(hide = true)]
     ScriptWorker,
@@ -116,6 +124,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Backup(args) => backup::run(&global, &args)?,
         Command::Restore(args) => restore::run(&global, &args)?,
         Command::Check(args) => return check::run(&global, &args),
+        Command::Users(command) => return users::run(&global, &command),
+        Command::Audit(command) => return audit::run(&global, &command),
         Command::ScriptWorker => return Ok(script::worker_main()),
     }
     Ok(ExitCode::SUCCESS)

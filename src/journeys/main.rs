@@ -51,4 +51,6 @@ mod sockets;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod scripts;

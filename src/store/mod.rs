@@ -51,6 +51,7 @@ pub use check::Checked;
 pub use create::Expected;
 pub use database::Database;
 pub use error::StoreError;
+pub use export::user_record;
 pub use feed::Change;
 pub use identities::Identity;
 pub use keys::SavedKeys;
