@@ -57,7 +57,11 @@ fn staff_do_with_users_what_they_have_to_and_the_trail_tells() {
         assert_eq!((&shown["email"], &shown["roles"][0]), (&ADA.into(), &"support".into()));
     }
     assert_eq!(shell.says(&format!("users roles {ADA} --add admin --remove support")), "admin");
-    assert!(shell.says(&format!("users roles {ADA} --add nonsense")).contains("note: nonsense gives no permission"));
+    assert!(
+        shell
+            .says(&format!("users roles {ADA} --add nonsense"))
+            .contains("note: nonsense gives no permission")
+    );
     assert_eq!(shell.says(&format!("users block {ADA}")), format!("{id} is blocked"));
     assert!(shell.says("users list").contains("blocked"));
     assert_eq!(shell.says(&format!("users unblock {ADA}")), format!("{id} is active"));
@@ -74,8 +78,15 @@ fn staff_do_with_users_what_they_have_to_and_the_trail_tells() {
     let actions: Vec<&str> = actions.iter().map(|line| line["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
-        ["user.status_set", "user.exported", "user.status_set", "user.status_set", "user.roles_set",
-         "user.roles_set", "user.created"]
+        [
+            "user.status_set",
+            "user.exported",
+            "user.status_set",
+            "user.status_set",
+            "user.roles_set",
+            "user.roles_set",
+            "user.created"
+        ]
     );
     assert!(!lines.contains(ADA) && lines.lines().all(|line| line.contains(r#""kind":"cli""#)), "{lines}");
 }
@@ -93,7 +104,8 @@ fn who_is_not_there_is_told_apart_and_their_email_is_not_repeated() {
 #[test]
 fn lists_are_read_page_by_page() {
     let shell = Shell::open();
-    let ids: Vec<String> = (0..3).map(|i| shell.says(&format!("users create --email u{i}@example.com"))).collect();
+    let ids: Vec<String> =
+        (0..3).map(|i| shell.says(&format!("users create --email u{i}@example.com"))).collect();
     let first = shell.says("users list --first 2");
     assert!(first.contains(&ids[0]) && first.contains(&format!("--after {}", ids[1])), "{first}");
     let rest = shell.says(&format!("users list --json --after {}", ids[1]));
@@ -119,7 +131,9 @@ fn a_trail_that_was_tampered_with_fails_its_check_by_line() {
     assert!(code == 65 && complaint.starts_with("CUT"), "{complaint}");
     let database = rusqlite::Connection::open(shell.path()).unwrap();
     database
-        .execute_batch("DROP TRIGGER audit_is_never_updated; UPDATE audit SET actor_kind = 'gate' WHERE id = 2")
+        .execute_batch(
+            "DROP TRIGGER audit_is_never_updated; UPDATE audit SET actor_kind = 'gate' WHERE id = 2",
+        )
         .unwrap();
     let (code, complaint) = shell.fails("audit verify");
     assert!(code == 65 && complaint.starts_with("BROKEN at line 2"), "{complaint}");

@@ -9,14 +9,15 @@ use rusqlite::params;
 use serde_json::Value;
 
 use super::audit::{Action, Actor, Changes};
-use super::{Store, StoreError, Write, truncate_wal};
+use super::{Store, StoreError, Write, backup, truncate_wal};
 use crate::user::{Status, User, UserId};
 
 impl Store {
     /// Blocks, unblocks or erases a user. Blocking and erasing withdraw their tokens; unblocking gives none back.
     /// Setting the status they have changes nothing.
     ///
-    /// Erasing removes all that tells of the person, from the file and its write-ahead log too. A tombstone with
+    /// Erasing removes all that tells of the person, from the file and its write-ahead log too, and lets go of the
+    /// copies that were kept before migrating. Backups are their owner's to let go of. A tombstone with
     /// their Auth0 ids stays, so that a token that is still valid does not make them anew.
     ///
     /// # Errors
@@ -82,6 +83,12 @@ impl Store {
         })?;
         if status == Status::Erased {
             self.scrub();
+            if let Err(error) = backup::drop_kept(&self.shared.path) {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "an erased person is still in a copy from before a migration; remove <database>.schema-* by hand"
+                );
+            }
         }
         Ok(user)
     }

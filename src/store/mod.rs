@@ -91,6 +91,7 @@ pub struct Store {
 }
 
 struct Shared {
+    path: PathBuf,
     writer: Lane,
     readers: Lane,
     standings: Standings,
@@ -124,6 +125,7 @@ impl Store {
         let standings = Standings::load(connect(Purpose::Read)?, clock.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
+                path,
                 writer: Lane::new(vec![writer], settings.busy_timeout),
                 readers: Lane::new(readers, settings.busy_timeout),
                 standings,
