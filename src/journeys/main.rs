@@ -11,7 +11,8 @@
 //! - `sockets`: subscriptions, and what ends them
 //! - `house`: the dev tenant with its rules and both doors together; `notes`: a team's own schemas in it
 //! - `explaining`: what a door makes of a token, told
-//! - `process`: the executable as an operator meets it
+//! - `process`: the executable as an operator meets it; `crashes`: it is killed, again and again; `disks`: full,
+//!   read-only and damaged ones
 //! - `floors`: who may import whom, as `docs/architecture.md` has it
 
 // The attribute tells clippy that helpers are tests too.
@@ -52,5 +53,11 @@ mod sockets;
 mod process;
 #[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod disks;
 #[cfg(test)]
 mod scripts;

@@ -129,7 +129,7 @@ impl Admitted {
 
 impl Write<'_> {
     /// Leads `auth0_id` to a user who was found by its verified email.
-    fn link(
+    pub(super) fn link(
         &self,
         user: &User,
         auth0_id: &Auth0Id,

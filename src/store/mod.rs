@@ -23,6 +23,7 @@ mod error;
 mod export;
 mod feed;
 mod identities;
+mod import;
 mod keys;
 mod lock;
 mod merge;
@@ -54,6 +55,7 @@ pub use error::StoreError;
 pub use export::user_record;
 pub use feed::Change;
 pub use identities::Identity;
+pub use import::{ImportRow, ImportRules, Imported};
 pub use keys::SavedKeys;
 pub use migrate::Migrated;
 pub use restore::{Restored, Vouched};
@@ -198,6 +200,13 @@ impl Store {
         self.shared.standings.catch_up();
         self.tell();
         Ok(outcome)
+    }
+
+    /// [`Store::write`], undone: what would become of it.
+    fn rehearse<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.shared
+            .writer
+            .with(|connection| steps(&Write::begin(connection, &self.shared.clock, self.request)?))
     }
 }
 

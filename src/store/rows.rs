@@ -35,6 +35,17 @@ impl Write<'_> {
         actor: &Actor,
         action: Action,
     ) -> Result<User, StoreError> {
+        let id = self.insert_row(row, actor, action)?;
+        self.existing(id)
+    }
+
+    /// [`Write::insert`] for whoever does not need the row back.
+    pub(super) fn insert_row(
+        &self,
+        row: &NewUser<'_>,
+        actor: &Actor,
+        action: Action,
+    ) -> Result<UserId, StoreError> {
         let id = UserId::new(self.now);
         let now = self.now.as_millisecond();
         let mut statement = self.tx.prepare_cached(
@@ -81,7 +92,7 @@ impl Write<'_> {
             changes = changes.personal("profile");
         }
         self.audit(actor, action, id, changes)?;
-        self.existing(id)
+        Ok(id)
     }
 
     /// Makes a pre-provisioned row its person's. What staff filled in stands; what they left out comes from Auth0.

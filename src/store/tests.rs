@@ -6,6 +6,7 @@ mod changing;
 mod editing;
 mod feeding;
 mod finding;
+mod importing;
 mod joining;
 mod keeping;
 mod opening;

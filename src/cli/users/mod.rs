@@ -8,6 +8,8 @@ mod roles;
 mod block;
 mod erase;
 mod export;
+mod import;
+mod records;
 
 pub(super) use who::{Nobody, Who};
 
@@ -39,6 +41,8 @@ pub(in crate::cli) enum Command {
     Erase(erase::Args),
     /// Prints everything we hold about one person, as JSON.
     Export(export::Args),
+    /// Adds and updates users from an export of Auth0's, its bulk-import JSON, or CSV.
+    Import(import::Args),
 }
 
 pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode> {
@@ -51,6 +55,7 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
         Command::Unblock(args) => block::run(global, args, false)?,
         Command::Erase(args) => erase::run(global, args)?,
         Command::Export(args) => export::run(global, args)?,
+        Command::Import(args) => return import::run(global, args),
     }
     Ok(ExitCode::SUCCESS)
 }
