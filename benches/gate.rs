@@ -78,6 +78,7 @@ fn the_gate(criterion: &mut Criterion) {
         readers: 1,
         busy_timeout: Duration::from_secs(5),
         seed: None,
+        block_at_auth0: false,
     };
     let store = Store::open(&settings, clock.clone()).expect("a database");
     store.save_keys(TENANT, &json!({ "keys": [jwk] }).to_string(), clock.now()).expect("saved");
@@ -91,6 +92,7 @@ fn the_gate(criterion: &mut Criterion) {
         ca_file: None,
         connect_timeout: second,
         timeout: second,
+        profile_max_age: Duration::ZERO,
     };
     let auth0 = Auth0::new(&settings, clock.clone()).expect("a client");
     let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).expect("a pool");

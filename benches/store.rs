@@ -47,8 +47,13 @@ fn main() -> Outcome<()> {
 fn measure(users: u64) -> Outcome<Measured> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("vestibule.db");
-    let settings =
-        Settings { path: path.clone(), readers: 1, busy_timeout: Duration::from_secs(5), seed: None };
+    let settings = Settings {
+        path: path.clone(),
+        readers: 1,
+        busy_timeout: Duration::from_secs(5),
+        seed: None,
+        block_at_auth0: false,
+    };
     let store = Store::open(&settings, Clock::system())?;
     let import = timed(|| load(&store, users))?.1;
     store.close()?;

@@ -12,6 +12,7 @@ mod host;
 mod cors;
 mod request;
 mod operations;
+mod documents;
 mod socket;
 mod schema;
 mod cost;
@@ -30,12 +31,16 @@ pub mod public;
 pub mod internal;
 
 pub use context::Context;
+pub use documents::{ManifestError, Trusted};
 pub use endpoint::{Services, door};
 pub use error::ApiError;
 pub use host::at_host;
 pub use metrics::metrics;
 pub use scalar::DateTime;
 pub use schema::{Root, Schema, SubscriptionRoot};
-pub use settings::{Door as DoorSettings, Http as HttpSettings, Limits, Socket as SocketSettings};
+pub use settings::{
+    Documents as DocumentSettings, Door as DoorSettings, Http as HttpSettings, Limits,
+    Socket as SocketSettings,
+};
 pub use socket::Sockets;
 pub use state::State;

@@ -11,7 +11,7 @@ use warp::Filter;
 use super::blocks;
 use super::listen::Listening;
 use super::{Bound, Vestibule};
-use crate::api::{self, Services, Sockets, State};
+use crate::api::{self, Services, Sockets, State, Trusted};
 use crate::auth::{Gate, Keys};
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
@@ -66,12 +66,19 @@ impl Doors {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let (to_public, to_internal, state) = vestibule.open(config)?;
+        // Before anything runs that would have to be stopped again.
+        let trusted = (
+            Trusted::read(&config.public.documents).context("`public.documents.dir`")?,
+            Trusted::read(&config.internal.documents).context("`internal.documents.dir`")?,
+        );
         let auth0 = Auth0::new(&config.auth0, clock.clone())?;
         let services = services(config, auth0.clone(), store, state, clock)?;
         let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
         let wanted = (Arc::new(wanted.0.wants(claims)), Arc::new(wanted.1.wants(claims)));
-        let to_public = api::door("public", &config.public, &wanted.0, services.clone(), to_public);
-        let to_internal = api::door("internal", &config.internal, &wanted.1, services.clone(), to_internal);
+        let to_public =
+            api::door("public", &config.public, &wanted.0, services.clone(), to_public, trusted.0);
+        let to_internal =
+            api::door("internal", &config.internal, &wanted.1, services.clone(), to_internal, trusted.1);
         let metrics = api::metrics(&services, vec![("public", wanted.0), ("internal", wanted.1)]);
         let to_public = api::at_host("public", &config.public, to_public);
         let to_internal = to_internal.or(metrics).unify().boxed();
