@@ -4,7 +4,7 @@ CARGO ?= cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test e2e check fmt release
+.PHONY: help run demo test e2e load check fmt release
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: ## All tests; needs no network (ARGS=name for some of them)
 
 e2e: ## Real clients and other people's libraries; needs Node, Python, a network (ARGS=file for one suite)
 	e2e/run $(ARGS)
+
+load: ## Signing keys under load, at full length, measured: about six minutes
+	$(CARGO) test --locked --release --test journeys -- --ignored --nocapture --test-threads 1 load::
 
 check: ## What CI holds a change to: format, lints, docs
 	$(CARGO) fmt --check

@@ -20,7 +20,7 @@ use super::outcome::{Outcome, Problem};
 use super::reply::{Media, Reply};
 use super::request::{self, GraphQl};
 use super::{
-    Context, DoorSettings, Limits, Schema, SocketSettings, Sockets, State, graphiql, health, socket,
+    Context, DoorSettings, Limits, Schema, SocketSettings, Sockets, State, Trusted, graphiql, health, socket,
 };
 use crate::auth::{self, Caller, Gate, Refusal};
 use crate::pool::Pool;
@@ -62,13 +62,14 @@ pub(super) struct Door {
 /// A door, complete: the GraphQL endpoint at `/graphql`, over HTTP and WebSockets, `/healthz` and `/readyz`, and GraphiQL at `/` if it is set.
 ///
 /// `name` is the realm of its challenges and its name in the log; `wanted` is what it wants of its callers. `schema` gets the
-/// door's limits and, where the settings say so, loses its introspection.
+/// door's limits and, where the settings say so, loses its introspection; `trusted` are the documents that requests may name.
 pub fn door(
     name: &'static str,
     settings: &DoorSettings,
     wanted: &Arc<auth::Door>,
     services: Services,
     schema: Schema,
+    trusted: Trusted,
 ) -> BoxedFilter<(Response,)> {
     let caller = services.gate.caller(wanted);
     let health = health::routes(&services);
@@ -79,7 +80,7 @@ pub fn door(
         limits: settings.limits.clone(),
         socket: settings.socket.clone(),
         services,
-        operations: Operations::new(schema, settings),
+        operations: Operations::new(schema, settings, trusted),
         origins: Origins::new(&settings.origins),
     });
 
@@ -169,7 +170,7 @@ impl Door {
 
     /// Finds the operation that a request asks for, and says whether it may be run.
     pub(super) fn prepare(&self, graphql: &GraphQl) -> Result<Arc<Prepared>, Outcome> {
-        let prepared = self.operations.find(&graphql.query, graphql.operation_name.as_deref())?;
+        let prepared = self.operations.find(&graphql.document, graphql.operation_name.as_deref())?;
         self.operations.affordable(&prepared, &graphql.variables).map_err(Outcome::Problem)?;
         Ok(prepared)
     }

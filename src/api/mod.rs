@@ -12,6 +12,7 @@ mod host;
 mod cors;
 mod request;
 mod operations;
+mod documents;
 mod socket;
 mod schema;
 mod cost;
@@ -31,10 +32,13 @@ mod batch;
 mod changes;
 mod person;
 mod viewer;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod public;
 pub mod internal;
 
 pub use context::Context;
+pub use documents::{ManifestError, Trusted};
 pub use endpoint::{Services, door};
 pub use error::ApiError;
 pub use host::at_host;
@@ -43,7 +47,10 @@ pub use metrics::metrics;
 pub use node::NodeId;
 pub use scalar::{DateTime, Email};
 pub use schema::{Root, Schema, SubscriptionRoot};
-pub use settings::{Door as DoorSettings, Http as HttpSettings, Limits, Socket as SocketSettings};
+pub use settings::{
+    Documents as DocumentSettings, Door as DoorSettings, Http as HttpSettings, Limits,
+    Socket as SocketSettings,
+};
 pub use socket::Sockets;
 pub use state::State;
 pub use viewer::ViewerKind;

@@ -31,6 +31,9 @@ pub(super) enum Problem {
     MutationByGet,
     Subscription,
     SubscriptionRoot,
+    UnknownDocument,
+    NoDocuments,
+    Untrusted,
     Protocol,
     Origin,
     Sockets,
@@ -63,6 +66,19 @@ impl Problem {
             Self::SubscriptionRoot => {
                 (BAD, "A subscription has one root field, and none of the introspection system.".into())
             }
+            // The codes are those that Apollo's clients know.
+            Self::UnknownDocument => (
+                (StatusCode::BAD_REQUEST, "PERSISTED_QUERY_NOT_FOUND"),
+                "No trusted document has this id; deploy the manifest before the frontend.".into(),
+            ),
+            Self::NoDocuments => (
+                (StatusCode::BAD_REQUEST, "PERSISTED_QUERY_NOT_SUPPORTED"),
+                "No documents are kept here (documents.dir); send the query itself.".into(),
+            ),
+            Self::Untrusted => (
+                (StatusCode::BAD_REQUEST, "DOCUMENT_NOT_TRUSTED"),
+                "Only trusted documents are served here (documents.only); send the id of one.".into(),
+            ),
             Self::Protocol => (BAD, "The WebSocket has to speak graphql-transport-ws.".into()),
             Self::Origin => (
                 (StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN"),

@@ -8,7 +8,7 @@ use bytes::Buf;
 use futures_util::{Stream, StreamExt};
 use juniper::{DefaultScalarValue, InputValue, Variables};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
@@ -17,22 +17,69 @@ use super::outcome::Problem;
 /// What a client asks for.
 #[derive(Debug)]
 pub(super) struct GraphQl {
-    pub(super) query: String,
+    pub(super) document: Document,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Variables,
 }
 
-/// The members of a request. `extensions` must be an object if present, and nothing here reads it.
+/// The document, or which of the trusted ones.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Document {
+    Text(String),
+    Id(String),
+}
+
+/// The members of a request.
 #[derive(Deserialize)]
 struct Wire {
-    query: String,
+    #[serde(default)]
+    query: Option<String>,
+    #[serde(default, rename = "documentId")]
+    document_id: Option<String>,
     #[serde(default, rename = "operationName")]
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<HashMap<String, IgnoredAny>>,
+    #[serde(default)]
+    extensions: Option<Extensions>,
 }
+
+/// Of the extensions, the one that is read here; whatever others there are is the client's affair.
+#[derive(Deserialize)]
+struct Extensions {
+    #[serde(default, rename = "persistedQuery")]
+    persisted_query: Option<PersistedQuery>,
+    /// Makes anything but an object an error.
+    #[serde(flatten)]
+    _others: HashMap<String, IgnoredAny>,
+}
+
+/// As Apollo's clients send it.
+#[derive(Deserialize)]
+struct PersistedQuery {
+    #[serde(rename = "sha256Hash")]
+    hash: String,
+}
+
+/// A query that is written out is taken at its word, whatever hash comes with it.
+fn document(
+    text: Option<String>,
+    id: Option<String>,
+    extensions: Option<Extensions>,
+) -> Result<Document, Problem> {
+    let hash = extensions.and_then(|extensions| extensions.persisted_query).map(|persisted| persisted.hash);
+    match (text, id, hash) {
+        (Some(_), Some(_), _) => {
+            Err(Problem::Parameter("Send a query or the id of a document, and not both."))
+        }
+        (Some(text), None, _) => Ok(Document::Text(text)),
+        (None, Some(id), _) | (None, None, Some(id)) => Ok(Document::Id(id)),
+        (None, None, None) => Err(Problem::Json(NO_REQUEST.to_owned())),
+    }
+}
+
+const NO_REQUEST: &str =
+    "The body is no GraphQL request: it is an object with a string `query`, or a `documentId`.";
 
 /// A body as warp streams it.
 pub(super) trait Body: Stream<Item = Result<Self::Chunk, warp::Error>> + Send {
@@ -90,7 +137,7 @@ pub(super) fn from_value(payload: serde_json::Value) -> Result<GraphQl, Problem>
 
 fn wired(wire: Wire) -> Result<GraphQl, Problem> {
     Ok(GraphQl {
-        query: wire.query,
+        document: document(wire.query, wire.document_id, wire.extensions)?,
         operation_name: wire.operation_name,
         variables: variables(wire.variables)?,
     })
@@ -98,10 +145,11 @@ fn wired(wire: Wire) -> Result<GraphQl, Problem> {
 
 /// Reads a GET.
 pub(super) fn from_query(query: &str) -> Result<GraphQl, Problem> {
-    let (mut document, mut operation_name, mut written, mut extensions) = (None, None, None, None);
+    let (mut text, mut id, mut operation_name, mut written, mut extensions) = (None, None, None, None, None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let place = match &*name {
-            "query" => &mut document,
+            "query" => &mut text,
+            "documentId" => &mut id,
             "operationName" => &mut operation_name,
             "variables" => &mut written,
             "extensions" => &mut extensions,
@@ -111,17 +159,25 @@ pub(super) fn from_query(query: &str) -> Result<GraphQl, Problem> {
             return Err(Problem::Parameter("A parameter stands twice in the query string."));
         }
     }
-    let object = |text: Option<String>, problem| match text.as_deref() {
-        None | Some("" | "null") => Ok(None),
-        Some(text) => serde_json::from_str(text).map(Some).map_err(|_| Problem::Parameter(problem)),
-    };
     let written = object(written, "The parameter variables is not a JSON object.")?;
-    object(extensions, "The parameter extensions is not a JSON object.")?;
+    let extensions = object(extensions, "The parameter extensions is not a JSON object.")?;
+    let document = document(text, id, extensions).map_err(|problem| match problem {
+        Problem::Json(_) => Problem::Parameter("The parameter query is missing."),
+        problem => problem,
+    })?;
     Ok(GraphQl {
-        query: document.ok_or(Problem::Parameter("The parameter query is missing."))?,
+        document,
         operation_name: operation_name.filter(|name| !name.is_empty()),
         variables: variables(written)?,
     })
+}
+
+/// JSON in a parameter; an empty one or `null` is as good as none.
+fn object<T: DeserializeOwned>(text: Option<String>, problem: &'static str) -> Result<Option<T>, Problem> {
+    match text.as_deref() {
+        None | Some("" | "null") => Ok(None),
+        Some(text) => serde_json::from_str(text).map(Some).map_err(|_| Problem::Parameter(problem)),
+    }
 }
 
 fn variables(written: Option<serde_json::Map<String, serde_json::Value>>) -> Result<Variables, Problem> {
@@ -152,7 +208,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Where the JSON breaks, without quoting it.
 fn where_in(error: &serde_json::Error) -> String {
     if error.is_data() {
-        "The body is no GraphQL request: it is an object with a string `query`.".to_owned()
+        NO_REQUEST.to_owned()
     } else {
         format!("The body is not JSON: line {}, column {}.", error.line(), error.column())
     }
@@ -179,7 +235,8 @@ mod tests {
             &["{\"query\":\"{m", "e}\",\"variables\":{\"a\":1}}"],
         );
         let read = read.await.unwrap();
-        assert_eq!((read.query.as_str(), read.operation_name, read.variables.len()), ("{me}", None, 1));
+        assert_eq!(read.document, Document::Text("{me}".to_owned()));
+        assert_eq!((read.operation_name, read.variables.len()), (None, 1));
     }
 
     #[tokio::test]
@@ -217,11 +274,29 @@ mod tests {
         assert_eq!(outcome.unwrap_err(), Problem::SlowBody);
     }
 
+    #[tokio::test]
+    async fn a_document_is_named_by_its_id_or_by_apollo_s_hash() {
+        let json = "application/json";
+        for body in
+            [r#"{"documentId":"a1"}"#, r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"a1"}}}"#]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(json));
+            let chunk = stream::iter([Ok(Bytes::from_static(body.as_bytes()))]);
+            let read = from_body(&headers, chunk, 100, Duration::from_secs(1)).await.unwrap();
+            assert_eq!(read.document, Document::Id("a1".to_owned()), "{body}");
+        }
+        let both = post(json, &[r#"{"documentId":"a1","query":"{me}"}"#]).await;
+        assert!(matches!(both, Err(Problem::Parameter(_))));
+        assert_eq!(from_query("documentId=a1").unwrap().document, Document::Id("a1".to_owned()));
+    }
+
     #[test]
     fn a_query_string_is_read_like_a_body() {
         let read =
             from_query("query=query+A%7Bme%7D&operationName=A&variables=%7B%22a%22%3A1%7D&x=1").unwrap();
-        assert_eq!((read.query.as_str(), read.operation_name.as_deref()), ("query A{me}", Some("A")));
+        assert_eq!(read.document, Document::Text("query A{me}".to_owned()));
+        assert_eq!(read.operation_name.as_deref(), Some("A"));
         assert_eq!(read.variables.len(), 1);
         for bad in [
             "",

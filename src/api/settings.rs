@@ -1,6 +1,7 @@
 //! `[public]`, `[internal]` and `[http]` in the configuration.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -35,6 +36,8 @@ pub struct Door {
     pub limits: Limits,
     /// What WebSockets may use.
     pub socket: Socket,
+    /// Trusted documents.
+    pub documents: Documents,
 }
 
 impl Door {
@@ -74,6 +77,16 @@ pub struct Limits {
     pub response: usize,
     /// Validated operations that are kept, so that a repeated one is neither parsed nor validated again.
     pub kept: usize,
+}
+
+/// Trusted documents: operations that requests name by an id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Documents {
+    /// The folder of their manifests; without one there are none.
+    pub dir: Option<PathBuf>,
+    /// Whether nothing else is served.
+    pub only: bool,
 }
 
 /// What WebSockets may use, besides the limits of each operation.

@@ -8,9 +8,10 @@ use anyhow::Context;
 use tokio::task::JoinHandle;
 use warp::Filter;
 
+use super::blocks;
 use super::listen::Listening;
 use super::{Bound, Vestibule};
-use crate::api::{self, Services, Sockets, State};
+use crate::api::{self, Services, Sockets, State, Trusted};
 use crate::auth::{Gate, Keys};
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
@@ -25,8 +26,9 @@ pub struct Doors {
     internal: SocketAddr,
     listening: [Listening; 2],
     services: Services,
-    watch: JoinHandle<()>,
     drain: Duration,
+    /// Works on until it is aborted: the look at other processes' changes, and what Auth0 is to be told.
+    background: [JoinHandle<()>; 2],
 }
 
 /// How often the database is asked what other processes changed: within a second it holds here too.
@@ -64,11 +66,19 @@ impl Doors {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let (to_public, to_internal, state) = vestibule.open(config)?;
-        let services = services(config, store, state, clock)?;
+        // Before anything runs that would have to be stopped again.
+        let trusted = (
+            Trusted::read(&config.public.documents).context("`public.documents.dir`")?,
+            Trusted::read(&config.internal.documents).context("`internal.documents.dir`")?,
+        );
+        let auth0 = Auth0::new(&config.auth0, clock.clone())?;
+        let services = services(config, auth0.clone(), store, state, clock)?;
         let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
         let wanted = (Arc::new(wanted.0.wants(claims)), Arc::new(wanted.1.wants(claims)));
-        let to_public = api::door("public", &config.public, &wanted.0, services.clone(), to_public);
-        let to_internal = api::door("internal", &config.internal, &wanted.1, services.clone(), to_internal);
+        let to_public =
+            api::door("public", &config.public, &wanted.0, services.clone(), to_public, trusted.0);
+        let to_internal =
+            api::door("internal", &config.internal, &wanted.1, services.clone(), to_internal, trusted.1);
         let metrics = api::metrics(&services, vec![("public", wanted.0), ("internal", wanted.1)]);
         let to_public = api::at_host("public", &config.public, to_public);
         let to_internal = to_internal.or(metrics).unify().boxed();
@@ -76,9 +86,10 @@ impl Doors {
         let addresses = (public.address(), internal.address());
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
-        let watch = watch(services.store.clone());
+        let blocks = blocks::start(auth0, services.store.clone(), services.pool.clone());
+        let background = [watch(services.store.clone()), blocks];
         let drain = config.http.drain;
-        Ok(Self { public: addresses.0, internal: addresses.1, listening, services, watch, drain })
+        Ok(Self { public: addresses.0, internal: addresses.1, listening, services, drain, background })
     }
 
     /// Where the Public API listens.
@@ -105,7 +116,7 @@ impl Doors {
     pub async fn stop(self) {
         let [public, internal] = self.listening;
         tokio::join!(public.stop(), internal.stop(), self.services.sockets.close(self.drain));
-        self.watch.abort();
+        self.background.iter().for_each(JoinHandle::abort);
         self.services.gate.keys().stop().await;
         self.services.pool.stop();
         if let Err(error) = self.services.store.close() {
@@ -130,12 +141,12 @@ fn watch(store: Store) -> JoinHandle<()> {
 /// What both doors lean on. Starts the refresh of the keys, and waits for nothing.
 pub(super) fn services(
     config: &Config,
+    auth0: Auth0,
     store: Store,
     state: State,
     clock: Clock,
 ) -> anyhow::Result<Services> {
     let pool = Pool::start(&config.pool).context("the pool's threads can not be started")?;
-    let auth0 = Auth0::new(&config.auth0, clock.clone())?;
     let own = Issuer { issuer: config.auth0.issuer.clone(), jwks_uri: config.auth0.jwks_uri.clone() };
     let issuers = std::iter::once(own).chain(config.auth0.also.iter().cloned()).collect();
     let keys = Keys::start(

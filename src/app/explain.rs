@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use super::doors::services;
 use crate::api::State;
 use crate::auth::Story;
+use crate::auth0::Auth0;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
@@ -29,7 +30,8 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
     let clock = Clock::system();
     let store = Store::open(&config.store, clock.clone())
         .with_context(|| format!("the database {} can not be opened", path.display()))?;
-    let services = services(config, store, State::default(), clock)?;
+    let auth0 = Auth0::new(&config.auth0, clock.clone())?;
+    let services = services(config, auth0, store, State::default(), clock)?;
     services.gate.keys().known(KEYS).await;
     let (public, private) = (config.public.wants(&config.claims), config.internal.wants(&config.claims));
     let story = if internal {

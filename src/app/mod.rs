@@ -5,6 +5,7 @@
 mod listen;
 mod vestibule;
 mod doors;
+mod blocks;
 mod dev;
 mod development;
 mod inbox;

@@ -60,16 +60,28 @@ pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
 /// As [`bearer`] has them.
 pub fn credential(value: Option<&str>) -> Result<Presented, Refusal> {
     let Some(value) = value else { return Ok(Presented::Nothing(Nothing(()))) };
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+    // A scheme ends where its characters do (RFC 9110 §11.1), so that `Bearer,x` is a broken Bearer and no other scheme.
+    let end = value.bytes().position(|byte| !is_token(byte)).unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    if scheme.is_empty() {
+        return Err(Refusal::MalformedRequest("The Authorization header names no scheme; send Bearer."));
+    }
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(Presented::Nothing(Nothing(())));
     }
     // RFC 6750 §2.1 and RFC 9110 §11.4: one or more spaces.
     let token = rest.trim_start_matches(' ');
-    if token.is_empty() {
-        return Err(Refusal::MalformedRequest("The Authorization header holds no token."));
+    if token.is_empty() || token.len() == rest.len() {
+        return Err(Refusal::MalformedRequest(
+            "The Authorization header holds no token after Bearer and a space.",
+        ));
     }
     parse(token).map(Presented::Token)
+}
+
+/// A character of a scheme's name: `tchar` in RFC 9110 §5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Takes a token that did not come in a header: a WebSocket's, or one that a person asks about.

@@ -83,6 +83,7 @@ async fn current_user(id: Auth0Id, claims: &Claims, users: &Users) -> Result<Cur
     }
     // 2. Our database: by id, a point read that is cheaper here than on the pool; else by a verified email.
     if let Some(user) = users.by_id(&id)? {
+        users.profiles.visited(&user);
         return Ok(CurrentUser::Row(Arc::new(user)));
     }
     if let Some(email) = claims.verified_email().and_then(|email| email.parse().ok())

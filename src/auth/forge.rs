@@ -2,6 +2,8 @@
 //!
 //! Nothing here is a sample from elsewhere: keys are made when a test asks, and the tenants are not there to be called.
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -89,6 +91,19 @@ impl Signer {
         jwk
     }
 
+    /// Public forms of an RSA key that somebody might take for a shared secret: DER, PEM, the JWK, the bare modulus.
+    pub(super) fn as_if_secret(&self) -> Vec<Vec<u8>> {
+        let Pair::Rsa(pair, _) = &self.pair else { return Vec::new() };
+        let key = pair.public_key();
+        let spki: PublicKeyX509Der<'_> = key.as_der().unwrap();
+        let body = base64::engine::general_purpose::STANDARD.encode(spki.as_ref());
+        let lines: Vec<_> =
+            body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"));
+        let modulus = key.modulus().big_endian_without_leading_zero().to_vec();
+        vec![spki.as_ref().to_vec(), pem.into_bytes(), self.jwk().to_string().into_bytes(), modulus]
+    }
+
     /// Signs exactly these bytes.
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
@@ -106,6 +121,11 @@ impl Signer {
     /// The header that belongs on a token of this key.
     pub(super) fn header(&self) -> Value {
         json!({"alg": self.algorithm, "typ": "JWT", "kid": self.kid})
+    }
+
+    /// A token with `claims`.
+    pub(super) fn token(&self, claims: &Value) -> String {
+        self.token_of(&self.header().to_string(), &claims.to_string())
     }
 
     /// A token with these exact texts for its header and its payload.
@@ -126,6 +146,13 @@ pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// A token whose HMAC was made with `secret`, whatever its header says.
+pub(super) fn hmac_token(header: &Value, claims: &Value, secret: &[u8]) -> String {
+    let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    format!("{message}.{}", encode(hmac::sign(&key, message.as_bytes())))
+}
+
 /// Claims of a user's token that the door believes, good for an hour.
 pub(super) fn good_claims(issuer: &str, now: i64) -> Value {
     json!({"iss": issuer, "sub": "auth0|1", "aud": AUDIENCE, "azp": "spa", "iat": now - 10, "exp": now + 3600})
@@ -142,22 +169,34 @@ pub(super) struct Desk {
 impl Desk {
     /// Trusts `signers`, each for its issuer. Call it inside a runtime: the keys are kept fresh by a task.
     pub(super) fn open(signers: &[(&str, &Signer)], profile: Profile) -> Self {
+        let mut sets: Vec<(&str, Vec<Value>)> = Vec::new();
+        for (issuer, signer) in signers {
+            match sets.iter_mut().find(|(known, _)| known == issuer) {
+                Some((_, keys)) => keys.push(signer.jwk()),
+                None => sets.push((issuer, vec![signer.jwk()])),
+            }
+        }
+        Self::with_sets(&sets, profile)
+    }
+
+    /// Trusts issuers whose keys were never seen.
+    pub(super) fn open_without_keys(issuers: &[&str], profile: Profile) -> Self {
+        let sets: Vec<_> = issuers.iter().map(|issuer| (*issuer, Vec::new())).collect();
+        Self::with_sets(&sets, profile)
+    }
+
+    fn with_sets(sets: &[(&str, Vec<Value>)], profile: Profile) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let path = dir.path().join("desk.db");
         let busy_timeout = Duration::from_secs(5);
-        let settings = store::Settings { path, readers: 1, busy_timeout, seed: None };
+        let settings = store::Settings { path, readers: 1, busy_timeout, block_at_auth0: false, seed: None };
         let store = Store::open(&settings, clock.clone()).unwrap();
-        let mut issuers: Vec<Issuer> = Vec::new();
-        for (name, _) in signers {
-            if issuers.iter().any(|known| known.issuer == *name) {
-                continue;
-            }
-            let keys: Vec<_> =
-                signers.iter().filter(|(issuer, _)| issuer == name).map(|(_, signer)| signer.jwk()).collect();
-            store.save_keys(name, &json!({ "keys": keys }).to_string(), clock.now()).unwrap();
-            issuers.push(Issuer { issuer: (*name).to_owned(), jwks_uri: None });
+        for (issuer, keys) in sets.iter().filter(|(_, keys)| !keys.is_empty()) {
+            store.save_keys(issuer, &json!({ "keys": keys }).to_string(), clock.now()).unwrap();
         }
+        let issuers =
+            sets.iter().map(|(issuer, _)| Issuer { issuer: (*issuer).to_owned(), jwks_uri: None }).collect();
         let claims = Settings {
             namespace: NAMESPACE.into(),
             algorithms: Settings::ALGORITHMS.iter().map(|(name, _)| (*name).to_owned()).collect(),
@@ -175,6 +214,7 @@ impl Desk {
             ca_file: None,
             connect_timeout: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
+            profile_max_age: Duration::ZERO,
         };
         let auth0 = Auth0::new(&settings, clock.clone()).unwrap();
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();

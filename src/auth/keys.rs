@@ -3,8 +3,7 @@
 //! One task per issuer does all its fetches, so there is never more than one under way. A set is replaced as a
 //! whole or not at all, and the last good one is kept in the store for a cold start without the tenant.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -15,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Refusal;
 use super::key_set::{Key, KeySet};
+use super::unknown_keys::Unknown;
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -23,19 +23,12 @@ use crate::telemetry::Counter;
 
 /// A good set is asked for again after this long: 80 % of the ten minutes that Auth0's own SDKs keep one.
 const REFRESH: Duration = Duration::from_secs(480);
-/// After a failure: this long at first, twice as long each time, up to [`RETRY_MAX`].
+/// After a failure: this long at first, twice as long each time, up to [`RETRY_MAX`]. Counted from the beginning of the
+/// fetch that failed: a tenant that hangs was waited for already.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Without any set every second counts.
 const RETRY_EMPTY_MAX: Duration = Duration::from_secs(2);
-/// Unknown keys cause at most one fetch in vain in this time …
-const COOLDOWN: Duration = Duration::from_secs(30);
-/// … and at most this many in [`BURST_TIME`].
-const BURST: usize = 10;
-const BURST_TIME: Duration = Duration::from_secs(600);
-/// How long a `kid` that was asked for in vain is not asked for again.
-const REMEMBERED: Duration = Duration::from_secs(300);
-const REMEMBERED_MAX: usize = 1024;
 /// How long a request waits for a key it is the first to name.
 const WAIT: Duration = Duration::from_secs(2);
 /// How many requests of an issuer may wait so.
@@ -90,17 +83,6 @@ pub struct Found {
     pub key: Arc<Key>,
     /// [`Keys::generation`] at that moment.
     pub generation: u64,
-}
-
-/// What is remembered of keys that no set has.
-#[derive(Default)]
-struct Unknown {
-    /// When fetches were caused that brought nothing, or have not yet; on the monotonic clock, with their numbers.
-    caused: VecDeque<(Duration, u64)>,
-    /// The last fetch that was caused, by its number.
-    last: u64,
-    /// Until when each `kid` is not asked for.
-    names: HashMap<String, Duration>,
 }
 
 impl Keys {
@@ -159,7 +141,7 @@ impl Keys {
         let mut fetches = of_issuer.fetches.subscribe();
         drop(tokio::time::timeout(WAIT, fetches.wait_for(|seen| seen.ended >= fetch)).await);
         let found = self.0.find(of_issuer, Some(kid))?.ok_or(Refusal::UnknownKey)?;
-        of_issuer.forgive(kid, fetch);
+        of_issuer.unknown().forgive(kid, fetch);
         Ok(found)
     }
 
@@ -212,12 +194,8 @@ impl Keys {
 }
 
 impl OfIssuer {
-    /// A fetch that brought the key it was for is not held against the next one: keys are the tenant's to rotate as often
-    /// as it likes, and nobody else can make such a fetch happen.
-    fn forgive(&self, kid: &str, fetch: u64) {
-        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        unknown.caused.retain(|(_, number)| *number != fetch);
-        unknown.names.remove(kid);
+    fn unknown(&self) -> MutexGuard<'_, Unknown> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -236,35 +214,18 @@ impl Inner {
         Ok(held.set.find(kid).map(|key| Found { key: Arc::clone(key), generation: held.generation }))
     }
 
-    /// The fetch that will tell about an unknown `kid`, by its number: a new one if the limits allow it, else the one
-    /// that another request caused and that has not ended.
+    /// The fetch that will tell about an unknown `kid`, by its number, if the limits allow one.
     fn fetch_to_wait_for(&self, of_issuer: &OfIssuer, kid: &str) -> Option<u64> {
-        let now = self.clock.elapsed();
-        let mut unknown = of_issuer.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        unknown.names.retain(|_, until| *until > now);
-        while unknown.caused.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= BURST_TIME) {
-            unknown.caused.pop_front();
-        }
+        let mut unknown = of_issuer.unknown();
         let (begun, ended) = {
             let fetches = of_issuer.fetches.borrow();
             (fetches.begun, fetches.ended)
         };
-        if unknown.last > ended {
-            return Some(unknown.last);
+        let awaited = unknown.fetch_for(kid, self.clock.elapsed(), begun, ended)?;
+        if awaited.cause {
+            of_issuer.wake.notify_one();
         }
-        let cooling = unknown.caused.back().is_some_and(|(at, _)| now.saturating_sub(*at) < COOLDOWN);
-        if cooling || unknown.caused.len() >= BURST || unknown.names.contains_key(kid) {
-            return None;
-        }
-        if unknown.names.len() < REMEMBERED_MAX {
-            unknown.names.insert(kid.to_owned(), now + REMEMBERED);
-        }
-        // A fetch that has begun may have been answered before the key was published.
-        unknown.last = begun + 1;
-        let caused = (now, unknown.last);
-        unknown.caused.push_back(caused);
-        of_issuer.wake.notify_one();
-        Some(unknown.last)
+        Some(awaited.fetch)
     }
 
     /// One fetch. Replaces the held set if the answer is good, and only then.
@@ -300,6 +261,7 @@ async fn keep_fresh(keys: Arc<Inner>, at: usize) {
     let mut retry = RETRY_MIN;
     loop {
         of_issuer.fetches.send_modify(|fetches| fetches.begun += 1);
+        let began = keys.clock.elapsed();
         let pause = match keys.fetch(of_issuer).await {
             Ok(()) => {
                 retry = RETRY_MIN;
@@ -314,7 +276,7 @@ async fn keep_fresh(keys: Arc<Inner>, at: usize) {
                 let pause =
                     retry.min(if keys.usable(of_issuer).is_some() { RETRY_MAX } else { RETRY_EMPTY_MAX });
                 retry = (retry * 2).min(RETRY_MAX);
-                pause
+                pause.saturating_sub(keys.clock.elapsed().saturating_sub(began))
             }
         };
         of_issuer.fetches.send_modify(|fetches| fetches.ended = fetches.begun);

@@ -41,6 +41,7 @@ mod bearer;
 mod json;
 mod header;
 mod key_set;
+mod unknown_keys;
 mod keys;
 mod policy;
 mod seen;
@@ -49,8 +50,12 @@ mod permit;
 mod caller;
 mod profiles;
 mod explain;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(test)]
 mod forge;
+#[cfg(test)]
+mod cases_tests;
 #[cfg(test)]
 mod mutants;
 #[cfg(test)]
@@ -123,7 +128,7 @@ impl Gate {
         &self.keys
     }
 
-    /// The profiles at Auth0.
+    /// The profiles: for whoever asks to have one fetched anew.
     pub fn profiles(&self) -> &Profiles {
         &self.users.profiles
     }

@@ -1,5 +1,5 @@
-//! Step 3 of the caller stage: a profile from Auth0, stored. One fetch per subject however many requests wait for
-//! it, and none while Auth0 is known to be away.
+//! Step 3 of the caller stage: a profile from Auth0, stored; and fetched anew when it has grown old. One fetch per
+//! subject however many requests wait for it, and none while Auth0 is known to be away.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,14 @@ use super::caller::{busy, refuse};
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{Actor, Admitted, Arrival, LinkEmail, Store};
-use crate::user::{Auth0Id, Person, User};
+use crate::store::{Actor, Arrival, LinkEmail, Store};
+use crate::user::{Auth0Id, Person, Status, User};
 
 /// How long it is remembered that Auth0 knows no such user.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
-const UNKNOWN_MAX: usize = 10_000;
+const REMEMBERED_MAX: usize = 10_000;
+/// How long a user whose profile could not be fetched anew is left alone. They are served from their row meanwhile.
+const STALE_FOR: Duration = Duration::from_secs(600);
 /// After a failure Auth0 is left alone this long, twice as long each time, up to [`REST_MAX`].
 const REST_MIN: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(8);
@@ -32,6 +34,8 @@ struct Inner {
     pool: Pool,
     clock: Clock,
     link: LinkEmail,
+    /// How old a stored profile may be; `None`: as old as it likes.
+    max_age: Option<Duration>,
     state: Mutex<State>,
 }
 
@@ -41,6 +45,8 @@ struct State {
     flights: HashMap<Auth0Id, watch::Receiver<Option<Outcome>>>,
     /// Until when each subject is known to be unknown, on the monotonic clock.
     unknown: HashMap<Auth0Id, Duration>,
+    /// Until when each known user's old profile has to do.
+    stale: HashMap<Auth0Id, Duration>,
     breaker: Breaker,
 }
 
@@ -56,7 +62,8 @@ type Outcome = Result<Arc<User>, Refusal>;
 impl Profiles {
     /// Calls nobody.
     pub fn new(auth0: Auth0, store: Store, pool: Pool, clock: Clock, link: LinkEmail) -> Self {
-        Self(Arc::new(Inner { auth0, store, pool, clock, link, state: Mutex::default() }))
+        let max_age = Some(auth0.profile_max_age()).filter(|age| !age.is_zero());
+        Self(Arc::new(Inner { auth0, store, pool, clock, link, max_age, state: Mutex::default() }))
     }
 
     /// The user that the profile of `id` belongs to: found by id, linked by verified email, or inserted.
@@ -65,11 +72,30 @@ impl Profiles {
     /// [`Refusal::ProfileUnavailable`] (nothing was inserted), [`Refusal::NoSuchUser`], [`Refusal::EmailConflict`],
     /// [`Refusal::Busy`].
     pub async fn admit(&self, id: &Auth0Id) -> Outcome {
-        let mut flight = self.join(id)?;
-        // An outcome is always sent; a closed channel can only mean that the runtime is going down.
-        match flight.wait_for(Option::is_some).await {
-            Ok(outcome) => outcome.clone().unwrap_or(Err(Refusal::Busy)),
-            Err(_) => Err(Refusal::Busy),
+        land(self.join(id, Wanted::Somebody)?).await
+    }
+
+    /// Fetches the profile of a known user now, whatever its age, and gives the user as they then are. What was
+    /// changed here since the last fetch stands.
+    ///
+    /// # Errors
+    /// [`Refusal::ProfileUnavailable`] (the row is as it was), [`Refusal::NoSuchUser`], [`Refusal::Busy`].
+    pub async fn refresh(&self, id: &Auth0Id) -> Outcome {
+        land(self.join(id, Wanted::Fresh)?).await
+    }
+
+    /// Has the profile of a user who is here now fetched anew if it is too old. Waits for nothing; a failure is logged
+    /// and costs the user nothing.
+    pub(super) fn visited(&self, user: &User) {
+        let (Some(max_age), Some(own), Some(fetched_at)) =
+            (self.0.max_age, &user.auth0_id, user.profile_fetched_at)
+        else {
+            return;
+        };
+        let age = self.0.clock.now().duration_since(fetched_at);
+        if Duration::try_from(age).is_ok_and(|age| age >= max_age) && !self.0.is_stale(own) {
+            // The flight goes on by itself, and a breaker that rests means: later.
+            drop(self.join(own, Wanted::Fresh));
         }
     }
 
@@ -89,13 +115,13 @@ impl Profiles {
     }
 
     /// The flight for `id`: the one under way, else a new one.
-    fn join(&self, id: &Auth0Id) -> Result<watch::Receiver<Option<Outcome>>, Refusal> {
+    fn join(&self, id: &Auth0Id, wanted: Wanted) -> Result<watch::Receiver<Option<Outcome>>, Refusal> {
         let now = self.0.clock.elapsed();
         let mut state = self.0.state();
         if let Some(flight) = state.flights.get(id) {
             return Ok(flight.clone());
         }
-        if state.unknown.get(id).is_some_and(|until| *until > now) {
+        if wanted == Wanted::Somebody && state.unknown.get(id).is_some_and(|until| *until > now) {
             return Err(Refusal::NoSuchUser);
         }
         state.breaker.pass(now)?;
@@ -105,7 +131,7 @@ impl Profiles {
         // A task of its own: whoever came first may go away, the others still wait.
         let (inner, id) = (Arc::clone(&self.0), id.clone());
         tokio::spawn(async move {
-            let outcome = inner.fetch(&id).await;
+            let outcome = inner.fetch(&id, wanted).await;
             inner.state().flights.remove(&id);
             tell.send_replace(Some(outcome));
         });
@@ -118,24 +144,15 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_stale(&self, id: &Auth0Id) -> bool {
+        let now = self.clock.elapsed();
+        self.state().stale.get(id).is_some_and(|until| *until > now)
+    }
+
     /// Fetches and stores. The fetch holds no transaction, and the transaction decides anew.
-    async fn fetch(&self, id: &Auth0Id) -> Outcome {
-        let (auth0, store, link, subject) = (self.auth0.clone(), self.store.clone(), self.link, id.clone());
-        let job = move || -> Result<Option<User>, Failed> {
-            // A flight that just landed may have stored the user after this request looked.
-            if let Some(user) =
-                store.user_by_auth0_id(&subject).map_err(|error| Failed::Refused(refuse(error)))?
-            {
-                return Ok(Some(user));
-            }
-            let Some(profile) = auth0.profile(&subject).map_err(Failed::Auth0)? else { return Ok(None) };
-            match store.admit(&arrival(subject, profile), link, &Actor::Gate) {
-                Ok(Admitted::Known(user) | Admitted::Linked(user) | Admitted::Inserted(user)) => {
-                    Ok(Some(user))
-                }
-                Err(error) => Err(Failed::Refused(refuse(error))),
-            }
-        };
+    async fn fetch(self: &Arc<Self>, id: &Auth0Id, wanted: Wanted) -> Outcome {
+        let (inner, subject) = (Arc::clone(self), id.clone());
+        let job = move || inner.bring(subject, wanted);
         let outcome = self.pool.run(job).await.map_err(busy)?;
         let mut state = self.state();
         let now = self.clock.elapsed();
@@ -146,20 +163,74 @@ impl Inner {
             }
             Ok(None) => {
                 state.breaker = Breaker::default();
-                state.unknown.retain(|_, until| *until > now);
-                if state.unknown.len() < UNKNOWN_MAX {
-                    state.unknown.insert(id.clone(), now + UNKNOWN_FOR);
-                }
+                remember(&mut state.unknown, id, now, UNKNOWN_FOR);
                 Err(Refusal::NoSuchUser)
             }
             Err(Failed::Refused(refusal)) => Err(refusal),
             Err(Failed::Auth0(error)) => {
                 let retry_after = state.breaker.trip(now, asked_to_wait(&error));
+                if wanted == Wanted::Fresh {
+                    remember(&mut state.stale, id, now, STALE_FOR);
+                }
                 drop(state);
                 tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
                 Err(Refusal::ProfileUnavailable { retry_after })
             }
         }
+    }
+
+    /// Blocking: the job of a flight.
+    fn bring(&self, subject: Auth0Id, wanted: Wanted) -> Result<Option<User>, Failed> {
+        let refused = |error| Failed::Refused(refuse(error));
+        let known = self.store.user_by_auth0_id(&subject).map_err(refused)?;
+        if let Some(user) = &known
+            // A flight that just landed may have stored the user after this request looked. A tombstone stays one.
+            && (wanted == Wanted::Somebody || user.status == Status::Erased)
+        {
+            return Ok(known);
+        }
+        // The profile of a row is that of its own identity.
+        let subject = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or(subject);
+        let profile = self.auth0.profile(&subject).map_err(Failed::Auth0)?;
+        let fetched = profile.map(|profile| arrival(subject.clone(), profile));
+        match (known, fetched) {
+            (Some(user), fetched) => {
+                let before = user.profile.clone().and_then(|profile| Profile::read(profile).ok());
+                let before = before.map(|profile| arrival(subject, profile));
+                let outcome = self.store.refresh(user.id, before.as_ref(), fetched.as_ref(), &Actor::Gate);
+                outcome.map(Some).map_err(refused)
+            }
+            (None, Some(fetched)) => match self.store.admit(&fetched, self.link, &Actor::Gate) {
+                Ok(admitted) => Ok(Some(admitted.into_user())),
+                Err(error) => Err(refused(error)),
+            },
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+/// What a flight is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Whoever the subject is: known by now, or admitted.
+    Somebody,
+    /// A known user with a profile of this moment.
+    Fresh,
+}
+
+async fn land(mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
+    // An outcome is always sent; a closed channel can only mean that the runtime is going down.
+    match flight.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or(Err(Refusal::Busy)),
+        Err(_) => Err(Refusal::Busy),
+    }
+}
+
+/// Bounded: what can not be remembered is asked again.
+fn remember(ids: &mut HashMap<Auth0Id, Duration>, id: &Auth0Id, now: Duration, time: Duration) {
+    ids.retain(|_, until| *until > now);
+    if ids.len() < REMEMBERED_MAX {
+        ids.insert(id.clone(), now + time);
     }
 }
 

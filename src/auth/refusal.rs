@@ -199,12 +199,20 @@ impl Refusal {
             _ => return None,
         };
         let scope = match self {
-            Self::NotPermitted { missing } if !missing.is_empty() => format!(", scope=\"{missing}\""),
+            Self::NotPermitted { missing } if !missing.is_empty() => {
+                format!(", scope=\"{}\"", quotable(&missing.to_string()))
+            }
             _ => String::new(),
         };
-        let message = self.message();
+        let message = quotable(&self.message());
         Some(format!("Bearer realm=\"{realm}\", error=\"{error}\", error_description=\"{message}\"{scope}"))
     }
+}
+
+/// Text as a quoted string of a challenge may hold it (RFC 6750 §3): what may not stand there becomes a question mark. Our
+/// own texts are without; the permissions that a door needs are the operator's words.
+fn quotable(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' }).collect()
 }
 
 /// Seconds below two minutes, then minutes, hours and days.
@@ -287,6 +295,9 @@ mod tests {
                 .unwrap()
                 .ends_with(", scope=\"users:read users:write\"")
         );
+        let missing = Permissions::from_scope("a\"b\\ é\n");
+        let challenge = Refusal::NotPermitted { missing }.challenge("internal").unwrap();
+        assert!(challenge.ends_with(", scope=\"a?b? ??\""), "{challenge}");
         for refusal in one_of_each() {
             assert_eq!(refusal.challenge("x").is_some(), refusal.status() != 503, "{}", refusal.code());
             assert_eq!(refusal.retry_after().is_some(), refusal.status() == 503, "{}", refusal.code());

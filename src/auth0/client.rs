@@ -66,6 +66,11 @@ impl Auth0 {
         &self.settings.issuer
     }
 
+    /// How old a stored profile may be; zero: as old as it likes.
+    pub fn profile_max_age(&self) -> Duration {
+        self.settings.profile_max_age
+    }
+
     /// Turns what came back into JSON, or into the right error.
     pub(super) fn json<T: DeserializeOwned>(
         &self,

@@ -1,14 +1,10 @@
 //! Profiles, from the Management API.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Auth0, Auth0Error};
 use crate::user::Auth0Id;
-
-/// A `sub` is one path segment, whatever is in it: only unreserved characters (RFC 3986 §2.3) stay as they are.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A user as `GET /api/v2/users/{id}` gives them. `null` and absent are alike.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -51,31 +47,27 @@ impl Auth0 {
     /// See [`Auth0Error`]; among them an answer about somebody else.
     pub fn profile(&self, id: &Auth0Id) -> Result<Option<Profile>, Auth0Error> {
         let call = "the request for a profile";
-        let uri =
-            format!("{}api/v2/users/{}", self.settings.issuer, utf8_percent_encode(id.as_str(), SEGMENT));
-        let ask = || -> Result<Value, Auth0Error> {
-            let bearer = format!("Bearer {}", self.management_token()?);
-            self.json(call, self.agent.get(&uri).header("authorization", bearer).call())
-        };
-        let mut answer = ask();
-        if let Err(Auth0Error::Status { status: 401, .. }) = answer {
-            // The held token was withdrawn or its keys were rotated: one try with a new one.
-            self.forget_token();
-            answer = ask();
-        }
-        let whole = match answer {
-            // A 404 without Auth0's own code is a proxy's or a wrong address, and says nothing of the user.
-            Err(Auth0Error::Status { status: 404, code: Some(code), .. }) if code == "inexistent_user" => {
-                return Ok(None);
-            }
-            other => other?,
-        };
-        let mut profile = Profile::deserialize(&whole)
+        let uri = self.user_uri(id);
+        let found = self.about_user(|bearer| {
+            self.json::<Value>(call, self.agent.get(&uri).header("authorization", bearer).call())
+        })?;
+        let Some(whole) = found else { return Ok(None) };
+        let profile = Profile::read(whole)
             .map_err(|_| Auth0Error::Nonsense { call, what: "something that is no profile" })?;
         if profile.user_id != id.as_str() {
             return Err(Auth0Error::Nonsense { call, what: "the profile of somebody else" });
         }
-        profile.whole = whole;
         Ok(Some(profile))
+    }
+}
+
+impl Profile {
+    /// Reads one as the Management API gives it, or as it was kept.
+    ///
+    /// # Errors
+    /// When it is no profile.
+    pub fn read(whole: Value) -> serde_json::Result<Self> {
+        let profile = Self::deserialize(&whole)?;
+        Ok(Self { whole, ..profile })
     }
 }

@@ -34,6 +34,9 @@ pub struct Settings {
     /// How long a whole call may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// How old a stored profile may be before a visit has it fetched anew, in the background. Zero: never.
+    #[serde(with = "humantime_serde")]
+    pub profile_max_age: Duration,
 }
 
 /// One trusted issuer.

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::out::Unprinted;
+use super::users::Nobody;
 use crate::config::Refused;
 use crate::store::StoreError;
 
@@ -14,6 +15,8 @@ const FAILED: u8 = 1;
 pub(super) const DAMAGED_DATA: u8 = 65;
 /// `EX_NOINPUT`
 const NO_INPUT: u8 = 66;
+/// `EX_NOUSER`
+const NO_USER: u8 = 67;
 /// `EX_CANTCREAT`
 const CAN_NOT_CREATE: u8 = 73;
 /// `EX_IOERR`
@@ -56,7 +59,11 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Refused>() {
         return Some(BAD_CONFIGURATION);
     }
+    if cause.is::<Nobody>() {
+        return Some(NO_USER);
+    }
     match cause.downcast_ref::<StoreError>()? {
+        StoreError::NotFound(_) => Some(NO_USER),
         StoreError::Damaged { .. }
         | StoreError::Empty { .. }
         | StoreError::Checksum { .. }

@@ -14,6 +14,8 @@ mod migrate;
 mod backup;
 mod restore;
 mod check;
+mod users;
+mod audit;
 mod schema;
 
 mod life;
@@ -67,6 +69,12 @@ enum Command {
     Restore(restore::Args),
     /// Tells whether the database is sound: pages, constraints, references, audit trail (exit code 65 if not).
     Check(check::Args),
+    /// The people in the database.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// Who changed what.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Prints the schema of a door as SDL, or tells what changed between two schemas.
     Schema(schema::Args),
     /// A process that scripts run in; started by `vestibule` itself.
@@ -119,6 +127,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Backup(args) => backup::run(&global, &args)?,
         Command::Restore(args) => restore::run(&global, &args)?,
         Command::Check(args) => return check::run(&global, &args),
+        Command::Users(command) => return users::run(&global, &command),
+        Command::Audit(command) => return audit::run(&global, &command),
         Command::Schema(args) => return schema::run(&args),
         Command::ScriptWorker => return Ok(script::worker_main()),
     }

@@ -19,6 +19,11 @@ pub(super) fn line(text: impl Display) -> Result<(), Unprinted> {
     write_line(&mut io::stdout().lock(), text)
 }
 
+/// Without control characters: what somebody called themselves must not speak to the terminal.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 fn write_line(out: &mut impl Write, text: impl Display) -> Result<(), Unprinted> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Unprinted::ReaderLeft,

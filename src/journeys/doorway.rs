@@ -163,3 +163,31 @@ fn an_unknown_field_is_told_without_the_names_of_others() {
     }
     assert!(!asked("{ __schema { queryType { name } } }").contains("Query\""), "introspection is off");
 }
+
+#[test]
+fn a_trusted_document_is_named_by_its_id_and_nothing_else_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = json!({"typename": "query T { __typename }", "old": "{ gone }"});
+    std::fs::write(dir.path().join("persisted_queries.json"), manifest.to_string()).unwrap();
+    let yard = Yard::open(&[
+        &format!("public.documents.dir={}", dir.path().display()),
+        "public.documents.only=true",
+    ]);
+    let post =
+        |body: Value| ask(&yard, "POST", "", &[("content-type", "application/json")], &body.to_string());
+    for named in [
+        json!({"documentId": "typename"}),
+        json!({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "typename"}}}),
+        json!({"query": "query T { __typename }"}),
+    ] {
+        assert_eq!(post(named.clone()).json(), json!({"data": {"__typename": "Query"}}), "{named}");
+    }
+    assert_eq!(ask(&yard, "GET", "?documentId=typename", &[], "").status, 200);
+    for (body, code) in [
+        (json!({"documentId": "unknown"}), "PERSISTED_QUERY_NOT_FOUND"),
+        (json!({"query": "{ __typename }"}), "DOCUMENT_NOT_TRUSTED"),
+    ] {
+        let answer = post(body);
+        assert_eq!((answer.status, answer.code().as_deref()), (400, Some(code)), "{}", answer.body);
+    }
+}

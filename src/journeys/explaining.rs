@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::stub::{self, Profile, now};
+use crate::stub::{self, Profile, Stub, now};
 use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
 
 /// Runs the command on `token` over the yard's database and tenant; gives its exit code and its JSON.
@@ -102,4 +102,26 @@ fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
     let (_, story) = explain(&yard, "public", &stub::signed(&json!({"alg": "none"}), &json!({}), true));
     assert_eq!(failed(&story).0, "BAD_ALGORITHM");
     assert!(failed(&story).2.contains("RS256"));
+}
+
+#[test]
+fn a_token_of_another_trusted_tenant_in_the_other_dialect_is_followed_too() {
+    let (yard, other) = (Yard::open(&[]), Stub::start());
+    let mut claims = other.claims("auth0|1", PUBLIC);
+    claims.as_object_mut().unwrap().remove("azp");
+    (claims["client_id"], claims["jti"]) = (json!("spa"), json!("1"));
+    let id = "01890000-0000-7000-8000-000000000001";
+    claims[format!("{NAMESPACE}user")] = json!({"id": id, "auth0Id": "auth0|1"});
+    let token = stub::signed(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "stub"}), &claims, true);
+    let also = format!("auth0.also=[{{issuer=\"{}\"}}]", other.issuer);
+    let told = |set: &[&str]| {
+        let (code, text) = run(&yard, &[set, &["--json", "-"]].concat(), &token);
+        (code, serde_json::from_str::<Value>(&text).unwrap())
+    };
+    let (code, story) = told(&["--set", &also, "--set", "claims.profile=rfc9068"]);
+    assert_eq!(code, 0, "{story}");
+    let (code, story) = told(&[]);
+    let (refusal, found, fix) = failed(&story);
+    assert_eq!((code, refusal.as_str(), found), (1, "WRONG_ISSUER", other.issuer.clone()));
+    assert!(fix.contains(&yard.stub.issuer), "{fix}");
 }

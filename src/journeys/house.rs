@@ -10,7 +10,9 @@ use vestibule::cli::wire::{Answer, Wire};
 use vestibule::clock::Clock;
 use vestibule::config::Config;
 use vestibule::script::WorkerCommand;
+use vestibule::store::Actor;
 use vestibule::tenant::Direction;
+use vestibule::user::Status;
 
 use crate::yard::{INTERNAL, PUBLIC, config_in};
 
@@ -131,6 +133,22 @@ fn a_blocked_user_logs_in_at_the_tenant_and_is_turned_away_at_the_door() {
     let house = House::open(&[]);
     let answer = house.me(&house.log_in("mallory"));
     assert_eq!((answer.status, answer.code().as_deref()), (403, Some("BLOCKED")));
+}
+
+#[test]
+fn somebody_blocked_at_auth0_too_can_not_log_in_there_until_they_are_unblocked() {
+    let house = House::open(&["store.block_at_auth0=true"]);
+    assert_eq!(house.me(&house.log_in("ada")).status, 200);
+    let store = &house.development().doors.services().store;
+    let ada = store.user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
+    for (status, answer) in [(Status::Blocked, 401), (Status::Active, 200)] {
+        store.set_status(ada.id, status, &Actor::Cli).unwrap();
+        while store.waiting_blocks().unwrap().0 > 0 {
+            std::thread::yield_now();
+        }
+        let login = house.token("ada", PUBLIC);
+        assert_eq!(login.status, answer, "{status:?}: {}", login.body);
+    }
 }
 
 #[test]

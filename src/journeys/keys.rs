@@ -3,23 +3,24 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vestibule::clock::Clock;
 
-use crate::stub::{self, jwk};
+use crate::stub::{self, Published, jwk};
 use crate::yard::{NAMESPACE, PUBLIC, Yard};
 
 /// A token that needs no profile, signed with the first or the other key under `kid`.
-fn token(yard: &Yard, kid: &str, first: bool) -> String {
+pub(crate) fn token(yard: &Yard, kid: &str, first: bool) -> String {
     let mut claims = yard.stub.claims("auth0|1", PUBLIC);
     claims[format!("{NAMESPACE}user")] = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "a@example.com", "roles": []});
     stub::signed(&json!({"alg": "RS256", "kid": kid}), &claims, first)
 }
 
-fn publish(yard: &Yard, keys: &[Value]) {
+pub(crate) fn publish(yard: &Yard, keys: &[Value]) {
     yard.stub.publish(&json!({ "keys": keys }).to_string());
 }
 
 /// Makes the doors fetch the keys, and waits until they did.
-fn refresh(yard: &Yard) {
+pub(crate) fn refresh(yard: &Yard) {
     let keys = yard.doors().services().gate.keys();
     let before = yard.stub.calls("/.well-known/jwks.json");
     keys.refresh();
@@ -94,9 +95,48 @@ fn a_flood_of_unknown_keys_causes_one_fetch() {
     assert_eq!(yard.me(&token(&yard, "stub", true)).status, 200);
 }
 
+/// A clock that stands still, so far ahead that tokens issued while the doors open are not from its future.
+fn a_minute_ahead() -> Clock {
+    Clock::manual(Clock::system().now() + Duration::from_secs(60))
+}
+
+/// A minute on the doors' clock, with one token in five hundred of those that a real flood would bring.
+#[test]
+fn a_minute_of_unknown_keys_causes_at_most_three_fetches() {
+    let clock = a_minute_ahead();
+    let yard = Yard::open_at(clock.clone(), &[]);
+    let claims = yard.stub.claims("auth0|1", PUBLIC);
+    let good = token(&yard, "stub", true);
+    let before = yard.doors().services().gate.keys().fetches();
+    for i in 0..120 {
+        let header = json!({"alg": "RS256", "kid": format!("unknown-{i}")});
+        let flood = stub::signed(&header, &claims, true);
+        assert_eq!(yard.me(&flood).code().as_deref(), Some("UNKNOWN_KEY"));
+        clock.advance(Duration::from_millis(500));
+    }
+    let caused = yard.doors().services().gate.keys().fetches() - before;
+    assert!((1..=3).contains(&caused), "{caused}");
+    assert_eq!(yard.me(&good).status, 200);
+}
+
+#[test]
+fn keys_of_the_last_run_end_when_they_are_too_old() {
+    let clock = a_minute_ahead();
+    let mut yard = Yard::open_at(clock.clone(), &["claims.keys_max_age=2h"]);
+    let good = token(&yard, "stub", true);
+    assert_eq!(yard.me(&good).status, 200);
+    yard.stub.pause();
+    clock.advance(Duration::from_secs(3000));
+    assert_eq!(yard.me(&good).status, 200, "the tenant is away, its keys serve on");
+    clock.advance(Duration::from_secs(2 * 3600));
+    assert_eq!(yard.me(&good).code().as_deref(), Some("KEYS_UNAVAILABLE"), "cached or not");
+    let ready = yard.public().replace("/graphql", "/readyz");
+    assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 503);
+}
+
 #[test]
 fn a_bad_answer_never_replaces_a_good_set() {
-    let yard = Yard::open(&[]);
+    let yard = Yard::open(&["auth0.timeout=500ms"]);
     let good = token(&yard, "stub", true);
     let mut private = jwk("leak", false);
     private["d"] = json!("AQAB");
@@ -112,6 +152,12 @@ fn a_bad_answer_never_replaces_a_good_set() {
         refresh(&yard);
         assert_eq!(yard.me(&good).status, 200, "{bad:.60}");
     }
+    for bad in [Published::Redirect, Published::Endless, Published::Hangs] {
+        yard.stub.publish_as(bad.clone());
+        refresh(&yard);
+        assert_eq!(yard.me(&good).status, 200, "{bad:?}");
+    }
+    assert_eq!(yard.stub.calls("/elsewhere"), 0, "a redirect is not followed");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //!
 //! - `scripts`: rules in their worker processes
 //! - `refusals`: every way to be turned away
+//! - `cases`: inputs that must be refused, by number
 //! - `callers`: how the current user is found, and what races and outages do to it
-//! - `keys`: rotation, floods and outages
+//! - `resolution`: the same under attack and over time
+//! - `keys`: rotation, floods and outages; `load`: the same at full length, when asked for
 //! - `clients`: slow and broken ones, and the drain
 //! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
 //! - `sockets`: subscriptions, and what ends them
@@ -11,7 +13,8 @@
 //! - `staff` and `people`: what the two schemas let them do, and what it costs; `updates`: what
 //!   subscriptions tell; `schemas`: both as text
 //! - `explaining`: what a door makes of a token, told
-//! - `process`: the executable as an operator meets it
+//! - `process`: the executable as an operator meets it; `crashes`: it is killed, again and again; `disks`: full,
+//!   read-only and damaged ones
 //! - `floors`: who may import whom, as `docs/architecture.md` has it
 
 // The attribute tells clippy that helpers are tests too.
@@ -29,9 +32,15 @@ mod floors;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod resolution;
+#[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
@@ -52,5 +61,13 @@ mod schemas;
 mod sockets;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod disks;
 #[cfg(test)]
 mod scripts;

@@ -32,11 +32,27 @@ pub(crate) enum Profile {
     Page,
 }
 
+/// How the stub answers for its signing keys.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Published {
+    /// With the one key it signs with.
+    #[default]
+    Good,
+    /// With this text.
+    Text(String),
+    /// With a redirect to where the good keys are.
+    Redirect,
+    /// With as many bytes as anybody reads, up to 100 MB.
+    Endless,
+    /// Not at all, while the connection stays open.
+    Hangs,
+}
+
 #[derive(Debug, Default)]
 struct Told {
     profiles: HashMap<String, Profile>,
     calls: Vec<String>,
-    keys: Option<String>,
+    keys: Published,
 }
 
 /// The stub, serving.
@@ -74,9 +90,15 @@ impl Stub {
         self.address = listener.local_addr().unwrap();
         let told = Arc::clone(&self.told);
         let issuer = format!("http://{}/", self.address);
-        let routes = warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).map(
+        let routes = warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).then(
             move |_method, path: warp::path::FullPath, headers| {
-                answer(&told, &issuer, path.as_str(), &headers)
+                let answer = answer(&told, &issuer, path.as_str(), &headers);
+                async move {
+                    match answer {
+                        Some(answer) => answer,
+                        None => std::future::pending().await,
+                    }
+                }
             },
         );
         runtime.spawn(warp::serve(routes).incoming(listener).run());
@@ -90,7 +112,12 @@ impl Stub {
 
     /// Publishes `text` in place of its keys.
     pub(crate) fn publish(&self, text: &str) {
-        self.told.lock().unwrap().keys = Some(text.to_owned());
+        self.publish_as(Published::Text(text.to_owned()));
+    }
+
+    /// Answers so for its keys from now on.
+    pub(crate) fn publish_as(&self, keys: Published) {
+        self.told.lock().unwrap().keys = keys;
     }
 
     /// How many calls there were whose path begins so.
@@ -118,8 +145,17 @@ pub(crate) fn token(claims: &Value) -> String {
 
 /// A token with any header; signed with the published key, or with one that nobody published.
 pub(crate) fn signed(header: &Value, claims: &Value, published: bool) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let message = format!("{}.{}", part(header), part(claims));
+    signed_text(&header.to_string(), &claims.to_string(), published)
+}
+
+/// What of a token is signed.
+pub(crate) fn message(header: &str, payload: &str) -> String {
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
+}
+
+/// A token with these exact texts.
+pub(crate) fn signed_text(header: &str, payload: &str, published: bool) -> String {
+    let message = message(header, payload);
     let key = if published { &*KEY } else { &*OTHER_KEY };
     let mut signature = vec![0; key.public_modulus_len()];
     key.sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
@@ -138,14 +174,15 @@ pub(crate) fn jwk(kid: &str, first: bool) -> Value {
     json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": n, "e": "AQAB"})
 }
 
-fn answer(told: &Mutex<Told>, issuer: &str, path: &str, headers: &HeaderMap) -> Response {
+/// The answer to a call; none when the stub is to keep silent.
+fn answer(told: &Mutex<Told>, issuer: &str, path: &str, headers: &HeaderMap) -> Option<Response> {
     let mut told = told.lock().unwrap();
     told.calls.push(path.to_owned());
     let json = |value: Value| warp::reply::json(&value).into_response();
     if let Some(id) = path.strip_prefix("/api/v2/users/") {
         assert_eq!(headers.get("authorization").unwrap(), "Bearer management");
         let id = percent_encoding::percent_decode_str(id).decode_utf8().unwrap();
-        return match told.profiles.get(&*id) {
+        return Some(match told.profiles.get(&*id) {
             Some(Profile::Is(profile)) => json(profile.clone()),
             Some(Profile::Page) => warp::reply::html("<h1>Welcome</h1>").into_response(),
             Some(Profile::Fails(status, headers)) => {
@@ -160,16 +197,28 @@ fn answer(told: &Mutex<Told>, issuer: &str, path: &str, headers: &HeaderMap) -> 
                 let error = json!({"statusCode": 404, "error": "Not Found", "errorCode": "inexistent_user"});
                 warp::reply::with_status(warp::reply::json(&error), StatusCode::NOT_FOUND).into_response()
             }
-        };
+        });
     }
-    match path {
+    Some(match path {
         "/.well-known/openid-configuration" => {
             json(json!({"issuer": issuer, "jwks_uri": format!("{issuer}.well-known/jwks.json")}))
         }
-        "/.well-known/jwks.json" => {
-            told.keys.clone().map_or_else(|| json(key_set()), |keys| keys.into_response())
-        }
+        "/.well-known/jwks.json" => match &told.keys {
+            Published::Good => json(key_set()),
+            Published::Text(text) => text.clone().into_response(),
+            Published::Redirect => {
+                let uri = warp::http::Uri::from_static("/elsewhere/jwks.json");
+                warp::redirect::temporary(uri).into_response()
+            }
+            Published::Endless => {
+                let chunk = || Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b' '; 64 * 1024]));
+                let chunks = futures_util::stream::iter(std::iter::repeat_with(chunk).take(1600));
+                warp::reply::stream(chunks).into_response()
+            }
+            Published::Hangs => return None,
+        },
+        "/elsewhere/jwks.json" => json(key_set()),
         "/oauth/token" => json(json!({"access_token": "management", "expires_in": 86_400})),
         _ => StatusCode::NOT_FOUND.into_response(),
-    }
+    })
 }

@@ -23,6 +23,7 @@ pub(crate) struct Yard {
     pub(crate) runtime: Runtime,
     pub(crate) wire: Wire,
     pub(crate) config: Config,
+    clock: Clock,
     doors: Option<Doors>,
     _dir: TempDir,
 }
@@ -59,14 +60,25 @@ impl Yard {
         yard
     }
 
+    /// Opens the doors on a clock that stands still unless the test moves it.
+    pub(crate) fn open_at(clock: Clock, set: &[&str]) -> Self {
+        let yard = Self::with_clock(clock, set, |_| {});
+        assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(10))), "no keys");
+        yard
+    }
+
     /// Opens the doors; `tell` prepares the stub.
     pub(crate) fn open_without_waiting(set: &[&str], tell: impl FnOnce(&Stub)) -> Self {
+        Self::with_clock(Clock::system(), set, tell)
+    }
+
+    fn with_clock(clock: Clock, set: &[&str], tell: impl FnOnce(&Stub)) -> Self {
         let runtime = Runtime::new().unwrap();
         let stub = Stub::start();
         tell(&stub);
         let dir = tempfile::tempdir().unwrap();
         let config = config_in(dir.path(), &stub.issuer, set);
-        let mut yard = Self { stub, runtime, wire: Wire::new(), config, doors: None, _dir: dir };
+        let mut yard = Self { stub, runtime, wire: Wire::new(), config, clock, doors: None, _dir: dir };
         yard.reopen();
         yard
     }
@@ -82,7 +94,7 @@ impl Yard {
         let doors = self.runtime.block_on(async {
             let public = Bound::to(self.config.public.listen, "public.listen").await?;
             let internal = Bound::to(self.config.internal.listen, "internal.listen").await?;
-            Doors::open(vestibule, &self.config, public, internal, Clock::system())
+            Doors::open(vestibule, &self.config, public, internal, self.clock.clone())
         });
         self.doors = Some(doors.unwrap());
     }

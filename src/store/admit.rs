@@ -105,6 +105,7 @@ impl Store {
                 status: Status::Active,
                 roles: &[],
                 profile: profile.as_deref(),
+                fetched: true,
             };
             write.insert(&row, actor, Action::Inserted).map(Admitted::Inserted)
         })
@@ -112,7 +113,7 @@ impl Store {
 }
 
 impl Arrival {
-    fn verified_email(&self) -> Option<&Email> {
+    pub(super) fn verified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified)
     }
 }
@@ -128,7 +129,7 @@ impl Admitted {
 
 impl Write<'_> {
     /// Leads `auth0_id` to a user who was found by its verified email.
-    fn link(
+    pub(super) fn link(
         &self,
         user: &User,
         auth0_id: &Auth0Id,
@@ -153,7 +154,7 @@ impl Write<'_> {
     }
 }
 
-fn kept(profile: &Value, auth0_id: &Auth0Id) -> Option<String> {
+pub(super) fn kept(profile: &Value, auth0_id: &Auth0Id) -> Option<String> {
     let text = profile.to_string();
     if text.len() <= PROFILE_MAX_BYTES {
         return Some(text);

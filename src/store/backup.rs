@@ -73,6 +73,23 @@ pub(super) fn keep_before_migrating(
     Ok(())
 }
 
+/// Lets go of what [`keep_before_migrating`] kept: somebody was erased, and the copies still tell of them.
+pub(super) fn drop_kept(database: &Path) -> io::Result<()> {
+    for version in 1..migrate::known() {
+        let kept = open::beside(database, &format!(".schema-{version}"));
+        for file in [checksum::path_of(&kept), kept] {
+            match fs::remove_file(&file) {
+                Ok(()) => {
+                    tracing::info!(path = %file.display(), "let go of an old copy: it held somebody erased")
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A copy under a name of its own in the directory of `to`, removed unless it is persisted.
 fn copy_beside(connection: &Connection, to: &Path) -> Result<tempfile::TempPath, StoreError> {
     let failed = |source| StoreError::Output { path: to.to_owned(), source };

@@ -9,21 +9,49 @@ use rusqlite::params;
 use serde_json::Value;
 
 use super::audit::{Action, Actor, Changes};
-use super::{Store, StoreError, Write, truncate_wal};
+use super::{Store, StoreError, Write, backup, truncate_wal};
 use crate::user::{Status, User, UserId};
 
 impl Store {
     /// Blocks, unblocks or erases a user. Blocking and erasing withdraw their tokens; unblocking gives none back.
     /// Setting the status they have changes nothing.
     ///
-    /// Erasing removes all that tells of the person, from the file and its write-ahead log too. A tombstone with
+    /// Erasing removes all that tells of the person, from the file and its write-ahead log too, and lets go of the
+    /// copies that were kept before migrating. Backups are their owner's to let go of. A tombstone with
     /// their Auth0 ids stays, so that a token that is still valid does not make them anew.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`], because an erasure can not be undone; else as every write.
     pub fn set_status(&self, id: UserId, status: Status, actor: &Actor) -> Result<User, StoreError> {
+        self.change_status(id, status, self.shared.block_at_auth0, actor)
+    }
+
+    /// Like [`Store::set_status`], and Auth0 is told too, whatever `store.block_at_auth0` says: again, if the status
+    /// is the one they have.
+    ///
+    /// # Errors
+    /// As [`Store::set_status`].
+    pub fn set_status_at_auth0_too(
+        &self,
+        id: UserId,
+        status: Status,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
+        self.change_status(id, status, true, actor)
+    }
+
+    fn change_status(
+        &self,
+        id: UserId,
+        status: Status,
+        at_auth0_too: bool,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
         let user = self.write(|write| {
             let user = write.existing(id)?;
+            if at_auth0_too {
+                write.wish_blocks(id, status != Status::Active)?;
+            }
             if user.status == status {
                 return Ok(user);
             }
@@ -55,6 +83,12 @@ impl Store {
         })?;
         if status == Status::Erased {
             self.scrub();
+            if let Err(error) = backup::drop_kept(&self.shared.path) {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "an erased person is still in a copy from before a migration; remove <database>.schema-* by hand"
+                );
+            }
         }
         Ok(user)
     }

@@ -56,6 +56,7 @@ impl Write<'_> {
             status: Status::Active,
             roles: &super::changes::in_order(&expected.roles),
             profile: None,
+            fetched: false,
         };
         self.insert(&row, actor, Action::Created)
     }

@@ -1,6 +1,6 @@
 //! Every way the store fails.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -188,6 +188,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A file that was named and could not be opened.
+    pub fn unreadable(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Input { path, source },
+        }
+    }
+
     /// A value in `column` that we can not have written.
     pub(super) fn damaged(
         column: &'static str,

@@ -7,7 +7,7 @@ use super::audit::{Action, Actor, AuditLine, Changes};
 use super::changes::not_erased;
 use super::trail::read_line;
 use super::{Store, StoreError, identities, terms};
-use crate::user::UserId;
+use crate::user::{User, UserId};
 
 impl Store {
     /// The row, the identities, the accepted terms and the trail of a user, read in one transaction. That it was given
@@ -30,30 +30,36 @@ impl Store {
             let trail: Vec<Value> = trail(&write.tx, id)?.iter().map(line).collect();
             Ok(json!({
                 "exportedAt": write.now,
-                "user": {
-                    "id": user.id,
-                    "auth0Id": user.auth0_id,
-                    "email": user.email,
-                    "emailVerified": user.email_verified,
-                    "name": user.person.name,
-                    "givenName": user.person.given_name,
-                    "familyName": user.person.family_name,
-                    "nickname": user.person.nickname,
-                    "picture": user.person.picture,
-                    "phone": user.person.phone,
-                    "status": user.status,
-                    "roles": user.roles,
-                    "tokensValidFrom": user.tokens_valid_from,
-                    "createdAt": user.created_at,
-                    "updatedAt": user.updated_at,
-                    "profile": user.profile,
-                },
+                "user": user_record(&user),
                 "identities": identities,
                 "acceptedTerms": terms,
                 "audit": trail,
             }))
         })
     }
+}
+
+/// A row as JSON, by the names that clients use.
+pub fn user_record(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "auth0Id": user.auth0_id,
+        "email": user.email,
+        "emailVerified": user.email_verified,
+        "name": user.person.name,
+        "givenName": user.person.given_name,
+        "familyName": user.person.family_name,
+        "nickname": user.person.nickname,
+        "picture": user.person.picture,
+        "phone": user.person.phone,
+        "status": user.status,
+        "roles": user.roles,
+        "tokensValidFrom": user.tokens_valid_from,
+        "createdAt": user.created_at,
+        "updatedAt": user.updated_at,
+        "profileFetchedAt": user.profile_fetched_at,
+        "profile": user.profile,
+    })
 }
 
 /// All of it, the oldest line first: nobody's trail is long.

@@ -10,6 +10,7 @@
 mod admit;
 mod audit;
 mod backup;
+mod blocks;
 mod behalf;
 mod chain;
 mod changes;
@@ -23,6 +24,7 @@ mod error;
 mod export;
 mod feed;
 mod identities;
+mod import;
 mod keys;
 mod lock;
 mod list;
@@ -33,6 +35,7 @@ mod migrate;
 mod once;
 mod open;
 mod restore;
+mod refresh;
 mod rows;
 mod seed;
 mod settings;
@@ -49,13 +52,16 @@ pub use admit::{Admitted, Arrival, PROFILE_MAX_BYTES};
 pub use audit::{Action, Actor, AuditLine};
 pub use backup::BackedUp;
 pub use behalf::Behalf;
+pub use blocks::BlockWish;
 pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
 pub use create::Expected;
 pub use database::Database;
 pub use error::StoreError;
+pub use export::user_record;
 pub use feed::Change;
 pub use identities::Identity;
+pub use import::{ImportRow, ImportRules, Imported};
 pub use keys::SavedKeys;
 pub use list::{Part, Period, PlaceValue, SEARCH_MAX, Slice, UserFilter, UserOrder, UserPlace};
 pub use migrate::Migrated;
@@ -96,11 +102,13 @@ pub struct Store {
 }
 
 struct Shared {
+    path: PathBuf,
     writer: Lane,
     readers: Lane,
     queries: Counter,
     standings: Standings,
     feed: Feed,
+    block_at_auth0: bool,
     clock: Clock,
     /// `None` once closed.
     lock: Mutex<Option<Lock>>,
@@ -129,11 +137,13 @@ impl Store {
         let standings = Standings::load(connect(Purpose::Read)?, clock.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
+                path,
                 writer: Lane::new(vec![writer], settings.busy_timeout),
                 readers: Lane::new(readers, settings.busy_timeout),
                 queries: Counter::default(),
                 standings,
                 feed: Feed::new(),
+                block_at_auth0: settings.block_at_auth0,
                 clock,
                 lock: Mutex::new(Some(lock)),
             }),
@@ -212,6 +222,13 @@ impl Store {
         self.shared.standings.catch_up();
         self.tell();
         Ok(outcome)
+    }
+
+    /// [`Store::write`], undone: what would become of it.
+    fn rehearse<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.shared
+            .writer
+            .with(|connection| steps(&Write::begin(connection, &self.shared.clock, self.request)?))
     }
 }
 

@@ -69,12 +69,8 @@ impl Store {
 /// A copy in the database's own directory, so that it can be renamed into its place, of which every byte was verified:
 /// what is checked is what is installed.
 fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<TempPath, StoreError> {
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => StoreError::Missing { path: backup.to_owned() },
-        _ => StoreError::Input { path: backup.to_owned(), source },
-    };
     let failed = |source| StoreError::Output { path: database.to_owned(), source };
-    let mut from = fs::File::open(backup).map_err(unreadable)?;
+    let mut from = fs::File::open(backup).map_err(|source| StoreError::unreadable(backup, source))?;
     let expected = match vouched {
         Vouched::ByNothing => None,
         Vouched::ByChecksum => Some(

@@ -17,6 +17,8 @@ pub(super) struct NewUser<'a> {
     pub(super) status: Status,
     pub(super) roles: &'a [String],
     pub(super) profile: Option<&'a str>,
+    /// Whether all this comes from Auth0, just now.
+    pub(super) fetched: bool,
 }
 
 /// What Auth0 knows of somebody who claims a row that staff filled in.
@@ -33,12 +35,23 @@ impl Write<'_> {
         actor: &Actor,
         action: Action,
     ) -> Result<User, StoreError> {
+        let id = self.insert_row(row, actor, action)?;
+        self.existing(id)
+    }
+
+    /// [`Write::insert`] for whoever does not need the row back.
+    pub(super) fn insert_row(
+        &self,
+        row: &NewUser<'_>,
+        actor: &Actor,
+        action: Action,
+    ) -> Result<UserId, StoreError> {
         let id = UserId::new(self.now);
         let now = self.now.as_millisecond();
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO users (id, auth0_id, email, email_verified, name, given_name, family_name, nickname,
-                                picture, phone, status, roles, profile, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)",
+                                picture, phone, status, roles, profile, created_at, updated_at, profile_fetched_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15)",
         )?;
         let person = row.person;
         statement
@@ -57,6 +70,7 @@ impl Write<'_> {
                 Value::from(row.roles).to_string(),
                 row.profile,
                 now,
+                row.fetched.then_some(now),
             ])
             .map_err(StoreError::email_conflict)?;
         let mut changes = fields(person)
@@ -78,7 +92,7 @@ impl Write<'_> {
             changes = changes.personal("profile");
         }
         self.audit(actor, action, id, changes)?;
-        self.existing(id)
+        Ok(id)
     }
 
     /// Makes a pre-provisioned row its person's. What staff filled in stands; what they left out comes from Auth0.
@@ -90,12 +104,14 @@ impl Write<'_> {
         mut changes: Changes,
     ) -> Result<Changes, StoreError> {
         let nobody = Person::default();
+        let fetched_at = details.map(|_| self.now.as_millisecond());
         let Details { person, profile } = details.unwrap_or(Details { person: &nobody, profile: None });
         let mut statement = self.tx.prepare_cached(
             "UPDATE users SET auth0_id = ?2, email_verified = 1, updated_at = ?3,
                  name = coalesce(name, ?4), given_name = coalesce(given_name, ?5),
                  family_name = coalesce(family_name, ?6), nickname = coalesce(nickname, ?7),
-                 picture = coalesce(picture, ?8), phone = coalesce(phone, ?9), profile = coalesce(profile, ?10)
+                 picture = coalesce(picture, ?8), phone = coalesce(phone, ?9), profile = coalesce(profile, ?10),
+                 profile_fetched_at = coalesce(profile_fetched_at, ?11)
              WHERE id = ?1",
         )?;
         statement
@@ -110,6 +126,7 @@ impl Write<'_> {
                 person.picture,
                 person.phone,
                 profile,
+                fetched_at,
             ])
             .map_err(StoreError::email_conflict)?;
         if !user.email_verified {

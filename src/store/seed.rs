@@ -79,6 +79,7 @@ impl Store {
                     status: seed.status,
                     roles: &seed.roles,
                     profile: None,
+                    fetched: false,
                 };
                 write.insert(&row, actor, Action::Seeded)?;
                 made += 1;

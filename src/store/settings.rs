@@ -16,6 +16,8 @@ pub struct Settings {
     /// How long SQLite waits for a lock that another process holds.
     #[serde(with = "humantime_serde")]
     pub busy_timeout: Duration,
+    /// Whether a change of somebody's status also blocks or unblocks them at Auth0.
+    pub block_at_auth0: bool,
     /// Users that `dev` and `demo` add to the database: a JSON list.
     #[serde(default)]
     pub seed: Option<PathBuf>,

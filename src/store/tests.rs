@@ -1,14 +1,17 @@
 //! The rules of the room, each held against a file in a temporary directory. Here: what the tests share.
 
 mod admitting;
+mod blocking;
 mod changing;
 mod editing;
 mod feeding;
 mod finding;
+mod importing;
 mod joining;
 mod keeping;
 mod listing;
 mod opening;
+mod refreshing;
 mod seeding;
 mod standings;
 mod trail;
@@ -36,7 +39,7 @@ struct House {
 /// As the tests open a file in a folder.
 pub(super) fn settings_in(folder: &Path) -> Settings {
     let path = folder.join("vestibule.db");
-    Settings { path, readers: 3, busy_timeout: Duration::from_secs(10), seed: None }
+    Settings { path, readers: 3, busy_timeout: Duration::from_secs(10), block_at_auth0: false, seed: None }
 }
 
 impl House {

@@ -25,7 +25,8 @@ pub struct Page {
 macro_rules! select {
     () => {
         "SELECT u.id, u.auth0_id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.nickname, \
-         u.picture, u.phone, u.status, u.roles, u.profile, u.tokens_valid_from, u.created_at, u.updated_at"
+         u.picture, u.phone, u.status, u.roles, u.profile, u.tokens_valid_from, u.created_at, u.updated_at, \
+         u.profile_fetched_at"
     };
 }
 
@@ -133,6 +134,7 @@ pub(super) fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
         tokens_valid_from: moment("users.tokens_valid_from", row.get(13)?)?,
         created_at: from_millis("users.created_at", row.get(14)?)?,
         updated_at: from_millis("users.updated_at", row.get(15)?)?,
+        profile_fetched_at: moment("users.profile_fetched_at", row.get(16)?)?,
     })
 }
 

@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 
 /// Scopes of the Management API that the tenant serves.
 pub(super) const READ_USERS: &str = "read:users";
+pub(super) const UPDATE_USERS: &str = "update:users";
 
 /// What a user may be told about themselves, at any audience (OpenID Connect Core 1.0 §5.4).
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
@@ -64,7 +65,7 @@ impl Apis {
             rfc9068: false,
             authz: false,
             enforce: false,
-            scopes: vec![READ_USERS.to_owned()],
+            scopes: vec![READ_USERS.to_owned(), UPDATE_USERS.to_owned()],
         });
         Ok(Self { apis, management })
     }

@@ -93,7 +93,11 @@ pub(super) fn filter(
         .then(move |method, path: warp::path::FullPath, query, headers, host, remote, body| {
             let tenant = Arc::clone(&tenant);
             async move {
-                let body = if method == Method::POST { read(body).await } else { Ok(Bytes::new()) };
+                let body = if matches!(method, Method::POST | Method::PATCH) {
+                    read(body).await
+                } else {
+                    Ok(Bytes::new())
+                };
                 let path = path.as_str().to_owned();
                 let (body, refused) = match body {
                     Ok(body) => (body, None),
@@ -130,7 +134,7 @@ async fn serve(tenant: &Arc<Inner>, request: &Request, refused: Option<Answer>) 
 async fn route(tenant: &Arc<Inner>, request: &Request) -> Answer {
     let method = request.method.as_str();
     if let Some(path) = request.path.strip_prefix("/api/v2/") {
-        return management::answer(tenant, request, path);
+        return management::answer(tenant, request, path).await;
     }
     match (method, request.path.as_str()) {
         ("OPTIONS", path) if has_cors(path) => Answer::new(204),

@@ -1,15 +1,16 @@
 //! The Management API v2, as far as the doors need it: users by id and by email, behind a token and its scopes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::Inner;
 use super::answer::Answer;
-use super::apis::READ_USERS;
+use super::apis::{READ_USERS, UPDATE_USERS};
 use super::http::Request;
 use super::params::Params;
+use super::patch::patch;
 use super::refusal::{Refusal, management as error};
 
 /// Requests a second. Auth0's own limits are lower; this one only stops a runaway loop.
@@ -31,12 +32,12 @@ impl Meter {
     }
 }
 
-/// `GET /api/v2/…`; `path` is what follows.
-pub(super) fn answer(tenant: &Inner, request: &Request, path: &str) -> Answer {
+/// `/api/v2/…`; `path` is what follows.
+pub(super) async fn answer(tenant: &Arc<Inner>, request: &Request, path: &str) -> Answer {
     let now = tenant.clock.now().as_second();
     let left = tenant.meter.take(now);
     let mut answer = match left {
-        Some(_) => route(tenant, request, path),
+        Some(_) => route(tenant, request, path).await,
         None => error(429, "Global limit has been reached", Some("too_many_requests")),
     };
     // The token proved it, whatever the request then came to.
@@ -51,20 +52,31 @@ pub(super) fn answer(tenant: &Inner, request: &Request, path: &str) -> Answer {
         .header("x-ratelimit-reset", &reset)
 }
 
-fn route(tenant: &Inner, request: &Request, path: &str) -> Answer {
+async fn route(tenant: &Arc<Inner>, request: &Request, path: &str) -> Answer {
     let by_id = path.strip_prefix("users/").filter(|id| !id.is_empty() && !id.contains('/'));
     if by_id.is_none() && path != "users-by-email" {
         return error(404, "Not Found", None);
     }
-    if request.method != "GET" {
-        return error(405, "This dev tenant answers GET here", None).header("allow", "GET");
-    }
-    let claims = match authorized(tenant, request) {
+    let scope = match (request.method.as_str(), by_id) {
+        ("GET", _) => READ_USERS,
+        ("PATCH", Some(_)) => UPDATE_USERS,
+        (_, by_id) => {
+            let allowed = if by_id.is_some() { "GET, PATCH" } else { "GET" };
+            return error(405, &format!("This dev tenant answers {allowed} here"), None)
+                .header("allow", allowed);
+        }
+    };
+    let claims = match authorized(tenant, request, scope) {
         Ok(claims) => claims,
         Err(refused) => return *refused,
     };
-    let found = match by_id {
-        Some(id) => user(tenant, request, id),
+    let id = match by_id.map(|id| percent_decode_str(id).decode_utf8()).transpose() {
+        Ok(id) => id,
+        Err(_) => return error(400, "Path validation error: 'id' is no UTF-8", Some("invalid_uri")),
+    };
+    let found = match id {
+        Some(id) if scope == UPDATE_USERS => Ok(patch(tenant, request, id.into_owned()).await),
+        Some(id) => user(tenant, request, &id),
         None => by_email(tenant, request),
     };
     match found {
@@ -77,10 +89,7 @@ fn route(tenant: &Inner, request: &Request, path: &str) -> Answer {
 }
 
 fn user(tenant: &Inner, request: &Request, id: &str) -> Result<Answer, Refusal> {
-    let Ok(id) = percent_decode_str(id).decode_utf8() else {
-        return Ok(error(400, "Path validation error: 'id' is no UTF-8", Some("invalid_uri")));
-    };
-    Ok(match tenant.people.find(&id)? {
+    Ok(match tenant.people.find(id)? {
         Some(account) => Answer::json(200, &Value::Object(fields(request, account.user)?)),
         None => error(404, "The user does not exist.", Some("inexistent_user")),
     })
@@ -109,19 +118,19 @@ fn fields(request: &Request, mut user: Map<String, Value>) -> Result<Map<String,
     Ok(user)
 }
 
-/// The claims of a Management API token that may read users.
-fn authorized(tenant: &Inner, request: &Request) -> Result<Map<String, Value>, Box<Answer>> {
+/// The claims of a Management API token that has the scope.
+fn authorized(tenant: &Inner, request: &Request, wanted: &str) -> Result<Map<String, Value>, Box<Answer>> {
     if request.header("authorization").is_none() {
         return Err(Box::new(error(401, "Missing authentication", None)));
     }
     let claims = client(tenant, request).ok_or_else(|| Box::new(error(401, "Invalid token", None)))?;
     let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
-    if scope.split(' ').any(|held| held == READ_USERS) {
+    if scope.split(' ').any(|held| held == wanted) {
         return Ok(claims);
     }
-    let say = format!("Insufficient scope, expected any of: {READ_USERS}");
+    let say = format!("Insufficient scope, expected any of: {wanted}");
     let refused = error(403, &say, Some("insufficient_scope"));
-    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{READ_USERS}\"");
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{wanted}\"");
     Err(Box::new(refused.header("www-authenticate", &challenge).for_whom(client_id(&claims))))
 }
 

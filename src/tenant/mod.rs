@@ -32,6 +32,7 @@ mod pkce;
 
 mod discovery;
 mod management;
+mod patch;
 mod signup;
 mod userinfo;
 

@@ -206,6 +206,9 @@ fn add_record(user: &mut Map<String, Value>, record: Option<Record>) {
     if !record.updated_at.is_empty() {
         user.insert("updated_at".to_owned(), Value::from(record.updated_at));
     }
+    if let Some(blocked) = record.blocked {
+        user.insert("blocked".to_owned(), Value::from(blocked));
+    }
     if record.logins_count > 0 {
         user.insert("logins_count".to_owned(), Value::from(record.logins_count));
     }

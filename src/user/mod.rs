@@ -32,6 +32,8 @@ pub struct User {
     pub roles: Vec<String>,
     /// The profile as Auth0 last gave it, if it did.
     pub profile: Option<serde_json::Value>,
+    /// When `profile` was last fetched, if it was.
+    pub profile_fetched_at: Option<Timestamp>,
     /// Tokens issued before this moment are withdrawn.
     pub tokens_valid_from: Option<Timestamp>,
     /// When the row was made.

@@ -53,6 +53,11 @@ fn door(name: &str, settings: &DoorSettings, findings: &mut Findings<'_>) {
             zero(&format!("{name}.{key}"), findings);
         }
     }
+    if settings.documents.only && settings.documents.dir.is_none() {
+        let what = "is true, and there are no documents: nothing could be asked";
+        let fix = format!("set {name}.documents.dir, or set it to false");
+        findings.add(&format!("{name}.documents.only"), what, fix);
+    }
     if limits.depth > MAX_DEPTH {
         let key = format!("{name}.limits.depth");
         findings.add(&key, "is over 64", "set 64 or less; no schema needs more");

@@ -21,6 +21,8 @@ pub(in crate::tenant) struct Record {
     pub(in crate::tenant) app_metadata: Option<Map<String, Value>>,
     /// Absent until first set.
     pub(in crate::tenant) user_metadata: Option<Map<String, Value>>,
+    /// Whether the Management API blocked them; absent while it never said.
+    pub(in crate::tenant) blocked: Option<bool>,
     /// How often they logged in.
     pub(in crate::tenant) logins_count: i64,
     /// When they last did.
@@ -131,6 +133,21 @@ impl State {
         Ok(())
     }
 
+    /// Blocks somebody, or no longer.
+    pub(in crate::tenant) fn set_blocked(
+        &self,
+        user_id: &str,
+        blocked: bool,
+        now: Timestamp,
+    ) -> Result<(), TenantError> {
+        self.lock().execute(
+            "INSERT INTO person (user_id, blocked, created_at, updated_at) VALUES (:user_id, :blocked, :now, :now)
+             ON CONFLICT (user_id) DO UPDATE SET blocked = :blocked, updated_at = :now",
+            named_params! { ":user_id": user_id, ":blocked": blocked, ":now": stamp(now) },
+        )?;
+        Ok(())
+    }
+
     /// Adds someone new. False when the email is taken.
     pub(in crate::tenant) fn sign_up(&self, new: &SignUp, now: Timestamp) -> Result<bool, TenantError> {
         let user_metadata = new.user_metadata.clone().map(|metadata| Value::Object(metadata).to_string());
@@ -171,6 +188,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         password: row.get("password")?,
         app_metadata: map("app_metadata")?,
         user_metadata: map("user_metadata")?,
+        blocked: row.get("blocked")?,
         logins_count: row.get("logins_count")?,
         last_login: row.get("last_login")?,
         last_ip: row.get("last_ip")?,

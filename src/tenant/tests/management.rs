@@ -91,3 +91,32 @@ async fn only_a_management_token_with_the_scope_is_let_in() {
         world.tenant.exchanges().into_iter().filter(|e| e.path == path).map(|e| e.who).collect();
     assert_eq!(who[1].as_deref(), Some("vestibule"));
 }
+
+#[tokio::test]
+async fn a_patch_blocks_and_merges_metadata_and_refuses_the_rest_by_name() {
+    let world = World::open();
+    let token = world.machine("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+    let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    let patch = async |id: &str, body: Value| {
+        let request = http::Request::patch(format!("/api/v2/users/{id}"));
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        world.send(with_headers(request, &headers), &body.to_string()).await
+    };
+    let user = patch("auth0%7Cada", json!({"blocked": true, "app_metadata": {"a": 1, "b": 2}})).await.json();
+    assert_eq!((&user["blocked"], &user["app_metadata"]), (&json!(true), &json!({"a": 1, "b": 2})));
+    assert_eq!(world.management("/api/v2/users/auth0%7Cada").await.json(), user);
+    let login = world.person("ada", &[("audience", PUBLIC)]).await;
+    assert!(login.json()["error_description"].as_str().unwrap().contains("blocked"), "{}", login.json());
+
+    let user = patch("auth0%7Cada", json!({"blocked": false, "app_metadata": {"a": null}})).await.json();
+    assert_eq!((&user["blocked"], &user["app_metadata"]), (&json!(false), &json!({"b": 2})));
+    assert_eq!(world.person("ada", &[("audience", PUBLIC)]).await.status, 200);
+    assert_eq!(
+        patch("auth0%7Cnobody", json!({"blocked": true})).await.json()["errorCode"],
+        "inexistent_user"
+    );
+    for bad in [json!({"blocked": "yes"}), json!({"email": "a@b"}), json!([])] {
+        let refused = patch("auth0%7Cada", bad.clone()).await;
+        assert_eq!((refused.status, &refused.json()["errorCode"]), (400, &json!("invalid_body")), "{bad}");
+    }
+}

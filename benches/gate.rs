@@ -1,0 +1,146 @@
+//! What the gate costs for a token, beside the bare RSA verification that nobody can do without.
+//!
+//! Three numbers from one run (`cargo bench --bench gate`), all for one RS256 token of a user, 2048-bit key:
+//!
+//! - `recalled`: stages one and two on a token that was seen before: a hash in place of a signature check.
+//! - `verified`: the same on a token that is new each time.
+//! - `bare`: jsonwebtoken's verification of the signature alone: no header, no JSON, no claims.
+
+#![expect(clippy::expect_used, reason = "a bench that can not be set up has nothing to measure")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use futures_util::FutureExt;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde_json::json;
+use vestibule::auth::{self, Claims, ClaimsSettings, Keys, Policy, Presented, Profile, bearer};
+use vestibule::auth0::{self, Auth0, Issuer};
+use vestibule::clock::Clock;
+use vestibule::pool::{self, Pool};
+use vestibule::store::{self, Store};
+use warp::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+
+/// Nobody listens there: the keys are those of the last run.
+const TENANT: &str = "http://127.0.0.1:1/";
+const AUDIENCE: &str = "https://public.example/";
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A token like those that Auth0 issues to a user, told apart from others by `serial`.
+fn token(key: &RsaKeyPair, now: i64, serial: u64) -> String {
+    let header = json!({"alg": "RS256", "typ": "JWT", "kid": "one"});
+    let claims = json!({
+        "iss": TENANT, "sub": "auth0|64b1f0c2a9d3e8f7c6b5a4d3", "aud": [AUDIENCE, format!("{TENANT}userinfo")],
+        "iat": now - 10, "exp": now + 86_400, "azp": "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z",
+        "scope": "openid profile email", "jti": serial.to_string(), "https://ns.example/roles": ["support"],
+    });
+    let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+    let mut signature = vec![0; key.public_modulus_len()];
+    let signed = key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature);
+    signed.expect("a fresh key signs");
+    format!("{message}.{}", encode(signature))
+}
+
+fn headers(token: &str) -> HeaderMap {
+    let value = HeaderValue::try_from(format!("Bearer {token}")).expect("a token is ASCII");
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
+}
+
+/// Stages one and two, as every request runs them.
+fn gate(headers: &HeaderMap, policy: &Policy, keys: &Keys, clock: &Clock) -> Claims {
+    let Ok(Presented::Token(bearer)) = bearer(headers, "query=%7Bme%7D") else {
+        unreachable!("it has a token")
+    };
+    let claims = auth::claims(&bearer, policy, keys, clock.now()).now_or_never();
+    claims.expect("a known key is not waited for").expect("the token is good")
+}
+
+fn the_gate(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _inside = runtime.enter();
+    let (clock, dir) = (Clock::system(), tempfile::tempdir().expect("a folder"));
+    let key = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
+    let modulus = key.public_key().modulus().big_endian_without_leading_zero().to_vec();
+    let jwk =
+        json!({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "one", "n": encode(&modulus), "e": "AQAB"});
+
+    let settings = store::Settings {
+        path: dir.path().join("bench.db"),
+        readers: 1,
+        busy_timeout: Duration::from_secs(5),
+        seed: None,
+        block_at_auth0: false,
+    };
+    let store = Store::open(&settings, clock.clone()).expect("a database");
+    store.save_keys(TENANT, &json!({ "keys": [jwk] }).to_string(), clock.now()).expect("saved");
+    let second = Duration::from_secs(1);
+    let settings = auth0::Settings {
+        issuer: TENANT.to_owned(),
+        jwks_uri: None,
+        also: Vec::new(),
+        client_id: None,
+        client_secret: None,
+        ca_file: None,
+        connect_timeout: second,
+        timeout: second,
+        profile_max_age: Duration::ZERO,
+    };
+    let auth0 = Auth0::new(&settings, clock.clone()).expect("a client");
+    let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).expect("a pool");
+    let claims = ClaimsSettings {
+        namespace: "https://ns.example/".into(),
+        algorithms: vec!["RS256".into()],
+        leeway: Duration::from_secs(5),
+        max_lifetime: Duration::from_secs(30 * 86_400),
+        keys_max_age: Duration::from_secs(86_400),
+        profile: Profile::Auth0,
+    };
+    let issuers = vec![Issuer { issuer: TENANT.to_owned(), jwks_uri: None }];
+    let keys =
+        Keys::start(issuers, claims.allowed(), claims.keys_max_age, (auth0, store, pool, clock.clone()));
+    let policy = Policy::new(&claims, AUDIENCE);
+    let now = clock.now().as_second();
+
+    let mut group = criterion.benchmark_group("gate");
+    group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(8));
+    let again = headers(&token(&key, now, 0));
+    group.bench_function("recalled", |bench| bench.iter(|| gate(black_box(&again), &policy, &keys, &clock)));
+
+    // Another token each time, from a supply larger than what a door remembers, so that none is seen again in time.
+    let supply: Vec<HeaderMap> = (1..=8192).map(|serial| headers(&token(&key, now, serial))).collect();
+    let mut next = supply.iter().cycle();
+    group.bench_function("verified", |bench| {
+        bench.iter_batched(
+            || next.next().expect("a supply without end"),
+            |headers| gate(headers, &policy, &keys, &clock),
+            BatchSize::SmallInput,
+        );
+    });
+    let (recalled, verified) = policy.seen().rate();
+    assert!(recalled > 0 && verified > 0, "each way was taken: {recalled} and {verified}");
+
+    let bare = token(&key, now, 0);
+    let (message, signature) = bare.rsplit_once('.').expect("a token has parts");
+    let decoding = DecodingKey::from_rsa_raw_components(&modulus, &[1, 0, 1]);
+    group.bench_function("bare", |bench| {
+        bench.iter(|| {
+            let message = black_box(message).as_bytes();
+            jsonwebtoken::crypto::verify(signature, message, &decoding, Algorithm::RS256)
+                .expect("it verifies")
+        });
+    });
+    group.finish();
+    runtime.block_on(keys.stop());
+}
+
+criterion_group!(benches, the_gate);
+criterion_main!(benches);

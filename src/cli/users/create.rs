@@ -1,0 +1,41 @@
+//! `vestibule users create`: a row for somebody who has not come yet.
+
+use super::super::{Global, out};
+use super::with_store;
+use crate::store::{Actor, Expected};
+use crate::user::{Auth0Id, Email, Person};
+
+/// Whom. Without an Auth0 id, whoever first comes with the email, verified, is this user.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// In any spelling.
+    #[arg(long, value_name = "EMAIL", required_unless_present = "auth0_id")]
+    email: Option<Email>,
+    /// Vouches that the email is theirs.
+    #[arg(long, requires = "email")]
+    verified: bool,
+    /// The identity, if it is known.
+    #[arg(long, value_name = "ID")]
+    auth0_id: Option<Auth0Id>,
+    /// Full name.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// A role; may be repeated.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
+    with_store(global, |store, config| {
+        let expected = Expected {
+            auth0_id: args.auth0_id.clone(),
+            email: args.email.clone(),
+            email_verified: args.verified,
+            person: Person { name: args.name.clone(), ..Person::default() },
+            roles: args.roles.clone(),
+        };
+        let user = store.create(&expected, &Actor::Cli)?;
+        out::line(user.id)?;
+        super::roles::tell_of_unknown(config, &user.roles)
+    })
+}

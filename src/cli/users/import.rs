@@ -1,0 +1,193 @@
+//! `vestibule users import`: users from an export, in constant memory.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::super::{Global, exit, out};
+use super::records::{self, Format, Notes, Place};
+use crate::clock::Clock;
+use crate::config::{self, PRODUCTION};
+use crate::store::{Actor, ImportRow, ImportRules, Imported, Store, StoreError};
+
+/// Rows a transaction: a tenth of a second or so, in which others wait to write.
+const BATCH: usize = 2_000;
+
+/// Places that are told of each reason.
+const PLACES: usize = 5;
+
+/// What to import, and how.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The export; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The file's form, when its beginning does not tell.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Tells what would be done, and changes nothing. Rows are tried in batches, so a repetition far down the file is
+    /// told as one more addition.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Exit code 65 when some records could not be understood. The others are imported.
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
+    let config = config::load(global.sources(PRODUCTION))?;
+    let (input, bar) = open(&args.file)?;
+    let store = Store::open(&config.store, Clock::system())
+        .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
+    store.expect_import()?;
+    let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
+    let mut importing = Importing { store: &store, rules, batch: Vec::new(), tally: Tally::default() };
+    let outcome = importing.all(input, args.format);
+    bar.finish_and_clear();
+    // Also of an import that broke off: what was committed stays.
+    let tally = importing.tally;
+    for line in tally.told(args.dry_run) {
+        out::line(line)?;
+    }
+    store.close()?;
+    let notes = outcome.with_context(|| format!("{} was not read to its end", args.file.display()))?;
+    for line in noted(&notes) {
+        out::line(line)?;
+    }
+    Ok(if tally.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
+}
+
+/// The input, and a bar on standard error that shows how far it is read; nothing where that is no terminal.
+fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
+    if file == Path::new("-") {
+        let bar = ProgressBar::new_spinner();
+        bar.set_style(ProgressStyle::with_template("{spinner} {bytes} {bytes_per_sec}")?);
+        return Ok((buffered(bar.wrap_read(std::io::stdin())), bar));
+    }
+    let input = File::open(file).map_err(|source| StoreError::unreadable(file, source))?;
+    let bar = ProgressBar::new(input.metadata().map_or(0, |metadata| metadata.len()));
+    bar.set_style(ProgressStyle::with_template("{wide_bar} {percent}% {bytes_per_sec}, {eta} to go")?);
+    Ok((buffered(bar.wrap_read(input)), bar))
+}
+
+fn buffered(input: impl Read + 'static) -> Box<dyn BufRead> {
+    Box::new(BufReader::with_capacity(256 * 1024, input))
+}
+
+struct Importing<'a> {
+    store: &'a Store,
+    rules: ImportRules,
+    batch: Vec<(Place, ImportRow)>,
+    tally: Tally,
+}
+
+impl Importing<'_> {
+    fn all(&mut self, mut input: impl BufRead, format: Option<Format>) -> anyhow::Result<Notes> {
+        let format = match format {
+            Some(format) => format,
+            None => records::sniff(&mut input)?,
+        };
+        let outcome = records::read(input, format, &mut |place, row| {
+            match row {
+                Ok(row) => self.batch.push((place, row)),
+                Err(reason) => self.tally.unreadable.entry(reason).or_default().add(place),
+            }
+            if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
+        });
+        // What was read is imported, whatever comes after it.
+        self.flush()?;
+        outcome
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        let (places, rows): (Vec<_>, Vec<_>) = self.batch.drain(..).unzip();
+        let outcomes =
+            self.store.import(&rows, self.rules, &Actor::Cli).context("a batch could not be imported")?;
+        for (place, outcome) in places.into_iter().zip(outcomes) {
+            self.tally.outcomes.entry(outcome).or_default().add(place);
+        }
+        Ok(())
+    }
+}
+
+/// How many, and where the first of them are.
+#[derive(Debug, Default)]
+struct Count {
+    number: u64,
+    first: Vec<Place>,
+}
+
+/// What became of all records.
+#[derive(Debug, Default)]
+struct Tally {
+    outcomes: BTreeMap<Imported, Count>,
+    unreadable: BTreeMap<String, Count>,
+}
+
+impl Count {
+    fn add(&mut self, place: Place) {
+        self.number += 1;
+        if self.first.len() < PLACES {
+            self.first.push(place);
+        }
+    }
+
+    fn places(&self) -> String {
+        let mut places: Vec<String> = self.first.iter().map(ToString::to_string).collect();
+        if self.number > u64::try_from(places.len()).unwrap_or(u64::MAX) {
+            places.push("…".to_owned());
+        }
+        places.join(", ")
+    }
+}
+
+impl Tally {
+    fn told(&self, dry_run: bool) -> Vec<String> {
+        let number = |outcome| self.outcomes.get(&outcome).map_or(0, |count| count.number);
+        let reasons: Vec<(String, &Count)> = self
+            .outcomes
+            .iter()
+            .filter_map(|(outcome, count)| Some((skipped(*outcome)?.to_owned(), count)))
+            .chain(self.unreadable.iter().map(|(reason, count)| (reason.clone(), count)))
+            .collect();
+        let skipped: u64 = reasons.iter().map(|(_, count)| count.number).sum();
+        let (added, changed) = (number(Imported::Added), number(Imported::Changed));
+        let unchanged = number(Imported::Unchanged);
+        let would = if dry_run { "would be " } else { "" };
+        let mut lines = vec![format!(
+            "{would}added {added}, {would}changed {changed}, so already {unchanged}, skipped {skipped}"
+        )];
+        lines.extend(
+            reasons
+                .iter()
+                .map(|(reason, count)| format!("  skipped {}: {reason} ({})", count.number, count.places())),
+        );
+        lines
+    }
+}
+
+fn skipped(outcome: Imported) -> Option<&'static str> {
+    match outcome {
+        Imported::Added | Imported::Changed | Imported::Unchanged => None,
+        Imported::Erased => Some("the user was erased, and stays so"),
+        Imported::EmailTaken => Some("another user has the email verified; link or merge the two by hand"),
+        Imported::Nobody => Some("has neither user_id nor email, so nobody could be found to be this user"),
+    }
+}
+
+fn noted(notes: &Notes) -> Vec<String> {
+    let mut lines = Vec::new();
+    if notes.password_hashes > 0 {
+        lines.push(format!(
+            "password hashes in {} records were not taken: passwords stay at Auth0",
+            notes.password_hashes
+        ));
+    }
+    if !notes.unknown_columns.is_empty() {
+        lines.push(format!("columns that were not taken: {}", notes.unknown_columns.join(", ")));
+    }
+    lines
+}

@@ -1,0 +1,81 @@
+//! `vestibule users show`: one user.
+
+use serde_json::{Value, json};
+
+use super::super::{Global, out};
+use super::{Who, with_store};
+use crate::store::{AcceptedTerms, Identity, user_record};
+
+/// Whom.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Our id, an Auth0 id or an email.
+    #[arg(value_name = "WHO")]
+    who: Who,
+    /// Prints one JSON object, with the profile.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
+    with_store(global, |store, _| {
+        let user = args.who.find(store)?;
+        let (identities, terms) = (store.identities(user.id)?, store.accepted_terms(user.id)?);
+        let record = user_record(&user);
+        out::line(if args.json {
+            as_json(record, &identities, &terms).to_string()
+        } else {
+            as_text(&record, &identities, &terms)
+        })?;
+        Ok(())
+    })
+}
+
+fn as_json(mut record: Value, identities: &[Identity], terms: &[AcceptedTerms]) -> Value {
+    let identities: Vec<_> = identities
+        .iter()
+        .map(|identity| json!({ "auth0Id": identity.auth0_id, "linkedAt": identity.linked_at }))
+        .collect();
+    let terms: Vec<_> = terms
+        .iter()
+        .map(|terms| json!({ "version": terms.version, "acceptedAt": terms.accepted_at }))
+        .collect();
+    if let Some(members) = record.as_object_mut() {
+        members.insert("identities".to_owned(), identities.into());
+        members.insert("acceptedTerms".to_owned(), terms.into());
+    }
+    record
+}
+
+/// What is there, a line each; the profile only by its size.
+fn as_text(record: &Value, identities: &[Identity], terms: &[AcceptedTerms]) -> String {
+    let mut lines = Vec::new();
+    for (name, value) in record.as_object().into_iter().flatten() {
+        let text = match value {
+            Value::Null => continue,
+            Value::Object(_) if name == "profile" => {
+                format!("{} bytes (--json shows it)", value.to_string().len())
+            }
+            Value::String(text) => out::plain(text),
+            other => out::plain(&other.to_string()),
+        };
+        lines.push(format!("{name:<17} {text}"));
+    }
+    for identity in identities {
+        lines.push(format!(
+            "{:<17} {} since {}",
+            "identity",
+            out::plain(identity.auth0_id.as_str()),
+            identity.linked_at
+        ));
+    }
+    for terms in terms {
+        lines.push(format!(
+            "{:<17} {} at {}",
+            "accepted terms",
+            out::plain(&terms.version),
+            terms.accepted_at
+        ));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,68 @@
+//! Which user a command is about, as people name one.
+
+use std::str::FromStr;
+
+use crate::store::{Store, StoreError};
+use crate::user::{Auth0Id, Email, User, UserId};
+
+/// Our id, an Auth0 id or an email.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::cli) enum Who {
+    Id(UserId),
+    Auth0(Auth0Id),
+    Email(Email),
+}
+
+/// Nobody was found. Does not repeat what was typed: an email has no place in a log of a shell's errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}; `vestibule users list` tells who is there")]
+pub(in crate::cli) struct Nobody(&'static str);
+
+impl FromStr for Who {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        // An Auth0 id can contain an email, but no email contains a bar before its @.
+        if text.contains('|') {
+            return text.parse().map(Self::Auth0).map_err(|error: crate::user::IdError| error.to_string());
+        }
+        text.parse()
+            .map(Self::Email)
+            .map_err(|_| "write our id (a UUID), an Auth0 id (auth0|…) or an email (name@domain)".to_owned())
+    }
+}
+
+impl Who {
+    pub(in crate::cli) fn find(&self, store: &Store) -> anyhow::Result<User> {
+        let found: Result<Option<User>, StoreError> = match self {
+            Self::Id(id) => store.user(*id),
+            Self::Auth0(id) => store.user_by_auth0_id(id),
+            Self::Email(email) => store.user_by_email(email),
+        };
+        let nobody = match self {
+            Self::Id(_) => "there is no user with this id",
+            Self::Auth0(_) => "no user has this Auth0 id",
+            Self::Email(_) => {
+                "no user has this email verified, or waits for its person with it (an unverified email finds nobody)"
+            }
+        };
+        Ok(found?.ok_or(Nobody(nobody))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_emails_are_told_apart() {
+        let who = |text: &str| text.parse::<Who>();
+        assert!(matches!(who("01890000-0000-7000-8000-000000000001"), Ok(Who::Id(_))));
+        assert!(matches!(who("waad|ada@example.com"), Ok(Who::Auth0(_))));
+        assert_eq!(who("Ada@Example.com"), Ok(Who::Email("ada@example.com".parse().unwrap())));
+        assert!(who("ada").is_err() && who("").is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! Inputs that must be refused, by number, as they come over the wire: the status, the code, the challenge; no row, no
+//! call to the tenant, and a door that lives on. What each is refused for in detail is a table in `src/auth/cases_tests`.
+
+use std::net::TcpListener;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::stub::{self, now};
+use crate::yard::{INTERNAL, PUBLIC, Yard};
+
+/// Over the yard's public door: each token gets 401 with its code.
+fn refused(yard: &Yard, rows: &[(&str, String, &str)]) {
+    let (rows_before, calls) = (yard.rows(), yard.stub.calls("/api/"));
+    for (id, token, code) in rows {
+        let answer = yard.me(token);
+        assert_eq!((answer.status, answer.code().as_deref()), (401, Some(*code)), "{id}: {}", answer.body);
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(
+            challenge.starts_with("Bearer realm=\"public\", error=\"invalid_token\""),
+            "{id}: {challenge}"
+        );
+        let secret = token.rsplit('.').next().unwrap();
+        assert!(secret.len() < 8 || !answer.body.contains(secret), "{id}: nothing of the token comes back");
+    }
+    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (rows_before, calls), "no row, no call");
+    assert_eq!(yard.me(&yard.machine_at_public()).status, 200, "the door lives on");
+}
+
+fn header() -> Value {
+    json!({"alg": "RS256", "typ": "JWT", "kid": "stub"})
+}
+
+fn header_with(member: &str, value: Value) -> Value {
+    let mut header = header();
+    header[member] = value;
+    header
+}
+
+#[test]
+fn forged_and_confused_tokens_are_refused_without_a_call() {
+    let yard = Yard::open(&[]);
+    let claims = yard.stub.claims("auth0|1", PUBLIC);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = json!(format!("http://{}/keys.json", listener.local_addr().unwrap()));
+    let headed = |member, value| stub::signed(&header_with(member, value), &claims, true);
+    let hmac = {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, stub::jwk("stub", true).to_string().as_bytes());
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(&header_with("alg", json!("HS256"))), part(&claims));
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes())))
+    };
+    let none = headed("alg", json!("none"));
+    let (message, _) = none.rsplit_once('.').unwrap();
+    let twice = claims.to_string().replacen('{', r#"{"s\u0075b":"auth0|2","#, 1);
+    let fetches = yard.doors().services().gate.keys().fetches();
+    refused(
+        &yard,
+        &[
+            ("V03", stub::signed(&header(), &claims, false), "BAD_SIGNATURE"),
+            ("V04", none.clone(), "BAD_ALGORITHM"),
+            ("V04", format!("{message}."), "MALFORMED_TOKEN"),
+            ("V04", message.to_owned(), "MALFORMED_TOKEN"),
+            ("V05", hmac, "BAD_ALGORITHM"),
+            ("V06", headed("jku", url.clone()), "MALFORMED_TOKEN"),
+            ("V06", headed("x5u", url), "MALFORMED_TOKEN"),
+            (
+                "V06",
+                stub::signed(&header_with("jwk", stub::jwk("stub", false)), &claims, false),
+                "MALFORMED_TOKEN",
+            ),
+            ("V07", headed("kid", json!("k".repeat(257))), "MALFORMED_TOKEN"),
+            ("V07", headed("kid", json!(7)), "MALFORMED_TOKEN"),
+            ("V07", headed("kid", json!("a\u{0}")), "MALFORMED_TOKEN"),
+            ("V08", headed("crit", json!(["x"])), "MALFORMED_TOKEN"),
+            ("V09", stub::signed_text(&header().to_string(), &twice, true), "MALFORMED_TOKEN"),
+            ("V18", headed("typ", json!("dpop+jwt")), "MALFORMED_TOKEN"),
+            ("V19", headed("cty", json!("JWT")), "MALFORMED_TOKEN"),
+            ("V19", format!("{none}.a.b"), "MALFORMED_TOKEN"),
+            ("V20", format!("{none}="), "MALFORMED_TOKEN"),
+            ("V20", ".".repeat(20_000), "MALFORMED_TOKEN"),
+        ],
+    );
+    assert_eq!(yard.doors().services().gate.keys().fetches(), fetches, "none of them caused a fetch of keys");
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "V06: nobody was called");
+}
+
+#[test]
+fn claims_that_do_not_hold_are_refused_and_their_good_neighbours_are_not() {
+    let yard = Yard::open(&[]);
+    let with = |claim: &str, value: Value| yard.token("auth0|1", json!({claim: value}));
+    let issuer = yard.stub.issuer.clone();
+    refused(
+        &yard,
+        &[
+            ("V10", with("exp", json!(null)), "BAD_CLAIMS"),
+            ("V10", with("exp", json!(now() * 1000)), "BAD_CLAIMS"),
+            ("V11", with("exp", json!(now() - 7)), "EXPIRED"),
+            ("V12", with("nbf", json!(now() + 3600)), "NOT_YET_VALID"),
+            ("V12", with("iat", json!(now() + 86_400)), "NOT_YET_VALID"),
+            ("V13", with("aud", json!([PUBLIC, 5])), "WRONG_AUDIENCE"),
+            ("V13", with("aud", json!(PUBLIC.trim_end_matches('/'))), "WRONG_AUDIENCE"),
+            ("V15", with("iss", json!(issuer.trim_end_matches('/'))), "WRONG_ISSUER"),
+            ("V15", with("iss", json!([issuer])), "WRONG_ISSUER"),
+            ("V16", yard.token_for(INTERNAL, "auth0|1", json!({})), "WRONG_AUDIENCE"),
+            ("V17", with("nonce", json!("n")), "BAD_CLAIMS"),
+        ],
+    );
+    let machine = json!({"gty": "client-credentials", "azp": "m1"});
+    for (id, claim, value) in [
+        ("V11", "exp", json!(now() as f64 + 30.5)),
+        ("V11", "exp", json!(now() - 2)),
+        ("V14", "aud", json!([PUBLIC, format!("{issuer}userinfo")])),
+    ] {
+        let mut claims = machine.clone();
+        claims[claim] = value;
+        assert_eq!(yard.me(&yard.token("m1@clients", claims)).status, 200, "{id}: {claim}");
+    }
+}
+
+#[test]
+fn a_bad_token_is_refused_even_where_nobody_needs_one() {
+    let yard = Yard::open(&["public.anonymous=true"]);
+    let ask = |token: Option<&str>, query: &str| {
+        yard.wire.graphql(&yard.public(), token, query, Value::Null).unwrap()
+    };
+    assert_eq!(ask(None, "{ __typename }").status, 200, "V02");
+    let nobody = ask(None, "{ me { id } }");
+    assert_eq!((nobody.status, nobody.at("/data/me")), (200, Value::Null), "V02");
+    let bad = stub::signed(&header(), &yard.stub.claims("auth0|1", PUBLIC), false);
+    for token in [bad.as_str(), "opaque"] {
+        assert_eq!(ask(Some(token), "{ __typename }").status, 401, "V03");
+    }
+    for header in ["", "Bearer", "Bearer,x", "Bearer\tx"] {
+        let body = json!({"query": "{ __typename }"});
+        let answer = yard.wire.post_json(&yard.public(), &[("authorization", header)], &body).unwrap();
+        assert_eq!(
+            (answer.status, answer.code().as_deref()),
+            (400, Some("MALFORMED_REQUEST")),
+            "V22: {header:?}"
+        );
+    }
+}
+
+#[test]
+fn each_door_wants_its_own_audience_and_the_internal_one_a_scope() {
+    let yard = Yard::open(&[]);
+    let ask =
+        |url: &str, token: &str| yard.wire.graphql(url, Some(token), "{ __typename }", Value::Null).unwrap();
+    let at_public = yard.machine_at_public();
+    let at_internal = yard.machine("users:read");
+    assert_eq!(ask(&yard.internal(), &at_public).code().as_deref(), Some("WRONG_AUDIENCE"), "V16");
+    assert_eq!(ask(&yard.public(), &at_internal).code().as_deref(), Some("WRONG_AUDIENCE"), "V16");
+    assert_eq!(ask(&yard.internal(), &at_internal).status, 200, "V23");
+    let me = yard.me(&at_public);
+    assert_eq!((me.status, me.at("/data/me")), (200, Value::Null), "V23: a machine is no user");
+    for scope in ["", "users:read2", "xusers:read"] {
+        let answer = ask(&yard.internal(), &yard.machine(scope));
+        assert_eq!((answer.status, answer.code().as_deref()), (403, Some("NOT_PERMITTED")), "V24: {scope}");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains("error=\"insufficient_scope\""), "V24: {challenge}");
+        assert!(challenge.ends_with("scope=\"users:read\""), "V24: {challenge}");
+    }
+}

@@ -1,0 +1,247 @@
+//! Disks that are full, read-only or damaged, and two processes on one file: each ends in a clear error with its exit
+//! code, or users are served all the same. Nothing panics, and no row is lost.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::cli::wire::{Answer, Wire};
+use vestibule::clock::Clock;
+use vestibule::store::{Actor, Admitted, Arrival, LinkEmail, Settings, Store, StoreError};
+use vestibule::user::Person;
+
+use crate::server::{Server, complaint, run, vestibule};
+use crate::stub::{self, Profile, Stub};
+use crate::yard::PUBLIC;
+
+fn settings(database: &Path) -> Settings {
+    Settings {
+        path: database.to_owned(),
+        readers: 1,
+        busy_timeout: Duration::from_secs(5),
+        seed: None,
+        block_at_auth0: false,
+    }
+}
+
+/// A database with some users in it, closed.
+fn furnished(dir: &Path, users: usize) -> PathBuf {
+    let database = dir.join("vestibule.db");
+    let store = Store::open(&settings(&database), Clock::system()).unwrap();
+    for i in 0..users {
+        admit(&store, i).unwrap();
+    }
+    store.close().unwrap();
+    database
+}
+
+fn admit(store: &Store, i: usize) -> Result<Admitted, StoreError> {
+    let arrival = Arrival {
+        auth0_id: format!("auth0|{i}").parse().unwrap(),
+        email: Some(format!("u{i}@example.com").parse().unwrap()),
+        email_verified: true,
+        person: Person::default(),
+        profile: None,
+    };
+    store.admit(&arrival, LinkEmail::Verified, &Actor::Gate)
+}
+
+fn me(server: &Server, stub: &Stub, sub: &str) -> Answer {
+    let token = stub::token(&stub.claims(sub, PUBLIC));
+    let wire = Wire::new();
+    loop {
+        let answer = wire.graphql(&server.public, Some(&token), "{ me { id } }", Value::Null).unwrap();
+        // At first it is still fetching the keys.
+        if answer.code().as_deref() != Some("KEYS_UNAVAILABLE") {
+            return answer;
+        }
+    }
+}
+
+/// A file system in memory, of its own size.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// `None` where this user may not mount.
+    fn of(size: &str) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let options = format!("size={size},mode=0777");
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "vestibule"]).arg(dir.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(dir));
+        }
+        println!("not tested: this user may not mount a file system");
+        None
+    }
+
+    fn remount(&self, option: &str) {
+        let options = format!("remount,{option}");
+        assert!(Command::new("mount").args(["-o", &options]).arg(self.0.path()).status().unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg(self.0.path()).status());
+    }
+}
+
+#[test]
+fn while_the_disk_is_full_known_users_are_served_and_new_ones_once_there_is_room() {
+    let Some(disk) = Disk::of("4m") else { return };
+    let (stub, dir) = (Stub::start(), disk.0.path());
+    let database = furnished(dir, 1);
+    let server = Server::start(&database, &stub);
+    let profile = |sub: &str| {
+        let profile = json!({"user_id": sub, "email": format!("{sub}@example.com").replace('|', "-"),
+            "email_verified": true, "name": "n".repeat(2000)});
+        stub.profile(sub, Profile::Is(profile));
+    };
+    profile("auth0|before");
+    assert_eq!(me(&server, &stub, "auth0|before").status, 200);
+    // Whatever is left is taken, to the last page.
+    let filler = dir.join("filler");
+    drop(std::fs::write(&filler, vec![0; 4 << 20]));
+
+    profile("auth0|new");
+    let refused = (0..50).map(|i| format!("auth0|new{i}")).find_map(|sub| {
+        profile(&sub);
+        let answer = me(&server, &stub, &sub);
+        (answer.status != 200).then_some((sub, answer))
+    });
+    let (sub, refused) = refused.expect("the disk never was full");
+    assert_eq!((refused.status, refused.code().as_deref()), (503, Some("BUSY")), "{}", refused.body);
+    for known in ["auth0|0", "auth0|before"] {
+        assert_eq!(me(&server, &stub, known).status, 200, "{known}");
+    }
+    let (code, said) = complaint(&run(&database, &["backup", &dir.join("b.db").display().to_string()]));
+    assert!(matches!(code, Some(73 | 74)), "{said}");
+    assert!(!dir.join("b.db").exists());
+
+    std::fs::remove_file(filler).unwrap();
+    assert_eq!(me(&server, &stub, &sub).status, 200, "there is room again");
+    server.kill();
+    assert_eq!(run(&database, &["check"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_file_system_that_is_read_only_is_told_in_a_line() {
+    let Some(disk) = Disk::of("4m") else { return };
+    let database = furnished(disk.0.path(), 1);
+    disk.remount("ro");
+    let (code, said) = complaint(&run(&database, &["serve"]));
+    assert_eq!(code, Some(73), "{said}");
+    assert!(said.contains("vestibule.db.lock") && said.contains("Read-only file system"), "{said}");
+    disk.remount("rw");
+    assert_eq!(run(&database, &["check"]).status.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_only_be_read_is_told_in_a_line() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let dir = tempfile::tempdir().unwrap();
+    let database = furnished(dir.path(), 1);
+    // root may write everything, so the process is somebody else.
+    let lock = dir.path().join("vestibule.db.lock");
+    if [dir.path(), &database, &lock].iter().any(|path| chown(path, Some(NOBODY), Some(NOBODY)).is_err()) {
+        println!("not tested: this user can not give files away");
+        return;
+    }
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o400)).unwrap();
+    let copy = dir.path().join("vestibule");
+    std::fs::copy(env!("CARGO_BIN_EXE_vestibule"), &copy).unwrap();
+    let serve = vestibule(&database, None, &["serve"]);
+    let output = Command::new(&copy)
+        .args(serve.get_args())
+        .current_dir(dir.path())
+        .args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/config")])
+        .env_clear()
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output()
+        .unwrap();
+    let (code, said) = complaint(&output);
+    assert_eq!(code, Some(77), "{said}");
+    assert!(said.contains("can only be read"), "{said}");
+}
+
+#[test]
+fn a_damaged_file_is_refused_with_65_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = furnished(dir.path(), 200);
+    let whole = std::fs::read(&database).unwrap();
+    let mut wrong_magic = whole.clone();
+    wrong_magic[..6].copy_from_slice(b"SQLate");
+    let cut = whole[..whole.len() / 2].to_vec();
+    for (what, bytes) in [("wrong magic", wrong_magic), ("cut", cut), ("empty", Vec::new())] {
+        std::fs::write(&database, &bytes).unwrap();
+        for command in ["check", "serve"] {
+            let output = run(&database, &[command]);
+            let (code, said) = complaint(&output);
+            assert_eq!(
+                code,
+                Some(65),
+                "{what}, {command}: {said}{}",
+                String::from_utf8_lossy(&output.stdout)
+            );
+        }
+        assert_eq!(std::fs::read(&database).unwrap().len(), bytes.len(), "{what}");
+    }
+}
+
+/// Some flips hit free space or the letters of a name, where nothing can tell; none may end in a panic, and a value
+/// is the one that was written or an error.
+#[test]
+fn a_flipped_bit_is_told_or_does_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = furnished(dir.path(), 100);
+    let whole = std::fs::read(&database).unwrap();
+    let mut told = 0;
+    for i in 0..60 {
+        let mut bytes = whole.clone();
+        let at = (i * 7919 + 100) % bytes.len();
+        bytes[at] ^= 1 << (i % 8);
+        std::fs::write(&database, &bytes).unwrap();
+        let sound = Store::check(&settings(&database)).is_ok_and(|found| found.is_sound());
+        told += usize::from(!sound);
+        let Ok(store) = Store::open(&settings(&database), Clock::system()) else { continue };
+        for i in 0..100 {
+            drop(store.user_by_auth0_id(&format!("auth0|{i}").parse().unwrap()));
+        }
+        drop(store.users(1000, None));
+        drop(admit(&store, 1000));
+        drop(store.close());
+        for suffix in ["-wal", "-shm"] {
+            drop(std::fs::remove_file(dir.path().join(format!("vestibule.db{suffix}"))));
+        }
+    }
+    assert!(told > 20, "{told} of 60 told");
+}
+
+#[test]
+fn two_servers_share_a_database_and_nobody_restores_under_them() {
+    let (stub, dir) = (Stub::start(), tempfile::tempdir().unwrap());
+    let database = furnished(dir.path(), 1);
+    let backup = dir.path().join("monday.db").display().to_string();
+    let (one, other) = (Server::start(&database, &stub), Server::start(&database, &stub));
+    stub.profile("auth0|new", Profile::Is(json!({"user_id": "auth0|new", "email": "n@example.com"})));
+    let first = me(&one, &stub, "auth0|new");
+    assert_eq!(first.status, 200, "{}", first.body);
+    assert_eq!(me(&other, &stub, "auth0|new").json(), first.json());
+    assert_eq!(run(&database, &["backup", &backup]).status.code(), Some(0));
+    one.kill();
+    let (code, said) = complaint(&run(&database, &["restore", &backup]));
+    assert_eq!(code, Some(75), "{said}");
+    assert!(said.contains("in use"), "{said}");
+    assert_eq!(me(&other, &stub, "auth0|new").json(), first.json());
+    other.kill();
+    let restored = run(&database, &["restore", &backup]);
+    assert_eq!(restored.status.code(), Some(0), "{restored:?}");
+    let server = Server::start(&database, &stub);
+    assert_eq!(me(&server, &stub, "auth0|new").json(), first.json());
+}

@@ -1,0 +1,205 @@
+//! Keys under load, at full length: `make load` runs these one by one, in about six minutes, and prints what it measured.
+//! `keys` holds the same logic with small numbers and a moved clock.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use vestibule::cli::wire::Wire;
+use vestibule::clock::Clock;
+
+use crate::keys::{publish, refresh, token};
+use crate::stub::{self, Published, jwk, now};
+use crate::yard::{PUBLIC, Yard};
+
+/// Asks the public door with what `next` gives, at most every 10 ms, while `on` says so. Gives how long each answer took.
+fn traffic(yard: &Yard, on: impl Fn(&Clock) -> bool, mut next: impl FnMut(usize) -> String) -> Vec<Duration> {
+    let (clock, wire) = (Clock::system(), Wire::new());
+    let mut times = Vec::new();
+    while on(&clock) {
+        let token = next(times.len());
+        let asked = clock.elapsed();
+        let answer = wire.graphql(&yard.public(), Some(&token), "{ __typename }", json!(null)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let took = clock.elapsed() - asked;
+        times.push(took);
+        yard.rest(Duration::from_millis(10).saturating_sub(took));
+    }
+    times
+}
+
+fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() * percent / 100).min(times.len() - 1)]
+}
+
+/// Memory this process has in RAM, in bytes. The stub and the clients are in it too.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[test]
+#[ignore = "takes two minutes: make load"]
+fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
+    const FLOODS: usize = 4;
+    let yard = Yard::open(&[]);
+    let claims = yard.stub.claims("auth0|1", PUBLIC);
+    let valid = |serial: usize| {
+        let claims = json!({"gty": "client-credentials", "azp": "m1", "jti": serial.to_string()});
+        yard.token("m1@clients", claims)
+    };
+    let alone = || traffic(&yard, |clock| clock.elapsed() < Duration::from_secs(30), valid);
+    let mut baseline = alone();
+
+    let (over, before) = (AtomicBool::new(false), yard.doors().services().gate.keys().fetches());
+    let (mut beside, took) = std::thread::scope(|scope| {
+        let beside = scope.spawn(|| traffic(&yard, |_| !over.load(Ordering::Relaxed), valid));
+        let floods: Vec<_> = (0..FLOODS)
+            .map(|flood| {
+                let (yard, claims) = (&yard, &claims);
+                scope.spawn(move || {
+                    let (clock, wire) = (Clock::system(), Wire::new());
+                    // One signature for all: an unknown key's is never looked at.
+                    let (_, signature) = {
+                        let token = stub::token(claims);
+                        let (message, signature) = token.rsplit_once('.').unwrap();
+                        (message.to_owned(), signature.to_owned())
+                    };
+                    for i in 0..10_000 / FLOODS {
+                        let header = json!({"alg": "RS256", "kid": format!("unknown-{flood}-{i}")});
+                        let token = format!(
+                            "{}.{signature}",
+                            stub::message(&header.to_string(), &claims.to_string())
+                        );
+                        let answer = wire
+                            .graphql(&yard.public(), Some(&token), "{ __typename }", json!(null))
+                            .unwrap();
+                        assert_eq!(answer.code().as_deref(), Some("UNKNOWN_KEY"));
+                        let due = Duration::from_secs(60) * (i as u32 + 1) / (10_000 / FLOODS as u32);
+                        yard.rest(due.saturating_sub(clock.elapsed()));
+                    }
+                    clock.elapsed()
+                })
+            })
+            .collect();
+        let took = floods.into_iter().map(|flood| flood.join().unwrap()).max().unwrap();
+        over.store(true, Ordering::Relaxed);
+        (beside.join().unwrap(), took)
+    });
+    let fetches = yard.doors().services().gate.keys().fetches() - before;
+    // The machine may have other things to do: what it was before and after is what the flood is held against.
+    baseline.extend(alone());
+
+    let (calm, flooded) = (percentile(&mut baseline, 99), percentile(&mut beside, 99));
+    println!("10000 unknown keys in {took:.1?}: {fetches} fetches");
+    println!(
+        "valid traffic: p50 {:.2?} alone, {:.2?} beside the flood; p99 {calm:.2?} alone, {flooded:.2?} beside it",
+        percentile(&mut baseline, 50),
+        percentile(&mut beside, 50)
+    );
+    // Three in the minute; a machine too busy to send that fast gets one more for each half minute it took longer.
+    assert!(fetches <= 1 + took.as_secs().div_ceil(30), "{fetches} in {took:?}");
+    assert!(flooded <= calm * 2, "p99 {flooded:?} beside the flood, {calm:?} alone");
+}
+
+#[test]
+#[ignore = "takes two minutes: make load"]
+fn a_rotation_every_ten_seconds_refuses_no_valid_token_twice() {
+    let yard = Yard::open(&[]);
+    let (mut refused, mut asked, mut slowest) = (0, 0, Duration::ZERO);
+    let mut previous = jwk("stub", true);
+    for rotation in 0..12 {
+        let (kid, first) = (format!("rotated-{rotation}"), rotation % 2 == 1);
+        let next = jwk(&kid, first);
+        publish(&yard, &[next.clone(), previous]);
+        previous = next;
+        let clock = Clock::system();
+        let mut taken = None;
+        while clock.elapsed() < Duration::from_secs(10) {
+            let token = token(&yard, &kid, first);
+            asked += 1;
+            if yard.me(&token).status != 200 {
+                refused += 1;
+                assert_eq!(yard.me(&token).status, 200, "refused twice, rotation {rotation}");
+            }
+            taken.get_or_insert(clock.elapsed());
+            yard.rest(Duration::from_millis(20));
+        }
+        slowest = slowest.max(taken.unwrap());
+    }
+    println!(
+        "12 rotations, {asked} tokens: {refused} refused once, none twice; a new key was taken within {slowest:.1?}"
+    );
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
+#[test]
+#[ignore = "takes a minute: make load"]
+fn an_endpoint_that_misbehaves_costs_neither_keys_nor_memory() {
+    let yard = Yard::open(&[]);
+    let good = token(&yard, "stub", true);
+    let mut private = jwk("leak", false);
+    private["d"] = json!("AQAB");
+    let private = json!({"keys": [private, jwk("stub", true)]}).to_string();
+    let ask = |times: usize| (0..times).for_each(|_| assert_eq!(yard.me(&good).status, 200));
+    for _ in 0..20 {
+        refresh(&yard);
+        ask(50);
+    }
+    let before = resident();
+    for (what, published, times) in [
+        ("a redirect", Published::Redirect, 20),
+        ("HTML", Published::Text("<html>Down for maintenance</html>".to_owned()), 20),
+        ("a private key", Published::Text(private), 20),
+        ("100 MB", Published::Endless, 20),
+        ("nothing, hanging", Published::Hangs, 4),
+    ] {
+        yard.stub.publish_as(published);
+        for _ in 0..times {
+            refresh(&yard);
+            ask(50);
+        }
+        let grown = resident().saturating_sub(before);
+        println!("{what}, {times} times: the old set serves on, memory grew by {} KiB", grown / 1024);
+        assert!(grown < 5 * 1024 * 1024, "{what}: {grown} bytes");
+    }
+}
+
+#[test]
+#[ignore = "takes half a minute: make load"]
+fn a_cold_start_without_the_tenant_serves_with_keys_and_heals_without() {
+    let mut yard = Yard::open(&[]);
+    let good = token(&yard, "stub", true);
+    while yard.store().load_keys(&yard.stub.issuer).unwrap().is_none() {
+        yard.rest(Duration::from_millis(10));
+    }
+    yard.stub.pause();
+    let clock = Clock::system();
+    yard.reopen();
+    assert_eq!(yard.me(&good).status, 200);
+    println!("cold start, tenant away, keys of the last run: serves after {:.1?}", clock.elapsed());
+
+    let mut yard = Yard::open_without_waiting(&[], |stub| stub.publish_as(Published::Hangs));
+    yard.stub.pause();
+    let ready = yard.public().replace("/graphql", "/readyz");
+    let began = now();
+    while now() < began + 12 {
+        let answer = yard.me(&token(&yard, "stub", true));
+        assert_eq!((answer.status, answer.code().as_deref()), (503, Some("KEYS_UNAVAILABLE")));
+        assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 503);
+        yard.rest(Duration::from_millis(100));
+    }
+    yard.stub.publish_as(Published::Good);
+    yard.stub.resume();
+    let clock = Clock::system();
+    while yard.wire.get(&ready, &[]).unwrap().status != 200 {
+        assert!(clock.elapsed() < Duration::from_secs(5), "not healed within 5 s");
+        yard.rest(Duration::from_millis(20));
+    }
+    println!(
+        "cold start, tenant away, no keys: 503 for 12 s; healed {:.1?} after its return",
+        clock.elapsed()
+    );
+    assert_eq!(yard.me(&token(&yard, "stub", true)).status, 200);
+}

@@ -1,0 +1,141 @@
+//! The `users` and `audit` commands as an operator types them, on a database that a server may have open.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const ADA: &str = "ada@example.com";
+
+struct Shell(TempDir);
+
+impl Shell {
+    fn open() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> String {
+        self.0.path().join("vestibule.db").display().to_string()
+    }
+
+    fn run(&self, line: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_vestibule"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
+            .args(["--profile", "development", "--set", &format!("store.path={}", self.path())])
+            .args(line.split(' '))
+            .output()
+            .unwrap()
+    }
+
+    /// What it prints, when it ends well.
+    fn says(&self, line: &str) -> String {
+        let output = self.run(line);
+        let (said, complaint) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{line}: {said}{complaint}");
+        said
+    }
+
+    /// Its exit code and what it complains.
+    fn fails(&self, line: &str) -> (i32, String) {
+        let output = self.run(line);
+        (output.status.code().unwrap(), text(&output.stdout) + &text(&output.stderr))
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn staff_do_with_users_what_they_have_to_and_the_trail_tells() {
+    let shell = Shell::open();
+    let id = shell.says("users create --email Ada@Example.com --verified --role support --name Ada");
+    assert_eq!(shell.fails(&format!("users create --email {ADA}")).0, 1, "twice");
+    for who in [ADA, &id] {
+        let shown: Value = serde_json::from_str(&shell.says(&format!("users show {who} --json"))).unwrap();
+        assert_eq!((&shown["email"], &shown["roles"][0]), (&ADA.into(), &"support".into()));
+    }
+    assert_eq!(shell.says(&format!("users roles {ADA} --add admin --remove support")), "admin");
+    assert!(
+        shell
+            .says(&format!("users roles {ADA} --add nonsense"))
+            .contains("note: nonsense gives no permission")
+    );
+    assert_eq!(shell.says(&format!("users block {ADA}")), format!("{id} is blocked"));
+    assert!(shell.says("users list").contains("blocked"));
+    assert_eq!(shell.says(&format!("users unblock {ADA}")), format!("{id} is active"));
+    let export: Value = serde_json::from_str(&shell.says(&format!("users export {ADA}"))).unwrap();
+    assert_eq!(export["user"]["name"], "Ada");
+
+    let (code, complaint) = shell.fails(&format!("users erase {ADA}"));
+    assert!(code == 1 && complaint.contains("--yes") && !complaint.contains(ADA), "{complaint}");
+    assert_eq!(shell.says(&format!("users erase {ADA} --yes")), format!("{id} is erased"));
+    assert_eq!(shell.fails(&format!("users unblock {id}")).0, 1, "a tombstone stays one");
+
+    let lines = shell.says(&format!("audit list --user {id} --json"));
+    let actions: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let actions: Vec<&str> = actions.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!(
+        actions,
+        [
+            "user.status_set",
+            "user.exported",
+            "user.status_set",
+            "user.status_set",
+            "user.roles_set",
+            "user.roles_set",
+            "user.created"
+        ]
+    );
+    assert!(!lines.contains(ADA) && lines.lines().all(|line| line.contains(r#""kind":"cli""#)), "{lines}");
+}
+
+#[test]
+fn who_is_not_there_is_told_apart_and_their_email_is_not_repeated() {
+    let shell = Shell::open();
+    for who in [ADA, "auth0|nobody", "01890000-0000-7000-8000-000000000001"] {
+        let (code, complaint) = shell.fails(&format!("users show {who}"));
+        assert!(code == 67 && complaint.contains("users list") && !complaint.contains(who), "{complaint}");
+    }
+    assert_eq!(shell.fails("users show ada").0, 2);
+}
+
+#[test]
+fn lists_are_read_page_by_page() {
+    let shell = Shell::open();
+    let ids: Vec<String> =
+        (0..3).map(|i| shell.says(&format!("users create --email u{i}@example.com"))).collect();
+    let first = shell.says("users list --first 2");
+    assert!(first.contains(&ids[0]) && first.contains(&format!("--after {}", ids[1])), "{first}");
+    let rest = shell.says(&format!("users list --json --after {}", ids[1]));
+    assert_eq!(serde_json::from_str::<Value>(&rest).unwrap()["id"], ids[2].as_str());
+    assert_eq!(shell.says("users list --all --json").lines().count(), 3);
+    assert!(shell.says("audit list --first 1").contains("--before 3"));
+    assert_eq!(shell.says("audit list --before 3 --json").lines().count(), 2);
+    assert_eq!(shell.says("audit list --action user.erased"), "");
+}
+
+#[test]
+fn a_trail_that_was_tampered_with_fails_its_check_by_line() {
+    let shell = Shell::open();
+    for i in 0..3 {
+        shell.says(&format!("users create --email u{i}@example.com"));
+    }
+    let whole = shell.says("audit verify");
+    let head = whole.rsplit(' ').next().unwrap().to_owned();
+    assert!(whole.starts_with("whole: 3 lines"), "{whole}");
+    shell.says("users create --email u3@example.com");
+    shell.says(&format!("audit verify --head {head}"));
+    let (code, complaint) = shell.fails(&format!("audit verify --head {}", "0".repeat(64)));
+    assert!(code == 65 && complaint.starts_with("CUT"), "{complaint}");
+    let database = rusqlite::Connection::open(shell.path()).unwrap();
+    database
+        .execute_batch(
+            "DROP TRIGGER audit_is_never_updated; UPDATE audit SET actor_kind = 'gate' WHERE id = 2",
+        )
+        .unwrap();
+    let (code, complaint) = shell.fails("audit verify");
+    assert!(code == 65 && complaint.starts_with("BROKEN at line 2"), "{complaint}");
+    assert!(shell.fails("audit verify --json").1.contains(r#""broken":2"#));
+}

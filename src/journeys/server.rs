@@ -1,0 +1,74 @@
+//! `vestibule serve` as a process of its own on a given database, in front of the [`Stub`]; what else is run on that
+//! database, and how it ended.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::stub::Stub;
+
+/// Killed, without a chance to tidy up, when it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) public: String,
+}
+
+/// The executable with everything on port 0 and its database at `database`.
+pub(crate) fn vestibule(database: &Path, stub: Option<&Stub>, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().args(["--profile", "development"]).args(args);
+    let issuer = stub.map_or("http://127.0.0.1:1/", |stub| stub.issuer.as_str());
+    for set in [
+        "public.listen=127.0.0.1:0".to_owned(),
+        "internal.listen=127.0.0.1:0".to_owned(),
+        format!("store.path={}", database.display()),
+        format!("auth0.issuer={issuer}"),
+    ] {
+        command.args(["--set", &set]);
+    }
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(database: &Path, args: &[&str]) -> Output {
+    vestibule(database, None, args).output().unwrap()
+}
+
+/// The exit code of `output` and what it complained of, which must be no panic and, its causes aside, one line.
+pub(crate) fn complaint(output: &Output) -> (Option<i32>, String) {
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+    let complaint: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("error: ")).collect();
+    assert!(complaint.iter().skip(1).all(|line| line.starts_with("  because: ")), "{said}");
+    (output.status.code(), complaint.join("\n"))
+}
+
+impl Server {
+    /// Starts it and waits until it listens. Its log goes to `<database>.log`.
+    pub(crate) fn start(database: &Path, stub: &Stub) -> Self {
+        let mut log = database.as_os_str().to_owned();
+        log.push(".log");
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let mut child =
+            vestibule(database, Some(stub), &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let public = said.find_map(|line| line.strip_prefix("Public").map(|rest| rest.trim().to_owned()));
+        let server = Self { child, public: public.unwrap_or_default() };
+        assert!(!server.public.is_empty(), "the server did not start");
+        server
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,120 @@
+//! What Auth0 has yet to be told: who is blocked there. Written with the change itself, worked off in the background,
+//! still there after a restart.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::audit::{Action, Actor, Changes};
+use super::users::{by_auth0_id, from_millis};
+use super::{Store, StoreError, Write, identities};
+use crate::user::{Auth0Id, UserId};
+
+/// That an identity be blocked at Auth0, or no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockWish {
+    /// Whom it is about.
+    pub auth0_id: Auth0Id,
+    /// Blocked, or not.
+    pub blocked: bool,
+    /// How often Auth0 was told in vain.
+    pub tries: u32,
+    wished_at: i64,
+}
+
+impl Store {
+    /// The wish that is due longest, if one is due. A point read.
+    ///
+    /// # Errors
+    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    pub fn due_block(&self) -> Result<Option<BlockWish>, StoreError> {
+        let now = self.shared.clock.now().as_millisecond();
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT auth0_id, blocked, tries, wished_at FROM auth0_blocks WHERE due_at <= ?1
+                 ORDER BY due_at LIMIT 1",
+            )?;
+            let mut rows = statement.query([now])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let auth0_id: String = row.get(0)?;
+            Ok(Some(BlockWish {
+                auth0_id: auth0_id
+                    .parse()
+                    .map_err(|error| StoreError::damaged("auth0_blocks.auth0_id", error))?,
+                blocked: row.get(1)?,
+                tries: row.get(2)?,
+                wished_at: row.get(3)?,
+            }))
+        })
+    }
+
+    /// Auth0 knows now. A wish that was made in the meantime stays.
+    ///
+    /// # Errors
+    /// As every write.
+    pub fn block_told(&self, wish: &BlockWish, actor: &Actor) -> Result<(), StoreError> {
+        self.write(|write| {
+            let done = write
+                .tx
+                .prepare_cached(
+                    "DELETE FROM auth0_blocks WHERE auth0_id = ?1 AND wished_at = ?2 AND blocked = ?3",
+                )?
+                .execute(params![wish.auth0_id.as_str(), wish.wished_at, wish.blocked])?;
+            if done > 0
+                && let Some(user) = by_auth0_id(&write.tx, &wish.auth0_id)?
+            {
+                let changes = Changes::default().field("blockedAtAuth0", !wish.blocked, wish.blocked);
+                write.audit(actor, Action::BlockSent, user.id, changes)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Auth0 could not be told: not to be tried again before `wait` has passed.
+    ///
+    /// # Errors
+    /// As every write.
+    pub fn postpone_block(&self, wish: &BlockWish, wait: Duration) -> Result<(), StoreError> {
+        self.write(|write| {
+            let due = write.now.saturating_add(wait).unwrap_or(Timestamp::MAX).as_millisecond();
+            write
+                .tx
+                .prepare_cached(
+                    "UPDATE auth0_blocks SET tries = tries + 1, due_at = ?3 WHERE auth0_id = ?1 AND wished_at = ?2",
+                )?
+                .execute(params![wish.auth0_id.as_str(), wish.wished_at, due])?;
+            Ok(())
+        })
+    }
+
+    /// How many wishes wait, and since when the oldest does.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn waiting_blocks(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT count(*), min(wished_at) FROM auth0_blocks")?;
+            let (count, oldest): (i64, Option<i64>) =
+                statement.query_one([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let oldest = oldest.map(|millis| from_millis("auth0_blocks.wished_at", millis)).transpose()?;
+            Ok((count.unsigned_abs(), oldest))
+        })
+    }
+}
+
+impl Write<'_> {
+    /// Wishes it for every identity of a user. The last wish of an identity is the one that counts.
+    pub(super) fn wish_blocks(&self, id: UserId, blocked: bool) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO auth0_blocks (auth0_id, blocked, wished_at, due_at) VALUES (?1, ?2, ?3, ?3)
+             ON CONFLICT (auth0_id) DO UPDATE SET
+                 blocked = excluded.blocked, wished_at = excluded.wished_at, tries = 0, due_at = excluded.due_at",
+        )?;
+        for identity in identities::of(&self.tx, id)? {
+            statement.execute(params![identity.auth0_id.as_str(), blocked, self.now.as_millisecond()])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! Users from an export of Auth0's: many rows a transaction, and again without harm.
+//!
+//! A row finds its user by Auth0 id, else by verified email, by the rules of every login. What the export says of the
+//! row's own identity is taken over; what it says of a linked one, or of somebody found by email alone, only fills
+//! gaps. Nobody is unblocked, nothing is emptied, and an email that is verified here stays so.
+
+use rusqlite::{Connection, params};
+
+use super::audit::{Action, Actor, Changes};
+use super::rows::{Details, NewUser, fields};
+use super::users::{by_auth0_id, by_email};
+use super::{LinkEmail, Store, StoreError, Write};
+use crate::user::{Auth0Id, Email, Person, Status, User};
+
+/// The writer's page cache while it imports, in KiB: the indexes of a large database are written to in random places.
+const CACHE_KIB: i64 = 512 * 1024;
+
+/// Pages of write-ahead log between checkpoints while importing. A page that many batches write to is then moved into
+/// the file once.
+const CHECKPOINT_PAGES: i64 = 64 * 1024;
+
+/// One user of an export. What is absent says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportRow {
+    /// Who they are to Auth0. Without it the row is pre-provisioned: whoever first comes with its email, verified, is
+    /// its person.
+    pub auth0_id: Option<Auth0Id>,
+    /// Required without `auth0_id`.
+    pub email: Option<Email>,
+    /// Whether Auth0 has seen to it that the email is theirs.
+    pub email_verified: bool,
+    /// What they are called.
+    pub person: Person,
+    /// Whether Auth0 turns them away.
+    pub blocked: bool,
+}
+
+/// How to import.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportRules {
+    /// Whether a row with a new identity and the verified email of somebody with another is linked to them.
+    pub link: LinkEmail,
+    /// Finds out what would become of each row, and undoes it.
+    pub dry_run: bool,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Imported {
+    /// A user was made.
+    Added,
+    /// A user was changed.
+    Changed,
+    /// Everything was so already.
+    Unchanged,
+    /// Nothing was done, because the user was erased and stays so.
+    Erased,
+    /// Nothing was done, because somebody else has the email verified.
+    EmailTaken,
+    /// Nothing was done: with neither Auth0 id nor email, nobody could ever be found to be this user.
+    Nobody,
+}
+
+impl Store {
+    /// Imports `rows` in one transaction, and tells of each in order what became of it. Each change leaves a line in
+    /// the trail. Other processes wait for the write lock meanwhile, so some thousand rows at a time are enough.
+    ///
+    /// # Errors
+    /// As every write; then none of the rows was imported.
+    pub fn import(
+        &self,
+        rows: &[ImportRow],
+        rules: ImportRules,
+        actor: &Actor,
+    ) -> Result<Vec<Imported>, StoreError> {
+        let all = |write: &Write<'_>| rows.iter().map(|row| write.import(row, rules.link, actor)).collect();
+        if rules.dry_run { self.rehearse(all) } else { self.write(all) }
+    }
+
+    /// Gives the one writer the memory to import much. For a process that does nothing else.
+    ///
+    /// # Errors
+    /// As every write.
+    pub fn expect_import(&self) -> Result<(), StoreError> {
+        self.shared.writer.with(|connection| {
+            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            Ok(connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?)
+        })
+    }
+}
+
+impl Write<'_> {
+    fn import(&self, row: &ImportRow, link: LinkEmail, actor: &Actor) -> Result<Imported, StoreError> {
+        let verified_email = row.email.as_ref().filter(|_| row.email_verified);
+        if let Some(auth0_id) = &row.auth0_id {
+            if let Some(user) = by_auth0_id(&self.tx, auth0_id)? {
+                let own = user.auth0_id.as_ref() == Some(auth0_id);
+                return self.bring_up(&user, row, own, actor);
+            }
+            if let Some(user) = verified_email.map(|email| by_email(&self.tx, email)).transpose()?.flatten() {
+                return self.link_imported(&user, auth0_id, row, link, actor);
+            }
+        } else {
+            let Some(email) = &row.email else { return Ok(Imported::Nobody) };
+            if let Some(user) = by_email(&self.tx, email)? {
+                // An unverified email says nothing about somebody who has an identity.
+                let theirs = row.email_verified || user.auth0_id.is_none();
+                let taken = Ok(Imported::EmailTaken);
+                return if theirs { self.bring_up(&user, row, false, actor) } else { taken };
+            }
+        }
+        let status = if row.blocked { Status::Blocked } else { Status::Active };
+        self.insert_row(
+            &NewUser {
+                auth0_id: row.auth0_id.as_ref(),
+                email: row.email.as_ref(),
+                email_verified: verified_email.is_some(),
+                person: &row.person,
+                status,
+                roles: &[],
+                profile: None,
+                // An export can be of any age.
+                fetched: false,
+            },
+            actor,
+            Action::Imported,
+        )?;
+        Ok(Imported::Added)
+    }
+
+    fn link_imported(
+        &self,
+        user: &User,
+        auth0_id: &Auth0Id,
+        row: &ImportRow,
+        link: LinkEmail,
+        actor: &Actor,
+    ) -> Result<Imported, StoreError> {
+        let details = Details { person: &row.person, profile: None };
+        match self.link(user, auth0_id, Some(details), link, actor) {
+            Ok(linked) => {
+                self.bring_up(&linked, row, false, actor)?;
+                Ok(Imported::Changed)
+            }
+            // Told before anything is written.
+            Err(StoreError::EmailConflict) => Ok(Imported::EmailTaken),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes a user to what the row says: all of it when the row is of their `own` identity, else what they lack.
+    fn bring_up(
+        &self,
+        user: &User,
+        row: &ImportRow,
+        own: bool,
+        actor: &Actor,
+    ) -> Result<Imported, StoreError> {
+        if user.status == Status::Erased {
+            return Ok(Imported::Erased);
+        }
+        let mut changes = Changes::default();
+        let person = if own { over(&row.person, &user.person) } else { over(&user.person, &row.person) };
+        for ((name, new), (_, old)) in fields(&person).into_iter().zip(fields(&user.person)) {
+            if new != old {
+                changes = changes.personal(name);
+            }
+        }
+        let email = match (&user.email, &row.email) {
+            (old, Some(new)) if own || old.is_none() => Some(new),
+            (old, _) => old.as_ref(),
+        };
+        let (same, said) = (email == user.email.as_ref(), row.email_verified && email == row.email.as_ref());
+        let verified = said || (user.email_verified && same);
+        if !same {
+            changes = changes.personal("email");
+        }
+        if verified != user.email_verified {
+            changes = changes.field("emailVerified", user.email_verified, verified);
+        }
+        if verified && !(same && user.email_verified) && email_is_taken(&self.tx, email, user)? {
+            return Ok(Imported::EmailTaken);
+        }
+        let (mut status, mut valid_from) = (user.status, user.tokens_valid_from);
+        if row.blocked && status == Status::Active {
+            status = Status::Blocked;
+            changes = changes.field("status", user.status.as_str(), status.as_str());
+            changes = self.withdrawn(user, changes);
+            valid_from = Some(self.withdrawal(user));
+        }
+        if changes.is_empty() {
+            return Ok(Imported::Unchanged);
+        }
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE users SET name = ?2, given_name = ?3, family_name = ?4, nickname = ?5, picture = ?6, phone = ?7,
+                 email = ?8, email_verified = ?9, status = ?10, tokens_valid_from = ?11, updated_at = ?12
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![
+            user.id.as_bytes(),
+            person.name,
+            person.given_name,
+            person.family_name,
+            person.nickname,
+            person.picture,
+            person.phone,
+            email.map(Email::as_str),
+            verified,
+            status.as_str(),
+            valid_from.map(jiff::Timestamp::as_millisecond),
+            self.now.as_millisecond(),
+        ])?;
+        self.audit(actor, Action::Imported, user.id, changes)?;
+        Ok(Imported::Changed)
+    }
+}
+
+/// Whether the email leads to somebody else.
+fn email_is_taken(connection: &Connection, email: Option<&Email>, user: &User) -> Result<bool, StoreError> {
+    let Some(email) = email else { return Ok(false) };
+    Ok(by_email(connection, email)?.is_some_and(|other| other.id != user.id && other.email_verified))
+}
+
+/// `first`, and where it says nothing, `second`.
+fn over(first: &Person, second: &Person) -> Person {
+    let either =
+        |first: &Option<String>, second: &Option<String>| first.as_ref().or(second.as_ref()).cloned();
+    Person {
+        name: either(&first.name, &second.name),
+        given_name: either(&first.given_name, &second.given_name),
+        family_name: either(&first.family_name, &second.family_name),
+        nickname: either(&first.nickname, &second.nickname),
+        picture: either(&first.picture, &second.picture),
+        phone: either(&first.phone, &second.phone),
+    }
+}

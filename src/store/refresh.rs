@@ -1,0 +1,162 @@
+//! A profile fetched anew: which fields of a row follow Auth0, and which were changed here and stand.
+
+use rusqlite::params;
+use serde_json::Value;
+
+use super::admit::{Arrival, kept};
+use super::audit::{Action, Actor, Changes};
+use super::rows::fields;
+use super::users::by_email;
+use super::{Store, StoreError, Write};
+use crate::user::{Email, Person, Status, User, UserId};
+
+/// Members of a profile that change with every login. That they did is no change of the person, and no line.
+const PASSING: [&str; 4] = ["last_login", "last_ip", "logins_count", "updated_at"];
+
+impl Store {
+    /// Keeps a profile that was fetched anew. A field that is still as the profile `before` had it follows the new one;
+    /// a field that staff or the person changed since stands. `None` for `fetched` notes that Auth0 has no such user
+    /// any more: the row stays as it is. So does a tombstone.
+    ///
+    /// An email that another row has verified is not taken over: the row keeps its own.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; else as every write.
+    pub fn refresh(
+        &self,
+        id: UserId,
+        before: Option<&Arrival>,
+        fetched: Option<&Arrival>,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
+        let profile = fetched.and_then(|fetched| kept(fetched.profile.as_ref()?, &fetched.auth0_id));
+        self.write(|write| {
+            let user = write.existing(id)?;
+            if user.status == Status::Erased {
+                return Ok(user);
+            }
+            if let Some(fetched) = fetched {
+                let changes = write.follow(&user, before, fetched, profile.as_deref())?;
+                if !changes.is_empty() {
+                    write.audit(actor, Action::Refreshed, id, changes)?;
+                    write.touch(id)?;
+                }
+            }
+            write
+                .tx
+                .prepare_cached("UPDATE users SET profile_fetched_at = ?2 WHERE id = ?1")?
+                .execute(params![id.as_bytes(), write.now.as_millisecond()])?;
+            write.existing(id)
+        })
+    }
+}
+
+impl Write<'_> {
+    fn follow(
+        &self,
+        user: &User,
+        before: Option<&Arrival>,
+        fetched: &Arrival,
+        profile: Option<&str>,
+    ) -> Result<Changes, StoreError> {
+        let person = person(&user.person, before.map(|before| &before.person), &fetched.person);
+        let (email, verified) = self.email_of(user, before, fetched)?;
+        let mut changes = Changes::default();
+        for ((name, new), (_, old)) in fields(&person).into_iter().zip(fields(&user.person)) {
+            if new != old {
+                changes = changes.personal(name);
+            }
+        }
+        if email != user.email {
+            changes = changes.personal("email");
+        }
+        if verified != user.email_verified {
+            changes = changes.field("emailVerified", user.email_verified, verified);
+        }
+        if lasting(user.profile.as_ref()) != lasting(fetched.profile.as_ref()) {
+            changes = changes.personal("profile");
+        }
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE users SET name = ?2, given_name = ?3, family_name = ?4, nickname = ?5, picture = ?6, phone = ?7,
+                 email = ?8, email_verified = ?9, profile = ?10
+             WHERE id = ?1",
+        )?;
+        statement
+            .execute(params![
+                user.id.as_bytes(),
+                person.name,
+                person.given_name,
+                person.family_name,
+                person.nickname,
+                person.picture,
+                person.phone,
+                email.as_ref().map(Email::as_str),
+                verified,
+                profile,
+            ])
+            .map_err(StoreError::email_conflict)?;
+        Ok(changes)
+    }
+
+    fn email_of(
+        &self,
+        user: &User,
+        before: Option<&Arrival>,
+        fetched: &Arrival,
+    ) -> Result<(Option<Email>, bool), StoreError> {
+        let own = (user.email.clone(), user.email_verified);
+        let was = before.map(|before| (before.email.clone(), before.verified_email().is_some()));
+        let new = (fetched.email.clone(), fetched.verified_email().is_some());
+        let follows = match &was {
+            // Both halves, so that an email which staff vouched for stays vouched for.
+            Some(was) => *was == own,
+            None => own.0.is_none(),
+        };
+        // What Auth0 has verified of the email that the row has is verified.
+        let confirms = new.1 && new.0 == own.0;
+        if !follows && !confirms {
+            return Ok(own);
+        }
+        if new.1
+            && let Some(email) = &new.0
+            && by_email(&self.tx, email)?.is_some_and(|other| other.id != user.id && other.email_verified)
+        {
+            tracing::warn!(user = %user.id, "their new email is another user's; the row keeps the old one");
+            return Ok(own);
+        }
+        Ok(new)
+    }
+
+    fn touch(&self, id: UserId) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached("UPDATE users SET updated_at = ?2 WHERE id = ?1")?
+            .execute(params![id.as_bytes(), self.now.as_millisecond()])?;
+        Ok(())
+    }
+}
+
+fn person(own: &Person, before: Option<&Person>, fetched: &Person) -> Person {
+    let field = |of: fn(&Person) -> &Option<String>| {
+        let follows = match before {
+            Some(before) => of(own) == of(before),
+            None => of(own).is_none(),
+        };
+        of(if follows { fetched } else { own }).clone()
+    };
+    Person {
+        name: field(|person| &person.name),
+        given_name: field(|person| &person.given_name),
+        family_name: field(|person| &person.family_name),
+        nickname: field(|person| &person.nickname),
+        picture: field(|person| &person.picture),
+        phone: field(|person| &person.phone),
+    }
+}
+
+fn lasting(profile: Option<&Value>) -> Option<Value> {
+    let mut profile = profile?.clone();
+    if let Some(members) = profile.as_object_mut() {
+        members.retain(|name, _| !PASSING.contains(&name.as_str()));
+    }
+    Some(profile)
+}

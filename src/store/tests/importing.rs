@@ -1,0 +1,167 @@
+//! Importing: whom a row finds, what it changes, and what it never does.
+
+use super::*;
+use crate::store::{Expected, ImportRow, ImportRules, Imported};
+use crate::user::Status;
+
+const ADA: &str = "ada@example.com";
+const RULES: ImportRules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+
+fn row(auth0_id: Option<&str>, email: Option<&str>, email_verified: bool) -> ImportRow {
+    ImportRow {
+        auth0_id: auth0_id.map(id),
+        email: email.map(self::email),
+        email_verified,
+        person: Person { name: Some("Ada King".into()), ..Person::default() },
+        blocked: false,
+    }
+}
+
+impl House {
+    fn import(&self, rows: &[ImportRow]) -> Vec<Imported> {
+        self.store.import(rows, RULES, &Actor::Cli).unwrap()
+    }
+
+    fn by_id(&self, auth0_id: &str) -> User {
+        self.store.user_by_auth0_id(&id(auth0_id)).unwrap().unwrap()
+    }
+}
+
+#[test]
+fn rows_are_added_once_and_each_leaves_a_line() {
+    let house = House::new();
+    let rows = [
+        row(Some("auth0|1"), Some(ADA), true),
+        row(Some("auth0|2"), Some(ADA), false),
+        row(None, Some("grace@example.com"), false),
+        ImportRow { blocked: true, ..row(Some("auth0|3"), None, false) },
+        row(None, None, false),
+    ];
+    use Imported::{Added, Nobody, Unchanged};
+    assert_eq!(house.import(&rows), [Added, Added, Added, Added, Nobody]);
+    assert_eq!(house.import(&rows), [Unchanged, Unchanged, Unchanged, Unchanged, Nobody]);
+    assert_eq!(house.rows(), 4);
+    let ada = house.by_id("auth0|1");
+    assert_eq!(
+        (ada.email, ada.email_verified, ada.person.name),
+        (Some(email(ADA)), true, Some("Ada King".into()))
+    );
+    assert_eq!(house.actions(ada.id), ["user.imported"]);
+    assert_eq!(house.store.standing(&id("auth0|3")).unwrap().status, Status::Blocked);
+    assert!(house.store.verify_audit(None).unwrap().is_whole());
+    // Whoever comes with the email of the third, verified, is its person.
+    let grace = arrival("auth0|g", Some("grace@example.com"), true);
+    assert!(matches!(house.store.admit(&grace, LinkEmail::Never, &Actor::Gate), Ok(Admitted::Linked(_))));
+}
+
+#[test]
+fn what_the_export_says_anew_is_taken_over_and_what_it_leaves_out_stays() {
+    let house = House::new();
+    let before = house.verified("auth0|1", ADA);
+    let new =
+        ImportRow { email_verified: false, ..row(Some("auth0|1"), Some("countess@example.com"), false) };
+    assert_eq!(house.import(&[new]), [Imported::Changed]);
+    let after = house.by_id("auth0|1");
+    assert_eq!(after.person.name.as_deref(), Some("Ada King"));
+    assert_eq!(after.person.phone, before.person.phone);
+    assert_eq!((after.email, after.email_verified), (Some(email("countess@example.com")), false));
+    let line = &house.store.audit_of(after.id, 1).unwrap()[0];
+    assert_eq!(
+        line.changes,
+        serde_json::json!({ "name": "redacted", "email": "redacted", "emailVerified": { "old": true, "new": false } })
+    );
+    // An export that asked for fewer fields does not take the verification away.
+    house.import(&[row(Some("auth0|1"), Some("countess@example.com"), true)]);
+    assert_eq!(house.import(&[row(Some("auth0|1"), None, false)]), [Imported::Unchanged]);
+    assert_eq!(
+        house.import(&[row(Some("auth0|1"), Some("countess@example.com"), false)]),
+        [Imported::Unchanged]
+    );
+    assert!(house.by_id("auth0|1").email_verified);
+}
+
+#[test]
+fn a_block_is_taken_over_with_its_withdrawal_and_nobody_is_unblocked() {
+    let house = House::new();
+    let user = house.verified("auth0|1", ADA);
+    let blocked =
+        |blocked| ImportRow { blocked, person: user.person.clone(), ..row(Some("auth0|1"), None, false) };
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.import(&[blocked(true)]), [Imported::Changed]);
+    let standing = house.store.standing(&id("auth0|1")).unwrap();
+    assert_eq!((standing.status, standing.tokens_valid_from), (Status::Blocked, Some(house.clock.now())));
+    assert_eq!(house.import(&[blocked(false)]), [Imported::Unchanged]);
+    assert_eq!(house.by_id("auth0|1").status, Status::Blocked);
+}
+
+#[test]
+fn an_erased_user_stays_erased() {
+    let house = House::new();
+    let user = house.verified("auth0|1", ADA);
+    let gone = house.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert_eq!(house.import(&[row(Some("auth0|1"), Some(ADA), true)]), [Imported::Erased]);
+    assert_eq!(house.store.user(user.id).unwrap(), Some(gone));
+}
+
+#[test]
+fn a_verified_email_finds_its_user_by_the_rules_of_a_login() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    let waiting = Expected { email: Some(email("grace@example.com")), ..Expected::default() };
+    let waiting = house.store.create(&waiting, &Actor::Cli).unwrap();
+
+    // Unverified, it leads to nobody.
+    assert_eq!(house.import(&[row(Some("evil|1"), Some(ADA), false)]), [Imported::Added]);
+    assert_eq!(house.import(&[row(Some("evil|2"), Some("grace@example.com"), false)]), [Imported::Added]);
+    assert_eq!(house.import(&[row(None, Some(ADA), false)]), [Imported::EmailTaken]);
+
+    let google = row(Some("google|1"), Some(ADA), true);
+    let never = ImportRules { link: LinkEmail::Never, ..RULES };
+    assert_eq!(
+        house.store.import(std::slice::from_ref(&google), never, &Actor::Cli).unwrap(),
+        [Imported::EmailTaken]
+    );
+    assert_eq!(house.import(&[google.clone(), google]), [Imported::Changed, Imported::Unchanged]);
+    let linked = house.by_id("google|1");
+    assert_eq!((linked.id, linked.person), (ada.id, ada.person), "a linked identity fills gaps only");
+
+    let claimed = row(Some("auth0|g"), Some("grace@example.com"), true);
+    assert_eq!(house.import(&[claimed]), [Imported::Changed]);
+    let claimed = house.by_id("auth0|g");
+    assert_eq!(
+        (claimed.id, claimed.auth0_id, claimed.email_verified),
+        (waiting.id, Some(id("auth0|g")), true)
+    );
+
+    // Somebody's email that has become another's.
+    assert_eq!(house.import(&[row(Some("auth0|g"), Some(ADA), true)]), [Imported::EmailTaken]);
+    assert_eq!(house.by_id("auth0|g").email, Some(email("grace@example.com")));
+}
+
+#[test]
+fn a_dry_run_tells_the_same_and_changes_nothing() {
+    let house = House::new();
+    house.verified("auth0|1", ADA);
+    let rows = [row(Some("auth0|1"), None, false), row(Some("auth0|2"), None, false)];
+    let mut feed = house.store.feed().unwrap();
+    let dry = house.store.import(&rows, ImportRules { dry_run: true, ..RULES }, &Actor::Cli).unwrap();
+    assert_eq!(house.rows(), 1);
+    assert!(feed.try_recv().is_err());
+    assert_eq!(house.import(&rows), dry);
+    assert_eq!(dry, [Imported::Changed, Imported::Added]);
+}
+
+#[test]
+fn a_batch_is_imported_whole_or_not_at_all() {
+    let house = House::new();
+    house
+        .shell()
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON users WHEN NEW.auth0_id = 'auth0|2'
+             BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        )
+        .unwrap();
+    let rows = [row(Some("auth0|1"), None, false), row(Some("auth0|2"), None, false)];
+    assert!(house.store.import(&rows, RULES, &Actor::Cli).is_err());
+    assert_eq!(house.rows(), 0);
+}

@@ -1,0 +1,105 @@
+//! A profile fetched anew: what follows Auth0, what stands.
+
+use serde_json::json;
+
+use super::*;
+use crate::store::UserUpdate;
+use crate::user::Status;
+
+const ADA: &str = "ada@example.com";
+
+fn named(name: &str, address: &str, verified: bool) -> Arrival {
+    let person = Person { name: Some(name.into()), ..Person::default() };
+    let profile = json!({ "user_id": "auth0|1", "name": name, "email": address, "logins_count": 1 });
+    Arrival { person, profile: Some(profile), ..arrival("auth0|1", Some(address), verified) }
+}
+
+/// A user who was fetched as `before`, an hour ago.
+fn fetched(house: &House, before: &Arrival) -> User {
+    let user = house.store.admit(before, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
+    house.clock.advance(Duration::from_secs(3600));
+    user
+}
+
+#[test]
+fn what_was_left_alone_follows_and_what_was_changed_here_stands() {
+    let house = House::new();
+    let before = named("Ada", ADA, true);
+    let user = fetched(&house, &before);
+    assert_eq!(user.profile_fetched_at, Some(user.created_at));
+    let nickname = UserUpdate { nickname: Some(Some("countess".into())), ..UserUpdate::default() };
+    house.store.update(user.id, &nickname, &Actor::User(user.id)).unwrap();
+    let mut now = named("Ada Lovelace", "lovelace@example.com", true);
+    now.person.nickname = Some("ada".into());
+    let after = house.store.refresh(user.id, Some(&before), Some(&now), &Actor::Gate).unwrap();
+    assert_eq!(after.person.name.as_deref(), Some("Ada Lovelace"));
+    assert_eq!(after.person.nickname.as_deref(), Some("countess"));
+    assert_eq!((after.email, after.email_verified), (Some(email("lovelace@example.com")), true));
+    assert_eq!((after.profile, after.profile_fetched_at), (now.profile, Some(house.clock.now())));
+    let line = &house.store.audit_of(user.id, 1).unwrap()[0];
+    assert_eq!(line.action, "user.refreshed");
+    assert_eq!(line.changes, json!({ "name": "redacted", "email": "redacted", "profile": "redacted" }));
+}
+
+#[test]
+fn a_profile_that_only_counted_a_login_leaves_no_line() {
+    let house = House::new();
+    let before = named("Ada", ADA, true);
+    let user = fetched(&house, &before);
+    let mut now = before.clone();
+    now.profile.as_mut().unwrap()["logins_count"] = json!(2);
+    let after = house.store.refresh(user.id, Some(&before), Some(&now), &Actor::Gate).unwrap();
+    assert_eq!((after.profile, after.updated_at), (now.profile, user.updated_at));
+    assert_eq!(house.actions(user.id), ["user.inserted"]);
+}
+
+#[test]
+fn an_email_of_somebody_else_is_not_taken_over() {
+    let house = House::new();
+    let before = named("Mallory", "mallory@example.com", true);
+    let user = fetched(&house, &before);
+    let ada = house.verified("auth0|2", ADA);
+    let now = named("Mallory", ADA, true);
+    let after = house.store.refresh(user.id, Some(&before), Some(&now), &Actor::Gate).unwrap();
+    assert_eq!((after.email, after.email_verified), (user.email, true));
+    assert_eq!(house.store.user_by_email(&email(ADA)).unwrap(), Some(ada));
+}
+
+#[test]
+fn an_email_is_as_verified_as_auth0_or_staff_have_it() {
+    let house = House::new();
+    let unverified = named("Ada", ADA, false);
+    let verified = named("Ada", ADA, true);
+    let user = fetched(&house, &unverified);
+    let refresh = |before, now| house.store.refresh(user.id, Some(before), Some(now), &Actor::Gate).unwrap();
+    assert!(refresh(&unverified, &verified).email_verified);
+    assert!(!refresh(&verified, &unverified).email_verified);
+    let vouch = UserUpdate { email_verified: Some(true), ..UserUpdate::default() };
+    house.store.update(user.id, &vouch, &Actor::Cli).unwrap();
+    assert!(refresh(&unverified, &unverified).email_verified, "what staff vouched for stands");
+}
+
+#[test]
+fn without_an_old_profile_only_gaps_are_filled() {
+    let house = House::new();
+    let mut none = named("Ada", ADA, true);
+    none.profile = None;
+    let user = fetched(&house, &none);
+    let mut now = named("Other", "other@example.com", true);
+    now.person.phone = Some("+44".into());
+    let after = house.store.refresh(user.id, None, Some(&now), &Actor::Gate).unwrap();
+    assert_eq!(after.person.name.as_deref(), Some("Ada"));
+    assert_eq!((after.person.phone.as_deref(), after.email), (Some("+44"), user.email));
+}
+
+#[test]
+fn a_tombstone_and_a_user_auth0_forgot_stay_as_they_are() {
+    let house = House::new();
+    let before = named("Ada", ADA, true);
+    let user = fetched(&house, &before);
+    let after = house.store.refresh(user.id, Some(&before), None, &Actor::Gate).unwrap();
+    assert_eq!(after.profile_fetched_at, Some(house.clock.now()));
+    assert_eq!((after.profile, after.email), (user.profile, user.email));
+    let gone = house.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert_eq!(house.store.refresh(user.id, Some(&before), Some(&before), &Actor::Gate).unwrap(), gone);
+}
