@@ -136,7 +136,7 @@ fn nothing_of_an_erased_person_stays_in_a_copy_from_before_a_migration() {
         let bytes = |file: &Path| std::process::Command::new("cat").arg(file).output().unwrap().stdout;
         of_old.filter(|file| bytes(file).windows(word.len()).any(|bytes| bytes == word)).count()
     };
-    assert_eq!(holds(), 2);
+    assert!(holds() >= 2, "the database and the copy from before its migration");
     let user = store.user_by_email(&email("erase.me@example.com")).unwrap().unwrap();
     store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
     assert_eq!(holds(), 0);
