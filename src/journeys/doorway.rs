@@ -151,7 +151,7 @@ fn the_introspection_query_of_every_tool_passes_at_the_internal_door() {
 
 #[test]
 fn an_unknown_field_is_told_without_the_names_of_others() {
-    let yard = Yard::open(&["public.introspection=false"]);
+    let yard = Yard::open(&["public.introspection=false", "public.graphiql=false"]);
     let asked = |query: &str| {
         let typed = [("content-type", "application/json")];
         ask(&yard, "POST", "", &typed, &json!({"query": query}).to_string()).body
