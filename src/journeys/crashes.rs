@@ -60,7 +60,7 @@ fn killed_after(works: Duration, round: u64, database: &Path, stub: &Stub) -> Ve
         (server.public.clone(), std::sync::Barrier::new(usize::try_from(CLIENTS).unwrap() + 1));
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
-            let (answered, public, begun) = (&answered, &public, &begun);
+            let (answered, public) = (&answered, &public);
             scope.spawn(move || {
                 let wire = Wire::new();
                 for i in 0.. {
@@ -79,18 +79,20 @@ fn killed_after(works: Duration, round: u64, database: &Path, stub: &Stub) -> Ve
                                 break Some(id);
                             }
                             Ok(answer) if answer.status == 503 && i == 0 => continue,
-                            _ => break None,
+                            Ok(answer) => panic!("{} {}", answer.status, answer.body),
+                            // Killed.
+                            Err(_) => break None,
                         }
                     };
                     let Some(id) = id else { break };
                     answered.lock().unwrap().push((sub, id));
-                    if i == 0 {
-                        begun.wait();
-                    }
                 }
             });
         }
-        begun.wait();
+        let patience = 30_000;
+        for _ in (0..patience).take_while(|_| answered.lock().unwrap().is_empty()) {
+            rest(Duration::from_millis(2));
+        }
         rest(works);
         server.kill();
     });

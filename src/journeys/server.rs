@@ -2,15 +2,17 @@
 //! database, and how it ended.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use crate::stub::Stub;
 
 /// Killed, without a chance to tidy up, when it is dropped.
 pub(crate) struct Server {
     child: Child,
+    /// Kept open: a server that nobody listens to ends.
+    _said: BufReader<ChildStdout>,
     pub(crate) public: String,
 }
 
@@ -52,9 +54,13 @@ impl Server {
         let log = File::options().create(true).append(true).open(log).unwrap();
         let mut child =
             vestibule(database, Some(stub), &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let public = said.find_map(|line| line.strip_prefix("Public").map(|rest| rest.trim().to_owned()));
-        let server = Self { child, public: public.unwrap_or_default() };
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let public = said
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("Public").map(|rest| rest.trim().to_owned()));
+        let server = Self { child, _said: said, public: public.unwrap_or_default() };
         assert!(!server.public.is_empty(), "the server did not start");
         server
     }

@@ -42,7 +42,12 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
 /// Where the database is that must be there.
 pub(super) fn existing_file(settings: &Settings) -> Result<PathBuf, StoreError> {
     let path = resolve(&settings.path)?;
-    if path.exists() { Ok(path) } else { Err(StoreError::Missing { path }) }
+    match fs::metadata(&path) {
+        // SQLite would make it a database.
+        Ok(metadata) if metadata.len() == 0 => Err(StoreError::Empty { path }),
+        Ok(_) => Ok(path),
+        Err(source) => Err(StoreError::unreadable(&path, source)),
+    }
 }
 
 /// A companion of the database.

@@ -4,6 +4,7 @@ mod admitting;
 mod blocking;
 mod changing;
 mod editing;
+mod erasing;
 mod feeding;
 mod finding;
 mod importing;
