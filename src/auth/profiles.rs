@@ -87,15 +87,12 @@ impl Profiles {
     /// Has the profile of a user who is here now fetched anew if it is too old. Waits for nothing; a failure is logged
     /// and costs the user nothing.
     pub(super) fn visited(&self, user: &User) {
-        let (Some(max_age), Some(own), Some(fetched_at)) =
-            (self.0.max_age, &user.auth0_id, user.profile_fetched_at)
-        else {
-            return;
-        };
-        let age = self.0.clock.now().duration_since(fetched_at);
-        if Duration::try_from(age).is_ok_and(|age| age >= max_age) && !self.0.is_stale(own) {
+        if let Some(own) = &user.auth0_id
+            && self.0.is_old(user)
+            && !self.0.is_stale(own)
+        {
             // The flight goes on by itself, and a breaker that rests means: later.
-            drop(self.join(own, Wanted::Fresh));
+            drop(self.join(own, Wanted::Young));
         }
     }
 
@@ -144,6 +141,12 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the profile of a row has to be fetched anew.
+    fn is_old(&self, user: &User) -> bool {
+        let (Some(max_age), Some(fetched_at)) = (self.max_age, user.profile_fetched_at) else { return false };
+        Duration::try_from(self.clock.now().duration_since(fetched_at)).is_ok_and(|age| age >= max_age)
+    }
+
     fn is_stale(&self, id: &Auth0Id) -> bool {
         let now = self.clock.elapsed();
         self.state().stale.get(id).is_some_and(|until| *until > now)
@@ -169,7 +172,7 @@ impl Inner {
             Err(Failed::Refused(refusal)) => Err(refusal),
             Err(Failed::Auth0(error)) => {
                 let retry_after = state.breaker.trip(now, asked_to_wait(&error));
-                if wanted == Wanted::Fresh {
+                if wanted != Wanted::Somebody {
                     remember(&mut state.stale, id, now, STALE_FOR);
                 }
                 drop(state);
@@ -183,11 +186,16 @@ impl Inner {
     fn bring(&self, subject: Auth0Id, wanted: Wanted) -> Result<Option<User>, Failed> {
         let refused = |error| Failed::Refused(refuse(error));
         let known = self.store.user_by_auth0_id(&subject).map_err(refused)?;
-        if let Some(user) = &known
-            // A flight that just landed may have stored the user after this request looked. A tombstone stays one.
-            && (wanted == Wanted::Somebody || user.status == Status::Erased)
-        {
-            return Ok(known);
+        if let Some(user) = &known {
+            // A flight that just landed may have stored the user, or a young profile, after this request looked.
+            let is_wanted = match wanted {
+                Wanted::Somebody => true,
+                Wanted::Young => !self.is_old(user),
+                Wanted::Fresh => false,
+            };
+            if is_wanted || user.status == Status::Erased {
+                return Ok(known);
+            }
         }
         // The profile of a row is that of its own identity.
         let subject = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or(subject);
@@ -214,6 +222,8 @@ impl Inner {
 enum Wanted {
     /// Whoever the subject is: known by now, or admitted.
     Somebody,
+    /// A known user whose profile is not too old.
+    Young,
     /// A known user with a profile of this moment.
     Fresh,
 }
