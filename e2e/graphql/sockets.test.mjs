@@ -5,6 +5,8 @@ import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { development } from "../development.mjs";
 
+const RENAME = "mutation Rename($nickname: String) { updateMe(input: { nickname: $nickname }) { me { id } } }";
+
 let vestibule;
 const tokens = {};
 
@@ -72,6 +74,52 @@ for (const door of ["public", "internal"]) {
     });
   });
 }
+
+/** The next value of a subscription, once `change` has changed something. The server needs a moment to subscribe. */
+async function changed(subscription, change) {
+  const next = subscription.next();
+  const again = setInterval(change, 200);
+  try {
+    return (await next).value.data;
+  } finally {
+    clearInterval(again);
+  }
+}
+
+/** Sends a mutation over a socket of its own. */
+async function change(door, query, variables) {
+  const socket = client(vestibule[door], { Authorization: `Bearer ${tokens[door]}` });
+  const { value } = await socket.iterate({ query, variables }).next();
+  assert.equal(value.errors, undefined);
+  await socket.dispose();
+}
+
+test("a person hears of what they change of themselves", async () => {
+  const socket = client(vestibule.public, { Authorization: `Bearer ${tokens.public}` });
+  const heard = socket.iterate({ query: "subscription { meChanged { nickname } }" });
+  let count = 0;
+  const { meChanged } = await changed(heard, () => change("public", RENAME, { nickname: `Kate ${(count += 1)}` }));
+  assert.match(meChanged.nickname, /^Kate /);
+  await heard.return();
+  await socket.dispose();
+});
+
+test("staff hear of what changes, and the socket is closed once their tokens are withdrawn", async () => {
+  const socket = client(vestibule.internal, { Authorization: `Bearer ${tokens.internal}` });
+  const heard = socket.iterate({ query: "subscription { userChanged { email nickname } }" });
+  let count = 0;
+  const { userChanged } = await changed(heard, () => change("public", RENAME, { nickname: `Kathy ${(count += 1)}` }));
+  assert.equal(userChanged.email, "katherine@example.com");
+
+  const rest = (async () => {
+    for await (const _ of heard);
+  })();
+  await change("public", "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }");
+  await assert.rejects(rest);
+  const { code, reason } = await socket.ended;
+  assert.equal(code, 4403);
+  assert.ok(reason.startsWith("TOKEN_WITHDRAWN"), reason);
+});
 
 test("a server that stops closes its sockets with 1001 and ends cleanly", async () => {
   const other = await development();
