@@ -56,8 +56,7 @@ fn no_answered_login_is_lost_when_the_server_is_killed() {
 fn killed_after(works: Duration, round: u64, database: &Path, stub: &Stub) -> Vec<Answered> {
     let server = Server::start(database, stub);
     let answered = Mutex::new(Vec::new());
-    let (public, begun) =
-        (server.public.clone(), std::sync::Barrier::new(usize::try_from(CLIENTS).unwrap() + 1));
+    let public = server.public.clone();
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
             let (answered, public) = (&answered, &public);
