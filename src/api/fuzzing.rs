@@ -1,4 +1,5 @@
-//! What the fuzz target for refusals reaches into. Only `cargo fuzz` builds this.
+//! What the fuzz target for refusals reaches into. Only `cargo fuzz` uses this; tests build it too, so that
+//! it does not fall behind.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -6,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 use warp::http::HeaderMap;
 use warp::hyper::body::Body;
 
-use super::reply::{Media, Outcome, Reply};
+use super::outcome::Outcome;
+use super::reply::{Media, Reply};
 use crate::auth::Refusal;
 use crate::telemetry::RequestId;
 

@@ -32,7 +32,7 @@ mod batch;
 mod changes;
 mod person;
 mod viewer;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod public;
 pub mod internal;

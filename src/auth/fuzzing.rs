@@ -1,4 +1,5 @@
-//! What the fuzz target for tokens reaches into. Only `cargo fuzz` builds this.
+//! What the fuzz target for tokens reaches into. Only `cargo fuzz` uses this; tests build it too, so that
+//! it does not fall behind.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};

@@ -50,7 +50,7 @@ mod permit;
 mod caller;
 mod profiles;
 mod explain;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 #[cfg(test)]
 mod forge;
