@@ -2,12 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
+use jiff::SignedDuration;
+
 use super::{ApiError, Services, State};
 use crate::auth::{Caller, Gate, Refusal, Who};
 use crate::pool::Pool;
 use crate::store::{AcceptedTerms, Actor, Behalf, Store, StoreError};
 use crate::telemetry::RequestId;
-use crate::user::{CurrentUser, User};
+use crate::user::{CurrentUser, User, UserId};
+
+/// How long a profile that was just fetched is not fetched again.
+const FRESH: SignedDuration = SignedDuration::from_secs(10);
 
 /// What every resolver of a request shares.
 #[derive(Debug)]
@@ -113,6 +118,24 @@ impl Context {
             Who::Anonymous => return Err(Refusal::NoToken.into()),
         };
         Ok(self.pool.run(move || job(&store, &actor)).await??)
+    }
+
+    /// A user with their profile fetched from Auth0 anew and stored: one fetch for all who wait for it, none while Auth0
+    /// rests after a failure, and none for a profile that was fetched in the last ten seconds, so that nobody can use up the
+    /// tenant's rate limit by asking again and again. A row that nobody claimed has no profile, and stays as it is.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`], and the refusals of [`Profiles::refresh`](crate::auth::Profiles::refresh).
+    pub(super) async fn refresh(&self, id: UserId) -> Result<User, ApiError> {
+        let row = self.store.user(id)?.ok_or(ApiError::NotFound("There is no such user."))?;
+        let now = self.gate.clock().now();
+        let fresh = row.profile_fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
+        match &row.auth0_id {
+            Some(auth0_id) if !fresh => {
+                Ok(Arc::unwrap_or_clone(self.gate.profiles().refresh(auth0_id).await?))
+            }
+            _ => Ok(row),
+        }
     }
 
     /// The row of a current user: at most one query a request, and none if the gate already read it.

@@ -128,7 +128,12 @@ impl Gate {
         &self.keys
     }
 
-    /// The profiles: for whoever asks to have one fetched anew.
+    /// The clock tokens are judged by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The profiles at Auth0.
     pub fn profiles(&self) -> &Profiles {
         &self.users.profiles
     }

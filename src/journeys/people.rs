@@ -76,6 +76,7 @@ fn machines_and_strangers_are_nobody_and_change_nothing() {
         );
         for mutation in [
             "updateMe(input: {}) { me { id } }",
+            "refreshMe(input: {}) { me { id } }",
             "acceptTerms(input: {version: \"v1\"}) { me { id } }",
             "signOutEverywhere(input: {}) { tokensValidFrom }",
             "exportMe(input: {}) { data }",
@@ -146,4 +147,31 @@ fn an_erasure_wants_ones_own_id_and_then_leaves_a_tombstone() {
     let row = yard.store().user(user.id).unwrap().unwrap();
     assert_eq!((row.status, row.email), (Status::Erased, None));
     assert_eq!(code(&ask(&yard, Some(&token), "{ me { id } }")), Some("ERASED"));
+}
+
+#[test]
+fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
+    let yard = Yard::open(&[]);
+    // Seeded, so that nothing was fetched yet.
+    let seed = json!({"auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true});
+    yard.store().seed(&[serde_json::from_value(seed).unwrap()], &Actor::Seed).unwrap();
+    let user = yard.store().user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
+    let token = with_payload(&yard, &user);
+    let profile = json!({"user_id": "auth0|ada", "email": "ada@example.com", "email_verified": true,
+        "name": "Ada Lovelace", "nickname": "countess"});
+    yard.stub.profile("auth0|ada", crate::stub::Profile::Is(profile));
+    let refresh =
+        "mutation { refreshMe(input: {clientMutationId: \"1\"}) { clientMutationId me { nickname } } }";
+    let answer = ask(&yard, Some(&token), refresh);
+    assert_eq!(answer["data"]["refreshMe"]["me"]["nickname"], "countess", "{answer}");
+    let calls = yard.stub.calls("/api/v2/users/");
+    assert_eq!(calls, 1);
+    for _ in 0..5 {
+        assert_eq!(ask(&yard, Some(&token), refresh), answer);
+    }
+    assert_eq!(
+        yard.stub.calls("/api/v2/users/"),
+        calls,
+        "the tenant's rate limit is not anybody's to use up"
+    );
 }

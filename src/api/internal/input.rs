@@ -119,6 +119,8 @@ macro_rules! of_a_user {
 }
 
 of_a_user! {
+    /// Whose profile to fetch anew.
+    RefreshUserInput;
     /// Whom to block.
     BlockUserInput;
     /// Whom to unblock.

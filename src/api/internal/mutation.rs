@@ -7,12 +7,13 @@ use juniper::{GraphQLObject, Nullable, graphql_object};
 
 use super::input::{
     BlockUserInput, CreateUserInput, EraseUserInput, ExportUserInput, LinkIdentityInput, MergeUsersInput,
-    RefreshKeysInput, SetRolesInput, SignOutUserInput, UnblockUserInput, UnlinkIdentityInput,
-    UpdateUserInput,
+    RefreshKeysInput, RefreshUserInput, SetRolesInput, SignOutUserInput, UnblockUserInput,
+    UnlinkIdentityInput, UpdateUserInput,
 };
 use super::payload::{
     BlockUserPayload, CreateUserPayload, EraseUserPayload, LinkIdentityPayload, MergeUsersPayload,
-    SetRolesPayload, SignOutUserPayload, UnblockUserPayload, UnlinkIdentityPayload, UpdateUserPayload,
+    RefreshUserPayload, SetRolesPayload, SignOutUserPayload, UnblockUserPayload, UnlinkIdentityPayload,
+    UpdateUserPayload,
 };
 use super::user_id;
 use crate::api::{ApiError, Context, Json};
@@ -86,6 +87,16 @@ impl Mutation {
         let id = user_id(&input.id)?;
         let user = context.change(move |store, actor| store.update(id, &update, actor)).await?;
         Ok(UpdateUserPayload::new(user, input.client_mutation_id))
+    }
+
+    /// Fetches a user's profile from Auth0 anew, unless that was done in the last ten seconds. Needs `users:write`.
+    async fn refresh_user(
+        context: &Context,
+        input: RefreshUserInput,
+    ) -> Result<Option<RefreshUserPayload>, ApiError> {
+        context.require(scope::USERS_WRITE)?;
+        let user = context.refresh(user_id(&input.id)?).await?;
+        Ok(RefreshUserPayload::new(user, input.client_mutation_id))
     }
 
     /// Replaces a user's roles and withdraws their tokens, which carry the old ones. Needs `users:write`.

@@ -32,6 +32,8 @@ payloads! {
     CreateUserPayload;
     /// Of `updateUser`.
     UpdateUserPayload;
+    /// Of `refreshUser`.
+    RefreshUserPayload;
     /// Of `setRoles`.
     SetRolesPayload;
     /// Of `blockUser`.

@@ -38,6 +38,13 @@ pub struct AcceptTermsInput {
 
 /// Nothing but the echo.
 #[derive(Debug, Clone, GraphQLInputObject)]
+pub struct RefreshMeInput {
+    /// Echoed.
+    pub client_mutation_id: Option<String>,
+}
+
+/// Nothing but the echo.
+#[derive(Debug, Clone, GraphQLInputObject)]
 pub struct SignOutEverywhereInput {
     /// Echoed.
     pub client_mutation_id: Option<String>,
@@ -77,6 +84,8 @@ macro_rules! payloads {
 payloads! {
     /// Of `updateMe`.
     UpdateMePayload;
+    /// Of `refreshMe`.
+    RefreshMePayload;
     /// Of `acceptTerms`.
     AcceptTermsPayload;
 }

@@ -8,7 +8,8 @@ use juniper::graphql_object;
 use super::Me;
 use super::input::{
     AcceptTermsInput, AcceptTermsPayload, EraseMeInput, EraseMePayload, ExportMeInput, ExportMePayload,
-    SignOutEverywhereInput, SignOutEverywherePayload, UpdateMeInput, UpdateMePayload,
+    RefreshMeInput, RefreshMePayload, SignOutEverywhereInput, SignOutEverywherePayload, UpdateMeInput,
+    UpdateMePayload,
 };
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
 use crate::user::Status;
@@ -27,6 +28,15 @@ impl Mutation {
         let update = person.update()?;
         let user = context.change(move |store, actor| store.update(id, &update, actor)).await?;
         Ok(Some(UpdateMePayload { client_mutation_id, me: Me::from(user) }))
+    }
+
+    /// Fetches your profile from Auth0 anew, unless that was done in the last ten seconds.
+    async fn refresh_me(
+        context: &Context,
+        input: RefreshMeInput,
+    ) -> Result<Option<RefreshMePayload>, ApiError> {
+        let user = context.refresh(context.current_user()?.id()).await?;
+        Ok(Some(RefreshMePayload { client_mutation_id: input.client_mutation_id, me: Me::from(user) }))
     }
 
     /// Notes that you agree to a version of the terms. Agreeing again changes nothing.
