@@ -103,7 +103,8 @@ async fn denied(world: &World, script: &str) -> DenyReason {
     let clock = Clock::system();
     let denied = world.run(&[rule("fine", 1, PASSING), rule("hostile", 2, script)]).await.unwrap_err();
     let took = clock.elapsed();
-    assert!(took <= LIMIT + Duration::from_millis(250), "{script} took {took:?}: {denied}");
+    // On a quiet machine the limit and 250 ms; on a busy one the killer waits for its turn too. Unkilled it were minutes.
+    assert!(took <= LIMIT * 4, "{script} took {took:?}: {denied}");
     assert_eq!(denied.rule, "hostile", "{script}: {denied}");
     denied.reason
 }
