@@ -41,10 +41,17 @@ fn refusal(from: &mut Unstructured<'_>) -> Option<Refusal> {
 
 /// The parameters of a challenge: names and quoted strings, as RFC 9110 §11.2 and RFC 6750 §3 have them.
 fn parameters(challenge: &str) -> Vec<(&str, &str)> {
-    let rest = challenge.strip_prefix("Bearer ").expect("the scheme is Bearer");
-    rest.split("\", ")
-        .map(|one| one.trim_end_matches('"').split_once("=\"").expect("a name and a quoted string"))
-        .collect()
+    let mut rest = challenge.strip_prefix("Bearer ").expect("the scheme is Bearer");
+    let mut parameters = Vec::new();
+    loop {
+        let (name, after) = rest.split_once("=\"").expect("a name and the beginning of a quoted string");
+        let (value, after) = after.split_once('"').expect("the end of a quoted string");
+        parameters.push((name, value));
+        if after.is_empty() {
+            return parameters;
+        }
+        rest = after.strip_prefix(", ").expect("another parameter");
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
