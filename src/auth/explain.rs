@@ -11,6 +11,7 @@ use super::claims::{judge, verify};
 use super::header::{decode, header};
 use super::permit::Subject;
 use super::policy::{Case, RULES, seconds};
+use super::settings::Profile;
 use super::{Door, Gate, Permit, Refusal, Stage, bearer, caller, permit};
 
 /// What happened to a token at a door, stage by stage.
@@ -81,7 +82,8 @@ impl Walk<'_> {
 
     fn bearer(&mut self, token: &str) -> Result<super::Bearer, Ended> {
         let parts = token.split('.').count();
-        let found = format!("{} characters, {parts} parts", token.len());
+        let found =
+            format!("{} characters, {parts} {}", token.len(), if parts == 1 { "part" } else { "parts" });
         let fix = match parts {
             5 => "It is encrypted (JWE). At Auth0, turn token encryption off for this API.",
             1 => {
@@ -109,10 +111,20 @@ impl Walk<'_> {
         let said = |name: &str| written(name).unwrap_or_else(|| "absent".to_owned());
         let found = format!("alg {}, typ {}, kid {}", said("alg"), said("typ"), said("kid"));
         let allowed: Vec<_> = policy.algorithms.iter().map(|(name, _)| *name).collect();
-        let fix = format!(
-            "This server takes {} (claims.algorithms). At Auth0 the signing algorithm is a setting of the API.",
-            allowed.join(", ")
-        );
+        let fix = match &judged {
+            Err(Refusal::BadAlgorithm(_)) => format!(
+                "This server takes {} (claims.algorithms). At Auth0 the signing algorithm is a setting of the API.",
+                allowed.join(", ")
+            ),
+            Err(refusal) if policy.profile == Profile::Rfc9068 => format!(
+                "{} Only RFC 9068 is taken (claims.profile): at Auth0 the token dialect is a setting of the API.",
+                refusal.message()
+            ),
+            Err(refusal) => {
+                format!("{} Is it an access token of the tenant's own making?", refusal.message())
+            }
+            Ok(_) => String::new(),
+        };
         let header =
             self.step(Stage::Claims, "its header is one of an access token", judged, found, Some(fix))?;
 
@@ -123,7 +135,10 @@ impl Walk<'_> {
             "its payload is unambiguous JSON",
             decoded,
             format!("{members} claims"),
-            None,
+            Some(
+                "A member stands twice in it, or it is no JSON object. No tenant makes such tokens: who did?"
+                    .to_owned(),
+            ),
         )?;
 
         let issuer = payload.get("iss").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -132,9 +147,17 @@ impl Walk<'_> {
         let fix = if trusted.contains(&format!("{issuer}/")) {
             "Only the final slash is missing: Auth0's own tokens have it. Who made this token?".to_owned()
         } else {
-            format!("Trusted is {} (auth0.issuer, auth0.also).", trusted.join(", "))
+            format!(
+                "Trusted is {}: log in there, or trust this issuer too (auth0.issuer, auth0.also).",
+                trusted.join(", ")
+            )
         };
-        self.step(Stage::Claims, "its issuer is trusted (iss)", judged, issuer.clone(), Some(fix))?;
+        let found = match payload.get("iss") {
+            None => "absent".to_owned(),
+            Some(Value::String(issuer)) => issuer.clone(),
+            Some(other) => other.to_string(),
+        };
+        self.step(Stage::Claims, "its issuer is trusted (iss)", judged, found, Some(fix))?;
 
         let key = self.gate.keys.key(&issuer, header.kid.as_deref()).await;
         let fix = match &key {
@@ -144,8 +167,11 @@ impl Walk<'_> {
         let found = format!("kid {}", header.kid.as_deref().unwrap_or("absent"));
         let key = self.step(Stage::Claims, "its key is one the issuer publishes", key, found, Some(fix))?;
 
-        let fix = "It was changed after it was signed, or cut off on its way.".to_owned();
         let judged = verify(bearer, &header, &key.key);
+        let fix = match &judged {
+            Err(refusal @ Refusal::BadAlgorithm(_)) => refusal.message().into_owned(),
+            _ => "It was changed after it was signed, or cut off on its way.".to_owned(),
+        };
         self.step(Stage::Claims, "its signature fits", judged, String::new(), Some(fix))?;
 
         let case = Case { payload: &payload, policy, now: seconds(self.now) };

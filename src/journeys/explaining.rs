@@ -102,6 +102,14 @@ fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
     let (_, story) = explain(&yard, "public", &stub::signed(&json!({"alg": "none"}), &json!({}), true));
     assert_eq!(failed(&story).0, "BAD_ALGORITHM");
     assert!(failed(&story).2.contains("RS256"));
+    let claims = yard.stub.claims("auth0|1", PUBLIC);
+    let typed = stub::signed(&json!({"alg": "RS256", "kid": "stub", "typ": "logout+jwt"}), &claims, true);
+    let (_, story) = explain(&yard, "public", &typed);
+    let (code, _, fix) = failed(&story);
+    assert!(code == "MALFORMED_TOKEN" && fix.contains("(typ)") && !fix.contains("RS256"), "{fix}");
+    let (_, story) = explain(&yard, "public", &yard.token("auth0|1", json!({"iss": [yard.stub.issuer]})));
+    let (code, found, _) = failed(&story);
+    assert!(code == "WRONG_ISSUER" && found.starts_with('['), "{found}");
 }
 
 #[test]
