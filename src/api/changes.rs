@@ -1,10 +1,13 @@
 //! What changed, as a stream for subscriptions.
 
-use futures_util::{Stream, stream};
+use futures_util::stream::{self, BoxStream, Stream};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::ApiError;
 use crate::store::{Change, Store};
+
+/// What a subscription gives.
+pub(super) type Updates<T> = BoxStream<'static, Result<T, ApiError>>;
 
 /// What changes from now on. Whoever falls too far behind gets [`ApiError::Missed`] once, and goes on with what is
 /// new. Ends when the store closes.

@@ -22,6 +22,26 @@ pub(super) struct PersonInput {
     pub(super) phone: Nullable<String>,
 }
 
+/// Gives inputs that have the personal fields a way to have them taken out.
+macro_rules! have_a_person {
+    ($($input:ident),*) => {$(
+        impl $input {
+            /// The personal fields, taken out.
+            pub(super) fn person(&mut self) -> crate::api::person::PersonInput {
+                crate::api::person::PersonInput {
+                    name: std::mem::take(&mut self.name),
+                    given_name: std::mem::take(&mut self.given_name),
+                    family_name: std::mem::take(&mut self.family_name),
+                    nickname: std::mem::take(&mut self.nickname),
+                    picture: std::mem::take(&mut self.picture),
+                    phone: std::mem::take(&mut self.phone),
+                }
+            }
+        }
+    )*};
+}
+pub(super) use have_a_person;
+
 impl PersonInput {
     /// What the store is to change.
     ///

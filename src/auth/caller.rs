@@ -48,10 +48,10 @@ pub struct Users {
 /// # Errors
 /// The refusals of the caller stage.
 pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
-    let claims = permit.claims().cloned();
     let (subject, permissions) = permit.into_parts();
+    let claims = subject.claims().cloned();
     let who = match subject {
-        Subject::Machine(client) => Who::Machine(client),
+        Subject::Machine(client, _) => Who::Machine(client),
         Subject::Anonymous => Who::Anonymous,
         Subject::User(id, claims) => Who::User(current_user(id, &claims, users).await?),
     };
@@ -102,7 +102,7 @@ async fn current_user(id: Auth0Id, claims: &Claims, users: &Users) -> Result<Cur
 pub(super) async fn foresee(permit: Permit, users: &Users) -> Result<String, Refusal> {
     let (id, claims) = match permit.into_parts().0 {
         Subject::User(id, claims) => (id, claims),
-        Subject::Machine(_) => return Ok("a machine has no current user".to_owned()),
+        Subject::Machine(..) => return Ok("a machine has no current user".to_owned()),
         Subject::Anonymous => return Ok("nobody".to_owned()),
     };
     if let Some(standing) = users.store.standing(&id) {
@@ -191,6 +191,14 @@ impl Caller {
         match &self.who {
             Who::User(user) => Some(user),
             Who::Machine(_) | Who::Anonymous => None,
+        }
+    }
+
+    /// The machine's client id; nothing for anybody else.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.who {
+            Who::Machine(client) => Some(client),
+            Who::User(_) | Who::Anonymous => None,
         }
     }
 

@@ -242,7 +242,7 @@ impl Walk<'_> {
                 };
                 match subject {
                     Subject::User(id, _) => format!("the user {id}, roles [{}], {may}", roles.join(", ")),
-                    Subject::Machine(client) => format!("the machine {client}, {may}"),
+                    Subject::Machine(client, _) => format!("the machine {client}, {may}"),
                     Subject::Anonymous => may,
                 }
             }

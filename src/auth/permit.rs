@@ -22,17 +22,15 @@ pub struct Need {
 pub struct Permit {
     subject: Subject,
     permissions: Permissions,
-    /// What it rests on; nothing for somebody without a token.
-    claims: Option<Claims>,
 }
 
 /// What kind of caller it is.
 #[derive(Debug, Clone)]
 pub enum Subject {
-    /// A person. Their claims are still needed to find them.
+    /// A person, and what they come with.
     User(Auth0Id, Claims),
-    /// A machine, by its client id.
-    Machine(Arc<str>),
+    /// A machine, by its client id, and what it comes with.
+    Machine(Arc<str>, Claims),
     /// Somebody who sent no token, at a door that allows that.
     Anonymous,
 }
@@ -43,23 +41,17 @@ pub enum Subject {
 /// [`Refusal::NotPermitted`], naming what is missing; naming nothing when the subject is of no kind that is known here.
 pub fn permit(claims: Claims, need: &Need, roles: &Roles) -> Result<Permit, Refusal> {
     let subject = subject(claims).ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
-    let (Kind::User(claims) | Kind::Machine(claims)) = &subject.1;
-    let rests_on = Some(claims.clone());
-    let permissions = match &subject.1 {
+    let mut permissions = match &subject {
         // A machine's scopes are what was granted to it.
-        Kind::Machine(claims) => {
-            let mut permissions = Permissions::from_scope(claims.scope().unwrap_or_default());
-            permissions.extend(&claims.permissions().map(str::to_owned).collect());
-            permissions
-        }
+        Subject::Machine(_, claims) => Permissions::from_scope(claims.scope().unwrap_or_default()),
         // A user's scope is what the client may ask for, and grants nothing.
-        Kind::User(claims) => {
-            let mut permissions = roles.permissions(claims.roles());
-            permissions.extend(&claims.permissions().map(str::to_owned).collect());
-            permissions
-        }
+        Subject::User(_, claims) => roles.permissions(claims.roles()),
+        Subject::Anonymous => Permissions::default(),
     };
-    meet(subject.0, permissions, rests_on, need)
+    if let Some(claims) = subject.claims() {
+        permissions.extend(&claims.permissions().map(str::to_owned).collect());
+    }
+    meet(subject, permissions, need)
 }
 
 /// Judges a request without a token.
@@ -70,56 +62,49 @@ pub fn permit_nobody(_: Nothing, need: &Need) -> Result<Permit, Refusal> {
     if !need.anonymous {
         return Err(Refusal::NoToken);
     }
-    meet(Subject::Anonymous, Permissions::default(), None, need)
+    meet(Subject::Anonymous, Permissions::default(), need)
 }
 
-fn meet(
-    subject: Subject,
-    permissions: Permissions,
-    claims: Option<Claims>,
-    need: &Need,
-) -> Result<Permit, Refusal> {
+fn meet(subject: Subject, permissions: Permissions, need: &Need) -> Result<Permit, Refusal> {
     let missing: Permissions = permissions.missing(&need.permissions).map(str::to_owned).collect();
     if missing.is_empty() {
-        Ok(Permit { subject, permissions, claims })
+        Ok(Permit { subject, permissions })
     } else {
         Err(Refusal::NotPermitted { missing })
     }
 }
 
-enum Kind {
-    User(Claims),
-    Machine(Claims),
-}
-
 /// A machine says so by its grant or by its name (`<client>@clients`, the client being its own). A user's id is
 /// `<connection>|<id>`. Agents (`agt_…`), anonymous sessions (`anon@…`) and whatever comes next are neither.
-fn subject(claims: Claims) -> Option<(Subject, Kind)> {
-    let client = claims.client().map(str::to_owned);
+fn subject(claims: Claims) -> Option<Subject> {
+    let client = claims.client();
     let sub = claims.subject();
     let own_name = sub.strip_suffix("@clients");
-    if claims.grant_type() == Some("client-credentials")
-        || own_name.is_some() && own_name == client.as_deref()
-    {
-        let client = client.as_deref().or(own_name).unwrap_or(sub);
-        return Some((Subject::Machine(client.into()), Kind::Machine(claims.clone())));
+    if claims.grant_type() == Some("client-credentials") || own_name.is_some() && own_name == client {
+        let client = client.or(own_name).unwrap_or(sub).into();
+        return Some(Subject::Machine(client, claims));
     }
     let (connection, id) = sub.split_once('|')?;
     if own_name.is_some() || connection.is_empty() || id.is_empty() {
         return None;
     }
-    Some((Subject::User(sub.parse().ok()?, claims.clone()), Kind::User(claims)))
+    Some(Subject::User(sub.parse().ok()?, claims))
+}
+
+impl Subject {
+    /// What the caller comes with; nothing for somebody without a token.
+    pub(super) fn claims(&self) -> Option<&Claims> {
+        match self {
+            Self::User(_, claims) | Self::Machine(_, claims) => Some(claims),
+            Self::Anonymous => None,
+        }
+    }
 }
 
 impl Permit {
     /// What kind of caller, and what they may do.
     pub(super) fn parts(&self) -> (&Subject, &Permissions) {
         (&self.subject, &self.permissions)
-    }
-
-    /// The claims it rests on.
-    pub(super) fn claims(&self) -> Option<&Claims> {
-        self.claims.as_ref()
     }
 
     /// Hands the parts to the next stage, which alone can take a permit apart.
@@ -157,7 +142,7 @@ mod tests {
             json!({"sub": "m1", "azp": "m1", "gty": "client-credentials"}),
         ] {
             let (subject, _) = permitted(&claims, "").unwrap().into_parts();
-            assert!(matches!(subject, Subject::Machine(client) if &*client == "m1"), "{claims}");
+            assert!(matches!(subject, Subject::Machine(client, _) if &*client == "m1"), "{claims}");
         }
     }
 

@@ -6,7 +6,7 @@
 use juniper::{GraphQLInputObject, ID, Nullable};
 
 use crate::api::Email;
-use crate::api::person::PersonInput;
+use crate::api::person::have_a_person;
 
 /// A user that is expected. Needs an email or an Auth0 id to be found by.
 #[derive(Debug, Clone, GraphQLInputObject)]
@@ -140,30 +140,4 @@ pub struct RefreshKeysInput {
     pub client_mutation_id: Option<String>,
 }
 
-impl CreateUserInput {
-    /// The personal fields, taken out.
-    pub(super) fn person(&mut self) -> PersonInput {
-        PersonInput {
-            name: std::mem::take(&mut self.name),
-            given_name: std::mem::take(&mut self.given_name),
-            family_name: std::mem::take(&mut self.family_name),
-            nickname: std::mem::take(&mut self.nickname),
-            picture: std::mem::take(&mut self.picture),
-            phone: std::mem::take(&mut self.phone),
-        }
-    }
-}
-
-impl UpdateUserInput {
-    /// The personal fields, taken out.
-    pub(super) fn person(&mut self) -> PersonInput {
-        PersonInput {
-            name: std::mem::take(&mut self.name),
-            given_name: std::mem::take(&mut self.given_name),
-            family_name: std::mem::take(&mut self.family_name),
-            nickname: std::mem::take(&mut self.nickname),
-            picture: std::mem::take(&mut self.picture),
-            phone: std::mem::take(&mut self.phone),
-        }
-    }
-}
+have_a_person!(CreateUserInput, UpdateUserInput);

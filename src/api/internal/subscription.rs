@@ -1,20 +1,17 @@
 //! The root of the Internal API's subscriptions.
 
-use std::pin::Pin;
-
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use juniper::{ID, graphql_subscription};
 
 use super::audit::AuditEventFilter;
 use super::{Account, AuditEvent, user_id};
-use crate::api::{ApiError, Context, changes};
+use crate::api::changes::{self, Updates};
+use crate::api::{ApiError, Context};
 use crate::scope;
 
 /// Where subscriptions begin.
 #[derive(Debug, Clone, Copy)]
 pub struct Subscription;
-
-type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, ApiError>> + Send>>;
 
 #[graphql_subscription]
 #[graphql(context = Context)]

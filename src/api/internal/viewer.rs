@@ -6,7 +6,6 @@ use juniper::graphql_object;
 
 use super::Account;
 use crate::api::{ApiError, Context, ViewerKind};
-use crate::auth::Who;
 
 /// Who is calling, and what they may do.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +27,7 @@ impl Viewer {
 
     /// The machine's client id; null for a person.
     fn client_id(context: &Context) -> Option<&str> {
-        match context.caller().who() {
-            Who::Machine(client) => Some(client),
-            Who::User(_) | Who::Anonymous => None,
-        }
+        context.caller().client_id()
     }
 
     /// What they may do: a machine by its scopes, a person by their roles.

@@ -5,7 +5,7 @@
 use juniper::{GraphQLInputObject, GraphQLObject, ID, Nullable};
 
 use super::Me;
-use crate::api::person::PersonInput;
+use crate::api::person::have_a_person;
 use crate::api::{Context, Json};
 
 /// What to change of yourself. What is not given stays as it is; null empties it.
@@ -120,10 +120,4 @@ pub struct EraseMePayload {
     pub erased_id: ID,
 }
 
-impl UpdateMeInput {
-    /// The personal fields, and the id to echo.
-    pub(super) fn parts(self) -> (PersonInput, Option<String>) {
-        let Self { name, given_name, family_name, nickname, picture, phone, client_mutation_id } = self;
-        (PersonInput { name, given_name, family_name, nickname, picture, phone }, client_mutation_id)
-    }
-}
+have_a_person!(UpdateMeInput);

@@ -22,12 +22,14 @@ pub struct Mutation;
 #[graphql(context = Context)]
 impl Mutation {
     /// Changes what you are called. Email and roles are not yours to change.
-    async fn update_me(context: &Context, input: UpdateMeInput) -> Result<Option<UpdateMePayload>, ApiError> {
+    async fn update_me(
+        context: &Context,
+        mut input: UpdateMeInput,
+    ) -> Result<Option<UpdateMePayload>, ApiError> {
         let id = context.current_user()?.id();
-        let (person, client_mutation_id) = input.parts();
-        let update = person.update()?;
+        let update = input.person().update()?;
         let user = context.change(move |store, actor| store.update(id, &update, actor)).await?;
-        Ok(Some(UpdateMePayload { client_mutation_id, me: Me::from(user) }))
+        Ok(Some(UpdateMePayload { client_mutation_id: input.client_mutation_id, me: Me::from(user) }))
     }
 
     /// Fetches your profile from Auth0 anew, unless that was done in the last ten seconds.

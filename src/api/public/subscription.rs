@@ -1,19 +1,16 @@
 //! The root of the Public API's subscriptions.
 
-use std::pin::Pin;
-
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use juniper::graphql_subscription;
 
 use super::Me;
-use crate::api::{ApiError, Context, changes};
+use crate::api::changes::{self, Updates};
+use crate::api::{ApiError, Context};
 use crate::user::Status;
 
 /// Where subscriptions begin.
 #[derive(Debug, Clone, Copy)]
 pub struct Subscription;
-
-type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, ApiError>> + Send>>;
 
 #[graphql_subscription]
 #[graphql(context = Context)]

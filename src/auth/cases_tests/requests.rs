@@ -89,7 +89,7 @@ async fn a_machine_is_judged_by_its_scope_and_a_user_is_not() {
     };
     let permit = permitted(machine(""), "").await.unwrap();
     assert!(
-        matches!(permit.parts().0, Subject::Machine(name) if &**name == "m1"),
+        matches!(permit.parts().0, Subject::Machine(name, _) if &**name == "m1"),
         "V23: a machine, nobody's user"
     );
     assert!(permitted(machine("users:read"), "users:read").await.is_ok(), "V23");
