@@ -174,14 +174,15 @@ fn users_with_something_against_them_stay_out_even_with_a_payload() {
         };
         yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
     };
-    let (blocked, erased, withdrawn) = (arrive("auth0|b"), arrive("auth0|e"), arrive("auth0|w"));
+    let (blocked, erased, withdrawn) = (arrive("auth0|b"), arrive("waad|e@example.com"), arrive("auth0|w"));
     yard.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
     yard.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
     yard.store().sign_out_everywhere(withdrawn, &Actor::Cli).unwrap();
 
     for (sub, id, status, code) in [
         ("auth0|b", blocked, 403, "BLOCKED"),
-        ("auth0|e", erased, 403, "ERASED"),
+        // Its id is kept nowhere any more.
+        ("waad|e@example.com", erased, 403, "ERASED"),
         ("auth0|w", withdrawn, 401, "TOKEN_WITHDRAWN"),
     ] {
         let iat = now() - 5;

@@ -9,7 +9,7 @@ use rusqlite::params;
 use super::audit::{Action, Actor, Changes};
 use super::users::{by_auth0_id, from_millis};
 use super::{Store, StoreError, Write, identities};
-use crate::user::{Auth0Id, UserId};
+use crate::user::{Auth0Id, Status, UserId};
 
 /// That an identity be blocked at Auth0, or no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,26 +49,31 @@ impl Store {
         })
     }
 
-    /// Auth0 knows now. A wish that was made in the meantime stays.
+    /// Auth0 knows now. A wish that was made in the meantime stays. Of somebody erased, or of an identity that leads to
+    /// nobody any more, this was the last place where the id stood: it goes from the write-ahead log too.
     ///
     /// # Errors
     /// As every write.
     pub fn block_told(&self, wish: &BlockWish, actor: &Actor) -> Result<(), StoreError> {
-        self.write(|write| {
+        let last_place = self.write(|write| {
             let done = write
                 .tx
                 .prepare_cached(
                     "DELETE FROM auth0_blocks WHERE auth0_id = ?1 AND wished_at = ?2 AND blocked = ?3",
                 )?
                 .execute(params![wish.auth0_id.as_str(), wish.wished_at, wish.blocked])?;
-            if done > 0
-                && let Some(user) = by_auth0_id(&write.tx, &wish.auth0_id)?
-            {
-                let changes = Changes::default().field("blockedAtAuth0", !wish.blocked, wish.blocked);
-                write.audit(actor, Action::BlockSent, user.id, changes)?;
+            if done == 0 {
+                return Ok(false);
             }
-            Ok(())
-        })
+            let Some(user) = by_auth0_id(&write.tx, &wish.auth0_id)? else { return Ok(true) };
+            let changes = Changes::default().field("blockedAtAuth0", !wish.blocked, wish.blocked);
+            write.audit(actor, Action::BlockSent, user.id, changes)?;
+            Ok(user.status == Status::Erased)
+        })?;
+        if last_place {
+            self.scrub();
+        }
+        Ok(())
     }
 
     /// Auth0 could not be told: not to be tried again before `wait` has passed.

@@ -17,8 +17,9 @@ impl Store {
     /// Setting the status they have changes nothing.
     ///
     /// Erasing removes all that tells of the person, from the file and its write-ahead log too, and lets go of the
-    /// copies that were kept before migrating. Backups are their owner's to let go of. A tombstone with
-    /// their Auth0 ids stays, so that a token that is still valid does not make them anew.
+    /// copies that were kept before migrating. Backups are their owner's to let go of. A tombstone stays, to which
+    /// pseudonyms of their Auth0 ids lead, so that a token that is still valid does not make them anew. What Auth0 has
+    /// yet to be told of them keeps the id until it is told.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`], because an erasure can not be undone; else as every write.
@@ -49,7 +50,8 @@ impl Store {
     ) -> Result<User, StoreError> {
         let user = self.write(|write| {
             let user = write.existing(id)?;
-            if at_auth0_too {
+            // Of somebody erased nobody knows the ids any more; what Auth0 was to be told of them then waits already.
+            if at_auth0_too && user.status != Status::Erased {
                 write.wish_blocks(id, status != Status::Active)?;
             }
             if user.status == status {
@@ -177,7 +179,9 @@ impl Write<'_> {
             self.now.as_millisecond(),
         ])?;
         self.tx.prepare_cached("DELETE FROM accepted_terms WHERE user_id = ?1")?.execute([id.as_bytes()])?;
-        Ok(())
+        // A mutation's id is whatever its client makes it of.
+        self.tx.prepare_cached("DELETE FROM creations WHERE user_id = ?1")?.execute([id.as_bytes()])?;
+        self.forget_identities(id)
     }
 }
 

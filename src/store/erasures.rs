@@ -1,19 +1,29 @@
 //! Who was erased, so that a backup from before does not bring them back.
+//!
+//! Of their Auth0 ids only pseudonyms are left, so the keys that made these come along: ids that the backup still has are
+//! compared by them, and by them the ids that it does not have are known when they come back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
 use super::audit::{Action, Actor, Changes};
-use super::users::{by_auth0_id, by_id, moment, user_id};
-use super::{StoreError, Write};
-use crate::user::{Auth0Id, Status, User, UserId};
+use super::pseudonym::{self, Key};
+use super::users::{by_id, moment, user_id};
+use super::{StoreError, Write, migrate};
+use crate::user::{Status, User, UserId};
+
+/// The schema that put pseudonyms in the place of erased people's ids.
+const FIRST_PSEUDONYMOUS: i32 = 4;
 
 /// The people a database has erased.
-#[derive(Debug, Default)]
-pub(super) struct Erasures(Vec<Tombstone>);
+pub(super) struct Erasures {
+    tombstones: Vec<Tombstone>,
+    /// What their pseudonyms were made with.
+    keys: Vec<Key>,
+}
 
 /// What is left of somebody.
 #[derive(Debug)]
@@ -21,7 +31,7 @@ struct Tombstone {
     id: UserId,
     tokens_valid_from: Option<Timestamp>,
     created_at: i64,
-    identities: Vec<Auth0Id>,
+    pseudonyms: Vec<String>,
     /// The row that this one was merged into. Its person was not erased, unless they were afterwards.
     merged_into: Option<UserId>,
 }
@@ -29,6 +39,11 @@ struct Tombstone {
 impl Erasures {
     /// Those in this database, of whatever schema.
     pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
+        let plain = migrate::version(connection)? < FIRST_PSEUDONYMOUS;
+        let keys = match plain {
+            true => vec![Key::new(connection.query_one("SELECT randomblob(32)", [], |row| row.get(0))?)],
+            false => pseudonym::keys(connection)?,
+        };
         let mut statement = connection
             .prepare("SELECT id, tokens_valid_from, created_at FROM users WHERE status = 'erased'")?;
         let mut rows = statement.query([])?;
@@ -39,17 +54,25 @@ impl Erasures {
                 id,
                 tokens_valid_from: moment("users.tokens_valid_from", row.get(1)?)?,
                 created_at: row.get(2)?,
-                identities: identities(connection, id)?,
+                pseudonyms: pseudonyms(connection, id, keys.first().filter(|_| plain))?,
                 merged_into: merged_into(connection, id)?,
             });
         }
-        Ok(Self(all).without_mere_merges())
+        Ok(Self { tombstones: without_mere_merges(all), keys })
     }
 
     /// Erases all of them here too, and tells how many of them were not yet.
     pub(super) fn apply(&self, write: &Write<'_>) -> Result<usize, StoreError> {
+        for key in &self.keys {
+            write
+                .tx
+                .prepare_cached("INSERT OR IGNORE INTO pseudonym_keys (key) VALUES (?1)")?
+                .execute([key.as_bytes()])?;
+        }
+        // Before anything is erased here and the ids are gone.
+        let unknown = self.unknown(&write.tx)?;
         let mut count = 0;
-        for tombstone in &self.0 {
+        for tombstone in &self.tombstones {
             match by_id(&write.tx, tombstone.id)? {
                 Some(user) if user.status == Status::Erased => {}
                 Some(user) => {
@@ -62,40 +85,57 @@ impl Erasures {
                     count += 1;
                 }
             }
-            write.lead_to(tombstone)?;
+            write.lead_to(tombstone, &unknown)?;
         }
         Ok(count)
     }
 
-    /// Two rows that became one leave a tombstone too, but nobody asked to be forgotten: a backup from before brings
-    /// back the two. Unless the one was erased later; then both are.
-    fn without_mere_merges(self) -> Self {
-        let (mut merged, mut erased): (Vec<_>, Vec<_>) =
-            self.0.into_iter().partition(|tombstone| tombstone.merged_into.is_some());
-        loop {
-            let ids: BTreeSet<UserId> = erased.iter().map(|tombstone| tombstone.id).collect();
-            let (found, rest): (Vec<_>, Vec<_>) = merged
-                .into_iter()
-                .partition(|tombstone| tombstone.merged_into.is_some_and(|id| ids.contains(&id)));
-            if found.is_empty() {
-                return Self(erased);
-            }
-            erased.extend(found);
-            merged = rest;
+    /// The pseudonyms of ids that lead to nobody here. One pass over all identities.
+    fn unknown(&self, connection: &Connection) -> Result<HashSet<String>, StoreError> {
+        let all = self.tombstones.iter().flat_map(|tombstone| &tombstone.pseudonyms);
+        let mut unknown: HashSet<String> = all.cloned().collect();
+        if unknown.is_empty() {
+            return Ok(unknown);
         }
+        let mut statement = connection.prepare("SELECT auth0_id FROM identities")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let auth0_id: String = row.get(0)?;
+            unknown.remove(&auth0_id);
+            for key in &self.keys {
+                unknown.remove(&key.pseudonym(&auth0_id));
+            }
+        }
+        Ok(unknown)
     }
 }
 
-fn identities(connection: &Connection, user: UserId) -> Result<Vec<Auth0Id>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT auth0_id FROM identities WHERE user_id = ?1 ORDER BY linked_at")?;
-    let mut rows = statement.query([user.as_bytes()])?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next()? {
-        let text: String = row.get(0)?;
-        all.push(text.parse().map_err(|error| StoreError::damaged("identities.auth0_id", error))?);
+/// Two rows that became one leave a tombstone too, but nobody asked to be forgotten: a backup from before brings back
+/// the two. Unless the one was erased later; then both are.
+fn without_mere_merges(all: Vec<Tombstone>) -> Vec<Tombstone> {
+    let (mut merged, mut erased): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|tombstone| tombstone.merged_into.is_some());
+    loop {
+        let ids: BTreeSet<UserId> = erased.iter().map(|tombstone| tombstone.id).collect();
+        let (found, rest): (Vec<_>, Vec<_>) = merged
+            .into_iter()
+            .partition(|tombstone| tombstone.merged_into.is_some_and(|id| ids.contains(&id)));
+        if found.is_empty() {
+            return erased;
+        }
+        erased.extend(found);
+        merged = rest;
     }
-    Ok(all)
+}
+
+/// Of a tombstone's identities. `key` makes them where the ids are still there.
+fn pseudonyms(connection: &Connection, user: UserId, key: Option<&Key>) -> Result<Vec<String>, StoreError> {
+    let identities = super::identities::of(connection, user)?;
+    let pseudonym = |identity: super::Identity| match key {
+        Some(key) => key.pseudonym(identity.auth0_id.as_str()),
+        None => identity.auth0_id.to_string(),
+    };
+    Ok(identities.into_iter().map(pseudonym).collect())
 }
 
 /// By the line of the trail that tells how the row became a tombstone.
@@ -134,11 +174,12 @@ impl Write<'_> {
     }
 
     /// Leads the identities of a tombstone to it, those that lead to nobody here.
-    fn lead_to(&self, tombstone: &Tombstone) -> Result<(), StoreError> {
-        for auth0_id in &tombstone.identities {
-            if by_auth0_id(&self.tx, auth0_id)?.is_none() {
-                self.add_identity(auth0_id, tombstone.id)?;
-            }
+    fn lead_to(&self, tombstone: &Tombstone, unknown: &HashSet<String>) -> Result<(), StoreError> {
+        let mut statement = self
+            .tx
+            .prepare_cached("INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)")?;
+        for pseudonym in tombstone.pseudonyms.iter().filter(|pseudonym| unknown.contains(*pseudonym)) {
+            statement.execute(params![pseudonym, tombstone.id.as_bytes(), self.now.as_millisecond()])?;
         }
         let mut statement = self.tx.prepare_cached(
             "UPDATE users SET auth0_id = (SELECT auth0_id FROM identities WHERE user_id = ?1 ORDER BY linked_at LIMIT 1)

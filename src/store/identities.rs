@@ -19,7 +19,7 @@ pub struct Identity {
 }
 
 impl Store {
-    /// The identities of a user, in the order they were linked. Those of a tombstone too.
+    /// The identities of a user, in the order they were linked. Those of a tombstone are pseudonyms: `erased|…`.
     ///
     /// # Errors
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
@@ -100,21 +100,23 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Removes an identity that is nobody's own any more, and withdraws its tokens.
+    /// Removes an identity that is nobody's own any more, and withdraws its tokens. Of the id itself nothing is kept: who
+    /// asks to be forgotten later can not name all they ever had.
     fn remove_identity(&self, auth0_id: &Auth0Id) -> Result<(), StoreError> {
         self.tx.prepare_cached("DELETE FROM identities WHERE auth0_id = ?1")?.execute([auth0_id.as_str()])?;
+        let pseudonym = self.pseudonym_key()?.pseudonym(auth0_id.as_str());
         // Never earlier than it was, should the machine's clock be set back.
         let before: Option<i64> = self
             .tx
             .prepare_cached("SELECT tokens_valid_from FROM unlinked_identities WHERE auth0_id = ?1")?
-            .query_one([auth0_id.as_str()], |row| row.get(0))
+            .query_one([&pseudonym], |row| row.get(0))
             .optional()?;
         let now = self.now.as_millisecond();
         let mut statement = self.tx.prepare_cached(
             "INSERT OR REPLACE INTO unlinked_identities (auth0_id, tokens_valid_from, seq)
              VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM unlinked_identities))",
         )?;
-        statement.execute(params![auth0_id.as_str(), before.map_or(now, |before| before.max(now))])?;
+        statement.execute(params![pseudonym, before.map_or(now, |before| before.max(now))])?;
         Ok(())
     }
 }

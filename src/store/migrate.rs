@@ -55,8 +55,11 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, 
 /// Brings an empty file to an older version, as an older binary made it.
 #[cfg(test)]
 pub(super) fn up_to(connection: &mut Connection, version: i32) {
+    super::pseudonym::lend(connection).unwrap();
+    chain::lend_function(connection).unwrap();
     let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
     runner.set_grouped(true).run(connection).unwrap();
+    chain::take_function(connection).unwrap();
 }
 
 /// The version of the file, read by ourselves: refinery makes its table before it reads, and panics on odd rows.

@@ -34,6 +34,7 @@ mod merge;
 mod migrate;
 mod once;
 mod open;
+mod pseudonym;
 mod restore;
 mod refresh;
 mod rows;
@@ -265,6 +266,10 @@ impl Opened {
             backup::keep_before_migrating(&path, from, settings.busy_timeout)?;
         }
         let migrated = migrate::run(&mut writer, &path)?;
+        if migrated.from != migrated.to {
+            // What a migration took out of the file is not to stay in the log.
+            truncate_wal(&writer)?;
+        }
         Ok(Self { path, lock, writer, migrated: made.unwrap_or(migrated) })
     }
 }

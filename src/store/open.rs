@@ -7,7 +7,7 @@ use std::{fs, io};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Migrated, Settings, StoreError, checksum, migrate, truncate_wal};
+use super::{Migrated, Settings, StoreError, checksum, migrate, pseudonym, truncate_wal};
 
 /// `PRAGMA application_id` of our files: "VEST". `migrations/V1` sets it.
 const APPLICATION_ID: i32 = 0x5645_5354;
@@ -124,7 +124,9 @@ pub(super) fn connect(
     purpose: Purpose,
     busy_timeout: Duration,
 ) -> Result<Connection, StoreError> {
-    connect_if(refuse_foreign, path, purpose, busy_timeout)
+    let connection = connect_if(refuse_foreign, path, purpose, busy_timeout)?;
+    pseudonym::lend(&connection)?;
+    Ok(connection)
 }
 
 /// The same for a file that a team owns.

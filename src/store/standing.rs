@@ -1,9 +1,10 @@
 //! Whose tokens are withdrawn, in memory: asked on every request, so it costs a hash lookup and no query.
 //!
-//! Holds only the identities of users who are not plainly active. The table `standing_changes`, kept by triggers,
-//! tells what changed since; `PRAGMA data_version` tells cheaply whether anything did.
+//! Holds only the identities of users who are not plainly active, and pseudonyms of those whose ids are not kept: a
+//! pseudonym is computed for a request only when there are any. The table `standing_changes`, kept by triggers, tells what
+//! changed since; `PRAGMA data_version` tells cheaply whether anything did.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::pseudonym::{self, Key};
 use super::users::{from_millis, moment, status};
 use super::{Store, StoreError};
 use crate::clock::Clock;
@@ -42,10 +44,12 @@ pub(super) struct Standings {
 
 #[derive(Default)]
 struct Held {
-    /// Of users who are not plainly active, by each of their identities.
-    users: HashMap<Auth0Id, Standing>,
-    /// Of identities that were taken from a user: since when their tokens are valid again.
-    unlinked: HashMap<Auth0Id, Timestamp>,
+    /// Of users who are not plainly active, by each of their identities; of the erased by pseudonyms.
+    users: HashMap<String, Standing>,
+    /// Of identities that were taken from a user, by pseudonyms: since when their tokens are valid again.
+    unlinked: HashMap<String, Timestamp>,
+    /// What pseudonyms are made with. None while there are none.
+    keys: Vec<Key>,
 }
 
 struct Watch {
@@ -125,12 +129,15 @@ impl Standings {
         let snapshot = watch.connection.unchecked_transaction()?;
         let (seq, changes) = changes_after(&snapshot, watch.seq)?;
         let (unlinked_seq, unlinked) = unlinked_after(&snapshot, watch.unlinked_seq)?;
+        let keys = pseudonym::keys(&snapshot)?;
         drop(snapshot);
         if !changes.is_empty() || !unlinked.is_empty() {
+            let gone = self.known_as(&keys, &changes, &unlinked);
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            for (auth0_id, _) in &unlinked {
-                held.users.remove(auth0_id);
+            for auth0_id in gone {
+                held.users.remove(&auth0_id);
             }
+            held.keys = keys;
             for (auth0_id, standing) in changes {
                 if standing.is_plainly_active() {
                     held.users.remove(&auth0_id);
@@ -147,6 +154,25 @@ impl Standings {
         Ok(())
     }
 
+    /// The ids that are still held of those who by now have pseudonyms: blocked first and erased then, say.
+    fn known_as(
+        &self,
+        keys: &[Key],
+        changes: &[(String, Standing)],
+        unlinked: &[(String, Timestamp)],
+    ) -> Vec<String> {
+        let erased = changes.iter().filter(|(_, standing)| standing.status == Status::Erased);
+        let pseudonyms: HashSet<&str> =
+            erased.map(|(id, _)| id.as_str()).chain(unlinked.iter().map(|(id, _)| id.as_str())).collect();
+        if pseudonyms.is_empty() {
+            return Vec::new();
+        }
+        let is_gone = |id: &&String| keys.iter().any(|key| pseudonyms.contains(key.pseudonym(id).as_str()));
+        // Whoever looks up a standing meanwhile is not kept waiting.
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.users.keys().filter(is_gone).cloned().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Watch>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,9 +180,13 @@ impl Standings {
 
 impl Held {
     fn of(&self, auth0_id: &Auth0Id) -> Option<Standing> {
-        let user = self.users.get(auth0_id).copied();
-        // Almost nobody was ever unlinked: no second hash for all the others.
-        let unlinked = if self.unlinked.is_empty() { None } else { self.unlinked.get(auth0_id).copied() };
+        let mut user = self.users.get(auth0_id.as_str()).copied();
+        let mut unlinked = None;
+        for key in &self.keys {
+            let pseudonym = key.pseudonym(auth0_id.as_str());
+            user = user.or_else(|| self.users.get(&pseudonym).copied());
+            unlinked = unlinked.max(self.unlinked.get(&pseudonym).copied());
+        }
         let Some(valid_from) = unlinked else { return user };
         let user = user.unwrap_or(Standing { status: Status::Active, tokens_valid_from: None });
         Some(Standing { tokens_valid_from: user.tokens_valid_from.max(Some(valid_from)), ..user })
@@ -170,7 +200,7 @@ impl Standing {
 }
 
 /// The present standing of everybody whose standing changed after `seq`, and the `seq` that covers them.
-fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0Id, Standing)>), StoreError> {
+fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(String, Standing)>), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT c.seq, i.auth0_id, u.status, u.tokens_valid_from
          FROM standing_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
@@ -183,7 +213,6 @@ fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0Id
         last = row.get(0)?;
         // A blocked row that nobody has claimed yet has no identity to look out for.
         let Some(auth0_id) = row.get::<_, Option<String>>(1)? else { continue };
-        let auth0_id = auth0_id.parse().map_err(|error| StoreError::damaged("identities.auth0_id", error))?;
         let standing = Standing {
             status: status(&row.get::<_, String>(2)?)?,
             tokens_valid_from: moment("users.tokens_valid_from", row.get(3)?)?,
@@ -194,7 +223,7 @@ fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0Id
 }
 
 /// The identities that were taken from somebody after `seq`, and the `seq` that covers them.
-fn unlinked_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0Id, Timestamp)>), StoreError> {
+fn unlinked_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(String, Timestamp)>), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT seq, auth0_id, tokens_valid_from FROM unlinked_identities WHERE seq > ?1 ORDER BY seq",
     )?;
@@ -203,11 +232,8 @@ fn unlinked_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(Auth0I
     let mut unlinked = Vec::new();
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
-        let auth0_id: String = row.get(1)?;
-        unlinked.push((
-            auth0_id.parse().map_err(|error| StoreError::damaged("unlinked_identities.auth0_id", error))?,
-            from_millis("unlinked_identities.tokens_valid_from", row.get(2)?)?,
-        ));
+        let valid_from = from_millis("unlinked_identities.tokens_valid_from", row.get(2)?)?;
+        unlinked.push((row.get(1)?, valid_from));
     }
     Ok((last, unlinked))
 }

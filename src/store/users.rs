@@ -42,8 +42,8 @@ impl Store {
         self.read(|connection| by_id(connection, id))
     }
 
-    /// The user an Auth0 id leads to: the row's own or a linked identity. Blocked and erased users are found;
-    /// the caller judges their status.
+    /// The user an Auth0 id leads to: the row's own or a linked identity. Blocked and erased users are found, the erased
+    /// by what stands for their ids; the caller judges their status.
     ///
     /// # Errors
     /// As [`Store::user`].
@@ -91,9 +91,17 @@ pub(super) fn by_id(connection: &Connection, id: UserId) -> Result<Option<User>,
 }
 
 pub(super) fn by_auth0_id(connection: &Connection, auth0_id: &Auth0Id) -> Result<Option<User>, StoreError> {
-    let sql = concat!(select!(), " FROM identities i JOIN users u ON u.id = i.user_id WHERE i.auth0_id = ?1");
-    one(connection, sql, [auth0_id.as_str()])
+    // The second arm runs only where the first finds nobody, and does nothing while there is no key.
+    one(connection, BY_AUTH0_ID, [auth0_id.as_str()])
 }
+
+pub(super) const BY_AUTH0_ID: &str = concat!(
+    select!(),
+    " FROM identities i JOIN users u ON u.id = i.user_id WHERE i.auth0_id = ?1 UNION ALL ",
+    select!(),
+    " FROM pseudonym_keys k CROSS JOIN identities i ON i.auth0_id = pseudonym(k.key, ?1) \
+     JOIN users u ON u.id = i.user_id LIMIT 1"
+);
 
 pub(super) fn by_email(connection: &Connection, email: &Email) -> Result<Option<User>, StoreError> {
     // One statement, so one snapshot: between two, a row could turn from unclaimed to verified and be missed by

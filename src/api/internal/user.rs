@@ -36,7 +36,7 @@ pub enum Status {
 #[derive(Debug, Clone, GraphQLObject)]
 #[graphql(context = Context)]
 pub struct Identity {
-    /// The `sub` of its tokens.
+    /// The `sub` of its tokens; of somebody erased a pseudonym that stands in its place, `erased|…`.
     pub auth0_id: String,
     /// The connection at Auth0: what stands before the first `|`.
     pub provider: Option<String>,
@@ -73,7 +73,8 @@ impl Account {
         NodeId::User(self.user.id).into()
     }
 
-    /// Auth0's id: the one the row was made with or claimed by; null while it is pre-provisioned and not claimed.
+    /// Auth0's id: the one the row was made with or claimed by; null while it is pre-provisioned and not claimed. Of
+    /// somebody erased a pseudonym that stands in its place, `erased|…`.
     fn auth0_id(&self) -> Option<&str> {
         self.user.auth0_id.as_ref().map(user::Auth0Id::as_str)
     }
@@ -160,8 +161,8 @@ impl Account {
         self.user.profile.clone().map(Json)
     }
 
-    /// The profile as Auth0 has it now, fetched for this request; null while nobody has claimed the row. One user at a
-    /// time: not in a list of several. Needs `users:read`.
+    /// The profile as Auth0 has it now, fetched for this request; null while nobody has claimed the row, and of somebody
+    /// erased. One user at a time: not in a list of several. Needs `users:read`.
     async fn auth0_profile(&self, context: &Context) -> Result<Option<Json>, ApiError> {
         context.require(scope::USERS_READ)?;
         if self.page.len() > 1 {
@@ -169,7 +170,8 @@ impl Account {
                 "Ask for auth0Profile of one user at a time: it is fetched from Auth0.",
             ));
         }
-        let Some(id) = &self.user.auth0_id else { return Ok(None) };
+        let erased = self.user.status == user::Status::Erased;
+        let Some(id) = self.user.auth0_id.as_ref().filter(|_| !erased) else { return Ok(None) };
         Ok(Some(Json(context.gate().profiles().look(id).await?.whole)))
     }
 

@@ -1,11 +1,14 @@
 //! After an erasure: no file of ours tells of the person any more.
 
 use super::*;
-use crate::store::{ImportRow, ImportRules, UserUpdate};
+use crate::store::{ImportRow, ImportRules, Imported, UserUpdate, migrate};
 use crate::user::Status;
 
-/// All that could tell who it was, in every state the row went through.
-const TRACES: [&str; 8] = [
+/// All that could tell who it was, in every state the row went through. An Auth0 id can hold an email.
+const TRACES: [&str; 11] = [
+    "waad|erase.me@example.com",
+    "samlp|conn|second@example.com",
+    "email|unlinked@example.com",
     "erase.me@example.com",
     "first.address@example.com",
     "Lovelace",
@@ -32,13 +35,15 @@ fn traces(house: &House) -> Vec<String> {
     found
 }
 
+const ADA: &str = "waad|erase.me@example.com";
+
 #[test]
 fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
     let house = House::new();
     for i in 0..50 {
         house.verified_but_unlike(i);
     }
-    let mut ada = arrival("auth0|1", Some("first.address@example.com"), true);
+    let mut ada = arrival(ADA, Some("first.address@example.com"), true);
     ada.profile = Some(serde_json::json!({ "user_metadata": { "likes": "analytical-engine" } }));
     let user = house.store.admit(&ada, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
     let update = UserUpdate {
@@ -49,13 +54,17 @@ fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
     };
     house.store.update(user.id, &update, &Actor::Cli).unwrap();
     let row = ImportRow {
-        auth0_id: Some(id("auth0|1")),
+        auth0_id: Some(id(ADA)),
         email: Some(email("erase.me@example.com")),
         email_verified: true,
         ..ImportRow::default()
     };
     let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
     house.store.import(&[row], rules, &Actor::Cli).unwrap();
+    for linked in ["samlp|conn|second@example.com", "email|unlinked@example.com"] {
+        house.store.link_identity(user.id, &id(linked), &Actor::Cli).unwrap();
+    }
+    house.store.unlink_identity(user.id, &id("email|unlinked@example.com"), &Actor::Cli).unwrap();
     house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     let before = traces(&house);
     for trace in TRACES {
@@ -67,6 +76,102 @@ fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
     Store::backup(&house.settings, &house.file("tuesday.db")).unwrap();
     house.store.close().unwrap();
     assert_eq!(traces(&house), [""; 0], "after it was closed");
+}
+
+#[test]
+fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
+    let house = House::new();
+    let other = house.another_process();
+    let user = house.verified(ADA, "erase.me@example.com");
+    house.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
+    // Held by its id at first, and by its pseudonym then.
+    house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    let tombstone = house.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert!(tombstone.auth0_id.as_ref().unwrap().as_str().starts_with("erased|"), "{tombstone:?}");
+    house.clock.advance(Duration::from_millis(500));
+    for store in [&house.store, &other, &house.another_process()] {
+        for theirs in [ADA, "google|1"] {
+            let queries = store.queries();
+            assert_eq!(store.standing(&id(theirs)).unwrap().status, Status::Erased);
+            assert_eq!(store.queries(), queries, "from memory");
+            assert_eq!(store.user_by_auth0_id(&id(theirs)).unwrap().as_ref(), Some(&tombstone));
+            let address = email("erase.me@example.com");
+            let found =
+                store.find_or_link(&id(theirs), Some(&address), LinkEmail::Verified, &Actor::Gate).unwrap();
+            assert_eq!(found.unwrap().id, user.id);
+            let admitted =
+                store.admit(&arrival(theirs, Some("a@example.com"), true), LinkEmail::Verified, &Actor::Gate);
+            assert!(
+                matches!(&admitted, Ok(Admitted::Known(user)) if user.status == Status::Erased),
+                "{admitted:?}"
+            );
+        }
+    }
+    assert_eq!(house.store.standing(&id("google|2")), None);
+    let grace = house.verified("auth0|grace", "grace@example.com");
+    let taken = house.store.link_identity(grace.id, &id(ADA), &Actor::Cli);
+    assert!(matches!(taken, Err(StoreError::IdentityTaken(who)) if who == user.id), "{taken:?}");
+    let row = ImportRow { auth0_id: Some(id("google|1")), ..ImportRow::default() };
+    let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+    assert_eq!(house.store.import(&[row], rules, &Actor::Cli).unwrap(), [Imported::Erased]);
+    let seed = SeedUser { auth0_id: Some(id(ADA)), ..seed() };
+    assert_eq!(house.store.seed(&[seed], &Actor::Seed).unwrap(), 0);
+    assert_eq!(house.rows(), 2);
+}
+
+#[test]
+fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
+    let house = House::new();
+    let user = house.verified(ADA, "first.address@example.com");
+    house.store.set_status_at_auth0_too(user.id, Status::Erased, &Actor::Cli).unwrap();
+    let found = traces(&house);
+    assert!(
+        !found.is_empty()
+            && found.iter().all(|found| found.starts_with("waad|erase.me") || found.starts_with("erase.me")),
+        "{found:?}"
+    );
+    // The ids are gone, so a second wish changes nothing.
+    house.store.set_status_at_auth0_too(user.id, Status::Erased, &Actor::Cli).unwrap();
+    let wish = house.store.due_block().unwrap().unwrap();
+    assert_eq!((wish.auth0_id.as_str(), wish.blocked), (ADA, true));
+    house.store.block_told(&wish, &Actor::Gate).unwrap();
+    assert_eq!(house.store.waiting_blocks().unwrap().0, 0);
+    assert_eq!(house.actions(user.id)[0], "user.block_sent");
+    assert_eq!(traces(&house), [""; 0], "while the database is open");
+    house.store.close().unwrap();
+    assert_eq!(traces(&house), [""; 0], "after it was closed");
+}
+
+#[test]
+fn who_was_erased_before_there_were_pseudonyms_has_them_after_the_migration() {
+    let house = House::new();
+    house.store.close().unwrap();
+    std::fs::remove_file(&house.settings.path).unwrap();
+    let mut old = house.shell();
+    migrate::up_to(&mut old, 3);
+    old.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         BEGIN;
+         INSERT INTO users (id, auth0_id, email_verified, status, roles, created_at, updated_at)
+         VALUES (randomblob(16), 'waad|erase.me@example.com', 0, 'erased', '[]', 0, 0),
+                (randomblob(16), 'auth0|live', 0, 'active', '[]', 0, 0);
+         INSERT INTO identities SELECT auth0_id, id, 0 FROM users;
+         INSERT INTO unlinked_identities VALUES ('email|unlinked@example.com', 1800000000000, 1);
+         COMMIT;",
+    )
+    .unwrap();
+    drop(old);
+    let store = house.another_process();
+    // It is kept for who goes back to the older executable, and goes with the next erasure.
+    std::fs::remove_file(house.file("vestibule.db.schema-3")).unwrap();
+    assert_eq!(traces(&house), [""; 0], "while the database is open");
+    assert_eq!(store.standing(&id(ADA)).unwrap().status, Status::Erased);
+    assert_eq!(store.user_by_auth0_id(&id(ADA)).unwrap().unwrap().status, Status::Erased);
+    assert_eq!(store.user_by_auth0_id(&id("auth0|live")).unwrap().unwrap().status, Status::Active);
+    assert!(store.standing(&id("email|unlinked@example.com")).unwrap().tokens_valid_from.is_some());
+    store.close().unwrap();
+    assert_eq!(traces(&house), [""; 0], "after it was closed");
+    assert!(Store::check(&house.settings).unwrap().is_sound());
 }
 
 impl House {

@@ -1,7 +1,7 @@
 //! Finding: by id, by Auth0 id, by email, page by page, and what it costs.
 
 use super::*;
-use crate::store::users::BY_EMAIL;
+use crate::store::users::{BY_AUTH0_ID, BY_EMAIL};
 
 #[test]
 fn a_row_is_read_back_as_it_was_written() {
@@ -72,6 +72,21 @@ fn finding_by_email_uses_the_partial_indexes() {
     assert!(plan.contains("users_by_verified_email"), "{plan}");
     assert!(plan.contains("users_by_unclaimed_email"), "{plan}");
     assert!(!plan.contains("SCAN u"), "{plan}");
+}
+
+#[test]
+fn finding_an_erased_identity_asks_for_it_by_key() {
+    let house = House::new();
+    let plan = house
+        .store
+        .read(|connection| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {BY_AUTH0_ID}"))?;
+            let lines = statement.query_map(["x"], |row| row.get::<_, String>(3))?;
+            Ok(lines.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        })
+        .unwrap();
+    assert_eq!(plan.matches("SEARCH i USING PRIMARY KEY (auth0_id=?)").count(), 2, "{plan}");
+    assert!(!plan.contains("SCAN u") && !plan.contains("SCAN i"), "{plan}");
 }
 
 #[test]

@@ -233,6 +233,68 @@ fn who_was_erased_since_the_backup_is_erased_again() {
 }
 
 #[test]
+fn erased_identities_are_known_over_backups_of_any_origin() {
+    let erase = |store: &Store, auth0_id: &str| {
+        let arrival = arrival(auth0_id, Some(&format!("{}@example.com", auth0_id.len())), true);
+        let user = store.admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
+        store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+        user.id
+    };
+    // A database of another origin, with a key of its own, an erased person and somebody who is here too.
+    let theirs = House::new();
+    theirs.verified("auth0|both", "both@example.com");
+    erase(&theirs.store, "auth0|theirs");
+    let backup = theirs.backup("theirs.db");
+    let house = House::new();
+    let ours = erase(&house.store, "waad|ours@example.com");
+    let both = erase(&house.store, "auth0|both");
+    assert_eq!(house.restore(&backup).unwrap().erased_again, Some(2));
+    let store = house.another_process();
+    for erased in ["auth0|theirs", "waad|ours@example.com"] {
+        assert_eq!(store.standing(&id(erased)).unwrap().status, Status::Erased, "{erased}");
+        let again = store.admit(&arrival(erased, None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+        assert_eq!(again.into_user().status, Status::Erased, "{erased}");
+    }
+    assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);
+    // Whoever has the identity in the backup keeps it, in memory and in the file alike.
+    assert_eq!(store.standing(&id("auth0|both")), None);
+    assert_ne!(store.user_by_auth0_id(&id("auth0|both")).unwrap().unwrap().id, both);
+    // The next one over, too.
+    store.close().unwrap();
+    let restored = Store::restore(&house.settings, &backup, Vouched::ByChecksum, &house.clock).unwrap();
+    assert_eq!(restored.erased_again, Some(2));
+    let store = house.another_process();
+    assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);
+    store.close().unwrap();
+    assert!(Store::check(&house.settings).unwrap().is_sound());
+}
+
+#[test]
+fn who_was_erased_under_an_older_schema_is_known_after_a_restore() {
+    let house = House::new();
+    let backup = house.backup("monday.db");
+    house.store.close().unwrap();
+    std::fs::remove_file(&house.settings.path).unwrap();
+    let mut old = house.shell();
+    migrate::up_to(&mut old, 1);
+    old.execute_batch(
+        "BEGIN;
+         INSERT INTO users (id, auth0_id, email_verified, status, roles, created_at, updated_at)
+         VALUES (randomblob(16), 'waad|ada@example.com', 0, 'erased', '[]', 0, 0);
+         INSERT INTO identities SELECT auth0_id, id, 0 FROM users;
+         COMMIT;",
+    )
+    .unwrap();
+    drop(old);
+    assert_eq!(house.restore(&backup).unwrap().erased_again, Some(1));
+    let store = house.another_process();
+    let tombstone = store.user_by_auth0_id(&id("waad|ada@example.com")).unwrap().unwrap();
+    assert_eq!(tombstone.status, Status::Erased);
+    assert_eq!(store.standing(&id("waad|ada@example.com")).unwrap().status, Status::Erased);
+    assert!(tombstone.auth0_id.unwrap().as_str().starts_with("erased|"));
+}
+
+#[test]
 fn a_sound_file_is_told_from_one_that_is_not() {
     let house = House::new();
     house.verified("auth0|1", ADA);
