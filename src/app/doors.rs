@@ -86,7 +86,7 @@ impl Doors {
         let addresses = (public.address(), internal.address());
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
-        let blocks = blocks::start(auth0, services.store.clone(), services.pool.clone());
+        let blocks = blocks::start(auth0, services.store.in_background(), services.pool.clone());
         let background = [watch(services.store.clone()), blocks];
         let drain = config.http.drain;
         Ok(Self { public: addresses.0, internal: addresses.1, listening, services, drain, background })

@@ -79,7 +79,9 @@ async fn current_user(id: Auth0Id, claims: &Claims, users: &Users) -> Result<Cur
     }
     // 1. The payload: no query.
     if let Some(user) = claims.user() {
-        return from_payload(&id, user).map(|user| CurrentUser::Payload(Arc::new(user)));
+        let user = from_payload(&id, user)?;
+        users.profiles.came_by_payload(&id);
+        return Ok(CurrentUser::Payload(Arc::new(user)));
     }
     // 2. Our database: by id, a point read that is cheaper here than on the pool; else by a verified email.
     if let Some(user) = users.by_id(&id)? {

@@ -48,6 +48,7 @@ mod seen;
 mod claims;
 mod permit;
 mod caller;
+mod looks;
 mod profiles;
 mod explain;
 #[cfg(any(test, fuzzing))]

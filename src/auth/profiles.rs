@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::Refusal;
 use super::caller::{busy, refuse};
+use super::looks::Looks;
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -20,6 +21,8 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 const REMEMBERED_MAX: usize = 10_000;
 /// How long a user whose profile could not be fetched anew is left alone. They are served from their row meanwhile.
 const STALE_FOR: Duration = Duration::from_secs(600);
+/// Old profiles that are fetched anew at once. Whoever waits for a thread of the pool has the others.
+const YOUNG_MAX: usize = 2;
 /// After a failure Auth0 is left alone this long, twice as long each time, up to [`REST_MAX`].
 const REST_MIN: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(8);
@@ -36,6 +39,7 @@ struct Inner {
     link: LinkEmail,
     /// How old a stored profile may be; `None`: as old as it likes.
     max_age: Option<Duration>,
+    looks: Looks,
     state: Mutex<State>,
 }
 
@@ -47,6 +51,8 @@ struct State {
     unknown: HashMap<Auth0Id, Duration>,
     /// Until when each known user's old profile has to do.
     stale: HashMap<Auth0Id, Duration>,
+    /// How many of the flights are for [`Wanted::Young`].
+    young: usize,
     breaker: Breaker,
 }
 
@@ -63,7 +69,8 @@ impl Profiles {
     /// Calls nobody.
     pub fn new(auth0: Auth0, store: Store, pool: Pool, clock: Clock, link: LinkEmail) -> Self {
         let max_age = Some(auth0.profile_max_age()).filter(|age| !age.is_zero());
-        Self(Arc::new(Inner { auth0, store, pool, clock, link, max_age, state: Mutex::default() }))
+        let looks = Looks::new(max_age.unwrap_or_default());
+        Self(Arc::new(Inner { auth0, store, pool, clock, link, max_age, looks, state: Mutex::default() }))
     }
 
     /// The user that the profile of `id` belongs to: found by id, linked by verified email, or inserted.
@@ -91,9 +98,31 @@ impl Profiles {
             && self.0.is_old(user)
             && !self.0.is_stale(own)
         {
-            // The flight goes on by itself, and a breaker that rests means: later.
+            // The flight goes on by itself. A breaker that rests, or enough others in the air, mean: later.
             drop(self.join(own, Wanted::Young));
         }
+    }
+
+    /// Like [`Profiles::visited`] for a user who was found without a query: their row is looked at now and then, after
+    /// this returns. Neither a failure nor a full pool is more than a look that was not had.
+    pub(super) fn came_by_payload(&self, id: &Auth0Id) {
+        if self.0.max_age.is_none() {
+            return;
+        }
+        let Some(look) = self.0.looks.begin(id, self.0.clock.elapsed()) else { return };
+        let (profiles, id) = (self.clone(), id.clone());
+        tokio::spawn(async move {
+            let store = profiles.0.store.in_background();
+            let user = profiles.0.pool.run(move || store.user_by_auth0_id(&id)).await;
+            drop(look);
+            match user {
+                Ok(Ok(Some(user))) if user.status == Status::Active => profiles.visited(&user),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a row could not be looked at");
+                }
+                _ => {}
+            }
+        });
     }
 
     /// Only looks: the profile of `id`, with nothing stored, remembered or shared.
@@ -121,7 +150,12 @@ impl Profiles {
         if wanted == Wanted::Somebody && state.unknown.get(id).is_some_and(|until| *until > now) {
             return Err(Refusal::NoSuchUser);
         }
+        let is_young = wanted == Wanted::Young;
+        if is_young && state.young >= YOUNG_MAX {
+            return Err(Refusal::Busy);
+        }
         state.breaker.pass(now)?;
+        state.young += usize::from(is_young);
         let (tell, flight) = watch::channel(None);
         state.flights.insert(id.clone(), flight.clone());
         drop(state);
@@ -129,7 +163,10 @@ impl Profiles {
         let (inner, id) = (Arc::clone(&self.0), id.clone());
         tokio::spawn(async move {
             let outcome = inner.fetch(&id, wanted).await;
-            inner.state().flights.remove(&id);
+            let mut state = inner.state();
+            state.flights.remove(&id);
+            state.young -= usize::from(is_young);
+            drop(state);
             tell.send_replace(Some(outcome));
         });
         Ok(flight)

@@ -160,13 +160,50 @@ fn an_old_profile_does_while_the_tenant_is_away_and_is_not_asked_for_again_and_a
 }
 
 #[test]
+fn the_old_profile_of_who_comes_by_payload_is_fetched_anew_beside_the_requests() {
+    let yard = Yard::open(&["auth0.profile_max_age=1day"]);
+    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
+    let mine = id(&yard, "auth0|1", json!({}));
+    age(&yard);
+    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
+    let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
+    let token = yard.token("auth0|1", payload);
+    std::thread::scope(|scope| {
+        for _ in 0..36 {
+            scope.spawn(|| assert_eq!(yard.me(&token).status, 200));
+        }
+    });
+    until(&yard, "the new name", || row(&yard, "auth0|1").person.name.as_deref() == Some("New"));
+    assert_eq!(yard.stub.calls("/api/v2/users/"), 2, "one fetch for all");
+}
+
+#[test]
+fn who_comes_by_payload_is_served_while_the_tenant_hangs_and_their_profile_is_old() {
+    let yard = Yard::open(&["auth0.profile_max_age=1day", "pool.threads=1", "pool.queue=1"]);
+    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
+    let mine = id(&yard, "auth0|1", json!({}));
+    age(&yard);
+    yard.stub.profile("auth0|1", Profile::Fails(500, vec![]));
+    let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
+    let token = yard.token("auth0|1", payload);
+    assert_eq!(yard.me(&token).status, 200);
+    until(&yard, "the failed fetch", || yard.stub.calls("/api/v2/users/") == 2);
+    for _ in 0..20 {
+        assert_eq!(yard.me(&token).status, 200);
+    }
+    assert_eq!(yard.stub.calls("/api/v2/users/"), 2, "the user is left alone for a while");
+}
+
+#[test]
 fn profiles_are_never_fetched_anew_where_that_is_off() {
     let yard = Yard::open(&["auth0.profile_max_age=0s"]);
     yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
-    let token = yard.token("auth0|1", json!({}));
-    assert_eq!(yard.me(&token).status, 200);
+    let mine = id(&yard, "auth0|1", json!({}));
     age(&yard);
-    assert_eq!(yard.me(&token).status, 200);
+    let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
+    for claims in [json!({}), payload] {
+        assert_eq!(yard.me(&yard.token("auth0|1", claims)).status, 200);
+    }
     assert_eq!(yard.stub.calls("/api/v2/users/"), 1);
 }
 

@@ -100,6 +100,8 @@ pub struct Store {
     request: Option<RequestId>,
     /// On whose behalf changes are made, if not our own.
     behalf: Option<Behalf>,
+    /// Not counted in `queries`.
+    background: bool,
 }
 
 struct Shared {
@@ -150,6 +152,7 @@ impl Store {
             }),
             request: None,
             behalf: None,
+            background: false,
         })
     }
 
@@ -166,6 +169,12 @@ impl Store {
     #[must_use]
     pub fn for_request(&self, request: RequestId) -> Self {
         Self { request: Some(request), ..self.clone() }
+    }
+
+    /// The same database, for what no request waits for: what is asked through this handle is not counted.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self { background: true, ..self.clone() }
     }
 
     /// Whether the database answers: for readiness checks. Reads a page, writes nothing.
@@ -196,20 +205,21 @@ impl Store {
         closed
     }
 
-    /// How many times the database was asked so far: reads and write transactions alike.
+    /// How many times the database was asked so far, but [in the background](Store::in_background): reads and write
+    /// transactions alike.
     pub fn queries(&self) -> u64 {
         self.shared.queries.get()
     }
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.shared.queries.count();
+        self.count();
         self.shared.readers.with(|connection| query(connection))
     }
 
     /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
     /// standing holds in this process, and the feed has told of it, when the call returns.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.shared.queries.count();
+        self.count();
         let outcome = self.shared.writer.with(|connection| {
             let write = Write::begin(connection, &self.shared.clock, self.request)?;
             if let Some(behalf) = self.behalf {
@@ -223,6 +233,12 @@ impl Store {
         self.shared.standings.catch_up();
         self.tell();
         Ok(outcome)
+    }
+
+    fn count(&self) {
+        if !self.background {
+            self.shared.queries.count();
+        }
     }
 
     /// [`Store::write`], undone: what would become of it.
