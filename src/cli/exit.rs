@@ -66,6 +66,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         StoreError::NotFound(_) => Some(NO_USER),
         StoreError::Damaged { .. }
         | StoreError::Empty { .. }
+        | StoreError::CutOff { .. }
         | StoreError::Checksum { .. }
         | StoreError::Unsound { .. } => Some(DAMAGED_DATA),
         StoreError::Missing { .. } | StoreError::NoChecksum { .. } | StoreError::Input { .. } => {
@@ -111,6 +112,7 @@ mod tests {
         let damaged = StoreError::Damaged { at: "users.email", source: None };
         assert_eq!(code(&anyhow::Error::from(damaged).context("can not start")), 65);
         for (error, expected) in [
+            (StoreError::CutOff { path: "v.db".into(), missing: 1 }, 65),
             (StoreError::Missing { path: "v.db".into() }, 66),
             (StoreError::Exists { path: "v.db".into() }, 73),
             (StoreError::InUse { path: "v.db".into() }, 75),

@@ -73,6 +73,15 @@ fn staff_do_with_users_what_they_have_to_and_the_trail_tells() {
     assert_eq!(shell.says(&format!("users erase {ADA} --yes")), format!("{id} is erased"));
     assert_eq!(shell.fails(&format!("users unblock {id}")).0, 1, "a tombstone stays one");
 
+    let backup = format!("{}.monday", shell.path());
+    shell.says(&format!("backup {backup}"));
+    shell.says(&format!("restore {backup}"));
+    let bob = shell.says("users create --email bob@example.com");
+    let said = shell.says(&format!("users erase {bob} --yes"));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, format!("{bob} is erased").as_str()));
+    assert!(lines[1].contains("remove it") && lines[1].contains("vestibule.db.replaced-"), "{said}");
+
     let lines = shell.says(&format!("audit list --user {id} --json"));
     let actions: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let actions: Vec<&str> = actions.iter().map(|line| line["action"].as_str().unwrap()).collect();

@@ -1,5 +1,6 @@
 //! Whether a database is what it should be, by all that can be told from the file alone.
 
+use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -10,6 +11,10 @@ use super::{Settings, Store, StoreError, Verified, chain, migrate};
 
 /// More faults than anyone reads.
 const MAX_FAULTS: usize = 100;
+
+/// Bytes of a write-ahead log before its first frame, and of a frame before its page (sqlite.org/fileformat.html §4.1).
+const WAL_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
 
 /// The schema that chained the audit trail.
 const FIRST_CHAINED: i32 = 2;
@@ -59,12 +64,13 @@ impl Store {
     /// Reads the whole file, from one snapshot, while others may write. Changes and migrates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::NotOurs`]; [`StoreError::Damaged`] when the file is too damaged to be
+    /// [`StoreError::Missing`]; [`StoreError::NotOurs`]; [`StoreError::CutOff`]; [`StoreError::Damaged`] when the file is too damaged to be
     /// read to its end; else as every read.
     pub fn check(settings: &Settings) -> Result<Checked, StoreError> {
         let database = open::existing_file(settings)?;
         let _lock = Lock::shared(&database)?;
         let connection = open::connect(&database, Purpose::Read, settings.busy_timeout)?;
+        length(&connection, &database)?;
         inspect(&connection)
     }
 }
@@ -72,6 +78,30 @@ impl Store {
 /// [`Store::check`] of a file that nobody else has.
 pub(super) fn file(path: &Path) -> Result<Checked, StoreError> {
     inspect(&open::connect(path, Purpose::Read, std::time::Duration::ZERO)?)
+}
+
+/// Whether the file is as long as its header says, without reading it. What is beyond its end has to stand in the
+/// write-ahead log: a page a frame. A log of many frames can hide that some are missing; [`Store::check`] finds them.
+///
+/// # Errors
+/// [`StoreError::CutOff`].
+pub(super) fn length(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    // While it is read, nobody moves pages between the two, or lets go of any.
+    let snapshot = connection.unchecked_transaction()?;
+    let of = |name| -> Result<u64, StoreError> {
+        let value: i64 = snapshot.pragma_query_value(None, name, |row| row.get(0))?;
+        Ok(value.unsigned_abs())
+    };
+    // Reading is what begins the snapshot.
+    snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let (page, pages) = (of("page_size")?, of("page_count")?);
+    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let frames = length(&open::beside(path, "-wal")).saturating_sub(WAL_HEADER) / (page + FRAME_HEADER);
+    let missing = (pages * page).saturating_sub(length(path));
+    if missing > frames * page {
+        return Err(StoreError::CutOff { path: path.to_owned(), missing });
+    }
+    Ok(())
 }
 
 fn inspect(connection: &Connection) -> Result<Checked, StoreError> {

@@ -80,6 +80,14 @@ pub enum StoreError {
         /// Which file.
         path: PathBuf,
     },
+    /// The file ends before its last page, and the write-ahead log can not make up for it.
+    #[error("{path} was cut off: at least {missing} bytes are missing at its end; restore a backup")]
+    CutOff {
+        /// Which file.
+        path: PathBuf,
+        /// How many bytes.
+        missing: u64,
+    },
     /// The file, its file system or its owner forbids writing.
     #[error("the database {path} can only be read; check its owner and mode, and how its disk is mounted")]
     ReadOnly {

@@ -131,7 +131,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::File`], [`StoreError::Open`], [`StoreError::NotOurs`], [`StoreError::SchemaTooNew`],
     /// [`StoreError::Migration`], [`StoreError::Setting`], [`StoreError::Damaged`], [`StoreError::Empty`],
-    /// [`StoreError::ReadOnly`], [`StoreError::BeingRestored`]: each names what to do.
+    /// [`StoreError::CutOff`], [`StoreError::ReadOnly`], [`StoreError::BeingRestored`]: each names what to do.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
         let Opened { path, lock, writer, .. } = Opened::from(settings)?;
         let connect = |purpose| open::connect(&path, purpose, settings.busy_timeout);
@@ -277,6 +277,7 @@ impl Opened {
         let lock = Lock::shared(&path)?;
         let made = open::prepare_file(&path, settings.busy_timeout)?;
         let mut writer = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
+        check::length(&writer, &path)?;
         let from = migrate::version(&writer)?;
         if from > 0 && from < migrate::known() {
             backup::keep_before_migrating(&path, from, settings.busy_timeout)?;

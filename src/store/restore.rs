@@ -16,6 +16,9 @@ use super::open::{self, Purpose};
 use super::{Settings, Store, StoreError, Write, checksum, migrate, truncate_wal};
 use crate::clock::Clock;
 
+/// What the name of a database that was replaced goes on with.
+const SET_ASIDE: &str = ".replaced-";
+
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
@@ -63,6 +66,29 @@ impl Store {
         fresh.persist(&database).map_err(|error| failed(error.error))?;
         checksum::sync_directory_of(&database).map_err(failed)?;
         Ok(Restored { kept, erased_again })
+    }
+}
+
+impl Store {
+    /// The databases that restores have put aside and that are still beside this one. They are as they were: whoever was
+    /// erased since is in them.
+    ///
+    /// # Errors
+    /// [`StoreError::Input`].
+    pub fn set_aside(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let database = &self.shared.path;
+        let mut prefix = database.file_name().unwrap_or_default().to_owned();
+        prefix.push(SET_ASIDE);
+        let failed = |source| StoreError::Input { path: database.clone(), source };
+        let mut found = Vec::new();
+        for entry in fs::read_dir(checksum::directory_of(database)).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+                found.push(entry.path());
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 }
 
@@ -166,7 +192,7 @@ fn make_ready(
 /// Gives the database a second name, under which it stays when the first is given to another file.
 fn keep(database: &Path, clock: &Clock) -> io::Result<PathBuf> {
     let now = clock.now().strftime("%Y%m%dT%H%M%SZ");
-    let kept = open::beside(database, &format!(".replaced-{now}"));
+    let kept = open::beside(database, &format!("{SET_ASIDE}{now}"));
     if fs::hard_link(database, &kept).is_err() {
         // Some file systems have no links.
         fs::copy(database, &kept)?;

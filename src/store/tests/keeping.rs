@@ -233,6 +233,56 @@ fn who_was_erased_since_the_backup_is_erased_again() {
 }
 
 #[test]
+fn what_restores_put_aside_is_named_and_nothing_else() {
+    let house = House::new();
+    assert_eq!(house.store.set_aside().unwrap(), [""; 0].map(PathBuf::from));
+    let backup = house.backup("vestibule.db.monday");
+    let kept = house.restore(&backup).unwrap().kept.unwrap();
+    assert_eq!(house.another_process().set_aside().unwrap(), [kept]);
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_not_opened_whatever_is_left_of_it() {
+    let house = House::new();
+    for i in 0..200 {
+        house.verified(&format!("auth0|{i}"), &format!("u{i}@example.com"));
+    }
+    house.store.close().unwrap();
+    let whole = std::fs::read(&house.settings.path).unwrap();
+    let open = || Store::open(&house.settings, house.clock.clone());
+    // SQLite itself does not miss what is missing of the last page.
+    for left in [whole.len() - 1, whole.len() - 4095] {
+        std::fs::write(&house.settings.path, &whole[..left]).unwrap();
+        let missing = u64::try_from(whole.len() - left).unwrap();
+        let outcome = open();
+        assert!(
+            matches!(&outcome, Err(StoreError::CutOff { missing: found, .. }) if *found == missing),
+            "{outcome:?}"
+        );
+    }
+    std::fs::write(&house.settings.path, &whole[..whole.len() / 8192 * 4096]).unwrap();
+    assert!(matches!(open(), Err(StoreError::Damaged { .. })));
+    // With pages in the log: as a process leaves it that was killed.
+    std::fs::write(&house.settings.path, &whole).unwrap();
+    let store = open().unwrap();
+    store.admit(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    let (database, wal) = (house.file("killed.db"), house.file("killed.db-wal"));
+    let copy = |from: PathBuf, to: &Path| {
+        // By another process: closing the file here would drop SQLite's locks.
+        assert!(std::process::Command::new("cp").args([&from, to]).status().unwrap().success());
+    };
+    copy(house.settings.path.clone(), &database);
+    copy(house.file("vestibule.db-wal"), &wal);
+    let killed = Settings { path: database.clone(), ..house.settings.clone() };
+    Store::open(&killed, house.clock.clone()).unwrap();
+    copy(house.file("vestibule.db-wal"), &wal);
+    let file = std::fs::File::options().write(true).open(&database).unwrap();
+    file.set_len(u64::try_from(whole.len() / 2).unwrap()).unwrap();
+    let outcome = Store::open(&killed, house.clock.clone());
+    assert!(matches!(outcome, Err(StoreError::CutOff { .. })), "{outcome:?}");
+}
+
+#[test]
 fn erased_identities_are_known_over_backups_of_any_origin() {
     let erase = |store: &Store, auth0_id: &str| {
         let arrival = arrival(auth0_id, Some(&format!("{}@example.com", auth0_id.len())), true);
