@@ -20,6 +20,7 @@ mod schema;
 
 mod life;
 mod out;
+mod pages;
 mod exit;
 pub mod wire;
 mod frontend;

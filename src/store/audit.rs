@@ -203,6 +203,12 @@ impl Changes {
         }
     }
 
+    /// These and `more`.
+    pub(super) fn and(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

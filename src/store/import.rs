@@ -7,7 +7,7 @@
 use rusqlite::{Connection, params};
 
 use super::audit::{Action, Actor, Changes};
-use super::rows::{Details, NewUser, fields};
+use super::rows::{Details, NewUser};
 use super::users::{by_auth0_id, by_email};
 use super::{LinkEmail, Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User};
@@ -159,59 +159,39 @@ impl Write<'_> {
         if user.status == Status::Erased {
             return Ok(Imported::Erased);
         }
-        let mut changes = Changes::default();
-        let person = if own { over(&row.person, &user.person) } else { over(&user.person, &row.person) };
-        for ((name, new), (_, old)) in fields(&person).into_iter().zip(fields(&user.person)) {
-            if new != old {
-                changes = changes.personal(name);
-            }
-        }
+        let person = if own { row.person.or(&user.person) } else { user.person.or(&row.person) };
         let email = match (&user.email, &row.email) {
             (old, Some(new)) if own || old.is_none() => Some(new),
             (old, _) => old.as_ref(),
         };
         let (same, said) = (email == user.email.as_ref(), row.email_verified && email == row.email.as_ref());
         let verified = said || (user.email_verified && same);
-        if !same {
-            changes = changes.personal("email");
-        }
-        if verified != user.email_verified {
-            changes = changes.field("emailVerified", user.email_verified, verified);
-        }
         if verified && !(same && user.email_verified) && email_is_taken(&self.tx, email, user)? {
             return Ok(Imported::EmailTaken);
         }
-        let (mut status, mut valid_from) = (user.status, user.tokens_valid_from);
-        if row.blocked && status == Status::Active {
-            status = Status::Blocked;
-            changes = changes.field("status", user.status.as_str(), status.as_str());
-            changes = self.withdrawn(user, changes);
-            valid_from = Some(self.withdrawal(user));
+        let mut changes = self.describe(user, &person, email, verified)?;
+        if row.blocked && user.status == Status::Active {
+            changes = changes.and(self.block_imported(user)?);
         }
         if changes.is_empty() {
             return Ok(Imported::Unchanged);
         }
+        self.audit(actor, Action::Imported, user.id, changes)?;
+        Ok(Imported::Changed)
+    }
+
+    fn block_imported(&self, user: &User) -> Result<Changes, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "UPDATE users SET name = ?2, given_name = ?3, family_name = ?4, nickname = ?5, picture = ?6, phone = ?7,
-                 email = ?8, email_verified = ?9, status = ?10, tokens_valid_from = ?11, updated_at = ?12
-             WHERE id = ?1",
+            "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1",
         )?;
         statement.execute(params![
             user.id.as_bytes(),
-            person.name,
-            person.given_name,
-            person.family_name,
-            person.nickname,
-            person.picture,
-            person.phone,
-            email.map(Email::as_str),
-            verified,
-            status.as_str(),
-            valid_from.map(jiff::Timestamp::as_millisecond),
+            Status::Blocked.as_str(),
+            self.withdrawal(user).as_millisecond(),
             self.now.as_millisecond(),
         ])?;
-        self.audit(actor, Action::Imported, user.id, changes)?;
-        Ok(Imported::Changed)
+        let changes = Changes::default().field("status", user.status.as_str(), Status::Blocked.as_str());
+        Ok(self.withdrawn(user, changes))
     }
 }
 
@@ -219,18 +199,4 @@ impl Write<'_> {
 fn email_is_taken(connection: &Connection, email: Option<&Email>, user: &User) -> Result<bool, StoreError> {
     let Some(email) = email else { return Ok(false) };
     Ok(by_email(connection, email)?.is_some_and(|other| other.id != user.id && other.email_verified))
-}
-
-/// `first`, and where it says nothing, `second`.
-fn over(first: &Person, second: &Person) -> Person {
-    let either =
-        |first: &Option<String>, second: &Option<String>| first.as_ref().or(second.as_ref()).cloned();
-    Person {
-        name: either(&first.name, &second.name),
-        given_name: either(&first.given_name, &second.given_name),
-        family_name: either(&first.family_name, &second.family_name),
-        nickname: either(&first.nickname, &second.nickname),
-        picture: either(&first.picture, &second.picture),
-        phone: either(&first.phone, &second.phone),
-    }
 }

@@ -5,9 +5,8 @@ use serde_json::Value;
 
 use super::audit::{Action, Actor, Changes};
 use super::changes::not_erased;
-use super::rows::fields;
 use super::{Store, StoreError, Write};
-use crate::user::{Email, Status, User, UserId};
+use crate::user::{Status, User, UserId};
 
 impl Store {
     /// Makes one user of two: `kept` stays, `gone` becomes a tombstone. Every identity of `gone` leads to `kept`.
@@ -59,22 +58,11 @@ impl Write<'_> {
 
     fn take_over(&self, kept: &User, gone: &User, actor: &Actor) -> Result<(), StoreError> {
         let mut changes = Changes::default().field("merged", Value::Null, gone.id.to_string());
-        for ((name, old), (_, new)) in fields(&kept.person).into_iter().zip(fields(&gone.person)) {
-            if old.is_none() && new.is_some() {
-                changes = changes.personal(name);
-            }
-        }
         let by_email = |user: &User| (user.email.clone(), user.email_verified);
         let (email, verified) = match (&kept.email, kept.email_verified, &gone.email, gone.email_verified) {
             (None, _, Some(_), _) | (Some(_), false, Some(_), true) => by_email(gone),
             _ => by_email(kept),
         };
-        if email != kept.email {
-            changes = changes.personal("email");
-        }
-        if verified != kept.email_verified {
-            changes = changes.field("emailVerified", kept.email_verified, verified);
-        }
         let status = if gone.status == Status::Blocked { Status::Blocked } else { kept.status };
         if status != kept.status {
             changes = changes.field("status", kept.status.as_str(), status.as_str());
@@ -83,33 +71,22 @@ impl Write<'_> {
         if profile.is_some() {
             changes = changes.personal("profile");
         }
-        let person = &gone.person;
+        // The identity first: a row that waits for nobody any more may have an email that another one waits with.
         let mut statement = self.tx.prepare_cached(
-            "UPDATE users SET auth0_id = coalesce(auth0_id, ?2), email = ?3, email_verified = ?4, status = ?5,
-                 name = coalesce(name, ?6), given_name = coalesce(given_name, ?7),
-                 family_name = coalesce(family_name, ?8), nickname = coalesce(nickname, ?9),
-                 picture = coalesce(picture, ?10), phone = coalesce(phone, ?11), profile = coalesce(profile, ?12),
-                 tokens_valid_from = ?13, updated_at = ?14
+            "UPDATE users SET auth0_id = coalesce(auth0_id, ?2), status = ?3, profile = coalesce(profile, ?4),
+                 tokens_valid_from = ?5, updated_at = ?6
              WHERE id = ?1",
         )?;
-        statement
-            .execute(params![
-                kept.id.as_bytes(),
-                gone.auth0_id.as_ref().map(crate::user::Auth0Id::as_str),
-                email.as_ref().map(Email::as_str),
-                verified,
-                status.as_str(),
-                person.name,
-                person.given_name,
-                person.family_name,
-                person.nickname,
-                person.picture,
-                person.phone,
-                profile,
-                self.withdrawal(kept).as_millisecond(),
-                self.now.as_millisecond(),
-            ])
-            .map_err(StoreError::email_conflict)?;
+        statement.execute(params![
+            kept.id.as_bytes(),
+            gone.auth0_id.as_ref().map(crate::user::Auth0Id::as_str),
+            status.as_str(),
+            profile,
+            self.withdrawal(kept).as_millisecond(),
+            self.now.as_millisecond(),
+        ])?;
+        let person = kept.person.or(&gone.person);
+        let changes = changes.and(self.describe(kept, &person, email.as_ref(), verified)?);
         self.audit(actor, Action::Merged, kept.id, self.withdrawn(kept, changes))
     }
 }

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::admit::{Arrival, kept};
 use super::audit::{Action, Actor, Changes};
-use super::rows::fields;
 use super::users::by_email;
 use super::{Store, StoreError, Write};
 use crate::user::{Email, Person, Status, User, UserId};
@@ -61,40 +60,13 @@ impl Write<'_> {
     ) -> Result<Changes, StoreError> {
         let person = person(&user.person, before.map(|before| &before.person), &fetched.person);
         let (email, verified) = self.email_of(user, before, fetched)?;
-        let mut changes = Changes::default();
-        for ((name, new), (_, old)) in fields(&person).into_iter().zip(fields(&user.person)) {
-            if new != old {
-                changes = changes.personal(name);
-            }
-        }
-        if email != user.email {
-            changes = changes.personal("email");
-        }
-        if verified != user.email_verified {
-            changes = changes.field("emailVerified", user.email_verified, verified);
-        }
+        let mut changes = self.describe(user, &person, email.as_ref(), verified)?;
         if lasting(user.profile.as_ref()) != lasting(fetched.profile.as_ref()) {
             changes = changes.personal("profile");
         }
-        let mut statement = self.tx.prepare_cached(
-            "UPDATE users SET name = ?2, given_name = ?3, family_name = ?4, nickname = ?5, picture = ?6, phone = ?7,
-                 email = ?8, email_verified = ?9, profile = ?10
-             WHERE id = ?1",
-        )?;
-        statement
-            .execute(params![
-                user.id.as_bytes(),
-                person.name,
-                person.given_name,
-                person.family_name,
-                person.nickname,
-                person.picture,
-                person.phone,
-                email.as_ref().map(Email::as_str),
-                verified,
-                profile,
-            ])
-            .map_err(StoreError::email_conflict)?;
+        self.tx
+            .prepare_cached("UPDATE users SET profile = ?2 WHERE id = ?1")?
+            .execute(params![user.id.as_bytes(), profile])?;
         Ok(changes)
     }
 

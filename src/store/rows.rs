@@ -1,4 +1,4 @@
-//! Steps inside a write transaction: making a row, claiming one, adding an identity.
+//! Steps inside a write transaction: making a row, claiming one, describing its person, adding an identity.
 
 use rusqlite::params;
 use serde_json::Value;
@@ -101,45 +101,71 @@ impl Write<'_> {
         user: &User,
         auth0_id: &Auth0Id,
         details: Option<Details<'_>>,
-        mut changes: Changes,
+        changes: Changes,
     ) -> Result<Changes, StoreError> {
         let nobody = Person::default();
-        let fetched_at = details.map(|_| self.now.as_millisecond());
+        let now = self.now.as_millisecond();
+        let fetched_at = details.map(|_| now);
         let Details { person, profile } = details.unwrap_or(Details { person: &nobody, profile: None });
         let mut statement = self.tx.prepare_cached(
-            "UPDATE users SET auth0_id = ?2, email_verified = 1, updated_at = ?3,
-                 name = coalesce(name, ?4), given_name = coalesce(given_name, ?5),
-                 family_name = coalesce(family_name, ?6), nickname = coalesce(nickname, ?7),
-                 picture = coalesce(picture, ?8), phone = coalesce(phone, ?9), profile = coalesce(profile, ?10),
-                 profile_fetched_at = coalesce(profile_fetched_at, ?11)
+            "UPDATE users SET auth0_id = ?2, updated_at = ?3, profile = coalesce(profile, ?4),
+                 profile_fetched_at = coalesce(profile_fetched_at, ?5)
+             WHERE id = ?1",
+        )?;
+        statement.execute(params![user.id.as_bytes(), auth0_id.as_str(), now, profile, fetched_at])?;
+        let mut changes =
+            changes.and(self.describe(user, &user.person.or(person), user.email.as_ref(), true)?);
+        if profile.is_some() && user.profile.is_none() {
+            changes = changes.personal("profile");
+        }
+        Ok(changes)
+    }
+
+    /// Sets what a user is called and their email, unless all of it is so already. Tells what that changes.
+    ///
+    /// # Errors
+    /// [`StoreError::EmailConflict`].
+    pub(super) fn describe(
+        &self,
+        user: &User,
+        person: &Person,
+        email: Option<&Email>,
+        verified: bool,
+    ) -> Result<Changes, StoreError> {
+        let mut changes = Changes::default();
+        for ((name, new), (_, old)) in fields(person).into_iter().zip(fields(&user.person)) {
+            if new != old {
+                changes = changes.personal(name);
+            }
+        }
+        if email != user.email.as_ref() {
+            changes = changes.personal("email");
+        }
+        if verified != user.email_verified {
+            changes = changes.field("emailVerified", user.email_verified, verified);
+        }
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE users SET name = ?2, given_name = ?3, family_name = ?4, nickname = ?5, picture = ?6, phone = ?7,
+                 email = ?8, email_verified = ?9, updated_at = ?10
              WHERE id = ?1",
         )?;
         statement
             .execute(params![
                 user.id.as_bytes(),
-                auth0_id.as_str(),
-                self.now.as_millisecond(),
                 person.name,
                 person.given_name,
                 person.family_name,
                 person.nickname,
                 person.picture,
                 person.phone,
-                profile,
-                fetched_at,
+                email.map(Email::as_str),
+                verified,
+                self.now.as_millisecond(),
             ])
             .map_err(StoreError::email_conflict)?;
-        if !user.email_verified {
-            changes = changes.field("emailVerified", false, true);
-        }
-        for ((name, new), (_, old)) in fields(person).into_iter().zip(fields(&user.person)) {
-            if new.is_some() && old.is_none() {
-                changes = changes.personal(name);
-            }
-        }
-        if profile.is_some() && user.profile.is_none() {
-            changes = changes.personal("profile");
-        }
         Ok(changes)
     }
 

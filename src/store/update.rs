@@ -1,10 +1,7 @@
 //! Changing what a person is called, and their email.
 
-use rusqlite::params;
-
-use super::audit::{Action, Actor, Changes};
+use super::audit::{Action, Actor};
 use super::changes::not_erased;
-use super::rows::fields;
 use super::{Store, StoreError};
 use crate::user::{Email, Person, User, UserId};
 
@@ -47,42 +44,14 @@ impl Store {
                 return Err(StoreError::Invalid("an email can not be verified where there is none"));
             }
             if email.is_none() && user.auth0_id.is_none() {
-                return Err(StoreError::Invalid("without its email nobody could ever be found to be this user"));
+                return Err(StoreError::Invalid(
+                    "without its email nobody could ever be found to be this user",
+                ));
             }
-            let mut changes = Changes::default();
-            for ((name, new), (_, old)) in fields(&person).into_iter().zip(fields(&user.person)) {
-                if new != old {
-                    changes = changes.personal(name);
-                }
-            }
-            if !same {
-                changes = changes.personal("email");
-            }
-            if verified != user.email_verified {
-                changes = changes.field("emailVerified", user.email_verified, verified);
-            }
+            let changes = write.describe(&user, &person, email.as_ref(), verified)?;
             if changes.is_empty() {
                 return Ok(user);
             }
-            let mut statement = write.tx.prepare_cached(
-                "UPDATE users SET name = ?2, given_name = ?3, family_name = ?4, nickname = ?5, picture = ?6, phone = ?7,
-                     email = ?8, email_verified = ?9, updated_at = ?10
-                 WHERE id = ?1",
-            )?;
-            statement
-                .execute(params![
-                    id.as_bytes(),
-                    person.name,
-                    person.given_name,
-                    person.family_name,
-                    person.nickname,
-                    person.picture,
-                    person.phone,
-                    email.as_ref().map(Email::as_str),
-                    verified,
-                    write.now.as_millisecond(),
-                ])
-                .map_err(StoreError::email_conflict)?;
             write.audit(actor, Action::Updated, id, changes)?;
             write.existing(id)
         })

@@ -65,6 +65,22 @@ pub struct Person {
     pub phone: Option<String>,
 }
 
+impl Person {
+    /// What this one says, and where it says nothing, what `other` does.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        let either = |own: &Option<String>, other: &Option<String>| own.as_ref().or(other.as_ref()).cloned();
+        Self {
+            name: either(&self.name, &other.name),
+            given_name: either(&self.given_name, &other.given_name),
+            family_name: either(&self.family_name, &other.family_name),
+            nickname: either(&self.nickname, &other.nickname),
+            picture: either(&self.picture, &other.picture),
+            phone: either(&self.phone, &other.phone),
+        }
+    }
+}
+
 /// Whether a user may come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
