@@ -67,6 +67,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         StoreError::Damaged { .. }
         | StoreError::Empty { .. }
         | StoreError::CutOff { .. }
+        | StoreError::StrayLog { .. }
         | StoreError::Checksum { .. }
         | StoreError::Unsound { .. } => Some(DAMAGED_DATA),
         StoreError::Missing { .. } | StoreError::NoChecksum { .. } | StoreError::Input { .. } => {

@@ -33,10 +33,16 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told(Restored { kept, erased_again }: &Restored) -> Vec<String> {
+fn told(Restored { kept, kept_log, erased_again }: &Restored) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(kept) = kept {
         lines.push(format!("the database that was there is kept as {}", kept.display()));
+    }
+    if let Some(log) = kept_log {
+        lines.push(format!(
+            "the database was gone; the write-ahead log that was left of it is kept as {}",
+            log.display()
+        ));
     }
     match erased_again {
         Some(0) => {}
@@ -55,11 +61,14 @@ mod tests {
 
     #[test]
     fn what_the_operator_has_to_know_is_told() {
-        let nothing = Restored { kept: None, erased_again: Some(0) };
+        let nothing = Restored { kept: None, kept_log: None, erased_again: Some(0) };
         assert_eq!(told(&nothing), [""; 0]);
-        let lines = told(&Restored { kept: Some("old.db".into()), erased_again: Some(3) }).join("\n");
+        let kept = Restored { kept: Some("old.db".into()), ..nothing.clone() };
+        let lines = told(&Restored { erased_again: Some(3), ..kept.clone() }).join("\n");
         assert!(lines.contains("old.db") && lines.contains(": 3"), "{lines}");
-        let lines = told(&Restored { kept: Some("old.db".into()), erased_again: None });
+        let lines = told(&Restored { kept_log: Some("old.db-wal".into()), ..nothing }).join("\n");
+        assert!(lines.contains("old.db-wal"), "{lines}");
+        let lines = told(&Restored { erased_again: None, ..kept });
         assert!(lines[1].contains("erase them again"), "{lines:?}");
     }
 }

@@ -122,7 +122,10 @@ fn lists_are_read_page_by_page() {
     assert_eq!(shell.says("users list --all --json").lines().count(), 3);
     assert!(shell.says("audit list --first 1").contains("--before 3"));
     assert_eq!(shell.says("audit list --before 3 --json").lines().count(), 2);
-    assert_eq!(shell.says("audit list --action user.erased"), "");
+    shell.says(&format!("users block {}", ids[0]));
+    let blocked = shell.says("audit list --action user.status_set --json");
+    assert_eq!(serde_json::from_str::<Value>(&blocked).unwrap()["user"], ids[0].as_str());
+    assert_eq!(shell.says("audit list --action user.exported"), "");
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub enum Action {
     Exported,
     /// Auth0 was told whether the person is blocked.
     BlockSent,
+    /// A backup was put in the place of the database. About nobody.
+    Restored,
 }
 
 /// One line of the trail.
@@ -77,7 +79,7 @@ pub struct AuditLine {
     pub actor_id: Option<String>,
     /// The word of an [`Action`].
     pub action: String,
-    /// Who was changed.
+    /// Who was changed, if it is about somebody.
     pub target: Option<UserId>,
     /// By field: `{"old": …, "new": …}`, or `"redacted"` for personal ones.
     pub changes: Value,
@@ -95,7 +97,7 @@ impl Write<'_> {
         &self,
         actor: &Actor,
         action: Action,
-        target: UserId,
+        target: impl Into<Option<UserId>>,
         changes: Changes,
     ) -> Result<(), StoreError> {
         let (actor_kind, actor_id) = actor.parts();
@@ -108,7 +110,7 @@ impl Write<'_> {
             actor_kind: actor_kind.to_owned(),
             actor_id,
             action: action.as_str().to_owned(),
-            target: Some(*target.as_bytes()),
+            target: target.into().map(|user| *user.as_bytes()),
             changes: Value::Object(changes.0).to_string(),
             request_id: self.request.map(|request| request.to_string()),
         };
@@ -170,6 +172,7 @@ impl Action {
             Self::TermsAccepted => "user.terms_accepted",
             Self::Exported => "user.exported",
             Self::BlockSent => "user.block_sent",
+            Self::Restored => "database.restored",
         }
     }
 }

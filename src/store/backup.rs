@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, check, checksum, migrate};
+use super::{Settings, Store, StoreError, check, checksum, migrate, owner};
 
 /// A copy that is safely on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub(super) fn keep_before_migrating(
         return Ok(());
     }
     let (sha256, _) = sum(&copy).map_err(failed)?;
+    owner::give(&copy, database);
     copy.persist(&kept).map_err(|error| failed(error.error))?;
     checksum::write(&kept, &sha256).and_then(|()| checksum::sync_directory_of(&kept)).map_err(failed)?;
     tracing::info!(path = %kept.display(), "kept a copy of the database before migrating it");

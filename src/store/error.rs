@@ -88,6 +88,17 @@ pub enum StoreError {
         /// How many bytes.
         missing: u64,
     },
+    /// The database is gone and its write-ahead log is not. SQLite would play it into whatever took the database's place.
+    #[error(
+        "there is no {path}, but its write-ahead log {log} is there: put back the database it belongs to or restore a \
+         backup; to begin with none, move the log away"
+    )]
+    StrayLog {
+        /// Which database.
+        path: PathBuf,
+        /// What was left of it.
+        log: PathBuf,
+    },
     /// The file, its file system or its owner forbids writing.
     #[error("the database {path} can only be read; check its owner and mode, and how its disk is mounted")]
     ReadOnly {

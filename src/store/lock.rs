@@ -5,10 +5,11 @@
 //! stays and means nothing.
 
 use std::fs::{self, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
 use super::open::beside;
+use super::{StoreError, owner};
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -47,10 +48,18 @@ impl Lock {
 fn open(database: &Path) -> Result<(PathBuf, fs::File), StoreError> {
     let path = beside(database, ".lock");
     let mut options = fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(&path) {
+    let outcome = match options.clone().create_new(true).open(&path) {
+        Ok(file) => {
+            owner::give(&path, database);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(&path),
+        Err(error) => Err(error),
+    };
+    match outcome {
         Ok(file) => Ok((path, file)),
         Err(source) => Err(StoreError::File { path, source }),
     }

@@ -8,6 +8,7 @@
 //! A public function is one transaction with one `now`; a private one is a step inside it.
 
 mod admit;
+mod aside;
 mod audit;
 mod backup;
 mod blocks;
@@ -34,6 +35,7 @@ mod merge;
 mod migrate;
 mod once;
 mod open;
+mod owner;
 mod pseudonym;
 mod restore;
 mod refresh;

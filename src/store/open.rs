@@ -7,7 +7,7 @@ use std::{fs, io};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Migrated, Settings, StoreError, checksum, migrate, pseudonym, truncate_wal};
+use super::{Migrated, Settings, StoreError, checksum, migrate, owner, pseudonym, truncate_wal};
 
 /// `PRAGMA application_id` of our files: "VEST". `migrations/V1` sets it.
 const APPLICATION_ID: i32 = 0x5645_5354;
@@ -81,6 +81,7 @@ pub(super) fn prepare_team_s(path: &Path) -> Result<(), StoreError> {
     if path.exists() {
         return narrow_all(path);
     }
+    refuse_stray_log(path)?;
     let fresh = tempfile::NamedTempFile::new_in(checksum::directory_of(path)).map_err(failed)?;
     match fresh.persist_noclobber(path) {
         // Another process was faster.
@@ -96,8 +97,29 @@ fn narrow_all(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A write-ahead log without its database is the last that is left of it, and would be played into a new one.
+fn refuse_stray_log(path: &Path) -> Result<(), StoreError> {
+    // In this order: another process that makes the database makes the file before its log.
+    let (log, there) = (has_log(path)?, path.try_exists());
+    if log && !there.map_err(|source| StoreError::File { path: path.to_owned(), source })? {
+        return Err(StoreError::StrayLog { path: path.to_owned(), log: beside(path, "-wal") });
+    }
+    Ok(())
+}
+
+/// Whether something stands in the write-ahead log of a database.
+pub(super) fn has_log(path: &Path) -> Result<bool, StoreError> {
+    let log = beside(path, "-wal");
+    match fs::metadata(&log) {
+        Ok(metadata) => Ok(metadata.len() > 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(StoreError::File { path: log, source }),
+    }
+}
+
 /// `None` when another process was faster.
 fn make(path: &Path, busy_timeout: Duration) -> Result<Option<Migrated>, StoreError> {
+    refuse_stray_log(path)?;
     let failed = |source| StoreError::File { path: path.to_owned(), source };
     let fresh = tempfile::Builder::new()
         .prefix(".vestibule-")
@@ -108,6 +130,7 @@ fn make(path: &Path, busy_timeout: Duration) -> Result<Option<Migrated>, StoreEr
     let migrated = migrate::run(&mut connection, &fresh)?;
     truncate_wal(&connection)?;
     drop(connection);
+    owner::give(&fresh, path);
     match fresh.persist_noclobber(path) {
         Ok(()) => checksum::sync_directory_of(path).map(|()| Some(migrated)).map_err(failed),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(None),

@@ -7,24 +7,26 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tempfile::TempPath;
 
+use super::audit::{Action, Actor, Changes};
 use super::check::{self, Checked};
 use super::erasures::Erasures;
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, Write, checksum, migrate, truncate_wal};
+use super::{Settings, Store, StoreError, Write, aside, checksum, migrate, owner, truncate_wal};
 use crate::clock::Clock;
-
-/// What the name of a database that was replaced goes on with.
-const SET_ASIDE: &str = ".replaced-";
+use crate::user::UserId;
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
     /// Where the database that was there is now; `None` when there was none.
     pub kept: Option<PathBuf>,
-    /// How many people were erased again; `None` when the database that was there could not be read.
+    /// Where a write-ahead log is now whose database was gone.
+    pub kept_log: Option<PathBuf>,
+    /// How many people were erased again; `None` when the database that was there could not be read, or was gone.
     pub erased_again: Option<usize>,
 }
 
@@ -53,48 +55,30 @@ impl Store {
     ) -> Result<Restored, StoreError> {
         let database = open::resolve(&settings.path)?;
         let _alone = Lock::exclusive(&database)?;
-        let fresh = verified_copy(backup, vouched, &database)?;
+        let (fresh, sha256) = verified_copy(backup, vouched, &database)?;
 
         let old = Old::take_stock(&database, settings)?;
-        let erased_again = make_ready(&fresh, &old, settings, clock)?;
+        let erased_again = make_ready(&fresh, &sha256, &old, settings, clock)?;
         let failed = |source| StoreError::Output { path: database.clone(), source };
         sync(&fresh).map_err(failed)?;
-        let kept = match old {
-            Old::Nothing => None,
-            Old::Readable(_) | Old::Damaged => Some(keep(&database, clock).map_err(failed)?),
+        owner::give(&fresh, &database);
+        let (kept, kept_log) = match old {
+            Old::Nothing | Old::Lost => (None, aside::keep_log(&database, clock).map_err(failed)?),
+            Old::Readable(_) | Old::Damaged => (Some(aside::keep(&database, clock).map_err(failed)?), None),
         };
         fresh.persist(&database).map_err(|error| failed(error.error))?;
         checksum::sync_directory_of(&database).map_err(failed)?;
-        Ok(Restored { kept, erased_again })
-    }
-}
-
-impl Store {
-    /// The databases that restores have put aside and that are still beside this one. They are as they were: whoever was
-    /// erased since is in them.
-    ///
-    /// # Errors
-    /// [`StoreError::Input`].
-    pub fn set_aside(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let database = &self.shared.path;
-        let mut prefix = database.file_name().unwrap_or_default().to_owned();
-        prefix.push(SET_ASIDE);
-        let failed = |source| StoreError::Input { path: database.clone(), source };
-        let mut found = Vec::new();
-        for entry in fs::read_dir(checksum::directory_of(database)).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
-                found.push(entry.path());
-            }
-        }
-        found.sort();
-        Ok(found)
+        Ok(Restored { kept, kept_log, erased_again })
     }
 }
 
 /// A copy in the database's own directory, so that it can be renamed into its place, of which every byte was verified:
-/// what is checked is what is installed.
-fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<TempPath, StoreError> {
+/// what is checked is what is installed. With its SHA-256.
+fn verified_copy(
+    backup: &Path,
+    vouched: Vouched,
+    database: &Path,
+) -> Result<(TempPath, String), StoreError> {
     let failed = |source| StoreError::Output { path: database.to_owned(), source };
     let mut from = fs::File::open(backup).map_err(|source| StoreError::unreadable(backup, source))?;
     let expected = match vouched {
@@ -109,8 +93,8 @@ fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<Tem
         .prefix(".vestibule-")
         .tempfile_in(checksum::directory_of(database))
         .map_err(failed)?;
-    let (found, _) = checksum::copy(&mut from, &mut copy).map_err(failed)?;
-    if expected.is_some_and(|expected| expected != found) {
+    let (sha256, _) = checksum::copy(&mut from, &mut copy).map_err(failed)?;
+    if expected.is_some_and(|expected| expected != sha256) {
         return Err(StoreError::Checksum { path: backup.to_owned() });
     }
     // Closed before SQLite opens it.
@@ -128,13 +112,15 @@ fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<Tem
     };
     match fault {
         Some(fault) => Err(StoreError::Unsound { path: backup.to_owned(), fault }),
-        None => Ok(copy),
+        None => Ok((copy, sha256)),
     }
 }
 
 /// The database that is there.
 enum Old {
     Nothing,
+    /// Only its write-ahead log is left.
+    Lost,
     Readable(Erasures),
     /// Or of a schema whose tables are not those we know.
     Damaged,
@@ -144,7 +130,9 @@ impl Old {
     /// Moves the write-ahead log into the file, and reads who was erased.
     fn take_stock(database: &Path, settings: &Settings) -> Result<Self, StoreError> {
         match fs::metadata(database) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(if open::has_log(database)? { Self::Lost } else { Self::Nothing });
+            }
             Err(source) => return Err(StoreError::Input { path: database.to_owned(), source }),
             // SQLite would take it for a new one and remove its write-ahead log, the last that is left.
             Ok(metadata) if metadata.len() == 0 => return Ok(Self::Damaged),
@@ -166,49 +154,34 @@ impl Old {
     }
 }
 
-/// Brings the copy to the schema of this binary, and erases again. Tells how many; `None` when nobody knows whom.
+/// Brings the copy to the schema of this binary, notes in its trail what was restored, and erases again. Tells how many;
+/// `None` when nobody knows whom.
 fn make_ready(
     fresh: &Path,
+    sha256: &str,
     old: &Old,
     settings: &Settings,
     clock: &Clock,
 ) -> Result<Option<usize>, StoreError> {
     let mut connection = open::connect(fresh, Purpose::Write, settings.busy_timeout)?;
     migrate::run(&mut connection, fresh)?;
-    let count = match old {
-        Old::Nothing => Some(0),
-        Old::Damaged => None,
-        Old::Readable(erasures) => {
-            let write = Write::begin(&mut connection, clock, None)?;
-            let count = erasures.apply(&write)?;
-            write.tx.commit()?;
-            Some(count)
-        }
-    };
+    let count = Write::begin(&mut connection, clock, None)?.settle(sha256, old)?;
     truncate_wal(&connection)?;
     Ok(count)
 }
 
-/// Gives the database a second name, under which it stays when the first is given to another file.
-fn keep(database: &Path, clock: &Clock) -> io::Result<PathBuf> {
-    let now = clock.now().strftime("%Y%m%dT%H%M%SZ");
-    let kept = open::beside(database, &format!("{SET_ASIDE}{now}"));
-    if fs::hard_link(database, &kept).is_err() {
-        // Some file systems have no links.
-        fs::copy(database, &kept)?;
-        sync(&kept)?;
+impl Write<'_> {
+    fn settle(self, sha256: &str, old: &Old) -> Result<Option<usize>, StoreError> {
+        let changes = Changes::default().field("backup", Value::Null, sha256);
+        self.audit(&Actor::Cli, Action::Restored, None::<UserId>, changes)?;
+        let count = match old {
+            Old::Nothing => Some(0),
+            Old::Lost | Old::Damaged => None,
+            Old::Readable(erasures) => Some(erasures.apply(&self)?),
+        };
+        self.tx.commit()?;
+        Ok(count)
     }
-    // Only a damaged database has one still. Left here, SQLite would play it into the new file.
-    let wal = open::beside(database, "-wal");
-    if wal.exists() {
-        fs::rename(&wal, open::beside(&kept, "-wal"))?;
-    }
-    match fs::remove_file(open::beside(database, "-shm")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    checksum::sync_directory_of(database)?;
-    Ok(kept)
 }
 
 fn sync(file: &Path) -> io::Result<()> {

@@ -13,6 +13,7 @@ mod keeping;
 mod listing;
 mod opening;
 mod refreshing;
+mod replacing;
 mod restoring;
 mod seeding;
 mod standings;

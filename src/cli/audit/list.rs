@@ -13,7 +13,7 @@ pub(in crate::cli) struct Args {
     /// About this user: our id, an Auth0 id or an email.
     #[arg(long, value_name = "WHO")]
     user: Option<Who>,
-    /// Of this action, such as user.erased.
+    /// Of this action, such as user.status_set.
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
     /// Only lines older than this one, by its number.
