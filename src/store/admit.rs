@@ -51,7 +51,8 @@ impl Store {
     /// something to link.
     ///
     /// # Errors
-    /// [`StoreError::EmailConflict`] under [`LinkEmail::Never`]; else as every write.
+    /// [`StoreError::EmailConflict`] under [`LinkEmail::Never`], and for an identity that staff took from somebody; else as
+    /// every write.
     pub fn find_or_link(
         &self,
         auth0_id: &Auth0Id,
@@ -81,8 +82,8 @@ impl Store {
     /// However many calls race, one row comes of one identity.
     ///
     /// # Errors
-    /// [`StoreError::EmailConflict`] when another user has the verified email and `link` is [`LinkEmail::Never`];
-    /// else as every write.
+    /// [`StoreError::EmailConflict`] when another user has the verified email and `link` is [`LinkEmail::Never`], or staff
+    /// took the identity from somebody; else as every write.
     pub fn admit(&self, arrival: &Arrival, link: LinkEmail, actor: &Actor) -> Result<Admitted, StoreError> {
         // Serialized before the write lock is taken.
         let profile = arrival.profile.as_ref().and_then(|profile| kept(profile, &arrival.auth0_id));
@@ -144,12 +145,14 @@ impl Write<'_> {
             let changes = self.claim(user, auth0_id, details, changes)?;
             self.audit(actor, Action::Claimed, user.id, changes)?;
         } else {
-            if link == LinkEmail::Never {
+            // What staff took apart is put together by staff alone.
+            if link == LinkEmail::Never || self.was_unlinked(auth0_id)? {
                 return Err(StoreError::EmailConflict);
             }
             self.add_identity(auth0_id, user.id)?;
             self.audit(actor, Action::Linked, user.id, changes)?;
         }
+        self.wish_block_of_new(auth0_id, user)?;
         self.existing(user.id)
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::params;
 use super::audit::{Action, Actor, Changes};
 use super::users::{by_auth0_id, from_millis};
 use super::{Store, StoreError, Write, identities};
-use crate::user::{Auth0Id, Status, UserId};
+use crate::user::{Auth0Id, Status, User, UserId};
 
 /// That an identity be blocked at Auth0, or no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,14 +112,24 @@ impl Store {
 impl Write<'_> {
     /// Wishes it for every identity of a user. The last wish of an identity is the one that counts.
     pub(super) fn wish_blocks(&self, id: UserId, blocked: bool) -> Result<(), StoreError> {
+        identities::of(&self.tx, id)?
+            .iter()
+            .try_for_each(|identity| self.wish_block(&identity.auth0_id, blocked))
+    }
+
+    /// Wishes that Auth0 blocks an identity that leads to `user` from now on, if they are blocked.
+    pub(super) fn wish_block_of_new(&self, auth0_id: &Auth0Id, user: &User) -> Result<(), StoreError> {
+        let wished = self.block_at_auth0 && user.status == Status::Blocked;
+        if wished { self.wish_block(auth0_id, true) } else { Ok(()) }
+    }
+
+    fn wish_block(&self, auth0_id: &Auth0Id, blocked: bool) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO auth0_blocks (auth0_id, blocked, wished_at, due_at) VALUES (?1, ?2, ?3, ?3)
              ON CONFLICT (auth0_id) DO UPDATE SET
                  blocked = excluded.blocked, wished_at = excluded.wished_at, tries = 0, due_at = excluded.due_at",
         )?;
-        for identity in identities::of(&self.tx, id)? {
-            statement.execute(params![identity.auth0_id.as_str(), blocked, self.now.as_millisecond()])?;
-        }
+        statement.execute(params![auth0_id.as_str(), blocked, self.now.as_millisecond()])?;
         Ok(())
     }
 }

@@ -101,9 +101,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Erased`], else as every write.
     pub fn set_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User, StoreError> {
-        let roles = in_order(roles);
+        self.change_roles(id, |_| roles.to_vec(), actor)
+    }
+
+    /// Like [`Store::set_roles`], to what `wanted` makes of the roles they have. Nobody changes them in between.
+    ///
+    /// # Errors
+    /// As [`Store::set_roles`].
+    pub fn change_roles(
+        &self,
+        id: UserId,
+        wanted: impl FnOnce(&[String]) -> Vec<String>,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
         self.write(|write| {
             let user = not_erased(write.existing(id)?)?;
+            let roles = in_order(&wanted(&user.roles));
             if in_order(&user.roles) == roles {
                 return Ok(user);
             }

@@ -27,8 +27,8 @@ impl Store {
     /// Makes a row.
     ///
     /// # Errors
-    /// [`StoreError::EmailConflict`] when a row has the email already, verified or waiting for its person;
-    /// [`StoreError::IdentityTaken`]; [`StoreError::Invalid`] when nobody could ever be found to be this user; else as
+    /// [`StoreError::EmailConflict`] when a row has the email already, verified or waiting for its person, and this one would
+    /// be found by it too; [`StoreError::IdentityTaken`]; [`StoreError::Invalid`] when nobody could ever be found to be this user; else as
     /// every write.
     pub fn create(&self, expected: &Expected, actor: &Actor) -> Result<User, StoreError> {
         self.write(|write| write.create(expected, actor))
@@ -47,6 +47,9 @@ impl Write<'_> {
             && let Some(user) = by_auth0_id(&self.tx, auth0_id)?
         {
             return Err(StoreError::IdentityTaken(user.id));
+        }
+        if expected.email_verified || expected.auth0_id.is_none() {
+            self.not_somebody_s(expected.email.as_ref(), None)?;
         }
         let row = NewUser {
             auth0_id: expected.auth0_id.as_ref(),

@@ -9,9 +9,11 @@ use crate::user::UserId;
 /// Why the store did not do what it was asked. Holds ids and paths, never an email or a name.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A verified row with another identity holds the email, and linking is off. The gate answers `EMAIL_CONFLICT`.
+    /// Another row holds the email, and nothing links the two by themselves: linking is off, staff took the identity from
+    /// somebody, or nobody new came. The gate answers `EMAIL_CONFLICT`.
     #[error(
-        "another user already has this verified email; link the two by hand, or set link.email = \"verified\""
+        "another user already has this email; link or merge the two by hand (with link.email = \"verified\" new \
+         identities are linked by it)"
     )]
     EmailConflict,
     /// No row has this id.

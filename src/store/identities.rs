@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::audit::{Action, Actor, Changes};
 use super::changes::not_erased;
 use super::users::{by_auth0_id, from_millis};
-use super::{Store, StoreError, Write};
+use super::{Store, StoreError, Write, pseudonym};
 use crate::user::{Auth0Id, User, UserId};
 
 /// One Auth0 id of a user.
@@ -43,13 +43,15 @@ impl Store {
             }
             write.add_identity(auth0_id, id)?;
             write.own(id, user.auth0_id.as_ref().unwrap_or(auth0_id))?;
+            write.wish_block_of_new(auth0_id, &user)?;
             write.audit(actor, Action::Linked, id, Changes::default().identity(auth0_id))?;
             write.existing(id)
         })
     }
 
     /// Takes an identity from a user; its tokens issued so far are withdrawn. Whoever comes with it next is decided
-    /// anew, as at first sight. When it was the row's own, the one linked longest takes its place.
+    /// anew, as at first sight, but no email links it to anybody again: only [`Store::link_identity`] does. When it was
+    /// the row's own, the one linked longest takes its place.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Erased`], [`StoreError::NotLinked`]; [`StoreError::Invalid`] for the
@@ -92,6 +94,19 @@ pub(super) fn of(connection: &Connection, id: UserId) -> Result<Vec<Identity>, S
 }
 
 impl Write<'_> {
+    /// Whether staff took this identity from somebody, whoever it was linked to since.
+    pub(super) fn was_unlinked(&self, auth0_id: &Auth0Id) -> Result<bool, StoreError> {
+        let mut statement = self
+            .tx
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM unlinked_identities WHERE auth0_id = ?1)")?;
+        for key in pseudonym::keys(&self.tx)? {
+            if statement.query_one([key.pseudonym(auth0_id.as_str())], |row| row.get(0))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Sets the row's own identity.
     fn own(&self, id: UserId, auth0_id: &Auth0Id) -> Result<(), StoreError> {
         let mut statement =

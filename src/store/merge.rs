@@ -13,7 +13,8 @@ impl Store {
     ///
     /// What `kept` has stands. What it lacks it takes from `gone`: personal fields, the profile, accepted terms, and
     /// the email, which also replaces one that is not verified by one that is. Roles are never taken over, so a merge
-    /// grants nothing; somebody blocked stays blocked. All tokens of both are withdrawn.
+    /// grants nothing; somebody blocked stays blocked, at Auth0 too if `store.block_at_auth0` says so. All tokens of both
+    /// are withdrawn.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`] for either; [`StoreError::Invalid`] when both are one row;
@@ -38,7 +39,12 @@ impl Write<'_> {
     /// Moves the identities and leaves a tombstone, so that the email is free for the row that is kept.
     fn bury(&self, kept: &User, gone: &User, actor: &Actor) -> Result<(), StoreError> {
         let (kept_id, gone_id) = (kept.id.as_bytes(), gone.id.as_bytes());
-        self.tx.prepare_cached("UPDATE users SET auth0_id = NULL WHERE id = ?1")?.execute([gone_id])?;
+        // Both at once: without identity it would wait for its person with an email that the other waits with too.
+        self.tx
+            .prepare_cached(
+                "UPDATE users SET auth0_id = NULL, email = NULL, email_verified = 0 WHERE id = ?1",
+            )?
+            .execute([gone_id])?;
         self.tx
             .prepare_cached("UPDATE identities SET user_id = ?1 WHERE user_id = ?2")?
             .execute([kept_id, gone_id])?;
@@ -87,6 +93,10 @@ impl Write<'_> {
         ])?;
         let person = kept.person.or(&gone.person);
         let changes = changes.and(self.describe(kept, &person, email.as_ref(), verified)?);
+        // The identities of the one are new ways to the other.
+        if status == Status::Blocked && self.block_at_auth0 {
+            self.wish_blocks(kept.id, true)?;
+        }
         self.audit(actor, Action::Merged, kept.id, self.withdrawn(kept, changes))
     }
 }

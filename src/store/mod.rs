@@ -72,7 +72,7 @@ pub use restore::{Restored, Vouched};
 pub use seed::SeedUser;
 pub use settings::{LinkEmail, LinkSettings, Settings};
 pub use standing::Standing;
-pub use terms::{AcceptedTerms, TERMS_MAX_CHARS};
+pub use terms::{AcceptedTerms, TERMS_MAX_CHARS, TERMS_MAX_VERSIONS};
 pub use trail::{AuditFilter, AuditPage};
 pub use update::UserUpdate;
 pub use users::{PAGE_MAX, Page};
@@ -125,6 +125,8 @@ struct Write<'a> {
     /// The one moment of this transaction, in whole milliseconds, as the rows keep it.
     now: Timestamp,
     request: Option<RequestId>,
+    /// Whether Auth0 is told of whoever is blocked here.
+    block_at_auth0: bool,
 }
 
 impl Store {
@@ -223,7 +225,7 @@ impl Store {
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.count();
         let outcome = self.shared.writer.with(|connection| {
-            let write = Write::begin(connection, &self.shared.clock, self.request)?;
+            let write = self.begin(connection)?;
             if let Some(behalf) = self.behalf {
                 write.stands(behalf)?;
             }
@@ -245,9 +247,11 @@ impl Store {
 
     /// [`Store::write`], undone: what would become of it.
     fn rehearse<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.shared
-            .writer
-            .with(|connection| steps(&Write::begin(connection, &self.shared.clock, self.request)?))
+        self.shared.writer.with(|connection| steps(&self.begin(connection)?))
+    }
+
+    fn begin<'a>(&self, connection: &'a mut Connection) -> Result<Write<'a>, StoreError> {
+        Write::begin(connection, &self.shared.clock, self.request, self.shared.block_at_auth0)
     }
 }
 
@@ -256,12 +260,13 @@ impl<'a> Write<'a> {
         connection: &'a mut Connection,
         clock: &Clock,
         request: Option<RequestId>,
+        block_at_auth0: bool,
     ) -> Result<Self, StoreError> {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Taken under the lock, so that later transactions have later moments.
         let now = clock.now();
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        Ok(Self { tx, now, request })
+        Ok(Self { tx, now, request, block_at_auth0 })
     }
 }
 

@@ -74,11 +74,7 @@ impl Store {
 
 /// A copy in the database's own directory, so that it can be renamed into its place, of which every byte was verified:
 /// what is checked is what is installed. With its SHA-256.
-fn verified_copy(
-    backup: &Path,
-    vouched: Vouched,
-    database: &Path,
-) -> Result<(TempPath, String), StoreError> {
+fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<(TempPath, String), StoreError> {
     let failed = |source| StoreError::Output { path: database.to_owned(), source };
     let mut from = fs::File::open(backup).map_err(|source| StoreError::unreadable(backup, source))?;
     let expected = match vouched {
@@ -165,7 +161,8 @@ fn make_ready(
 ) -> Result<Option<usize>, StoreError> {
     let mut connection = open::connect(fresh, Purpose::Write, settings.busy_timeout)?;
     migrate::run(&mut connection, fresh)?;
-    let count = Write::begin(&mut connection, clock, None)?.settle(sha256, old)?;
+    let write = Write::begin(&mut connection, clock, None, settings.block_at_auth0)?;
+    let count = write.settle(sha256, old)?;
     truncate_wal(&connection)?;
     Ok(count)
 }

@@ -4,7 +4,7 @@ use rusqlite::params;
 use serde_json::Value;
 
 use super::audit::{Action, Actor, Changes};
-use super::users::by_id;
+use super::users::{by_email, by_id};
 use super::{StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
@@ -175,6 +175,21 @@ impl Write<'_> {
             .prepare_cached("INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)")?;
         statement.execute(params![auth0_id.as_str(), user.as_bytes(), self.now.as_millisecond()])?;
         Ok(())
+    }
+
+    /// Refuses an email by which a row is to be found and which leads to somebody else than `own` already: whoever came
+    /// with it would always be the other.
+    ///
+    /// # Errors
+    /// [`StoreError::EmailConflict`].
+    pub(super) fn not_somebody_s(
+        &self,
+        email: Option<&Email>,
+        own: Option<UserId>,
+    ) -> Result<(), StoreError> {
+        let Some(email) = email else { return Ok(()) };
+        let other = by_email(&self.tx, email)?.is_some_and(|user| Some(user.id) != own);
+        if other { Err(StoreError::EmailConflict) } else { Ok(()) }
     }
 
     /// The row as it now stands: what callers get is what was written, not what was meant.

@@ -31,8 +31,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`]; [`StoreError::EmailConflict`] when another row has the email
-    /// verified, or waits for its person with it; [`StoreError::Invalid`] for a verified email where there is none,
-    /// and when the row would be left with nothing to be found by; else as every write.
+    /// verified, or waits for its person with it, and this one would be found by it too; [`StoreError::Invalid`] for a
+    /// verified email where there is none, and when the row would be left with nothing to be found by; else as every write.
     pub fn update(&self, id: UserId, update: &UserUpdate, actor: &Actor) -> Result<User, StoreError> {
         self.write(|write| {
             let user = not_erased(write.existing(id)?)?;
@@ -47,6 +47,10 @@ impl Store {
                 return Err(StoreError::Invalid(
                     "without its email nobody could ever be found to be this user",
                 ));
+            }
+            let found_by_it = verified || user.auth0_id.is_none();
+            if found_by_it && !(same && verified == user.email_verified) {
+                write.not_somebody_s(email.as_ref(), Some(id))?;
             }
             let changes = write.describe(&user, &person, email.as_ref(), verified)?;
             if changes.is_empty() {

@@ -30,7 +30,7 @@ pub struct UpdateMeInput {
 /// The terms you agree to.
 #[derive(Debug, Clone, GraphQLInputObject)]
 pub struct AcceptTermsInput {
-    /// The version, as the frontend names it: 1 to 64 characters without spaces.
+    /// The version, as the frontend names it: 1 to 32 letters, digits, dots, hyphens and underscores.
     pub version: String,
     /// Echoed.
     pub client_mutation_id: Option<String>,

@@ -1,7 +1,5 @@
 //! `vestibule users roles`: who may what.
 
-use std::collections::BTreeSet;
-
 use super::super::{Global, out};
 use super::{Who, with_store};
 use crate::config::Config;
@@ -28,7 +26,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, config| {
         let mut user = args.who.find(store)?;
         if args.none || !args.add.is_empty() || !args.remove.is_empty() {
-            user = store.set_roles(user.id, &args.wanted(&user.roles), &Actor::Cli)?;
+            user = store.change_roles(user.id, |roles| args.wanted(roles), &Actor::Cli)?;
         }
         for role in &user.roles {
             out::line(out::plain(role))?;
@@ -40,7 +38,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 impl Args {
     fn wanted(&self, roles: &[String]) -> Vec<String> {
         let kept = roles.iter().filter(|role| !self.none && !self.remove.contains(role));
-        kept.chain(&self.add).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        kept.chain(&self.add).cloned().collect()
     }
 }
 

@@ -70,3 +70,41 @@ fn a_wish_made_while_auth0_was_being_told_is_told_next() {
     house.store.block_told(&under_way, &Actor::Gate).unwrap();
     assert_eq!(house.store.waiting_blocks().unwrap().0, 2);
 }
+
+#[test]
+fn auth0_is_told_of_every_new_way_to_somebody_blocked() {
+    let (house, user) = house();
+    let settings = Settings { block_at_auth0: true, ..house.settings.clone() };
+    let store = Store::open(&settings, house.clock.clone()).unwrap();
+    house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    let told = || {
+        let mut told = Vec::new();
+        while let Some(wish) = store.due_block().unwrap() {
+            assert!(wish.blocked);
+            store.block_told(&wish, &Actor::Gate).unwrap();
+            told.push(wish.auth0_id.to_string());
+        }
+        told.sort();
+        told
+    };
+    assert_eq!(told(), [""; 0], "blocked by a process that does not tell");
+    store.link_identity(user.id, &id("github|1"), &Actor::Cli).unwrap();
+    assert_eq!(told(), ["github|1"]);
+    // By their email.
+    let comes = arrival("apple|1", Some("ada@example.com"), true);
+    store.admit(&comes, LinkEmail::Verified, &Actor::Gate).unwrap();
+    assert_eq!(told(), ["apple|1"]);
+    // And whoever becomes one with them, in either direction.
+    let other = house.verified("auth0|2", "other@example.com");
+    let other = store.merge(other.id, user.id, &Actor::Cli).unwrap();
+    let all = ["apple|1", "auth0|1", "auth0|2", "github|1", "google|1"];
+    assert_eq!(told(), all);
+    let third = house.verified("auth0|3", "third@example.com");
+    store.merge(other.id, third.id, &Actor::Cli).unwrap();
+    assert_eq!(told(), ["apple|1", "auth0|1", "auth0|2", "auth0|3", "github|1", "google|1"]);
+    // Nobody is told of those who may come in.
+    let (one, two) = (house.verified("auth0|4", "f@example.com"), house.verified("auth0|5", "g@example.com"));
+    store.link_identity(one.id, &id("github|4"), &Actor::Cli).unwrap();
+    store.merge(one.id, two.id, &Actor::Cli).unwrap();
+    assert_eq!(told(), [""; 0]);
+}

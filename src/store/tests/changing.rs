@@ -198,3 +198,19 @@ fn the_trail_is_append_only_even_by_hand() {
     }
     assert_eq!(house.actions(user.id), ["user.inserted"]);
 }
+
+#[test]
+fn roles_that_two_change_at_once_are_what_both_made_of_them() {
+    let house = House::new();
+    let user = house.verified("auth0|1", "ada@example.com");
+    std::thread::scope(|scope| {
+        for role in ["a", "b", "c", "d"] {
+            let store = house.another_process();
+            scope.spawn(move || {
+                let add = |roles: &[String]| roles.iter().cloned().chain([role.to_owned()]).collect();
+                store.change_roles(user.id, add, &Actor::Cli).unwrap();
+            });
+        }
+    });
+    assert_eq!(house.store.user(user.id).unwrap().unwrap().roles, ["a", "b", "c", "d"]);
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::{Expected, UserUpdate};
+use crate::store::{Expected, TERMS_MAX_VERSIONS, UserUpdate};
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
@@ -32,6 +32,11 @@ fn what_is_taken_is_not_created_twice() {
     let taken = Expected { email_verified: true, ..expected(ADA) };
     assert!(matches!(create(&taken), Err(StoreError::EmailConflict)));
     assert!(matches!(create(&expected("grace@example.com")), Err(StoreError::EmailConflict)));
+    // It would wait for ever: whoever comes with the email is Ada, or Grace's row.
+    assert!(matches!(create(&expected(ADA)), Err(StoreError::EmailConflict)));
+    let verified =
+        Expected { auth0_id: Some(id("auth0|3")), email_verified: true, ..expected("grace@example.com") };
+    assert!(matches!(create(&verified), Err(StoreError::EmailConflict)));
     let identity = Expected { auth0_id: Some(id("auth0|1")), ..Expected::default() };
     assert!(matches!(create(&identity), Err(StoreError::IdentityTaken(who)) if who == ada.id));
     for hopeless in [Expected::default(), Expected { email_verified: true, ..identity }] {
@@ -81,6 +86,29 @@ fn a_new_email_is_unverified_until_somebody_says_otherwise() {
 }
 
 #[test]
+fn a_waiting_row_is_given_no_email_that_leads_to_somebody_else() {
+    let house = House::new();
+    house.verified("auth0|1", ADA);
+    let waiting = house.store.create(&expected("grace@example.com"), &Actor::Cli).unwrap();
+    let set = |user: &User, address: &str, verified| {
+        let update = UserUpdate {
+            email: Some(Some(email(address))),
+            email_verified: Some(verified),
+            ..UserUpdate::default()
+        };
+        house.store.update(user.id, &update, &Actor::Cli)
+    };
+    for verified in [false, true] {
+        assert!(matches!(set(&waiting, ADA, verified), Err(StoreError::EmailConflict)), "{verified}");
+    }
+    // Nor is what it waits with given to somebody who would be found by it in its place.
+    let other = house.verified("auth0|2", "other@example.com");
+    assert!(matches!(set(&other, "grace@example.com", true), Err(StoreError::EmailConflict)));
+    assert!(set(&other, "grace@example.com", false).is_ok(), "unverified, it proves nothing");
+    assert!(set(&waiting, "grace@example.com", true).unwrap().email_verified, "its own");
+}
+
+#[test]
 fn a_row_is_never_left_with_nothing_to_be_found_by() {
     let house = House::new();
     let none = UserUpdate { email: Some(None), ..UserUpdate::default() };
@@ -108,10 +136,17 @@ fn terms_are_accepted_once_and_forgotten_with_their_person() {
     assert_eq!(versions, ["2026-05", "2026-11"]);
     assert!(accepted[0].accepted_at < accepted[1].accepted_at);
     assert_eq!(house.actions(user.id), ["user.terms_accepted", "user.terms_accepted", "user.inserted"]);
-    for bad in ["", "a b", "\u{7}", &"x".repeat(65)] {
+    for bad in ["", "a b", "\u{7}", "v\u{f6}", ADA, &"x".repeat(33)] {
         let outcome = store.accept_terms(user.id, bad, &Actor::Cli);
         assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{bad:?}");
     }
+    for i in 2..TERMS_MAX_VERSIONS {
+        store.accept_terms(user.id, &format!("v{i}"), &Actor::User(user.id)).unwrap();
+    }
+    let outcome = store.accept_terms(user.id, "one-more", &Actor::User(user.id));
+    assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{outcome:?}");
+    store.accept_terms(user.id, "v2", &Actor::User(user.id)).unwrap();
+    assert_eq!(store.accepted_terms(user.id).unwrap().len(), 100);
     store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
     assert_eq!(store.accepted_terms(user.id).unwrap(), []);
 }

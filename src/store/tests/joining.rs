@@ -143,6 +143,41 @@ fn a_merge_fills_gaps_and_overwrites_nothing() {
 }
 
 #[test]
+fn a_row_that_waits_and_the_one_its_person_made_meanwhile_become_one() {
+    let house = House::new();
+    // They came with an unverified email, so nothing told that the row is theirs.
+    let waiting = Expected { email: Some(email(ADA)), roles: vec!["support".into()], ..Expected::default() };
+    let kept = house.store.create(&waiting, &Actor::Cli).unwrap();
+    let gone = house.store.admit(&arrival("auth0|1", Some(ADA), false), LinkEmail::Never, &Actor::Gate);
+    let merged = house.store.merge(kept.id, gone.unwrap().into_user().id, &Actor::Cli).unwrap();
+    assert_eq!((merged.auth0_id, merged.email), (Some(id("auth0|1")), Some(email(ADA))));
+    assert_eq!(merged.roles, ["support"]);
+    assert_eq!(identities(&house, kept.id), ["auth0|1"]);
+}
+
+#[test]
+fn an_unlinked_identity_is_linked_again_by_staff_alone() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", ADA);
+    let google = id("google|1");
+    let comes =
+        |store: &Store| store.admit(&arrival("google|1", Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
+    assert!(matches!(comes(&house.store), Ok(Admitted::Linked(_))));
+    for _ in 0..2 {
+        house.store.unlink_identity(ada.id, &google, &Actor::Cli).unwrap();
+        assert!(matches!(comes(&house.store), Err(StoreError::EmailConflict)));
+        let found = house.store.find_or_link(&google, Some(&email(ADA)), LinkEmail::Verified, &Actor::Gate);
+        assert!(matches!(found, Err(StoreError::EmailConflict)), "{found:?}");
+        assert_eq!((identities(&house, ada.id), house.rows()), (vec!["auth0|1".to_owned()], 1));
+        house.store.link_identity(ada.id, &google, &Actor::Cli).unwrap();
+        assert!(matches!(comes(&house.store), Ok(Admitted::Known(user)) if user.id == ada.id));
+    }
+    // Others still are.
+    let other = arrival("google|2", Some(ADA), true);
+    assert!(matches!(house.store.admit(&other, LinkEmail::Verified, &Actor::Gate), Ok(Admitted::Linked(_))));
+}
+
+#[test]
 fn nobody_escapes_a_block_by_being_merged() {
     let house = House::new();
     let kept = house.verified("auth0|1", ADA);
