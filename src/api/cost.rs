@@ -111,9 +111,19 @@ pub(super) fn measure(
         let default = definition.default_value.as_ref().and_then(|value| count(&value.item));
         defaults.insert(variable.item, default);
     }
-    let mut measuring =
-        Measuring { schema, fragments, measured: HashMap::new(), open: HashSet::new(), defaults };
+    let mut measuring = Measuring {
+        schema,
+        fragments,
+        measured: HashMap::new(),
+        open: HashSet::new(),
+        cyclic: false,
+        defaults,
+    };
     let found = measuring.selections(&operation.selection_set, root, Inside::List);
+    // Validation refuses it.
+    if measuring.cyclic {
+        return Ok(Cost::default());
+    }
     within("aliases", "aliases", found.aliases, limits.aliases)?;
     let directives = found.directives.saturating_add(directives as u64);
     within("directives", "directives", directives, limits.directives)?;
@@ -218,8 +228,11 @@ struct Measuring<'d, 's> {
     fragments: HashMap<&'d str, Fragment<'d>>,
     /// Each is measured once, however often it is spread: a few hundred tokens can expand to billions of spreads.
     measured: HashMap<(&'d str, Inside), Found>,
-    /// Those being measured: a cycle ends here, and validation tells of it.
+    /// Those being measured.
     open: HashSet<&'d str>,
+    /// Whether one of them spreads itself. Then nothing more is measured: the parser, too, counts no field beyond a
+    /// cycle, so that nothing bounds how often the pages of such fragments multiply.
+    cyclic: bool,
     /// Variables of the operation, with their defaults.
     defaults: HashMap<&'d str, Option<u64>>,
 }
@@ -233,6 +246,9 @@ impl<'d, 's> Measuring<'d, 's> {
     ) -> Found {
         let mut found = Found::default();
         for selection in selections {
+            if self.cyclic {
+                return found;
+            }
             let (nested, directives) = match selection {
                 Selection::Field(field) => {
                     let field = &field.item;
@@ -278,6 +294,7 @@ impl<'d, 's> Measuring<'d, 's> {
         }
         let Some(&(on, directives, selections)) = self.fragments.get(name) else { return Found::default() };
         if !self.open.insert(name) {
+            self.cyclic = true;
             return Found::default();
         }
         let mut found = self.selections(selections, self.schema.concrete_type_by_name(on), inside);

@@ -125,7 +125,20 @@ fn a_document_that_expands_beyond_measure_is_measured_at_once() {
     }
     text.push_str(" fragment f60 on Item { ...f0 }");
     // A cycle without a field: nothing to count, and validation refuses it.
-    assert_eq!(cost_of(&text, &[]), 1);
+    assert_eq!(cost_of(&text, &[]), 0);
+}
+
+#[test]
+fn pages_in_a_cycle_do_not_multiply() {
+    // What is defined first is counted first by the parser, which goes round no cycle, so its limit is not met.
+    let mut text = String::from("fragment f0 on Query { page(first: $n) { total } ...f9 }");
+    for i in 1..10 {
+        text.push_str(&format!(" fragment f{i} on Query {{ {} }}", format!("...f{} ", i - 1).repeat(10)));
+    }
+    text.push_str(" query ($n: Int) { ...f9 }");
+    let limited = Root::new(Query, EmptyMutation::new(), EmptySubscription::new()).limit_fields(8);
+    let cost = measure(&text, None, &limited.schema, &limits(|_| {})).unwrap();
+    assert_eq!((cost.known, cost.pages.len()), (0, 0));
 }
 
 #[test]

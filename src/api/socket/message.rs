@@ -71,8 +71,7 @@ impl Close {
     pub(super) fn refused(refusal: &Refusal) -> Self {
         let code = if refusal.status() == 503 { 1013 } else { 4403 };
         let mut reason = format!("{}: {}", refusal.code(), refusal.message());
-        // Refusals are ASCII, so any place is between characters.
-        reason.truncate(REASON_MAX);
+        reason.truncate(reason.floor_char_boundary(REASON_MAX));
         Self { code, reason: reason.into() }
     }
 }
@@ -104,6 +103,7 @@ pub(super) fn presented(payload: Option<&Map<String, Value>>) -> Result<Presente
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::Permissions;
     use serde_json::json;
 
     fn from(payload: Value) -> Result<Presented, Refusal> {
@@ -140,6 +140,9 @@ mod tests {
              with the code.",
         ));
         assert_eq!((close.code, close.reason.len()), (4403, REASON_MAX));
+        let missing = Permissions::from_scope(&"ä".repeat(REASON_MAX));
+        let close = Close::refused(&Refusal::NotPermitted { missing });
+        assert!((REASON_MAX - 1..=REASON_MAX).contains(&close.reason.len()), "{}", close.reason);
         assert_eq!(Close::refused(&Refusal::KeysUnavailable).code, 1013);
     }
 }
