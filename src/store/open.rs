@@ -193,8 +193,13 @@ fn connect_if(
     // "text" in double quotes is a name or an error, never silently a string.
     flag(&connection, "DQS_DML", DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     flag(&connection, "DQS_DDL", DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // One plan a statement. Else SQLite looks at the values that are bound, to see whether a partial index serves,
+    // and prepares the statement anew for each: ten times the cost of a lookup by email.
+    flag(&connection, "ENABLE_QPSG", DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Erased means overwritten, not unlinked.
     set(&connection, "secure_delete", true, 1)?;
+    // What is sorted, or kept to undo a statement, is personal too: it stays off the disk.
+    set(&connection, "temp_store", "MEMORY", 2)?;
     set(&connection, "cell_size_check", true, 1)?;
     set(&connection, "query_only", purpose == Purpose::Read, i64::from(purpose == Purpose::Read))?;
     Ok(connection)
