@@ -7,8 +7,10 @@
 use std::time::{Duration, Instant};
 
 use vestibule::clock::Clock;
-use vestibule::store::{Actor, ImportRow, ImportRules, LinkEmail, Settings, Store};
-use vestibule::user::{Auth0Id, Email, Person, UserId};
+use vestibule::store::{
+    Actor, ImportRow, ImportRules, LinkEmail, Part, Settings, Slice, Store, UserFilter, UserOrder, UserPlace,
+};
+use vestibule::user::{Auth0Id, Email, Person, User, UserId};
 
 /// Rows a transaction, as the command has it.
 const BATCH: u64 = 2_000;
@@ -18,6 +20,16 @@ const READS: u64 = 20_000;
 
 /// Users a page.
 const PAGE: usize = 50;
+
+/// Pages of each kind.
+const PAGES: usize = 400;
+
+/// What is paged through, and how its pages at the start, at random and at the end are called.
+const ORDERS: [(UserOrder, [&str; 3]); 3] = [
+    (UserOrder::Created, ["page by time, first", "page by time, any", "page by time, last"]),
+    (UserOrder::Email, ["page by email, first", "page by email, any", "page by email, last"]),
+    (UserOrder::Name, ["page by name, first", "page by name, any", "page by name, last"]),
+];
 
 /// How much larger the large one may cost, by the project's promise.
 const PROMISE: f64 = 2.0;
@@ -62,19 +74,28 @@ fn measure(users: u64) -> Outcome<Measured> {
     let store = Store::open(&settings, Clock::system())?;
     let ids = ids(&store, users)?;
     let picked = |salt: u64| (0..READS).map(move |i| mixed(i ^ salt << 32) % users);
-    let pages =
-        |after: &[UserId]| each(after.iter(), |id| Ok(store.users(PAGE, Some(*id))?.users.len() == PAGE));
-    let first = store.user_by_auth0_id(&auth0_id(0)?)?.map(|user| user.id);
-    let last = users.saturating_sub(PAGE as u64 + 1);
-    let last = store.user_by_auth0_id(&auth0_id(last)?)?.map(|user| user.id);
-    let reads = vec![
+    let mut reads = vec![
         ("by id", each(ids.iter(), |id| Ok(store.user(*id)?.is_some()))?),
         ("by Auth0 id", each(picked(2), |i| Ok(store.user_by_auth0_id(&auth0_id(i)?)?.is_some()))?),
         ("by email", each(picked(3), |i| Ok(store.user_by_email(&email(i)?)?.is_some()))?),
-        ("a page at the start", pages(&vec![first.ok_or("no first user")?; 200])?),
-        ("a page at random", pages(ids.get(..200).unwrap_or(&ids))?),
-        ("a page at the end", pages(&vec![last.ok_or("no last user")?; 200])?),
     ];
+    for (order, names) in ORDERS {
+        let page = |from_end: bool, after: Option<UserPlace>| -> Outcome<Part<User>> {
+            let slice = Slice { after, before: None, limit: PAGE, from_end };
+            Ok(store.list_users(&UserFilter::default(), order, false, &slice)?)
+        };
+        // Only a page near the end may be shorter.
+        let found = |part: Part<User>| Ok(part.items.len() == PAGE || !part.more);
+        let places: Vec<UserPlace> = ids
+            .iter()
+            .take(PAGES)
+            .map(|id| Ok(order.place(&store.user(*id)?.ok_or("a user is missing")?)))
+            .collect::<Outcome<_>>()?;
+        let [start, middle, end] = names;
+        reads.push((start, each(0..PAGES, |_| found(page(false, None)?))?));
+        reads.push((middle, each(places.into_iter(), |place| found(page(false, Some(place))?))?));
+        reads.push((end, each(0..PAGES, |_| found(page(true, None)?))?));
+    }
     Ok(Measured {
         users,
         rows_a_second: users as f64 / import.as_secs_f64(),
@@ -84,21 +105,20 @@ fn measure(users: u64) -> Outcome<Measured> {
 }
 
 fn load(store: &Store, users: u64) -> Outcome<()> {
-    store.expect_import()?;
-    let rules = ImportRules { link: LinkEmail::Never, dry_run: false };
+    let mut import =
+        store.begin_import(ImportRules { link: LinkEmail::Never, dry_run: false }, &Actor::Cli)?;
     for start in (0..users).step_by(BATCH as usize) {
         let rows: Vec<ImportRow> = (start..users.min(start + BATCH)).map(row).collect::<Outcome<_>>()?;
-        store.import(&rows, rules, &Actor::Cli)?;
+        import.batch(&rows)?;
     }
-    Ok(())
+    Ok(import.finish()?)
 }
 
-/// Ids of users picked at random, none so near the end that a page after it would not be full.
+/// Ids of users picked at random.
 fn ids(store: &Store, users: u64) -> Outcome<Vec<UserId>> {
-    let room = users.saturating_sub(PAGE as u64 + 1).max(1);
     (0..READS)
         .map(|i| {
-            let user = store.user_by_auth0_id(&auth0_id(mixed(i ^ 1 << 32) % room)?)?;
+            let user = store.user_by_auth0_id(&auth0_id(mixed(i ^ 1 << 32) % users)?)?;
             Ok(user.ok_or("a user is missing")?.id)
         })
         .collect()

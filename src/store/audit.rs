@@ -101,7 +101,10 @@ impl Write<'_> {
         changes: Changes,
     ) -> Result<(), StoreError> {
         let (actor_kind, actor_id) = actor.parts();
-        let before = chain::head(&self.tx)?;
+        let before = match self.head.get() {
+            None => chain::head(&self.tx)?,
+            known => known,
+        };
         let line = chain::Row {
             // Ours to choose, because it is part of what is hashed. The table is append-only, so this is also what
             // AUTOINCREMENT would choose.
@@ -114,6 +117,7 @@ impl Write<'_> {
             changes: Value::Object(changes.0).to_string(),
             request_id: self.request.map(|request| request.to_string()),
         };
+        let hash = line.hash(before.map(|(_, hash)| hash));
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO audit (id, at, actor_kind, actor_id, action, target, changes, request_id, hash)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -127,8 +131,9 @@ impl Write<'_> {
             line.target,
             line.changes,
             line.request_id,
-            line.hash(before.map(|(_, hash)| hash)).as_bytes(),
+            hash.as_bytes(),
         ])?;
+        self.head.set(Some((line.id, hash)));
         Ok(())
     }
 }

@@ -108,13 +108,13 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Processes have the database open, so no other file can be put in its place.
-    #[error("{path} is in use; stop the server and what else works on it, then restore")]
+    #[error("{path} is in use; stop the server and what else works on it, then try again")]
     InUse {
         /// Which database.
         path: PathBuf,
     },
     /// Another file is being put in the place of the database.
-    #[error("{path} is being restored by another process; try again when that is done")]
+    #[error("{path} is being restored or filled by another process; try again when that is done")]
     BeingRestored {
         /// Which database.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Users from an export of Auth0's: many rows a transaction, and again without harm.
+//! Users from an export of Auth0's: many rows a transaction, and again without harm. `bulk` does it batch by batch.
 //!
 //! A row finds its user by Auth0 id, else by verified email, by the rules of every login. What the export says of the
 //! row's own identity is taken over; what it says of a linked one, or of somebody found by email alone, only fills
@@ -11,13 +11,6 @@ use super::rows::{Details, NewUser};
 use super::users::{by_auth0_id, by_email};
 use super::{LinkEmail, Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User};
-
-/// The writer's page cache while it imports, in KiB: the indexes of a large database are written to in random places.
-const CACHE_KIB: i64 = 512 * 1024;
-
-/// Pages of write-ahead log between checkpoints while importing. A page that many batches write to is then moved into
-/// the file once.
-const CHECKPOINT_PAGES: i64 = 64 * 1024;
 
 /// One user of an export. What is absent says nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,17 +68,6 @@ impl Store {
     ) -> Result<Vec<Imported>, StoreError> {
         let all = |write: &Write<'_>| rows.iter().map(|row| write.import(row, rules.link, actor)).collect();
         if rules.dry_run { self.rehearse(all) } else { self.write(all) }
-    }
-
-    /// Gives the one writer the memory to import much. For a process that does nothing else.
-    ///
-    /// # Errors
-    /// As every write.
-    pub fn expect_import(&self) -> Result<(), StoreError> {
-        self.shared.writer.with(|connection| {
-            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-            Ok(connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?)
-        })
     }
 }
 

@@ -14,7 +14,8 @@ use super::{StoreError, owner};
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: fs::File,
+    path: PathBuf,
+    file: fs::File,
 }
 
 impl Lock {
@@ -25,7 +26,7 @@ impl Lock {
     pub(super) fn shared(database: &Path) -> Result<Self, StoreError> {
         let (path, file) = open(database)?;
         match file.try_lock_shared() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { path, file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::BeingRestored { path: database.to_owned() }),
             Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
         }
@@ -38,9 +39,36 @@ impl Lock {
     pub(super) fn exclusive(database: &Path) -> Result<Self, StoreError> {
         let (path, file) = open(database)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { path, file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: database.to_owned() }),
             Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
+        }
+    }
+
+    /// Keeps others out from now on, if nobody else has the database open. Tells whether it does.
+    ///
+    /// # Errors
+    /// As [`Lock::shared`].
+    pub(super) fn try_exclusive(&self) -> Result<bool, StoreError> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            // The attempt let go of the shared one (flock(2)).
+            Err(TryLockError::WouldBlock) => self.share().map(|()| false),
+            Err(TryLockError::Error(source)) => Err(StoreError::File { path: self.path.clone(), source }),
+        }
+    }
+
+    /// Lets others in again.
+    ///
+    /// # Errors
+    /// As [`Lock::shared`].
+    pub(super) fn share(&self) -> Result<(), StoreError> {
+        match self.file.try_lock_shared() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::BeingRestored { path: self.path.with_extension("") })
+            }
+            Err(TryLockError::Error(source)) => Err(StoreError::File { path: self.path.clone(), source }),
         }
     }
 }
@@ -80,6 +108,13 @@ mod tests {
         assert!(matches!(Lock::shared(&database), Err(StoreError::BeingRestored { .. })));
         assert!(matches!(Lock::exclusive(&database), Err(StoreError::InUse { .. })));
         drop(alone);
-        assert!(Lock::shared(&database).is_ok());
+        let one = Lock::shared(&database).unwrap();
+        assert!(one.try_exclusive().unwrap());
+        assert!(matches!(Lock::shared(&database), Err(StoreError::BeingRestored { .. })));
+        one.share().unwrap();
+        let other = Lock::shared(&database).unwrap();
+        assert!(!one.try_exclusive().unwrap());
+        drop(one);
+        assert!(other.try_exclusive().unwrap());
     }
 }

@@ -12,6 +12,7 @@ mod aside;
 mod audit;
 mod backup;
 mod blocks;
+mod bulk;
 mod behalf;
 mod chain;
 mod changes;
@@ -56,6 +57,7 @@ pub use audit::{Action, Actor, AuditLine};
 pub use backup::BackedUp;
 pub use behalf::Behalf;
 pub use blocks::BlockWish;
+pub use bulk::Import;
 pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
 pub use create::Expected;
@@ -80,6 +82,7 @@ pub use users::{PAGE_MAX, Page};
 /// The SQLite that a [`Database`] is read and written with.
 pub use rusqlite;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -127,6 +130,8 @@ struct Write<'a> {
     request: Option<RequestId>,
     /// Whether Auth0 is told of whoever is blocked here.
     block_at_auth0: bool,
+    /// The last line of the trail, once it was looked up: nobody else adds to it meanwhile.
+    head: Cell<Option<(i64, ChainHash)>>,
 }
 
 impl Store {
@@ -220,6 +225,12 @@ impl Store {
         self.shared.readers.with(|connection| query(connection))
     }
 
+    /// What this process has of the lock on the file.
+    fn with_lock<T>(&self, work: impl FnOnce(&Lock) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let lock = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        work(lock.as_ref().ok_or(StoreError::Closed)?)
+    }
+
     /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
     /// standing holds in this process, and the feed has told of it, when the call returns.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -266,7 +277,7 @@ impl<'a> Write<'a> {
         // Taken under the lock, so that later transactions have later moments.
         let now = clock.now();
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        Ok(Self { tx, now, request, block_at_auth0 })
+        Ok(Self { tx, now, request, block_at_auth0, head: Cell::new(None) })
     }
 }
 
@@ -294,6 +305,7 @@ impl Opened {
             // What a migration took out of the file is not to stay in the log.
             truncate_wal(&writer)?;
         }
+        bulk::complete(&writer, &lock, &path)?;
         Ok(Self { path, lock, writer, migrated: made.unwrap_or(migrated) })
     }
 }

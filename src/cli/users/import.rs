@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,10 +14,13 @@ use super::super::{Global, exit, out};
 use super::records::{self, Format, Notes, Place};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
-use crate::store::{Actor, ImportRow, ImportRules, Imported, Store, StoreError};
+use crate::store::{Actor, Import, ImportRow, ImportRules, Imported, Store, StoreError};
 
 /// Rows a transaction: a tenth of a second or so, in which others wait to write.
 const BATCH: usize = 2_000;
+
+/// The pause after each, when there are others: SQLite tries again after a tenth of a second at the latest.
+const PAUSE: Duration = Duration::from_millis(120);
 
 /// Places that are told of each reason.
 const PLACES: usize = 5;
@@ -42,16 +46,22 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let (input, bar) = open(&args.file)?;
     let store = Store::open(&config.store, Clock::system())
         .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
-    store.expect_import()?;
     let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
-    let mut importing = Importing { store: &store, rules, batch: Vec::new(), tally: Tally::default() };
+    let import = store.begin_import(rules, &Actor::Cli)?;
+    let mut importing = Importing { import, batch: Vec::new(), tally: Tally::default() };
     let outcome = importing.all(input, args.format);
-    bar.finish_and_clear();
     // Also of an import that broke off: what was committed stays.
-    let tally = importing.tally;
+    let Importing { import, tally, .. } = importing;
+    if import.has_indexes_to_build() {
+        bar.set_style(ProgressStyle::with_template("{spinner} building the indexes of lists")?);
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
+    let finished = import.finish();
+    bar.finish_and_clear();
     for line in tally.told(args.dry_run) {
         out::line(line)?;
     }
+    finished.context("the indexes of lists are not built; whatever opens the database next does it")?;
     store.close()?;
     let notes = outcome.with_context(|| format!("{} was not read to its end", args.file.display()))?;
     for line in noted(&notes) {
@@ -78,8 +88,7 @@ fn buffered(input: impl Read + 'static) -> Box<dyn BufRead> {
 }
 
 struct Importing<'a> {
-    store: &'a Store,
-    rules: ImportRules,
+    import: Import<'a>,
     batch: Vec<(Place, ImportRow)>,
     tally: Tally,
 }
@@ -104,13 +113,20 @@ impl Importing<'_> {
 
     fn flush(&mut self) -> anyhow::Result<()> {
         let (places, rows): (Vec<_>, Vec<_>) = self.batch.drain(..).unzip();
-        let outcomes =
-            self.store.import(&rows, self.rules, &Actor::Cli).context("a batch could not be imported")?;
+        let outcomes = self.import.batch(&rows).context("a batch could not be imported")?;
+        if self.import.is_shared() {
+            give_way();
+        }
         for (place, outcome) in places.into_iter().zip(outcomes) {
             self.tally.outcomes.entry(outcome).or_default().add(place);
         }
         Ok(())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a command with one thread waits for other processes")]
+fn give_way() {
+    std::thread::sleep(PAUSE);
 }
 
 /// How many, and where the first of them are.
