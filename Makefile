@@ -21,7 +21,7 @@ test: ## All tests; needs no network (ARGS=name for some of them)
 e2e: ## Real clients and other people's libraries; needs Node, Python, a network (ARGS=file for one suite)
 	e2e/run $(ARGS)
 
-load: ## Signing keys under load, at full length, measured: about six minutes
+load: ## The gate and the doors under load, at full length, measured: about six minutes
 	$(CARGO) test --locked --release --test journeys -- --ignored --nocapture --test-threads 1 load::
 
 check: ## What CI holds a change to: format, lints, docs

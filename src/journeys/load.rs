@@ -1,5 +1,5 @@
-//! Keys under load, at full length: `make load` runs these one by one, in about six minutes, and prints what it measured.
-//! `keys` holds the same logic with small numbers and a moved clock.
+//! The gate and the doors under load, at full length: `make load` runs these one by one, in about six minutes, and
+//! prints what it measured. `keys` and `hostile` hold the same logic with small numbers and without a watch.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use serde_json::json;
 use vestibule::cli::wire::Wire;
 use vestibule::clock::Clock;
 
+use crate::hostile;
 use crate::keys::{publish, refresh, token};
 use crate::stub::{self, Published, jwk, now};
 use crate::yard::{PUBLIC, Yard};
@@ -202,4 +203,40 @@ fn a_cold_start_without_the_tenant_serves_with_keys_and_heals_without() {
         clock.elapsed()
     );
     assert_eq!(yard.me(&token(&yard, "stub", true)).status, 200);
+}
+
+#[test]
+#[ignore = "measures: make load"]
+fn an_input_made_to_hurt_takes_fifty_milliseconds_at_most_and_its_memory_is_given_back() {
+    const ROUNDS: usize = 5;
+    let yard = Yard::open(&["internal.introspection=true"]);
+    let (inputs, clock) = (hostile::inputs(), Clock::system());
+    for (door, token) in &hostile::doors(&yard) {
+        let round = || -> Vec<Duration> {
+            let ask = |input: &Vec<u8>| {
+                let asked = clock.elapsed();
+                assert!([400, 413].contains(&hostile::post(*door, token, input.len(), input)));
+                clock.elapsed() - asked
+            };
+            inputs.iter().map(ask).collect()
+        };
+        // What the process keeps for whoever comes next, it has after one round.
+        let mut quickest = round();
+        let before = resident();
+        for _ in 1..ROUNDS {
+            quickest = std::iter::zip(quickest, round()).map(|(one, other)| one.min(other)).collect();
+        }
+        let grown = resident().saturating_sub(before);
+        let (at, slowest) = quickest.iter().enumerate().max_by_key(|(_, took)| **took).unwrap();
+        println!(
+            "{} inputs: the slowest takes {slowest:?} ({:.80}); {} more rounds grew memory by {} KiB",
+            inputs.len(),
+            String::from_utf8_lossy(&inputs[at]),
+            ROUNDS - 1,
+            grown / 1024
+        );
+        // The best of each input's rounds: what else the machine does is not the door's.
+        assert!(*slowest <= Duration::from_millis(50));
+        assert!(grown <= 4 * 1024 * 1024, "{grown} bytes");
+    }
 }
