@@ -87,6 +87,12 @@ impl<S: ScalarValue> IntoFieldError<S> for ApiError {
         }
         let mut extensions = Object::with_capacity(2);
         extensions.add_field("code", Value::scalar(code.to_owned()));
+        // The status is that of the whole answer, so the header of a refused request has to stand here.
+        if let Self::Refused(refusal) = &self
+            && let Some(seconds) = refusal.retry_seconds()
+        {
+            extensions.add_field("retryAfter", Value::scalar(i32::try_from(seconds).unwrap_or(i32::MAX)));
+        }
         if let Self::Refused(Refusal::NotPermitted { missing }) = &self {
             let missing = missing.iter().map(|permission| Value::scalar(permission.to_owned())).collect();
             extensions.add_field("missing", Value::List(missing));

@@ -115,9 +115,8 @@ impl Reply {
         {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(wait) = refusal.retry_after() {
-            // Whole seconds, rounded up: a client that comes too early is refused again.
-            headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_millis().div_ceil(1000).max(1) as u64));
+        if let Some(seconds) = refusal.retry_seconds() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Step 3 of the caller stage: a profile from Auth0, stored; and fetched anew when it has grown old. One fetch per
-//! subject however many requests wait for it, and none while Auth0 is known to be away.
+//! Step 3 of the caller stage: a profile from Auth0, stored; fetched anew when it has grown old; or only looked at. One
+//! fetch per subject however many requests wait for it, and none while Auth0 is known to be away.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +46,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     /// Fetches under way, with where their outcome will stand.
-    flights: HashMap<Auth0Id, watch::Receiver<Option<Outcome>>>,
+    flights: HashMap<Auth0Id, Flight>,
     /// Until when each subject is known to be unknown, on the monotonic clock.
     unknown: HashMap<Auth0Id, Duration>,
     /// Until when each known user's old profile has to do.
@@ -63,7 +63,16 @@ struct Breaker {
     closed_until: Duration,
 }
 
-type Outcome = Result<Arc<User>, Refusal>;
+type Flight = watch::Receiver<Option<Result<Landed, Refusal>>>;
+
+/// What a flight brought.
+#[derive(Clone)]
+struct Landed {
+    /// Whom it was for, unless it only looked.
+    user: Option<Arc<User>>,
+    /// What Auth0 gave, if it had to be asked.
+    profile: Option<Arc<Profile>>,
+}
 
 impl Profiles {
     /// Calls nobody.
@@ -78,8 +87,8 @@ impl Profiles {
     /// # Errors
     /// [`Refusal::ProfileUnavailable`] (nothing was inserted), [`Refusal::NoSuchUser`], [`Refusal::EmailConflict`],
     /// [`Refusal::Busy`].
-    pub async fn admit(&self, id: &Auth0Id) -> Outcome {
-        land(self.join(id, Wanted::Somebody)?).await
+    pub async fn admit(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
+        self.bring(id, Wanted::Somebody, |landed| landed.user).await
     }
 
     /// Fetches the profile of a known user now, whatever its age, and gives the user as they then are. What was
@@ -87,8 +96,8 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Refusal::ProfileUnavailable`] (the row is as it was), [`Refusal::NoSuchUser`], [`Refusal::Busy`].
-    pub async fn refresh(&self, id: &Auth0Id) -> Outcome {
-        land(self.join(id, Wanted::Fresh)?).await
+    pub async fn refresh(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
+        self.bring(id, Wanted::Fresh, |landed| landed.user).await
     }
 
     /// Has the profile of a user who is here now fetched anew if it is too old. Waits for nothing; a failure is logged
@@ -125,29 +134,37 @@ impl Profiles {
         });
     }
 
-    /// Only looks: the profile of `id`, with nothing stored, remembered or shared.
+    /// Only looks: the profile of `id` as Auth0 has it now, which is not stored.
     ///
     /// # Errors
     /// [`Refusal::ProfileUnavailable`], [`Refusal::NoSuchUser`], [`Refusal::Busy`].
-    pub async fn look(&self, id: &Auth0Id) -> Result<Profile, Refusal> {
-        let (auth0, subject) = (self.0.auth0.clone(), id.clone());
-        match self.0.pool.run(move || auth0.profile(&subject)).await.map_err(busy)? {
-            Ok(profile) => profile.ok_or(Refusal::NoSuchUser),
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
-                Err(Refusal::ProfileUnavailable { retry_after: REST_MIN })
+    pub async fn look(&self, id: &Auth0Id) -> Result<Arc<Profile>, Refusal> {
+        self.bring(id, Wanted::Look, |landed| landed.profile).await
+    }
+
+    /// A flight that began for another reason may land without what is wanted here; then the next one is for us.
+    async fn bring<T>(
+        &self,
+        id: &Auth0Id,
+        wanted: Wanted,
+        brought: fn(Landed) -> Option<T>,
+    ) -> Result<T, Refusal> {
+        loop {
+            if let Some(wanted) = brought(land(self.join(id, wanted)?).await?) {
+                return Ok(wanted);
             }
         }
     }
 
     /// The flight for `id`: the one under way, else a new one.
-    fn join(&self, id: &Auth0Id, wanted: Wanted) -> Result<watch::Receiver<Option<Outcome>>, Refusal> {
+    fn join(&self, id: &Auth0Id, wanted: Wanted) -> Result<Flight, Refusal> {
         let now = self.0.clock.elapsed();
         let mut state = self.0.state();
         if let Some(flight) = state.flights.get(id) {
             return Ok(flight.clone());
         }
-        if wanted == Wanted::Somebody && state.unknown.get(id).is_some_and(|until| *until > now) {
+        let is_known_unknown = state.unknown.get(id).is_some_and(|until| *until > now);
+        if is_known_unknown && matches!(wanted, Wanted::Somebody | Wanted::Look) {
             return Err(Refusal::NoSuchUser);
         }
         let is_young = wanted == Wanted::Young;
@@ -190,18 +207,17 @@ impl Inner {
     }
 
     /// Fetches and stores. The fetch holds no transaction, and the transaction decides anew.
-    async fn fetch(self: &Arc<Self>, id: &Auth0Id, wanted: Wanted) -> Outcome {
+    async fn fetch(self: &Arc<Self>, id: &Auth0Id, wanted: Wanted) -> Result<Landed, Refusal> {
         let (inner, subject) = (Arc::clone(self), id.clone());
-        let job = move || inner.bring(subject, wanted);
-        let outcome = self.pool.run(job).await.map_err(busy)?;
+        let outcome = self.pool.run(move || inner.fly(subject, wanted)).await.map_err(busy)?;
         let mut state = self.state();
         let now = self.clock.elapsed();
         match outcome {
-            Ok(Some(user)) => {
+            Ok(landed) => {
                 state.breaker = Breaker::default();
-                Ok(Arc::new(user))
+                Ok(landed)
             }
-            Ok(None) => {
+            Err(Failed::Unknown) => {
                 state.breaker = Breaker::default();
                 remember(&mut state.unknown, id, now, UNKNOWN_FOR);
                 Err(Refusal::NoSuchUser)
@@ -209,7 +225,7 @@ impl Inner {
             Err(Failed::Refused(refusal)) => Err(refusal),
             Err(Failed::Auth0(error)) => {
                 let retry_after = state.breaker.trip(now, asked_to_wait(&error));
-                if wanted != Wanted::Somebody {
+                if matches!(wanted, Wanted::Young | Wanted::Fresh) {
                     remember(&mut state.stale, id, now, STALE_FOR);
                 }
                 drop(state);
@@ -220,7 +236,12 @@ impl Inner {
     }
 
     /// Blocking: the job of a flight.
-    fn bring(&self, subject: Auth0Id, wanted: Wanted) -> Result<Option<User>, Failed> {
+    fn fly(&self, subject: Auth0Id, wanted: Wanted) -> Result<Landed, Failed> {
+        let fetch = |id: &Auth0Id| self.auth0.profile(id).map_err(Failed::Auth0);
+        if wanted == Wanted::Look {
+            let profile = fetch(&subject)?.ok_or(Failed::Unknown)?;
+            return Ok(Landed { user: None, profile: Some(Arc::new(profile)) });
+        }
         let refused = |error| Failed::Refused(refuse(error));
         let known = self.store.user_by_auth0_id(&subject).map_err(refused)?;
         if let Some(user) = &known {
@@ -228,29 +249,32 @@ impl Inner {
             let is_wanted = match wanted {
                 Wanted::Somebody => true,
                 Wanted::Young => !self.is_old(user),
-                Wanted::Fresh => false,
+                Wanted::Fresh | Wanted::Look => false,
             };
             if is_wanted || user.status == Status::Erased {
-                return Ok(known);
+                return Ok(Landed { user: known.map(Arc::new), profile: None });
             }
         }
         // The profile of a row is that of its own identity.
-        let subject = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or(subject);
-        let profile = self.auth0.profile(&subject).map_err(Failed::Auth0)?;
-        let fetched = profile.map(|profile| arrival(subject.clone(), profile));
-        match (known, fetched) {
+        let own = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or_else(|| subject.clone());
+        let profile = fetch(&own)?;
+        let fetched = profile.as_ref().map(|profile| arrival(own.clone(), profile));
+        let user = match (known, fetched) {
             (Some(user), fetched) => {
                 let before = user.profile.clone().and_then(|profile| Profile::read(profile).ok());
-                let before = before.map(|profile| arrival(subject, profile));
-                let outcome = self.store.refresh(user.id, before.as_ref(), fetched.as_ref(), &Actor::Gate);
-                outcome.map(Some).map_err(refused)
+                let before = before.map(|profile| arrival(own.clone(), &profile));
+                self.store
+                    .refresh(user.id, before.as_ref(), fetched.as_ref(), &Actor::Gate)
+                    .map_err(refused)?
             }
-            (None, Some(fetched)) => match self.store.admit(&fetched, self.link, &Actor::Gate) {
-                Ok(admitted) => Ok(Some(admitted.into_user())),
-                Err(error) => Err(refused(error)),
-            },
-            (None, None) => Ok(None),
-        }
+            (None, Some(fetched)) => {
+                self.store.admit(&fetched, self.link, &Actor::Gate).map_err(refused)?.into_user()
+            }
+            (None, None) => return Err(Failed::Unknown),
+        };
+        // Of another identity than the one that was asked for, it is not what somebody who looks wants.
+        let profile = profile.filter(|_| own == subject).map(Arc::new);
+        Ok(Landed { user: Some(Arc::new(user)), profile })
     }
 }
 
@@ -263,9 +287,11 @@ enum Wanted {
     Young,
     /// A known user with a profile of this moment.
     Fresh,
+    /// A profile of this moment, and nobody.
+    Look,
 }
 
-async fn land(mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
+async fn land(mut flight: Flight) -> Result<Landed, Refusal> {
     // An outcome is always sent; a closed channel can only mean that the runtime is going down.
     match flight.wait_for(Option::is_some).await {
         Ok(outcome) => outcome.clone().unwrap_or(Err(Refusal::Busy)),
@@ -281,10 +307,12 @@ fn remember(ids: &mut HashMap<Auth0Id, Duration>, id: &Auth0Id, now: Duration, t
     }
 }
 
-/// Why a flight brought no user.
+/// Why a flight brought nothing.
 enum Failed {
     Auth0(Auth0Error),
     Refused(Refusal),
+    /// Auth0 knows no such user, and neither do we.
+    Unknown,
 }
 
 impl Breaker {
@@ -317,22 +345,22 @@ fn asked_to_wait(error: &Auth0Error) -> Option<Duration> {
     }
 }
 
-fn arrival(auth0_id: Auth0Id, profile: Profile) -> Arrival {
+fn arrival(auth0_id: Auth0Id, profile: &Profile) -> Arrival {
     // An email that is no address is no reason to keep its owner out; it is not stored, and finds nobody.
-    let email = profile.email.and_then(|email| email.parse().ok());
+    let email = profile.email.as_deref().and_then(|email| email.parse().ok());
     Arrival {
         auth0_id,
         email_verified: email.is_some() && profile.email_verified == Some(true),
         email,
         person: Person {
-            name: profile.name,
-            given_name: profile.given_name,
-            family_name: profile.family_name,
-            nickname: profile.nickname,
-            picture: profile.picture,
-            phone: profile.phone_number,
+            name: profile.name.clone(),
+            given_name: profile.given_name.clone(),
+            family_name: profile.family_name.clone(),
+            nickname: profile.nickname.clone(),
+            picture: profile.picture.clone(),
+            phone: profile.phone_number.clone(),
         },
-        profile: Some(profile.whole),
+        profile: Some(profile.whole.clone()),
     }
 }
 

@@ -189,6 +189,13 @@ impl Refusal {
         }
     }
 
+    /// [`Refusal::retry_after`] as clients are told it: whole seconds, rounded up, because one that comes too early is
+    /// refused again.
+    pub fn retry_seconds(&self) -> Option<u64> {
+        let millis = self.retry_after()?.as_millis();
+        Some(u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX).max(1))
+    }
+
     /// The value of `WWW-Authenticate` (RFC 6750 §3) for a refusal that has one: those with 400, 401 and 403.
     pub fn challenge(&self, realm: &str) -> Option<String> {
         let error = match self.status() {

@@ -1,9 +1,12 @@
 //! The Internal API's mutations and lists, over the wire: refused, done, audited, and what they cost.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use vestibule::store::{Actor, Arrival, AuditFilter, LinkEmail};
 use vestibule::user::{Person, UserId};
 
+use crate::stub::Profile;
 use crate::yard::{INTERNAL, Yard};
 
 const ALL: &str = "users:read users:write users:erase audit:read deploy:write";
@@ -326,7 +329,7 @@ fn a_profile_is_fetched_live_for_one_user_at_a_time() {
     let staff = yard.machine(ALL);
     let ada = person(&yard, "ada");
     let profile = json!({"user_id": "auth0|ada", "app_metadata": {"plan": {"seats": 3}}, "logins_count": 4});
-    yard.stub.profile("auth0|ada", crate::stub::Profile::Is(profile.clone()));
+    yard.stub.profile("auth0|ada", Profile::Is(profile.clone()));
     let one = ask(&yard, &staff, "query($id: ID!) { user(id: $id) { auth0Profile } }", json!({"id": ada}));
     assert_eq!(one["data"]["user"]["auth0Profile"], profile, "{one}");
     person(&yard, "bob");
@@ -334,4 +337,34 @@ fn a_profile_is_fetched_live_for_one_user_at_a_time() {
     let many = ask(&yard, &staff, "{ users { nodes { auth0Profile } } }", Value::Null);
     assert_eq!(code(&many), Some("BAD_INPUT"));
     assert_eq!(yard.stub.calls("/api/v2/users/"), calls, "nobody was fetched");
+}
+
+#[test]
+fn profiles_that_are_looked_at_share_one_fetch_and_wait_while_auth0_rests() {
+    let yard = Yard::open(&[]);
+    let staff = yard.machine(ALL);
+    let (ada, bob) = (person(&yard, "ada"), person(&yard, "bob"));
+    let document = "query($id: ID!) { user(id: $id) { auth0Profile } }";
+    let look = |id: UserId| ask(&yard, &staff, document, json!({"id": id}));
+    let profile = json!({"user_id": "auth0|ada"});
+    yard.stub.profile("auth0|ada", Profile::Is(profile.clone()));
+    yard.stub.slow_down(Duration::from_millis(500));
+    let many = "query($id: ID!) { a: user(id: $id) { auth0Profile } b: user(id: $id) { auth0Profile } }";
+    let both = ask(&yard, &staff, many, json!({"id": ada}));
+    let expected = json!({"auth0Profile": profile});
+    assert_eq!(both, json!({"data": {"a": expected, "b": expected}}));
+    assert_eq!(yard.stub.calls("/api/v2/users/"), 1, "one fetch for both");
+    yard.stub.slow_down(Duration::ZERO);
+
+    // Nobody is asked for before the tenant wants to be asked again, whoever it is and whatever for.
+    yard.stub.profile("auth0|bob", Profile::Fails(429, vec![("retry-after", "40".to_owned())]));
+    let before = yard.stub.calls("/api/v2/users/");
+    for answer in [look(bob), look(bob), look(ada)] {
+        assert_eq!(code(&answer), Some("PROFILE_UNAVAILABLE"), "{answer}");
+        let seconds = answer["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
+        assert!((1..=40).contains(&seconds), "{answer}");
+    }
+    let new = yard.me(&yard.token("auth0|new", json!({})));
+    assert_eq!(new.code().as_deref(), Some("PROFILE_UNAVAILABLE"), "{}", new.body);
+    assert_eq!(yard.stub.calls("/api/v2/users/"), before + 1);
 }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -53,6 +54,7 @@ struct Told {
     profiles: HashMap<String, Profile>,
     calls: Vec<String>,
     keys: Published,
+    delay: Duration,
 }
 
 /// The stub, serving.
@@ -93,7 +95,9 @@ impl Stub {
         let routes = warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).then(
             move |_method, path: warp::path::FullPath, headers| {
                 let answer = answer(&told, &issuer, path.as_str(), &headers);
+                let delay = told.lock().unwrap().delay;
                 async move {
+                    tokio::time::sleep(delay).await;
                     match answer {
                         Some(answer) => answer,
                         None => std::future::pending().await,
@@ -108,6 +112,11 @@ impl Stub {
     /// Answers so for the profile of `sub` from now on.
     pub(crate) fn profile(&self, sub: &str, profile: Profile) {
         self.told.lock().unwrap().profiles.insert(sub.to_owned(), profile);
+    }
+
+    /// Takes so long for each answer from now on.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        self.told.lock().unwrap().delay = delay;
     }
 
     /// Publishes `text` in place of its keys.
