@@ -1,13 +1,14 @@
 //! [`Caller`] → [`Context`]: what resolvers are given.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use super::{ApiError, Services, State};
 use crate::auth::{Caller, Gate, Refusal, Who};
 use crate::pool::Pool;
-use crate::store::{AcceptedTerms, Actor, Behalf, Store, StoreError};
+use crate::store::{AcceptedTerms, Actor, Behalf, Interrupt, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, User, UserId};
 
@@ -23,14 +24,19 @@ pub struct Context {
     pool: Pool,
     state: State,
     request: RequestId,
+    /// How long each read may take.
+    read_time: Duration,
     /// The caller's row, once somebody asked for more than their token tells.
     row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
 }
 
 impl Context {
-    pub(super) fn new(caller: Caller, services: &Services, request: RequestId) -> Self {
+    /// `time` is what the operation may take. A read gets less: then its field says that it took too long, and what the
+    /// other fields gave stands.
+    pub(super) fn new(caller: Caller, services: &Services, request: RequestId, time: Duration) -> Self {
         let Services { gate, store, pool, state, .. } = services.clone();
-        Self { caller, gate, store, pool, state, request, row: OnceLock::new() }
+        let read_time = time - time / 10;
+        Self { caller, gate, store, pool, state, request, read_time, row: OnceLock::new() }
     }
 
     /// Who is calling.
@@ -86,7 +92,9 @@ impl Context {
         }
     }
 
-    /// Reads on the pool: lists, scans, whatever takes more than microseconds.
+    /// Reads on the pool: lists, scans, whatever takes more than microseconds. A read through the handle that `job` gets
+    /// ends, [`StoreError::Interrupted`], when it takes nine tenths of `limits.time`, and when nobody waits for it any
+    /// more: the operation ran out of time, or its client has gone.
     ///
     /// # Errors
     /// Those of `job`, and [`ApiError::Pool`].
@@ -94,7 +102,9 @@ impl Context {
         &self,
         job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let store = self.store.clone();
+        // Dropped with this future, whoever drops it.
+        let interrupt = Interrupt::after(self.read_time);
+        let store = self.store.interruptible(&interrupt);
         Ok(self.pool.run(move || job(&store)).await??)
     }
 

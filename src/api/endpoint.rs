@@ -177,7 +177,7 @@ impl Door {
 
     /// What resolvers are given.
     pub(super) fn context(&self, caller: Caller, request: RequestId) -> Context {
-        Context::new(caller, &self.services, request)
+        Context::new(caller, &self.services, request, self.limits.time)
     }
 
     /// Runs a query or a mutation.

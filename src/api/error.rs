@@ -47,6 +47,7 @@ fn told(error: &StoreError) -> &'static str {
             "This clientMutationId was used with another input; give each mutation its own."
         }
         StoreError::Withdrawn => "The token was withdrawn; log in again.",
+        StoreError::Interrupted => "Reading this took longer than it may (limits.time); ask for less.",
         StoreError::Busy | StoreError::Closed => "The server has too much to do; try again soon.",
         _ => FAILED,
     }
@@ -66,6 +67,7 @@ impl ApiError {
                 StoreError::IdentityTaken(_) => "IDENTITY_TAKEN",
                 StoreError::Invalid(_) | StoreError::MutationReused => "BAD_INPUT",
                 StoreError::Withdrawn => "TOKEN_WITHDRAWN",
+                StoreError::Interrupted => "OUT_OF_TIME",
                 StoreError::Busy | StoreError::Closed => "BUSY",
                 _ => "INTERNAL",
             },

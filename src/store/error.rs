@@ -41,6 +41,9 @@ pub enum StoreError {
     /// Somebody else held the database longer than `store.busy_timeout`.
     #[error("the database is busy; try again, or stop what else writes to it")]
     Busy,
+    /// An [`Interrupt`](super::Interrupt) ended the read.
+    #[error("the read took longer than it may, or nobody waited for it any more; ask for less")]
+    Interrupted,
     /// [`close`](super::Store::close) was called.
     #[error("the database is closed: the process is stopping")]
     Closed,
@@ -241,6 +244,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::OperationInterrupted) => Self::Interrupted,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged { at: "the file", source: Some(Box::new(error)) }
             }

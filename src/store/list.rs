@@ -211,6 +211,7 @@ impl Query {
             && filter.role.is_none()
             && filter.search.is_none();
         let index = if by_status { "INDEXED BY users_by_status " } else { "" };
+        // Without any condition SQLite counts in one step, which nothing can end.
         let mut query = Self { sql: format!("{select} FROM users u {index}WHERE 1"), values: Vec::new() };
         if let Some(email) = &filter.email {
             query.and("u.email_key = ?", [text(email.as_str())]);

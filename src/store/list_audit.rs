@@ -44,6 +44,7 @@ impl Store {
     /// As [`Store::list_audit`].
     pub fn count_audit(&self, filter: &AuditFilter) -> Result<u64, StoreError> {
         let (filtered, values) = conditions(filter);
+        // Without any condition SQLite counts in one step, which nothing can end.
         let sql = format!("SELECT count(*) FROM audit WHERE 1{filtered}");
         self.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;

@@ -27,6 +27,7 @@ mod export;
 mod feed;
 mod identities;
 mod import;
+mod interrupt;
 mod keys;
 mod lock;
 mod list;
@@ -67,6 +68,7 @@ pub use export::user_record;
 pub use feed::Change;
 pub use identities::Identity;
 pub use import::{ImportRow, ImportRules, Imported};
+pub use interrupt::Interrupt;
 pub use keys::SavedKeys;
 pub use list::{Part, Period, PlaceValue, SEARCH_MAX, Slice, UserFilter, UserOrder, UserPlace};
 pub use migrate::Migrated;
@@ -93,6 +95,7 @@ use crate::clock::Clock;
 use crate::telemetry::{Counter, RequestId};
 use connections::Lane;
 use feed::Feed;
+use interrupt::Bounds;
 use lock::Lock;
 use open::Purpose;
 use standing::Standings;
@@ -107,6 +110,8 @@ pub struct Store {
     behalf: Option<Behalf>,
     /// Not counted in `queries`.
     background: bool,
+    /// What ends reads before they are done, if anything.
+    bounds: Option<Bounds>,
 }
 
 struct Shared {
@@ -162,6 +167,7 @@ impl Store {
             request: None,
             behalf: None,
             background: false,
+            bounds: None,
         })
     }
 
@@ -222,7 +228,10 @@ impl Store {
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.count();
-        self.shared.readers.with(|connection| query(connection))
+        self.shared.readers.with(|connection| match &self.bounds {
+            Some(bounds) => bounds.hold(connection, &self.shared.clock, query),
+            None => query(connection),
+        })
     }
 
     /// What this process has of the lock on the file.

@@ -8,6 +8,7 @@ mod erasing;
 mod feeding;
 mod finding;
 mod importing;
+mod interrupting;
 mod joining;
 mod keeping;
 mod listing;
@@ -47,8 +48,12 @@ pub(super) fn settings_in(folder: &Path) -> Settings {
 
 impl House {
     fn new() -> Self {
+        Self::with_readers(3)
+    }
+
+    fn with_readers(readers: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let settings = settings_in(dir.path());
+        let settings = Settings { readers, ..settings_in(dir.path()) };
         let clock = Clock::manual(Timestamp::from_millisecond(1_800_000_000_123).unwrap());
         let store = Store::open(&settings, clock.clone()).unwrap();
         Self { store, clock, settings, dir }

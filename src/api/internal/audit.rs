@@ -228,8 +228,9 @@ impl AuditEventConnection {
         &self.page.info
     }
 
-    /// How many lines there are in all. Costs a walk over them, so ask for it only when it is shown.
-    async fn total_count(&self, context: &Context) -> Result<i32, ApiError> {
+    /// How many lines there are in all. Costs a walk over them, so ask for it only when it is shown;
+    /// null, with an error, when that takes longer than the operation may.
+    async fn total_count(&self, context: &Context) -> Result<Option<i32>, ApiError> {
         let count = match &self.counted {
             Counted::Trail(user) => user.trail_length(context).await?,
             Counted::Filter(filter) => {
@@ -237,6 +238,6 @@ impl AuditEventConnection {
                 context.read(move |store| store.count_audit(&filter)).await?
             }
         };
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+        Ok(Some(i32::try_from(count).unwrap_or(i32::MAX)))
     }
 }

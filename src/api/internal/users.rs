@@ -148,11 +148,12 @@ impl UserConnection {
         &self.page.info
     }
 
-    /// How many users there are in all. Costs a walk over them, so ask for it only when it is shown.
-    async fn total_count(&self, context: &Context) -> Result<i32, ApiError> {
+    /// How many users there are in all. Costs a walk over them, so ask for it only when it is shown;
+    /// null, with an error, when that takes longer than the operation may.
+    async fn total_count(&self, context: &Context) -> Result<Option<i32>, ApiError> {
         let filter = self.filter.clone();
         let count = context.read(move |store| store.count_users(&filter)).await?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+        Ok(Some(i32::try_from(count).unwrap_or(i32::MAX)))
     }
 }
 

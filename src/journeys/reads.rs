@@ -1,0 +1,113 @@
+//! Reads that take too long, or that nobody waits for any more: what their client is told, and that they end.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use juniper::{EmptyMutation, EmptySubscription, RootNode, graphql_object};
+use serde_json::{Value, json};
+use vestibule::api::{ApiError, Context, internal};
+use vestibule::app::Vestibule;
+use vestibule::clock::Clock;
+use vestibule::store::{Actor, SeedUser, StoreError, UserFilter};
+
+use crate::yard::Yard;
+
+struct Query;
+
+/// Tells that the reads have begun, and how the last one ended.
+type Told = Sender<&'static str>;
+
+#[graphql_object]
+#[graphql(context = Context)]
+impl Query {
+    fn hello() -> &'static str {
+        "hello"
+    }
+
+    /// Counts until it is ended.
+    async fn counted(context: &Context) -> Result<Option<i32>, ApiError> {
+        let told = context.state::<Mutex<Told>>()?.lock().unwrap().clone();
+        let count = context.read(move |store| {
+            told.send("begun").unwrap();
+            loop {
+                if let Err(error) = store.count_users(&UserFilter::default()) {
+                    let ended = matches!(error, StoreError::Interrupted);
+                    told.send(if ended { "ended" } else { "failed" }).unwrap();
+                    return Err::<i32, _>(error);
+                }
+            }
+        });
+        count.await.map(Some)
+    }
+}
+
+/// Serves the schema over some hundred users, so that a count is asked about.
+fn open(clock: Clock, set: &[&str]) -> (Yard, Receiver<&'static str>) {
+    let (mut yard, (tell, told)) = (Yard::open_at(clock, set), channel());
+    let seeds: Vec<SeedUser> =
+        (0..500).map(|i| serde_json::from_value(json!({"auth0Id": format!("auth0|{i}")})).unwrap()).collect();
+    yard.store().seed(&seeds, &Actor::Seed).unwrap();
+    yard.close();
+    let schema = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
+    yard.serve(Vestibule::new(schema, internal::schema()).state(|_| Ok(Mutex::new(tell))));
+    assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(10))), "no keys");
+    (yard, told)
+}
+
+fn hear(told: &Receiver<&'static str>) -> &'static str {
+    told.recv_timeout(Duration::from_secs(20)).expect("nothing was told")
+}
+
+#[test]
+fn a_read_that_takes_too_long_is_the_error_of_its_field_and_the_others_stand() {
+    let clock = Clock::manual(Clock::system().now());
+    let (yard, told) = open(clock.clone(), &["public.limits.time=1h"]);
+    let token = yard.machine_at_public();
+    let answer = std::thread::scope(|scope| {
+        let ask =
+            || yard.wire.graphql(&yard.public(), Some(&token), "{ hello counted }", Value::Null).unwrap();
+        let asking = scope.spawn(ask);
+        // Not before: the token and the keys are judged by the same clock.
+        assert_eq!(hear(&told), "begun");
+        while !asking.is_finished() {
+            clock.advance(Duration::from_secs(60));
+            std::thread::yield_now();
+        }
+        asking.join().unwrap()
+    });
+    assert_eq!(hear(&told), "ended");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json()["data"], json!({"hello": "hello", "counted": null}));
+    let error = answer.json()["errors"][0].clone();
+    assert_eq!((&error["path"], &error["extensions"]["code"]), (&json!(["counted"]), &json!("OUT_OF_TIME")));
+    assert!(error["message"].as_str().unwrap().contains("limits.time"), "{error}");
+}
+
+#[test]
+fn a_read_ends_with_an_operation_that_ran_out_of_time() {
+    let (yard, told) = open(Clock::system(), &["public.limits.time=200ms"]);
+    let token = yard.machine_at_public();
+    let answer = yard.wire.graphql(&yard.public(), Some(&token), "{ counted }", Value::Null).unwrap();
+    assert_eq!(answer.code().as_deref(), Some("OUT_OF_TIME"), "{}", answer.body);
+    assert_eq!((hear(&told), hear(&told)), ("begun", "ended"));
+}
+
+#[test]
+fn a_read_ends_when_its_client_has_gone() {
+    let (yard, told) = open(Clock::system(), &["public.limits.time=1h"]);
+    let body = json!({"query": "{ counted }"}).to_string();
+    let mut stream = TcpStream::connect(yard.doors().public()).unwrap();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        yard.machine_at_public(),
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    assert_eq!(hear(&told), "begun");
+    drop(stream);
+    assert_eq!(hear(&told), "ended");
+}
