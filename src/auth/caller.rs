@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::permit::Subject;
 use super::profiles::Profiles;
-use super::{Claims, Permit, Refusal};
+use super::{Claims, Keys, Permit, Refusal};
 use crate::pool::{Pool, PoolError};
 use crate::scope::Permissions;
 use crate::store::{Actor, LinkEmail, Standing, Store, StoreError};
@@ -58,13 +58,17 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
     Ok(Caller { who, permissions, claims })
 }
 
-/// Whether a caller who was let in a while ago may stay. Asks nobody: their token must not have ended, nor been withdrawn.
-pub(super) fn still(caller: &Caller, users: &Users, now: Timestamp) -> Result<(), Refusal> {
+/// Whether a caller who was let in a while ago may stay. Asks nobody: their token must not have ended, nor been withdrawn,
+/// and its key must still be its issuer's.
+pub(super) fn still(caller: &Caller, users: &Users, keys: &Keys, now: Timestamp) -> Result<(), Refusal> {
     let Some(claims) = &caller.claims else { return Ok(()) };
     // Without the leeway of the door: what two clocks may differ by is no reason to stay longer.
     if claims.expires_at() <= now {
         let ago = now.duration_since(claims.expires_at()).unsigned_abs();
         return Err(Refusal::Expired { ago });
+    }
+    if claims.key().is_some_and(|key| !keys.hold(claims.issuer(), key)) {
+        return Err(Refusal::UnknownKey);
     }
     let Who::User(_) = &caller.who else { return Ok(()) };
     let Ok(id) = claims.subject().parse() else { return Ok(()) };

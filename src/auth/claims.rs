@@ -18,7 +18,11 @@ use super::{Bearer, Keys, Refusal};
 
 /// The payload of a token whose signature, issuer, audience and times were checked. Only this file makes one.
 #[derive(Clone)]
-pub struct Claims(Arc<Checked>);
+pub struct Claims {
+    checked: Arc<Checked>,
+    /// What the token is signed with; nothing when that was looked at elsewhere.
+    key: Option<Arc<Key>>,
+}
 
 struct Checked {
     payload: Map<String, Value>,
@@ -50,7 +54,7 @@ pub async fn claims(
     let found = keys.key(unverified_issuer, header.kid.as_deref()).await?;
     verify(bearer, &header, &found.key)?;
     // The key is the issuer's own and the signature covers the payload: from here on both are trusted.
-    let claims = judge(unverified_payload, policy, now)?;
+    let claims = Claims { key: Some(found.key), ..judge(unverified_payload, policy, now)? };
     policy.seen.remember(bearer, &claims, found.generation);
     Ok(claims)
 }
@@ -85,7 +89,7 @@ pub(super) fn judge(payload: Map<String, Value>, policy: &Policy, now: Timestamp
     for (_, holds) in RULES {
         holds(&case)?;
     }
-    Ok(Claims(Arc::new(Checked {
+    let checked = Arc::new(Checked {
         subject: case.text("sub").unwrap_or_default().to_owned(),
         client: case.text("azp").or(case.text("client_id")).map(str::to_owned),
         issued_at: case.time("iat").ok().flatten().and_then(timestamp),
@@ -95,77 +99,84 @@ pub(super) fn judge(payload: Map<String, Value>, policy: &Policy, now: Timestamp
             .ok_or(Refusal::BadClaims("The claim exp of the token is no time."))?,
         names: Arc::clone(&policy.names),
         payload,
-    })))
+    });
+    Ok(Claims { checked, key: None })
 }
 
 impl Claims {
     /// The issuer, one of the trusted ones.
     pub fn issuer(&self) -> &str {
-        self.0.payload.get("iss").and_then(Value::as_str).unwrap_or_default()
+        self.checked.payload.get("iss").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The `sub`: 1 to 255 characters without controls.
     pub fn subject(&self) -> &str {
-        &self.0.subject
+        &self.checked.subject
     }
 
     /// The client the token was issued to.
     pub fn client(&self) -> Option<&str> {
-        self.0.client.as_deref()
+        self.checked.client.as_deref()
     }
 
     /// How the token was asked for, in Auth0's own dialect.
     pub fn grant_type(&self) -> Option<&str> {
-        self.0.payload.get("gty").and_then(Value::as_str)
+        self.checked.payload.get("gty").and_then(Value::as_str)
     }
 
     /// The `scope`.
     pub fn scope(&self) -> Option<&str> {
-        self.0.payload.get("scope").and_then(Value::as_str)
+        self.checked.payload.get("scope").and_then(Value::as_str)
     }
 
     /// Auth0's `permissions`.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
-        self.0.payload.get("permissions").and_then(strings).unwrap_or_default().into_iter()
+        self.checked.payload.get("permissions").and_then(strings).unwrap_or_default().into_iter()
     }
 
     /// The roles, from the one configured claim.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.0.payload.get(&self.0.names.roles).and_then(strings).unwrap_or_default().into_iter()
+        self.checked.payload.get(&self.checked.names.roles).and_then(strings).unwrap_or_default().into_iter()
     }
 
     /// The `user` object that a script put there. `null` is as good as nothing.
     pub fn user(&self) -> Option<&Value> {
-        self.0.payload.get(&self.0.names.user).filter(|value| !value.is_null())
+        self.checked.payload.get(&self.checked.names.user).filter(|value| !value.is_null())
     }
 
     /// The email, only if the token says that it is verified: with a JSON `true`, nothing like it.
     pub fn verified_email(&self) -> Option<&str> {
-        let verified = self.0.payload.get(&self.0.names.email_verified) == Some(&Value::Bool(true));
-        self.0.payload.get(&self.0.names.email).filter(|_| verified)?.as_str()
+        let verified =
+            self.checked.payload.get(&self.checked.names.email_verified) == Some(&Value::Bool(true));
+        self.checked.payload.get(&self.checked.names.email).filter(|_| verified)?.as_str()
+    }
+
+    /// The key that the token is signed with.
+    pub(super) fn key(&self) -> Option<&Key> {
+        self.key.as_deref()
     }
 
     /// When the token was issued, if it says so.
     pub fn issued_at(&self) -> Option<Timestamp> {
-        self.0.issued_at
+        self.checked.issued_at
     }
 
     /// All of them, for tests that compare what was read with what was signed.
     #[cfg(test)]
     pub(super) fn payload(&self) -> &Map<String, Value> {
-        &self.0.payload
+        &self.checked.payload
     }
 
     /// When it ends.
     pub fn expires_at(&self) -> Timestamp {
-        self.0.expires_at
+        self.checked.expires_at
     }
 }
 
 /// Shows no claim's value.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claims").field("expires_at", &self.0.expires_at).finish_non_exhaustive()
+        f.debug_struct("Claims").field("expires_at", &self.checked.expires_at).finish_non_exhaustive()
     }
 }
 

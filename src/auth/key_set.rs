@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::json;
+use super::json::object;
 
 /// The most keys a set may have. Auth0 publishes two or three.
 const MAX_KEYS: usize = 16;
@@ -22,6 +23,15 @@ pub struct Key {
     pub algorithm: Algorithm,
     /// The key.
     pub decoding: DecodingKey,
+    /// A SHA-256 of its name and of what it consists of.
+    print: [u8; 32],
+}
+
+impl Key {
+    /// Whether both are one key, of one name and for one algorithm.
+    fn is(&self, other: &Self) -> bool {
+        self.print == other.print && self.algorithm == other.algorithm
+    }
 }
 
 /// The usable keys of one issuer.
@@ -58,7 +68,7 @@ impl KeySet {
     /// # Errors
     /// See [`KeySetError`].
     pub fn parse(text: &str, allowed: &[(&'static str, Algorithm)]) -> Result<Self, KeySetError> {
-        let document = json::object(text.as_bytes()).map_err(|_| KeySetError::NotAKeySet)?;
+        let document = object(text.as_bytes()).map_err(|_| KeySetError::NotAKeySet)?;
         let Some(Value::Array(members)) = document.get("keys") else { return Err(KeySetError::NotAKeySet) };
         if members.len() > MAX_KEYS {
             return Err(KeySetError::TooMany);
@@ -94,6 +104,11 @@ impl KeySet {
             }
             None => None,
         }
+    }
+
+    /// Whether `key` is one of them: not another one that now has its name.
+    pub fn holds(&self, key: &Key) -> bool {
+        self.by_kid.values().chain(&self.nameless).any(|held| held.is(key))
     }
 
     /// How many keys are usable.
@@ -158,7 +173,14 @@ fn read(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm)]) -> Opti
             DecodingKey::from_ed_components(text("x")?).ok()?
         }
     };
-    Some(Key { algorithm, decoding })
+    Some(Key { algorithm, decoding, print: print(jwk) })
+}
+
+fn print(jwk: &Map<String, Value>) -> [u8; 32] {
+    let parts = ["kid", "kty", "crv", "n", "e", "x", "y"].map(|name| jwk.get(name).unwrap_or(&Value::Null));
+    let mut print = [0; 32];
+    print.copy_from_slice(digest(&SHA256, json!(parts).to_string().as_bytes()).as_ref());
+    print
 }
 
 /// 2048 to 8192 bits: shorter is breakable, longer costs a verifier milliseconds.
@@ -180,7 +202,6 @@ fn exponent_fits(e: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const RS256: &[(&str, Algorithm)] = &[("RS256", Algorithm::RS256)];
 
@@ -205,6 +226,17 @@ mod tests {
         assert!(set.find(Some("a")).is_some() && set.find(None).is_some() && set.find(Some("b")).is_none());
         let two = parse(&[rsa(256), with(rsa(256), "kid", json!("b"))]).unwrap();
         assert!(two.find(None).is_none());
+    }
+
+    #[test]
+    fn a_key_is_known_again_in_a_later_set_unless_it_is_another_of_its_name() {
+        let key = |set: &KeySet, kid| Arc::clone(set.find(Some(kid)).unwrap());
+        let a = key(&parse(&[rsa(256)]).unwrap(), "a");
+        let later = parse(&[with(rsa(256), "kid", json!("b")), with(rsa(256), "x5t", json!("new"))]).unwrap();
+        assert!(later.holds(&a) && later.holds(&key(&later, "b")));
+        for without in [with(rsa(256), "kid", json!("b")), rsa(384), with(rsa(256), "e", json!("BQ"))] {
+            assert!(!parse(std::slice::from_ref(&without)).unwrap().holds(&a), "{without}");
+        }
     }
 
     #[test]

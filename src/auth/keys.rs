@@ -164,6 +164,12 @@ impl Keys {
         Some(self.0.usable(of_issuer)?.generation)
     }
 
+    /// Whether `key` is still one of `issuer`'s. It is while nothing can be decided: an outage puts nobody out.
+    pub fn hold(&self, issuer: &str, key: &Key) -> bool {
+        let of_issuer = self.0.issuers.iter().find(|of| of.issuer.issuer == issuer);
+        of_issuer.is_some_and(|of| self.0.usable(of).is_none_or(|held| held.set.holds(key)))
+    }
+
     /// Whether tokens of every trusted issuer can be decided on.
     pub fn ready(&self) -> bool {
         self.0.issuers.iter().all(|of_issuer| self.0.usable(of_issuer).is_some())

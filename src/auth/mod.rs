@@ -179,9 +179,9 @@ impl Gate {
     /// Whether a caller who was let in a while ago may stay: for what lasts longer than a request. Costs no query.
     ///
     /// # Errors
-    /// When their token has ended or was withdrawn, or they were blocked or erased.
+    /// When their token has ended or was withdrawn, its key has left its issuer's set, or they were blocked or erased.
     pub fn still(&self, caller: &Caller) -> Result<(), Refusal> {
-        caller::still(caller, &self.users, self.clock.now())
+        caller::still(caller, &self.users, &self.keys, self.clock.now())
     }
 
     fn claims(&self, door: &Arc<Door>) -> impl Fn(Presented) -> Stage2 + Clone + use<> {

@@ -17,7 +17,7 @@ use vestibule::user::Status;
 use crate::yard::{INTERNAL, PUBLIC, config_in};
 
 pub(crate) struct House {
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     pub(crate) wire: Wire,
     config: Config,
     development: Option<Development>,

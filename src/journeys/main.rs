@@ -8,7 +8,7 @@
 //! - `keys`: rotation, floods and outages; `load`: the same at full length, when asked for
 //! - `clients`: slow and broken ones, and the drain
 //! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
-//! - `sockets`: subscriptions, and what ends them
+//! - `sockets`: the protocol, what a connection can not use up, and what ends it
 //! - `house`: the dev tenant with its rules and both doors together; `notes`: a team's own schemas in it
 //! - `staff` and `people`: what the two schemas let them do, and what it costs; `updates`: what
 //!   subscriptions tell; `schemas`: both as text; `reads`: what ends them
@@ -21,6 +21,8 @@
 
 #[cfg(test)]
 mod stub;
+#[cfg(test)]
+mod socket;
 #[cfg(test)]
 mod yard;
 #[cfg(test)]

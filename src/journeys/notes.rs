@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use vestibule::cli::wire::Answer;
 
 use crate::house::House;
+use crate::socket::Socket;
 use crate::yard::{INTERNAL, PUBLIC};
 
 #[expect(dead_code, reason = "its `main` is for the executable that `cargo run --example notes` makes")]
@@ -27,6 +28,22 @@ fn people_write_notes_of_their_own() {
     assert_eq!(notes(&grace), json!({"data": {"notes": []}}));
     let empty = ask(&house, PUBLIC, Some(&ada), "mutation { addNote(text: \" \") { text } }");
     assert_eq!(empty.code().as_deref(), Some("BAD_INPUT"));
+}
+
+#[test]
+fn people_hear_of_their_own_notes_as_they_are_written() {
+    let house = House::with(example::notes(), &[]);
+    let (ada, grace) = (house.log_in("ada"), house.log_in("grace"));
+    let mut socket = Socket::with(&house.runtime, house.development().doors.public(), &ada);
+    socket.subscribe("1", "subscription { noteAdded { text } }");
+    let heard = socket.first(|turn| {
+        for (token, name) in [(&grace, "grace"), (&ada, "ada")] {
+            let add = format!("mutation {{ addNote(text: \"{name} {turn}\") {{ id }} }}");
+            assert_eq!(ask(&house, PUBLIC, Some(token), &add).status, 200);
+        }
+    });
+    let text = heard["data"]["noteAdded"]["text"].as_str().unwrap();
+    assert!(text.starts_with("ada "), "{heard}");
 }
 
 #[test]

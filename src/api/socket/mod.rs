@@ -3,14 +3,14 @@
 //! Our own loop over juniper's execution: `juniper_graphql_ws` has no limit on the time before `connection_init`, and nothing in
 //! it can end a connection whose token has ended.
 
+mod drain;
 mod message;
 mod running;
 mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::header::SEC_WEBSOCKET_PROTOCOL;
@@ -20,29 +20,11 @@ use warp::ws::Ws;
 
 use super::endpoint::Door;
 use super::outcome::{Outcome, Problem};
+pub use drain::Sockets;
 use message::PROTOCOL;
 
 /// What may wait to be written to a client that does not read; a connection that passes it is cut.
 const UNWRITTEN_MAX: usize = 1024 * 1024;
-
-/// The WebSockets that are open, at both doors. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Sockets(Arc<watch::Sender<bool>>);
-
-impl Sockets {
-    /// Closes all with 1001, and waits until they are; at most `time`. What comes later is closed at once.
-    pub async fn close(&self, time: Duration) {
-        self.0.send_replace(true);
-        if tokio::time::timeout(time, self.0.closed()).await.is_err() {
-            tracing::warn!("WebSockets were still open at the end of the drain; they are cut off");
-        }
-    }
-
-    /// Tells a connection when to end, and us that there is one.
-    fn told(&self) -> watch::Receiver<bool> {
-        self.0.subscribe()
-    }
-}
 
 /// The upgrade. What is none is for the next branch.
 pub(super) fn route(door: &Arc<Door>) -> BoxedFilter<(Response,)> {

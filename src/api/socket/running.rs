@@ -8,6 +8,7 @@ use juniper::OperationType;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use super::drain::Told;
 use super::message::ToClient;
 use crate::api::endpoint::Door;
 use crate::api::operations::Prepared;
@@ -21,7 +22,8 @@ use crate::telemetry::RequestId;
 pub(super) struct Output {
     pub(super) id: Arc<str>,
     pub(super) run: u64,
-    pub(super) text: String,
+    /// Nothing when an operation ends without a word.
+    pub(super) text: Option<String>,
     /// Whether it is the last.
     pub(super) last: bool,
 }
@@ -42,7 +44,8 @@ impl Running {
         outputs: &mpsc::Sender<Output>,
     ) -> Self {
         let door = Arc::clone(door);
-        let voice = Voice { id, run, request: RequestId::fresh(), outputs: outputs.clone(), door };
+        let (told, outputs) = (door.services.sockets.told(), outputs.clone());
+        let voice = Voice { id, run, request: RequestId::fresh(), outputs, told, door };
         let task = tokio::spawn(async move {
             // Whoever listened is gone when this fails.
             drop(voice.perform(caller, graphql).await);
@@ -67,6 +70,7 @@ struct Voice {
     run: u64,
     request: RequestId,
     outputs: mpsc::Sender<Output>,
+    told: Told,
 }
 
 impl Voice {
@@ -101,8 +105,14 @@ impl Voice {
             Ok(Err(_panic)) => return self.fail(&Outcome::Problem(Problem::Panicked)).await,
             Err(_elapsed) => return self.fail(&Outcome::Problem(Problem::OutOfTime)).await,
         };
+        let mut told = self.told.clone();
         loop {
-            match AssertUnwindSafe(events.next()).catch_unwind().await {
+            let event = tokio::select! {
+                event = AssertUnwindSafe(events.next()).catch_unwind() => event,
+                // Without `complete`: there is more, for who subscribes again elsewhere.
+                () = told.ending() => return self.output(None, true).await,
+            };
+            match event {
                 Ok(Some(answer)) => self.next(answer.into()).await?,
                 Ok(None) => return self.complete().await,
                 Err(_panic) => return self.fail(&Outcome::Problem(Problem::Panicked)).await,
@@ -145,7 +155,10 @@ impl Voice {
     }
 
     async fn send(&self, json: Vec<u8>, last: bool) -> Result<(), Unheard> {
-        let text = String::from_utf8(json).unwrap_or_default();
+        self.output(Some(String::from_utf8(json).unwrap_or_default()), last).await
+    }
+
+    async fn output(&self, text: Option<String>, last: bool) -> Result<(), Unheard> {
         let output = Output { id: Arc::clone(&self.id), run: self.run, text, last };
         self.outputs.send(output).await.map_err(|_| Unheard)
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use warp::ws::{Message, WebSocket};
 
+use super::drain::Told;
 use super::message::{Close, FromClient, ToClient, presented};
 use super::running::{Output, Running};
 use crate::api::cost::Excess;
@@ -29,13 +30,13 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
 /// How long a client may take to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Answers that wait to be written; operations wait with theirs, and with them what they read from.
 const OUTPUTS: usize = 8;
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(door: Arc<Door>, socket: WebSocket, told: watch::Receiver<bool>) {
+pub(super) async fn serve(door: Arc<Door>, socket: WebSocket, told: Told) {
     let (sink, stream) = socket.split();
     let (sender, outputs) = mpsc::channel(OUTPUTS);
     let mut session = Session {
@@ -65,11 +66,6 @@ pub(super) async fn serve(door: Arc<Door>, socket: WebSocket, told: watch::Recei
     }
 }
 
-/// Ends when the server does.
-async fn going_away(told: &mut watch::Receiver<bool>) {
-    drop(told.wait_for(|told| *told).await);
-}
-
 /// How a connection ends.
 enum End {
     /// We say why.
@@ -85,7 +81,7 @@ struct Session {
     door: Arc<Door>,
     sink: SplitSink<WebSocket, Message>,
     stream: SplitStream<WebSocket>,
-    told: watch::Receiver<bool>,
+    told: Told,
     outputs: mpsc::Receiver<Output>,
     sender: mpsc::Sender<Output>,
     /// Once the gate let them in.
@@ -105,8 +101,14 @@ impl Session {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            // Once the server ends, what was begun before may end too.
+            let ending = self.told.is_ending();
+            if ending && self.running.is_empty() {
+                return Err(End::Close(Close::GOING_AWAY));
+            }
+            let told = async { if ending { self.told.over().await } else { self.told.ending().await } };
             tokio::select! {
-                () = going_away(&mut self.told) => return Err(End::Close(Close::GOING_AWAY)),
+                () = told => if ending { return Err(End::Close(Close::GOING_AWAY)) },
                 _ = looks.tick() => self.look()?,
                 _ = pings.tick() => self.ping().await?,
                 message = self.stream.next() => match message {
@@ -162,7 +164,7 @@ impl Session {
                 let door = Arc::clone(&self.door);
                 let admitted = tokio::select! {
                     admitted = door.services.gate.admit(&door.wanted, presented) => admitted,
-                    () = going_away(&mut self.told) => return Err(End::Close(Close::GOING_AWAY)),
+                    () = self.told.ending() => return Err(End::Close(Close::GOING_AWAY)),
                 };
                 self.caller = Some(admitted.map_err(|refusal| self.refused(&refusal))?);
                 self.say(&ToClient::ConnectionAck).await
@@ -179,6 +181,10 @@ impl Session {
 
     async fn begin(&mut self, id: String, payload: serde_json::Value) -> Going {
         let Some(caller) = self.caller.clone() else { return Err(End::Close(Close::NOT_ACKNOWLEDGED)) };
+        if self.told.is_ending() {
+            // The close that comes tells the client to ask elsewhere.
+            return Ok(());
+        }
         if self.running.contains_key(id.as_str()) {
             return Err(End::Close(Close::TAKEN));
         }
@@ -208,7 +214,10 @@ impl Session {
         if output.last {
             self.running.remove(&output.id);
         }
-        self.write(Message::text(output.text)).await
+        match output.text {
+            Some(text) => self.write(Message::text(text)).await,
+            None => Ok(()),
+        }
     }
 
     async fn say(&mut self, message: &ToClient<'_>) -> Going {
@@ -225,7 +234,7 @@ impl Session {
         tokio::select! {
             written = self.sink.send(message) => written.map_err(|_| End::Gone),
             () = tokio::time::sleep(WRITE_MAX) => Err(End::Gone),
-            () = going_away(&mut self.told) => Err(End::Close(Close::GOING_AWAY)),
+            () = self.told.over() => Err(End::Close(Close::GOING_AWAY)),
         }
     }
 }
