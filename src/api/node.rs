@@ -18,6 +18,8 @@ pub enum NodeId {
     User(UserId),
     /// A line of the audit trail, by its number.
     AuditEvent(i64),
+    /// A deployment, by its number.
+    Deployment(i64),
 }
 
 /// The text is the id of nothing here.
@@ -30,6 +32,7 @@ impl fmt::Display for NodeId {
         match self {
             Self::User(id) => id.fmt(f),
             Self::AuditEvent(line) => f.write_str(&URL_SAFE_NO_PAD.encode(format!("AuditEvent:{line}"))),
+            Self::Deployment(number) => f.write_str(&URL_SAFE_NO_PAD.encode(format!("Deployment:{number}"))),
         }
     }
 }
@@ -44,6 +47,7 @@ impl FromStr for NodeId {
         let typed = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         match typed.as_deref().and_then(|typed| typed.split_once(':')) {
             Some(("AuditEvent", line)) => line.parse().map(Self::AuditEvent).map_err(|_| NotANode),
+            Some(("Deployment", number)) => number.parse().map(Self::Deployment).map_err(|_| NotANode),
             _ => Err(NotANode),
         }
     }
@@ -63,7 +67,7 @@ mod tests {
     fn ids_lead_back_to_what_they_are_of() {
         let user: UserId = "0198c0de-0000-7000-8000-000000000001".parse().unwrap();
         assert_eq!(NodeId::User(user).to_string(), user.to_string(), "as the payload has it");
-        for id in [NodeId::User(user), NodeId::AuditEvent(42)] {
+        for id in [NodeId::User(user), NodeId::AuditEvent(42), NodeId::Deployment(42)] {
             assert_eq!(id.to_string().parse(), Ok(id));
         }
         for other in ["", "42", "AuditEvent:42", "VXNlcjo0Mg", "QXVkaXRFdmVudDp4", "é"] {

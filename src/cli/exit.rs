@@ -77,7 +77,10 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             Some(CAN_NOT_CREATE)
         }
         StoreError::Full(_) => Some(INPUT_OUTPUT),
-        StoreError::InUse { .. } | StoreError::BeingRestored { .. } | StoreError::Busy => Some(TRY_AGAIN),
+        StoreError::InUse { .. }
+        | StoreError::BeingRestored { .. }
+        | StoreError::Deploying(_)
+        | StoreError::Busy => Some(TRY_AGAIN),
         StoreError::ReadOnly { .. } => Some(NO_PERMISSION),
         _ => None,
     }

@@ -209,7 +209,7 @@ fn a_damaged_file_is_refused_with_65_and_left_as_it_is() {
 #[test]
 fn a_flipped_bit_is_told_or_does_no_harm() {
     let dir = tempfile::tempdir().unwrap();
-    let database = furnished(dir.path(), 100);
+    let database = furnished(dir.path(), 200);
     let whole = std::fs::read(&database).unwrap();
     let mut told = 0;
     for i in 0..60 {

@@ -11,7 +11,7 @@
 //! - `sockets`: the protocol, what a connection can not use up, and what ends it
 //! - `house`: the dev tenant with its rules and both doors together; `notes`: a team's own schemas in it
 //! - `staff` and `people`: what the two schemas let them do, and what it costs; `updates`: what
-//!   subscriptions tell; `schemas`: both as text; `reads`: what ends them
+//!   subscriptions tell; `deployments`: what is told of them; `schemas`: both as text; `reads`: what ends them
 //! - `explaining`: what a door makes of a token, told
 //! - `process`: the executable as an operator meets it; `crashes`: it is killed, again and again; `disks`: full,
 //!   read-only and damaged ones
@@ -55,6 +55,8 @@ mod hostile;
 mod staff;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod deployments;
 #[cfg(test)]
 mod updates;
 #[cfg(test)]

@@ -62,6 +62,7 @@ fn fields_that_refuse_say_what_they_need() {
         ("auditTrail(", "audit:read"),
         ("auth0Profile:", "users:read"),
         ("auditEvents(", "audit:read"),
+        ("deployments(", "deploy:read"),
         ("users(", "users:read"),
         ("createUser(", "users:write"),
         ("eraseUser(", "users:erase"),

@@ -64,6 +64,10 @@ pub enum Action {
     BlockSent,
     /// A backup was put in the place of the database. About nobody.
     Restored,
+    /// A deployment to a tenant began. Like its end, about nobody.
+    DeploymentBegun,
+    /// A deployment ended.
+    DeploymentEnded,
 }
 
 /// One line of the trail.
@@ -145,7 +149,7 @@ impl Actor {
         format!("{kind}:{}", id.unwrap_or_default())
     }
 
-    fn parts(&self) -> (&'static str, Option<String>) {
+    pub(super) fn parts(&self) -> (&'static str, Option<String>) {
         match self {
             Self::User(id) => ("user", Some(id.to_string())),
             Self::Machine(client_id) => ("machine", Some(client_id.clone())),
@@ -178,6 +182,8 @@ impl Action {
             Self::Exported => "user.exported",
             Self::BlockSent => "user.block_sent",
             Self::Restored => "database.restored",
+            Self::DeploymentBegun => "deployment.begun",
+            Self::DeploymentEnded => "deployment.ended",
         }
     }
 }

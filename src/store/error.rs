@@ -38,6 +38,9 @@ pub enum StoreError {
     /// The same mutation id came with another user before.
     #[error("this mutation id was used for another user; give each mutation an id of its own")]
     MutationReused,
+    /// Another deployment to the tenant is under way; its id.
+    #[error("deployment {0} to this tenant is under way; wait until it has ended")]
+    Deploying(i64),
     /// Somebody else held the database longer than `store.busy_timeout`.
     #[error("the database is busy; try again, or stop what else writes to it")]
     Busy,

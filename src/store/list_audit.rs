@@ -122,7 +122,7 @@ fn conditions(filter: &AuditFilter) -> (String, Vec<Value>) {
 }
 
 /// What keeps a part between its places, and the direction it is walked in: ids fall along the list.
-fn bounds(slice: &Slice<i64>, values: &mut Vec<Value>) -> (String, &'static str) {
+pub(super) fn bounds(slice: &Slice<i64>, values: &mut Vec<Value>) -> (String, &'static str) {
     let mut sql = String::new();
     for (place, than) in [(slice.after, "<"), (slice.before, ">")] {
         if let Some(id) = place {
@@ -133,6 +133,6 @@ fn bounds(slice: &Slice<i64>, values: &mut Vec<Value>) -> (String, &'static str)
     (sql, if slice.from_end { "ASC" } else { "DESC" })
 }
 
-fn one_more(limit: usize) -> i64 {
+pub(super) fn one_more(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }

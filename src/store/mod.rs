@@ -1,6 +1,7 @@
-//! SQLite: users, identities, audit, signing keys.
+//! SQLite: users, identities, audit, deployments, signing keys.
 //!
-//! Owns the database file: who is known, by which Auth0 ids, whether they may come in, and who changed what.
+//! Owns the database file: who is known, by which Auth0 ids, whether they may come in, who changed what, and
+//! what was deployed.
 //! Leans on floor 0. Never speaks HTTP, knows Auth0 or judges permissions.
 //!
 //! All calls block. Point reads by key take microseconds and may run inline ([`Store::user`],
@@ -21,6 +22,7 @@ mod checksum;
 mod connections;
 mod create;
 mod database;
+mod deployments;
 mod erasures;
 mod error;
 mod export;
@@ -63,6 +65,10 @@ pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
 pub use create::Expected;
 pub use database::Database;
+pub use deployments::{
+    DEPLOYMENT_FAILURE_MAX_CHARS, DEPLOYMENT_SILENCE_MAX, Deployment, DeploymentEnding, DeploymentFilter,
+    DeploymentOutcome, PlannedDeployment,
+};
 pub use error::StoreError;
 pub use export::user_record;
 pub use feed::Change;

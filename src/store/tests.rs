@@ -3,6 +3,7 @@
 mod admitting;
 mod blocking;
 mod changing;
+mod deploying;
 mod editing;
 mod erasing;
 mod feeding;

@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use juniper::{GraphQLEnum, GraphQLInputObject, ID, graphql_object};
+use juniper::{GraphQLInputObject, ID, graphql_object};
 
 use super::Account;
+use super::actor::{self, AuditActor, People};
 use super::node::NodeValue;
-use super::page::Page;
-use crate::api::batch::Batch;
 use crate::api::connection::{self, PageInfo};
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
-use crate::store::{self, AuditFilter, AuditLine, Part};
+use crate::store::{AuditFilter, AuditLine, Part};
 use crate::user::UserId;
 
 /// One line of the audit trail: who changed what of whom.
@@ -19,32 +18,7 @@ use crate::user::UserId;
 pub struct AuditEvent {
     line: Arc<AuditLine>,
     /// Everybody whom the lines shown together name.
-    people: Arc<Batch<UserId, Account>>,
-}
-
-/// Who made a change.
-#[derive(Debug, Clone)]
-pub struct AuditActor {
-    event: AuditEvent,
-}
-
-/// What kind of actor made a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLEnum)]
-pub enum AuditActorKind {
-    /// A person, on their own behalf or as staff.
-    User,
-    /// A machine, by its client id.
-    Machine,
-    /// The gate, at somebody's first sight.
-    Gate,
-    /// Whoever runs the executable.
-    Cli,
-    /// The seeds at start.
-    Seed,
-    /// A signed call from outside.
-    Webhook,
-    /// One that this version does not know.
-    Other,
+    people: People,
 }
 
 /// Which lines are wanted: those that meet all of it.
@@ -71,12 +45,9 @@ impl AuditEventFilter {
 impl AuditEvent {
     /// Shows `lines` together.
     pub(super) fn of(lines: Vec<AuditLine>) -> Vec<Self> {
-        let mut named: Vec<UserId> =
-            lines.iter().flat_map(|line| [line.target, actor(line)]).flatten().collect();
-        named.sort_unstable();
-        named.dedup();
-        let people = Arc::new(Batch::new(named.into()));
-        lines.into_iter().map(|line| Self { line: Arc::new(line), people: Arc::clone(&people) }).collect()
+        let actor = |line: &AuditLine| actor::user(&line.actor_kind, line.actor_id.as_deref());
+        let people = People::new(lines.iter().flat_map(|line| [line.target, actor(line)]).flatten());
+        lines.into_iter().map(|line| Self { line: Arc::new(line), people: people.clone() }).collect()
     }
 
     /// Shows the trails of several users together.
@@ -96,20 +67,6 @@ impl AuditEvent {
     pub(super) fn place(&self) -> i64 {
         self.line.id
     }
-
-    async fn person(&self, context: &Context, id: Option<UserId>) -> Result<Option<Account>, ApiError> {
-        let Some(id) = id else { return Ok(None) };
-        let fetch = |store: &store::Store, ids: &[UserId]| {
-            let accounts = Page::of(store.users_of(ids)?).into_iter();
-            Ok(accounts.map(|account| (account.user.id, account)).collect::<HashMap<_, _>>())
-        };
-        self.people.get(context, &id, fetch).await
-    }
-}
-
-/// The user who made a change, if it was one.
-fn actor(line: &AuditLine) -> Option<UserId> {
-    line.actor_id.as_deref().filter(|_| line.actor_kind == "user")?.parse().ok()
 }
 
 #[graphql_object]
@@ -127,7 +84,7 @@ impl AuditEvent {
 
     /// Who made it.
     fn actor(&self) -> AuditActor {
-        AuditActor { event: self.clone() }
+        AuditActor::new(&self.line.actor_kind, self.line.actor_id.as_deref(), &self.people)
     }
 
     /// What was done, such as `user.roles_set`.
@@ -135,9 +92,9 @@ impl AuditEvent {
         &self.line.action
     }
 
-    /// Who was changed.
+    /// Who was changed; null for what is about nobody, such as a deployment.
     async fn user(&self, context: &Context) -> Result<Option<Account>, ApiError> {
-        self.person(context, self.line.target).await
+        self.people.get(context, self.line.target).await
     }
 
     /// By field: `{"old": …, "new": …}`, or `"redacted"` for personal ones, because the trail can not be erased.
@@ -148,34 +105,6 @@ impl AuditEvent {
     /// The request it was part of.
     fn request_id(&self) -> Option<&str> {
         self.line.request_id.as_deref()
-    }
-}
-
-#[graphql_object]
-#[graphql(context = Context)]
-impl AuditActor {
-    /// What kind of actor.
-    fn kind(&self) -> AuditActorKind {
-        match self.event.line.actor_kind.as_str() {
-            "user" => AuditActorKind::User,
-            "machine" => AuditActorKind::Machine,
-            "gate" => AuditActorKind::Gate,
-            "cli" => AuditActorKind::Cli,
-            "seed" => AuditActorKind::Seed,
-            "webhook" => AuditActorKind::Webhook,
-            _ => AuditActorKind::Other,
-        }
-    }
-
-    /// The user, for those who are one.
-    async fn user(&self, context: &Context) -> Result<Option<Account>, ApiError> {
-        self.event.person(context, actor(&self.event.line)).await
-    }
-
-    /// The client id, for a machine.
-    fn client_id(&self) -> Option<&str> {
-        let line = &self.event.line;
-        line.actor_id.as_deref().filter(|_| line.actor_kind == "machine")
     }
 }
 

@@ -1,13 +1,14 @@
-//! The Internal API's schema: everything of users, for machines and staff.
+//! The Internal API's schema: everything of users, and what was deployed, for machines and staff.
 //!
-//! Fields that need more than the door asked for say so, and refuse with `NOT_PERMITTED`. `deployments` come with
-//! deploying.
+//! Fields that need more than the door asked for say so, and refuse with `NOT_PERMITTED`.
 
 pub mod node;
 mod page;
 mod user;
 pub mod users;
+pub mod actor;
 pub mod audit;
+pub mod deployments;
 pub mod viewer;
 mod query;
 pub mod input;
@@ -18,6 +19,7 @@ mod subscription;
 use juniper::{ID, RootNode};
 
 pub use audit::AuditEvent;
+pub use deployments::Deployment;
 pub use mutation::Mutation;
 pub use query::Query;
 pub use subscription::Subscription;

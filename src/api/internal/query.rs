@@ -3,14 +3,15 @@
 use juniper::{ID, graphql_object};
 
 use super::audit::{AuditEventConnection, AuditEventFilter, Counted};
+use super::deployments::{DeploymentConnection, DeploymentOutcome};
 use super::node::NodeValue;
 use super::users::{UserConnection, UserFilter, UserOrder};
 use super::viewer::Viewer;
-use super::{Account, AuditEvent};
+use super::{Account, AuditEvent, Deployment};
 use crate::api::connection::{Page, Paging};
 use crate::api::{ApiError, Context, Email, NodeId};
 use crate::scope;
-use crate::store::Part;
+use crate::store::{DeploymentFilter, Part};
 
 /// Where queries begin.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +31,7 @@ impl Query {
     }
 
     /// Something by its global id; null when there is no such thing. Users need `users:read`, audit events
-    /// `audit:read`.
+    /// `audit:read`, deployments `deploy:read`.
     async fn node(context: &Context, id: ID) -> Result<Option<NodeValue>, ApiError> {
         Ok(match id.parse() {
             Ok(NodeId::User(id)) => {
@@ -41,6 +42,11 @@ impl Query {
                 context.require(scope::AUDIT_READ)?;
                 let line = context.read(move |store| store.audit_line(line)).await?;
                 AuditEvent::of(line.into_iter().collect()).pop().map(NodeValue::AuditEvent)
+            }
+            Ok(NodeId::Deployment(number)) => {
+                context.require(scope::DEPLOY_READ)?;
+                let deployment = context.read(move |store| store.deployment(number)).await?;
+                Deployment::of(deployment.into_iter().collect()).pop().map(NodeValue::Deployment)
             }
             // What is no id is nothing's.
             Err(_) => None,
@@ -101,5 +107,21 @@ impl Query {
         let events = Part { items: AuditEvent::of(part.items), more: part.more };
         let page = Page::new(events, &paging, AuditEvent::place);
         Ok(Some(AuditEventConnection::new(page, Counted::Filter(filter))))
+    }
+
+    /// Deployments, the newest first; to one `tenant`, with one `outcome`: `first` from the beginning or `last` from the
+    /// end, 1 to 100 of them (50 when neither is given), after and before cursors. Needs `deploy:read`.
+    async fn deployments(
+        context: &Context,
+        tenant: Option<String>,
+        outcome: Option<DeploymentOutcome>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Option<DeploymentConnection>, ApiError> {
+        context.require(scope::DEPLOY_READ)?;
+        let filter = DeploymentFilter { tenant, outcome: outcome.map(Into::into) };
+        DeploymentConnection::read(context, filter, Paging { first, after, last, before }).await.map(Some)
     }
 }
