@@ -9,9 +9,10 @@ use juniper::{
     GraphQLValueAsync, InputValue, Object, ParseScalarResult, ParseScalarValue, Registry, ScalarToken,
     ScalarValue, Selection, Value, arcstr, marker,
 };
+use serde_json::ser::{CompactFormatter, Formatter};
 
-/// Any JSON value, given as it is. Whole numbers beyond 32 bits are given as floating-point numbers, because that is
-/// all that juniper's scalars hold.
+/// Any JSON value, given as it is. Numbers are those of IEEE 754 in double precision, as JavaScript has them (RFC 8259
+/// §6): whole ones are exact up to 2^53 either way. juniper's scalars hold no more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Json(pub serde_json::Value);
 
@@ -25,7 +26,7 @@ impl<S: ScalarValue> GraphQLType<S> for Json {
     fn meta(info: &(), registry: &mut Registry<S>) -> MetaType<S> {
         registry
             .build_scalar_type::<Self>(info)
-            .description("Any JSON value. Whole numbers beyond 32 bits are given as floating-point numbers.")
+            .description("Any JSON value. Numbers have double precision: whole ones are exact up to 2^53.")
             .specified_by_url("https://www.rfc-editor.org/rfc/rfc8259")
             .into_meta()
     }
@@ -59,7 +60,7 @@ impl<S: ScalarValue> FromInputValue<S> for Json {
     type Error = Box<str>;
 
     fn from_input_value(value: &InputValue<S>) -> Result<Self, Box<str>> {
-        serde_json::to_value(value).map(Self).map_err(|_| "not a JSON value".into())
+        serde_json::to_value(value).map(|value| Self(whole(value))).map_err(|_| "not a JSON value".into())
     }
 }
 
@@ -67,7 +68,8 @@ impl<S: ScalarValue> ParseScalarValue<S> for Json {
     fn from_str(token: ScalarToken<'_>) -> ParseScalarResult<S> {
         match token {
             ScalarToken::String(_) => <String as ParseScalarValue<S>>::from_str(token),
-            ScalarToken::Int(_) => <i32 as ParseScalarValue<S>>::from_str(token),
+            ScalarToken::Int(digits) => <i32 as ParseScalarValue<S>>::from_str(token)
+                .or_else(|_| <f64 as ParseScalarValue<S>>::from_str(ScalarToken::Float(digits))),
             ScalarToken::Float(_) => <f64 as ParseScalarValue<S>>::from_str(token),
         }
     }
@@ -107,6 +109,36 @@ fn output<S: ScalarValue>(value: &serde_json::Value) -> Value<S> {
     }
 }
 
+/// Whole numbers that juniper could only hold as floating-point ones, as what they are.
+fn whole(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Number(number) => number.as_f64().and_then(exact).map_or(Value::Number(number), Value::from),
+        Value::Array(items) => items.into_iter().map(whole).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, whole(value))).collect(),
+        other => other,
+    }
+}
+
+/// The whole number that a floating-point one is, if it is one exactly.
+fn exact(number: f64) -> Option<i64> {
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= MOST).then_some(number as i64)
+}
+
+/// Writes whole numbers without a fraction, however juniper holds them: clients that tell the two apart find the ones
+/// they were given.
+pub(super) struct Numbers;
+
+impl Formatter for Numbers {
+    fn write_f64<W: std::io::Write + ?Sized>(&mut self, writer: &mut W, value: f64) -> std::io::Result<()> {
+        match exact(value) {
+            Some(whole) => self.write_i64(writer, whole),
+            None => CompactFormatter.write_f64(writer, value),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +150,26 @@ mod tests {
         let tree = json!({"a": [1, -2.5, "x", null, true], "b": {"": {}}});
         let out: Value<DefaultScalarValue> = output(&tree);
         assert_eq!(serde_json::to_value(&out).unwrap(), tree);
-        let out: Value<DefaultScalarValue> = output(&json!(5_000_000_000_i64));
-        assert_eq!(serde_json::to_string(&out).unwrap(), "5000000000.0");
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_both_ways() {
+        for (number, text) in [
+            (json!(7), "7"),
+            (json!(-5_000_000_000_i64), "-5000000000"),
+            (json!(9_007_199_254_740_991_i64), "9007199254740991"),
+            (json!(1.5), "1.5"),
+            (json!(1e300), "1e+300"),
+        ] {
+            let out: Value<DefaultScalarValue> = output(&number);
+            let said = crate::api::outcome::json(&out, 100).unwrap();
+            assert_eq!(String::from_utf8(said).unwrap(), text);
+            let token =
+                if text.contains(['.', 'e']) { ScalarToken::Float(text) } else { ScalarToken::Int(text) };
+            let literal: DefaultScalarValue = Json::from_str(token).unwrap();
+            let variable: InputValue = serde_json::from_str(&format!("[{text}]")).unwrap();
+            assert_eq!(Json::from_input_value(&InputValue::Scalar(literal)).unwrap(), Json(number.clone()));
+            assert_eq!(Json::from_input_value(&variable).unwrap(), Json(json!([number])));
+        }
     }
 }

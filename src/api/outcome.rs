@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use warp::http::StatusCode;
 
 use super::cost::Excess;
+use super::json::Numbers;
 use super::schema::{Answer, Unfit};
 use crate::auth::Refusal;
 use crate::telemetry::RequestId;
@@ -243,7 +244,7 @@ impl Outcome {
 /// JSON of at most `most` bytes. `None` when it would be more: what is too large is not held.
 pub(super) fn json(value: &impl Serialize, most: usize) -> Option<Vec<u8>> {
     let mut bounded = Bounded { bytes: Vec::with_capacity(256), most };
-    serde_json::to_writer(&mut bounded, value).ok()?;
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bounded, Numbers)).ok()?;
     Some(bounded.bytes)
 }
 
