@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { after, before } from "node:test";
 
 export const root = join(import.meta.dirname, "..");
 const program = join(root, "target", "debug", "vestibule");
@@ -82,4 +83,18 @@ export async function development(set = []) {
       return code;
     },
   };
+}
+
+/**
+ * Starts one before the tests of a file, and stops it after them. Gives what `development()` does, once the tests run, and
+ * in `tokens` a token for each door that `people` names somebody for.
+ */
+export function forTheTests(people = {}) {
+  const vestibule = { tokens: {} };
+  before(async () => {
+    Object.assign(vestibule, await development());
+    for (const [door, name] of Object.entries(people)) vestibule.tokens[door] = await vestibule.token(name, door);
+  });
+  after(() => vestibule.stop?.());
+  return vestibule;
 }

@@ -1,18 +1,11 @@
 // The audits of GraphQL over HTTP that the package graphql-http brings: each door passes all 61, warnings included.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { serverAudits } from "graphql-http";
-import { development } from "../development.mjs";
+import { forTheTests } from "../development.mjs";
 
-let vestibule;
-const tokens = {};
-
-before(async () => {
-  vestibule = await development();
-  tokens.public = await vestibule.token("grace");
-  tokens.internal = await vestibule.token("katherine", "internal");
-});
-after(() => vestibule?.stop());
+const vestibule = forTheTests({ public: "grace", internal: "katherine" });
+const { tokens } = vestibule;
 
 for (const door of ["public", "internal"]) {
   describe(`the ${door} door`, () => {

@@ -1,24 +1,17 @@
 // The clients that frontends use, as their documentation sets them up, at both doors: each gets data, variables and a
 // refusal's code through.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { ApolloClient, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { CombinedGraphQLErrors, ServerError } from "@apollo/client/errors";
 import { Client, fetchExchange } from "@urql/core";
 import { ClientError, GraphQLClient } from "graphql-request";
-import { development } from "../development.mjs";
+import { forTheTests } from "../development.mjs";
 
 const WHO = "query Who($more: Boolean!) { me { __typename id email roles @include(if: $more) } }";
 
-let vestibule;
-const tokens = {};
-
-before(async () => {
-  vestibule = await development();
-  tokens.public = await vestibule.token("katherine");
-  tokens.internal = await vestibule.token("katherine", "internal");
-});
-after(() => vestibule?.stop());
+const vestibule = forTheTests({ public: "katherine", internal: "katherine" });
+const { tokens } = vestibule;
 
 /** The first error, as a client kept it. */
 const first = ([{ message, extensions }]) => ({ message, code: extensions?.code });

@@ -5,16 +5,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { after, before, test } from "node:test";
-import { AUDIENCES, development } from "../development.mjs";
+import { test } from "node:test";
+import { AUDIENCES, forTheTests } from "../development.mjs";
 
 const seed = Number(process.env.SEED ?? 2026);
 
-let vestibule;
-before(async () => {
-  vestibule = await development();
-});
-after(() => vestibule?.stop());
+const vestibule = forTheTests();
 
 /** Runs the generator as `person`, or as people who sign up; gives how each operation was answered. */
 async function generated(door, person) {

@@ -1,21 +1,14 @@
 // The client graphql-ws at both doors: operations over a WebSocket, and how a socket ends.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
-import { development } from "../development.mjs";
+import { development, forTheTests } from "../development.mjs";
 
 const RENAME = "mutation Rename($nickname: String) { updateMe(input: { nickname: $nickname }) { me { id } } }";
 
-let vestibule;
-const tokens = {};
-
-before(async () => {
-  vestibule = await development();
-  tokens.public = await vestibule.token("katherine");
-  tokens.internal = await vestibule.token("katherine", "internal");
-});
-after(() => vestibule?.stop());
+const vestibule = forTheTests({ public: "katherine", internal: "katherine" });
+const { tokens } = vestibule;
 
 /** A client that does not try again; `ended` gives the close event. */
 function client(url, connectionParams, options = {}) {
