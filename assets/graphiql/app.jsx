@@ -2,23 +2,24 @@
 
 import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
+import { parse, print } from "graphql";
 import { createRoot } from "react-dom/client";
 import { logIn, logOut, returned } from "./login.js";
 import "graphiql/style.css";
 import "./page.css";
 
-const START = `# Ctrl-Enter runs it.
-# Ctrl-Space completes.
-query Me {
-  me {
-    id
-    name
-    email
-  }
-}
-`;
-
 const ENDPOINT = new URL("graphql", location.href);
+
+/** What the editor begins with: a query that this door answers, spread over lines if it can be read. */
+function start(query) {
+  let lines = query;
+  try {
+    lines = print(parse(query));
+  } catch {
+    // The editor tells what is wrong with it.
+  }
+  return `# Ctrl-Enter runs it.\n# Ctrl-Space completes.\n${lines}\n`;
+}
 
 /** Sends the token with every request and every socket; an Authorization of the Headers tab goes before it. */
 function fetcher(token) {
@@ -60,7 +61,7 @@ try {
 createRoot(document.getElementById("graphiql")).render(
   <GraphiQL
     fetcher={fetcher(session?.token)}
-    defaultQuery={START}
+    defaultQuery={start(door.toTry)}
     shouldPersistHeaders={false}
     showPersistHeadersSettings={false}
   >

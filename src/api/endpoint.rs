@@ -62,18 +62,19 @@ pub(super) struct Door {
 /// A door, complete: the GraphQL endpoint at `/graphql`, over HTTP and WebSockets, `/healthz` and `/readyz`, and GraphiQL at `/` if it is set.
 ///
 /// `name` is the realm of its challenges and its name in the log; `wanted` is what it wants of its callers. `schema` gets the
-/// door's limits and, where the settings say so, loses its introspection; `trusted` are the documents that requests may name.
+/// door's limits and, where the settings say so, loses its introspection; `to_try` is what GraphiQL begins with; `trusted`
+/// are the documents that requests may name.
 pub fn door(
     name: &'static str,
     settings: &DoorSettings,
     wanted: &Arc<auth::Door>,
     services: Services,
-    schema: Schema,
+    (schema, to_try): (Schema, &str),
     trusted: Trusted,
 ) -> BoxedFilter<(Response,)> {
     let caller = services.gate.caller(wanted);
     let health = health::routes(&services);
-    let graphiql = graphiql::routes(name, settings, &services.issuer);
+    let graphiql = graphiql::routes(name, settings, &services.issuer, to_try);
     let door = Arc::new(Door {
         name,
         wanted: Arc::clone(wanted),

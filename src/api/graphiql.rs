@@ -51,8 +51,15 @@ struct Graphiql {
 }
 
 /// The page, its assets and what it has to know of the door; without `settings.graphiql` a filter that takes nothing.
-pub(super) fn routes(name: &str, settings: &DoorSettings, issuer: &str) -> BoxedFilter<(Response,)> {
-    let Some(graphiql) = settings.graphiql.then(|| Arc::new(Graphiql::new(name, settings, issuer))) else {
+/// `to_try` is the query that the editor begins with.
+pub(super) fn routes(
+    name: &str,
+    settings: &DoorSettings,
+    issuer: &str,
+    to_try: &str,
+) -> BoxedFilter<(Response,)> {
+    let graphiql = || Arc::new(Graphiql::new(name, settings, issuer, to_try));
+    let Some(graphiql) = settings.graphiql.then(graphiql) else {
         return warp::any().and_then(|| async { Err::<Response, _>(warp::reject::not_found()) }).boxed();
     };
     warp::get()
@@ -66,7 +73,7 @@ pub(super) fn routes(name: &str, settings: &DoorSettings, issuer: &str) -> Boxed
 }
 
 impl Graphiql {
-    fn new(name: &str, settings: &DoorSettings, issuer: &str) -> Self {
+    fn new(name: &str, settings: &DoorSettings, issuer: &str, to_try: &str) -> Self {
         let version = version(ASSETS.iter().map(|(_, _, bytes)| *bytes));
         let mut title = name.to_owned();
         if let Some(first) = title.get_mut(..1) {
@@ -77,6 +84,7 @@ impl Graphiql {
             "issuer": issuer,
             "audience": settings.audience,
             "clientId": settings.graphiql_client_id,
+            "toTry": to_try,
         });
         Self {
             page: PAGE.replace("@VERSION@", &version).into(),
@@ -179,7 +187,7 @@ mod tests {
             graphiql_client_id: Some("spa".to_owned()),
             ..defaults.public
         };
-        Graphiql::new("public", &settings, issuer)
+        Graphiql::new("public", &settings, issuer, "{ me { id } }")
     }
 
     fn knows(tag: &HeaderValue) -> HeaderMap {
@@ -217,11 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn the_page_learns_whom_to_ask_for_a_token() {
+    fn the_page_learns_whom_to_ask_for_a_token_and_what_to_begin_with() {
         let graphiql = graphiql("https://t.example/");
         let told: serde_json::Value = serde_json::from_slice(&graphiql.door).unwrap();
         let expected = json!({"title": "Public API", "issuer": "https://t.example/",
-            "audience": "https://api.example/", "clientId": "spa"});
+            "audience": "https://api.example/", "clientId": "spa", "toTry": "{ me { id } }"});
         assert_eq!(told, expected);
     }
 }

@@ -65,6 +65,7 @@ impl Doors {
         internal: Bound,
         clock: Clock,
     ) -> anyhow::Result<Self> {
+        let [try_public, try_internal] = vestibule.queries_to_try();
         let (to_public, to_internal, state) = vestibule.open(config)?;
         // Before anything runs that would have to be stopped again.
         let trusted = (
@@ -75,6 +76,7 @@ impl Doors {
         let services = services(config, auth0.clone(), store, state, clock)?;
         let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
         let wanted = (Arc::new(wanted.0.wants(claims)), Arc::new(wanted.1.wants(claims)));
+        let (to_public, to_internal) = ((to_public, try_public), (to_internal, try_internal));
         let to_public =
             api::door("public", &config.public, &wanted.0, services.clone(), to_public, trusted.0);
         let to_internal =

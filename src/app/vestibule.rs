@@ -62,7 +62,7 @@ impl Vestibule {
         self
     }
 
-    /// Queries that `vestibule dev` prints, ready to paste: one that a person may ask the public door, and one that a
+    /// Queries that GraphiQL begins with, and that `vestibule dev` prints, ready to paste: one that a person may ask the public door, and one that a
     /// machine may ask the internal one.
     #[must_use]
     pub fn to_try(mut self, public: &'static str, internal: &'static str) -> Self {

@@ -47,6 +47,16 @@ fn people_hear_of_their_own_notes_as_they_are_written() {
 }
 
 #[test]
+fn the_page_of_a_door_begins_with_a_query_that_its_schema_answers() {
+    let house = House::with(example::notes(), &[]);
+    let page = format!("http://{}/graphiql/door.json", house.development().doors.public());
+    let to_try = house.wire.get(&page, &[]).unwrap().at("/toTry").as_str().unwrap().to_owned();
+    assert_eq!(to_try, "{ notes { text } }");
+    let answer = ask(&house, PUBLIC, Some(&house.log_in("ada")), &to_try);
+    assert_eq!(answer.json(), json!({"data": {"notes": []}}));
+}
+
+#[test]
 fn nobody_comes_past_the_gate_to_a_team_s_schema() {
     let house = House::with(example::notes(), &[]);
     assert_eq!(ask(&house, PUBLIC, None, "{ notes { text } }").code().as_deref(), Some("NO_TOKEN"));
