@@ -129,7 +129,8 @@ impl Problem {
             ),
             Self::OutOfTime => (
                 (StatusCode::SERVICE_UNAVAILABLE, "OUT_OF_TIME"),
-                "The operation took longer than it may (limits.time).".into(),
+                "The operation took longer than it may (limits.time). A change that had begun may still be made."
+                    .into(),
             ),
             Self::Panicked => (
                 (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),

@@ -101,7 +101,7 @@ impl DevTenant {
         self.listening.stop().await;
         self.scripts.stop().await;
         for pool in &self.pools {
-            pool.stop();
+            pool.stop().await;
         }
     }
 }

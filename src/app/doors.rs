@@ -120,7 +120,7 @@ impl Doors {
         tokio::join!(public.stop(), internal.stop(), self.services.sockets.close(self.drain));
         self.background.iter().for_each(JoinHandle::abort);
         self.services.gate.keys().stop().await;
-        self.services.pool.stop();
+        self.services.pool.stop().await;
         if let Err(error) = self.services.store.close() {
             tracing::warn!(%error, "the database was not closed cleanly; its log is read at the next start");
         }

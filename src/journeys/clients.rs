@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
+use vestibule::pool::PoolError;
 
 use crate::yard::Yard;
 
@@ -168,4 +169,36 @@ fn a_drain_lets_the_request_under_way_end_and_takes_no_other() {
         client.join().unwrap()
     });
     assert!(said.starts_with("HTTP/1.1 200") && said.contains("\"__typename\":\"Query\""), "{said}");
+}
+
+#[test]
+fn a_stop_that_waits_for_a_job_can_be_cut_short() {
+    let mut yard = Yard::open(&[]);
+    let pool = yard.doors().services().pool.clone();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = std::sync::mpsc::channel::<()>();
+    let running = yard.runtime.spawn({
+        let pool = pool.clone();
+        async move {
+            pool.run(move || {
+                begun.send(()).unwrap();
+                wait.recv().unwrap();
+            })
+            .await
+        }
+    });
+    begins.recv().unwrap();
+    let doors = yard.take_doors();
+    yard.runtime.block_on(async {
+        let second_signal = async {
+            // Comes when the doors are closed, and what runs is waited for.
+            while pool.run(|| ()).await != Err(PoolError::Stopped) {}
+        };
+        tokio::select! {
+            () = doors.stop() => panic!("the job has not ended"),
+            () = second_signal => {}
+        }
+    });
+    release.send(()).unwrap();
+    assert_eq!(yard.runtime.block_on(running).unwrap(), Ok(()));
 }

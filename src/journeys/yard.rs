@@ -105,6 +105,11 @@ impl Yard {
         }
     }
 
+    /// Hands the doors over to a test that closes them itself.
+    pub(crate) fn take_doors(&mut self) -> Doors {
+        self.doors.take().unwrap()
+    }
+
     pub(crate) fn doors(&self) -> &Doors {
         self.doors.as_ref().unwrap()
     }
