@@ -96,6 +96,7 @@ fn the_gate(criterion: &mut Criterion) {
         ca_file: None,
         connect_timeout: second,
         timeout: second,
+        calls: 1,
         profile_max_age: Duration::ZERO,
     };
     let auth0 = Auth0::new(&settings, clock.clone()).expect("a client");

@@ -36,6 +36,8 @@ pub struct Services {
     pub store: Store,
     /// Where blocking work goes.
     pub pool: Pool,
+    /// Where calls to Auth0 wait, and nothing else.
+    pub calls: Pool,
     /// What the resolvers of a team's own schemas share.
     pub state: State,
     /// How long a request's body may take to arrive.

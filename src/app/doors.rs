@@ -12,11 +12,11 @@ use super::blocks;
 use super::listen::Listening;
 use super::{Bound, Vestibule};
 use crate::api::{self, Services, Sockets, State, Trusted};
-use crate::auth::{Gate, Keys};
+use crate::auth::{Gate, Keys, Profiles};
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::pool::Pool;
+use crate::pool::{self, Pool};
 use crate::store::Store;
 
 /// Both doors, serving.
@@ -88,7 +88,7 @@ impl Doors {
         let addresses = (public.address(), internal.address());
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
-        let blocks = blocks::start(auth0, services.store.in_background(), services.pool.clone());
+        let blocks = blocks::start(auth0, services.store.in_background(), services.calls.clone());
         let background = [watch(services.store.clone()), blocks];
         let drain = config.http.drain;
         Ok(Self { public: addresses.0, internal: addresses.1, listening, services, drain, background })
@@ -120,7 +120,7 @@ impl Doors {
         tokio::join!(public.stop(), internal.stop(), self.services.sockets.close(self.drain));
         self.background.iter().for_each(JoinHandle::abort);
         self.services.gate.keys().stop().await;
-        self.services.pool.stop().await;
+        tokio::join!(self.services.pool.stop(), self.services.calls.stop());
         if let Err(error) = self.services.store.close() {
             tracing::warn!(%error, "the database was not closed cleanly; its log is read at the next start");
         }
@@ -148,21 +148,29 @@ pub(super) fn services(
     state: State,
     clock: Clock,
 ) -> anyhow::Result<Services> {
-    let pool = Pool::start(&config.pool).context("the pool's threads can not be started")?;
+    let start = |threads| {
+        Pool::start(&pool::Settings { threads, ..config.pool.clone() })
+            .context("the pool's threads can not be started")
+    };
+    let pool = start(config.pool.threads)?;
+    // A tenant that hangs holds its own threads, and nobody's who reads or writes.
+    let calls = start(config.auth0.calls)?;
     let own = Issuer { issuer: config.auth0.issuer.clone(), jwks_uri: config.auth0.jwks_uri.clone() };
     let issuers = std::iter::once(own).chain(config.auth0.also.iter().cloned()).collect();
     let keys = Keys::start(
         issuers,
         config.claims.allowed(),
         config.claims.keys_max_age,
-        (auth0.clone(), store.clone(), pool.clone(), clock.clone()),
+        (auth0.clone(), store.clone(), calls.clone(), clock.clone()),
     );
-    let gate =
-        Gate::new(keys, config.roles.clone(), config.link.email, auth0, store.clone(), pool.clone(), clock);
+    let link = config.link.email;
+    let profiles = Profiles::new(auth0, store.clone(), calls.clone(), clock.clone(), link);
+    let gate = Gate::new(keys, config.roles.clone(), link, profiles, store.clone(), pool.clone(), clock);
     Ok(Services {
         gate,
         store,
         pool,
+        calls,
         state,
         body_timeout: config.http.body,
         refusals: Arc::default(),

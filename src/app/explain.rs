@@ -40,7 +40,7 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
         services.gate.explain("public", &public, &private, token).await
     };
     services.gate.keys().stop().await;
-    services.pool.stop().await;
+    tokio::join!(services.pool.stop(), services.calls.stop());
     services.store.close()?;
     Ok(story)
 }

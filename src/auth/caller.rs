@@ -128,7 +128,7 @@ pub(super) async fn foresee(permit: Permit, users: &Users) -> Result<String, Ref
         return Ok(format!("in the database, by the token's verified email: {} would be linked", user.id));
     }
     let profile = users.profiles.look(&id).await?;
-    let verified = profile.email.as_deref().filter(|_| profile.email_verified == Some(true));
+    let verified = profile.email.as_deref().filter(|_| profile.email_verified);
     Ok(match by_email(verified)? {
         Some(user) => format!("at Auth0; by the profile's verified email {} would be linked", user.id),
         None => "at Auth0: the profile would be stored in a new row".to_owned(),

@@ -214,6 +214,7 @@ impl Desk {
             ca_file: None,
             connect_timeout: Duration::from_secs(1),
             timeout: Duration::from_secs(1),
+            calls: 1,
             profile_max_age: Duration::ZERO,
         };
         let auth0 = Auth0::new(&settings, clock.clone()).unwrap();

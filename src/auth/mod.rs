@@ -48,6 +48,7 @@ mod seen;
 mod claims;
 mod permit;
 mod caller;
+mod breaker;
 mod looks;
 mod profiles;
 mod explain;
@@ -80,12 +81,11 @@ pub use key_set::{Key, KeySet, KeySetError};
 pub use keys::{Found, Keys};
 pub use permit::{Need, Permit, Subject, permit, permit_nobody};
 pub use policy::Policy;
-pub use profiles::Profiles;
+pub use profiles::{Profiles, keep};
 pub use refusal::{Refusal, Stage};
 pub use seen::Seen;
 pub use settings::{Claims as ClaimsSettings, Profile};
 
-use crate::auth0::Auth0;
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::scope::Roles;
@@ -115,12 +115,11 @@ impl Gate {
         keys: Keys,
         roles: Roles,
         link: LinkEmail,
-        auth0: Auth0,
+        profiles: Profiles,
         store: Store,
         pool: Pool,
         clock: Clock,
     ) -> Self {
-        let profiles = Profiles::new(auth0, store.clone(), pool.clone(), clock.clone(), link);
         Self { keys, roles: Arc::new(roles), users: Users { store, pool, link, profiles }, clock }
     }
 

@@ -8,24 +8,22 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Refusal;
+use super::breaker::Breaker;
 use super::caller::{busy, refuse};
 use super::looks::Looks;
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{Actor, Arrival, LinkEmail, Store};
+use crate::store::{Actor, Arrival, LinkEmail, Store, StoreError};
 use crate::user::{Auth0Id, Person, Status, User};
 
-/// How long it is remembered that Auth0 knows no such user.
+/// How long it is remembered that Auth0 knows no such user, or that what it says of one can not be used.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 const REMEMBERED_MAX: usize = 10_000;
 /// How long a user whose profile could not be fetched anew is left alone. They are served from their row meanwhile.
 const STALE_FOR: Duration = Duration::from_secs(600);
-/// Old profiles that are fetched anew at once. Whoever waits for a thread of the pool has the others.
-const YOUNG_MAX: usize = 2;
-/// After a failure Auth0 is left alone this long, twice as long each time, up to [`REST_MAX`].
-const REST_MIN: Duration = Duration::from_secs(1);
-const REST_MAX: Duration = Duration::from_secs(8);
+/// Old profiles that are fetched anew at once: nobody waits for them, and newcomers shall not wait behind them.
+const YOUNG_MAX: usize = 1;
 
 /// A handle. Cheap to clone.
 #[derive(Clone)]
@@ -34,7 +32,8 @@ pub struct Profiles(Arc<Inner>);
 struct Inner {
     auth0: Auth0,
     store: Store,
-    pool: Pool,
+    /// Of calls to Auth0 alone: while it hangs, nobody else has to wait for a thread.
+    calls: Pool,
     clock: Clock,
     link: LinkEmail,
     /// How old a stored profile may be; `None`: as old as it likes.
@@ -51,16 +50,11 @@ struct State {
     unknown: HashMap<Auth0Id, Duration>,
     /// Until when each known user's old profile has to do.
     stale: HashMap<Auth0Id, Duration>,
+    /// Until when each subject is known to have a profile that can not be used.
+    unusable: HashMap<Auth0Id, Duration>,
     /// How many of the flights are for [`Wanted::Young`].
     young: usize,
     breaker: Breaker,
-}
-
-/// Keeps failing calls from being repeated: after a failure, one try at a time, at growing distances.
-#[derive(Default)]
-struct Breaker {
-    failures: u32,
-    closed_until: Duration,
 }
 
 type Flight = watch::Receiver<Option<Result<Landed, Refusal>>>;
@@ -75,11 +69,11 @@ struct Landed {
 }
 
 impl Profiles {
-    /// Calls nobody.
-    pub fn new(auth0: Auth0, store: Store, pool: Pool, clock: Clock, link: LinkEmail) -> Self {
+    /// Calls nobody. `calls` is the pool that calls to Auth0 have to themselves.
+    pub fn new(auth0: Auth0, store: Store, calls: Pool, clock: Clock, link: LinkEmail) -> Self {
         let max_age = Some(auth0.profile_max_age()).filter(|age| !age.is_zero());
         let looks = Looks::new(max_age.unwrap_or_default());
-        Self(Arc::new(Inner { auth0, store, pool, clock, link, max_age, looks, state: Mutex::default() }))
+        Self(Arc::new(Inner { auth0, store, calls, clock, link, max_age, looks, state: Mutex::default() }))
     }
 
     /// The user that the profile of `id` belongs to: found by id, linked by verified email, or inserted.
@@ -91,15 +85,6 @@ impl Profiles {
         self.bring(id, Wanted::Somebody, |landed| landed.user).await
     }
 
-    /// Fetches the profile of a known user now, whatever its age, and gives the user as they then are. What was
-    /// changed here since the last fetch stands.
-    ///
-    /// # Errors
-    /// [`Refusal::ProfileUnavailable`] (the row is as it was), [`Refusal::NoSuchUser`], [`Refusal::Busy`].
-    pub async fn refresh(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
-        self.bring(id, Wanted::Fresh, |landed| landed.user).await
-    }
-
     /// Has the profile of a user who is here now fetched anew if it is too old. Waits for nothing; a failure is logged
     /// and costs the user nothing.
     pub(super) fn visited(&self, user: &User) {
@@ -107,13 +92,13 @@ impl Profiles {
             && self.0.is_old(user)
             && !self.0.is_stale(own)
         {
-            // The flight goes on by itself. A breaker that rests, or enough others in the air, mean: later.
+            // The flight goes on by itself. A breaker that rests, or another in the air, mean: later.
             drop(self.join(own, Wanted::Young));
         }
     }
 
     /// Like [`Profiles::visited`] for a user who was found without a query: their row is looked at now and then, after
-    /// this returns. Neither a failure nor a full pool is more than a look that was not had.
+    /// this returns. A failure is no more than a look that was not had.
     pub(super) fn came_by_payload(&self, id: &Auth0Id) {
         if self.0.max_age.is_none() {
             return;
@@ -122,14 +107,14 @@ impl Profiles {
         let (profiles, id) = (self.clone(), id.clone());
         tokio::spawn(async move {
             let store = profiles.0.store.in_background();
-            let user = profiles.0.pool.run(move || store.user_by_auth0_id(&id)).await;
+            let user = store.user_by_auth0_id(&id);
             drop(look);
             match user {
-                Ok(Ok(Some(user))) if user.status == Status::Active => profiles.visited(&user),
-                Ok(Err(error)) => {
+                Ok(Some(user)) if user.status == Status::Active => profiles.visited(&user),
+                Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a row could not be looked at");
                 }
-                _ => {}
+                Ok(_) => {}
             }
         });
     }
@@ -167,11 +152,15 @@ impl Profiles {
         if is_known_unknown && matches!(wanted, Wanted::Somebody | Wanted::Look) {
             return Err(Refusal::NoSuchUser);
         }
+        if let Some(until) = state.unusable.get(id).filter(|until| **until > now) {
+            return Err(Refusal::ProfileUnavailable { retry_after: *until - now });
+        }
         let is_young = wanted == Wanted::Young;
         if is_young && state.young >= YOUNG_MAX {
             return Err(Refusal::Busy);
         }
-        state.breaker.pass(now)?;
+        // Only to answer at once: the flight asks anew.
+        state.breaker.look(now).map_err(unavailable)?;
         state.young += usize::from(is_young);
         let (tell, flight) = watch::channel(None);
         state.flights.insert(id.clone(), flight.clone());
@@ -209,37 +198,63 @@ impl Inner {
     /// Fetches and stores. The fetch holds no transaction, and the transaction decides anew.
     async fn fetch(self: &Arc<Self>, id: &Auth0Id, wanted: Wanted) -> Result<Landed, Refusal> {
         let (inner, subject) = (Arc::clone(self), id.clone());
-        let outcome = self.pool.run(move || inner.fly(subject, wanted)).await.map_err(busy)?;
+        let job = move || inner.fly(subject, wanted);
+        let outcome = self.calls.run(job).await;
         let mut state = self.state();
         let now = self.clock.elapsed();
-        match outcome {
-            Ok(landed) => {
-                state.breaker = Breaker::default();
-                Ok(landed)
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                state.breaker.given_up();
+                return Err(busy(error));
             }
+        };
+        if wanted == Wanted::Young && matches!(outcome, Err(Failed::Away(_) | Failed::Unusable)) {
+            remember(&mut state.stale, id, now, STALE_FOR);
+        }
+        match outcome {
+            Ok(landed) => Ok(landed),
+            Err(Failed::Refused(refusal)) => Err(refusal),
             Err(Failed::Unknown) => {
-                state.breaker = Breaker::default();
                 remember(&mut state.unknown, id, now, UNKNOWN_FOR);
                 Err(Refusal::NoSuchUser)
             }
-            Err(Failed::Refused(refusal)) => Err(refusal),
-            Err(Failed::Auth0(error)) => {
-                let retry_after = state.breaker.trip(now, asked_to_wait(&error));
-                if matches!(wanted, Wanted::Young | Wanted::Fresh) {
-                    remember(&mut state.stale, id, now, STALE_FOR);
-                }
-                drop(state);
-                tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
-                Err(Refusal::ProfileUnavailable { retry_after })
+            Err(Failed::Unusable) => {
+                remember(&mut state.unusable, id, now, UNKNOWN_FOR);
+                Err(unavailable(UNKNOWN_FOR))
             }
+            Err(Failed::Away(rest)) => Err(unavailable(rest)),
         }
+    }
+
+    /// Asks Auth0, unless it is known by now to be away: a flight may have waited for its thread.
+    fn ask(&self, id: &Auth0Id) -> Result<Option<Profile>, Failed> {
+        let pass = self.state().breaker.begin(self.clock.elapsed());
+        let pass = pass.map_err(|rest| Failed::Refused(unavailable(rest)))?;
+        let error = match self.auth0.profile(id) {
+            Ok(profile) => {
+                self.state().breaker.answered();
+                return Ok(profile);
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
+        let mut state = self.state();
+        if error.is_about_one_user() {
+            state.breaker.answered();
+            return Err(Failed::Unusable);
+        }
+        let asked = match error {
+            Auth0Error::Limited { wait, .. } => wait,
+            _ => None,
+        };
+        Err(Failed::Away(state.breaker.failed(pass, self.clock.elapsed(), asked)))
     }
 
     /// Blocking: the job of a flight.
     fn fly(&self, subject: Auth0Id, wanted: Wanted) -> Result<Landed, Failed> {
-        let fetch = |id: &Auth0Id| self.auth0.profile(id).map_err(Failed::Auth0);
         if wanted == Wanted::Look {
-            let profile = fetch(&subject)?.ok_or(Failed::Unknown)?;
+            let profile = self.ask(&subject)?.ok_or(Failed::Unknown)?;
             return Ok(Landed { user: None, profile: Some(Arc::new(profile)) });
         }
         let refused = |error| Failed::Refused(refuse(error));
@@ -249,7 +264,7 @@ impl Inner {
             let is_wanted = match wanted {
                 Wanted::Somebody => true,
                 Wanted::Young => !self.is_old(user),
-                Wanted::Fresh | Wanted::Look => false,
+                Wanted::Look => false,
             };
             if is_wanted || user.status == Status::Erased {
                 return Ok(Landed { user: known.map(Arc::new), profile: None });
@@ -257,18 +272,14 @@ impl Inner {
         }
         // The profile of a row is that of its own identity.
         let own = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or_else(|| subject.clone());
-        let profile = fetch(&own)?;
-        let fetched = profile.as_ref().map(|profile| arrival(own.clone(), profile));
-        let user = match (known, fetched) {
-            (Some(user), fetched) => {
-                let before = user.profile.clone().and_then(|profile| Profile::read(profile).ok());
-                let before = before.map(|profile| arrival(own.clone(), &profile));
-                self.store
-                    .refresh(user.id, before.as_ref(), fetched.as_ref(), &Actor::Gate)
-                    .map_err(refused)?
+        let profile = self.ask(&own)?;
+        let user = match (known, &profile) {
+            (Some(user), profile) => {
+                keep(&self.store, &user, profile.as_ref(), &Actor::Gate).map_err(refused)?
             }
-            (None, Some(fetched)) => {
-                self.store.admit(&fetched, self.link, &Actor::Gate).map_err(refused)?.into_user()
+            (None, Some(profile)) => {
+                let arrival = arrival(own.clone(), profile);
+                self.store.admit(&arrival, self.link, &Actor::Gate).map_err(refused)?.into_user()
             }
             (None, None) => return Err(Failed::Unknown),
         };
@@ -278,6 +289,24 @@ impl Inner {
     }
 }
 
+/// Stores what Auth0 now says of a user who is here; nothing, when it knows them no more. Gives the user as they then
+/// are: what was changed here since the last fetch stands.
+///
+/// # Errors
+/// As [`Store::refresh`].
+pub fn keep(
+    store: &Store,
+    user: &User,
+    fetched: Option<&Profile>,
+    actor: &Actor,
+) -> Result<User, StoreError> {
+    // A row that nobody claimed has no profile.
+    let Some(own) = &user.auth0_id else { return Ok(user.clone()) };
+    let arrival = |profile: &Profile| arrival(own.clone(), profile);
+    let before = user.profile.clone().and_then(Profile::read);
+    store.refresh(user.id, before.as_ref().map(arrival).as_ref(), fetched.map(arrival).as_ref(), actor)
+}
+
 /// What a flight is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -285,8 +314,6 @@ enum Wanted {
     Somebody,
     /// A known user whose profile is not too old.
     Young,
-    /// A known user with a profile of this moment.
-    Fresh,
     /// A profile of this moment, and nobody.
     Look,
 }
@@ -309,40 +336,17 @@ fn remember(ids: &mut HashMap<Auth0Id, Duration>, id: &Auth0Id, now: Duration, t
 
 /// Why a flight brought nothing.
 enum Failed {
-    Auth0(Auth0Error),
     Refused(Refusal),
     /// Auth0 knows no such user, and neither do we.
     Unknown,
+    /// What Auth0 says of this user can not be used; of others it may be.
+    Unusable,
+    /// Auth0 is away. When to ask again.
+    Away(Duration),
 }
 
-impl Breaker {
-    /// Lets a fetch begin, or says when one may.
-    fn pass(&mut self, now: Duration) -> Result<(), Refusal> {
-        let rest = self.closed_until.saturating_sub(now);
-        if rest.is_zero() {
-            if self.failures > 0 {
-                // The one try: others wait until it has told, or until the next is due.
-                self.closed_until = now + REST_MIN;
-            }
-            return Ok(());
-        }
-        Err(Refusal::ProfileUnavailable { retry_after: rest.max(REST_MIN) })
-    }
-
-    /// Notes a failure; gives the time until the next try.
-    fn trip(&mut self, now: Duration, asked: Option<Duration>) -> Duration {
-        let rest = asked.unwrap_or((REST_MIN * 2_u32.pow(self.failures.min(3))).min(REST_MAX)).max(REST_MIN);
-        self.failures += 1;
-        self.closed_until = self.closed_until.max(now + rest);
-        rest
-    }
-}
-
-fn asked_to_wait(error: &Auth0Error) -> Option<Duration> {
-    match error {
-        Auth0Error::Limited { wait, .. } => *wait,
-        _ => None,
-    }
+fn unavailable(retry_after: Duration) -> Refusal {
+    Refusal::ProfileUnavailable { retry_after }
 }
 
 fn arrival(auth0_id: Auth0Id, profile: &Profile) -> Arrival {
@@ -350,7 +354,7 @@ fn arrival(auth0_id: Auth0Id, profile: &Profile) -> Arrival {
     let email = profile.email.as_deref().and_then(|email| email.parse().ok());
     Arrival {
         auth0_id,
-        email_verified: email.is_some() && profile.email_verified == Some(true),
+        email_verified: email.is_some() && profile.email_verified,
         email,
         person: Person {
             name: profile.name.clone(),
@@ -367,34 +371,5 @@ fn arrival(auth0_id: Auth0Id, profile: &Profile) -> Arrival {
 impl std::fmt::Debug for Profiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Profiles").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn a_breaker_lets_one_try_through_at_growing_distances() {
-        let mut breaker = Breaker::default();
-        assert_eq!((breaker.pass(seconds(0)), breaker.pass(seconds(0))), (Ok(()), Ok(())));
-        for (now, rest) in [(0, 1), (1, 2), (3, 4), (7, 8), (15, 8)] {
-            assert_eq!(breaker.trip(seconds(now), None), seconds(rest));
-            assert!(breaker.pass(seconds(now)).is_err());
-            assert_eq!(breaker.pass(seconds(now + rest)), Ok(()));
-            assert!(breaker.pass(seconds(now + rest)).is_err(), "the second must wait for the first");
-        }
-    }
-
-    #[test]
-    fn a_breaker_waits_as_long_as_it_is_asked_to() {
-        let mut breaker = Breaker::default();
-        assert_eq!(breaker.trip(seconds(0), Some(seconds(40))), seconds(40));
-        assert_eq!(breaker.pass(seconds(10)), Err(Refusal::ProfileUnavailable { retry_after: seconds(30) }));
-        assert_eq!(breaker.pass(seconds(40)), Ok(()));
     }
 }

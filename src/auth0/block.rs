@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Auth0, Auth0Error};
+use super::{Auth0, Auth0Error, Call};
 use crate::user::Auth0Id;
 
 impl Auth0 {
@@ -15,10 +15,7 @@ impl Auth0 {
         let uri = self.user_uri(id);
         let told = self.about_user(|bearer| {
             let request = self.agent.patch(&uri).header("authorization", bearer);
-            self.json::<Value>(
-                "the request to block a user",
-                request.send_json(json!({ "blocked": blocked })),
-            )
+            self.json::<Value>(Call::Block, request.send_json(json!({ "blocked": blocked })))
         })?;
         Ok(told.is_some())
     }

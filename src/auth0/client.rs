@@ -9,11 +9,15 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
 use super::token::HeldToken;
-use super::{Auth0Error, Settings};
+use super::{Auth0Error, Call, Settings};
 use crate::clock::Clock;
 
-/// No answer we ask for is longer: a profile, a key set, a token.
+/// No answer we ask for is longer: a key set, a token, an error …
 const MAX_BODY: u64 = 64 * 1024;
+/// … but a profile, whose metadata and identities each have limits of their own at Auth0. Far above their sum.
+const MAX_PROFILE: u64 = 1024 * 1024;
+/// A code of Auth0's is a word like `inexistent_user`.
+const MAX_CODE: usize = 64;
 
 /// A handle to one tenant. Cheap to clone. Every call blocks: run it on the pool.
 #[derive(Clone, Debug)]
@@ -74,7 +78,7 @@ impl Auth0 {
     /// Turns what came back into JSON, or into the right error.
     pub(super) fn json<T: DeserializeOwned>(
         &self,
-        call: &'static str,
+        call: Call,
         answer: Result<Response<Body>, ureq::Error>,
     ) -> Result<T, Auth0Error> {
         let text = self.text(call, answer)?;
@@ -85,7 +89,7 @@ impl Auth0 {
     /// Turns what came back into its text, or into the right error.
     pub(super) fn text(
         &self,
-        call: &'static str,
+        call: Call,
         answer: Result<Response<Body>, ureq::Error>,
     ) -> Result<String, Auth0Error> {
         let unreachable = |cause| Auth0Error::Unreachable { call, cause: Box::new(cause) };
@@ -94,12 +98,15 @@ impl Auth0 {
             200 => {}
             429 => return Err(Auth0Error::Limited { call, wait: self.wait_asked(answer.headers()) }),
             status => {
-                let (code, said) = told(&mut answer);
-                return Err(Auth0Error::Status { call, status, code, said });
+                let body = answer.body_mut().with_config().limit(MAX_BODY).read_to_string();
+                return Err(Auth0Error::Status { call, status, code: code(&body.unwrap_or_default()) });
             }
         }
-        answer.body_mut().with_config().limit(MAX_BODY).read_to_string().map_err(|cause| match cause {
-            ureq::Error::BodyExceedsLimit(_) => Auth0Error::Nonsense { call, what: "more than 64 KiB" },
+        let limit = if call == Call::Profile { MAX_PROFILE } else { MAX_BODY };
+        answer.body_mut().with_config().limit(limit).read_to_string().map_err(|cause| match cause {
+            ureq::Error::BodyExceedsLimit(_) => {
+                Auth0Error::Nonsense { call, what: "more bytes than it may have" }
+            }
             other => unreachable(other),
         })
     }
@@ -113,15 +120,12 @@ impl Auth0 {
     }
 }
 
-/// Auth0's own errors are JSON with an `errorCode` and a text; a proxy's error page has neither. The text is the
-/// Management API's `message` or the Authentication API's `error_description`, cut to a line.
-fn told(answer: &mut Response<Body>) -> (Option<String>, Option<String>) {
-    let text = answer.body_mut().with_config().limit(MAX_BODY).read_to_string().unwrap_or_default();
-    let error: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let member = |name| error.get(name).and_then(serde_json::Value::as_str);
-    let said = member("error_description").or(member("message"));
-    let line = |said: &str| said.chars().filter(|c| !c.is_control()).take(300).collect();
-    (member("errorCode").map(str::to_owned), said.map(line))
+/// Auth0's own errors are JSON with a code and a text; a proxy's error page has neither. The text stays here.
+fn code(body: &str) -> Option<String> {
+    let error: serde_json::Value = serde_json::from_str(body).ok()?;
+    let code = error.get("errorCode").or(error.get("error"))?.as_str()?;
+    let is_word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    (code.len() <= MAX_CODE && code.bytes().all(is_word)).then(|| code.to_owned())
 }
 
 fn read_certificates(path: &std::path::Path) -> Result<Vec<Certificate<'static>>, Auth0Error> {
@@ -141,4 +145,33 @@ fn read_certificates(path: &std::path::Path) -> Result<Vec<Certificate<'static>>
         )));
     }
     Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_a_tenant_says_only_its_code_is_kept() {
+        for (body, expected) in [
+            (
+                r#"{"statusCode":400,"error":"Bad Request","message":"No auth0|ada@b.c","errorCode":"invalid_uri"}"#,
+                Some("invalid_uri"),
+            ),
+            (
+                r#"{"error":"access_denied","error_description":"Service not found: ada@b.c"}"#,
+                Some("access_denied"),
+            ),
+            (r#"{"statusCode":404,"error":"Not Found","message":"auth0|ada@b.c"}"#, None),
+            (r#"{"errorCode":"ada@b.c"}"#, None),
+            (r#"{"errorCode":{"a":1}}"#, None),
+            ("<h1>ada@b.c</h1>", None),
+        ] {
+            let code = code(body);
+            assert_eq!(code.as_deref(), expected, "{body}");
+            let told = Auth0Error::Status { call: Call::Profile, status: 400, code };
+            assert!(!format!("{told} {told:?}").contains('@'), "{told}");
+        }
+        assert_eq!(code(&format!("{{\"errorCode\":\"{}\"}}", "a".repeat(65))), None);
+    }
 }

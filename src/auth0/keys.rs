@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::{Auth0, Auth0Error, Issuer};
+use super::{Auth0, Auth0Error, Call, Issuer};
 
 /// The members of the discovery document that we use.
 #[derive(Deserialize)]
@@ -25,11 +25,11 @@ impl Auth0 {
             Some(uri) => uri.clone(),
             None => self.discover(&issuer.issuer)?,
         };
-        self.text("the request for signing keys", self.agent.get(&uri).call())
+        self.text(Call::Keys, self.agent.get(&uri).call())
     }
 
     fn discover(&self, issuer: &str) -> Result<String, Auth0Error> {
-        let call = "discovery";
+        let call = Call::Discovery;
         let document: Discovery =
             self.json(call, self.agent.get(format!("{issuer}.well-known/openid-configuration")).call())?;
         if document.issuer != issuer {

@@ -34,6 +34,8 @@ pub struct Settings {
     /// How long a whole call may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// Calls to the tenant that may be under way at once. They have threads of their own.
+    pub calls: usize,
     /// How old a stored profile may be before a visit has it fetched anew, in the background. Zero: never.
     #[serde(with = "humantime_serde")]
     pub profile_max_age: Duration,

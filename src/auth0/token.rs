@@ -7,10 +7,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Auth0, Auth0Error};
+use super::{Auth0, Auth0Error, Call};
 
 /// How long before its end a held token is no longer used.
 const MARGIN: Duration = Duration::from_secs(60);
+/// The longest a token is held, whatever its `expires_in` says: Auth0's own last a day.
+const HELD_MAX: Duration = Duration::from_secs(86_400);
 
 /// A token a machine got for itself.
 #[derive(Clone, Deserialize)]
@@ -55,7 +57,7 @@ impl Auth0 {
             "audience": audience,
         });
         self.json(
-            "the request for a token",
+            Call::Token,
             self.agent.post(format!("{}oauth/token", self.settings.issuer)).send_json(body),
         )
     }
@@ -69,7 +71,7 @@ impl Auth0 {
         }
         let asked = self.clock.elapsed();
         let fresh = self.client_token(&format!("{}api/v2/", self.settings.issuer))?;
-        let until = asked + Duration::from_secs(fresh.expires_in).saturating_sub(MARGIN);
+        let until = asked + Duration::from_secs(fresh.expires_in).min(HELD_MAX).saturating_sub(MARGIN);
         let held = HeldToken { token: fresh.access_token.clone(), until };
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
         Ok(fresh.access_token)

@@ -144,37 +144,3 @@ fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
     yard.rest(Duration::from_secs(wait));
     assert_eq!(yard.me(&new).json()["data"]["me"]["email"], "new@example.com");
 }
-
-#[test]
-fn answers_that_are_no_profile_insert_nobody() {
-    let yard = Yard::open(&[]);
-    let somebody_else = profile("auth0|other", "other@example.com", true);
-    let reset = (crate::stub::now() + 40).to_string();
-    for (sub, answer, wait) in [
-        ("auth0|1", Profile::Page, 1),
-        ("auth0|2", somebody_else, 2),
-        ("auth0|3", Profile::Fails(500, vec![]), 4),
-        // Not Auth0's own 404: says nothing of the user.
-        ("auth0|4", Profile::Fails(404, vec![]), 8),
-    ] {
-        yard.stub.profile(sub, answer.clone());
-        let refused = yard.me(&yard.token(sub, json!({})));
-        assert_eq!(refused.code().as_deref(), Some("PROFILE_UNAVAILABLE"), "{answer:?}: {}", refused.body);
-        assert_eq!(refused.header("retry-after"), Some(wait.to_string().as_str()), "{answer:?}");
-        // While the breaker rests nobody calls.
-        let calls = yard.stub.calls("/api/");
-        assert_eq!(yard.me(&yard.token("auth0|5", json!({}))).status, 503);
-        assert_eq!(yard.stub.calls("/api/"), calls);
-        if wait < 8 {
-            yard.rest(Duration::from_secs(wait));
-        }
-    }
-    drop(yard);
-
-    let yard = Yard::open(&[]);
-    yard.stub.profile("auth0|1", Profile::Fails(429, vec![("x-ratelimit-reset", reset)]));
-    let limited = yard.me(&yard.token("auth0|1", json!({})));
-    let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
-    assert!((30..=40).contains(&wait), "as long as the tenant asks: {wait}");
-    assert_eq!(yard.rows(), 0);
-}

@@ -4,6 +4,7 @@
 //! - `refusals`: every way to be turned away
 //! - `cases`: inputs that must be refused, by number
 //! - `callers`: how the current user is found, and what races and outages do to it
+//! - `away`: the same before a tenant that hangs, fails or talks nonsense
 //! - `resolution`: the same under attack and over time
 //! - `keys`: rotation, floods and outages; `load`: the same at full length, when asked for
 //! - `clients`: slow and broken ones, and the drain
@@ -37,6 +38,8 @@ mod refusals;
 mod cases;
 #[cfg(test)]
 mod callers;
+#[cfg(test)]
+mod away;
 #[cfg(test)]
 mod resolution;
 #[cfg(test)]

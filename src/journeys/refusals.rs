@@ -269,7 +269,9 @@ fn a_full_pool_is_busy_and_says_so() {
     while !format!("{:?}", yard.doors().services().pool).contains("waiting: 1") {
         std::thread::yield_now();
     }
-    refused(&yard, &yard.token("auth0|1", json!({})), 503, "BUSY", "caller");
+    // Reading is not writing: who is linked by an email is written down.
+    let claims = json!({format!("{NAMESPACE}email"): "a@b.c", format!("{NAMESPACE}email_verified"): true});
+    refused(&yard, &yard.token("auth0|1", claims), 503, "BUSY", "caller");
     release.send(()).unwrap();
     yard.runtime.block_on(async { (held.await.unwrap().unwrap(), waiting.await.unwrap().unwrap()) });
 }

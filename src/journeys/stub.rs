@@ -31,6 +31,8 @@ pub(crate) enum Profile {
     Fails(u16, Vec<(&'static str, String)>),
     /// With a page that is not JSON.
     Page,
+    /// Not at all, while the connection stays open.
+    Hangs,
 }
 
 /// How the stub answers for its signing keys.
@@ -193,6 +195,7 @@ fn answer(told: &Mutex<Told>, issuer: &str, path: &str, headers: &HeaderMap) -> 
         let id = percent_encoding::percent_decode_str(id).decode_utf8().unwrap();
         return Some(match told.profiles.get(&*id) {
             Some(Profile::Is(profile)) => json(profile.clone()),
+            Some(Profile::Hangs) => return None,
             Some(Profile::Page) => warp::reply::html("<h1>Welcome</h1>").into_response(),
             Some(Profile::Fails(status, headers)) => {
                 let mut response = json(json!({"statusCode": status}));

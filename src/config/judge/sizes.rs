@@ -22,6 +22,7 @@ pub(super) fn judge(config: &Config, findings: &mut Findings<'_>) {
         ("http.header", http.header.is_zero()),
         ("http.body", http.body.is_zero()),
         ("http.idle", http.idle.is_zero()),
+        ("auth0.calls", auth0.calls == 0),
         ("auth0.connect_timeout", auth0.connect_timeout.is_zero()),
         ("auth0.timeout", auth0.timeout.is_zero()),
         ("claims.max_lifetime", claims.max_lifetime.is_zero()),
