@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{ApiError, Services, State};
-use crate::auth::{Caller, Gate, Refusal, Who};
+use crate::auth::{self, Caller, Gate, Refusal, Who};
 use crate::pool::Pool;
 use crate::store::{AcceptedTerms, Actor, Behalf, Interrupt, Store, StoreError};
 use crate::telemetry::RequestId;
-use crate::user::{CurrentUser, User, UserId};
+use crate::user::{CurrentUser, Status, User, UserId};
 
 /// How long a profile that was just fetched is not fetched again.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
@@ -130,22 +130,36 @@ impl Context {
         Ok(self.pool.run(move || job(&store, &actor)).await??)
     }
 
-    /// A user with their profile fetched from Auth0 anew and stored: one fetch for all who wait for it, none while Auth0
-    /// rests after a failure, and none for a profile that was fetched in the last ten seconds, so that nobody can use up the
-    /// tenant's rate limit by asking again and again. A row that nobody claimed has no profile, and stays as it is.
+    /// A user with their profile fetched from Auth0 anew and stored, which is a [change](Self::change) as every other. One
+    /// fetch for all who wait for it, none while Auth0 rests after a failure, and none for a profile that was fetched in
+    /// the last ten seconds, so that nobody can use up the tenant's rate limit by asking again and again. A row that nobody
+    /// claimed has no profile, and stays as it is.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`], and the refusals of [`Profiles::refresh`](crate::auth::Profiles::refresh).
+    /// [`ApiError::NotFound`], the refusals of [`Profiles::look`](crate::auth::Profiles::look), and those of
+    /// [`Context::change`].
     pub(super) async fn refresh(&self, id: UserId) -> Result<User, ApiError> {
         let row = self.store.user(id)?.ok_or(ApiError::NotFound("There is no such user."))?;
         let now = self.gate.clock().now();
         let fresh = row.profile_fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
-        match &row.auth0_id {
-            Some(auth0_id) if !fresh => {
-                Ok(Arc::unwrap_or_clone(self.gate.profiles().refresh(auth0_id).await?))
+        let own = row.auth0_id.clone().filter(|_| !fresh && row.status != Status::Erased);
+        let Some(own) = own else { return Ok(row) };
+        let fetched = match self.gate.profiles().look(&own).await {
+            Ok(profile) => Some(profile),
+            // Whoever is gone at Auth0 stays here.
+            Err(Refusal::NoSuchUser) => None,
+            Err(refusal) => return Err(refusal.into()),
+        };
+        self.change(move |store, actor| {
+            let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;
+            // The profile of an identity that is the row's own no more is nobody's.
+            if user.auth0_id.as_ref() == Some(&own) {
+                auth::keep(store, &user, fetched.as_deref(), actor)
+            } else {
+                Ok(user)
             }
-            _ => Ok(row),
-        }
+        })
+        .await
     }
 
     /// The row of a current user: at most one query a request, and none if the gate already read it.

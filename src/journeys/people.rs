@@ -166,6 +166,9 @@ fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
     assert_eq!(answer["data"]["refreshMe"]["me"]["nickname"], "countess", "{answer}");
     let calls = yard.stub.calls("/api/v2/users/");
     assert_eq!(calls, 1);
+    let line = yard.store().audit_of(user.id, 1).unwrap().remove(0);
+    assert_eq!((line.action.as_str(), line.actor_id), ("user.refreshed", Some(user.id.to_string())));
+    assert!(line.request_id.is_some());
     for _ in 0..5 {
         assert_eq!(ask(&yard, Some(&token), refresh), answer);
     }
@@ -174,4 +177,27 @@ fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
         calls,
         "the tenant's rate limit is not anybody's to use up"
     );
+}
+
+#[test]
+fn a_refresh_of_somebody_who_is_signed_out_meanwhile_changes_nothing() {
+    let yard = Yard::open(&["auth0.timeout=1min", "public.limits.time=1min"]);
+    let user = ada(&yard);
+    let token = with_payload(&yard, &user);
+    let shell = rusqlite::Connection::open(&yard.config.store.path).unwrap();
+    shell.execute("UPDATE users SET profile_fetched_at = NULL", []).unwrap();
+    let profile = json!({"user_id": user.auth0_id.as_ref().unwrap(), "nickname": "countess"});
+    yard.stub.profile(user.auth0_id.as_ref().unwrap().as_str(), crate::stub::Profile::Is(profile));
+    yard.stub.slow_down(std::time::Duration::from_secs(1));
+    let answer = std::thread::scope(|scope| {
+        let refresh = || ask(&yard, Some(&token), "mutation { refreshMe(input: {}) { me { nickname } } }");
+        let asking = scope.spawn(refresh);
+        while yard.stub.calls("/oauth/token") == 0 {
+            std::thread::yield_now();
+        }
+        yard.store().set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+        asking.join().unwrap()
+    });
+    assert_eq!(code(&answer), Some("TOKEN_WITHDRAWN"), "{answer}");
+    assert_eq!(yard.store().user(user.id).unwrap().unwrap().person, user.person);
 }
