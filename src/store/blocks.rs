@@ -30,7 +30,7 @@ impl Store {
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
     pub fn due_block(&self) -> Result<Option<BlockWish>, StoreError> {
         let now = self.shared.clock.now().as_millisecond();
-        self.read(|connection| {
+        self.look_up(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT auth0_id, blocked, tries, wished_at FROM auth0_blocks WHERE due_at <= ?1
                  ORDER BY due_at LIMIT 1",

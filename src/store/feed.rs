@@ -44,7 +44,7 @@ impl Store {
         let mut told = self.shared.feed.lock();
         let told = told.as_mut().ok_or(StoreError::Closed)?;
         if told.tell.receiver_count() == 0 {
-            told.last = self.read(chain::head)?.map_or(0, |(id, _)| id);
+            told.last = self.look_up(chain::head)?.map_or(0, |(id, _)| id);
         }
         Ok(told.tell.subscribe())
     }
@@ -70,7 +70,7 @@ impl Store {
     }
 
     fn tell_lines(&self, told: &mut Told) -> Result<(), StoreError> {
-        self.read(|connection| {
+        self.look_up(|connection| {
             let mut statement = connection
                 .prepare_cached("SELECT id, target, action FROM audit WHERE id > ?1 ORDER BY id")?;
             let mut rows = statement.query([told.last])?;

@@ -37,7 +37,7 @@ impl Store {
     /// # Errors
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
     pub fn load_keys(&self, issuer: &str) -> Result<Option<SavedKeys>, StoreError> {
-        let found: Option<(String, i64)> = self.read(|connection| {
+        let found: Option<(String, i64)> = self.look_up(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT jwks, fetched_at FROM signing_keys WHERE issuer = ?1")?;
             Ok(statement.query_one([issuer], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)

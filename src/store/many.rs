@@ -19,7 +19,7 @@ impl Store {
                         FROM accepted_terms WHERE user_id = u.id) AS terms
              FROM users u WHERE u.id = ?1"
         );
-        self.read(|connection| {
+        self.look_up(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([id.as_bytes()])?;
             let Some(row) = rows.next()? else { return Ok(None) };

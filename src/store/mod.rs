@@ -5,7 +5,8 @@
 //! Leans on floor 0. Never speaks HTTP, knows Auth0 or judges permissions.
 //!
 //! All calls block. Point reads by key take microseconds and may run inline ([`Store::user`],
-//! [`Store::user_by_auth0_id`], [`Store::user_by_email`], [`Store::standing`]); everything else belongs on the pool.
+//! [`Store::user_by_auth0_id`], [`Store::user_by_email`], [`Store::standing`]); everything else belongs on the pool. They
+//! have connections of their own, so that no scan keeps whoever runs them inline.
 //! A public function is one transaction with one `now`; a private one is a step inside it.
 
 mod admit;
@@ -123,7 +124,10 @@ pub struct Store {
 struct Shared {
     path: PathBuf,
     writer: Lane,
+    /// For scans, pages, counts and exports.
     readers: Lane,
+    /// For reads by key, which never wait for a scan.
+    points: Lane,
     queries: Counter,
     standings: Standings,
     feed: Feed,
@@ -155,14 +159,19 @@ impl Store {
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
         let Opened { path, lock, writer, .. } = Opened::from(settings)?;
         let connect = |purpose| open::connect(&path, purpose, settings.busy_timeout);
-        let readers =
-            (0..settings.readers.max(1)).map(|_| connect(Purpose::Read)).collect::<Result<_, _>>()?;
+        let readers = || {
+            let readers: Result<_, _> =
+                (0..settings.readers.max(1)).map(|_| connect(Purpose::Read)).collect();
+            readers.map(|readers| Lane::new(readers, settings.busy_timeout))
+        };
+        let (readers, points) = (readers()?, readers()?);
         let standings = Standings::load(connect(Purpose::Read)?, clock.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 path,
                 writer: Lane::new(vec![writer], settings.busy_timeout),
-                readers: Lane::new(readers, settings.busy_timeout),
+                readers,
+                points,
                 queries: Counter::default(),
                 standings,
                 feed: Feed::new(),
@@ -203,7 +212,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Closed`], [`StoreError::Busy`], or what SQLite says.
     pub fn ping(&self) -> Result<(), StoreError> {
-        self.read(|connection| {
+        self.look_up(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)")?;
             Ok(statement.query_one([], |row| row.get::<_, i64>(0)).map(drop)?)
@@ -217,7 +226,7 @@ impl Store {
     /// When the checkpoint fails. Nothing is lost then: the WAL holds it.
     pub fn close(&self) -> Result<(), StoreError> {
         // Readers first: one that is still at work would keep its part of the WAL from being moved.
-        drop(self.shared.readers.close());
+        drop((self.shared.readers.close(), self.shared.points.close()));
         self.shared.standings.close();
         self.shared.feed.close();
         let closed = self.shared.writer.close().iter().try_for_each(|writer| truncate_wal(writer).map(drop));
@@ -232,9 +241,23 @@ impl Store {
         self.shared.queries.get()
     }
 
+    /// A read that scans, or may.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.lent(&self.shared.readers, query)
+    }
+
+    /// A read by key. It may run inline, so it waits for nothing that scans.
+    fn look_up<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.lent(&self.shared.points, query)
+    }
+
+    fn lent<T>(
+        &self,
+        lane: &Lane,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.count();
-        self.shared.readers.with(|connection| match &self.bounds {
+        lane.with(|connection| match &self.bounds {
             Some(bounds) => bounds.hold(connection, &self.shared.clock, query),
             None => query(connection),
         })

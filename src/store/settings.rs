@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// The database file; made, with mode 0600, when absent.
     pub path: PathBuf,
-    /// Connections that read at once. Writes go through one.
+    /// Connections that scan at once: lists, counts, exports. Reads by key have as many of their own; writes go through one.
     pub readers: usize,
     /// How long SQLite waits for a lock that another process holds.
     #[serde(with = "humantime_serde")]

@@ -69,7 +69,7 @@ impl Store {
     /// # Errors
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
     pub fn accepted_terms(&self, id: UserId) -> Result<Vec<AcceptedTerms>, StoreError> {
-        self.read(|connection| of(connection, id))
+        self.look_up(|connection| of(connection, id))
     }
 }
 

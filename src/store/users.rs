@@ -39,7 +39,7 @@ impl Store {
     /// # Errors
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
     pub fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.read(|connection| by_id(connection, id))
+        self.look_up(|connection| by_id(connection, id))
     }
 
     /// The user an Auth0 id leads to: the row's own or a linked identity. Blocked and erased users are found, the erased
@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// As [`Store::user`].
     pub fn user_by_auth0_id(&self, auth0_id: &Auth0Id) -> Result<Option<User>, StoreError> {
-        self.read(|connection| by_auth0_id(connection, auth0_id))
+        self.look_up(|connection| by_auth0_id(connection, auth0_id))
     }
 
     /// The user an email leads to: a row that has it verified, else a pre-provisioned row without identity.
@@ -57,7 +57,7 @@ impl Store {
     /// # Errors
     /// As [`Store::user`].
     pub fn user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
-        self.read(|connection| by_email(connection, email))
+        self.look_up(|connection| by_email(connection, email))
     }
 
     /// The first users after `after`, erased ones too. `first` is capped at [`PAGE_MAX`].

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::users::{BY_AUTH0_ID, BY_EMAIL};
+use crate::user::Status;
 
 #[test]
 fn a_row_is_read_back_as_it_was_written() {
@@ -114,4 +115,28 @@ fn keys_are_kept_by_issuer_and_the_newest_win() {
     store.save_keys(one, "{\"keys\":[3]}", now).unwrap();
     assert_eq!(store.load_keys(one).unwrap().unwrap().jwks, "{\"keys\":[3]}");
     assert_eq!(store.load_keys(other).unwrap().unwrap().jwks, "{\"keys\":[2]}");
+}
+
+#[test]
+fn a_read_by_key_waits_for_no_scan() {
+    let house = House::with_readers(1);
+    let ada = house.verified("auth0|ada", "ada@example.com");
+    let store = &house.store;
+    // The scan has the only reader.
+    let scan = store.read(|_| {
+        assert_eq!(store.user(ada.id).unwrap().as_ref(), Some(&ada));
+        assert_eq!(store.user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().as_ref(), Some(&ada));
+        assert_eq!(store.user_by_email(&"ada@example.com".parse().unwrap()).unwrap().as_ref(), Some(&ada));
+        assert_eq!(store.user_with_terms(ada.id).unwrap(), Some((ada.clone(), Vec::new())));
+        assert_eq!(store.accepted_terms(ada.id).unwrap(), []);
+        assert!(store.due_block().unwrap().is_none() && store.load_keys("https://t/").unwrap().is_none());
+        store.ping().unwrap();
+        // Nor does what looks at other processes' changes, with somebody who listens.
+        let mut feed = store.feed().unwrap();
+        store.set_status(ada.id, Status::Blocked, &Actor::Cli).unwrap();
+        store.look();
+        assert_eq!(feed.try_recv().unwrap().user, Some(ada.id));
+        Ok(())
+    });
+    scan.unwrap();
 }
