@@ -3,6 +3,7 @@
 //! One task per issuer does all its fetches, so there is never more than one under way. A set is replaced as a
 //! whole or not at all, and the last good one is kept in the store for a cold start without the tenant.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ struct OfIssuer {
     held: ArcSwapOption<Held>,
     /// Wakes the task before its time.
     wake: Notify,
+    /// Whether the task rests as one does that has a good set.
+    at_ease: AtomicBool,
     fetches: watch::Sender<Fetches>,
     /// Places for requests that wait for a fetch.
     waiting: Semaphore,
@@ -106,6 +109,7 @@ impl Keys {
                 issuer,
                 held: ArcSwapOption::new(held),
                 wake: Notify::new(),
+                at_ease: AtomicBool::new(false),
                 fetches: watch::Sender::new(Fetches::default()),
                 waiting: Semaphore::new(WAITING_MAX),
                 unknown: Mutex::default(),
@@ -206,12 +210,16 @@ impl OfIssuer {
 }
 
 impl Inner {
-    /// The held set, unless it is too old to be trusted.
+    /// The held set, unless it is too old to be trusted. Whoever finds it too old wakes the task: while a machine sleeps its
+    /// wall clock goes on, and the timer that the task rests by does not.
     fn usable(&self, of_issuer: &OfIssuer) -> Option<Arc<Held>> {
         let held = of_issuer.held.load_full()?;
         let age = self.clock.now().duration_since(held.fetched_at);
         // A negative age is a clock that was set back: the set is not too old then.
         let too_old = Duration::try_from(age).is_ok_and(|age| age > self.max_age);
+        if too_old && of_issuer.at_ease.swap(false, Ordering::Relaxed) {
+            of_issuer.wake.notify_one();
+        }
         (!too_old).then_some(held)
     }
 
@@ -285,6 +293,7 @@ async fn keep_fresh(keys: Arc<Inner>, at: usize) {
                 pause.saturating_sub(keys.clock.elapsed().saturating_sub(began))
             }
         };
+        of_issuer.at_ease.store(pause > RETRY_EMPTY_MAX, Ordering::Relaxed);
         of_issuer.fetches.send_modify(|fetches| fetches.ended = fetches.begun);
         drop(tokio::time::timeout(pause, of_issuer.wake.notified()).await);
     }

@@ -17,6 +17,9 @@ const RESERVED_NAMESPACES: [&str; 3] = ["auth0.com", "webtask.io", "webtask.run"
 /// Two clocks further apart than this are a fault to repair, not to tolerate.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
+/// Younger than they are ever fetched, keys would be too old again and again.
+const MIN_KEYS_AGE: Duration = Duration::from_secs(600);
+
 /// How deep the query for the schema is nested that GraphiQL and other tools send (graphql-js's `getIntrospectionQuery`).
 const INTROSPECTION_DEPTH: usize = 18;
 
@@ -284,6 +287,13 @@ fn claims(config: &Config, findings: &mut Findings<'_>) {
     if !unknown.is_empty() {
         let what = format!("names {}, which can not be taken", unknown.join(", "));
         findings.add("claims.algorithms", what, format!("choose from {}", known.join(", ")));
+    }
+    if config.claims.keys_max_age < MIN_KEYS_AGE {
+        findings.add(
+            "claims.keys_max_age",
+            "is under 10 minutes, and keys are asked for every 8",
+            "leave it out to take the default, or set 10min or more",
+        );
     }
     if config.claims.leeway > MAX_LEEWAY {
         findings.add(

@@ -250,6 +250,8 @@ fn contradictions_are_refused() {
         ("public.audience", &id),
         ("public.audience", &[("public.audience", "https://team.eu.auth0.com/api/v2/")]),
         ("claims.leeway", &[("claims.leeway", "61s")]),
+        ("claims.keys_max_age", &[("claims.keys_max_age", "0s")]),
+        ("claims.keys_max_age", &[("claims.keys_max_age", "599s")]),
         ("claims.algorithms", &[("claims.algorithms", "[\"RS256\", \"HS256\"]")]),
         ("claims.algorithms", &[("claims.algorithms", "[\"none\"]")]),
         ("claims.algorithms", &[("claims.algorithms", "[]")]),

@@ -174,3 +174,19 @@ fn the_last_good_set_serves_a_cold_start_without_the_tenant() {
     let ready = yard.public().replace("/graphql", "/readyz");
     assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 200);
 }
+
+#[test]
+fn keys_that_grew_too_old_while_the_machine_slept_are_fetched_with_the_first_request() {
+    let clock = Clock::manual(Clock::system().now());
+    let yard = Yard::open_at(clock.clone(), &["claims.keys_max_age=1h"]);
+    let fetches = || yard.doors().services().gate.keys().fetches();
+    let before = fetches();
+    clock.advance(Duration::from_secs(2 * 3600));
+    let mut claims = yard.stub.claims("m1@clients", PUBLIC);
+    claims["gty"] = json!("client-credentials");
+    claims["exp"] = json!(stub::now() + 3 * 3600);
+    let token = stub::token(&claims);
+    assert_eq!(yard.me(&token).code().as_deref(), Some("KEYS_UNAVAILABLE"));
+    assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(60))), "they were not fetched");
+    assert_eq!((yard.me(&token).status, fetches()), (200, before + 1));
+}
