@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{ApiError, Services, State};
 use crate::auth::{self, Caller, Gate, Refusal, Who};
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolError};
 use crate::store::{AcceptedTerms, Actor, Behalf, Interrupt, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
@@ -105,7 +105,7 @@ impl Context {
         // Dropped with this future, whoever drops it.
         let interrupt = Interrupt::after(self.read_time);
         let store = self.store.interruptible(&interrupt);
-        Ok(self.pool.run(move || job(&store)).await??)
+        self.run(move || job(&store)).await
     }
 
     /// Makes a change as the caller, on the pool. Every transaction through the handle that `job` gets is audited as
@@ -127,7 +127,18 @@ impl Context {
             Who::Machine(client) => (store, Actor::Machine(client.to_string())),
             Who::Anonymous => return Err(Refusal::NoToken.into()),
         };
-        Ok(self.pool.run(move || job(&store, &actor)).await??)
+        self.run(move || job(&store, &actor)).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let outcome = self.pool.run(job).await;
+        if matches!(outcome, Err(PoolError::Panicked)) {
+            tracing::error!(request_id = %self.request, "a job of a resolver panicked");
+        }
+        Ok(outcome??)
     }
 
     /// A user with their profile fetched from Auth0 anew and stored, which is a [change](Self::change) as every other. One

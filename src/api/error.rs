@@ -27,11 +27,12 @@ pub enum ApiError {
     /// A resolver asked for what the vestibule was not given: a mistake of whoever put it together.
     #[error("The server failed; its log tells more.")]
     NoState(&'static str),
-    /// Too much is going on.
-    #[error("The server has too much to do; try again soon.")]
+    /// Too much is going on; or, of a job that panicked, the server failed.
+    #[error("{}", if *.0 == PoolError::Panicked { FAILED } else { BUSY })]
     Pool(#[from] PoolError),
 }
 
+const BUSY: &str = "The server has too much to do; try again soon.";
 const FAILED: &str = "The server failed; its log tells more.";
 
 /// What clients are told of the store: what they can mend, and nothing else.
@@ -48,7 +49,7 @@ fn told(error: &StoreError) -> &'static str {
         }
         StoreError::Withdrawn => "The token was withdrawn; log in again.",
         StoreError::Interrupted => "Reading this took longer than it may (limits.time); ask for less.",
-        StoreError::Busy | StoreError::Closed => "The server has too much to do; try again soon.",
+        StoreError::Busy | StoreError::Closed => BUSY,
         _ => FAILED,
     }
 }
@@ -100,5 +101,22 @@ impl<S: ScalarValue> IntoFieldError<S> for ApiError {
             extensions.add_field("missing", Value::List(missing));
         }
         FieldError::new(self.to_string(), Value::Object(extensions))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_panicked_is_a_failure_and_no_load() {
+        let told = |error: PoolError| {
+            let error = ApiError::from(error);
+            (error.code(), error.to_string())
+        };
+        assert_eq!(told(PoolError::Panicked), ("INTERNAL", FAILED.to_owned()));
+        for load in [PoolError::Full, PoolError::Stopped] {
+            assert_eq!(told(load), ("BUSY", BUSY.to_owned()));
+        }
     }
 }

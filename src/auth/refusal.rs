@@ -287,6 +287,29 @@ mod tests {
         }
     }
 
+    /// The texts as the stages write them, where they write them.
+    #[test]
+    fn every_text_of_the_stages_may_stand_in_a_header() {
+        let mut texts = 0;
+        for source in [
+            include_str!("bearer.rs"),
+            include_str!("header.rs"),
+            include_str!("claims.rs"),
+            include_str!("policy.rs"),
+            include_str!("caller.rs"),
+        ] {
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = lines.map(|line| line.trim_start().trim_end_matches('\\')).collect::<String>();
+            // What stands between quotes is every second part; of that, sentences are what clients are told.
+            for text in code.split('"').skip(1).step_by(2).filter(|text| text.ends_with('.')) {
+                texts += 1;
+                assert!(text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'\\'), "{text}");
+            }
+        }
+        assert!(texts >= 25, "only {texts} were found");
+    }
+
     #[test]
     fn challenges_are_those_of_rfc_6750() {
         assert_eq!(Refusal::NoToken.challenge("public").unwrap(), "Bearer realm=\"public\"");

@@ -41,7 +41,11 @@ fn accepted(keys: &Value, token: &str) -> bool {
 /// Runs a file; gives how many vectors there were and which were decided against their mark.
 #[expect(clippy::disallowed_methods, reason = "the vectors stand outside the project, where a variable says")]
 fn run(file: &str) -> Option<(usize, Vec<u64>)> {
-    let folder = std::env::var_os("VESTIBULE_VECTORS")?;
+    let Some(folder) = std::env::var_os("VESTIBULE_VECTORS") else {
+        // Shown with `--nocapture`: a test can not end as skipped.
+        eprintln!("skipped: VESTIBULE_VECTORS does not name the folder of Project Wycheproof's {file}");
+        return None;
+    };
     let text = std::fs::read_to_string(std::path::Path::new(&folder).join(file)).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let (mut count, mut otherwise) = (0, Vec::new());
