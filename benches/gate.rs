@@ -109,7 +109,7 @@ fn the_gate(criterion: &mut Criterion) {
         keys_max_age: Duration::from_secs(86_400),
         profile: Profile::Auth0,
     };
-    let issuers = vec![Issuer { issuer: TENANT.to_owned(), jwks_uri: None }];
+    let issuers = vec![Issuer { issuer: TENANT.to_owned(), jwks_uri: None, same_users: true }];
     let keys =
         Keys::start(issuers, claims.allowed(), claims.keys_max_age, (auth0, store, pool, clock.clone()));
     let policy = Policy::new(&claims, AUDIENCE);

@@ -12,8 +12,8 @@ use super::blocks;
 use super::listen::Listening;
 use super::{Bound, Vestibule};
 use crate::api::{self, Services, Sockets, State, Trusted};
-use crate::auth::{Gate, Keys, Profiles};
-use crate::auth0::{Auth0, Issuer};
+use crate::auth::{Gate, Grants, Keys, Profiles};
+use crate::auth0::{Auth0, Issuer, Settings};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::pool::{self, Pool};
@@ -155,8 +155,11 @@ pub(super) fn services(
     let pool = start(config.pool.threads)?;
     // A tenant that hangs holds its own threads, and nobody's who reads or writes.
     let calls = start(config.auth0.calls)?;
-    let own = Issuer { issuer: config.auth0.issuer.clone(), jwks_uri: config.auth0.jwks_uri.clone() };
-    let issuers = std::iter::once(own).chain(config.auth0.also.iter().cloned()).collect();
+    let Settings { issuer, jwks_uri, also, .. } = &config.auth0;
+    let own = Issuer { issuer: issuer.clone(), jwks_uri: jwks_uri.clone(), same_users: true };
+    let issuers: Vec<Issuer> = std::iter::once(own).chain(also.iter().cloned()).collect();
+    let users_of = issuers.iter().filter(|issuer| issuer.same_users).map(|issuer| issuer.issuer.clone());
+    let grants = Grants { users_of: users_of.collect(), roles: config.roles.clone() };
     let keys = Keys::start(
         issuers,
         config.claims.allowed(),
@@ -165,7 +168,7 @@ pub(super) fn services(
     );
     let link = config.link.email;
     let profiles = Profiles::new(auth0, store.clone(), calls.clone(), clock.clone(), link);
-    let gate = Gate::new(keys, config.roles.clone(), link, profiles, store.clone(), pool.clone(), clock);
+    let gate = Gate::new(keys, grants, link, profiles, store.clone(), pool.clone(), clock);
     Ok(Services {
         gate,
         store,

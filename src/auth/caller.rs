@@ -88,19 +88,19 @@ async fn current_user(id: Auth0Id, claims: &Claims, users: &Users) -> Result<Cur
         return Ok(CurrentUser::Payload(Arc::new(user)));
     }
     // 2. Our database: by id, a point read that is cheaper here than on the pool; else by a verified email.
-    if let Some(user) = users.by_id(&id)? {
+    if let Some(user) = users.by_id(&id, claims)? {
         users.profiles.visited(&user);
         return Ok(CurrentUser::Row(Arc::new(user)));
     }
     if let Some(email) = claims.verified_email().and_then(|email| email.parse().ok())
         && let Some(user) = users.by_email(&id, email).await?
     {
-        admissible(&user)?;
+        admissible(&user, claims)?;
         return Ok(CurrentUser::Row(Arc::new(user)));
     }
     // 3. Auth0: one fetch for all who wait for it.
     let user = users.profiles.admit(&id).await?;
-    admissible(&user)?;
+    admissible(&user, claims)?;
     Ok(CurrentUser::Row(user))
 }
 
@@ -117,11 +117,14 @@ pub(super) async fn foresee(permit: Permit, users: &Users) -> Result<String, Ref
     if let Some(user) = claims.user() {
         return from_payload(&id, user).map(|user| format!("in the payload: {}, without a query", user.id));
     }
-    if let Some(user) = users.by_id(&id)? {
+    if let Some(user) = users.by_id(&id, &claims)? {
         return Ok(format!("in the database, by Auth0 id: {}", user.id));
     }
     let by_email = |email: Option<&str>| match email.and_then(|email| email.parse().ok()) {
-        Some(email) => users.store.user_by_email(&email).map_err(refuse),
+        Some(email) => {
+            let user = users.store.user_by_email(&email).map_err(refuse)?;
+            user.map(|user| admissible(&user, &claims).map(|()| user)).transpose()
+        }
         None => Ok(None),
     };
     if let Some(user) = by_email(claims.verified_email())? {
@@ -145,13 +148,10 @@ fn stands(standing: &Standing, claims: &Claims) -> Result<(), Refusal> {
     if standing.takes(claims.issued_at()) { Ok(()) } else { Err(Refusal::TokenWithdrawn) }
 }
 
-/// A row that was just linked may be one that staff blocked before its owner ever came.
-fn admissible(user: &User) -> Result<(), Refusal> {
-    match user.status {
-        Status::Active => Ok(()),
-        Status::Blocked => Err(Refusal::Blocked),
-        Status::Erased => Err(Refusal::Erased),
-    }
+/// Like [`stands`] for a row that was just read: the identity it was linked to a moment ago is one that nothing was known
+/// against, and it may be the row of somebody who is blocked, or who signed out everywhere since the token was issued.
+fn admissible(user: &User, claims: &Claims) -> Result<(), Refusal> {
+    stands(&Standing { status: user.status, tokens_valid_from: user.tokens_valid_from }, claims)
 }
 
 fn from_payload(id: &Auth0Id, user: &serde_json::Value) -> Result<PayloadUser, Refusal> {
@@ -167,10 +167,10 @@ fn from_payload(id: &Auth0Id, user: &serde_json::Value) -> Result<PayloadUser, R
 }
 
 impl Users {
-    fn by_id(&self, id: &Auth0Id) -> Result<Option<User>, Refusal> {
+    fn by_id(&self, id: &Auth0Id, claims: &Claims) -> Result<Option<User>, Refusal> {
         let user = self.store.user_by_auth0_id(id).map_err(refuse)?;
         if let Some(user) = &user {
-            admissible(user)?;
+            admissible(user, claims)?;
         }
         Ok(user)
     }

@@ -231,7 +231,8 @@ impl Walk<'_> {
 
     fn permit(&mut self, claims: super::Claims) -> Result<Permit, Ended> {
         let roles: Vec<String> = claims.roles().map(str::to_owned).collect();
-        let judged = permit(claims, &self.door.need, &self.gate.roles);
+        let (issuer, grants) = (claims.issuer().to_owned(), &self.gate.grants);
+        let judged = permit(claims, &self.door.need, grants);
         let found = match &judged {
             Ok(permit) => {
                 let (subject, permissions) = permit.parts();
@@ -248,15 +249,22 @@ impl Walk<'_> {
             }
             Err(refusal) => refusal.message().into_owned(),
         };
-        let fix = "For a machine: grant its client the scope at Auth0. For a person: give a role that [roles] maps to it, and \
-                   put their roles in the token. A user's own scope grants nothing.";
+        let fix = match &judged {
+            Err(Refusal::NotPermitted { missing }) if missing.is_empty() && !grants.know_users_of(&issuer) => format!(
+                "Its issuer's machines may come, and its people are nobody here. If {issuer} is another domain of the \
+                 same tenant, set same_users = true where [[auth0.also]] names it."
+            ),
+            _ => "For a machine: grant its client the scope at Auth0. For a person: give a role that [roles] maps to it, \
+                  and put their roles in the token. A user's own scope grants nothing."
+                .to_owned(),
+        };
         let need = &self.door.need.permissions;
         let check = if need.is_empty() {
             "it is a user or a machine".to_owned()
         } else {
             format!("it holds what this door needs: {need}")
         };
-        self.step(Stage::Permit, &check, judged, found, Some(fix.to_owned()))
+        self.step(Stage::Permit, &check, judged, found, Some(fix))
     }
 
     async fn caller(&mut self, permit: Permit) -> Result<(), Ended> {

@@ -195,8 +195,10 @@ impl Desk {
         for (issuer, keys) in sets.iter().filter(|(_, keys)| !keys.is_empty()) {
             store.save_keys(issuer, &json!({ "keys": keys }).to_string(), clock.now()).unwrap();
         }
-        let issuers =
-            sets.iter().map(|(issuer, _)| Issuer { issuer: (*issuer).to_owned(), jwks_uri: None }).collect();
+        let issuers = sets
+            .iter()
+            .map(|(issuer, _)| Issuer { issuer: (*issuer).to_owned(), jwks_uri: None, same_users: true })
+            .collect();
         let claims = Settings {
             namespace: NAMESPACE.into(),
             algorithms: Settings::ALGORITHMS.iter().map(|(name, _)| (*name).to_owned()).collect(),

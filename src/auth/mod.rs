@@ -79,7 +79,7 @@ pub use claims::{Claims, claims};
 pub use explain::{Step, Story};
 pub use key_set::{Key, KeySet, KeySetError};
 pub use keys::{Found, Keys};
-pub use permit::{Need, Permit, Subject, permit, permit_nobody};
+pub use permit::{Grants, Need, Permit, Subject, permit, permit_nobody};
 pub use policy::Policy;
 pub use profiles::{Profiles, keep};
 pub use refusal::{Refusal, Stage};
@@ -88,14 +88,13 @@ pub use settings::{Claims as ClaimsSettings, Profile};
 
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::scope::Roles;
 use crate::store::{LinkEmail, Store};
 
 /// What the stages lean on, the same for both doors. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Gate {
     keys: Keys,
-    roles: Arc<Roles>,
+    grants: Arc<Grants>,
     users: Users,
     clock: Clock,
 }
@@ -113,14 +112,14 @@ impl Gate {
     /// Puts a gate together; asks nobody.
     pub fn new(
         keys: Keys,
-        roles: Roles,
+        grants: Grants,
         link: LinkEmail,
         profiles: Profiles,
         store: Store,
         pool: Pool,
         clock: Clock,
     ) -> Self {
-        Self { keys, roles: Arc::new(roles), users: Users { store, pool, link, profiles }, clock }
+        Self { keys, grants: Arc::new(grants), users: Users { store, pool, link, profiles }, clock }
     }
 
     /// The signing keys.
@@ -169,7 +168,7 @@ impl Gate {
             Presented::Nothing(nothing) => permit_nobody(nothing, &door.need),
             Presented::Token(bearer) => {
                 let claims = claims(&bearer, &door.policy, &self.keys, self.clock.now()).await?;
-                permit(claims, &door.need, &self.roles)
+                permit(claims, &door.need, &self.grants)
             }
         };
         caller(permit?, &self.users).await
@@ -206,7 +205,7 @@ impl Gate {
         let (gate, door) = (self.clone(), Arc::clone(door));
         move |evidence| {
             ready(match evidence {
-                Evidence::Claims(claims) => permit(claims, &door.need, &gate.roles),
+                Evidence::Claims(claims) => permit(claims, &door.need, &gate.grants),
                 Evidence::Nothing(nothing) => permit_nobody(nothing, &door.need),
             })
         }

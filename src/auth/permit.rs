@@ -17,6 +17,16 @@ pub struct Need {
     pub anonymous: bool,
 }
 
+/// What is known of callers before they come.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// The trusted issuers whose `sub` names a user of ours: those of one tenant. Another tenant gives its ids out as it
+    /// likes, also one that is somebody's here.
+    pub users_of: Vec<String>,
+    /// What the roles of users give.
+    pub roles: Roles,
+}
+
 /// Claims that met a need. Only this file makes one.
 #[derive(Debug)]
 pub struct Permit {
@@ -38,14 +48,16 @@ pub enum Subject {
 /// Judges what the claims allow.
 ///
 /// # Errors
-/// [`Refusal::NotPermitted`], naming what is missing; naming nothing when the subject is of no kind that is known here.
-pub fn permit(claims: Claims, need: &Need, roles: &Roles) -> Result<Permit, Refusal> {
-    let subject = subject(claims).ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
+/// [`Refusal::NotPermitted`], naming what is missing; naming nothing when the subject is of no kind that is known here, or a
+/// user of an issuer whose users are not ours.
+pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Refusal> {
+    let subject = subject(claims).filter(|subject| grants.know(subject));
+    let subject = subject.ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
     let mut permissions = match &subject {
         // A machine's scopes are what was granted to it.
         Subject::Machine(_, claims) => Permissions::from_scope(claims.scope().unwrap_or_default()),
         // A user's scope is what the client may ask for, and grants nothing.
-        Subject::User(_, claims) => roles.permissions(claims.roles()),
+        Subject::User(_, claims) => grants.roles.permissions(claims.roles()),
         Subject::Anonymous => Permissions::default(),
     };
     if let Some(claims) = subject.claims() {
@@ -91,6 +103,20 @@ fn subject(claims: Claims) -> Option<Subject> {
     Some(Subject::User(sub.parse().ok()?, claims))
 }
 
+impl Grants {
+    /// Whether the users of `issuer` are ours.
+    pub(super) fn know_users_of(&self, issuer: &str) -> bool {
+        self.users_of.iter().any(|of| of == issuer)
+    }
+
+    fn know(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::User(_, claims) => self.know_users_of(claims.issuer()),
+            Subject::Machine(..) | Subject::Anonymous => true,
+        }
+    }
+}
+
 impl Subject {
     /// What the caller comes with; nothing for somebody without a token.
     pub(super) fn claims(&self) -> Option<&Claims> {
@@ -123,7 +149,9 @@ mod tests {
         let need = Need { permissions: Permissions::from_scope(need), anonymous: false };
         let roles: Roles =
             [("support".to_owned(), Permissions::from_scope("users:read"))].into_iter().collect();
-        permit(claims_with(claims), &need, &roles)
+        let claims = claims_with(claims);
+        let users_of = vec![claims.issuer().to_owned()];
+        permit(claims, &need, &Grants { users_of, roles })
     }
 
     fn missing(claims: &Value, need: &str) -> Option<String> {
@@ -174,5 +202,16 @@ mod tests {
         let elsewhere =
             json!({"sub": "auth0|1", "roles": ["support"], "https://evil.example/roles": ["support"]});
         assert_eq!(missing(&elsewhere, "users:read").as_deref(), Some("users:read"));
+    }
+
+    #[test]
+    fn users_of_an_issuer_whose_ids_are_its_own_are_refused_and_its_machines_are_not() {
+        let need = Need { permissions: Permissions::default(), anonymous: false };
+        let elsewhere =
+            Grants { users_of: vec!["https://ours.example/".to_owned()], roles: Roles::default() };
+        let judged = |claims: Value| permit(claims_with(&claims), &need, &elsewhere).map(drop);
+        let refused = Refusal::NotPermitted { missing: Permissions::default() };
+        assert_eq!(judged(json!({"sub": "auth0|1"})), Err(refused));
+        assert_eq!(judged(json!({"sub": "m1@clients", "azp": "m1"})), Ok(()));
     }
 }

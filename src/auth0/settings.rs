@@ -16,7 +16,8 @@ pub struct Settings {
     /// Where its signing keys are. By default the discovery document says.
     #[serde(default)]
     pub jwks_uri: Option<String>,
-    /// More issuers whose tokens are trusted. Profiles are fetched from the first alone.
+    /// More issuers whose machines are trusted, and whose people are if they are said to be the same. Profiles are fetched
+    /// from the first alone.
     #[serde(default)]
     pub also: Vec<Issuer>,
     /// The machine client that may call the Management API.
@@ -50,4 +51,8 @@ pub struct Issuer {
     /// Where its signing keys are. By default the discovery document says.
     #[serde(default)]
     pub jwks_uri: Option<String>,
+    /// Whether its `sub` names the same people as the first issuer's: it is another domain of that tenant (Auth0: "Custom
+    /// Domains"). A tenant of its own gives its ids out as it likes, so its people are nobody here.
+    #[serde(default)]
+    pub same_users: bool,
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vestibule::store::{Actor, SeedUser};
 
-use crate::stub::Profile;
-use crate::yard::{INTERNAL, NAMESPACE, Yard};
+use crate::stub::{self, Profile, Stub};
+use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
 
 fn profile(sub: &str, email: &str, verified: bool) -> Profile {
     Profile::Is(
@@ -143,4 +143,51 @@ fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
     yard.stub.resume();
     yard.rest(Duration::from_secs(wait));
     assert_eq!(yard.me(&new).json()["data"]["me"]["email"], "new@example.com");
+}
+
+#[test]
+fn a_withdrawn_token_gets_nobody_in_by_an_identity_that_is_new_here() {
+    let yard = Yard::open(&[]);
+    for (name, by_profile) in [("ada", false), ("bob", true)] {
+        let (old, new) = (format!("auth0|{name}"), format!("google-oauth2|{name}"));
+        let email = format!("{name}@example.com");
+        seed(&yard, json!({"auth0Id": old, "email": email, "emailVerified": true}));
+        yard.stub.profile(&new, profile(&new, &email, true));
+        let mut claims = json!({"iat": stub::now() - 60});
+        if !by_profile {
+            claims[format!("{NAMESPACE}email")] = json!(email);
+            claims[format!("{NAMESPACE}email_verified")] = json!(true);
+        }
+        let token = yard.token(&new, claims);
+        let user = yard.store().user_by_auth0_id(&old.parse().unwrap()).unwrap().unwrap();
+        yard.store().sign_out_everywhere(user.id, &Actor::Cli).unwrap();
+        for _ in 0..2 {
+            let answer = yard.me(&token);
+            assert_eq!((answer.status, answer.code().as_deref()), (401, Some("TOKEN_WITHDRAWN")), "{name}");
+        }
+        assert_eq!(yard.store().identities(user.id).unwrap().len(), 2, "whose it is was found out");
+    }
+}
+
+#[test]
+fn another_tenant_s_machines_may_come_and_its_people_only_if_they_are_the_same() {
+    let other = Stub::start();
+    let own_sub = "auth0|1";
+    for (same, status, code) in [(false, 403, Some("NOT_PERMITTED")), (true, 200, None)] {
+        let also = format!("auth0.also=[{{issuer = \"{}\", same_users = {same}}}]", other.issuer);
+        let yard = Yard::open(&[&also]);
+        seed(&yard, json!({"auth0Id": own_sub, "email": "ada@example.com", "emailVerified": true}));
+        assert_eq!(yard.me(&yard.token(own_sub, json!({}))).status, 200);
+        let mut claims = other.claims(own_sub, PUBLIC);
+        let row = yard.store().user_by_auth0_id(&own_sub.parse().unwrap()).unwrap().unwrap();
+        let payload = json!({"id": row.id, "auth0Id": own_sub});
+        for payload in [Value::Null, payload] {
+            claims[format!("{NAMESPACE}user")] = payload;
+            let answer = yard.me(&stub::token(&claims));
+            assert_eq!((answer.status, answer.code().as_deref()), (status, code), "{}", answer.body);
+        }
+        let mut machine = other.claims("m1@clients", PUBLIC);
+        machine["gty"] = json!("client-credentials");
+        assert_eq!(yard.me(&stub::token(&machine)).status, 200);
+    }
 }

@@ -113,7 +113,7 @@ fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
 }
 
 #[test]
-fn a_token_of_another_trusted_tenant_in_the_other_dialect_is_followed_too() {
+fn a_token_of_another_domain_of_the_tenant_in_the_other_dialect_is_followed_too() {
     let (yard, other) = (Yard::open(&[]), Stub::start());
     let mut claims = other.claims("auth0|1", PUBLIC);
     claims.as_object_mut().unwrap().remove("azp");
@@ -121,7 +121,7 @@ fn a_token_of_another_trusted_tenant_in_the_other_dialect_is_followed_too() {
     let id = "01890000-0000-7000-8000-000000000001";
     claims[format!("{NAMESPACE}user")] = json!({"id": id, "auth0Id": "auth0|1"});
     let token = stub::signed(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "stub"}), &claims, true);
-    let also = format!("auth0.also=[{{issuer=\"{}\"}}]", other.issuer);
+    let also = format!("auth0.also=[{{issuer=\"{}\",same_users=true}}]", other.issuer);
     let told = |set: &[&str]| {
         let (code, text) = run(&yard, &[set, &["--json", "-"]].concat(), &token);
         (code, serde_json::from_str::<Value>(&text).unwrap())
@@ -132,4 +132,15 @@ fn a_token_of_another_trusted_tenant_in_the_other_dialect_is_followed_too() {
     let (refusal, found, fix) = failed(&story);
     assert_eq!((code, refusal.as_str(), found), (1, "WRONG_ISSUER", other.issuer.clone()));
     assert!(fix.contains(&yard.stub.issuer), "{fix}");
+}
+
+#[test]
+fn a_person_of_another_tenant_is_told_what_would_make_them_one_of_ours() {
+    let (yard, other) = (Yard::open(&[]), Stub::start());
+    let token = stub::token(&other.claims("auth0|1", PUBLIC));
+    let also = format!("auth0.also=[{{issuer = \"{}\"}}]", other.issuer);
+    let (code, text) = run(&yard, &["--set", &also, "--door", "public", "--json", "-"], &token);
+    let (refusal, _, fix) = failed(&serde_json::from_str(&text).unwrap());
+    assert_eq!((code, refusal.as_str()), (1, "NOT_PERMITTED"), "{text}");
+    assert!(fix.contains("same_users") && fix.contains(&other.issuer), "{fix}");
 }

@@ -6,10 +6,10 @@ use warp::http::{HeaderMap, HeaderValue};
 
 use super::{Table, row};
 use crate::auth::forge::{Desk, OTHER_TENANT, Signer, TENANT, good_claims};
-use crate::auth::permit::{Need, Permit, Subject, permit, permit_nobody};
+use crate::auth::permit::{Grants, Need, Permit, Subject, permit, permit_nobody};
 use crate::auth::settings::{Claims as Settings, Profile};
 use crate::auth::{Presented, Refusal, bearer};
-use crate::scope::{Permissions, Roles};
+use crate::scope::Permissions;
 
 fn presented(values: &[&str], query: &str) -> Result<Presented, Refusal> {
     let mut headers = HeaderMap::new();
@@ -84,8 +84,9 @@ async fn a_machine_is_judged_by_its_scope_and_a_user_is_not() {
         }
         table.key.token(&claims)
     };
+    let grants = Grants { users_of: vec![TENANT.to_owned()], ..Grants::default() };
     let permitted = async |token: String, asked: &str| -> Result<Permit, Refusal> {
-        permit(table.desk.judge(&token).await.unwrap(), &need(asked, false), &Roles::default())
+        permit(table.desk.judge(&token).await.unwrap(), &need(asked, false), &grants)
     };
     let permit = permitted(machine(""), "").await.unwrap();
     assert!(
