@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use super::doors::services;
 use crate::api::State;
@@ -20,16 +20,9 @@ const KEYS: Duration = Duration::from_secs(6);
 /// # Errors
 /// When there is no database yet, or it can not be opened.
 pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Result<Story> {
-    let path = &config.store.path;
-    // Opening would make one, and a question should not leave a database behind.
-    ensure!(
-        path.exists(),
-        "there is no database at {} yet; make one with `vestibule migrate`",
-        path.display()
-    );
     let clock = Clock::system();
-    let store = Store::open(&config.store, clock.clone())
-        .with_context(|| format!("the database {} can not be opened", path.display()))?;
+    let store = Store::open_existing(&config.store, clock.clone())
+        .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
     let services = services(config, auth0, store, State::default(), clock)?;
     services.gate.keys().known(KEYS).await;

@@ -103,6 +103,19 @@ fn staff_do_with_users_what_they_have_to_and_the_trail_tells() {
 #[test]
 fn who_is_not_there_is_told_apart_and_their_email_is_not_repeated() {
     let shell = Shell::open();
+    // Not even the database: it is a slip in the path, and not a new one with nobody in it.
+    for line in [
+        "users list",
+        "users show ada@example.com",
+        "audit list",
+        "audit verify",
+        "users roles ada@example.com",
+    ] {
+        let (code, complaint) = shell.fails(line);
+        assert!(code == 66 && complaint.contains("store.path"), "{line}: {complaint}");
+    }
+    assert!(!std::path::Path::new(&shell.path()).exists());
+    shell.says("migrate");
     for who in [ADA, "auth0|nobody", "01890000-0000-7000-8000-000000000001"] {
         let (code, complaint) = shell.fails(&format!("users show {who}"));
         assert!(code == 67 && complaint.contains("users list") && !complaint.contains(who), "{complaint}");

@@ -113,14 +113,17 @@ pub enum StoreError {
         /// Which file.
         path: PathBuf,
     },
-    /// Processes have the database open, so no other file can be put in its place.
-    #[error("{path} is in use; stop the server and what else works on it, then try again")]
+    /// Processes have the database open, so no other file can be put in its place, and its schema stays what they know.
+    #[error(
+        "{path} is in use, so it can be neither replaced nor brought to a newer schema; stop the server and what else \
+         works on it, then try again"
+    )]
     InUse {
         /// Which database.
         path: PathBuf,
     },
-    /// Another file is being put in the place of the database.
-    #[error("{path} is being restored or filled by another process; try again when that is done")]
+    /// Another file is being put in the place of the database, its schema is being brought up, or many users are imported.
+    #[error("{path} is being restored, migrated or filled by another process; try again when that is done")]
     BeingRestored {
         /// Which database.
         path: PathBuf,
@@ -183,6 +186,18 @@ pub enum StoreError {
         /// The version in the file.
         found: i32,
         /// The newest version in the binary.
+        known: i32,
+    },
+    /// Written by an older binary, and whoever only reads or changes users does not migrate.
+    #[error(
+        "{path} has schema {found}, this binary needs {known}; stop the server and run `vestibule migrate`"
+    )]
+    SchemaTooOld {
+        /// Which file.
+        path: PathBuf,
+        /// The version in the file.
+        found: i32,
+        /// The version the binary needs.
         known: i32,
     },
     /// A migration failed, and its transaction was rolled back.

@@ -32,7 +32,7 @@ impl Lock {
         }
     }
 
-    /// For whoever puts another file in the place of the database.
+    /// For whoever puts another file in the place of the database, or brings its schema up.
     ///
     /// # Errors
     /// [`StoreError::InUse`]; [`StoreError::File`].

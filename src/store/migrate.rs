@@ -1,8 +1,9 @@
 //! The schema's versions: embedded migrations, run forward only.
 
+use std::error::Error as _;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use super::{StoreError, chain};
 
@@ -26,30 +27,57 @@ pub(super) fn known() -> i32 {
     runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
 }
 
-/// Brings the schema to [`known`], all pending migrations in one transaction.
+/// Sees to it that the schema is [`known`]. Reads only.
+///
+/// # Errors
+/// [`StoreError::SchemaTooOld`]; [`StoreError::SchemaTooNew`]; [`StoreError::Migration`] when an applied migration was
+/// edited since.
+pub(super) fn verify(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let (found, known) = (version(connection)?, known());
+    if found < known {
+        return Err(StoreError::SchemaTooOld { path: path.to_owned(), found, known });
+    }
+    run(connection, path).map(drop)
+}
+
+/// Brings the schema to [`known`], all pending migrations in one transaction. Reads only, when there are none.
 ///
 /// # Errors
 /// [`StoreError::SchemaTooNew`], before anything is written; [`StoreError::Migration`] when a migration fails or an
-/// applied one was edited since.
+/// applied one was edited since; [`StoreError::Busy`].
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, StoreError> {
     let to = known();
     let from = version(connection)?;
     if from > to {
         return Err(StoreError::SchemaTooNew { path: path.to_owned(), found: from, known: to });
     }
-    // refinery begins its transactions as the connection does; IMMEDIATE waits for another process that migrates.
-    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    // refinery begins its transactions as the connection does. IMMEDIATE waits for another process that migrates; with
+    // nothing to do, nobody who writes is waited for.
+    let pending = from < to;
+    connection.set_transaction_behavior(match pending {
+        true => TransactionBehavior::Immediate,
+        false => TransactionBehavior::Deferred,
+    });
     chain::lend_function(connection)?;
     let outcome = embedded::migrations::runner().set_grouped(true).run(connection);
     chain::take_function(connection)?;
     match outcome {
         Ok(_) => Ok(Migrated { from, to }),
         // refinery looks and then leaps: another process may have leapt in between. Then the work is done.
-        Err(error) => match (from < to, version(connection)?) {
+        Err(error) => match (pending, version(connection)?) {
             (true, now) if now == to => Ok(Migrated { from, to }),
+            _ if is_busy(&error) => Err(StoreError::Busy),
             _ => Err(StoreError::Migration(Box::new(error))),
         },
     }
+}
+
+/// Whether somebody else held the file too long, which says nothing about the migration.
+fn is_busy(error: &refinery::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.filter_map(|cause| cause.downcast_ref::<rusqlite::Error>()).any(|cause| {
+        matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    })
 }
 
 /// Brings an empty file to an older version, as an older binary made it.

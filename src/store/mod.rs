@@ -92,7 +92,8 @@ pub use users::{PAGE_MAX, Page};
 pub use rusqlite;
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -131,6 +132,8 @@ struct Shared {
     queries: Counter,
     standings: Standings,
     feed: Feed,
+    /// Whether anything was committed through this handle.
+    wrote: AtomicBool,
     block_at_auth0: bool,
     clock: Clock,
     /// `None` once closed.
@@ -150,14 +153,29 @@ struct Write<'a> {
 }
 
 impl Store {
-    /// Opens the database, made and migrated as needed, with every setting set and read back.
+    /// Opens the database, made and migrated as needed, with every setting set and read back. It is migrated only when no
+    /// other process has it open, and the file of the older schema is kept beside it, as `<database>.schema-<version>`.
     ///
     /// # Errors
     /// [`StoreError::File`], [`StoreError::Open`], [`StoreError::NotOurs`], [`StoreError::SchemaTooNew`],
     /// [`StoreError::Migration`], [`StoreError::Setting`], [`StoreError::Damaged`], [`StoreError::Empty`],
-    /// [`StoreError::CutOff`], [`StoreError::ReadOnly`], [`StoreError::BeingRestored`]: each names what to do.
+    /// [`StoreError::CutOff`], [`StoreError::StrayLog`], [`StoreError::ReadOnly`], [`StoreError::BeingRestored`],
+    /// [`StoreError::InUse`], [`StoreError::Busy`]: each names what to do.
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
-        let Opened { path, lock, writer, .. } = Opened::from(settings)?;
+        Self::over(Opened::made(settings)?, settings, clock)
+    }
+
+    /// Opens a database that must be there, with the schema we know. Makes and migrates nothing, and waits for nobody who
+    /// writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; [`StoreError::SchemaTooOld`]; else as [`Store::open`].
+    pub fn open_existing(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
+        Self::over(Opened::existing(settings)?, settings, clock)
+    }
+
+    fn over(opened: Opened, settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
+        let Opened { path, lock, writer, .. } = opened;
         let connect = |purpose| open::connect(&path, purpose, settings.busy_timeout);
         let readers = || {
             let readers: Result<_, _> =
@@ -175,6 +193,7 @@ impl Store {
                 queries: Counter::default(),
                 standings,
                 feed: Feed::new(),
+                wrote: AtomicBool::new(false),
                 block_at_auth0: settings.block_at_auth0,
                 clock,
                 lock: Mutex::new(Some(lock)),
@@ -186,13 +205,12 @@ impl Store {
         })
     }
 
-    /// Makes the file if it is absent and brings its schema to what this binary knows. The file of an older schema
-    /// is kept beside it, as `<database>.schema-<version>`.
+    /// Makes the file if it is absent and brings its schema to what this binary knows.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
-        Opened::from(settings).map(|opened| opened.migrated)
+        Opened::made(settings).map(|opened| opened.migrated)
     }
 
     /// The same database; what is changed through this handle is audited as part of `request`.
@@ -219,7 +237,8 @@ impl Store {
         })
     }
 
-    /// Ends all work on the database: waits for what runs, moves the WAL into the file and closes it.
+    /// Ends all work on the database: waits for what runs, moves the WAL into the file and closes it. Who wrote nothing
+    /// leaves the WAL to those who did, and so waits for none of them.
     /// Every later call on any clone is [`StoreError::Closed`]; closing twice does nothing.
     ///
     /// # Errors
@@ -229,7 +248,10 @@ impl Store {
         drop((self.shared.readers.close(), self.shared.points.close()));
         self.shared.standings.close();
         self.shared.feed.close();
-        let closed = self.shared.writer.close().iter().try_for_each(|writer| truncate_wal(writer).map(drop));
+        let writers = self.shared.writer.close();
+        let wrote = self.shared.wrote.load(Ordering::Relaxed);
+        let closed = writers.iter().filter(|_| wrote).try_for_each(|writer| truncate_wal(writer).map(drop));
+        drop(writers);
         // Last, because whoever waits for it puts another file in the place of this one.
         drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         closed
@@ -280,6 +302,7 @@ impl Store {
             }
             let outcome = steps(&write)?;
             write.tx.commit()?;
+            self.shared.wrote.store(true, Ordering::Relaxed);
             Ok(outcome)
         })?;
         // In this order: who is told that somebody was blocked finds them blocked.
@@ -328,23 +351,57 @@ struct Opened {
 }
 
 impl Opened {
-    fn from(settings: &Settings) -> Result<Self, StoreError> {
+    /// Made and migrated as needed.
+    fn made(settings: &Settings) -> Result<Self, StoreError> {
         let path = open::resolve(&settings.path)?;
         let lock = Lock::shared(&path)?;
         let made = open::prepare_file(&path, settings.busy_timeout)?;
+        let from = {
+            let look = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
+            check::length(&look, &path)?;
+            migrate::version(&look)?
+        };
+        if from >= migrate::known() {
+            let migrated = made.unwrap_or(Migrated { from, to: from });
+            let opened = Self::with(path, lock, migrated, settings)?;
+            bulk::complete(&opened.writer, &opened.lock, &opened.path)?;
+            return Ok(opened);
+        }
+        drop(lock);
+        let migrated = Self::bring_up(&path, settings)?;
+        let lock = Lock::shared(&path)?;
+        Self::with(path, lock, migrated, settings)
+    }
+
+    /// As it must be there.
+    fn existing(settings: &Settings) -> Result<Self, StoreError> {
+        let path = open::existing_file(settings)?;
+        let lock = Lock::shared(&path)?;
+        open::narrow_all(&path)?;
+        let known = migrate::known();
+        Self::with(path, lock, Migrated { from: known, to: known }, settings)
+    }
+
+    fn with(path: PathBuf, lock: Lock, migrated: Migrated, settings: &Settings) -> Result<Self, StoreError> {
         let mut writer = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
         check::length(&writer, &path)?;
+        migrate::verify(&mut writer, &path)?;
+        Ok(Self { path, lock, writer, migrated })
+    }
+
+    /// Brings the schema of a file up that nobody has open: a server of an older binary would go on writing as it
+    /// knows it.
+    fn bring_up(path: &Path, settings: &Settings) -> Result<Migrated, StoreError> {
+        let _alone = Lock::exclusive(path)?;
+        let mut writer = open::connect(path, Purpose::Write, settings.busy_timeout)?;
         let from = migrate::version(&writer)?;
         if from > 0 && from < migrate::known() {
-            backup::keep_before_migrating(&path, from, settings.busy_timeout)?;
+            backup::keep_before_migrating(path, from, settings.busy_timeout)?;
         }
-        let migrated = migrate::run(&mut writer, &path)?;
-        if migrated.from != migrated.to {
-            // What a migration took out of the file is not to stay in the log.
-            truncate_wal(&writer)?;
-        }
-        bulk::complete(&writer, &lock, &path)?;
-        Ok(Self { path, lock, writer, migrated: made.unwrap_or(migrated) })
+        let migrated = migrate::run(&mut writer, path)?;
+        // What a migration took out of the file is not to stay in the log.
+        truncate_wal(&writer)?;
+        Ok(migrated)
     }
 }
 

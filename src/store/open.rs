@@ -90,7 +90,7 @@ pub(super) fn prepare_team_s(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn narrow_all(path: &Path) -> Result<(), StoreError> {
+pub(super) fn narrow_all(path: &Path) -> Result<(), StoreError> {
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
         narrow(&file).map_err(|source| StoreError::File { path: file, source })?;
     }

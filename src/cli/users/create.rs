@@ -1,7 +1,7 @@
 //! `vestibule users create`: a row for somebody who has not come yet.
 
 use super::super::{Global, out};
-use super::with_store;
+use super::with_new_store;
 use crate::store::{Actor, Expected};
 use crate::user::{Auth0Id, Email, Person};
 
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    with_store(global, |store, config| {
+    with_new_store(global, |store, config| {
         let expected = Expected {
             auth0_id: args.auth0_id.clone(),
             email: args.email.clone(),

@@ -21,7 +21,7 @@ use clap::Subcommand;
 use super::Global;
 use crate::clock::Clock;
 use crate::config::{self, Config, PRODUCTION};
-use crate::store::Store;
+use crate::store::{Settings, Store, StoreError};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
@@ -60,13 +60,30 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does something with the database, which a server may have open too: it notices what changes within a second.
+/// Does something with the database, which must be there, and which a server may have open too: it notices what changes
+/// within a second.
 pub(super) fn with_store<T>(
     global: &Global,
     act: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    with_opened(global, Store::open_existing, act)
+}
+
+/// The same for what may be the first thing that is done: the database is made and migrated as needed.
+fn with_new_store<T>(
+    global: &Global,
+    act: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    with_opened(global, Store::open, act)
+}
+
+fn with_opened<T>(
+    global: &Global,
+    open: fn(&Settings, Clock) -> Result<Store, StoreError>,
+    act: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let config = config::load(global.sources(PRODUCTION))?;
-    let store = Store::open(&config.store, Clock::system())
+    let store = open(&config.store, Clock::system())
         .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
     let outcome = act(&store, &config);
     // What was done is committed; closing only tidies up.

@@ -100,6 +100,69 @@ fn processes_that_start_together_migrate_once() {
     }
 }
 
+/// A file as an older binary made it.
+fn old(house: &House) -> Settings {
+    let settings = Settings { path: house.file("old.db"), ..house.settings.clone() };
+    migrate::up_to(&mut Connection::open(&settings.path).unwrap(), migrate::known() - 1);
+    settings
+}
+
+#[test]
+fn nobody_migrates_under_somebody_who_has_the_database_open() {
+    let house = House::new();
+    let settings = old(&house);
+    let version = || migrate::version(&Connection::open(&settings.path).unwrap()).unwrap();
+    // A server of the older binary.
+    let server = crate::store::lock::Lock::shared(&settings.path).unwrap();
+    for outcome in
+        [Store::open(&settings, house.clock.clone()).map(drop), Store::migrate(&settings).map(drop)]
+    {
+        assert!(matches!(outcome, Err(StoreError::InUse { .. })), "{outcome:?}");
+    }
+    assert_eq!(version(), migrate::known() - 1);
+    assert!(!house.file(&format!("old.db.schema-{}", version())).exists());
+    drop(server);
+    // A shell knows nothing of our lock.
+    let shell = Connection::open(&settings.path).unwrap();
+    shell.execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE").unwrap();
+    let hasty = Settings { busy_timeout: Duration::ZERO, ..settings.clone() };
+    assert!(matches!(Store::migrate(&hasty), Err(StoreError::Busy)));
+    drop(shell);
+    Store::open(&settings, house.clock.clone()).unwrap();
+    assert_eq!(version(), migrate::known());
+}
+
+#[test]
+fn what_must_be_there_is_neither_made_nor_migrated() {
+    let house = House::new();
+    let open = |settings: &Settings| Store::open_existing(settings, house.clock.clone());
+    let nowhere = Settings { path: house.file("no.db"), ..house.settings.clone() };
+    assert!(matches!(open(&nowhere), Err(StoreError::Missing { .. })));
+    assert!(!nowhere.path.exists() && !house.file("no.db.lock").exists());
+    let settings = old(&house);
+    let error = open(&settings).unwrap_err();
+    assert!(error.to_string().contains("vestibule migrate"), "{error}");
+    assert_eq!(migrate::version(&Connection::open(&settings.path).unwrap()).unwrap(), migrate::known() - 1);
+    house.shell().execute("UPDATE refinery_schema_history SET checksum = '7'", []).unwrap();
+    assert!(matches!(open(&house.settings), Err(StoreError::Migration(_))));
+}
+
+#[test]
+fn who_only_reads_waits_for_nobody_who_writes() {
+    let house = House::new();
+    let ada = house.verified("auth0|1", "ada@example.com");
+    let shell = house.shell();
+    shell.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let hasty = Settings { busy_timeout: Duration::ZERO, ..house.settings.clone() };
+    for open in [Store::open, Store::open_existing] {
+        let store = open(&hasty, house.clock.clone()).unwrap();
+        assert_eq!(store.user(ada.id).unwrap().as_ref(), Some(&ada));
+        assert!(store.verify_audit(None).unwrap().is_whole());
+        store.close().unwrap();
+    }
+    shell.execute_batch("ROLLBACK").unwrap();
+}
+
 #[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let house = House::new();
