@@ -4,12 +4,7 @@ use juniper::Nullable;
 
 use super::ApiError;
 use crate::store::UserUpdate;
-use crate::user::Person;
-
-/// The longest name or phone number, in characters.
-const WORDS_MAX: usize = 200;
-/// The longest URL, in bytes.
-const URL_MAX: usize = 2048;
+use crate::user::{Person, is_picture, is_words};
 
 /// The personal fields of an input. What is not given stays as it is; null or an empty text empties it.
 #[derive(Debug, Clone, Default)]
@@ -100,18 +95,13 @@ fn change(written: Nullable<String>) -> Change {
 
 fn words(written: Nullable<String>, otherwise: &'static str) -> Result<Change, ApiError> {
     let change = change(written);
-    let bad = |text: &String| text.chars().count() > WORDS_MAX || text.chars().any(char::is_control);
-    if change.iter().flatten().any(bad) { Err(ApiError::BadInput(otherwise)) } else { Ok(change) }
+    let fit = change.iter().flatten().all(|text| is_words(text));
+    if fit { Ok(change) } else { Err(ApiError::BadInput(otherwise)) }
 }
 
-/// Pages show pictures by their URL, so anything but a web address could be a script.
 fn picture(written: Nullable<String>) -> Result<Change, ApiError> {
     let change = change(written);
-    let good = |text: &String| {
-        text.len() <= URL_MAX
-            && url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
-    };
-    if change.iter().flatten().all(good) {
+    if change.iter().flatten().all(|text| is_picture(text)) {
         return Ok(change);
     }
     Err(ApiError::BadInput("The picture is an http or https URL of at most 2,048 bytes."))

@@ -363,7 +363,8 @@ fn arrival(auth0_id: Auth0Id, profile: &Profile) -> Arrival {
             nickname: profile.nickname.clone(),
             picture: profile.picture.clone(),
             phone: profile.phone_number.clone(),
-        },
+        }
+        .cleaned(),
         profile: Some(profile.whole.clone()),
     }
 }

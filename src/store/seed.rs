@@ -104,6 +104,12 @@ impl SeedUser {
         if self.email_verified && self.email.is_none() {
             return Err("has emailVerified but no email");
         }
+        if self.person() != self.person().cleaned() {
+            return Err(
+                "has an empty name, one with control characters or of more than 200 characters, or a picture that is no http \
+                 or https URL of at most 2,048 bytes",
+            );
+        }
         if self.status == Status::Erased {
             return Err("has status erased; seed it and erase it instead");
         }

@@ -5,10 +5,12 @@
 mod current;
 mod email;
 mod id;
+mod person;
 
 pub use current::{CurrentUser, PayloadUser};
 pub use email::{Email, EmailError};
 pub use id::{Auth0Id, IdError, UserId};
+pub use person::{PICTURE_MAX, Person, WORDS_MAX, is_picture, is_words};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,45 +42,6 @@ pub struct User {
     pub created_at: Timestamp,
     /// When the row last changed.
     pub updated_at: Timestamp,
-}
-
-/// What a person is called and looks like. Every field may be absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    /// Full name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// First name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub given_name: Option<String>,
-    /// Last name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub family_name: Option<String>,
-    /// What friends say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nickname: Option<String>,
-    /// URL of a picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub picture: Option<String>,
-    /// Phone number, E.164 where Auth0 gives it so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-}
-
-impl Person {
-    /// What this one says, and where it says nothing, what `other` does.
-    #[must_use]
-    pub fn or(&self, other: &Self) -> Self {
-        let either = |own: &Option<String>, other: &Option<String>| own.as_ref().or(other.as_ref()).cloned();
-        Self {
-            name: either(&self.name, &other.name),
-            given_name: either(&self.given_name, &other.given_name),
-            family_name: either(&self.family_name, &other.family_name),
-            nickname: either(&self.nickname, &other.nickname),
-            picture: either(&self.picture, &other.picture),
-            phone: either(&self.phone, &other.phone),
-        }
-    }
 }
 
 /// Whether a user may come in.

@@ -3,7 +3,7 @@
 use super::super::{Global, out};
 use super::with_new_store;
 use crate::store::{Actor, Expected};
-use crate::user::{Auth0Id, Email, Person};
+use crate::user::{Auth0Id, Email, Person, WORDS_MAX, is_words};
 
 /// Whom. Without an Auth0 id, whoever first comes with the email, verified, is this user.
 #[derive(Debug, clap::Args)]
@@ -18,11 +18,18 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "ID")]
     auth0_id: Option<Auth0Id>,
     /// Full name.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     name: Option<String>,
     /// A role; may be repeated.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if is_words(text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a name has at most {WORDS_MAX} characters, and no control characters"))
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {

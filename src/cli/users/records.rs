@@ -214,6 +214,9 @@ fn table(input: impl BufRead, notes: &mut Notes, each: &mut Each<'_>) -> anyhow:
             known.map_or(name, |(_, field)| *field)
         })
         .collect();
+    if let Some((first, second, field)) = repeated(table.headers()?, &headers) {
+        anyhow::bail!("the columns {first} and {second} both give {field}; leave one of them out");
+    }
     anyhow::ensure!(
         headers.iter().any(|name| matches!(name, "user_id" | "email")),
         "no column is named user_id or email; the first line must name the columns"
@@ -241,6 +244,19 @@ fn table(input: impl BufRead, notes: &mut Notes, each: &mut Each<'_>) -> anyhow:
     }
 }
 
+/// Two columns by their names in the file, and the field that both mean.
+fn repeated<'a>(
+    named: &'a csv::StringRecord,
+    fields: &'a csv::StringRecord,
+) -> Option<(&'a str, &'a str, &'a str)> {
+    let known = |field: &str| COLUMNS.iter().any(|(_, known)| *known == field);
+    let columns = || named.iter().zip(fields.iter());
+    columns().enumerate().find_map(|(place, (second, field))| {
+        let (first, _) = columns().take(place).find(|(_, earlier)| *earlier == field && known(field))?;
+        Some((first, second, field))
+    })
+}
+
 impl Record {
     fn row(self, notes: &mut Notes) -> Result<ImportRow, String> {
         if self.password_hash.is_some() || self.custom_password_hash.is_some() {
@@ -251,19 +267,19 @@ impl Record {
         let email: Option<Email> =
             email.map(|email| email.parse()).transpose().map_err(|error| format!("{error}"))?;
         let flag = |flag: Option<Flag>| flag.is_some_and(|Flag(value)| value);
-        let text = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(ImportRow {
             auth0_id,
             email_verified: email.is_some() && flag(self.email_verified),
             email,
             person: Person {
-                name: text(self.name),
-                given_name: text(self.given_name),
-                family_name: text(self.family_name),
-                nickname: text(self.nickname),
-                picture: text(self.picture),
-                phone: text(self.phone_number),
-            },
+                name: self.name,
+                given_name: self.given_name,
+                family_name: self.family_name,
+                nickname: self.nickname,
+                picture: self.picture,
+                phone: self.phone_number,
+            }
+            .cleaned(),
             blocked: flag(self.blocked),
         })
     }

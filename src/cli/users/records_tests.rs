@@ -92,6 +92,10 @@ fn what_can_not_be_read_on_is_told_after_what_was_read() {
     assert!(outcome.unwrap_err().to_string().contains("line 2 is longer"));
     let (_, outcome) = read_all("Dear Sir or Madam,\nthis is a letter\n", None);
     assert!(outcome.unwrap_err().to_string().contains("no column is named"));
+    let (rows, outcome) = read_all("Phone,email,phone_number\n1,a@example.com,1\n", None);
+    let said = outcome.unwrap_err().to_string();
+    assert!(rows.is_empty() && said.contains("Phone and phone_number both give phone_number"), "{said}");
+    assert!(read_all("email,other,other\na@example.com,1,2\n", None).1.is_ok(), "columns that are not taken");
     for (start, why) in [(&b""[..], "empty"), (b" \n", "empty"), (b"\x1f\x8b\x08\x00", "gunzip")] {
         let error = sniff(&mut &*start).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
@@ -110,6 +114,14 @@ fn whoever_takes_the_records_can_stop_the_reading() {
         });
         assert_eq!((outcome.unwrap_err().to_string().as_str(), seen), ("the disk is full", 1));
     }
+}
+
+#[test]
+fn what_could_harm_a_page_is_not_taken_from_an_export() {
+    let line = r#"{"user_id":"1","name":"a\u0007b","nickname":"ada","picture":"javascript:alert(1)"}"#;
+    let (rows, _) = read_all(line, None);
+    let person = Person { nickname: Some("ada".into()), ..Person::default() };
+    assert_eq!(rows[0].1.as_ref().unwrap().person, person);
 }
 
 #[test]
