@@ -189,7 +189,10 @@ impl Query {
         limit: usize,
     ) -> Self {
         let mut query = Self::of(SELECT, filter);
-        let key = order.key();
+        // Those who were changed in a span of time are looked up and sorted. SQLite would rather have the order for nothing
+        // and skip everybody else; the plus keeps it from that.
+        let by_change = filter.updated != Period::default() && order != UserOrder::Updated;
+        let key = format!("{}{}", if by_change { "+" } else { "" }, order.key());
         let (later, earlier) = if descending { ("<", ">") } else { (">", "<") };
         for (bound, than) in [(&slice.after, later), (&slice.before, earlier)] {
             if let Some(place) = bound {

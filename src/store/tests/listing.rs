@@ -202,6 +202,17 @@ fn pages_are_read_from_an_index_and_not_sorted() {
             assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{order:?}: {plan}");
         }
     }
+    for order in [UserOrder::Created, UserOrder::Email, UserOrder::Name] {
+        let by = PlaceValue::Moment(1);
+        for after in [None, Some(UserPlace { by, id: UserId::new(now) })] {
+            let filter = UserFilter { updated: lately, ..plain() };
+            let plan = house.store.plan(&filter, order, false, &Slice { after, ..slice(50) });
+            assert!(
+                plan.contains("SEARCH u USING INDEX users_by_updated_at (updated_at>?)"),
+                "{order:?}: {plan}"
+            );
+        }
+    }
     let search = UserFilter { search: Some("a".into()), ..plain() };
     let plan = house.store.plan(&search, UserOrder::Created, false, &slice(50));
     for index in ["users_by_email", "users_by_name", "users_by_family_name"] {
