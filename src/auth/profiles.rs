@@ -304,7 +304,8 @@ pub fn keep(
     let Some(own) = &user.auth0_id else { return Ok(user.clone()) };
     let arrival = |profile: &Profile| arrival(own.clone(), profile);
     let before = user.profile.clone().and_then(Profile::read);
-    store.refresh(user.id, before.as_ref().map(arrival).as_ref(), fetched.map(arrival).as_ref(), actor)
+    let (before, fetched) = (before.as_ref().map(arrival), fetched.map(arrival));
+    store.refresh(user.id, own, before.as_ref(), fetched.as_ref(), actor)
 }
 
 /// What a flight is for.

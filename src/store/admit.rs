@@ -12,11 +12,28 @@ use super::users::{by_auth0_id, by_email};
 use super::{LinkEmail, Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User};
 
-/// The largest profile that is kept, in bytes of JSON.
+/// The largest profile that is kept whole, in bytes of JSON.
 ///
-/// A larger one is left out whole, and the user comes in without: cutting JSON would hand its readers half a truth,
-/// and refusing would lock a person out over the size of their metadata.
+/// Of a larger one only the members stay that tell who somebody is, each whole: it is by them that a later fetch knows
+/// what changed at Auth0. Metadata is left out, since cutting it would hand its readers half a truth, and refusing would
+/// lock a person out over its size.
 pub const PROFILE_MAX_BYTES: usize = 64 * 1024;
+
+/// The members that tell who somebody is.
+const WHO: [&str; 9] = [
+    "user_id",
+    "email",
+    "email_verified",
+    "name",
+    "given_name",
+    "family_name",
+    "nickname",
+    "picture",
+    "phone_number",
+];
+
+/// No value of those is longer, in bytes, or it is none that is stored.
+const WHO_MAX_BYTES: usize = 4 * 1024;
 
 /// Somebody Auth0 vouches for, at first sight.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +104,7 @@ impl Store {
     pub fn admit(&self, arrival: &Arrival, link: LinkEmail, actor: &Actor) -> Result<Admitted, StoreError> {
         // Serialized before the write lock is taken.
         let profile = arrival.profile.as_ref().and_then(|profile| kept(profile, &arrival.auth0_id));
+        let profile = profile.map(|profile| profile.to_string());
         self.write(|write| {
             if let Some(user) = by_auth0_id(&write.tx, &arrival.auth0_id)? {
                 return Ok(Admitted::Known(user));
@@ -157,17 +175,16 @@ impl Write<'_> {
     }
 }
 
-pub(super) fn kept(profile: &Value, auth0_id: &Auth0Id) -> Option<String> {
-    let text = profile.to_string();
-    if text.len() <= PROFILE_MAX_BYTES {
-        return Some(text);
+/// What is kept of a profile. See [`PROFILE_MAX_BYTES`].
+pub(super) fn kept(profile: &Value, auth0_id: &Auth0Id) -> Option<Value> {
+    let bytes = profile.to_string().len();
+    if bytes <= PROFILE_MAX_BYTES {
+        return Some(profile.clone());
     }
     // The provider only: an Auth0 id can contain an email.
     let provider = auth0_id.as_str().split_once('|').map_or("", |(provider, _)| provider);
-    tracing::warn!(
-        bytes = text.len(),
-        provider,
-        "a profile is too large to keep; its user comes in without it"
-    );
-    None
+    tracing::warn!(bytes, provider, "a profile is too large to keep whole; its metadata is left out");
+    let mut members = profile.as_object()?.clone();
+    members.retain(|name, value| WHO.contains(&name.as_str()) && value.to_string().len() <= WHO_MAX_BYTES);
+    Some(Value::Object(members))
 }

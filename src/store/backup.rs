@@ -14,6 +14,9 @@ use super::lock::Lock;
 use super::open::{self, Purpose};
 use super::{Settings, Store, StoreError, check, checksum, migrate, owner};
 
+/// What the name of a copy from before a migration goes on with; then comes the version.
+const KEPT: &str = ".schema-";
+
 /// A copy that is safely on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackedUp {
@@ -59,7 +62,7 @@ pub(super) fn keep_before_migrating(
     from: i32,
     busy_timeout: Duration,
 ) -> Result<(), StoreError> {
-    let kept = open::beside(database, &format!(".schema-{from}"));
+    let kept = open::beside(database, &format!("{KEPT}{from}"));
     let failed = |source| StoreError::Output { path: kept.clone(), source };
     let connection = open::connect(database, Purpose::Write, busy_timeout)?;
     let copy = copy_beside(&connection, &kept)?;
@@ -77,16 +80,24 @@ pub(super) fn keep_before_migrating(
 
 /// Lets go of what [`keep_before_migrating`] kept: somebody was erased, and the copies still tell of them.
 pub(super) fn drop_kept(database: &Path) -> io::Result<()> {
-    for version in 1..migrate::known() {
-        let kept = open::beside(database, &format!(".schema-{version}"));
-        for file in [checksum::path_of(&kept), kept] {
-            match fs::remove_file(&file) {
-                Ok(()) => {
-                    tracing::info!(path = %file.display(), "let go of an old copy: it held somebody erased")
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+    let mut prefix = database.file_name().unwrap_or_default().to_owned();
+    prefix.push(KEPT);
+    // All there are, also what a newer binary kept before somebody went back to this one.
+    for entry in fs::read_dir(checksum::directory_of(database))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let version = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+        if !version.and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit) {
+            continue;
+        }
+        let file = entry.path();
+        match fs::remove_file(&file) {
+            Ok(()) => {
+                tracing::info!(path = %file.display(), "let go of an old copy: it held somebody erased")
             }
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -363,14 +363,12 @@ impl Opened {
         };
         if from >= migrate::known() {
             let migrated = made.unwrap_or(Migrated { from, to: from });
-            let opened = Self::with(path, lock, migrated, settings)?;
-            bulk::complete(&opened.writer, &opened.lock, &opened.path)?;
-            return Ok(opened);
+            return Self::with(path, lock, migrated, settings)?.completed();
         }
         drop(lock);
         let migrated = Self::bring_up(&path, settings)?;
         let lock = Lock::shared(&path)?;
-        Self::with(path, lock, migrated, settings)
+        Self::with(path, lock, migrated, settings)?.completed()
     }
 
     /// As it must be there.
@@ -387,6 +385,12 @@ impl Opened {
         check::length(&writer, &path)?;
         migrate::verify(&mut writer, &path)?;
         Ok(Self { path, lock, writer, migrated })
+    }
+
+    /// With every index.
+    fn completed(self) -> Result<Self, StoreError> {
+        bulk::complete(&self.writer, &self.lock, &self.path)?;
+        Ok(self)
     }
 
     /// Brings the schema of a file up that nobody has open: a server of an older binary would go on writing as it

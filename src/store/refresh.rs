@@ -7,7 +7,7 @@ use super::admit::{Arrival, kept};
 use super::audit::{Action, Actor, Changes};
 use super::users::by_email;
 use super::{Store, StoreError, Write};
-use crate::user::{Email, Person, Status, User, UserId};
+use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
 /// Members of a profile that change with every login. That they did is no change of the person, and no line.
 const PASSING: [&str; 4] = ["last_login", "last_ip", "logins_count", "updated_at"];
@@ -17,6 +17,9 @@ impl Store {
     /// a field that staff or the person changed since stands. `None` for `fetched` notes that Auth0 has no such user
     /// any more: the row stays as it is. So does a tombstone.
     ///
+    /// The profile is that of `identity`. A row that has another one of its own by now, because staff unlinked it while the
+    /// profile was fetched, stays as it is too.
+    ///
     /// An email that another row has verified is not taken over: the row keeps its own.
     ///
     /// # Errors
@@ -24,18 +27,27 @@ impl Store {
     pub fn refresh(
         &self,
         id: UserId,
+        identity: &Auth0Id,
         before: Option<&Arrival>,
         fetched: Option<&Arrival>,
         actor: &Actor,
     ) -> Result<User, StoreError> {
         let profile = fetched.and_then(|fetched| kept(fetched.profile.as_ref()?, &fetched.auth0_id));
+        let text = profile.as_ref().map(Value::to_string);
         self.write(|write| {
             let user = write.existing(id)?;
-            if user.status == Status::Erased {
+            if user.status == Status::Erased || user.auth0_id.as_ref() != Some(identity) {
                 return Ok(user);
             }
             if let Some(fetched) = fetched {
-                let changes = write.follow(&user, before, fetched, profile.as_deref())?;
+                let mut changes = write.follow(&user, before, fetched)?;
+                if lasting(user.profile.as_ref()) != lasting(profile.as_ref()) {
+                    changes = changes.personal("profile");
+                }
+                write
+                    .tx
+                    .prepare_cached("UPDATE users SET profile = ?2 WHERE id = ?1")?
+                    .execute(params![id.as_bytes(), text])?;
                 if !changes.is_empty() {
                     write.audit(actor, Action::Refreshed, id, changes)?;
                     write.touch(id)?;
@@ -56,18 +68,10 @@ impl Write<'_> {
         user: &User,
         before: Option<&Arrival>,
         fetched: &Arrival,
-        profile: Option<&str>,
     ) -> Result<Changes, StoreError> {
         let person = person(&user.person, before.map(|before| &before.person), &fetched.person);
         let (email, verified) = self.email_of(user, before, fetched)?;
-        let mut changes = self.describe(user, &person, email.as_ref(), verified)?;
-        if lasting(user.profile.as_ref()) != lasting(fetched.profile.as_ref()) {
-            changes = changes.personal("profile");
-        }
-        self.tx
-            .prepare_cached("UPDATE users SET profile = ?2 WHERE id = ?1")?
-            .execute(params![user.id.as_bytes(), profile])?;
-        Ok(changes)
+        self.describe(user, &person, email.as_ref(), verified)
     }
 
     fn email_of(

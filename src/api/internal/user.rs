@@ -156,7 +156,7 @@ impl Account {
         Ok(terms.into_iter().map(AcceptedTerms::from).collect())
     }
 
-    /// The profile that is stored: as Auth0 gave it when it was last fetched.
+    /// The profile that is stored: as Auth0 gave it when it was last fetched, without its metadata if it was over 64 KiB.
     fn profile(&self) -> Option<Json> {
         self.user.profile.clone().map(Json)
     }

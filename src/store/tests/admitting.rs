@@ -178,7 +178,7 @@ fn what_looks_like_a_second_expected_row_is_none() {
 }
 
 #[test]
-fn a_profile_too_large_is_left_out_whole() {
+fn a_profile_too_large_that_tells_nothing_of_anybody_is_left_out_whole() {
     let house = House::new();
     for (auth0_id, bytes, kept) in
         [("auth0|1", PROFILE_MAX_BYTES, true), ("auth0|2", PROFILE_MAX_BYTES + 1, false)]

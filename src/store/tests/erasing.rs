@@ -183,3 +183,17 @@ impl House {
         self.store.admit(&other, LinkEmail::Verified, &Actor::Gate).unwrap();
     }
 }
+
+#[test]
+fn an_erasure_lets_go_of_every_copy_from_before_a_migration() {
+    let house = House::new();
+    let user = house.verified(ADA, "erase.me@example.com");
+    // The last of them by a newer binary.
+    for name in ["schema-1", "schema-1.sha256", "schema-99", "schema-99.sha256"] {
+        std::fs::write(house.file(&format!("vestibule.db.{name}")), "erase.me@example.com").unwrap();
+    }
+    std::fs::write(house.file("vestibule.db.schema-notes"), "somebody else's").unwrap();
+    house.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert_eq!(traces(&house), [""; 0]);
+    assert!(house.file("vestibule.db.schema-notes").exists());
+}

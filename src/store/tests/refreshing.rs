@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::UserUpdate;
+use crate::store::{PROFILE_MAX_BYTES, UserUpdate};
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
@@ -31,7 +31,8 @@ fn what_was_left_alone_follows_and_what_was_changed_here_stands() {
     house.store.update(user.id, &nickname, &Actor::User(user.id)).unwrap();
     let mut now = named("Ada Lovelace", "lovelace@example.com", true);
     now.person.nickname = Some("ada".into());
-    let after = house.store.refresh(user.id, Some(&before), Some(&now), &Actor::Gate).unwrap();
+    let after =
+        house.store.refresh(user.id, &id("auth0|1"), Some(&before), Some(&now), &Actor::Gate).unwrap();
     assert_eq!(after.person.name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(after.person.nickname.as_deref(), Some("countess"));
     assert_eq!((after.email, after.email_verified), (Some(email("lovelace@example.com")), true));
@@ -48,7 +49,8 @@ fn a_profile_that_only_counted_a_login_leaves_no_line() {
     let user = fetched(&house, &before);
     let mut now = before.clone();
     now.profile.as_mut().unwrap()["logins_count"] = json!(2);
-    let after = house.store.refresh(user.id, Some(&before), Some(&now), &Actor::Gate).unwrap();
+    let after =
+        house.store.refresh(user.id, &id("auth0|1"), Some(&before), Some(&now), &Actor::Gate).unwrap();
     assert_eq!((after.profile, after.updated_at), (now.profile, user.updated_at));
     assert_eq!(house.actions(user.id), ["user.inserted"]);
 }
@@ -60,7 +62,8 @@ fn an_email_of_somebody_else_is_not_taken_over() {
     let user = fetched(&house, &before);
     let ada = house.verified("auth0|2", ADA);
     let now = named("Mallory", ADA, true);
-    let after = house.store.refresh(user.id, Some(&before), Some(&now), &Actor::Gate).unwrap();
+    let after =
+        house.store.refresh(user.id, &id("auth0|1"), Some(&before), Some(&now), &Actor::Gate).unwrap();
     assert_eq!((after.email, after.email_verified), (user.email, true));
     assert_eq!(house.store.user_by_email(&email(ADA)).unwrap(), Some(ada));
 }
@@ -71,7 +74,9 @@ fn an_email_is_as_verified_as_auth0_or_staff_have_it() {
     let unverified = named("Ada", ADA, false);
     let verified = named("Ada", ADA, true);
     let user = fetched(&house, &unverified);
-    let refresh = |before, now| house.store.refresh(user.id, Some(before), Some(now), &Actor::Gate).unwrap();
+    let refresh = |before, now| {
+        house.store.refresh(user.id, &id("auth0|1"), Some(before), Some(now), &Actor::Gate).unwrap()
+    };
     assert!(refresh(&unverified, &verified).email_verified);
     assert!(!refresh(&verified, &unverified).email_verified);
     let vouch = UserUpdate { email_verified: Some(true), ..UserUpdate::default() };
@@ -87,7 +92,7 @@ fn without_an_old_profile_only_gaps_are_filled() {
     let user = fetched(&house, &none);
     let mut now = named("Other", "other@example.com", true);
     now.person.phone = Some("+44".into());
-    let after = house.store.refresh(user.id, None, Some(&now), &Actor::Gate).unwrap();
+    let after = house.store.refresh(user.id, &id("auth0|1"), None, Some(&now), &Actor::Gate).unwrap();
     assert_eq!(after.person.name.as_deref(), Some("Ada"));
     assert_eq!((after.person.phone.as_deref(), after.email), (Some("+44"), user.email));
 }
@@ -97,9 +102,55 @@ fn a_tombstone_and_a_user_auth0_forgot_stay_as_they_are() {
     let house = House::new();
     let before = named("Ada", ADA, true);
     let user = fetched(&house, &before);
-    let after = house.store.refresh(user.id, Some(&before), None, &Actor::Gate).unwrap();
+    let after = house.store.refresh(user.id, &id("auth0|1"), Some(&before), None, &Actor::Gate).unwrap();
     assert_eq!(after.profile_fetched_at, Some(house.clock.now()));
     assert_eq!((after.profile, after.email), (user.profile, user.email));
     let gone = house.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
-    assert_eq!(house.store.refresh(user.id, Some(&before), Some(&before), &Actor::Gate).unwrap(), gone);
+    assert_eq!(
+        house.store.refresh(user.id, &id("auth0|1"), Some(&before), Some(&before), &Actor::Gate).unwrap(),
+        gone
+    );
+}
+
+#[test]
+fn a_profile_of_an_identity_that_was_taken_away_meanwhile_lands_nowhere() {
+    let house = House::new();
+    let before = named("Ada", ADA, true);
+    let user = fetched(&house, &before);
+    house.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
+    // While the profile of auth0|1 was on its way.
+    let other_s = house.store.unlink_identity(user.id, &id("auth0|1"), &Actor::Cli).unwrap();
+    let now = named("Mallory", "mallory@example.com", true);
+    for fetched in [Some(&now), None] {
+        let after =
+            house.store.refresh(user.id, &id("auth0|1"), Some(&before), fetched, &Actor::Gate).unwrap();
+        assert_eq!(after, other_s);
+    }
+    assert_eq!(house.actions(user.id)[0], "identity.unlinked");
+}
+
+#[test]
+fn a_profile_too_large_is_followed_and_settles() {
+    let house = House::new();
+    let large = |address: &str, likes: &str| {
+        let mut arrival = named("Ada", address, true);
+        let profile = arrival.profile.as_mut().unwrap();
+        profile["user_metadata"] = json!({ "likes": likes.repeat(PROFILE_MAX_BYTES) });
+        arrival
+    };
+    // As the gate does: what was kept is what the next one is compared with.
+    let as_kept =
+        |user: &User, arrival: &Arrival| Arrival { profile: user.profile.clone(), ..arrival.clone() };
+    let first = large(ADA, "a");
+    let user = fetched(&house, &first);
+    let before = as_kept(&user, &first);
+    assert_eq!(before.profile, Some(json!({ "user_id": "auth0|1", "name": "Ada", "email": ADA })));
+    let refresh = |now: &Arrival| {
+        house.store.refresh(user.id, &id("auth0|1"), Some(&before), Some(now), &Actor::Gate).unwrap()
+    };
+    refresh(&large(ADA, "b"));
+    assert_eq!(house.actions(user.id), ["user.inserted"], "nothing that is kept has changed");
+    let moved = refresh(&large("lovelace@example.com", "b"));
+    assert_eq!(moved.email, Some(email("lovelace@example.com")));
+    assert_eq!(moved.profile.unwrap()["email"], "lovelace@example.com");
 }
