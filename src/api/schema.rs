@@ -43,6 +43,11 @@ impl Schema {
         Self(Box::new(root))
     }
 
+    /// The schema as text, in GraphQL's schema definition language.
+    pub fn sdl(&self) -> String {
+        self.0.sdl()
+    }
+
     /// With a door's limits.
     pub(super) fn limited(self, settings: &DoorSettings) -> Arc<dyn Documents> {
         self.0.limited(settings)
@@ -77,6 +82,7 @@ pub(super) enum Unfit {
 }
 
 trait Unlimited: Send + Sync {
+    fn sdl(&self) -> String;
     fn limited(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn Documents>;
 }
 
@@ -120,6 +126,10 @@ pub(super) enum Subscribed<'a> {
 }
 
 impl<Q: Root, M: Root, S: SubscriptionRoot> Unlimited for RootNode<Q, M, S> {
+    fn sdl(&self) -> String {
+        self.as_sdl()
+    }
+
     fn limited(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn Documents> {
         let limits = settings.limits.clone();
         let root = self.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);

@@ -10,7 +10,6 @@ mod dev;
 mod development;
 mod inbox;
 mod explain;
-mod sdl;
 
 pub use self::vestibule::Vestibule;
 pub use dev::DevTenant;
@@ -19,4 +18,3 @@ pub use doors::Doors;
 pub use explain::explain;
 pub use inbox::Inbox;
 pub use listen::Bound;
-pub use sdl::{internal_sdl, public_sdl};

@@ -75,6 +75,16 @@ impl Vestibule {
         self.to_try
     }
 
+    /// The public door's schema as SDL, without a door being open.
+    pub fn public_sdl(&self) -> String {
+        self.public.sdl()
+    }
+
+    /// The internal door's.
+    pub fn internal_sdl(&self) -> String {
+        self.internal.sdl()
+    }
+
     /// The schemas of both doors, and what their resolvers share.
     pub(super) fn open(self, config: &Config) -> anyhow::Result<(Schema, Schema, State)> {
         let state = (self.open_state)(config).context("what the resolvers share can not be opened")?;

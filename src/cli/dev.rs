@@ -60,22 +60,37 @@ fn introduce(
         out::line(format!("    {:<24} [{password}]  {note}", person.email))?;
     }
     let (wire, issuer, bundle) = (Wire::new(), tenant.issuer(), tenant.served());
-    if let (Some(frontend), Some(person)) = (frontend(bundle), bundle.people.first()) {
+    let person = bundle.people.iter().find(|person| person.password.is_some());
+    if let (Some(frontend), Some(person)) = (frontend(bundle), person) {
         let client = Client { issuer, client_id: &frontend.client_id, audience: &config.public.audience };
         let password = person.password.as_ref().map(Secret::expose).unwrap_or_default();
-        let token = client.token_by_password(&wire, &person.email, password)?;
-        out::line(format!("\n  {} has logged in. Ask the Public API who that is:\n", person.email))?;
-        out::line(curl(&public, &token, of_person))?;
+        let title = format!("{} has logged in. Ask the Public API who that is:", person.email);
+        let token = client.token_by_password(&wire, &person.email, password);
+        to_paste(&title, &person.email, token.map(|token| curl(&public, &token, of_person)))?;
     }
     if let Some(machine) = machine_for(bundle, &config.internal.audience) {
         let client = Client { issuer, client_id: &machine.client_id, audience: &config.internal.audience };
         let secret = machine.client_secret.as_ref().map(Secret::expose).unwrap_or_default();
-        let token = client.token_by_secret(&wire, secret)?;
-        out::line(format!("\n  The machine `{}` may ask the Internal API:\n", machine.client_id))?;
-        out::line(curl(&internal, &token, of_machine))?;
+        let title = format!("The machine `{}` may ask the Internal API:", machine.client_id);
+        let token = client.token_by_secret(&wire, secret);
+        to_paste(&title, &machine.client_id, token.map(|token| curl(&internal, &token, of_machine)))?;
     }
     out::line("\n  More tokens: vestibule token --help. Stop with Ctrl-C.\n")?;
     Ok(())
+}
+
+/// Prints a line to paste, or why there is none: a rule that denies the login is what one is here to debug.
+fn to_paste(title: &str, who: &str, line: anyhow::Result<String>) -> Result<(), out::Unprinted> {
+    match line {
+        Ok(line) => {
+            out::line(format!("\n  {title}\n"))?;
+            out::line(line)
+        }
+        Err(why) => {
+            let why = out::plain(&format!("{why:#}"));
+            out::line(format!("\n  No line to paste: {who} could not log in.\n    {why}"))
+        }
+    }
 }
 
 fn curl(url: &str, token: &str, query: &str) -> String {

@@ -130,7 +130,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Check(args) => return check::run(&global, &args),
         Command::Users(command) => return users::run(&global, &command),
         Command::Audit(command) => return audit::run(&global, &command),
-        Command::Schema(args) => return schema::run(&args),
+        Command::Schema(args) => return schema::run(&args, &vestibule),
         Command::ScriptWorker => return Ok(script::worker_main()),
     }
     Ok(ExitCode::SUCCESS)

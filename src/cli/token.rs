@@ -3,10 +3,11 @@
 use anyhow::{Context, bail};
 
 use super::frontend::{Client, frontend};
-use super::wire::Wire;
+use super::wire::{Wire, went_unanswered};
 use super::{Global, out};
 use crate::app::DevTenant;
 use crate::auth0::Auth0;
+use crate::bundle::Person;
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
 use crate::telemetry::Secret;
@@ -14,7 +15,8 @@ use crate::telemetry::Secret;
 /// Prints an access token.
 ///
 /// With `--as EMAIL` a person of the bundle logs in at the running dev tenant. With `--client ID` a machine of the
-/// bundle does. With neither, the configured client (`auth0.client_id`) gets a token for itself, from any tenant.
+/// bundle does. With neither, the configured client (`auth0.client_id`) gets a token for itself from the configured
+/// tenant (`auth0.issuer`), whichever that is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A person of the dev tenant, by email.
@@ -23,7 +25,8 @@ pub(super) struct Args {
     /// A machine client of the dev tenant, by its id.
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// The door the token is for [default: public for a person, internal for a machine].
+    /// The door the token is for [default: public for a person, internal for a machine of the bundle, the tenant's
+    /// Management API for the configured client].
     #[arg(long, value_name = "DOOR", conflicts_with = "audience")]
     door: Option<Door>,
     /// The API the token is for, by its identifier.
@@ -38,7 +41,9 @@ enum Door {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    // Only the dev tenant has the bundle's people and machines.
+    let tenant = args.person.is_some() || args.client.is_some();
+    let config = config::load(config::Sources { tenant, ..global.sources(DEVELOPMENT) })?;
     let audience = audience(&config, args);
     let token = match (&args.person, &args.client) {
         (None, None) => {
@@ -52,12 +57,13 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 }
 
 fn audience(config: &Config, args: &Args) -> String {
-    let for_machines = args.person.is_none();
     match (&args.audience, args.door) {
         (Some(audience), _) => audience.clone(),
         (None, Some(Door::Internal)) => config.internal.audience.clone(),
-        (None, None) if for_machines => config.internal.audience.clone(),
-        (None, _) => config.public.audience.clone(),
+        (None, Some(Door::Public)) => config.public.audience.clone(),
+        (None, None) if args.person.is_some() => config.public.audience.clone(),
+        (None, None) if args.client.is_some() => config.internal.audience.clone(),
+        (None, None) => format!("{}api/v2/", config.auth0.issuer),
     }
 }
 
@@ -72,7 +78,9 @@ fn from_dev_tenant(
     let issuer = &config.auth0.issuer;
     let bundle = DevTenant::bundle(config, issuer, config.internal.listen)?;
     let asked = if let Some(email) = person {
-        let Some(person) = bundle.people.iter().find(|person| person.email == email) else {
+        // As the tenant does: the case of an email means nothing.
+        let is_meant = |person: &&Person| person.email.to_lowercase() == email.to_lowercase();
+        let Some(person) = bundle.people.iter().find(is_meant) else {
             bail!("no person of the bundle has the email {email}");
         };
         let frontend =
@@ -87,5 +95,8 @@ fn from_dev_tenant(
             .with_context(|| format!("the bundle has no client {id} with a secret"))?;
         Client { issuer, client_id: id, audience }.token_by_secret(&wire, secret.expose())
     };
-    asked.with_context(|| format!("no token from {issuer}; is `vestibule dev` running?"))
+    asked.map_err(|error| {
+        let hint = if went_unanswered(&error) { "; is `vestibule dev` running?" } else { "" };
+        error.context(format!("no token from {issuer}{hint}"))
+    })
 }

@@ -116,6 +116,11 @@ impl Wire {
     }
 }
 
+/// Whether an error of a [`Wire`] means that nobody answered: a refusal, however bad, is an answer.
+pub(super) fn went_unanswered(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<ureq::Error>())
+}
+
 impl Default for Wire {
     fn default() -> Self {
         Self::new()

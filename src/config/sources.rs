@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value};
 
+use super::DEVELOPMENT;
 use super::problem::Problem;
 use super::written::{Origin, Written, literal};
 
@@ -31,7 +32,8 @@ pub struct Sources {
     pub flags: Vec<(String, String)>,
     /// What the command itself decides; wins over all else.
     pub overrides: Vec<(String, String)>,
-    /// Whether the command runs the embedded dev tenant, so that its address (`tenant.http`) is the issuer.
+    /// Whether the command runs the embedded dev tenant, so that its address (`tenant.http`) is the issuer. In
+    /// development it is that for the other commands too, as long as nobody names another.
     /// With port 0 the issuer has port 0 too: who binds it corrects it.
     pub tenant: bool,
 }
@@ -97,19 +99,14 @@ impl Sources {
         for (key, value) in &self.flags {
             written.lay_text(Origin::flag(key), key, value, &mut problems);
         }
-        if self.tenant {
-            self.trust_the_tenant(&mut written, &mut problems);
+        let unsaid = written.text("auth0.issuer").is_some_and(str::is_empty);
+        if self.tenant || (profile == DEVELOPMENT && unsaid) {
+            trust_the_tenant(&mut written, &mut problems);
         }
         for (key, value) in &self.overrides {
             written.lay_text(Origin::command(), key, value, &mut problems);
         }
         (written, problems)
-    }
-
-    fn trust_the_tenant(&self, written: &mut Written, problems: &mut Vec<Problem>) {
-        let http = written.text("tenant.http").unwrap_or_default().to_owned();
-        written.lay_text(Origin::command(), "auth0.issuer", &format!("http://{http}/"), problems);
-        written.lay_text(Origin::command(), "auth0.jwks_uri", "", problems);
     }
 
     /// Reads `<dir>/<profile>.toml`. A folder that was named must exist; the file need not.
@@ -156,6 +153,13 @@ impl Sources {
             }
         }
     }
+}
+
+/// Makes the embedded tenant the issuer, wherever it listens.
+fn trust_the_tenant(written: &mut Written, problems: &mut Vec<Problem>) {
+    let http = written.text("tenant.http").unwrap_or_default().to_owned();
+    written.lay_text(Origin::tenant(), "auth0.issuer", &format!("http://{http}/"), problems);
+    written.lay_text(Origin::tenant(), "auth0.jwks_uri", "", problems);
 }
 
 /// `VESTIBULE_AUTH0__CLIENT_ID` → `auth0.client_id`. A keyword of the bundle keeps its case.

@@ -208,6 +208,11 @@ impl Origin {
         Self { layer: Layer::Command, detail: String::new() }
     }
 
+    /// Follows from where the embedded tenant listens.
+    pub(super) fn tenant() -> Self {
+        Self { layer: Layer::Command, detail: "where the dev tenant listens, tenant.http".to_owned() }
+    }
+
     /// Whether both come from the same layer.
     pub(super) fn beside(&self, other: &Self) -> bool {
         self.layer == other.layer
@@ -232,6 +237,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.layer {
+            Layer::Command if !self.detail.is_empty() => f.write_str(&self.detail),
             Layer::Default | Layer::Command => f.write_str(self.layer.word()),
             Layer::File | Layer::Env | Layer::Flag => write!(f, "{} {}", self.layer.word(), self.detail),
         }

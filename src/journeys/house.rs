@@ -1,5 +1,6 @@
 //! The whole house: the dev tenant with its rules, and both doors, as `dev` opens them.
 
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -27,6 +28,17 @@ pub(crate) struct House {
 
 fn worker() -> WorkerCommand {
     WorkerCommand { program: env!("CARGO_BIN_EXE_vestibule").into(), args: vec!["script-worker".to_owned()] }
+}
+
+/// The fixtures' bundle with one file that says something else.
+pub(crate) fn bundle_with(file: &str, text: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tenant/.");
+    assert!(Command::new("cp").args(["-r", fixtures]).arg(dir.path()).status().unwrap().success());
+    let file = dir.path().join(file);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(file, text).unwrap();
+    dir
 }
 
 impl House {
@@ -184,15 +196,9 @@ fn the_tenant_s_end_and_return_are_survived_and_healed() {
 
 #[test]
 fn a_rule_that_fails_denies_the_login_by_its_name() {
-    let (dir, root) = (tempfile::tempdir().unwrap(), env!("CARGO_MANIFEST_DIR"));
-    let bundle = dir.path().join("tenant");
-    let fixtures = format!("{root}/fixtures/tenant");
-    assert!(
-        std::process::Command::new("cp").arg("-r").arg(fixtures).arg(&bundle).status().unwrap().success()
-    );
     let failing = "function (user, context, callback) { callback(new Error('no luck')); }";
-    std::fs::write(bundle.join("rules/track-sign-up.js"), failing).unwrap();
-    let house = House::open(&[&format!("tenant.bundle={}", bundle.display())]);
+    let bundle = bundle_with("rules/track-sign-up.js", failing);
+    let house = House::open(&[&format!("tenant.bundle={}", bundle.path().display())]);
     let answer = house.token("ada", PUBLIC);
     assert_eq!(answer.status, 403, "{}", answer.body);
     let said = answer.json()["error_description"].as_str().unwrap().to_owned();

@@ -14,6 +14,7 @@
 //! - `staff` and `people`: what the two schemas let them do, and what it costs; `updates`: what
 //!   subscriptions tell; `deployments`: what is told of them; `schemas`: both as text; `reads`: what ends them
 //! - `explaining`: what a door makes of a token, told
+//! - `developer`: `dev`, `token` and `explain` together, on ports that were moved
 //! - `process`: the executable as an operator meets it; `crashes`: it is killed, again and again; `disks`: full,
 //!   read-only and damaged ones
 //! - `floors`: who may import whom, as `docs/architecture.md` has it
@@ -70,6 +71,8 @@ mod schemas;
 mod sockets;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod developer;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! The example `notes`: a team's own schemas behind both doors, with everything that stands before them.
 
+use std::ffi::OsString;
+use std::process::Command;
+
 use serde_json::{Value, json};
+use vestibule::cli;
 use vestibule::cli::wire::Answer;
 
 use crate::house::House;
@@ -80,4 +84,21 @@ fn staff_read_notes_by_a_permission_of_the_team_s_own() {
     assert_eq!(refused.code().as_deref(), Some("NOT_PERMITTED"), "{}", refused.body);
     let allowed = reading(&["roles.admin=[\"users:read\", \"notes:read\"]"]);
     assert_eq!(allowed.json(), json!({"data": {"notes": []}}), "{}", allowed.body);
+}
+
+#[test]
+#[ignore = "run by the test below, in a process whose output is read"]
+fn prints_both_schemas() {
+    for door in ["public", "internal"] {
+        cli::run(["notes", "schema", door].map(OsString::from), example::notes()).unwrap();
+    }
+}
+
+#[test]
+fn a_team_s_executable_prints_the_team_s_schemas() {
+    let itself = std::env::current_exe().unwrap();
+    let name = ["--ignored", "--exact", "notes::prints_both_schemas", "--nocapture"];
+    let printed = String::from_utf8(Command::new(itself).args(name).output().unwrap().stdout).unwrap();
+    assert!(printed.contains("addNote(") && printed.contains("notes(author: ID!)"), "{printed}");
+    assert!(!printed.contains("acceptTerms("), "{printed}");
 }

@@ -1,6 +1,7 @@
 //! The executable as an operator meets it: started, asked, told to stop.
 
 use std::io::{BufRead, BufReader, Lines};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -10,14 +11,14 @@ use crate::yard::PUBLIC;
 use vestibule::cli::wire::Wire;
 
 /// A process of ours that is killed when a test fails before it stopped.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Process {
-    fn start(command: &str, set: &[String]) -> Self {
+    pub(crate) fn start(command: &str, set: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| dir.path().join(name).display().to_string();
         let mut process = Command::new(env!("CARGO_BIN_EXE_vestibule"));
@@ -38,11 +39,16 @@ impl Process {
         }
         let mut child = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines, _dir: dir }
+        Self { child, lines, dir }
+    }
+
+    /// The database it was told to use.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.dir.path().join("vestibule.db")
     }
 
     /// The rest of the first line that begins with `word`, spaces aside.
-    fn line(&mut self, word: &str) -> String {
+    pub(crate) fn line(&mut self, word: &str) -> String {
         for line in self.lines.by_ref() {
             if let Some(rest) = line.unwrap().trim().strip_prefix(word) {
                 return rest.trim().to_owned();
@@ -57,7 +63,7 @@ impl Process {
     }
 
     /// Sends a signal and gives the exit code.
-    fn signal(&mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn signal(&mut self, signal: &str) -> Option<i32> {
         self.send(signal);
         self.child.wait().unwrap().code()
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use vestibule::app;
+use vestibule::app::Vestibule;
 
 fn vestibule(args: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_vestibule")).args(args).output().unwrap();
@@ -17,7 +17,8 @@ fn kept(name: &str) -> String {
 
 #[test]
 fn the_schemas_in_the_repository_are_those_of_the_doors() {
-    for (door, served) in [("public", app::public_sdl()), ("internal", app::internal_sdl())] {
+    let ours = Vestibule::default();
+    for (door, served) in [("public", ours.public_sdl()), ("internal", ours.internal_sdl())] {
         let name = format!("{door}.graphql");
         assert_eq!(
             kept(&name).trim_end(),
@@ -31,7 +32,7 @@ fn the_schemas_in_the_repository_are_those_of_the_doors() {
 #[test]
 fn schemas_are_printed_and_compared() {
     let (code, printed) = vestibule(&["schema", "public"]);
-    assert_eq!((code, printed.trim_end()), (Some(0), app::public_sdl().trim_end()));
+    assert_eq!((code, printed.trim_end()), (Some(0), Vestibule::default().public_sdl().trim_end()));
 
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
@@ -57,7 +58,7 @@ fn schemas_are_printed_and_compared() {
 /// Whoever reads only a field's description knows what it needs.
 #[test]
 fn fields_that_refuse_say_what_they_need() {
-    let sdl = app::internal_sdl();
+    let sdl = Vestibule::default().internal_sdl();
     let fields = [
         ("auditTrail(", "audit:read"),
         ("auth0Profile:", "users:read"),

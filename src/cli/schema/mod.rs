@@ -11,7 +11,7 @@ use anyhow::Context;
 use self::diff::{Level, changes};
 use self::shape::Shape;
 use super::out;
-use crate::app;
+use crate::app::Vestibule;
 
 /// Prints the schema of a door, or compares two.
 #[derive(Debug, clap::Args)]
@@ -40,10 +40,10 @@ enum What {
     },
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args, vestibule: &Vestibule) -> anyhow::Result<ExitCode> {
     match &args.what {
-        What::Public => out::line(app::public_sdl().trim_end())?,
-        What::Internal => out::line(app::internal_sdl().trim_end())?,
+        What::Public => out::line(vestibule.public_sdl().trim_end())?,
+        What::Internal => out::line(vestibule.internal_sdl().trim_end())?,
         What::Diff { old, new } => return compare(old, new),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,102 @@
+//! The executable as a developer meets it: `dev` in one terminal, `token` and `explain` in another.
+
+use std::process::{Command, Output};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use vestibule::cli::wire::Wire;
+
+use crate::house::bundle_with;
+use crate::process::Process;
+use crate::yard::{INTERNAL, PUBLIC};
+
+/// A command in the second terminal.
+fn run(args: &[&str], set: &[String]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().args(args);
+    for set in set {
+        command.args(["--set", set]);
+    }
+    command.output().unwrap()
+}
+
+/// What it prints when it ends well.
+fn says(args: &[&str], set: &[String]) -> String {
+    let output = run(args, set);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// What it complains when it does not.
+fn complains(args: &[&str], set: &[String]) -> String {
+    let output = run(args, set);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn audience(token: &str) -> Value {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let aud = serde_json::from_slice::<Value>(&payload).unwrap()["aud"].take();
+    // A person's token is for `/userinfo` too.
+    aud.as_array().map_or_else(|| aud.clone(), |all| all[0].clone())
+}
+
+/// `dev`, and where its tenant listens as a setting for the other terminal.
+fn dev(set: &[String]) -> (Process, String) {
+    let mut dev = Process::start("dev", set);
+    let issuer = dev.line("Dev tenant");
+    let http = issuer.trim_start_matches("http://").trim_end_matches('/');
+    (dev, format!("tenant.http={http}"))
+}
+
+#[test]
+fn a_rule_that_denies_the_first_person_leaves_dev_running_and_told_of() {
+    let denying = "function (user, context, callback) { callback(new UnauthorizedError('not today')); }";
+    let bundle = bundle_with("rules/track-sign-up.js", denying);
+    let bundle = format!("tenant.bundle={}", bundle.path().display());
+    let (mut process, http) = dev(std::slice::from_ref(&bundle));
+    assert!(process.line("No line to paste:").contains("ada@example.com"));
+    assert!(process.line("the tenant gave no token:").contains("not today"));
+    let curl = process.line("curl");
+    assert!(curl.contains("Bearer"), "the machine's line is there: {curl}");
+    let complaint = complains(&["token", "--as", "ada@example.com"], &[bundle, http]);
+    assert!(complaint.contains("not today") && !complaint.contains("running?"), "{complaint}");
+    assert_eq!(process.signal("-INT"), Some(0));
+}
+
+#[test]
+fn every_command_follows_the_tenant_to_another_port() {
+    let (mut dev, http) = dev(&[]);
+    dev.line("More tokens");
+    let store = format!("store.path={}", dev.database().display());
+    let token = says(&["token", "--as", "Ada@Example.com"], std::slice::from_ref(&http));
+    let told = says(&["--profile", "development", "explain", &token], &[http.clone(), store]);
+    assert!(told.contains("lets its bearer in"), "{told}");
+    let table = says(&["--profile", "development", "config"], std::slice::from_ref(&http));
+    let issuer = table.lines().find(|line| line.trim_start().starts_with("issuer ")).unwrap();
+    assert!(issuer.contains(http.trim_start_matches("tenant.http=")), "{issuer}");
+    assert!(issuer.ends_with("where the dev tenant listens, tenant.http"), "{issuer}");
+}
+
+#[test]
+fn tokens_are_for_the_api_that_their_bearer_may_use() {
+    let (_dev, http) = dev(&[]);
+    let issuer = format!("http://{}/", http.trim_start_matches("tenant.http="));
+    let of = |args: &[&str], set: &str| audience(&says(&[&["token"], args].concat(), &[set.to_owned()]));
+    assert_eq!(of(&["--as", "ada@example.com"], &http), PUBLIC);
+    assert_eq!(of(&["--client", "reports"], &http), INTERNAL);
+    assert_eq!(of(&[], &http), format!("{issuer}api/v2/"));
+    // A tenant that is not where `tenant.http` says: as far from the embedded one as one can be without a network.
+    assert_eq!(of(&[], &format!("auth0.issuer={issuer}")), format!("{issuer}api/v2/"));
+    let ungranted = complains(&["token", "--door", "internal"], &[http]);
+    assert!(ungranted.contains("client-grant") && !ungranted.contains("running?"), "{ungranted}");
+}
+
+#[test]
+fn whether_dev_runs_is_asked_when_nobody_answers() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let complaint = complains(&["token", "--as", "ada@example.com"], &[format!("tenant.http={nobody}")]);
+    assert!(complaint.contains("is `vestibule dev` running?"), "{complaint}");
+    assert!(Wire::new().get(&format!("http://{nobody}/"), &[]).is_err());
+}
