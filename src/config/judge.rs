@@ -1,5 +1,6 @@
 //! What can not be meant: values that are each well written and together wrong.
 
+mod hosts;
 mod sizes;
 
 use std::net::IpAddr;
@@ -38,6 +39,7 @@ pub(super) fn judge(config: &Config, setting: &Setting, written: &Written, probl
     management_client(config, &mut findings);
     audiences(config, &mut findings);
     doors(config, setting, &mut findings);
+    hosts::judge(config, &mut findings);
     graphiql(config, &mut findings);
     claims(config, &mut findings);
     sizes::judge(config, &mut findings);

@@ -61,7 +61,7 @@ fn put_right(
         }
         Kind::MissingField(name) => {
             let key = if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
-            problems.push(Problem::at(written, &key, "is not set", hint(written, &key)));
+            problems.push(Problem::unset(written, &key, hint(written, &key)));
             let stand_in = written.default(&key).cloned().unwrap_or_else(|| Value::from(""));
             written.put(&[path.as_slice(), &[name.to_string()]].concat(), Some(stand_in))
         }

@@ -103,12 +103,16 @@ pub fn read(sources: Sources) -> Reading {
     // 1  What was written: the layers, one over the other.
     let (mut written, mut problems) = sources.write(&profile);
     // 2  Values that stand in files of their own.
-    secret_file::resolve(&mut written, &mut problems);
+    secret_file::resolve(&mut written, sources.credentials.as_deref(), &mut problems);
     // 3  What it means: names and types.
     let understood = meaning::understand(&mut written, &mut problems);
     // 4  What can not be meant: contradictions.
     if let Some(config) = &understood {
         judge::judge(config, &judge::Setting { lenient, with_tenant }, &written, &mut problems);
+    }
+
+    if profile == PRODUCTION && sources.named().is_none() {
+        hint_at_development(&mut problems);
     }
 
     let entries = written.entries();
@@ -117,6 +121,13 @@ pub fn read(sources: Sources) -> Reading {
         _ => Err(Refused { profile: profile.clone(), problems }),
     };
     Reading { profile, entries, outcome }
+}
+
+/// Whoever chose no profile and has set up no production either has most likely just run `vestibule dev`.
+fn hint_at_development(problems: &mut [Problem]) {
+    if let Some(unset) = problems.iter_mut().find(|problem| problem.is_unset("auth0.issuer")) {
+        unset.fix.push_str("; for what `vestibule dev` made on this machine, add `--profile development`");
+    }
 }
 
 #[cfg(test)]

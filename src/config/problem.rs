@@ -19,6 +19,8 @@ pub struct Problem {
     pub fix: String,
 }
 
+const UNSET: &str = "is not set";
+
 /// The configuration is refused: exit code 78.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -37,6 +39,16 @@ impl Problem {
             what: what.into(),
             fix: fix.into(),
         }
+    }
+
+    /// A key that has no default, and no value.
+    pub(super) fn unset(written: &Written, key: &str, fix: impl Into<String>) -> Self {
+        Self::at(written, key, UNSET, fix)
+    }
+
+    /// Whether it is that, of this key.
+    pub(super) fn is_unset(&self, key: &str) -> bool {
+        self.key == key && self.what == UNSET
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::value::Value;
 
@@ -15,7 +15,9 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// Puts in place of each `…_file` key the key it stands for, with what the file holds.
 ///
 /// A value and a file from the same layer contradict each other. Between layers the later one wins, as ever.
-pub(super) fn resolve(written: &mut Written, problems: &mut Vec<Problem>) {
+///
+/// `credentials` is the folder of systemd's credentials, if it started us with some.
+pub(super) fn resolve(written: &mut Written, credentials: Option<&Path>, problems: &mut Vec<Problem>) {
     for key in written.known() {
         let file_key = format!("{key}_file");
         // `auth0.ca_file` is a setting of its own: only what no room knows is a file to read.
@@ -35,7 +37,7 @@ pub(super) fn resolve(written: &mut Written, problems: &mut Vec<Problem>) {
         if path.as_os_str().is_empty() || is_beaten(written, &key, &file_key, &origin, problems) {
             continue;
         }
-        match read(&path, is_secret(&key)) {
+        match read(&path, is_secret(&key).then(|| readable_by(&path, credentials))) {
             Ok(text) => {
                 written.put(&segments(&key), Some(Value::String(named.tag(), text)));
                 written.files.insert(key, path);
@@ -74,7 +76,20 @@ fn is_beaten(
     direct.over(origin)
 }
 
-fn read(path: &PathBuf, secret: bool) -> Result<String, (String, String)> {
+/// The bits of a secret file's mode that let somebody else read it.
+///
+/// systemd lets a service's own user read its credentials by an access list, whose mask shows as the group's bits
+/// (systemd.exec(5), `LoadCredential=`); their folder is the service's alone.
+fn readable_by(path: &Path, credentials: Option<&Path>) -> u32 {
+    let is_inside = |folder: &Path| {
+        let real = |path: &Path| path.canonicalize().ok();
+        real(path).zip(real(folder)).is_some_and(|(path, folder)| path.starts_with(folder))
+    };
+    if credentials.is_some_and(is_inside) { 0o004 } else { 0o044 }
+}
+
+/// Reads a file. A secret's may not have any of the `forbidden` bits in its mode.
+fn read(path: &Path, forbidden: Option<u32>) -> Result<String, (String, String)> {
     let unreadable = |error: std::io::Error| {
         (format!("can not be read: {error}"), "name a file that this user can read".to_owned())
     };
@@ -82,7 +97,7 @@ fn read(path: &PathBuf, secret: bool) -> Result<String, (String, String)> {
     // Of the open file, not of the path: nothing can be swapped in between.
     let metadata = file.metadata().map_err(unreadable)?;
     let mode = metadata.permissions().mode();
-    if secret && mode & 0o044 != 0 {
+    if forbidden.is_some_and(|forbidden| mode & forbidden != 0) {
         return Err((
             format!("can be read by others than its owner (mode {:04o})", mode & 0o7777),
             "chmod 600 it; for a mounted secret, set the mount's mode to 0400".to_owned(),

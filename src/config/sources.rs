@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value};
 
-use super::DEVELOPMENT;
 use super::problem::Problem;
 use super::written::{Origin, Written, literal};
+use super::{DEVELOPMENT, PRODUCTION};
 
 /// `config/default.toml`.
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -28,6 +28,8 @@ pub struct Sources {
     pub dir: Option<PathBuf>,
     /// The environment; variables that are not ours are ignored.
     pub env: Vec<(String, String)>,
+    /// The folder of systemd's credentials (`CREDENTIALS_DIRECTORY`).
+    pub credentials: Option<PathBuf>,
     /// `--set`, in order.
     pub flags: Vec<(String, String)>,
     /// What the command itself decides; wins over all else.
@@ -46,6 +48,7 @@ impl Sources {
             default_profile: profile.to_owned(),
             dir: None,
             env: Vec::new(),
+            credentials: None,
             flags: Vec::new(),
             overrides: Vec::new(),
             tenant: false,
@@ -60,6 +63,7 @@ impl Sources {
             .filter(|(name, _)| name.starts_with(PREFIX))
             .collect();
         self.env.sort();
+        self.credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         self
     }
 
@@ -71,10 +75,14 @@ impl Sources {
 
     /// The profile these sources ask for.
     pub(super) fn profile(&self) -> String {
+        self.named().unwrap_or(&self.default_profile).to_owned()
+    }
+
+    /// The profile that somebody named, if anybody did.
+    pub(super) fn named(&self) -> Option<&str> {
         let from_env =
             || self.env.iter().find(|(name, value)| name == "VESTIBULE_PROFILE" && !value.is_empty());
-        let named = self.profile.as_ref().or_else(|| from_env().map(|(_, value)| value));
-        named.unwrap_or(&self.default_profile).clone()
+        self.profile.as_ref().or_else(|| from_env().map(|(_, value)| value)).map(String::as_str)
     }
 
     /// Lays the layers one over the other.
@@ -134,7 +142,18 @@ impl Sources {
         let path = dir.join(format!("{profile}.toml"));
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // Those two mean something by themselves; any other name is what its file says.
+                if self.named().is_some() && ![DEVELOPMENT, PRODUCTION].contains(&profile) {
+                    problems.push(Problem {
+                        key: "profile".to_owned(),
+                        source: "--profile or VESTIBULE_PROFILE".to_owned(),
+                        what: format!("is `{profile}`, and there is no file {}", path.display()),
+                        fix: "write that file, or name a profile that has one".to_owned(),
+                    });
+                }
+                return None;
+            }
             Err(error) => {
                 problems.push(Problem {
                     key: path.display().to_string(),

@@ -1,6 +1,9 @@
 //! The configuration from outside: what wins, what is refused, and that each refusal names key, source and fix.
 
-use std::os::unix::fs::PermissionsExt;
+mod bounds;
+mod profiles;
+mod secrets;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,22 +44,13 @@ fn with_file(text: &str) -> (tempfile::TempDir, Sources) {
     (dir, sources)
 }
 
-/// A file with a secret, and a source that names it.
-fn secret(text: &str, mode: u32) -> (tempfile::TempDir, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("secret");
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-    let path = path.to_str().unwrap().to_owned();
-    (dir, path)
-}
-
 /// The problems, in the order they were found.
 fn problems(sources: Sources) -> Vec<Problem> {
     load(sources).unwrap_err().problems
 }
 
 /// The one problem.
+#[track_caller]
 fn problem(sources: Sources) -> Problem {
     let mut problems = problems(sources);
     assert_eq!(problems.len(), 1, "{problems:#?}");
@@ -160,16 +154,6 @@ fn text_takes_the_type_its_key_wants() {
     assert_eq!(config.tenant.keywords["Signup_URL"], "1.5");
     assert_eq!(format!("{:?}", config.link.email), "Never");
     assert_eq!(config.auth0.also[0].issuer, "https://other.eu.auth0.com/");
-}
-
-#[test]
-fn the_profile_comes_from_flag_then_environment_then_command() {
-    let mut sources = with_env(&[("VESTIBULE_PROFILE", "staging")]);
-    assert_eq!(read(sources.clone()).profile, "staging");
-    sources.profile = Some("qa".into());
-    assert_eq!(read(sources.clone()).profile, "qa");
-    sources.profile = Some("../production".into());
-    assert_eq!(problem(sources).key, "profile");
 }
 
 #[test]
@@ -288,103 +272,4 @@ fn contradictions_are_refused() {
         assert_eq!((&problem.key.as_str(), problem.source.is_empty()), (key, false), "{flags:?}");
         assert!(!problem.fix.is_empty());
     }
-}
-
-#[test]
-fn only_the_development_profile_trusts_http_and_this_machine() {
-    for issuer in [
-        "http://team.eu.auth0.com/",
-        "https://localhost/",
-        "https://tenant.localhost:4003/",
-        "https://127.8.0.1:4003/",
-        "https://[::1]:4003/",
-        "https://[::ffff:127.0.0.1]/",
-        "https://0.0.0.0/",
-    ] {
-        for profile in ["production", "staging", "developmnet"] {
-            let sources = Sources { profile: Some(profile.into()), ..with(&[("auth0.issuer", issuer)]) };
-            assert_eq!(problem(sources).key, "auth0.issuer", "{issuer} in {profile}");
-        }
-        let sources = Sources { profile: Some(DEVELOPMENT.into()), ..with(&[("auth0.issuer", issuer)]) };
-        assert!(load(sources).is_ok(), "{issuer}");
-    }
-    assert_eq!(problem(with(&[("auth0.jwks_uri", "http://team.example/keys")])).key, "auth0.jwks_uri");
-}
-
-#[test]
-fn port_zero_may_be_asked_for_more_than_once() {
-    assert!(load(with(&[("public.listen", "127.0.0.1:0"), ("internal.listen", "127.0.0.1:0")])).is_ok());
-}
-
-#[test]
-fn the_embedded_tenant_is_the_issuer_wherever_it_listens() {
-    let mut sources =
-        with(&[("tenant.http", "127.0.0.1:4999"), ("auth0.issuer", "https://team.eu.auth0.com/")]);
-    sources.default_profile = DEVELOPMENT.to_owned();
-    sources.tenant = true;
-    assert_eq!(load(sources.clone()).unwrap().auth0.issuer, "http://127.0.0.1:4999/");
-    sources.flags.push(owned(("public.listen", "127.0.0.1:4999")));
-    assert_eq!(problem(sources).key, "tenant.http");
-}
-
-#[test]
-fn a_secret_is_read_from_its_file_without_the_final_newline() {
-    let (_dir, path) = secret("hush \n", 0o600);
-    let id = ("VESTIBULE_AUTH0__CLIENT_ID", "abc");
-    let sources = with_env(&[id, ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", &path)]);
-    assert_eq!(load(sources.clone()).unwrap().auth0.client_secret.unwrap().expose(), "hush ");
-    let entry = entry(sources, "auth0.client_secret");
-    assert_eq!(entry.file.as_deref(), Some(Path::new(&path)));
-    assert_eq!(entry.value, "••••");
-
-    let (_dir, mut sources) =
-        with_file(&format!("[auth0]\nclient_id = \"abc\"\nclient_secret_file = \"{path}\""));
-    assert_eq!(load(sources.clone()).unwrap().auth0.client_secret.unwrap().expose(), "hush ");
-    sources.env = vec![owned(("VESTIBULE_AUTH0__CLIENT_SECRET", "from the environment"))];
-    assert_eq!(load(sources).unwrap().auth0.client_secret.unwrap().expose(), "from the environment");
-}
-
-#[test]
-fn a_secret_file_that_others_can_read_is_refused() {
-    for mode in [0o640, 0o604, 0o644] {
-        let (_dir, path) = secret("hush", mode);
-        let env =
-            [("VESTIBULE_AUTH0__CLIENT_ID", "abc"), ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", path.as_str())];
-        let problem = problem(with_env(&env));
-        assert_eq!(problem.key, "auth0.client_secret_file");
-        assert!(problem.what.contains(&format!("mode {mode:04o}")), "{}", problem.what);
-    }
-}
-
-#[test]
-fn a_secret_given_directly_and_by_file_is_refused() {
-    let (_dir, path) = secret("hush", 0o600);
-    let problem = problem(with_env(&[
-        ("VESTIBULE_AUTH0__CLIENT_ID", "abc"),
-        ("VESTIBULE_AUTH0__CLIENT_SECRET", "hush"),
-        ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", &path),
-    ]));
-    assert_eq!(
-        (problem.key.as_str(), problem.source.as_str()),
-        ("auth0.client_secret", "env VESTIBULE_AUTH0__CLIENT_SECRET")
-    );
-}
-
-#[test]
-fn an_empty_or_missing_secret_file_is_refused() {
-    let (_dir, empty) = secret("\n", 0o600);
-    for path in [empty.as_str(), "/nowhere/at/all"] {
-        let env = [("VESTIBULE_AUTH0__CLIENT_ID", "abc"), ("VESTIBULE_AUTH0__CLIENT_SECRET_FILE", path)];
-        assert_eq!(problem(with_env(&env)).key, "auth0.client_secret_file");
-    }
-}
-
-#[test]
-fn no_secret_shows_in_entries_or_problems() {
-    let (_dir, sources) = with_file(
-        "[auth0]\nclient_secret = [\"hunter2\"]\n[tenant.keywords]\nRULES_CLIENT_SECRET = \"hunter2\"\nAPI_KEY = \"hunter2\"",
-    );
-    let reading = read(sources);
-    assert!(!format!("{:?}", reading.entries).contains("hunter2"));
-    assert!(!reading.outcome.unwrap_err().to_string().contains("hunter2"));
 }
