@@ -68,10 +68,7 @@ impl Doors {
         let [try_public, try_internal] = vestibule.queries_to_try();
         let (to_public, to_internal, state) = vestibule.open(config)?;
         // Before anything runs that would have to be stopped again.
-        let trusted = (
-            Trusted::read(&config.public.documents).context("`public.documents.dir`")?,
-            Trusted::read(&config.internal.documents).context("`internal.documents.dir`")?,
-        );
+        let trusted = trusted(config)?;
         let auth0 = Auth0::new(&config.auth0, clock.clone())?;
         let services = services(config, auth0.clone(), store, state, clock)?;
         let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
@@ -126,6 +123,18 @@ impl Doors {
         }
         tracing::info!("both doors are closed");
     }
+}
+
+/// The trusted documents of both doors: the public one's, the internal one's. Blocks.
+///
+/// # Errors
+/// When a folder or a manifest in it can not be read; the cause is a [`ManifestError`](api::ManifestError).
+pub fn trusted(config: &Config) -> anyhow::Result<(Trusted, Trusted)> {
+    let of = |name, settings| {
+        Trusted::read(settings)
+            .with_context(|| format!("the trusted documents can not be had (`{name}.documents.dir`)"))
+    };
+    Ok((of("public", &config.public.documents)?, of("internal", &config.internal.documents)?))
 }
 
 /// Notices what other processes change, inline: not to take a thread from requests, and a look takes microseconds.

@@ -12,9 +12,11 @@ mod inbox;
 mod explain;
 
 pub use self::vestibule::Vestibule;
+/// Why trusted documents can not be had.
+pub use crate::api::ManifestError;
 pub use dev::DevTenant;
 pub use development::Development;
-pub use doors::Doors;
+pub use doors::{Doors, trusted};
 pub use explain::explain;
 pub use inbox::Inbox;
 pub use listen::Bound;

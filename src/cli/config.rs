@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Global, out};
+use crate::app;
 use crate::config::{self, Entry, PRODUCTION, Reading};
 
 /// Prints the configuration that `serve` would take, secrets hidden; `--profile development` for that of `dev`.
@@ -17,7 +18,8 @@ pub(super) struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let reading = config::read(global.sources(PRODUCTION));
     out::line(if args.json { as_json(&reading)? } else { as_table(&reading) })?;
-    reading.outcome?;
+    // What it names outside of the configuration, `serve` would only find missing when it starts.
+    app::trusted(&reading.outcome?)?;
     Ok(())
 }
 
@@ -98,10 +100,12 @@ mod tests {
         let line = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
         assert!(table.starts_with("profile development\n\n[auth0]\n"));
         assert!(
-            line("issuer").contains("\"http://127.0.0.1:4002/\"")
-                && line("issuer").ends_with("development.toml")
+            line("issuer").contains("\"http://127.0.0.1:4002/\"") && line("issuer").ends_with("tenant.http")
         );
-        assert!(line("jwks_uri").contains("(not set)") && line("jwks_uri").ends_with("  default"));
+        assert!(
+            line("client_id").contains("\"vestibule\"") && line("client_id").ends_with("development.toml")
+        );
+        assert!(line("ca_file").contains("(not set)") && line("ca_file").ends_with("  default"));
         assert!(line("threads").ends_with("  the command"));
         assert!(line("client_secret").contains("••••") && !table.contains("dev-only"));
     }

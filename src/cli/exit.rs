@@ -3,10 +3,14 @@
 //! 0 done · 1 failed · 2 wrong use · 64 and above as `sysexits.h` has them, where one fits.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::out::Unprinted;
+use super::schema::NoShape;
 use super::users::Nobody;
+use crate::app::ManifestError;
+use crate::bundle::BundleError;
 use crate::config::Refused;
 use crate::store::StoreError;
 
@@ -27,6 +31,14 @@ const TRY_AGAIN: u8 = 75;
 const NO_PERMISSION: u8 = 77;
 /// `EX_CONFIG`
 const BAD_CONFIGURATION: u8 = 78;
+
+/// A file that a command was told to read and can not.
+#[derive(Debug, thiserror::Error)]
+#[error("{} can not be read", path.display())]
+pub(super) struct Unreadable {
+    pub(super) path: PathBuf,
+    pub(super) source: std::io::Error,
+}
 
 /// The exit code that tells of `error`.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
@@ -62,6 +74,25 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<Nobody>() {
         return Some(NO_USER);
     }
+    if cause.is::<Unreadable>() {
+        return Some(NO_INPUT);
+    }
+    if cause.is::<NoShape>() {
+        return Some(DAMAGED_DATA);
+    }
+    if let Some(error) = cause.downcast_ref::<BundleError>() {
+        return Some(match error {
+            BundleError::NotAFolder { .. } | BundleError::Unreadable { .. } => NO_INPUT,
+            BundleError::Json { .. } | BundleError::Wrong { .. } => DAMAGED_DATA,
+            BundleError::Keyword { .. } => BAD_CONFIGURATION,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<ManifestError>() {
+        return Some(match error {
+            ManifestError::Unreadable(..) => NO_INPUT,
+            ManifestError::Malformed(_) | ManifestError::Ambiguous(..) => DAMAGED_DATA,
+        });
+    }
     match cause.downcast_ref::<StoreError>()? {
         StoreError::NotFound(_) => Some(NO_USER),
         StoreError::Damaged { .. }
@@ -73,9 +104,10 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         StoreError::Missing { .. } | StoreError::NoChecksum { .. } | StoreError::Input { .. } => {
             Some(NO_INPUT)
         }
-        StoreError::File { .. } | StoreError::Exists { .. } | StoreError::Output { .. } => {
-            Some(CAN_NOT_CREATE)
-        }
+        StoreError::File { .. }
+        | StoreError::Folder { .. }
+        | StoreError::Exists { .. }
+        | StoreError::Output { .. } => Some(CAN_NOT_CREATE),
         StoreError::Full(_) => Some(INPUT_OUTPUT),
         StoreError::InUse { .. }
         | StoreError::BeingRestored { .. }
@@ -118,12 +150,18 @@ mod tests {
         for (error, expected) in [
             (StoreError::CutOff { path: "v.db".into(), missing: 1 }, 65),
             (StoreError::Missing { path: "v.db".into() }, 66),
+            (StoreError::Folder { path: "/tmp".into() }, 73),
             (StoreError::Exists { path: "v.db".into() }, 73),
             (StoreError::InUse { path: "v.db".into() }, 75),
             (StoreError::ReadOnly { path: "v.db".into() }, 77),
         ] {
             assert_eq!(code(&error.into()), expected);
         }
+        let folder = BundleError::NotAFolder { folder: "nowhere".into() };
+        assert_eq!(code(&anyhow::Error::from(folder).context("`tenant.bundle`")), 66);
+        let wrong = BundleError::Wrong { file: "rules/a.js".into(), problem: "it is a link".into() };
+        assert_eq!(code(&wrong.into()), 65);
+        assert_eq!(code(&ManifestError::Malformed("documents/a.json".into()).into()), 65);
         assert_eq!(code(&anyhow::anyhow!("out of luck")), 1);
         assert_eq!(code(&Unprinted::ReaderLeft.into()), 0);
         assert_eq!(code(&clap::Command::new("x").try_get_matches_from(["x", "-y"]).unwrap_err().into()), 2);

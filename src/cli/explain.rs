@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::error::ErrorKind;
 
 use super::{Global, life, out};
 use crate::app;
@@ -52,8 +53,13 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
         }
         Some(token) => token.to_owned(),
     };
+    let token = bare(&token);
+    if token.is_empty() {
+        let said = "there is no token; did the command before the pipe fail?\n";
+        return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, said).into());
+    }
     let internal = args.door == Door::Internal;
-    let story = life::runtime()?.block_on(app::explain(&config, internal, bare(&token)))?;
+    let story = life::runtime()?.block_on(app::explain(&config, internal, token))?;
     out::line(if args.json { serde_json::to_string_pretty(&story)? } else { told(&story)? })?;
     Ok(if story.admitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

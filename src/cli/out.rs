@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
+pub(super) use crate::telemetry::plain;
+
 /// Why something could not be printed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unprinted {
@@ -17,11 +19,6 @@ pub(super) enum Unprinted {
 /// Prints one line, and at once: a command that goes on working shows how far it is.
 pub(super) fn line(text: impl Display) -> Result<(), Unprinted> {
     write_line(&mut io::stdout().lock(), text)
-}
-
-/// Without control characters: what somebody called themselves must not speak to the terminal.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn write_line(out: &mut impl Write, text: impl Display) -> Result<(), Unprinted> {

@@ -56,6 +56,14 @@ fn a_token_that_passes_is_followed_to_its_user_without_making_one() {
 }
 
 #[test]
+fn a_pipe_that_brings_nothing_is_told_from_a_token_that_is_none() {
+    let yard = Yard::open(&[]);
+    for nothing in ["", "\n", " \"\" "] {
+        assert_eq!(run(&yard, &["-"], nothing), (2, String::new()), "{nothing:?}");
+    }
+}
+
+#[test]
 fn a_token_that_fails_is_told_what_it_says_what_is_wanted_and_what_to_do() {
     let yard = Yard::open(&[]);
     let about = |door: &str, token: &str| {

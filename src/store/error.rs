@@ -68,6 +68,12 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A folder where the database should be.
+    #[error("{path} is a folder; name a file in it with `store.path`")]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+    },
     /// SQLite could not open the file.
     #[error("can not open the database {path}; check `store.path`")]
     Open {

@@ -33,6 +33,10 @@ pub(super) enum Purpose {
 /// links followed, because its companions stand beside the file itself.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     let failed = |source| StoreError::File { path: path.to_owned(), source };
+    // Before anything is put beside it.
+    if path.is_dir() {
+        return Err(StoreError::Folder { path: path.to_owned() });
+    }
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path).map_err(failed),
         outcome => outcome.map_err(failed),

@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use self::diff::{Level, changes};
+pub(in crate::cli) use self::shape::NoShape;
 use self::shape::Shape;
+use super::exit::Unreadable;
 use super::out;
 use crate::app::Vestibule;
 
@@ -61,7 +63,7 @@ fn compare(old: &Path, new: &Path) -> anyhow::Result<ExitCode> {
 
 fn read(path: &Path) -> anyhow::Result<Shape> {
     let text =
-        std::fs::read_to_string(path).with_context(|| format!("{} can not be read", path.display()))?;
+        std::fs::read_to_string(path).map_err(|source| Unreadable { path: path.to_owned(), source })?;
     Shape::read(&text)
         .with_context(|| format!("{} is no schema; print one with `vestibule schema`", path.display()))
 }

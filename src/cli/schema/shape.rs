@@ -47,7 +47,7 @@ pub(super) enum Of {
 
 /// Why a text is no schema that can be compared.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoShape {
+pub(in crate::cli) enum NoShape {
     #[error("it is not SDL")]
     Syntax(#[from] sdl::ParseError),
     #[error("it extends types; give the whole schema in one piece")]
