@@ -13,6 +13,9 @@ use super::wire::{self, FromWorker, Limits, TO_WORKER_LIMIT, ToWorker};
 /// How long a new worker may take to say that it is ready.
 const START_TIME: Duration = Duration::from_secs(10);
 
+/// The first descriptor that is none of the three standard ones.
+const FIRST_OTHER: i32 = 3;
+
 /// A worker that is ready for a login. Dropping it kills the process.
 pub(super) struct Worker {
     child: Child,
@@ -26,6 +29,8 @@ impl Worker {
     /// Starts one: empty environment, no files but its two pipes, a process group of its own so that a Ctrl-C at the
     /// terminal is the host's to handle.
     pub(super) async fn start(program: &Path, args: &[String], limits: Limits) -> io::Result<Self> {
+        // What whoever started us left open (a shell's `7<file`) has no mark of its own, and would be the worker's too.
+        close_fds::set_fds_cloexec_threadsafe(FIRST_OTHER, &[]);
         let mut child = Command::new(program)
             .args(args)
             .env_clear()

@@ -77,7 +77,7 @@ fn confine(limits: Limits) -> io::Result<()> {
         (Resource::CORE, 0),
         (Resource::CPU, limits.cpu_seconds),
         (Resource::FSIZE, 0),
-        // Three are open; there is no fourth, so no file and no socket.
+        // Three are open, since the host leaves it no other; there is no fourth, so no file and no socket.
         (Resource::NOFILE, 3),
         (Resource::NPROC, 0),
     ];
