@@ -90,6 +90,17 @@ async fn each_kind_of_error_has_its_reason_and_names_its_rule() {
 }
 
 #[tokio::test]
+async fn docs_rules_md_lists_the_modules_there_are() {
+    let world = World::open(&settings(), &[]);
+    let denied = world.one("function (u, c, cb) { require('nope'); }").await.unwrap_err();
+    let there_are = denied.message.split("there are ").nth(1).unwrap().split(", and ").next().unwrap();
+    let page = include_str!("../../../docs/rules.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let listed: Vec<&str> = rows.map(|(name, _)| name).collect();
+    assert_eq!(listed.join(", "), there_are);
+}
+
+#[tokio::test]
 async fn a_rule_that_does_not_compile_stops_the_login_before_any_rule_runs() {
     let world = World::open(&settings(), &[]);
     let first = "function (u, c, cb) { console.log('ran'); cb(null, u, c); }";

@@ -61,10 +61,22 @@ fn shipped() -> [Rule; 3] {
     ]
 }
 
-async fn log_in(world: &World, logins: u32) -> Outcome {
-    let mut context = context();
-    context["stats"]["loginsCount"] = json!(logins);
-    world.log_in(&shipped(), user(), context).await.unwrap()
+async fn log_in(world: &World, who: Value) -> Outcome {
+    world.log_in(&shipped(), who, context()).await.unwrap()
+}
+
+/// Someone whose sign-up was seen to long ago.
+fn returning() -> Value {
+    let mut user = user();
+    user["app_metadata"] = json!({
+        "signed_up_at": "2026-11-01T10:00:00.000Z", "sign_up_tracked_at": "2026-11-01T10:00:00.000Z",
+    });
+    user
+}
+
+fn event_of(asked: &super::stub::Asked) -> (Value, Value) {
+    let event = asked.json();
+    (event["event"].clone(), event["at"].clone())
 }
 
 #[test]
@@ -88,7 +100,7 @@ fn each_rule_has_its_descriptor() {
 async fn a_sign_up_is_populated_tracked_and_gets_a_token_without_a_user() {
     let servers = Servers::open().await;
     let world = servers.world(&servers.stub.url("/sign-up"));
-    let outcome = log_in(&world, 1).await;
+    let outcome = log_in(&world, user()).await;
     assert!(outcome.console.is_empty(), "{:?}", outcome.console);
 
     let updates = world.updates.lock().unwrap();
@@ -97,6 +109,9 @@ async fn a_sign_up_is_populated_tracked_and_gets_a_token_without_a_user() {
     assert_eq!(updates[1].kind, MetadataKind::App);
     let expected = json!({ "signed_up_at": "2026-11-01T10:00:00.000Z", "signed_up_with": "Frontend" });
     assert_eq!(json!(updates[1].metadata), expected);
+    assert_eq!(updates[2].kind, MetadataKind::App);
+    assert_eq!(updates[2].metadata.keys().collect::<Vec<_>>(), ["sign_up_tracked_at"]);
+    assert_eq!(updates.len(), 3);
     assert_eq!(outcome.user["user_metadata"]["name"], "Ada Lovelace");
 
     let event = servers.stub.asked("/sign-up")[0].json();
@@ -126,8 +141,8 @@ async fn a_known_user_is_in_the_token_and_the_machine_token_is_reused() {
     let world = servers.world("");
     let mut claim = known;
     claim.as_object_mut().unwrap().remove("status");
-    for logins in 2..4 {
-        let outcome = log_in(&world, logins).await;
+    for _ in 0..2 {
+        let outcome = log_in(&world, returning()).await;
         assert_eq!(outcome.context["accessToken"]["https://vestibule.example/user"], claim);
     }
     assert!(world.updates.lock().unwrap().is_empty());
@@ -152,7 +167,7 @@ async fn a_known_user_is_in_the_token_and_the_machine_token_is_reused() {
 async fn a_user_who_is_not_active_is_not_in_the_token() {
     let servers = Servers::open().await;
     *servers.found.lock().unwrap() = json!({ "id": "0193", "status": "BLOCKED" });
-    let outcome = log_in(&servers.world(""), 2).await;
+    let outcome = log_in(&servers.world(""), returning()).await;
     assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
 }
 
@@ -161,13 +176,13 @@ async fn an_internal_api_that_is_away_locks_nobody_out_and_costs_the_cached_toke
     let servers = Servers::open().await;
     let world = servers.world("");
     servers.api_status.store(503, Ordering::SeqCst);
-    let outcome = log_in(&world, 2).await;
+    let outcome = log_in(&world, returning()).await;
     assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
     assert_eq!(outcome.context["accessToken"]["https://vestibule.example/roles"], json!(["support"]));
     let said = &outcome.console[0].text;
     assert!(said.contains("without the user") && said.contains("503"), "{said}");
     servers.api_status.store(200, Ordering::SeqCst);
-    log_in(&world, 2).await;
+    log_in(&world, returning()).await;
     assert_eq!(servers.stub.asked("/oauth/token").len(), 2);
 }
 
@@ -175,6 +190,27 @@ async fn an_internal_api_that_is_away_locks_nobody_out_and_costs_the_cached_toke
 async fn a_tracker_that_is_away_costs_no_login() {
     let servers = Servers::open().await;
     let world = servers.world("http://127.0.0.1:1/nobody");
-    let outcome = log_in(&world, 1).await;
+    let outcome = log_in(&world, user()).await;
     assert!(outcome.console[0].text.contains("the sign-up was not tracked"), "{:?}", outcome.console);
+    // The next login, of the person as this one left them, tells it.
+    let world = servers.world(&servers.stub.url("/sign-up"));
+    let again = log_in(&world, outcome.user).await;
+    assert!(again.user["app_metadata"]["sign_up_tracked_at"].is_string());
+    let told: Vec<_> = servers.stub.asked("/sign-up").iter().map(event_of).collect();
+    assert_eq!(told, [(json!("sign_up"), json!("2026-11-01T10:00:00.000Z"))]);
+}
+
+/// A login is counted before the rules run, so the one after a first that failed is the second.
+#[tokio::test]
+async fn a_sign_up_whose_first_login_failed_is_made_up_for_by_the_next() {
+    let servers = Servers::open().await;
+    let world = servers.world(&servers.stub.url("/sign-up"));
+    let mut context = context();
+    context["stats"]["loginsCount"] = json!(2);
+    let outcome = world.log_in(&shipped(), user(), context).await.unwrap();
+    assert_eq!(outcome.user["app_metadata"]["signed_up_at"], "2026-11-01T10:00:00.000Z");
+    assert_eq!(servers.stub.asked("/sign-up").len(), 1);
+    log_in(&world, outcome.user).await;
+    assert_eq!(servers.stub.asked("/sign-up").len(), 1, "once is enough");
+    assert_eq!(world.updates.lock().unwrap().len(), 3);
 }
