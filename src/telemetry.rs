@@ -33,6 +33,12 @@ pub enum Format {
     Json,
 }
 
+/// Without control characters: what somebody called themselves, or what a script says, must neither speak to the
+/// terminal nor begin a line of its own.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// Sends log lines to standard error. The first call wins; later ones do nothing, so tests may call it freely.
 ///
 /// # Errors

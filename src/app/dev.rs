@@ -60,7 +60,8 @@ impl DevTenant {
         let tenant =
             Tenant::open(&config.tenant, &issuer, bundle.clone(), scripts.clone(), own.clone(), clock)
                 .context("the dev tenant can not be opened")?;
-        let listening = bound.serve(tenant.filter().map(Reply::into_response).boxed(), &config.http);
+        let routes = tenant.filter(config.http.body).map(Reply::into_response).boxed();
+        let listening = bound.serve(routes, &config.http);
         tracing::info!(issuer, "the dev tenant is open");
         Ok(Self { tenant, bundle, issuer, listening, scripts, pools: [own, fetching] })
     }

@@ -78,7 +78,16 @@ impl<'a> Files<'a> {
 
     /// A file's text, keywords replaced.
     pub(super) fn text(&self, path: &Path) -> Result<String, BundleError> {
-        let text = read(path).map_err(|source| BundleError::Unreadable { file: path.to_owned(), source })?;
+        let unreadable = |source| BundleError::Unreadable { file: path.to_owned(), source };
+        // Links followed: one may lead anywhere.
+        let real = path.canonicalize().map_err(unreadable)?;
+        if !real.starts_with(self.root.canonicalize().map_err(unreadable)?) {
+            return Err(BundleError::Wrong {
+                file: path.to_owned(),
+                problem: "it is a link that leads outside the bundle; put the file itself here".to_owned(),
+            });
+        }
+        let text = read(&real).map_err(unreadable)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         match keywords::replace(text, self.keywords) {
             Ok(text) => Ok(text.into_owned()),

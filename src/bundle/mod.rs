@@ -18,8 +18,8 @@ mod tests;
 
 pub use error::BundleError;
 pub use objects::{
-    Client, ClientGrant, JwtConfiguration, Person, ResourceServer, Role, RolePermission, Rule, Scope,
-    TenantSettings,
+    Binding, Client, ClientGrant, JwtConfiguration, Person, ResourceServer, Role, RolePermission, Rule,
+    Scope, TenantSettings,
 };
 
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub struct Bundle {
     pub rules: Vec<Rule>,
     /// `rules-configs/`: what rules see as `configuration`.
     pub rules_configs: BTreeMap<String, String>,
+    /// `triggers/triggers.json`: the actions that run at each trigger (`post-login`, …), in their order.
+    pub triggers: BTreeMap<String, Vec<Binding>>,
     /// `clients/`.
     pub clients: Vec<Client>,
     /// `resource-servers/`: the APIs.

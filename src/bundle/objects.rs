@@ -40,6 +40,13 @@ pub struct Rule {
     pub stage: String,
 }
 
+/// An action in its place at a trigger, one of those that run there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Binding {
+    /// The action's name.
+    pub action_name: String,
+}
+
 /// An application.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Client {

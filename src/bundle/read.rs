@@ -19,6 +19,7 @@ pub(super) fn bundle(root: &Path, keywords: &BTreeMap<String, String>) -> Result
         tenant: files.json_if_there(&files.path("tenant.json"))?.unwrap_or_default(),
         rules: rules(files)?,
         rules_configs: rules_configs(files)?,
+        triggers: files.json_if_there(&files.path("triggers/triggers.json"))?.unwrap_or_default(),
         resource_servers: resource_servers(files)?,
         people: people(files, &roles)?,
         clients,

@@ -99,7 +99,10 @@ fn an_export_reads_unchanged() {
         ),
         ("actions/enrich.json", r#"{"name":"enrich","code":"./actions/enrich/code.js"}"#),
         ("actions/enrich/code.js", "exports.onExecutePostLogin = async () => {}"),
-        ("triggers/triggers.json", r#"{"post-login":[]}"#),
+        (
+            "triggers/triggers.json",
+            r#"{"post-login":[{"action_name":"enrich","display_name":"Enrich"}],"post-change-password":[]}"#,
+        ),
         ("connections/facebook.json", "{}"),
         ("people.json", r#"[{"email":"Ada@Example.com","family_name":"Lovelace"}]"#),
     ])
@@ -109,6 +112,7 @@ fn an_export_reads_unchanged() {
     assert_eq!(bundle.clients[0].other["refresh_token"]["leeway"], 0);
     assert_eq!(bundle.tenant.other["flags"]["a"], true);
     assert_eq!(bundle.resource_servers[0].token_lifetime, 86_400);
+    assert_eq!(bundle.triggers["post-login"][0].action_name, "enrich");
     assert_eq!(bundle.people[0].email, "ada@example.com");
     assert!(bundle.people[0].user_id.starts_with("auth0|") && bundle.people[0].user_id.len() == 30);
     assert!(read(&[]).unwrap().clients.is_empty());
@@ -150,6 +154,29 @@ fn a_broken_file_is_refused_by_its_path_and_what_to_fix() {
         let error = read(&files).unwrap_err().to_string();
         assert!(error.contains(names) && error.contains(tells), "{error}");
     }
+}
+
+#[test]
+fn a_link_that_leads_out_of_the_bundle_is_refused() {
+    let (bundle, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(bundle.path().join("kept")).unwrap();
+    for folder in [bundle.path().join("kept"), outside.path().to_owned()] {
+        std::fs::write(folder.join("rule.js"), "function rule() {}").unwrap();
+    }
+    let read = |target: &Path| {
+        let rules = bundle.path().join("rules");
+        std::os::unix::fs::symlink(target, &rules).unwrap();
+        let read = Bundle::read(bundle.path(), &BTreeMap::new());
+        std::fs::remove_file(rules).unwrap();
+        read
+    };
+    assert_eq!(
+        read(&bundle.path().join("kept")).unwrap().rules.len(),
+        1,
+        "inside, a link is as good as a file"
+    );
+    let refused = read(outside.path()).unwrap_err().to_string();
+    assert!(refused.contains("rules/rule.js") && refused.contains("outside the bundle"), "{refused}");
 }
 
 #[test]

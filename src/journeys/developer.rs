@@ -93,6 +93,88 @@ fn tokens_are_for_the_api_that_their_bearer_may_use() {
     assert!(ungranted.contains("client-grant") && !ungranted.contains("running?"), "{ungranted}");
 }
 
+/// What a shell left open for us is not the scripts'.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_script_s_process_holds_its_three_pipes_and_no_other_descriptor() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec 7</dev/zero; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vestibule")]);
+    let mut dev = Process::start_by(shell, "dev", &[]);
+    // Somebody has logged in by then, so the rules have run.
+    dev.line("More tokens");
+    let open = |pid: u32| {
+        let all = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let mut all: Vec<u32> =
+            all.map(|fd| fd.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+        all.sort_unstable();
+        all
+    };
+    assert!(open(dev.id()).contains(&7), "the shell left it open");
+    let parent = format!("PPid:\t{}\n", dev.id());
+    let is_child = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.contains(&parent))
+    };
+    let all = std::fs::read_dir("/proc").unwrap();
+    let workers: Vec<u32> =
+        all.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).filter(is_child).collect();
+    assert!(!workers.is_empty());
+    for worker in workers {
+        assert_eq!(open(worker), [0, 1, 2]);
+    }
+}
+
+#[test]
+fn an_action_that_does_not_run_here_is_named_at_the_start() {
+    let triggers = r#"{"post-login": [{"action_name": "deny-everyone", "display_name": "Deny"}]}"#;
+    let bundle = bundle_with("triggers/triggers.json", triggers);
+    let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
+    dev.line("More tokens");
+    assert_eq!(dev.signal("-TERM"), Some(0));
+    let log = dev.logged();
+    let warning = log.lines().find(|line| line.contains("WARN")).unwrap_or_else(|| panic!("{log}"));
+    for part in ["DOES NOT RUN", "deny-everyone", "post-login"] {
+        assert!(warning.contains(part), "{part}: {warning}");
+    }
+}
+
+#[test]
+fn what_a_rule_says_stays_on_its_line_of_the_log() {
+    let talking = "function (user, context, callback) { console.log('one\\n2026 WARN forged\\u001b[2J'); callback(null, user, context); }";
+    let bundle = bundle_with("rules/track-sign-up.js", talking);
+    let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
+    dev.line("More tokens");
+    assert_eq!(dev.signal("-TERM"), Some(0));
+    let log = dev.logged();
+    assert!(log.contains("one\u{fffd}2026 WARN forged\u{fffd}[2J"), "{log}");
+}
+
+#[test]
+fn files_that_were_named_and_are_not_there_have_a_code_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let absent = dir.path().join("absent").display().to_string();
+    let store = format!("store.path={}", dir.path().join("vestibule.db").display());
+    let ports = ["public.listen", "internal.listen", "tenant.http"].map(|key| format!("{key}=127.0.0.1:0"));
+    let code = |command: &str, set: &str| {
+        let set = [&ports[..], &[store.clone(), set.to_owned()]].concat();
+        let output = run(&["--profile", "development", command], &set);
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (command, key) in [
+        ("dev", "tenant.bundle"),
+        ("dev", "store.seed"),
+        ("serve", "public.documents.dir"),
+        ("config", "public.documents.dir"),
+    ] {
+        let (code, said) = code(command, &format!("{key}={absent}"));
+        assert_eq!(code, Some(66), "{command} {key}: {said}");
+        assert!(said.contains(key) && said.contains(&absent), "{said}");
+    }
+    std::fs::create_dir(&absent).unwrap();
+    let (code, said) = code("migrate", &format!("store.path={absent}"));
+    assert_eq!(code, Some(73), "{said}");
+    assert!(said.contains("is a folder") && !dir.path().join("absent.lock").exists(), "{said}");
+}
+
 #[test]
 fn whether_dev_runs_is_asked_when_nobody_answers() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

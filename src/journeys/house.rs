@@ -1,5 +1,7 @@
 //! The whole house: the dev tenant with its rules, and both doors, as `dev` opens them.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
@@ -203,6 +205,20 @@ fn a_rule_that_fails_denies_the_login_by_its_name() {
     assert_eq!(answer.status, 403, "{}", answer.body);
     let said = answer.json()["error_description"].as_str().unwrap().to_owned();
     assert!(said.contains("track-sign-up") && said.contains("no luck"), "{said}");
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_not_waited_for_at_the_tenant() {
+    let house = House::open(&["http.body=200ms"]);
+    let host = house.issuer.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let head = format!("POST /oauth/token HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10\r\n\r\na");
+    stream.write_all(head.as_bytes()).unwrap();
+    // Far more than it takes: without a limit nothing would come at all.
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
 }
 
 #[test]

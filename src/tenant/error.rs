@@ -16,22 +16,36 @@ pub enum TenantError {
     /// Something in the bundle that the dev tenant can not serve.
     #[error("the dev tenant can not serve this bundle: {0}")]
     Bundle(String),
-    /// The file can not be opened, made or written.
-    #[error("the dev tenant's file {}: {source}; remove it to start afresh", file.display())]
+    /// There is no file, and none can be made.
+    #[error(
+        "the dev tenant's file {} can not be made or written: {source}; name another with `tenant.data`",
+        file.display()
+    )]
     File {
         /// The file.
         file: PathBuf,
         /// Why.
         source: std::io::Error,
     },
+    /// There is a file, and it is not one of the dev tenant that could be used.
+    #[error(
+        "the dev tenant's file {} can not be used: {source}; remove it to start afresh, or name another with `tenant.data`",
+        file.display()
+    )]
+    Unusable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: Box<TenantError>,
+    },
     /// SQLite refuses.
-    #[error("the dev tenant's database: {0}")]
+    #[error("the database: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// A migration fails.
-    #[error("the dev tenant's database can not be migrated: {0}; remove the file to start afresh")]
+    #[error("the database can not be migrated: {0}")]
     Migration(#[from] refinery::Error),
     /// What stands in the database is not what we put there.
-    #[error("the dev tenant's database is damaged: {0}; remove the file to start afresh")]
+    #[error("the database is damaged: {0}")]
     Damaged(&'static str),
     /// The cryptographic library refuses.
     #[error("the dev tenant's keys: {0}")]

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -81,6 +82,7 @@ impl Request {
 /// The whole tenant as a filter that answers every request.
 pub(super) fn filter(
     tenant: Arc<Inner>,
+    body_time: Duration,
 ) -> impl Filter<Extract = (Response<String>,), Error = Infallible> + Clone + Send + Sync + 'static {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
@@ -94,7 +96,12 @@ pub(super) fn filter(
             let tenant = Arc::clone(&tenant);
             async move {
                 let body = if matches!(method, Method::POST | Method::PATCH) {
-                    read(body).await
+                    match tokio::time::timeout(body_time, read(body)).await {
+                        Ok(read) => read,
+                        Err(_) => {
+                            Err(Refusal::new(408, "invalid_request", "The body took too long to arrive"))
+                        }
+                    }
                 } else {
                     Ok(Bytes::new())
                 };

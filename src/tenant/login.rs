@@ -18,6 +18,7 @@ use crate::bundle::{Client, Rule};
 use crate::script::{
     ConsoleLine, Denied, DenyReason, Effects, Fetch, Login, MetadataUpdate, Outcome, Scripts,
 };
+use crate::telemetry::plain;
 
 /// What the rules of one login answer.
 type Ran = Result<Outcome, Denied>;
@@ -176,7 +177,7 @@ fn effects(tenant: &Arc<Inner>) -> Effects {
 
 fn note(tenant: &Inner, console: &[ConsoleLine], fetches: &[Fetch]) {
     for line in console {
-        tracing::debug!(rule = %line.script, level = %line.level, "{}", line.text);
+        tracing::debug!(rule = %line.script, level = %line.level, "{}", plain(&line.text));
     }
     for fetch in fetches {
         tenant.exchanges.note(Exchange {

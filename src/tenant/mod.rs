@@ -50,6 +50,7 @@ pub use settings::Settings;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use warp::Filter;
@@ -111,6 +112,7 @@ impl Tenant {
         pool: Pool,
         clock: Clock,
     ) -> Result<Self, TenantError> {
+        warn_of_actions(&bundle);
         let rules = login::Rules::of(scripts, &bundle.rules);
         Self::with_rules(settings, issuer, bundle, rules, pool, clock)
     }
@@ -128,11 +130,12 @@ impl Tenant {
         }
         let apis = apis::Apis::new(&bundle, issuer)?;
         let state = state::State::open(&settings.data)?;
-        let (pkcs8, born) = state.signing_key(clock.now(), keys::SigningKey::make)?;
+        let of_file = |error| state::unusable(&settings.data, error);
+        let (pkcs8, born) = state.signing_key(clock.now(), keys::SigningKey::make).map_err(of_file)?;
         let people = people::People::new(bundle.people.clone(), born, state.clone());
         Ok(Self(Arc::new(Inner {
             issuer: issuer.to_owned(),
-            key: keys::SigningKey::read(&pkcs8)?,
+            key: keys::SigningKey::read(&pkcs8).map_err(of_file)?,
             exchanges: exchanges::Exchanges::default(),
             meter: management::Meter::default(),
             bundle,
@@ -146,15 +149,18 @@ impl Tenant {
     }
 
     /// The tenant as a filter that answers every request; the app's listener serves it.
+    ///
+    /// `body` is how long a request's body may take to arrive.
     pub fn filter(
         &self,
+        body: Duration,
     ) -> impl Filter<Extract = (impl warp::Reply + use<>,), Error = Infallible>
     + Clone
     + Send
     + Sync
     + 'static
     + use<> {
-        http::filter(Arc::clone(&self.0))
+        http::filter(Arc::clone(&self.0), body)
     }
 
     /// The issuer, with its final slash, as its tokens carry it.
@@ -203,6 +209,21 @@ impl Inner {
     /// The claims of a token of ours that is in time.
     fn verify(&self, token: &str) -> Option<Map<String, Value>> {
         self.key.verify(token, &self.issuer, self.clock.now().as_second())
+    }
+}
+
+/// A bundle exported from a real tenant has actions, and is served without them. What one would have denied is let in,
+/// so nobody may miss that it does not run.
+fn warn_of_actions(bundle: &Bundle) {
+    for (trigger, bindings) in &bundle.triggers {
+        for binding in bindings {
+            let action = &binding.action_name;
+            tracing::warn!(
+                trigger,
+                action,
+                "the action DOES NOT RUN here, as it would at Auth0: only rules do"
+            );
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Settings {
     pub bundle: PathBuf,
     /// Its own state: keys, people's metadata, codes. A file of its own.
     pub data: PathBuf,
-    /// Origins that scripts may fetch from, besides the tenant's own. Empty means our Internal API.
+    /// Origins that scripts may fetch from, besides the tenant's own and our Internal API's.
     pub allow_fetch: Vec<String>,
     /// What `@@KEY@@` and `##KEY##` in the bundle stand for.
     #[serde(default)]

@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use serde_json::{Value, json};
+use serde_json::Value;
 use warp::http;
 
 use super::*;
@@ -88,7 +88,7 @@ impl World {
 
     pub(super) async fn send(&self, request: http::request::Builder, body: &str) -> Reply {
         let request = request.body(body.to_owned()).unwrap();
-        let service = TowerToHyperService::new(warp::service(self.tenant.filter()));
+        let service = TowerToHyperService::new(warp::service(self.tenant.filter(Duration::from_secs(60))));
         let response = service.call(request).await.unwrap();
         let (parts, mut body) = response.into_parts();
         let mut bytes = Vec::new();
@@ -255,5 +255,4 @@ async fn people_are_told_with_their_notes_and_exchanges_without_secrets() {
         seen,
         [("POST", "/oauth/token", Some(200), Some("reports")), ("GET", "/v2/logout", Some(200), None)]
     );
-    assert_eq!(json!(people.len()), 5);
 }

@@ -30,6 +30,10 @@ impl State {
     /// Opens the file, makes it (mode 0600) when it is absent, and migrates it.
     pub(super) fn open(file: &Path) -> Result<Self, TenantError> {
         make_private(file).map_err(|source| TenantError::File { file: file.to_owned(), source })?;
+        Self::of(file).map_err(|source| unusable(file, source))
+    }
+
+    fn of(file: &Path) -> Result<Self, TenantError> {
         let mut connection = Connection::open(file)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         // Losing the last moments of a dev tenant in a power cut is fine; waiting for the disk at every login is not.
@@ -77,6 +81,11 @@ impl State {
     }
 }
 
+/// An error that says which file it is of.
+pub(super) fn unusable(file: &Path, source: TenantError) -> TenantError {
+    TenantError::Unusable { file: file.to_owned(), source: Box::new(source) }
+}
+
 /// As Auth0 writes times: milliseconds, UTC.
 pub(super) fn stamp(time: Timestamp) -> String {
     format!("{time:.3}")
@@ -93,6 +102,20 @@ fn make_private(file: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_can_not_be_used_is_named_and_its_removal_advised_only_where_it_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().join("text.db");
+        std::fs::write(&text, "no database, and longer than SQLite's header is: ".repeat(9)).unwrap();
+        let said = |file: &Path| State::open(file).err().unwrap().to_string();
+        assert!(said(&text).contains("text.db") && said(&text).contains("remove it"), "{}", said(&text));
+        for nowhere in [folder.path().to_owned(), folder.path().join("absent/tenant.db")] {
+            let said = said(&nowhere);
+            assert!(said.contains(&nowhere.display().to_string()) && !said.contains("remove"), "{said}");
+            assert!(said.contains("tenant.data"), "{said}");
+        }
+    }
 
     #[test]
     fn the_key_is_made_once_and_the_file_is_ours_alone() {
