@@ -1,0 +1,120 @@
+// The post-login Action of docs/actions, that very file, with a stand-in for Auth0's `event` and `api`, against the real
+// Internal API. It has to put into a token what the rule of the same name does, which the dev tenant runs.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import vm from "node:vm";
+import { AUDIENCES, development, root } from "../development.mjs";
+
+const NAMESPACE = "https://vestibule.example/";
+const source = readFileSync(join(root, "docs", "actions", "user-in-token.js"), "utf8");
+
+let vestibule;
+before(async () => {
+  vestibule = await development();
+});
+after(() => vestibule?.stop());
+
+/** What Auth0 keeps for an Action from one login to the next: `api.cache`, with its limits. */
+function cache() {
+  const kept = new Map();
+  return {
+    kept,
+    get: (key) => kept.get(key),
+    set(key, value, { ttl }) {
+      assert.ok(Buffer.byteLength(key) <= 64 && Buffer.byteLength(value) <= 4096, "over the cache's limits");
+      kept.set(key, { value, expires_at: Date.now() + ttl });
+      return { type: "success" };
+    },
+    delete: (key) => kept.delete(key),
+  };
+}
+
+/** Runs the file as Auth0 does: a CommonJS module with Node's globals. Gives the claims it sets and what it warned of. */
+async function run(user, roles, { api = {}, secrets = {} } = {}) {
+  const claims = {};
+  const warnings = [];
+  const module = { exports: {} };
+  const console = { warn: (...words) => warnings.push(words.join(" ")) };
+  const globals = { exports: module.exports, module, console, fetch, AbortSignal };
+  vm.runInNewContext(source, globals, { filename: "user-in-token.js" });
+  const event = {
+    user: { app_metadata: {}, user_metadata: {}, ...user },
+    authorization: roles && { roles },
+    secrets: {
+      NAMESPACE,
+      TOKEN_URL: new URL("oauth/token", vestibule.tenant).href,
+      INTERNAL_API: vestibule.internal,
+      INTERNAL_AUDIENCE: AUDIENCES.internal,
+      CLIENT_ID: "rules",
+      CLIENT_SECRET: "dev-only-secret-of-rules",
+      ...secrets,
+    },
+  };
+  const accessToken = { setCustomClaim: (name, value) => (claims[name] = value) };
+  await module.exports.onExecutePostLogin(event, { accessToken, cache: cache(), ...api });
+  // As they go into a token.
+  return { claims: JSON.parse(JSON.stringify(claims)), warnings };
+}
+
+const payload = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
+
+async function me(token) {
+  const headers = { "Content-Type": "application/json", Authorization: `Bearer ${token}` };
+  const body = JSON.stringify({ query: "{ me { id email } }" });
+  return (await fetch(vestibule.public, { method: "POST", headers, body })).json();
+}
+
+for (const [name, roles] of [
+  ["grace", []],
+  ["katherine", ["admin"]],
+]) {
+  test(`what it sets for ${name} is what the rule puts into a token, and makes them the current user`, async () => {
+    // The first visit makes or claims the row; at the next login the rule finds it.
+    const { data } = await me(await vestibule.token(name));
+    const token = await vestibule.token(name);
+    const said = payload(token);
+    const ours = Object.fromEntries(Object.entries(said).filter(([claim]) => claim.startsWith(NAMESPACE)));
+    const user = { user_id: said.sub, email: `${name}@example.com`, email_verified: true };
+    const { claims, warnings } = await run(user, roles);
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(claims, ours);
+    const { id, auth0Id, email } = claims[`${NAMESPACE}user`];
+    assert.deepEqual([id, auth0Id, email], [data.me.id, said.sub, user.email]);
+    assert.deepEqual(await me(token), { data });
+  });
+}
+
+test("somebody new, somebody blocked and somebody without roles get no user, and what is known of them", async () => {
+  const { claims, warnings } = await run({ user_id: "auth0|nobody", email: "n@example.com", email_verified: false });
+  assert.deepEqual(warnings, []);
+  assert.deepEqual(claims, {
+    [`${NAMESPACE}roles`]: [],
+    [`${NAMESPACE}email`]: "n@example.com",
+    [`${NAMESPACE}email_verified`]: false,
+  });
+  const { sub } = payload(await vestibule.token("mallory"));
+  const blocked = await run({ user_id: sub });
+  assert.deepEqual(blocked, { claims: { [`${NAMESPACE}roles`]: [] }, warnings: [] });
+});
+
+test("a machine token is asked for once, and again when it is no longer taken", async () => {
+  const api = { cache: cache() };
+  const user = { user_id: "auth0|nobody" };
+  await run(user, [], { api });
+  const [{ value: first }] = api.cache.kept.values();
+  assert.equal(payload(first).aud, AUDIENCES.internal);
+  assert.deepEqual((await run(user, [], { api, secrets: { CLIENT_SECRET: "wrong" } })).warnings, []);
+  api.cache.set("machine-token", "a.b.c", { ttl: 1000 });
+  assert.match((await run(user, [], { api })).warnings[0], /without the user.* answered 401/);
+  assert.deepEqual((await run(user, [], { api })).warnings, []);
+});
+
+test("an Internal API that is away locks nobody out", async () => {
+  const { claims, warnings } = await run({ user_id: "auth0|x" }, ["support"], {
+    secrets: { INTERNAL_API: "http://127.0.0.1:1/graphql" },
+  });
+  assert.deepEqual(claims, { [`${NAMESPACE}roles`]: ["support"] });
+  assert.equal(warnings.length, 1);
+});
