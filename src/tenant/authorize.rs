@@ -30,7 +30,8 @@ const COOKIE: &str = "auth0";
 pub(super) struct Asked {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
-    pub(super) in_fragment: bool,
+    #[serde(default)]
+    pub(super) mode: Mode,
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) scope: Option<String>,
@@ -41,6 +42,29 @@ pub(super) struct Asked {
     pub(super) max_age: Option<i64>,
     /// All parameters, as rules see them.
     pub(super) query: Value,
+}
+
+/// How the application is told (OAuth 2.0 Multiple Response Type Encoding Practices §2.1, and Auth0's own).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Mode {
+    /// In the callback's query.
+    #[default]
+    Query,
+    /// In the callback's fragment.
+    Fragment,
+    /// By a page that posts it to the window around it, or to the one that opened it.
+    WebMessage,
+}
+
+impl Mode {
+    fn of(params: &Params) -> Option<Self> {
+        match params.get("response_mode") {
+            None | Some("query") => Some(Self::Query),
+            Some("fragment") => Some(Self::Fragment),
+            Some("web_message") => Some(Self::WebMessage),
+            Some(_) => None,
+        }
+    }
 }
 
 /// A login session: what the cookie stands for.
@@ -65,8 +89,8 @@ pub(super) async fn authorize(tenant: &Arc<Inner>, request: &Request) -> Answer 
         // Whoever sent the browser here is not known to own the callback, so nothing is sent there.
         Err(refusal) => return page::error(refusal.status, &refusal.description),
     };
-    let in_fragment = params.get("response_mode") == Some("fragment");
-    let back = Back { redirect_uri: &redirect_uri, state: params.get("state"), in_fragment };
+    let mode = Mode::of(&params).unwrap_or_default();
+    let back = Back { redirect_uri: &redirect_uri, state: params.get("state"), mode };
     let asked = match read(tenant, &params, &client_id, &redirect_uri) {
         Ok(asked) => asked,
         Err(refusal) => return back.with(&refusal).for_whom(client_id),
@@ -159,9 +183,10 @@ fn read(tenant: &Inner, params: &Params, client_id: &str, redirect_uri: &str) ->
             return Err(Refusal::new(400, "unsupported_response_type", say));
         }
     }
-    if let Some(mode) = params.get("response_mode").filter(|mode| !["query", "fragment"].contains(mode)) {
-        return Err(Refusal::invalid_request(format!("Unsupported response mode: {mode}")));
-    }
+    let Some(mode) = Mode::of(params) else {
+        let asked = params.get("response_mode").unwrap_or_default();
+        return Err(Refusal::invalid_request(format!("Unsupported response mode: {asked}")));
+    };
     let challenge = params.get("code_challenge");
     match (challenge, params.get("code_challenge_method")) {
         (Some(challenge), Some("S256")) if pkce::is_challenge(challenge) => {}
@@ -182,7 +207,7 @@ fn read(tenant: &Inner, params: &Params, client_id: &str, redirect_uri: &str) ->
     Ok(Asked {
         client_id: client_id.to_owned(),
         redirect_uri: redirect_uri.to_owned(),
-        in_fragment: params.get("response_mode") == Some("fragment"),
+        mode,
         state: owned("state"),
         nonce: owned("nonce"),
         scope: owned("scope"),
@@ -256,6 +281,7 @@ async fn finish(
         scope: asked.scope.clone(),
         nonce: asked.nonce.clone(),
         session: Some(session.sid.clone()),
+        auth_time: asked.max_age.map(|_| session.since),
         login,
     };
     let inner = Arc::clone(tenant);
@@ -269,16 +295,12 @@ async fn finish(
 struct Back<'a> {
     redirect_uri: &'a str,
     state: Option<&'a str>,
-    in_fragment: bool,
+    mode: Mode,
 }
 
 impl<'a> Back<'a> {
     fn of(asked: &'a Asked) -> Self {
-        Self {
-            redirect_uri: &asked.redirect_uri,
-            state: asked.state.as_deref(),
-            in_fragment: asked.in_fragment,
-        }
+        Self { redirect_uri: &asked.redirect_uri, state: asked.state.as_deref(), mode: asked.mode }
     }
 
     fn with(self, refusal: &Refusal) -> Answer {
@@ -290,11 +312,16 @@ impl<'a> Back<'a> {
             return page::error(400, "The callback is no URL.");
         };
         let params = params.iter().copied().chain(self.state.map(|state| ("state", state)));
-        if self.in_fragment {
-            let fragment = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
-            url.set_fragment(Some(&fragment));
-        } else {
-            url.query_pairs_mut().extend_pairs(params);
+        match self.mode {
+            Mode::WebMessage => return page::message(&url.origin(), params),
+            Mode::Fragment => {
+                let fragment =
+                    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+                url.set_fragment(Some(&fragment));
+            }
+            Mode::Query => {
+                url.query_pairs_mut().extend_pairs(params);
+            }
         }
         Answer::redirect(url.as_str())
     }
@@ -312,13 +339,13 @@ mod tests {
     #[test]
     fn the_way_back_keeps_the_callbacks_own_query_and_escapes_what_it_adds() {
         let back =
-            Back { redirect_uri: "http://127.0.0.1/cb?a=1", state: Some("x&y=\"z"), in_fragment: false };
+            Back { redirect_uri: "http://127.0.0.1/cb?a=1", state: Some("x&y=\"z"), mode: Mode::Query };
         let location = |answer: Answer| answer.headers["location"].to_str().unwrap().to_owned();
         assert_eq!(
             location(back.with(&Refusal::unauthorized("no, \r\nnot you"))),
             "http://127.0.0.1/cb?a=1&error=unauthorized&error_description=no%2C+%0D%0Anot+you&state=x%26y%3D%22z"
         );
-        let back = Back { in_fragment: true, state: None, ..back };
+        let back = Back { mode: Mode::Fragment, state: None, ..back };
         assert_eq!(location(back.to(&[("code", "c d")])), "http://127.0.0.1/cb?a=1#code=c+d");
     }
 }

@@ -99,6 +99,17 @@ pub(super) struct OfUser<'a> {
     pub(super) custom: &'a Map<String, Value>,
 }
 
+/// What an ID token says of the login that it comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OfLogin<'a> {
+    /// As the application gave it.
+    pub(super) nonce: Option<&'a str>,
+    /// Names the session.
+    pub(super) sid: Option<&'a str>,
+    /// When the person proved who they are, unix seconds; told to whom asked with `max_age` (OpenID Connect Core 1.0 §2).
+    pub(super) auth_time: Option<i64>,
+}
+
 impl Issue<'_> {
     /// A machine's access token.
     pub(super) fn machine(&self, api: &Api, scopes: &[String]) -> Map<String, Value> {
@@ -137,8 +148,7 @@ impl Issue<'_> {
         lifetime: u32,
         about: Map<String, Value>,
         custom: &Map<String, Value>,
-        nonce: Option<&str>,
-        session: Option<&str>,
+        of: OfLogin<'_>,
     ) -> Map<String, Value> {
         let mut claims = about;
         claims.extend(allowed(custom));
@@ -148,11 +158,12 @@ impl Issue<'_> {
             ("iat".to_owned(), Value::from(self.now)),
             ("exp".to_owned(), Value::from(self.now.saturating_add(i64::from(lifetime)))),
         ]);
-        for (name, value) in [("nonce", nonce), ("sid", session)] {
-            if let Some(value) = value {
-                claims.insert(name.to_owned(), Value::from(value));
-            }
-        }
+        let told = [
+            ("nonce", of.nonce.map(Value::from)),
+            ("sid", of.sid.map(Value::from)),
+            ("auth_time", of.auth_time.map(Value::from)),
+        ];
+        claims.extend(told.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         claims
     }
 
@@ -342,7 +353,12 @@ mod tests {
         assert_eq!(Value::Object(about.clone()), json!({"sub": "auth0|a", "name": "Ada"}));
         let custom = json!({"https://ns/x": 1, "aud": "evil", "nonce": "evil", "name": "Countess"});
         assert_eq!(
-            Value::Object(ISSUE.id(36_000, about, custom.as_object().unwrap(), Some("n"), None)),
+            Value::Object(ISSUE.id(
+                36_000,
+                about,
+                custom.as_object().unwrap(),
+                OfLogin { nonce: Some("n"), ..OfLogin::default() }
+            )),
             json!({"iss": "http://t/", "sub": "auth0|a", "aud": "spa", "iat": 1000, "exp": 37_000, "nonce": "n",
                 "name": "Countess", "https://ns/x": 1})
         );

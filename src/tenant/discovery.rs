@@ -11,7 +11,7 @@ pub(super) fn document(issuer: &str) -> Value {
         "userinfo_endpoint": at("userinfo"),
         "jwks_uri": at(".well-known/jwks.json"),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "fragment"],
+        "response_modes_supported": ["query", "fragment", "web_message"],
         "grant_types_supported": [
             "authorization_code", "client_credentials", "password",
             "http://auth0.com/oauth/grant-type/password-realm",
@@ -22,7 +22,7 @@ pub(super) fn document(issuer: &str) -> Value {
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "scopes_supported": ["openid", "profile", "email", "phone"],
         "claims_supported": [
-            "aud", "email", "email_verified", "exp", "family_name", "given_name", "iat", "iss", "name", "nickname",
+            "aud", "auth_time", "email", "email_verified", "exp", "family_name", "given_name", "iat", "iss", "name", "nickname",
             "phone_number", "picture", "sub",
         ],
         "request_parameter_supported": false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::Answer;
-use super::authorize::{self, Asked};
+use super::authorize::{self, Asked, Mode};
 use super::http::Request;
 use super::params::Params;
 use super::people::Account;
@@ -99,6 +99,7 @@ fn form(tenant: &Inner, state: &str, asked: &Asked, problem: Option<&str>, statu
             cards: &cards,
             problem,
             hint: asked.login_hint.as_deref().unwrap_or_default(),
+            has_opener: asked.mode == Mode::WebMessage,
         },
     )
 }

@@ -1,5 +1,8 @@
 //! The tenant's two pages: login, and what went wrong. Self-contained: no script, no font, no image from elsewhere.
 
+use serde_json::{Map, Value, json};
+use url::Origin;
+
 use super::answer::Answer;
 use super::people::Account;
 use super::state;
@@ -18,6 +21,8 @@ pub(super) struct Login<'a> {
     pub(super) problem: Option<&'a str>,
     /// An email to begin with.
     pub(super) hint: &'a str,
+    /// Whether whoever opened this page waits for its message.
+    pub(super) has_opener: bool,
 }
 
 /// A person to log in as.
@@ -67,7 +72,39 @@ pub(super) fn login(status: u16, page: &Login<'_>) -> Answer {
         hidden(&state),
         escape(page.hint)
     ));
-    document(status, &format!("Log in · {}", page.tenant), page.tenant, &main, form_action(page.redirect_uri))
+    let title = format!("Log in · {}", page.tenant);
+    let answer = document(status, &title, page.tenant, &main, form_action(page.redirect_uri));
+    // `same-origin` would cut the page off from its opener, for good.
+    if page.has_opener { answer.header("cross-origin-opener-policy", "unsafe-none") } else { answer }
+}
+
+/// Tells the application by a message to the window around this page (a silent login's frame), or to the one that opened it
+/// (a login in a popup), as Auth0's page does: the target is the callback's origin and nobody else.
+pub(super) fn message<'a>(to: &Origin, response: impl Iterator<Item = (&'a str, &'a str)>) -> Answer {
+    if !to.is_tuple() {
+        return error(400, "response_mode=web_message needs a callback of a web page.");
+    }
+    let Ok(nonce) = state::random() else { return Answer::text(500, "No random numbers.") };
+    let to = to.ascii_serialization();
+    let response: Map<String, Value> =
+        response.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    let message = json!({"type": "authorization_response", "response": response});
+    // Inside a script no `<` may begin an element.
+    let [message, target] =
+        [message, Value::from(to.clone())].map(|json| json.to_string().replace('<', "\\u003c"));
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Logged in</title></head><body>\
+         <script nonce=\"{nonce}\">(window.opener || window.parent).postMessage({message}, {target});</script>\
+         </body></html>"
+    );
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; form-action 'none'; base-uri 'none'; frame-ancestors {to}"
+    );
+    Answer::new(200)
+        .header("content-type", "text/html; charset=utf-8")
+        .header("content-security-policy", &policy)
+        .header("referrer-policy", "no-referrer")
+        .body(html)
 }
 
 /// Something is wrong, and there is nowhere safe to send the browser.
@@ -160,7 +197,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn whatever_a_profile_says_stays_text() {
@@ -179,6 +215,7 @@ mod tests {
                 cards: &[Card::new(&account, Some(evil))],
                 problem: Some(evil),
                 hint: evil,
+                has_opener: false,
             },
         );
         assert!(!answer.body.contains("<script") && !answer.body.contains("alert('"));
@@ -189,6 +226,18 @@ mod tests {
         let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
         assert!(answer.body.contains(&format!("<style nonce=\"{nonce}\">")));
         assert!(!error(400, evil).body.contains("<script"));
+    }
+
+    #[test]
+    fn a_message_is_for_the_callback_s_origin_and_stays_text() {
+        let origin = url::Url::parse("http://127.0.0.1:3000/cb?x").unwrap().origin();
+        let answer = message(&origin, [("state", "</script><script>alert(1)</script>\u{2028}")].into_iter());
+        assert_eq!(answer.body.matches("<script").count(), 1, "{}", answer.body);
+        assert!(answer.body.contains("}, \"http://127.0.0.1:3000\");</script>"), "{}", answer.body);
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.ends_with("frame-ancestors http://127.0.0.1:3000"), "{policy}");
+        let app = url::Url::parse("com.example.app://cb").unwrap().origin();
+        assert_eq!(message(&app, [("code", "c")].into_iter()).status, 400);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
 use super::apis::{Api, Asked};
-use super::claims::{self, Issue, OfUser};
+use super::claims::{self, Issue, OfLogin, OfUser};
 use super::http::Request;
 use super::login::{self, Attempt, LoggedIn};
 use super::params::Params;
@@ -34,6 +34,9 @@ pub(super) struct Code {
     pub(super) scope: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) session: Option<String>,
+    /// When they logged in, if the application asked how long ago that may be.
+    #[serde(default)]
+    pub(super) auth_time: Option<i64>,
     pub(super) login: LoggedIn,
 }
 
@@ -108,7 +111,9 @@ async fn code(tenant: &Arc<Inner>, client: &Client, params: &Params) -> Result<V
     judge(&code, client, params)?;
     let asked = code.scope.as_deref().map_or(Asked::Nothing, Asked::For);
     let grant = Grant { api: tenant.api(code.audience.as_deref())?, asked, gty: None };
-    tokens(tenant, client, grant, &code.login, code.nonce.as_deref(), code.session.as_deref()).await
+    let of =
+        OfLogin { nonce: code.nonce.as_deref(), sid: code.session.as_deref(), auth_time: code.auth_time };
+    tokens(tenant, client, grant, &code.login, of).await
 }
 
 /// Whether whoever brings the code is whoever asked for it (RFC 6749 §4.1.3, RFC 7636 §4.6).
@@ -166,7 +171,7 @@ async fn password(
     };
     let login = login::login(tenant, attempt).await?;
     let asked = params.get("scope").map_or(Asked::NothingButTrusted, Asked::For);
-    tokens(tenant, client, Grant { api, asked, gty: Some("password") }, &login, None, None).await
+    tokens(tenant, client, Grant { api, asked, gty: Some("password") }, &login, OfLogin::default()).await
 }
 
 struct Grant<'a> {
@@ -180,8 +185,7 @@ async fn tokens(
     client: &Client,
     grant: Grant<'_>,
     login: &LoggedIn,
-    nonce: Option<&str>,
-    session: Option<&str>,
+    of: OfLogin<'_>,
 ) -> Result<Value, Refusal> {
     let account = tenant.people.find(&login.user_id)?;
     let account = account.ok_or_else(|| Refusal::invalid_grant("The user does not exist."))?;
@@ -198,7 +202,7 @@ async fn tokens(
     let id_token = if is_openid {
         let lifetime = client.jwt_configuration.lifetime_in_seconds.unwrap_or(36_000);
         let about = claims::about(&login.user, &scopes);
-        Some(tenant.key.sign("JWT", &issue.id(lifetime, about, &login.id, nonce, session))?)
+        Some(tenant.key.sign("JWT", &issue.id(lifetime, about, &login.id, of))?)
     } else {
         None
     };

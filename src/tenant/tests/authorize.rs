@@ -257,3 +257,49 @@ async fn no_other_site_presses_the_buttons() {
     world.advance(15 * 60);
     assert_eq!(world.click(&state, "auth0|ada").await.status, 400);
 }
+
+/// What auth0-spa-js waits for in a silent login's frame: the posted message.
+fn posted(reply: &Reply) -> Value {
+    assert_eq!((reply.status, reply.header("location")), (200, ""), "{}", reply.text);
+    let (_, message) = reply.text.split_once(".postMessage(").unwrap();
+    let (message, target) = message.rsplit_once(", \"http://127.0.0.1:3000\");").unwrap();
+    assert!(target.starts_with("</script>"), "{target}");
+    let message: Value = serde_json::from_str(message).unwrap();
+    assert_eq!(message["type"], "authorization_response");
+    message["response"].clone()
+}
+
+#[tokio::test]
+async fn a_silent_login_is_answered_by_a_message() {
+    let world = World::open();
+    let silent = request(&[("response_mode", "web_message"), ("prompt", "none")]);
+    let nobody = posted(&world.get(&silent, &[]).await);
+    assert_eq!((&nobody["error"], &nobody["state"]), (&json!("login_required"), &json!("s&t")));
+
+    // A popup: the login page keeps its opener, and the click posts.
+    let state = world.begin(&[("response_mode", "web_message")]).await;
+    let page = world.get(&format!("/u/login?state={state}"), &[]).await;
+    assert_eq!(page.header("cross-origin-opener-policy"), "unsafe-none");
+    let clicked = world.click(&state, "auth0|ada").await;
+    assert!(posted(&clicked)["code"].is_string());
+
+    let cookie = clicked.header("set-cookie").split(';').next().unwrap().to_owned();
+    let answer = posted(&world.get(&silent, &[("cookie", &cookie)]).await);
+    assert_eq!(answer["state"], "s&t");
+    let tokens = world.exchange(answer["code"].as_str().unwrap(), &[]).await;
+    assert_eq!(world.claims(&tokens)["sub"], "auth0|ada");
+}
+
+#[tokio::test]
+async fn whoever_asks_how_long_ago_the_login_was_is_told_when_it_was() {
+    let world = World::open();
+    let clicked = world.click(&world.begin(&[]).await, "auth0|ada").await;
+    let cookie = clicked.header("set-cookie").split(';').next().unwrap().to_owned();
+    world.advance(100);
+    for (max_age, auth_time) in [("", Value::Null), ("3600", json!(NOW))] {
+        let reply = world.get(&request(&[("max_age", max_age)]), &[("cookie", &cookie)]).await;
+        let tokens = world.exchange(&param(&reply, "code").unwrap(), &[]).await.json();
+        let (_, claims) = world.read(tokens["id_token"].as_str().unwrap());
+        assert_eq!(claims["auth_time"], auth_time, "max_age={max_age}");
+    }
+}
