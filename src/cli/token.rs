@@ -6,7 +6,7 @@ use super::frontend::{Client, frontend};
 use super::wire::{Wire, went_unanswered};
 use super::{Global, out};
 use crate::app::DevTenant;
-use crate::auth0::Auth0;
+use crate::auth0::{Auth0, Auth0Error};
 use crate::bundle::Person;
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
@@ -48,7 +48,13 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let token = match (&args.person, &args.client) {
         (None, None) => {
             let auth0 = Auth0::new(&config.auth0, Clock::system())?;
-            auth0.client_token(&audience)?.access_token
+            let token = auth0.client_token(&audience).map_err(|error| {
+                let no_grant = matches!(error, Auth0Error::Status { status: 403, .. });
+                let hint =
+                    if no_grant { "; does its client have a grant for that API (client-grant)?" } else { "" };
+                anyhow::Error::new(error).context(format!("no token for {audience}{hint}"))
+            })?;
+            token.access_token
         }
         (person, client) => from_dev_tenant(&config, &audience, person.as_deref(), client.as_deref())?,
     };

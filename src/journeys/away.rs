@@ -146,7 +146,9 @@ fn a_profile_that_is_large_or_oddly_typed_is_no_reason_to_keep_its_owner_out() {
     yard.stub.profile("auth0|large", Profile::Is(large));
     assert_eq!(yard.me(&yard.token("auth0|large", json!({}))).at("/data/me/email"), "large@example.com");
     let row = yard.store().user_by_auth0_id(&"auth0|large".parse().unwrap()).unwrap().unwrap();
-    assert_eq!((row.profile, row.profile_fetched_at.is_some()), (None, true), "they come in without it");
+    // What tells who they are is kept of it, so that later changes are followed.
+    assert!(row.profile.is_some_and(|profile| profile.get("user_metadata").is_none()));
+    assert!(row.profile_fetched_at.is_some());
     // An email that is not plainly verified is not the one that the other has verified.
     let odd =
         json!({"user_id": "auth0|odd", "email": "large@example.com", "email_verified": "true", "name": 7});

@@ -223,7 +223,7 @@ fn a_flipped_bit_is_told_or_does_no_harm() {
     let written = Store::open(&settings(&database), Clock::system()).unwrap();
     let (users, closed) = (read(&written).unwrap(), written.close());
     closed.unwrap();
-    assert_eq!(users.len(), 300);
+    assert_eq!(users.len(), 400);
     let mut told = 0;
     for i in 0..60 {
         let mut bytes = whole.clone();

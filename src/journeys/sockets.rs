@@ -75,7 +75,7 @@ fn operations_that_can_not_run_end_alone() {
 
 #[test]
 fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
-    assert_eq!(Client::silent(&open(&["public.socket.init=300ms"]).0).closed().0, 4408);
+    assert_eq!(silent(&open(&["public.socket.init=300ms"]).0).closed().0, 4408);
     let (yard, _) = open(&["public.socket.message=1000"]);
     let init = |payload: Value| json!({"type": "connection_init", "payload": payload});
     let closed = |says: &[Value]| {

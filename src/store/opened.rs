@@ -1,0 +1,76 @@
+//! Opening: a file that is there, of the schema we know, whole, and locked against being replaced.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::lock::Lock;
+use super::open::{self, Purpose};
+use super::{Migrated, Settings, StoreError, backup, bulk, check, migrate, truncate_wal};
+
+/// A database that is there, of the schema we know, and of which nobody makes another one meanwhile.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) lock: Lock,
+    pub(super) writer: Connection,
+    pub(super) migrated: Migrated,
+}
+
+impl Opened {
+    /// Made and migrated as needed.
+    pub(super) fn made(settings: &Settings) -> Result<Self, StoreError> {
+        let path = open::resolve(&settings.path)?;
+        let lock = Lock::shared(&path)?;
+        let made = open::prepare_file(&path, settings.busy_timeout)?;
+        let from = {
+            let look = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
+            check::length(&look, &path)?;
+            migrate::version(&look)?
+        };
+        if from >= migrate::known() {
+            let migrated = made.unwrap_or(Migrated { from, to: from });
+            return Self::with(path, lock, migrated, settings)?.completed();
+        }
+        drop(lock);
+        let migrated = Self::bring_up(&path, settings)?;
+        let lock = Lock::shared(&path)?;
+        Self::with(path, lock, migrated, settings)?.completed()
+    }
+
+    /// As it must be there.
+    pub(super) fn existing(settings: &Settings) -> Result<Self, StoreError> {
+        let path = open::existing_file(settings)?;
+        let lock = Lock::shared(&path)?;
+        open::narrow_all(&path)?;
+        let known = migrate::known();
+        Self::with(path, lock, Migrated { from: known, to: known }, settings)
+    }
+
+    fn with(path: PathBuf, lock: Lock, migrated: Migrated, settings: &Settings) -> Result<Self, StoreError> {
+        let mut writer = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
+        check::length(&writer, &path)?;
+        migrate::verify(&mut writer, &path)?;
+        Ok(Self { path, lock, writer, migrated })
+    }
+
+    /// With every index.
+    fn completed(self) -> Result<Self, StoreError> {
+        bulk::complete(&self.writer, &self.lock, &self.path)?;
+        Ok(self)
+    }
+
+    /// Brings the schema of a file up that nobody has open: a server of an older binary would go on writing as it
+    /// knows it.
+    fn bring_up(path: &Path, settings: &Settings) -> Result<Migrated, StoreError> {
+        let _alone = Lock::exclusive(path)?;
+        let mut writer = open::connect(path, Purpose::Write, settings.busy_timeout)?;
+        let from = migrate::version(&writer)?;
+        if from > 0 && from < migrate::known() {
+            backup::keep_before_migrating(path, from, settings.busy_timeout)?;
+        }
+        let migrated = migrate::run(&mut writer, path)?;
+        // What a migration took out of the file is not to stay in the log.
+        truncate_wal(&writer)?;
+        Ok(migrated)
+    }
+}
