@@ -4,8 +4,6 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, Arrival, LinkEmail};
-use vestibule::user::Person;
 
 use crate::stub::Profile;
 use crate::yard::Yard;
@@ -20,14 +18,7 @@ fn profile(sub: &str) -> Profile {
 fn known(yard: &Yard, count: usize) -> Vec<String> {
     let come = |i| {
         let sub = format!("auth0|known-{i}");
-        let arrival = Arrival {
-            auth0_id: sub.parse().unwrap(),
-            email: None,
-            email_verified: false,
-            person: Person::default(),
-            profile: None,
-        };
-        yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap();
+        yard.arrive(&sub);
         yard.token(&sub, json!({}))
     };
     let tokens = (0..count).map(come).collect();

@@ -175,19 +175,7 @@ fn a_drain_lets_the_request_under_way_end_and_takes_no_other() {
 fn a_stop_that_waits_for_a_job_can_be_cut_short() {
     let mut yard = Yard::open(&[]);
     let pool = yard.doors().services().pool.clone();
-    let (release, wait) = std::sync::mpsc::channel::<()>();
-    let (begun, begins) = std::sync::mpsc::channel::<()>();
-    let running = yard.runtime.spawn({
-        let pool = pool.clone();
-        async move {
-            pool.run(move || {
-                begun.send(()).unwrap();
-                wait.recv().unwrap();
-            })
-            .await
-        }
-    });
-    begins.recv().unwrap();
+    let (running, release) = yard.hold_a_thread();
     let doors = yard.take_doors();
     yard.runtime.block_on(async {
         let second_signal = async {

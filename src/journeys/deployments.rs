@@ -1,8 +1,7 @@
 //! Deployments, as the Internal API tells of them.
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, Arrival, DeploymentEnding, LinkEmail, PlannedDeployment};
-use vestibule::user::Person;
+use vestibule::store::{Actor, DeploymentEnding, PlannedDeployment};
 
 use crate::yard::Yard;
 
@@ -22,14 +21,7 @@ fn deploy(yard: &Yard, tenant: &str, actor: &Actor, ending: Option<DeploymentEnd
 #[test]
 fn deployments_are_told_with_who_deployed_to_whom_may_know() {
     let yard = Yard::open(&[]);
-    let arrival = Arrival {
-        auth0_id: "auth0|ada".parse().unwrap(),
-        email: None,
-        email_verified: false,
-        person: Person::default(),
-        profile: None,
-    };
-    let ada = yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id;
+    let ada = yard.arrive("auth0|ada").id;
     deploy(&yard, "a.example", &Actor::User(ada), Some(DeploymentEnding::Applied));
     deploy(&yard, "b.example", &Actor::Webhook, Some(DeploymentEnding::Failed("a rule was refused: 400")));
     deploy(&yard, "a.example", &Actor::Machine("ci".into()), None);

@@ -1,8 +1,8 @@
 //! Every refusal, over the wire: its status, code, stage and headers; no row, no call.
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, Arrival, LinkEmail};
-use vestibule::user::{Person, Status};
+use vestibule::store::Actor;
+use vestibule::user::Status;
 
 use crate::stub::{self, Profile, now};
 use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
@@ -164,16 +164,7 @@ fn an_outsider_is_refused_before_anything_is_looked_up() {
 #[test]
 fn users_with_something_against_them_stay_out_even_with_a_payload() {
     let yard = Yard::open(&[]);
-    let arrive = |sub: &str| {
-        let arrival = Arrival {
-            auth0_id: sub.parse().unwrap(),
-            email: None,
-            email_verified: false,
-            person: Person::default(),
-            profile: None,
-        };
-        yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
-    };
+    let arrive = |sub: &str| yard.arrive(sub).id;
     let (blocked, erased, withdrawn) = (arrive("auth0|b"), arrive("waad|e@example.com"), arrive("auth0|w"));
     yard.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
     yard.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
@@ -252,19 +243,7 @@ fn without_any_keys_nothing_can_be_decided() {
 fn a_full_pool_is_busy_and_says_so() {
     let yard = Yard::open(&["pool.threads=1", "pool.queue=1"]);
     let pool = yard.doors().services().pool.clone();
-    let (release, wait) = std::sync::mpsc::channel::<()>();
-    let (begun, begins) = std::sync::mpsc::channel::<()>();
-    let held = yard.runtime.spawn({
-        let pool = pool.clone();
-        async move {
-            pool.run(move || {
-                begun.send(()).unwrap();
-                wait.recv().unwrap();
-            })
-            .await
-        }
-    });
-    begins.recv().unwrap();
+    let (held, release) = yard.hold_a_thread();
     let waiting = yard.runtime.spawn(async move { pool.run(|| ()).await });
     while !format!("{:?}", yard.doors().services().pool).contains("waiting: 1") {
         std::thread::yield_now();

@@ -121,6 +121,17 @@ fn roles_from_anywhere_but_the_one_claim_are_no_privilege() {
     assert_eq!((yard.rows(), yard.stub.calls("/api/")), (0, 0));
 }
 
+/// Of the first user, whose profile was fetched once before.
+fn many_visits_fetch_the_new_name_once(yard: &Yard, token: &str) {
+    std::thread::scope(|scope| {
+        for _ in 0..36 {
+            scope.spawn(|| assert_eq!(yard.me(token).status, 200));
+        }
+    });
+    until(yard, "the new name", || row(yard, "auth0|1").person.name.as_deref() == Some("New"));
+    assert_eq!(yard.stub.calls("/api/v2/users/"), 2, "one fetch for all");
+}
+
 #[test]
 fn a_profile_that_grew_old_is_fetched_once_and_in_nobody_s_way() {
     let yard = Yard::open(&["auth0.profile_max_age=1day"]);
@@ -130,13 +141,7 @@ fn a_profile_that_grew_old_is_fetched_once_and_in_nobody_s_way() {
     assert_eq!(yard.stub.calls("/api/v2/users/"), 1, "a young profile is left alone");
     age(&yard);
     yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
-    std::thread::scope(|scope| {
-        for _ in 0..36 {
-            scope.spawn(|| assert_eq!(yard.me(&token).status, 200));
-        }
-    });
-    until(&yard, "the new name", || row(&yard, "auth0|1").person.name.as_deref() == Some("New"));
-    assert_eq!(yard.stub.calls("/api/v2/users/"), 2, "one fetch for all");
+    many_visits_fetch_the_new_name_once(&yard, &token);
 }
 
 #[test]
@@ -168,13 +173,7 @@ fn the_old_profile_of_who_comes_by_payload_is_fetched_anew_beside_the_requests()
     yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     let token = yard.token("auth0|1", payload);
-    std::thread::scope(|scope| {
-        for _ in 0..36 {
-            scope.spawn(|| assert_eq!(yard.me(&token).status, 200));
-        }
-    });
-    until(&yard, "the new name", || row(&yard, "auth0|1").person.name.as_deref() == Some("New"));
-    assert_eq!(yard.stub.calls("/api/v2/users/"), 2, "one fetch for all");
+    many_visits_fetch_the_new_name_once(&yard, &token);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The subscriptions of both schemas, over a socket: what changes is told, and only to whom may know.
 
 use serde_json::json;
-use vestibule::store::{Actor, Arrival, LinkEmail, UserUpdate};
-use vestibule::user::{Person, Status, UserId};
+use vestibule::store::{Actor, UserUpdate};
+use vestibule::user::{Status, UserId};
 
 use crate::socket::Socket;
 use crate::yard::Yard;
@@ -16,14 +16,7 @@ fn subscribed(yard: &Yard, internal: bool, token: &str, query: &str) -> Socket {
 }
 
 fn person(yard: &Yard, name: &str) -> UserId {
-    let arrival = Arrival {
-        auth0_id: format!("auth0|{name}").parse().unwrap(),
-        email: None,
-        email_verified: false,
-        person: Person::default(),
-        profile: None,
-    };
-    yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
+    yard.arrive(&format!("auth0|{name}")).id
 }
 
 fn rename(yard: &Yard, user: UserId, name: String) {

@@ -1,16 +1,20 @@
 //! Both doors over a temporary database, with the [`Stub`] for a tenant.
 
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use vestibule::app::{Bound, Doors, Vestibule};
 use vestibule::cli::wire::{Answer, Wire};
 use vestibule::clock::Clock;
 use vestibule::config::{Config, Sources};
-use vestibule::store::Store;
+use vestibule::pool::PoolError;
+use vestibule::store::{Actor, Arrival, LinkEmail, Store};
+use vestibule::user::{Person, User};
 
 use crate::stub::{self, Stub};
 
@@ -116,6 +120,34 @@ impl Yard {
 
     pub(crate) fn store(&self) -> &Store {
         &self.doors().services().store
+    }
+
+    /// Somebody of whom nothing is known but their Auth0 id comes for the first time.
+    pub(crate) fn arrive(&self, sub: &str) -> User {
+        let arrival = Arrival {
+            auth0_id: sub.parse().unwrap(),
+            email: None,
+            email_verified: false,
+            person: Person::default(),
+            profile: None,
+        };
+        self.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
+    }
+
+    /// Holds one of the pool's threads until it is let go.
+    pub(crate) fn hold_a_thread(&self) -> (JoinHandle<Result<(), PoolError>>, mpsc::Sender<()>) {
+        let pool = self.doors().services().pool.clone();
+        let (release, wait) = mpsc::channel::<()>();
+        let (begun, begins) = mpsc::channel::<()>();
+        let held = self.runtime.spawn(async move {
+            pool.run(move || {
+                begun.send(()).unwrap();
+                wait.recv().unwrap();
+            })
+            .await
+        });
+        begins.recv().unwrap();
+        (held, release)
     }
 
     /// How many users the database holds.

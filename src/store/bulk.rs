@@ -27,9 +27,6 @@ const MANY: u64 = 100_000;
 /// The writer's page cache meanwhile, in KiB: what is left of indexes is written to in random places.
 const CACHE_KIB: i64 = 512 * 1024;
 
-/// The page cache that SQLite gives a connection.
-const USUAL_CACHE_KIB: i64 = 2_000;
-
 /// Pages of write-ahead log between checkpoints meanwhile. A page that many batches write to is then moved into the
 /// file once.
 const CHECKPOINT_PAGES: i64 = 64 * 1024;
@@ -160,9 +157,13 @@ pub(super) fn complete(
         return Err(StoreError::InUse { path: path.to_owned() });
     }
     tracing::warn!("an import did not finish; the indexes that it laid aside are built now");
+    // A server goes on with this connection.
+    let usual = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (cache, checkpoint) = (usual("cache_size")?, usual("wal_autocheckpoint")?);
     give_memory(connection)?;
     build(connection)?;
-    connection.pragma_update(None, "cache_size", -USUAL_CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", cache)?;
+    connection.pragma_update(None, "wal_autocheckpoint", checkpoint)?;
     lock.share()
 }
 
@@ -263,6 +264,10 @@ mod tests {
         assert_ne!(schema(&settings), before);
         let next = open(&settings);
         assert_eq!(schema(&settings), before);
+        let pages = next.shared.writer.with(|connection| {
+            Ok(connection.pragma_query_value(None, "wal_autocheckpoint", |row| row.get::<_, i64>(0))?)
+        });
+        assert_ne!(pages.unwrap(), CHECKPOINT_PAGES, "a server does not keep what was for the building");
         open(&settings).close().unwrap();
         assert_eq!(next.users(10, None).unwrap().users.len(), 2);
     }

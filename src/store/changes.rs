@@ -70,15 +70,7 @@ impl Store {
                 changes = erased(&user, changes);
                 write.erase(id, valid_from)?;
             } else {
-                let mut statement = write.tx.prepare_cached(
-                    "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1",
-                )?;
-                statement.execute(params![
-                    id.as_bytes(),
-                    status.as_str(),
-                    valid_from.map(Timestamp::as_millisecond),
-                    write.now.as_millisecond(),
-                ])?;
+                write.put_status(id, status, valid_from)?;
             }
             write.audit(actor, Action::StatusSet, id, changes)?;
             write.existing(id)

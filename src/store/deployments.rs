@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::audit::{Action, Actor, Changes};
 use super::list_audit::{bounds, one_more};
@@ -175,16 +175,15 @@ impl Store {
             ));
         }
         self.write(|write| {
+            let now = write.now.as_millisecond();
             let ended = write.tx.execute(
                 "UPDATE deployments SET outcome = ?2, message = ?3, ended_at = ?4 WHERE id = ?1 AND outcome IS NULL",
-                params![id, outcome.as_str(), failure, write.now.as_millisecond()],
+                params![id, outcome.as_str(), failure, now],
             )?;
-            let sql = format!("SELECT {COLUMNS} FROM deployments WHERE id = ?1");
-            let now = write.now.as_millisecond();
-            let deployment = match ended {
-                0 => return Err(NOT_UNDER_WAY),
-                _ => write.tx.query_row(&sql, [id], |row| Ok(read_deployment(row, now)))??,
-            };
+            if ended == 0 {
+                return Err(NOT_UNDER_WAY);
+            }
+            let deployment = by_id(&write.tx, id, now)?.ok_or(NOT_UNDER_WAY)?;
             // Not why: the trail keeps what it is told for ever.
             let changes =
                 about(id, &deployment.planned.tenant).field("outcome", DeploymentOutcome::Running.as_str(), outcome.as_str());
@@ -199,12 +198,7 @@ impl Store {
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
     pub fn deployment(&self, id: i64) -> Result<Option<Deployment>, StoreError> {
         let now = self.shared.clock.now().as_millisecond();
-        self.read(|connection| {
-            let sql = format!("SELECT {COLUMNS} FROM deployments WHERE id = ?1");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query([id])?;
-            rows.next()?.map(|row| read_deployment(row, now)).transpose()
-        })
+        self.read(|connection| by_id(connection, id, now))
     }
 
     /// A part of the deployments that `filter` lets through, the newest first. Costs its length; with both a tenant and
@@ -280,6 +274,13 @@ impl DeploymentOutcome {
 /// In the order [`read_deployment`] reads them.
 const COLUMNS: &str = "id, tenant, git_ref, git_commit, changes, actor_kind, actor_id, begun_at, ended_at, outcome, \
                        message, alive_until";
+
+fn by_id(connection: &Connection, id: i64, now: i64) -> Result<Option<Deployment>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM deployments WHERE id = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([id])?;
+    rows.next()?.map(|row| read_deployment(row, now)).transpose()
+}
 
 fn read_deployment(row: &Row<'_>, now: i64) -> Result<Deployment, StoreError> {
     let outcome: Option<String> = row.get(9)?;

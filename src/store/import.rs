@@ -4,8 +4,6 @@
 //! row's own identity is taken over; what it says of a linked one, or of somebody found by email alone, only fills
 //! gaps. Nobody is unblocked, nothing is emptied, and an email that is verified here stays so.
 
-use rusqlite::{Connection, params};
-
 use super::audit::{Action, Actor, Changes};
 use super::rows::{Details, NewUser};
 use super::users::{by_auth0_id, by_email};
@@ -148,7 +146,11 @@ impl Write<'_> {
         };
         let (same, said) = (email == user.email.as_ref(), row.email_verified && email == row.email.as_ref());
         let verified = said || (user.email_verified && same);
-        if verified && !(same && user.email_verified) && email_is_taken(&self.tx, email, user)? {
+        if let Some(email) = email
+            && verified
+            && !(same && user.email_verified)
+            && self.is_taken(email, user)?
+        {
             return Ok(Imported::EmailTaken);
         }
         let mut changes = self.describe(user, &person, email, verified)?;
@@ -163,22 +165,8 @@ impl Write<'_> {
     }
 
     fn block_imported(&self, user: &User) -> Result<Changes, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1",
-        )?;
-        statement.execute(params![
-            user.id.as_bytes(),
-            Status::Blocked.as_str(),
-            self.withdrawal(user).as_millisecond(),
-            self.now.as_millisecond(),
-        ])?;
+        self.put_status(user.id, Status::Blocked, Some(self.withdrawal(user)))?;
         let changes = Changes::default().field("status", user.status.as_str(), Status::Blocked.as_str());
         Ok(self.withdrawn(user, changes))
     }
-}
-
-/// Whether the email leads to somebody else.
-fn email_is_taken(connection: &Connection, email: Option<&Email>, user: &User) -> Result<bool, StoreError> {
-    let Some(email) = email else { return Ok(false) };
-    Ok(by_email(connection, email)?.is_some_and(|other| other.id != user.id && other.email_verified))
 }

@@ -22,19 +22,17 @@ impl Opened {
         let path = open::resolve(&settings.path)?;
         let lock = Lock::shared(&path)?;
         let made = open::prepare_file(&path, settings.busy_timeout)?;
-        let from = {
-            let look = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
-            check::length(&look, &path)?;
-            migrate::version(&look)?
-        };
+        let writer = Self::whole(&path, settings)?;
+        let from = migrate::version(&writer)?;
         if from >= migrate::known() {
             let migrated = made.unwrap_or(Migrated { from, to: from });
-            return Self::with(path, lock, migrated, settings)?.completed();
+            return Self::of(path, lock, writer, migrated)?.completed();
         }
-        drop(lock);
+        drop((writer, lock));
         let migrated = Self::bring_up(&path, settings)?;
         let lock = Lock::shared(&path)?;
-        Self::with(path, lock, migrated, settings)?.completed()
+        let writer = Self::whole(&path, settings)?;
+        Self::of(path, lock, writer, migrated)?.completed()
     }
 
     /// As it must be there.
@@ -43,12 +41,18 @@ impl Opened {
         let lock = Lock::shared(&path)?;
         open::narrow_all(&path)?;
         let known = migrate::known();
-        Self::with(path, lock, Migrated { from: known, to: known }, settings)
+        let writer = Self::whole(&path, settings)?;
+        Self::of(path, lock, writer, Migrated { from: known, to: known })
     }
 
-    fn with(path: PathBuf, lock: Lock, migrated: Migrated, settings: &Settings) -> Result<Self, StoreError> {
-        let mut writer = open::connect(&path, Purpose::Write, settings.busy_timeout)?;
-        check::length(&writer, &path)?;
+    /// A connection to a file that nothing was cut off from.
+    fn whole(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+        let writer = open::connect(path, Purpose::Write, settings.busy_timeout)?;
+        check::length(&writer, path)?;
+        Ok(writer)
+    }
+
+    fn of(path: PathBuf, lock: Lock, mut writer: Connection, migrated: Migrated) -> Result<Self, StoreError> {
         migrate::verify(&mut writer, &path)?;
         Ok(Self { path, lock, writer, migrated })
     }

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::admit::{Arrival, kept};
 use super::audit::{Action, Actor, Changes};
-use super::users::by_email;
 use super::{Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
@@ -95,7 +94,7 @@ impl Write<'_> {
         }
         if new.1
             && let Some(email) = &new.0
-            && by_email(&self.tx, email)?.is_some_and(|other| other.id != user.id && other.email_verified)
+            && self.is_taken(email, user)?
         {
             tracing::warn!(user = %user.id, "their new email is another user's; the row keeps the old one");
             return Ok(own);

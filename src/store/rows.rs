@@ -1,5 +1,6 @@
 //! Steps inside a write transaction: making a row, claiming one, describing its person, adding an identity.
 
+use jiff::Timestamp;
 use rusqlite::params;
 use serde_json::Value;
 
@@ -190,6 +191,30 @@ impl Write<'_> {
         let Some(email) = email else { return Ok(()) };
         let other = by_email(&self.tx, email)?.is_some_and(|user| Some(user.id) != own);
         if other { Err(StoreError::EmailConflict) } else { Ok(()) }
+    }
+
+    /// Whether somebody else than `user` has the email verified.
+    pub(super) fn is_taken(&self, email: &Email, user: &User) -> Result<bool, StoreError> {
+        Ok(by_email(&self.tx, email)?.is_some_and(|other| other.id != user.id && other.email_verified))
+    }
+
+    /// Sets whether a user may come in, and from when on their tokens count. [`Write::erase`] is for good.
+    pub(super) fn put_status(
+        &self,
+        id: UserId,
+        status: Status,
+        valid_from: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1",
+        )?;
+        statement.execute(params![
+            id.as_bytes(),
+            status.as_str(),
+            valid_from.map(Timestamp::as_millisecond),
+            self.now.as_millisecond(),
+        ])?;
+        Ok(())
     }
 
     /// The row as it now stands: what callers get is what was written, not what was meant.

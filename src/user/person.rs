@@ -44,9 +44,7 @@ impl Person {
             phone: either(&self.phone, &other.phone),
         }
     }
-}
 
-impl Person {
     /// Without the values that are not fit to be stored, and without empty ones. For what comes from elsewhere, whose
     /// owner is not kept out over it; who writes a value by hand is told instead.
     #[must_use]
