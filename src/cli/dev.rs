@@ -19,12 +19,13 @@ pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let to_try = vestibule.queries_to_try();
     let opening = Development::open(vestibule, &config, this_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
+    let mut signals = runtime.block_on(async { life::Signals::listen() })?;
     // The calls below are blocking, and made as any client makes them: over the wire.
     let introduced = introduce(&config, &development, to_try);
     runtime.block_on(async {
         introduced?;
-        life::until_told().await?;
-        life::drain(development.stop()).await
+        signals.told().await;
+        signals.drain(development.stop()).await
     })
 }
 

@@ -13,14 +13,15 @@ pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
         let public = Bound::to(config.public.listen, "public.listen").await?;
         let internal = Bound::to(config.internal.listen, "internal.listen").await?;
         let doors = Doors::open(vestibule, &config, public, internal, Clock::system())?;
-        out::line(format!("Public   http://{}/graphql", doors.public()))?;
-        out::line(format!("Internal http://{}/graphql", doors.internal()))?;
+        let mut signals = life::Signals::listen()?;
         let keys = doors.services().gate.keys().clone();
         life::on_hangup(move || {
             tracing::info!("asked to fetch the signing keys now");
             keys.refresh();
         })?;
-        life::until_told().await?;
-        life::drain(doors.stop()).await
+        out::line(format!("Public   http://{}/graphql", doors.public()))?;
+        out::line(format!("Internal http://{}/graphql", doors.internal()))?;
+        signals.told().await;
+        signals.drain(doors.stop()).await
     })
 }
