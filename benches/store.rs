@@ -1,28 +1,24 @@
 //! The store at two sizes, side by side: `cargo bench --bench store -- 10000 10000000`, small to large; without
 //! numbers a thousand and ten thousand users. Databases are made in the system's temporary folder and removed.
 //!
-//! Reads are of users picked at random, each a first visit: medians, and the 99th percentile in brackets. An import
-//! is what `vestibule users import` does with records that are read already.
+//! Reads are of users picked at random. Those of different kinds take turns, as a server's do, so that none has the
+//! caches to itself. Medians, and the 99th percentile in brackets. An import is what `vestibule users import` does with
+//! records that are read already.
 
 use std::time::{Duration, Instant};
 
 use vestibule::clock::Clock;
 use vestibule::store::{
-    Actor, ImportRow, ImportRules, LinkEmail, Part, Settings, Slice, Store, UserFilter, UserOrder, UserPlace,
+    Actor, ImportRow, ImportRules, Imported, LinkEmail, Part, Settings, Slice, Store, UserFilter, UserOrder,
+    UserPlace,
 };
 use vestibule::user::{Auth0Id, Email, Person, User, UserId};
 
-/// Rows a transaction, as the command has it.
-const BATCH: u64 = 2_000;
-
 /// Reads of each kind.
-const READS: u64 = 20_000;
+const ROUNDS: u64 = 5_000;
 
 /// Users a page.
 const PAGE: usize = 50;
-
-/// Pages of each kind.
-const PAGES: usize = 400;
 
 /// What is paged through, and how its pages at the start, at random and at the end are called.
 const ORDERS: [(UserOrder, [&str; 3]); 3] = [
@@ -72,51 +68,31 @@ fn measure(users: u64) -> Outcome<Measured> {
     let bytes = std::fs::metadata(&path)?.len();
 
     let store = Store::open(&settings, Clock::system())?;
-    let ids = ids(&store, users)?;
-    let picked = |salt: u64| (0..READS).map(move |i| mixed(i ^ salt << 32) % users);
-    let mut reads = vec![
-        ("by id", each(ids.iter(), |id| Ok(store.user(*id)?.is_some()))?),
-        ("by Auth0 id", each(picked(2), |i| Ok(store.user_by_auth0_id(&auth0_id(i)?)?.is_some()))?),
-        ("by email", each(picked(3), |i| Ok(store.user_by_email(&email(i)?)?.is_some()))?),
-    ];
-    for (order, names) in ORDERS {
-        let page = |from_end: bool, after: Option<UserPlace>| -> Outcome<Part<User>> {
-            let slice = Slice { after, before: None, limit: PAGE, from_end };
-            Ok(store.list_users(&UserFilter::default(), order, false, &slice)?)
-        };
-        // Only a page near the end may be shorter.
-        let found = |part: Part<User>| Ok(part.items.len() == PAGE || !part.more);
-        let places: Vec<UserPlace> = ids
-            .iter()
-            .take(PAGES)
-            .map(|id| Ok(order.place(&store.user(*id)?.ok_or("a user is missing")?)))
-            .collect::<Outcome<_>>()?;
-        let [start, middle, end] = names;
-        reads.push((start, each(0..PAGES, |_| found(page(false, None)?))?));
-        reads.push((middle, each(places.into_iter(), |place| found(page(false, Some(place))?))?));
-        reads.push((end, each(0..PAGES, |_| found(page(true, None)?))?));
-    }
+    let reads = reads(&store, users)?;
     Ok(Measured {
         users,
         rows_a_second: users as f64 / import.as_secs_f64(),
         bytes_a_user: bytes as f64 / users as f64,
-        reads: reads.into_iter().map(|(name, (median, late))| (name, median, late)).collect(),
+        reads,
     })
 }
 
 fn load(store: &Store, users: u64) -> Outcome<()> {
-    let mut import =
-        store.begin_import(ImportRules { link: LinkEmail::Never, dry_run: false }, &Actor::Cli)?;
-    for start in (0..users).step_by(BATCH as usize) {
-        let rows: Vec<ImportRow> = (start..users.min(start + BATCH)).map(row).collect::<Outcome<_>>()?;
-        import.batch(&rows)?;
+    let rules = ImportRules { link: LinkEmail::Never, dry_run: false };
+    let mut added = 0;
+    let mut import = store.begin_import(rules, &Actor::Cli, |(), outcome| {
+        added += u64::from(outcome == Imported::Added);
+    })?;
+    for i in 0..users {
+        import.add((), row(i)?)?;
     }
-    Ok(import.finish()?)
+    import.finish()?;
+    if added == users { Ok(()) } else { Err(format!("{added} users were added, not {users}").into()) }
 }
 
 /// Ids of users picked at random.
 fn ids(store: &Store, users: u64) -> Outcome<Vec<UserId>> {
-    (0..READS)
+    (0..ROUNDS)
         .map(|i| {
             let user = store.user_by_auth0_id(&auth0_id(mixed(i ^ 1 << 32) % users)?)?;
             Ok(user.ok_or("a user is missing")?.id)
@@ -124,22 +100,56 @@ fn ids(store: &Store, users: u64) -> Outcome<Vec<UserId>> {
         .collect()
 }
 
-/// The median and the 99th percentile of what `read` takes, over all `keys`. Each must find something.
-fn each<K>(
-    keys: impl Iterator<Item = K>,
-    read: impl Fn(K) -> Outcome<bool>,
-) -> Outcome<(Duration, Duration)> {
-    let mut times = Vec::new();
-    for key in keys {
-        let (found, time) = timed(|| read(key))?;
-        if !found {
-            return Err("a read found less than there is".into());
-        }
-        times.push(time);
+type Read<'a> = Box<dyn Fn(u64) -> Outcome<bool> + 'a>;
+
+/// Medians and 99th percentiles, in [`ROUNDS`] rounds of one read of each kind. Each must find something.
+fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Duration)>> {
+    let ids = ids(store, users)?;
+    let id = |round: u64| ids.get(round as usize).copied().ok_or("more rounds than ids");
+    let picked = move |salt: u64, round: u64| mixed(round ^ salt << 32) % users;
+    let mut kinds: Vec<(&'static str, Read<'_>)> = vec![
+        ("by id", Box::new(|round| Ok(store.user(id(round)?)?.is_some()))),
+        (
+            "by Auth0 id",
+            Box::new(|round| Ok(store.user_by_auth0_id(&auth0_id(picked(2, round))?)?.is_some())),
+        ),
+        ("by email", Box::new(|round| Ok(store.user_by_email(&email(picked(3, round))?)?.is_some()))),
+    ];
+    let page = |order: UserOrder, from_end: bool, after: Option<UserPlace>| -> Outcome<bool> {
+        let slice = Slice { after, before: None, limit: PAGE, from_end };
+        let part: Part<User> = store.list_users(&UserFilter::default(), order, false, &slice)?;
+        // Only a page near the end may be shorter.
+        Ok(part.items.len() == PAGE || !part.more)
+    };
+    for (order, [first, any, last]) in ORDERS {
+        let places: Vec<UserPlace> = ids
+            .iter()
+            .rev()
+            .map(|id| Ok(order.place(&store.user(*id)?.ok_or("a user is missing")?)))
+            .collect::<Outcome<_>>()?;
+        kinds.push((first, Box::new(move |_| page(order, false, None))));
+        kinds.push((any, Box::new(move |round| page(order, false, places.get(round as usize).cloned()))));
+        kinds.push((last, Box::new(move |_| page(order, true, None))));
     }
-    times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-    Ok((at(50), at(99)))
+    let mut times = vec![Vec::new(); kinds.len()];
+    for round in 0..ROUNDS {
+        for ((name, read), times) in kinds.iter().zip(&mut times) {
+            let (found, time) = timed(|| read(round))?;
+            if !found {
+                return Err(format!("{name}: a read found less than there is").into());
+            }
+            times.push(time);
+        }
+    }
+    Ok(kinds
+        .iter()
+        .zip(times)
+        .map(|((name, _), mut times)| {
+            times.sort_unstable();
+            let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+            (*name, at(50), at(99))
+        })
+        .collect())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures time")]

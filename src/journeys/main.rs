@@ -15,8 +15,8 @@
 //!   subscriptions tell; `deployments`: what is told of them; `schemas`: both as text; `reads`: what ends them
 //! - `explaining`: what a door makes of a token, told
 //! - `developer`: `dev`, `token` and `explain` together, on ports that were moved
-//! - `process`: the executable as an operator meets it; `crashes`: it is killed, again and again; `disks`: full,
-//!   read-only and damaged ones
+//! - `process`: the executable as an operator meets it; `crashes`: it is killed, again and again; `imports`:
+//!   so is an import of many; `disks`: full, read-only and damaged ones
 //! - `floors`: who may import whom, as `docs/architecture.md` has it
 
 // The attribute tells clippy that helpers are tests too.
@@ -79,6 +79,8 @@ mod operator;
 mod server;
 #[cfg(test)]
 mod crashes;
+#[cfg(test)]
+mod imports;
 #[cfg(test)]
 mod disks;
 #[cfg(test)]

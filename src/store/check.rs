@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, Verified, chain, migrate};
+use super::{Settings, Store, StoreError, Verified, bare, chain, migrate};
 
 /// More faults than anyone reads.
 const MAX_FAULTS: usize = 100;
@@ -64,20 +64,23 @@ impl Store {
     /// Reads the whole file, from one snapshot, while others may write. Changes and migrates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::NotOurs`]; [`StoreError::CutOff`]; [`StoreError::Damaged`] when the file is too damaged to be
-    /// read to its end; else as every read.
+    /// [`StoreError::Missing`]; [`StoreError::NotOurs`]; [`StoreError::CutOff`]; [`StoreError::Unfinished`];
+    /// [`StoreError::Damaged`] when the file is too damaged to be read to its end; else as every read.
     pub fn check(settings: &Settings) -> Result<Checked, StoreError> {
         let database = open::existing_file(settings)?;
         let _lock = Lock::shared(&database)?;
         let connection = open::connect(&database, Purpose::Read, settings.busy_timeout)?;
         length(&connection, &database)?;
+        bare::refuse(&connection, &database)?;
         inspect(&connection)
     }
 }
 
 /// [`Store::check`] of a file that nobody else has.
 pub(super) fn file(path: &Path) -> Result<Checked, StoreError> {
-    inspect(&open::connect(path, Purpose::Read, std::time::Duration::ZERO)?)
+    let connection = open::connect(path, Purpose::Read, std::time::Duration::ZERO)?;
+    bare::refuse(&connection, path)?;
+    inspect(&connection)
 }
 
 /// Whether the file is as long as its header says, without reading it. What is beyond its end has to stand in the

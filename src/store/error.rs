@@ -206,6 +206,12 @@ pub enum StoreError {
         /// The version the binary needs.
         known: i32,
     },
+    /// An import died and left the database without what users are found by.
+    #[error("{path} is as an import left it that was cut off; run `vestibule migrate`, which completes it")]
+    Unfinished {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A migration failed, and its transaction was rolled back.
     #[error("can not migrate the database; it is as it was before")]
     Migration(#[source] Box<refinery::Error>),

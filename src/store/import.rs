@@ -4,6 +4,8 @@
 //! row's own identity is taken over; what it says of a linked one, or of somebody found by email alone, only fills
 //! gaps. Nobody is unblocked, nothing is emptied, and an email that is verified here stays so.
 
+use serde::{Deserialize, Serialize};
+
 use super::audit::{Action, Actor, Changes};
 use super::rows::{Details, NewUser};
 use super::users::{by_auth0_id, by_email};
@@ -11,7 +13,7 @@ use super::{LinkEmail, Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User};
 
 /// One user of an export. What is absent says nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImportRow {
     /// Who they are to Auth0. Without it the row is pre-provisioned: whoever first comes with its email, verified, is
     /// its person.
@@ -24,6 +26,31 @@ pub struct ImportRow {
     pub person: Person,
     /// Whether Auth0 turns them away.
     pub blocked: bool,
+}
+
+impl ImportRow {
+    /// Whether it has no key by which anybody could be found to be this user.
+    pub(super) fn is_nobody(&self) -> bool {
+        self.auth0_id.is_none() && self.email.is_none()
+    }
+
+    fn verified_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified)
+    }
+
+    fn new_user(&self) -> NewUser<'_> {
+        NewUser {
+            auth0_id: self.auth0_id.as_ref(),
+            email: self.email.as_ref(),
+            email_verified: self.verified_email().is_some(),
+            person: &self.person,
+            status: if self.blocked { Status::Blocked } else { Status::Active },
+            roles: &[],
+            profile: None,
+            // An export can be of any age.
+            fetched: false,
+        }
+    }
 }
 
 /// How to import.
@@ -67,17 +94,29 @@ impl Store {
         let all = |write: &Write<'_>| rows.iter().map(|row| write.import(row, rules.link, actor)).collect();
         if rules.dry_run { self.rehearse(all) } else { self.write(all) }
     }
+
+    /// Adds `rows` to a database that was laid [`bare`](super::bare). Nobody can be found by their keys.
+    pub(super) fn import_new(&self, rows: &[ImportRow], actor: &Actor) -> Result<Vec<Imported>, StoreError> {
+        self.write(|write| {
+            for row in rows {
+                let (id, changes) = write.put_row(&row.new_user())?;
+                write.audit(actor, Action::Imported, id, changes)?;
+            }
+            Ok(vec![Imported::Added; rows.len()])
+        })
+    }
 }
 
 impl Write<'_> {
     fn import(&self, row: &ImportRow, link: LinkEmail, actor: &Actor) -> Result<Imported, StoreError> {
-        let verified_email = row.email.as_ref().filter(|_| row.email_verified);
         if let Some(auth0_id) = &row.auth0_id {
             if let Some(user) = by_auth0_id(&self.tx, auth0_id)? {
                 let own = user.auth0_id.as_ref() == Some(auth0_id);
                 return self.bring_up(&user, row, own, actor);
             }
-            if let Some(user) = verified_email.map(|email| by_email(&self.tx, email)).transpose()?.flatten() {
+            if let Some(user) =
+                row.verified_email().map(|email| by_email(&self.tx, email)).transpose()?.flatten()
+            {
                 return self.link_imported(&user, auth0_id, row, link, actor);
             }
         } else {
@@ -89,22 +128,7 @@ impl Write<'_> {
                 return if theirs { self.bring_up(&user, row, false, actor) } else { taken };
             }
         }
-        let status = if row.blocked { Status::Blocked } else { Status::Active };
-        self.insert_row(
-            &NewUser {
-                auth0_id: row.auth0_id.as_ref(),
-                email: row.email.as_ref(),
-                email_verified: verified_email.is_some(),
-                person: &row.person,
-                status,
-                roles: &[],
-                profile: None,
-                // An export can be of any age.
-                fetched: false,
-            },
-            actor,
-            Action::Imported,
-        )?;
+        self.insert_row(&row.new_user(), actor, Action::Imported)?;
         Ok(Imported::Added)
     }
 
@@ -144,7 +168,8 @@ impl Write<'_> {
             (old, Some(new)) if own || old.is_none() => Some(new),
             (old, _) => old.as_ref(),
         };
-        let (same, said) = (email == user.email.as_ref(), row.email_verified && email == row.email.as_ref());
+        let same = email == user.email.as_ref();
+        let said = email.is_some() && email == row.verified_email();
         let verified = said || (user.email_verified && same);
         if let Some(email) = email
             && verified

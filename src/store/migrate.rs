@@ -12,6 +12,8 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
+const FOREIGN_KEYS: &str = "foreign_keys";
+
 /// What a migration run did: schema versions, 0 for an empty file. Equal when there was nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migrated {
@@ -58,9 +60,7 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, 
         true => TransactionBehavior::Immediate,
         false => TransactionBehavior::Deferred,
     });
-    chain::lend_function(connection)?;
-    let outcome = embedded::migrations::runner().set_grouped(true).run(connection);
-    chain::take_function(connection)?;
+    let outcome = apply(connection, &embedded::migrations::runner().set_grouped(true))?;
     match outcome {
         Ok(_) => Ok(Migrated { from, to }),
         // refinery looks and then leaps: another process may have leapt in between. Then the work is done.
@@ -70,6 +70,21 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, 
             _ => Err(StoreError::Migration(Box::new(error))),
         },
     }
+}
+
+/// Runs what is pending, with what migrations need: a function of ours, and foreign keys off, because making a table anew
+/// drops the old one, which rows of others name. They are left as they were found.
+fn apply(
+    connection: &mut Connection,
+    runner: &refinery::Runner,
+) -> Result<Result<refinery::Report, refinery::Error>, StoreError> {
+    let foreign_keys: bool = connection.pragma_query_value(None, FOREIGN_KEYS, |row| row.get(0))?;
+    connection.pragma_update(None, FOREIGN_KEYS, false)?;
+    chain::lend_function(connection)?;
+    let outcome = runner.run(connection);
+    chain::take_function(connection)?;
+    connection.pragma_update(None, FOREIGN_KEYS, foreign_keys)?;
+    Ok(outcome)
 }
 
 /// Whether somebody else held the file too long, which says nothing about the migration.
@@ -84,10 +99,8 @@ fn is_busy(error: &refinery::Error) -> bool {
 #[cfg(test)]
 pub(super) fn up_to(connection: &mut Connection, version: i32) {
     super::pseudonym::lend(connection).unwrap();
-    chain::lend_function(connection).unwrap();
     let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
-    runner.set_grouped(true).run(connection).unwrap();
-    chain::take_function(connection).unwrap();
+    apply(connection, &runner.set_grouped(true)).unwrap().unwrap();
 }
 
 /// The version of the file, read by ourselves: refinery makes its table before it reads, and panics on odd rows.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Migrated, Settings, StoreError, backup, bulk, check, migrate, truncate_wal};
+use super::{Migrated, Settings, StoreError, backup, bare, check, migrate, truncate_wal};
 
 /// A database that is there, of the schema we know, and of which nobody makes another one meanwhile.
 pub(super) struct Opened {
@@ -42,6 +42,7 @@ impl Opened {
         open::narrow_all(&path)?;
         let known = migrate::known();
         let writer = Self::whole(&path, settings)?;
+        bare::refuse(&writer, &path)?;
         Self::of(path, lock, writer, Migrated { from: known, to: known })
     }
 
@@ -57,9 +58,9 @@ impl Opened {
         Ok(Self { path, lock, writer, migrated })
     }
 
-    /// With every index.
-    fn completed(self) -> Result<Self, StoreError> {
-        bulk::complete(&self.writer, &self.lock, &self.path)?;
+    /// With all that an import laid aside.
+    fn completed(mut self) -> Result<Self, StoreError> {
+        bare::complete(&mut self.writer, &self.lock, &self.path)?;
         Ok(self)
     }
 

@@ -100,6 +100,7 @@ fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<(Te
             return Err(StoreError::SchemaTooNew { path: backup.to_owned(), found: schema, known });
         }
         Ok(checked) => checked.first_fault(),
+        Err(StoreError::Unfinished { .. }) => Some("an import into it was cut off".to_owned()),
         Err(StoreError::NotOurs { .. }) => return Err(StoreError::NotOurs { path: backup.to_owned() }),
         Err(StoreError::Damaged { source, at }) => {
             Some(source.map_or_else(|| at.to_owned(), |source| source.to_string()))

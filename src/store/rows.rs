@@ -47,6 +47,16 @@ impl Write<'_> {
         actor: &Actor,
         action: Action,
     ) -> Result<UserId, StoreError> {
+        let (id, changes) = self.put_row(row)?;
+        if let Some(auth0_id) = row.auth0_id {
+            self.add_identity(auth0_id, id)?;
+        }
+        self.audit(actor, action, id, changes)?;
+        Ok(id)
+    }
+
+    /// The row alone, without its identity and its line in the trail, which is to tell the changes that are given.
+    pub(super) fn put_row(&self, row: &NewUser<'_>) -> Result<(UserId, Changes), StoreError> {
         let id = UserId::new(self.now);
         let now = self.now.as_millisecond();
         let mut statement = self.tx.prepare_cached(
@@ -80,7 +90,6 @@ impl Write<'_> {
             .fold(Changes::default(), |changes, (name, _)| changes.personal(name))
             .field("status", Value::Null, row.status.as_str());
         if let Some(auth0_id) = row.auth0_id {
-            self.add_identity(auth0_id, id)?;
             changes = changes.identity(auth0_id);
         }
         if row.email.is_some() {
@@ -92,8 +101,7 @@ impl Write<'_> {
         if row.profile.is_some() {
             changes = changes.personal("profile");
         }
-        self.audit(actor, action, id, changes)?;
-        Ok(id)
+        Ok((id, changes))
     }
 
     /// Makes a pre-provisioned row its person's. What staff filled in stands; what they left out comes from Auth0.

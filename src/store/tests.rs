@@ -13,6 +13,7 @@ mod interrupting;
 mod joining;
 mod keeping;
 mod listing;
+mod migrating;
 mod opening;
 mod refreshing;
 mod replacing;

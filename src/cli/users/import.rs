@@ -14,13 +14,7 @@ use super::super::{Global, exit, out};
 use super::records::{self, Format, Notes, Place};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
-use crate::store::{Actor, Import, ImportRow, ImportRules, Imported, Store, StoreError};
-
-/// Rows a transaction: a tenth of a second or so, in which others wait to write.
-const BATCH: usize = 2_000;
-
-/// The pause after each, when there are others: SQLite tries again after a tenth of a second at the latest.
-const PAUSE: Duration = Duration::from_millis(120);
+use crate::store::{Actor, Import, ImportRules, Imported, Store, StoreError};
 
 /// Places that are told of each reason.
 const PLACES: usize = 5;
@@ -47,13 +41,15 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let store = Store::open(&config.store, Clock::system())
         .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
     let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
-    let import = store.begin_import(rules, &Actor::Cli)?;
-    let mut importing = Importing { import, batch: Vec::new(), tally: Tally::default() };
-    let outcome = importing.all(input, args.format);
+    let mut tally = Tally::default();
+    let Tally { outcomes, unreadable } = &mut tally;
+    let mut import = store.begin_import(rules, &Actor::Cli, |place, outcome| {
+        outcomes.entry(outcome).or_default().add(place);
+    })?;
+    let outcome = all(input, args.format, &mut import, unreadable);
     // Also of an import that broke off: what was committed stays.
-    let Importing { import, tally, .. } = importing;
-    if import.has_indexes_to_build() {
-        bar.set_style(ProgressStyle::with_template("{spinner} building the indexes of lists")?);
+    if import.is_long_to_finish() {
+        bar.set_style(ProgressStyle::with_template("{spinner} building indexes")?);
         bar.enable_steady_tick(Duration::from_millis(100));
     }
     let finished = import.finish();
@@ -61,7 +57,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     for line in tally.told(args.dry_run) {
         out::line(line)?;
     }
-    finished.context("the indexes of lists are not built; whatever opens the database next does it")?;
+    finished.context("not all records were imported; run it again when this is mended")?;
     store.close()?;
     let notes = outcome.with_context(|| format!("{} was not read to its end", args.file.display()))?;
     for line in noted(&notes) {
@@ -87,46 +83,23 @@ fn buffered(input: impl Read + 'static) -> Box<dyn BufRead> {
     Box::new(BufReader::with_capacity(256 * 1024, input))
 }
 
-struct Importing<'a> {
-    import: Import<'a>,
-    batch: Vec<(Place, ImportRow)>,
-    tally: Tally,
-}
-
-impl Importing<'_> {
-    fn all(&mut self, mut input: impl BufRead, format: Option<Format>) -> anyhow::Result<Notes> {
-        let format = match format {
-            Some(format) => format,
-            None => records::sniff(&mut input)?,
-        };
-        let outcome = records::read(input, format, &mut |place, row| {
-            match row {
-                Ok(row) => self.batch.push((place, row)),
-                Err(reason) => self.tally.unreadable.entry(reason).or_default().add(place),
-            }
-            if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
-        });
-        // What was read is imported, whatever comes after it.
-        self.flush()?;
-        outcome
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        let (places, rows): (Vec<_>, Vec<_>) = self.batch.drain(..).unzip();
-        let outcomes = self.import.batch(&rows).context("a batch could not be imported")?;
-        if self.import.is_shared() {
-            give_way();
+fn all(
+    mut input: impl BufRead,
+    format: Option<Format>,
+    import: &mut Import<'_, Place>,
+    unreadable: &mut Counts<String>,
+) -> anyhow::Result<Notes> {
+    let format = match format {
+        Some(format) => format,
+        None => records::sniff(&mut input)?,
+    };
+    records::read(input, format, &mut |place, row| match row {
+        Ok(row) => import.add(place, row).context("a batch could not be imported"),
+        Err(reason) => {
+            unreadable.entry(reason).or_default().add(place);
+            Ok(())
         }
-        for (place, outcome) in places.into_iter().zip(outcomes) {
-            self.tally.outcomes.entry(outcome).or_default().add(place);
-        }
-        Ok(())
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a command with one thread waits for other processes")]
-fn give_way() {
-    std::thread::sleep(PAUSE);
+    })
 }
 
 /// How many, and where the first of them are.
@@ -136,11 +109,13 @@ struct Count {
     first: Vec<Place>,
 }
 
+type Counts<K> = BTreeMap<K, Count>;
+
 /// What became of all records.
 #[derive(Debug, Default)]
 struct Tally {
-    outcomes: BTreeMap<Imported, Count>,
-    unreadable: BTreeMap<String, Count>,
+    outcomes: Counts<Imported>,
+    unreadable: Counts<String>,
 }
 
 impl Count {

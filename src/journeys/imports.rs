@@ -1,0 +1,116 @@
+//! An import of many users, killed with SIGKILL while the database is laid bare for it: the file says what it lacks, and
+//! the next start makes it whole.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::clock::Clock;
+use vestibule::store::rusqlite::{Connection, OpenFlags};
+use vestibule::store::{Settings, Store};
+
+use crate::server::{complaint, run, vestibule};
+
+const USERS: usize = 16_000;
+
+/// How long the import goes on after it has begun to leave things out, round by round.
+const ROUNDS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(600)];
+
+#[test]
+fn an_import_that_is_killed_loses_nothing_it_committed_and_can_be_run_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let export = dir.path().join("users.json");
+    std::fs::write(&export, lines()).unwrap();
+    let export = export.to_str().unwrap();
+    for (round, longer) in ROUNDS.into_iter().enumerate() {
+        let database = dir.path().join(format!("{round}.db"));
+        let died = killed(&database, export, longer);
+        if died {
+            let (code, said) = complaint(&run(&database, &["users", "list"]));
+            assert!(code == Some(1) && said.contains("run `vestibule migrate`"), "{code:?} {said}");
+            assert_eq!(run(&database, &["migrate"]).status.code(), Some(0));
+        }
+        sound(&database);
+        let before = users(&database);
+        let again = run(&database, &["users", "import", export]);
+        let told = String::from_utf8(again.stdout).unwrap();
+        let (added, unchanged) = (USERS - before, before);
+        let expected = format!("added {added}, changed 0, so already {unchanged}, skipped 0\n");
+        assert_eq!((again.status.code(), told), (Some(0), expected), "round {round}");
+        assert_eq!(users(&database), USERS);
+        sound(&database);
+    }
+}
+
+/// An export of Auth0's.
+fn lines() -> String {
+    (0..USERS).fold(String::new(), |mut lines, number| {
+        let user = json!({"user_id": format!("auth0|{number}"), "email": format!("{number}@example.com"),
+            "email_verified": true, "name": format!("Name {number}")});
+        writeln!(lines, "{user}").unwrap();
+        lines
+    })
+}
+
+/// Begins an import and kills it. Whether it left the database without what users are found by.
+fn killed(database: &Path, export: &str, longer: Duration) -> bool {
+    assert_eq!(run(database, &["migrate"]).status.code(), Some(0));
+    let mut import =
+        vestibule(database, None, &["users", "import", export]).stdout(Stdio::null()).spawn().unwrap();
+    while !is_bare(database) && import.try_wait().unwrap().is_none() {
+        rest(Duration::from_millis(1));
+    }
+    rest(longer);
+    import.kill().unwrap();
+    import.wait().unwrap();
+    is_bare(database)
+}
+
+/// What the file says.
+fn is_bare(database: &Path) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let shell = Connection::open_with_flags(database, flags).unwrap();
+    shell.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap() != 0
+}
+
+fn sound(database: &Path) {
+    let check = run(database, &["check", "--json"]);
+    let found: Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert!(check.status.code() == Some(0) && found["sound"] == true, "{found}");
+}
+
+/// How many there are. Each is found by whatever they can be found by.
+fn users(database: &Path) -> usize {
+    let settings = Settings {
+        path: database.to_owned(),
+        readers: 1,
+        busy_timeout: Duration::from_secs(5),
+        seed: None,
+        block_at_auth0: false,
+    };
+    let store = Store::open(&settings, Clock::system()).unwrap();
+    let mut after = None;
+    let mut found = 0;
+    loop {
+        let page = store.users(1_000, after).unwrap();
+        for user in &page.users {
+            let by_auth0_id = store.user_by_auth0_id(user.auth0_id.as_ref().unwrap()).unwrap();
+            assert_eq!(by_auth0_id.as_ref(), Some(user));
+            assert_eq!(store.user_by_email(user.email.as_ref().unwrap()).unwrap().as_ref(), Some(user));
+            assert_eq!(store.identities(user.id).unwrap().len(), 1);
+        }
+        found += page.users.len();
+        after = page.users.last().map(|user| user.id);
+        if !page.has_next {
+            store.close().unwrap();
+            return found;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process works meanwhile")]
+fn rest(time: Duration) {
+    std::thread::sleep(time);
+}

@@ -1,0 +1,156 @@
+//! A database laid bare for an import of many: without the indexes and identities that are found by value.
+//!
+//! What arrives in random order costs each row of a large database pages read and pages written; built at the end, a
+//! sort. So meanwhile there is only what grows at its end: the rows of users and their ids, and the trail. Only while
+//! nobody else has the database open, because nobody is found in it; the file says so (`user_version`), and whoever
+//! opens it next, should this process die, completes it first.
+
+use rusqlite::Connection;
+
+use super::lock::Lock;
+use super::{StoreError, migrate, pseudonym};
+
+/// What is laid aside: all indexes but those that grow at their end, and a trigger that looks every new identity's user
+/// up, to tell of those who are blocked. Nobody who is blocked is added meanwhile.
+const ASIDE: [(&str, &str); 12] = [
+    ("INDEX", "users_by_auth0_id"),
+    ("INDEX", "users_by_verified_email"),
+    ("INDEX", "users_by_unclaimed_email"),
+    ("INDEX", "users_by_created_at"),
+    ("INDEX", "users_by_updated_at"),
+    ("INDEX", "users_by_email"),
+    ("INDEX", "users_by_name"),
+    ("INDEX", "users_by_family_name"),
+    ("INDEX", "identities_by_user"),
+    ("INDEX", "audit_by_target"),
+    ("INDEX", "audit_by_action"),
+    ("TRIGGER", "standing_gains_an_identity"),
+];
+
+/// `user_version` of a file that lacks nothing. Else it is the first rowid of users whose identities are not there.
+const WHOLE: i32 = 0;
+
+/// Page caches, in KiB: of one that writes to random places, and of one that adds at the end or sorts. What is sorted at
+/// once is as large, and smaller is faster: with ten million rows by half.
+const LARGE_CACHE_KIB: i64 = 512 * 1024;
+const SMALL_CACHE_KIB: i64 = 32 * 1024;
+
+/// Threads that sort, besides the one that reads.
+const SORTERS: i64 = 1;
+
+/// Pages of write-ahead log between checkpoints meanwhile. A page that many batches write to is then moved into the
+/// file once.
+pub(super) const CHECKPOINT_PAGES: i64 = 64 * 1024;
+
+/// Gives a connection the memory to write to random places of a large database.
+pub(super) fn give_memory(connection: &Connection) -> Result<(), StoreError> {
+    connection.pragma_update(None, "cache_size", -LARGE_CACHE_KIB)?;
+    Ok(connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?)
+}
+
+/// Lays aside what can be. From then on rows of users are added without their identities, by whoever knows that they
+/// are nobody's, and nothing else is done until [`build`]. `false`, and nothing done, when the mark would not fit.
+pub(super) fn lay(connection: &mut Connection) -> Result<bool, StoreError> {
+    let first = users(connection)?.saturating_add(1);
+    let Ok(first) = i32::try_from(first) else { return Ok(false) };
+    let tx = connection.transaction()?;
+    for (kind, name) in ASIDE {
+        tx.execute_batch(&format!("DROP {kind} IF EXISTS {name}"))?;
+    }
+    tx.pragma_update(None, "user_version", first)?;
+    tx.commit()?;
+    // A user names an identity that is not there yet.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "cache_size", -SMALL_CACHE_KIB)?;
+    Ok(true)
+}
+
+/// How many users there are: no row is ever deleted.
+pub(super) fn users(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.query_row("SELECT ifnull(max(rowid), 0) FROM users", [], |row| row.get(0))?)
+}
+
+/// Makes what was laid aside. Each part in a transaction of its own: what is made stays made.
+pub(super) fn build(connection: &mut Connection) -> Result<(), StoreError> {
+    // Ten million of them would not fit into everybody's memory.
+    connection.pragma_update(None, "temp_store", "FILE")?;
+    connection.pragma_update(None, "threads", SORTERS)?;
+    connection.pragma_update(None, "cache_size", -SMALL_CACHE_KIB)?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let tx = connection.transaction()?;
+    tx.execute(
+        "INSERT INTO identities (auth0_id, user_id, linked_at)
+         SELECT auth0_id, id, created_at FROM users WHERE rowid >= ?1 AND auth0_id IS NOT NULL ORDER BY auth0_id",
+        [mark(&tx)?],
+    )?;
+    tx.pragma_update(None, "user_version", i32::MAX)?;
+    tx.commit()?;
+    let there = schema(connection)?;
+    for (name, sql) in wanted()? {
+        if !there.iter().any(|(other, _)| *other == name) {
+            connection.execute_batch(&sql)?;
+        }
+    }
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "threads", 0)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection.pragma_update(None, "user_version", WHOLE)?)
+}
+
+/// Completes a database that an import which died has left bare, and else does nothing.
+///
+/// # Errors
+/// [`StoreError::InUse`] when others have the database open, else as every write.
+pub(super) fn complete(
+    connection: &mut Connection,
+    lock: &Lock,
+    path: &std::path::Path,
+) -> Result<(), StoreError> {
+    if mark(connection)? == WHOLE {
+        return Ok(());
+    }
+    if !lock.try_exclusive()? {
+        return Err(StoreError::InUse { path: path.to_owned() });
+    }
+    tracing::warn!("an import did not finish; the indexes that it laid aside are built now");
+    // A server goes on with this connection.
+    let usual = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (cache, checkpoint) = (usual("cache_size")?, usual("wal_autocheckpoint")?);
+    give_memory(connection)?;
+    build(connection)?;
+    connection.pragma_update(None, "cache_size", cache)?;
+    connection.pragma_update(None, "wal_autocheckpoint", checkpoint)?;
+    lock.share()
+}
+
+/// For whoever does not complete a database.
+///
+/// # Errors
+/// [`StoreError::Unfinished`] when it is bare.
+pub(super) fn refuse(connection: &Connection, path: &std::path::Path) -> Result<(), StoreError> {
+    match mark(connection)? {
+        WHOLE => Ok(()),
+        _ => Err(StoreError::Unfinished { path: path.to_owned() }),
+    }
+}
+
+fn mark(connection: &Connection) -> Result<i32, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// All indexes and triggers that the migrations make, with their statements.
+fn wanted() -> Result<Vec<(String, String)>, StoreError> {
+    let mut empty = Connection::open_in_memory()?;
+    pseudonym::lend(&empty)?;
+    migrate::run(&mut empty, std::path::Path::new(":memory:"))?;
+    schema(&empty)
+}
+
+/// Indexes and triggers, with their statements.
+pub(super) fn schema(connection: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+    let mut statement = connection.prepare(
+        "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY name",
+    )?;
+    let all = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(all.collect::<Result<_, _>>()?)
+}
