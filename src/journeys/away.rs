@@ -51,7 +51,8 @@ fn known_users_are_served_and_change_things_while_the_tenant_hangs() {
         assert_eq!(answer.at("/data/updateMe/me/nickname"), "n", "{}", answer.body);
     }
     // Nor do those whom nobody waits for stand in the way of a newcomer.
-    assert_eq!(yard.me(&yard.token("auth0|new", json!({}))).status, 200);
+    let newcomer = yard.me(&yard.token("auth0|new", json!({})));
+    assert_eq!(newcomer.status, 200, "{}", newcomer.body);
     assert!(yard.stub.calls("/api/v2/users/auth0%7Cknown") <= 1, "one at a time");
     yard.stub.pause();
 }
