@@ -14,7 +14,7 @@ use vestibule::store::{
 };
 use vestibule::user::{Auth0Id, Email, Person, User, UserId};
 
-/// Reads of each kind.
+/// Rounds, each with a read of each kind.
 const ROUNDS: u64 = 5_000;
 
 /// Users a page.

@@ -15,8 +15,13 @@ pub(super) fn run(global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told(Migrated { from, to }: &Migrated) -> String {
-    if from == to { format!("schema {to} already, nothing to do") } else { format!("schema {from} → {to}") }
+fn told(Migrated { from, to, completed }: &Migrated) -> String {
+    match (from == to, completed) {
+        (true, false) => format!("schema {to} already, nothing to do"),
+        (false, false) => format!("schema {from} → {to}"),
+        (true, true) => format!("schema {to} already; completed after an import that was cut off"),
+        (false, true) => format!("schema {from} → {to}; completed after an import that was cut off"),
+    }
 }
 
 #[cfg(test)]
@@ -25,7 +30,10 @@ mod tests {
 
     #[test]
     fn what_was_done_is_told_from_nothing_to_do() {
-        assert_eq!(told(&Migrated { from: 0, to: 2 }), "schema 0 → 2");
-        assert_eq!(told(&Migrated { from: 2, to: 2 }), "schema 2 already, nothing to do");
+        let told = |from, completed| told(&Migrated { from, to: 2, completed });
+        assert_eq!(told(0, false), "schema 0 → 2");
+        assert_eq!(told(2, false), "schema 2 already, nothing to do");
+        assert_eq!(told(0, true), "schema 0 → 2; completed after an import that was cut off");
+        assert_eq!(told(2, true), "schema 2 already; completed after an import that was cut off");
     }
 }

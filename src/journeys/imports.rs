@@ -13,10 +13,12 @@ use vestibule::store::{Settings, Store};
 
 use crate::server::{complaint, run, vestibule};
 
-const USERS: usize = 16_000;
+/// More than are added before the database is laid bare, and a batch more.
+const USERS: usize = 24_000;
 
-/// How long the import goes on after it has begun to leave things out, round by round.
-const ROUNDS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(600)];
+/// How many users there are when the import is killed, round by round: as soon as the database is bare, and after a batch
+/// has gone into it.
+const KILLED_AT: [usize; 2] = [0, 10_001];
 
 #[test]
 fn an_import_that_is_killed_loses_nothing_it_committed_and_can_be_run_again() {
@@ -24,16 +26,17 @@ fn an_import_that_is_killed_loses_nothing_it_committed_and_can_be_run_again() {
     let export = dir.path().join("users.json");
     std::fs::write(&export, lines()).unwrap();
     let export = export.to_str().unwrap();
-    for (round, longer) in ROUNDS.into_iter().enumerate() {
+    for (round, at) in KILLED_AT.into_iter().enumerate() {
         let database = dir.path().join(format!("{round}.db"));
-        let died = killed(&database, export, longer);
-        if died {
-            let (code, said) = complaint(&run(&database, &["users", "list"]));
-            assert!(code == Some(1) && said.contains("run `vestibule migrate`"), "{code:?} {said}");
-            assert_eq!(run(&database, &["migrate"]).status.code(), Some(0));
-        }
+        killed(&database, export, at);
+        let (code, said) = complaint(&run(&database, &["users", "list"]));
+        assert!(code == Some(1) && said.contains("run `vestibule migrate`"), "{code:?} {said}");
+        let migrate = run(&database, &["migrate"]);
+        let told = String::from_utf8(migrate.stdout).unwrap();
+        assert!(migrate.status.code() == Some(0) && told.contains("completed after an import"), "{told}");
         sound(&database);
         let before = users(&database);
+        assert!(before >= at.max(10_000), "{before}");
         let again = run(&database, &["users", "import", export]);
         let told = String::from_utf8(again.stdout).unwrap();
         let (added, unchanged) = (USERS - before, before);
@@ -54,25 +57,26 @@ fn lines() -> String {
     })
 }
 
-/// Begins an import and kills it. Whether it left the database without what users are found by.
-fn killed(database: &Path, export: &str, longer: Duration) -> bool {
+/// Begins an import and kills it when the database is bare and holds `at` users.
+fn killed(database: &Path, export: &str, at: usize) {
     assert_eq!(run(database, &["migrate"]).status.code(), Some(0));
     let mut import =
         vestibule(database, None, &["users", "import", export]).stdout(Stdio::null()).spawn().unwrap();
-    while !is_bare(database) && import.try_wait().unwrap().is_none() {
+    while !is_bare(database, at) {
+        assert!(import.try_wait().unwrap().is_none(), "it was over too soon");
         rest(Duration::from_millis(1));
     }
-    rest(longer);
     import.kill().unwrap();
     import.wait().unwrap();
-    is_bare(database)
+    assert!(is_bare(database, at), "it was killed too late");
 }
 
-/// What the file says.
-fn is_bare(database: &Path) -> bool {
+/// Whether the file says so, and holds `at` users.
+fn is_bare(database: &Path, at: usize) -> bool {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let shell = Connection::open_with_flags(database, flags).unwrap();
-    shell.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap() != 0
+    let sql = "SELECT user_version <> 0 AND (SELECT max(rowid) FROM users) >= ?1 FROM pragma_user_version";
+    shell.query_one(sql, [i64::try_from(at).unwrap()], |row| row.get(0)).unwrap()
 }
 
 fn sound(database: &Path) {

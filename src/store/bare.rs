@@ -5,13 +5,16 @@
 //! nobody else has the database open, because nobody is found in it; the file says so (`user_version`), and whoever
 //! opens it next, should this process die, completes it first.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 
-use super::lock::Lock;
-use super::{StoreError, migrate, pseudonym};
+use super::open::{TEMP_FILE, with_settings};
+use super::{StoreError, migrate};
 
-/// What is laid aside: all indexes but those that grow at their end, and a trigger that looks every new identity's user
-/// up, to tell of those who are blocked. Nobody who is blocked is added meanwhile.
+/// What is laid aside: every index but the one of users' ids, into which new ones go at the end, and the one of the few
+/// who are not active; and a trigger that looks every new identity's user up, to tell of those who are blocked. Nobody
+/// who is blocked is added meanwhile.
 const ASIDE: [(&str, &str); 12] = [
     ("INDEX", "users_by_auth0_id"),
     ("INDEX", "users_by_verified_email"),
@@ -27,8 +30,12 @@ const ASIDE: [(&str, &str); 12] = [
     ("TRIGGER", "standing_gains_an_identity"),
 ];
 
-/// `user_version` of a file that lacks nothing. Else it is the first rowid of users whose identities are not there.
+/// `user_version` of a file that lacks nothing. Any other is that of a bare one: the first rowid of users whose
+/// identities are not there.
 const WHOLE: i32 = 0;
+
+/// No user has so high a rowid: the identities are there, and indexes may not be.
+const IDENTITIES_DONE: i32 = i32::MAX;
 
 /// Page caches, in KiB: of one that writes to random places, and of one that adds at the end or sorts. What is sorted at
 /// once is as large, and smaller is faster: with ten million rows by half.
@@ -49,7 +56,7 @@ pub(super) fn give_memory(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Lays aside what can be. From then on rows of users are added without their identities, by whoever knows that they
-/// are nobody's, and nothing else is done until [`build`]. `false`, and nothing done, when the mark would not fit.
+/// are nobody's, and nothing else is done until [`complete`]. `false`, and nothing done, when the mark would not fit.
 pub(super) fn lay(connection: &mut Connection) -> Result<bool, StoreError> {
     let first = users(connection)?.saturating_add(1);
     let Ok(first) = i32::try_from(first) else { return Ok(false) };
@@ -70,79 +77,63 @@ pub(super) fn users(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.query_row("SELECT ifnull(max(rowid), 0) FROM users", [], |row| row.get(0))?)
 }
 
-/// Makes what was laid aside. Each part in a transaction of its own: what is made stays made.
-pub(super) fn build(connection: &mut Connection) -> Result<(), StoreError> {
-    // Ten million of them would not fit into everybody's memory.
-    connection.pragma_update(None, "temp_store", "FILE")?;
-    connection.pragma_update(None, "threads", SORTERS)?;
-    connection.pragma_update(None, "cache_size", -SMALL_CACHE_KIB)?;
-    connection.pragma_update(None, "foreign_keys", false)?;
-    let tx = connection.transaction()?;
-    tx.execute(
-        "INSERT INTO identities (auth0_id, user_id, linked_at)
-         SELECT auth0_id, id, created_at FROM users WHERE rowid >= ?1 AND auth0_id IS NOT NULL ORDER BY auth0_id",
-        [mark(&tx)?],
-    )?;
-    tx.pragma_update(None, "user_version", i32::MAX)?;
-    tx.commit()?;
-    let there = schema(connection)?;
-    for (name, sql) in wanted()? {
-        if !there.iter().any(|(other, _)| *other == name) {
-            connection.execute_batch(&sql)?;
-        }
-    }
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "threads", 0)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    Ok(connection.pragma_update(None, "user_version", WHOLE)?)
-}
-
-/// Completes a database that an import which died has left bare, and else does nothing.
-///
-/// # Errors
-/// [`StoreError::InUse`] when others have the database open, else as every write.
-pub(super) fn complete(
-    connection: &mut Connection,
-    lock: &Lock,
-    path: &std::path::Path,
-) -> Result<(), StoreError> {
-    if mark(connection)? == WHOLE {
-        return Ok(());
-    }
-    if !lock.try_exclusive()? {
-        return Err(StoreError::InUse { path: path.to_owned() });
-    }
-    tracing::warn!("an import did not finish; the indexes that it laid aside are built now");
-    // A server goes on with this connection.
-    let usual = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (cache, checkpoint) = (usual("cache_size")?, usual("wal_autocheckpoint")?);
-    give_memory(connection)?;
-    build(connection)?;
-    connection.pragma_update(None, "cache_size", cache)?;
-    connection.pragma_update(None, "wal_autocheckpoint", checkpoint)?;
-    lock.share()
+/// Whether nothing is laid aside.
+pub(super) fn is_whole(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(mark(connection)? == WHOLE)
 }
 
 /// For whoever does not complete a database.
 ///
 /// # Errors
 /// [`StoreError::Unfinished`] when it is bare.
-pub(super) fn refuse(connection: &Connection, path: &std::path::Path) -> Result<(), StoreError> {
-    match mark(connection)? {
-        WHOLE => Ok(()),
-        _ => Err(StoreError::Unfinished { path: path.to_owned() }),
+pub(super) fn refuse(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    if is_whole(connection)? { Ok(()) } else { Err(StoreError::Unfinished { path: path.to_owned() }) }
+}
+
+/// Makes what was laid aside, whatever the schema's version, and else does nothing. Each part in a transaction of its
+/// own: what is made stays made. For whoever has the file alone.
+pub(super) fn complete(connection: &mut Connection) -> Result<(), StoreError> {
+    if is_whole(connection)? {
+        return Ok(());
     }
+    let settings = [
+        ("foreign_keys", 0),
+        ("temp_store", TEMP_FILE),
+        ("threads", SORTERS),
+        ("cache_size", -SMALL_CACHE_KIB),
+        ("wal_autocheckpoint", CHECKPOINT_PAGES),
+    ];
+    with_settings(connection, &settings, build)?;
+    Ok(connection.pragma_update(None, "foreign_keys", true)?)
+}
+
+fn build(connection: &mut Connection) -> Result<(), StoreError> {
+    let tx = connection.transaction()?;
+    tx.execute(
+        "INSERT INTO identities (auth0_id, user_id, linked_at)
+         SELECT auth0_id, id, created_at FROM users WHERE rowid >= ?1 AND auth0_id IS NOT NULL ORDER BY auth0_id
+         ON CONFLICT (auth0_id) DO NOTHING",
+        [mark(&tx)?],
+    )?;
+    tx.pragma_update(None, "user_version", IDENTITIES_DONE)?;
+    tx.commit()?;
+    let there = schema(connection)?;
+    for (name, sql) in wanted(migrate::version(connection)?)? {
+        if !there.iter().any(|(other, _)| *other == name) {
+            connection.execute_batch(&sql)?;
+        }
+    }
+    Ok(connection.pragma_update(None, "user_version", WHOLE)?)
 }
 
 fn mark(connection: &Connection) -> Result<i32, StoreError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-/// All indexes and triggers that the migrations make, with their statements.
-fn wanted() -> Result<Vec<(String, String)>, StoreError> {
+/// All indexes and triggers that the migrations up to `version` make, with their statements.
+fn wanted(version: i32) -> Result<Vec<(String, String)>, StoreError> {
     let mut empty = Connection::open_in_memory()?;
-    pseudonym::lend(&empty)?;
-    migrate::run(&mut empty, std::path::Path::new(":memory:"))?;
+    migrate::up_to(&mut empty, version)?;
     schema(&empty)
 }
 

@@ -4,7 +4,8 @@
 //! be looked up again; they wait in order, and whoever shares a key with one that waits does too, so that every row
 //! finds what it would have found.
 
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write as _};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +13,7 @@ use tempfile::SpooledTempFile;
 
 use super::import::{ImportRow, ImportRules, Imported};
 use super::seen::Seen;
-use super::{Actor, Store, StoreError, bare};
+use super::{Actor, Store, StoreError, bare, checksum};
 
 /// Rows a transaction: a tenth of a second or so, in which others wait to write.
 const BATCH: usize = 2_000;
@@ -25,33 +26,27 @@ const BARE_BATCH: usize = 10_000;
 const MANY: u64 = 10_000;
 const SHARE: u64 = 8;
 
-/// Bytes of rows that wait in memory; more wait in a file without a name.
+/// Bytes of rows that wait in memory.
 const WAIT_IN_MEMORY: usize = 8 * 1024 * 1024;
 
 /// The pause after each batch, when there are others: SQLite tries again after a tenth of a second at the latest.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(120);
 
 /// An import that goes on. Each row has a place `P`, by which is told what became of it. What was imported stays, however
-/// it ends; [`Import::finish`] it even so.
-#[must_use = "an import that is not finished leaves the database incomplete"]
+/// it ends. One that breaks off while the database is bare closes its store, which nobody could go on with.
 pub struct Import<'a, P> {
     store: &'a Store,
     rules: ImportRules,
     actor: &'a Actor,
     told: Box<dyn FnMut(P, Imported) + 'a>,
     batch: Vec<(P, ImportRow)>,
-    /// How many users there were, and how many more there are.
-    before: u64,
     added: u64,
-    way: Way,
-}
-
-enum Way {
-    /// Each row is looked up.
-    Usual,
-    /// The same, because others have the database open.
-    Shared,
-    Bare(Box<Bare>),
+    /// With how many more users the database is laid bare; `None` when it is not to be.
+    bare_from: Option<u64>,
+    /// While it is.
+    bare: Option<Bare>,
+    /// Whether others may have the database open.
+    shared: bool,
 }
 
 struct Bare {
@@ -71,17 +66,26 @@ impl Store {
         actor: &'a Actor,
         told: impl FnMut(P, Imported) + 'a,
     ) -> Result<Import<'a, P>, StoreError> {
-        let before = self.shared.writer.with(|connection| {
+        let users = self.shared.writer.with(|connection| {
             bare::give_memory(connection)?;
             bare::users(connection)
         })?;
-        let way = self.with_lock(|lock| {
+        let alone = self.with_lock(|lock| {
             let alone = lock.try_exclusive()?;
             lock.share()?;
-            Ok(if alone { Way::Usual } else { Way::Shared })
+            Ok(alone)
         })?;
-        let (told, batch) = (Box::new(told), Vec::new());
-        Ok(Import { store: self, rules, actor, told, batch, before: before.unsigned_abs(), added: 0, way })
+        Ok(Import {
+            store: self,
+            rules,
+            actor,
+            told: Box::new(told),
+            batch: Vec::new(),
+            added: 0,
+            bare_from: (alone && !rules.dry_run).then_some(MANY.max(users.unsigned_abs() / SHARE)),
+            bare: None,
+            shared: !alone,
+        })
     }
 }
 
@@ -91,8 +95,12 @@ impl<P: Serialize + DeserializeOwned> Import<'_, P> {
     /// # Errors
     /// As [`Store::import`]. Rows of which nothing was told are not imported then.
     pub fn add(&mut self, place: P, row: ImportRow) -> Result<(), StoreError> {
+        // Asked only now that there is one more.
+        if self.bare_from.is_some_and(|from| self.added >= from) && self.batch.is_empty() {
+            self.lay_bare()?;
+        }
         let mut full = BATCH;
-        if let Way::Bare(bare) = &mut self.way {
+        if let Some(bare) = &mut self.bare {
             if row.is_nobody() {
                 (self.told)(place, Imported::Nobody);
                 return Ok(());
@@ -108,7 +116,7 @@ impl<P: Serialize + DeserializeOwned> Import<'_, P> {
 
     /// Whether the end takes its time: some ten seconds a million users.
     pub fn is_long_to_finish(&self) -> bool {
-        matches!(self.way, Way::Bare(_))
+        self.bare.is_some()
     }
 
     /// Imports what is left, makes what was laid aside, and lets others in again.
@@ -117,40 +125,34 @@ impl<P: Serialize + DeserializeOwned> Import<'_, P> {
     /// As [`Import::add`]. What is missing of the database is then made by whoever opens it next.
     pub fn finish(mut self) -> Result<(), StoreError> {
         let flushed = self.flush();
-        if let Way::Bare(bare) = std::mem::replace(&mut self.way, Way::Usual) {
-            let Bare { seen, waiting } = *bare;
-            // What is built needs the memory.
-            drop(seen);
-            self.store.with_lock(|lock| {
-                self.store.shared.writer.with(|connection| {
-                    bare::build(connection)?;
-                    bare::give_memory(connection)
-                })?;
-                lock.share()
-            })?;
-            // The first error is the one to tell.
-            flushed?;
-            // So that they are not laid aside once more.
-            self.added = 0;
-            return waiting.each(|(place, row)| self.add(place, row)).and_then(|()| self.flush());
+        let completed = self.complete();
+        flushed?;
+        match completed? {
+            Some(waiting) => {
+                let added = waiting.each(|(place, row)| self.add(place, row));
+                // Those before one that could not be read, too.
+                let flushed = self.flush();
+                added.and(flushed)
+            }
+            None => Ok(()),
         }
-        flushed
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
         let (places, rows): (Vec<P>, Vec<ImportRow>) = self.batch.drain(..).unzip();
-        let outcomes = match self.way {
-            Way::Bare(_) => self.store.import_new(&rows, self.actor)?,
-            Way::Usual | Way::Shared => self.store.import(&rows, self.rules, self.actor)?,
+        let outcomes = match self.bare {
+            Some(_) => self.store.import_new(&rows, self.actor)?,
+            None => self.store.import(&rows, self.rules, self.actor)?,
         };
         for (place, outcome) in places.into_iter().zip(outcomes) {
-            self.added += u64::from(outcome == Imported::Added && !self.rules.dry_run);
+            self.added += u64::from(outcome == Imported::Added);
             (self.told)(place, outcome);
         }
-        match self.way {
-            Way::Usual if self.added >= MANY.max(self.before / SHARE) => self.way = self.store.lay_bare()?,
-            Way::Shared => give_way(),
-            _ => {}
+        if self.shared {
+            give_way();
         }
         Ok(())
     }
@@ -161,52 +163,93 @@ fn give_way() {
     std::thread::sleep(PAUSE);
 }
 
-impl Store {
-    fn lay_bare(&self) -> Result<Way, StoreError> {
-        self.with_lock(|lock| {
+impl<P> Import<'_, P> {
+    /// Unless others have come, or there is no room to. It is tried once.
+    fn lay_bare(&mut self) -> Result<(), StoreError> {
+        self.bare_from = None;
+        self.store.with_lock(|lock| {
             if !lock.try_exclusive()? {
-                return Ok(Way::Shared);
+                self.shared = true;
+                return Ok(());
             }
-            self.shared.writer.with(|connection| {
+            let laid = self.store.shared.writer.with(|connection| {
                 let seen = Seen::of(connection)?;
-                if !bare::lay(connection)? {
-                    lock.share()?;
-                    return Ok(Way::Shared);
+                Ok(bare::lay(connection)?.then_some(seen))
+            });
+            match laid {
+                Ok(Some(seen)) => {
+                    self.bare = Some(Bare { seen, waiting: Waiting::beside(&self.store.shared.path) });
+                    Ok(())
                 }
-                Ok(Way::Bare(Box::new(Bare { seen, waiting: Waiting::new() })))
-            })
+                // It was undone, and rows can be imported as before.
+                Ok(None) | Err(StoreError::Full(_)) => lock.share(),
+                Err(error) => lock.share().and(Err(error)),
+            }
         })
+    }
+
+    /// What is left to be imported then, if anything was laid aside.
+    fn complete(&mut self) -> Result<Option<Waiting>, StoreError> {
+        let Some(Bare { seen, waiting }) = self.bare.take() else { return Ok(None) };
+        // Its memory is needed.
+        drop(seen);
+        let completed = self.store.with_lock(|lock| {
+            self.store.shared.writer.with(|connection| {
+                bare::complete(connection)?;
+                bare::give_memory(connection)
+            })?;
+            lock.share()
+        });
+        if completed.is_err() {
+            // The first error is the one to tell.
+            drop(self.store.close());
+        }
+        // Others may have come by now.
+        self.shared = true;
+        completed.map(|()| Some(waiting))
     }
 }
 
-/// Rows that wait, as lines of JSON.
-struct Waiting(SpooledTempFile);
+impl<P> Drop for Import<'_, P> {
+    fn drop(&mut self) {
+        if self.bare.is_some() {
+            drop(self.store.close());
+        }
+    }
+}
+
+/// Rows that wait, as lines of JSON, in a file without a name where there are many.
+struct Waiting {
+    lines: SpooledTempFile,
+    folder: PathBuf,
+}
 
 impl Waiting {
-    fn new() -> Self {
-        Self(SpooledTempFile::new(WAIT_IN_MEMORY))
+    /// On the disk of the database, where such rows are at home.
+    fn beside(database: &Path) -> Self {
+        let folder = checksum::directory_of(database).to_owned();
+        Self { lines: SpooledTempFile::new_in(WAIT_IN_MEMORY, &folder), folder }
     }
 
     fn push(&mut self, row: &impl Serialize) -> Result<(), StoreError> {
-        let mut line = serde_json::to_vec(row).map_err(std::io::Error::from).map_err(Self::failed)?;
+        let failed = |source| StoreError::Output { path: self.folder.clone(), source };
+        let mut line = serde_json::to_vec(row).map_err(io::Error::from).map_err(failed)?;
         line.push(b'\n');
-        self.0.write_all(&line).map_err(Self::failed)
+        self.lines.write_all(&line).map_err(failed)
     }
 
     fn each<R: DeserializeOwned>(
-        mut self,
+        self,
         mut take: impl FnMut(R) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.0.seek(SeekFrom::Start(0)).map_err(Self::failed)?;
-        for line in BufReader::new(self.0).split(b'\n') {
-            let line = line.map_err(Self::failed)?;
-            take(serde_json::from_slice(&line).map_err(std::io::Error::from).map_err(Self::failed)?)?;
+        let Self { mut lines, folder } = self;
+        let failed = |source| StoreError::Input { path: folder.clone(), source };
+        lines.seek(SeekFrom::Start(0)).map_err(failed)?;
+        for line in BufReader::new(lines).split(b'\n') {
+            let line = line.map_err(failed)?;
+            take(serde_json::from_slice(&line).map_err(io::Error::from).map_err(failed)?)?;
         }
         Ok(())
-    }
-
-    fn failed(source: std::io::Error) -> StoreError {
-        StoreError::Output { path: std::env::temp_dir(), source }
     }
 }
 

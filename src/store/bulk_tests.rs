@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::clock::Clock;
 use crate::store::tests::settings_in;
-use crate::store::{LinkEmail, Settings};
+use crate::store::{LinkEmail, Settings, Vouched};
 use crate::user::{Person, Status, UserId};
 
 const RULES: ImportRules = ImportRules { link: LinkEmail::Never, dry_run: false };
@@ -93,7 +93,7 @@ fn whoever_opens_it_after_an_import_that_died_completes_it() {
     import.add(3, one(3)).unwrap();
     import.flush().unwrap();
     drop(import);
-    drop(store);
+    assert!(matches!(store.users(1, None), Err(StoreError::Closed)), "nobody is found in it");
     assert_ne!(schema(&settings), before);
     let existing = Store::open_existing(&settings, Clock::system());
     assert!(matches!(existing, Err(StoreError::Unfinished { .. })), "{existing:?}");
@@ -140,6 +140,73 @@ fn indexes_stay_while_others_have_the_database_open() {
     drop(other);
     assert!(import(&store));
     assert_eq!(schema(&settings), before);
+}
+
+#[test]
+fn however_many_wait_all_are_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_in(dir.path());
+    let store = open(&settings);
+    let mut added = 0;
+    let mut import = store
+        .begin_import(RULES, &Actor::Cli, |(), outcome| added += u64::from(outcome == Imported::Added))
+        .unwrap();
+    import.bare_from = Some(0);
+    let many = BATCH as u64 + 1;
+    for number in 0..many {
+        import.add((), ImportRow { blocked: true, ..one(number) }).unwrap();
+    }
+    import.finish().unwrap();
+    assert_eq!(added, many);
+    store.close().unwrap();
+    assert_eq!(schema(&settings).1, 0);
+    assert!(Store::check(&settings).unwrap().is_sound());
+}
+
+#[test]
+fn an_import_without_room_for_the_indexes_closes_its_store_and_is_completed_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_in(dir.path());
+    let store = open(&settings);
+    let before = schema(&settings);
+    let mut import = begin(&store, |_, _| {});
+    for number in 3..400 {
+        import.add(number, one(number)).unwrap();
+    }
+    import.flush().unwrap();
+    let full = |writer: &mut Connection| {
+        let pages: i64 = writer.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        Ok(writer.pragma_update(None, "max_page_count", pages)?)
+    };
+    store.shared.writer.with(full).unwrap();
+    let finished = import.finish();
+    assert!(matches!(finished, Err(StoreError::Full(_))), "{finished:?}");
+    assert!(matches!(store.users(1, None), Err(StoreError::Closed)));
+    assert_ne!(schema(&settings), before);
+    let next = open(&settings);
+    assert_eq!(schema(&settings), before);
+    assert_eq!(next.users(1_000, None).unwrap().users.len(), 399);
+    next.close().unwrap();
+    assert!(Store::check(&settings).unwrap().is_sound());
+}
+
+#[test]
+fn a_backup_takes_the_place_of_what_a_dead_import_left_and_that_is_kept_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_in(dir.path());
+    let store = open(&settings);
+    store.import(&[one(7)], RULES, &Actor::Cli).unwrap();
+    let backup = dir.path().join("backup.db");
+    Store::backup(&settings, &backup).unwrap();
+    let erased = store.user_by_auth0_id(&"auth0|7".parse().unwrap()).unwrap().unwrap().id;
+    store.set_status(erased, Status::Erased, &Actor::Cli).unwrap();
+    drop(begin(&store, |_, _| {}));
+    assert_ne!(schema(&settings).1, 0);
+    let restored = Store::restore(&settings, &backup, Vouched::ByChecksum, &Clock::system()).unwrap();
+    assert_eq!(restored.erased_again, Some(1));
+    let kept = Settings { path: restored.kept.unwrap(), ..settings };
+    assert!(Store::check(&kept).unwrap().is_sound());
+    assert_eq!(open(&kept).users(10, None).unwrap().users.len(), 3);
 }
 
 /// A person as others see them: whatever ids and moments are.
@@ -211,7 +278,8 @@ fn an_import_of_many_ends_as_one_of_a_few_at_a_time() {
                 })
                 .unwrap();
             if bare {
-                import.way = store.lay_bare().unwrap();
+                import.lay_bare().unwrap();
+                assert!(import.is_long_to_finish());
             }
             for (place, row) in entangled(seed).into_iter().enumerate() {
                 import.add(place, row).unwrap();
@@ -232,11 +300,14 @@ fn an_import_of_many_ends_as_one_of_a_few_at_a_time() {
 
 #[test]
 fn rows_wait_in_order_also_when_there_are_more_than_fit_into_memory() {
-    let mut waiting = Waiting(SpooledTempFile::new(64));
+    let dir = tempfile::tempdir().unwrap();
+    let lines = SpooledTempFile::new_in(64, dir.path());
+    let mut waiting = Waiting { lines, ..Waiting::beside(&dir.path().join("vestibule.db")) };
     for number in 0..20_u64 {
         waiting.push(&(number, one(number))).unwrap();
     }
-    assert!(waiting.0.is_rolled());
+    assert!(waiting.lines.is_rolled());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "it has no name");
     let mut rows = Vec::new();
     waiting
         .each(|row: (u64, ImportRow)| {

@@ -207,7 +207,7 @@ pub enum StoreError {
         known: i32,
     },
     /// An import died and left the database without what users are found by.
-    #[error("{path} is as an import left it that was cut off; run `vestibule migrate`, which completes it")]
+    #[error("an import into {path} was cut off; run `vestibule migrate`, which completes the database")]
     Unfinished {
         /// Which file.
         path: PathBuf,

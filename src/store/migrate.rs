@@ -5,14 +5,13 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
-use super::{StoreError, chain};
+use super::open::{TEMP_FILE, with_settings};
+use super::{StoreError, chain, pseudonym};
 
 // Cargo sees a changed migration, but not an added one: touch this file with it.
 mod embedded {
     refinery::embed_migrations!("migrations");
 }
-
-const FOREIGN_KEYS: &str = "foreign_keys";
 
 /// What a migration run did: schema versions, 0 for an empty file. Equal when there was nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +20,8 @@ pub struct Migrated {
     pub from: i32,
     /// After: what this binary knows.
     pub to: i32,
+    /// Whether the database was completed too, after an import that was cut off.
+    pub completed: bool,
 }
 
 /// The newest version this binary knows.
@@ -60,31 +61,31 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, 
         true => TransactionBehavior::Immediate,
         false => TransactionBehavior::Deferred,
     });
-    let outcome = apply(connection, &embedded::migrations::runner().set_grouped(true))?;
+    let runner = embedded::migrations::runner().set_grouped(true);
+    let outcome = if pending { apply(connection, &runner)? } else { runner.run(connection) };
     match outcome {
-        Ok(_) => Ok(Migrated { from, to }),
+        Ok(_) => Ok(Migrated { from, to, completed: false }),
         // refinery looks and then leaps: another process may have leapt in between. Then the work is done.
         Err(error) => match (pending, version(connection)?) {
-            (true, now) if now == to => Ok(Migrated { from, to }),
+            (true, now) if now == to => Ok(Migrated { from, to, completed: false }),
             _ if is_busy(&error) => Err(StoreError::Busy),
             _ => Err(StoreError::Migration(Box::new(error))),
         },
     }
 }
 
-/// Runs what is pending, with what migrations need: a function of ours, and foreign keys off, because making a table anew
-/// drops the old one, which rows of others name. They are left as they were found.
+/// Runs what is pending, with what migrations need: a function of ours; foreign keys off, because making a table anew
+/// drops the old one, which rows of others name; and room for what is sorted.
 fn apply(
     connection: &mut Connection,
     runner: &refinery::Runner,
 ) -> Result<Result<refinery::Report, refinery::Error>, StoreError> {
-    let foreign_keys: bool = connection.pragma_query_value(None, FOREIGN_KEYS, |row| row.get(0))?;
-    connection.pragma_update(None, FOREIGN_KEYS, false)?;
-    chain::lend_function(connection)?;
-    let outcome = runner.run(connection);
-    chain::take_function(connection)?;
-    connection.pragma_update(None, FOREIGN_KEYS, foreign_keys)?;
-    Ok(outcome)
+    with_settings(connection, &[("foreign_keys", 0), ("temp_store", TEMP_FILE)], |connection| {
+        chain::lend_function(connection)?;
+        let outcome = runner.run(connection);
+        chain::take_function(connection)?;
+        Ok(outcome)
+    })
 }
 
 /// Whether somebody else held the file too long, which says nothing about the migration.
@@ -95,12 +96,15 @@ fn is_busy(error: &refinery::Error) -> bool {
     })
 }
 
-/// Brings an empty file to an older version, as an older binary made it.
-#[cfg(test)]
-pub(super) fn up_to(connection: &mut Connection, version: i32) {
-    super::pseudonym::lend(connection).unwrap();
+/// Brings an empty database to a version, as the binary of its time made it.
+///
+/// # Errors
+/// [`StoreError::Migration`].
+pub(super) fn up_to(connection: &mut Connection, version: i32) -> Result<(), StoreError> {
+    pseudonym::lend(connection)?;
     let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
-    apply(connection, &runner.set_grouped(true)).unwrap().unwrap();
+    let outcome = apply(connection, &runner.set_grouped(true))?;
+    outcome.map(drop).map_err(|error| StoreError::Migration(Box::new(error)))
 }
 
 /// The version of the file, read by ourselves: refinery makes its table before it reads, and panics on odd rows.

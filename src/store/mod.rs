@@ -173,7 +173,7 @@ impl Store {
     /// writes.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::SchemaTooOld`]; else as [`Store::open`].
+    /// [`StoreError::Missing`]; [`StoreError::SchemaTooOld`]; [`StoreError::Unfinished`]; else as [`Store::open`].
     pub fn open_existing(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
         Self::over(Opened::existing(settings)?, settings, clock)
     }

@@ -19,6 +19,9 @@ const CACHED_STATEMENTS: usize = 64;
 /// keep its size for ever.
 const WAL_KEEPS_BYTES: i64 = 64 * 1024 * 1024;
 
+/// `PRAGMA temp_store` of who sorts a whole table: ten million rows would not fit into everybody's memory.
+pub(super) const TEMP_FILE: i64 = 1;
+
 /// How often a connection tries to switch a file to WAL. One rival costs one try.
 const WAL_TRIES: usize = 20;
 
@@ -202,7 +205,8 @@ fn connect_if(
     flag(&connection, "ENABLE_QPSG", DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Erased means overwritten, not unlinked.
     set(&connection, "secure_delete", true, 1)?;
-    // What is sorted, or kept to undo a statement, is personal too: it stays off the disk.
+    // What is sorted, or kept to undo a statement, is personal too: it stays off the disk, but for what is sorted once in
+    // an import or a migration of very many.
     set(&connection, "temp_store", "MEMORY", 2)?;
     set(&connection, "cell_size_check", true, 1)?;
     set(&connection, "query_only", purpose == Purpose::Read, i64::from(purpose == Purpose::Read))?;
@@ -242,6 +246,24 @@ fn use_wal(connection: &Connection) -> Result<(), StoreError> {
         }
     }
     Err(StoreError::Busy)
+}
+
+/// Does `work` under other settings, and puts those back that were there, also when it fails. Not within a transaction,
+/// where some settings can not be changed.
+pub(super) fn with_settings<T>(
+    connection: &mut Connection,
+    settings: &[(&str, i64)],
+    work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut before = Vec::new();
+    for (name, value) in settings {
+        before.push((*name, connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?));
+        connection.pragma_update(None, name, value)?;
+    }
+    let outcome = work(connection);
+    let restored =
+        before.into_iter().try_for_each(|(name, value)| connection.pragma_update(None, name, value));
+    outcome.and_then(|value| Ok(restored.map(|()| value)?))
 }
 
 fn set<T>(

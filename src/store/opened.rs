@@ -25,7 +25,7 @@ impl Opened {
         let writer = Self::whole(&path, settings)?;
         let from = migrate::version(&writer)?;
         if from >= migrate::known() {
-            let migrated = made.unwrap_or(Migrated { from, to: from });
+            let migrated = made.unwrap_or(Migrated { from, to: from, completed: false });
             return Self::of(path, lock, writer, migrated)?.completed();
         }
         drop((writer, lock));
@@ -43,7 +43,7 @@ impl Opened {
         let known = migrate::known();
         let writer = Self::whole(&path, settings)?;
         bare::refuse(&writer, &path)?;
-        Self::of(path, lock, writer, Migrated { from: known, to: known })
+        Self::of(path, lock, writer, Migrated { from: known, to: known, completed: false })
     }
 
     /// A connection to a file that nothing was cut off from.
@@ -58,9 +58,18 @@ impl Opened {
         Ok(Self { path, lock, writer, migrated })
     }
 
-    /// With all that an import laid aside.
+    /// With all that an import which died laid aside.
     fn completed(mut self) -> Result<Self, StoreError> {
-        bare::complete(&mut self.writer, &self.lock, &self.path)?;
+        if bare::is_whole(&self.writer)? {
+            return Ok(self);
+        }
+        if !self.lock.try_exclusive()? {
+            return Err(StoreError::InUse { path: self.path });
+        }
+        tracing::warn!("an import was cut off; the indexes that it laid aside are built now");
+        bare::complete(&mut self.writer)?;
+        self.migrated.completed = true;
+        self.lock.share()?;
         Ok(self)
     }
 
@@ -70,10 +79,13 @@ impl Opened {
         let _alone = Lock::exclusive(path)?;
         let mut writer = open::connect(path, Purpose::Write, settings.busy_timeout)?;
         let from = migrate::version(&writer)?;
+        let completed = !bare::is_whole(&writer)?;
+        // Before it is kept, and because migrations reckon with all that those before them made.
+        bare::complete(&mut writer)?;
         if from > 0 && from < migrate::known() {
             backup::keep_before_migrating(path, from, settings.busy_timeout)?;
         }
-        let migrated = migrate::run(&mut writer, path)?;
+        let migrated = Migrated { completed, ..migrate::run(&mut writer, path)? };
         // What a migration took out of the file is not to stay in the log.
         truncate_wal(&writer)?;
         Ok(migrated)

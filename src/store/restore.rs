@@ -15,7 +15,7 @@ use super::check::{self, Checked};
 use super::erasures::Erasures;
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, Write, aside, checksum, migrate, owner, truncate_wal};
+use super::{Settings, Store, StoreError, Write, aside, bare, checksum, migrate, owner, truncate_wal};
 use crate::clock::Clock;
 use crate::user::UserId;
 
@@ -135,9 +135,12 @@ impl Old {
             Ok(metadata) if metadata.len() == 0 => return Ok(Self::Damaged),
             Ok(_) => {}
         }
-        let stock = open::connect(database, Purpose::Write, settings.busy_timeout).and_then(|connection| {
-            if truncate_wal(&connection)? { Erasures::read(&connection) } else { Err(StoreError::Busy) }
-        });
+        let stock =
+            open::connect(database, Purpose::Write, settings.busy_timeout).and_then(|mut connection| {
+                // It is kept whole, and without its indexes nobody would be found in time.
+                bare::complete(&mut connection)?;
+                if truncate_wal(&connection)? { Erasures::read(&connection) } else { Err(StoreError::Busy) }
+            });
         match stock {
             Ok(erasures) => Ok(Self::Readable(erasures)),
             // Somebody's sqlite3 shell, or a binary from before there was a lock.

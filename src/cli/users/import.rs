@@ -57,9 +57,10 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     for line in tally.told(args.dry_run) {
         out::line(line)?;
     }
-    finished.context("not all records were imported; run it again when this is mended")?;
-    store.close()?;
+    // In the order in which things went wrong.
     let notes = outcome.with_context(|| format!("{} was not read to its end", args.file.display()))?;
+    finished.context("the import is not finished; run it again")?;
+    store.close()?;
     for line in noted(&notes) {
         out::line(line)?;
     }

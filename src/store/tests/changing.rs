@@ -120,7 +120,7 @@ fn nothing_of_an_erased_person_stays_in_a_copy_from_before_a_migration() {
     let house = House::new();
     let path = house.file("old.db");
     let mut old = Connection::open(&path).unwrap();
-    crate::store::migrate::up_to(&mut old, 1);
+    crate::store::migrate::up_to(&mut old, 1).unwrap();
     old.execute_batch(
         "INSERT INTO users (id, email, email_verified, status, roles, created_at, updated_at)
          VALUES (zeroblob(16), 'erase.me@example.com', 1, 'active', '[]', 5, 5)",

@@ -148,7 +148,7 @@ fn who_was_erased_before_there_were_pseudonyms_has_them_after_the_migration() {
     house.store.close().unwrap();
     std::fs::remove_file(&house.settings.path).unwrap();
     let mut old = house.shell();
-    migrate::up_to(&mut old, 3);
+    migrate::up_to(&mut old, 3).unwrap();
     old.execute_batch(
         "PRAGMA journal_mode = WAL;
          BEGIN;

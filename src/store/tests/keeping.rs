@@ -273,7 +273,7 @@ fn the_file_of_an_older_schema_is_kept_before_it_is_migrated() {
     let house = House::new();
     let path = house.file("old.db");
     let mut old = Connection::open(&path).unwrap();
-    migrate::up_to(&mut old, 1);
+    migrate::up_to(&mut old, 1).unwrap();
     drop(old);
     let settings = Settings { path, ..house.settings.clone() };
     assert_eq!(Store::migrate(&settings).unwrap().from, 1);

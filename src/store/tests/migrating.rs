@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{bare, migrate};
 use crate::user::Status;
 
-/// Every table with something in every column, as schema 5 has them.
+/// Every table that schema 5 has, with something in every column.
 const FURNISHED: &str = "
     PRAGMA foreign_keys = ON;
     BEGIN;
@@ -20,27 +20,32 @@ const FURNISHED: &str = "
     VALUES (3, 'cli', 'user.imported', x'0190000000007000800000000000000a', '{}', zeroblob(32));
     INSERT INTO accepted_terms VALUES (x'0190000000007000800000000000000a', '1', 3);
     INSERT INTO creations VALUES ('cli:', 'm', x'0190000000007000800000000000000a', 3);
+    INSERT INTO signing_keys VALUES ('https://t.example/', '{}', 3);
+    INSERT INTO unlinked_identities VALUES ('erased|1', 3, 1);
+    INSERT INTO auth0_blocks VALUES ('auth0|ada', 1, 3, 1, 4);
+    INSERT INTO pseudonym_keys VALUES (1, zeroblob(32));
+    INSERT INTO deployments VALUES (1, 't', 'main', 'c0ffee', 'cli', 'a', 2, 3, 4, 5, 'failed', 'why');
     COMMIT;";
 
-/// All rows of what is older than the newest schema, column by column.
-fn rows(connection: &Connection) -> Vec<String> {
-    let columns = |table: &str| -> Vec<String> {
-        let mut statement =
-            connection.prepare("SELECT name FROM pragma_table_xinfo(?1) ORDER BY name").unwrap();
-        statement.query_map([table], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
-    };
-    let tables =
-        ["users", "identities", "audit", "accepted_terms", "creations", "user_roles", "standing_changes"];
+/// All tables but refinery's own, with their columns.
+fn tables(connection: &Connection) -> Vec<(String, String)> {
+    let sql = "SELECT t.name, group_concat(c.name ORDER BY c.cid) FROM sqlite_schema t, pragma_table_xinfo(t.name) c
+               WHERE t.type = 'table' AND t.name <> 'refinery_schema_history' GROUP BY t.name";
+    let mut statement = connection.prepare(sql).unwrap();
+    let tables = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    tables.collect::<Result<_, _>>().unwrap()
+}
+
+/// All rows of `tables`.
+fn rows(connection: &Connection, tables: &[(String, String)]) -> Vec<String> {
     let mut all = Vec::new();
-    for table in tables {
-        let columns = columns(table);
-        let mut statement =
-            connection.prepare(&format!("SELECT {} FROM {table}", columns.join(", "))).unwrap();
+    for (table, columns) in tables {
+        let mut statement = connection.prepare(&format!("SELECT {columns} FROM {table}")).unwrap();
+        let count = statement.column_count();
         let mut rows = statement.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
-            let values: Vec<_> =
-                (0..columns.len()).map(|at| (&columns[at], row.get_ref(at).unwrap())).collect();
-            all.push(format!("{table} {values:?}"));
+            let values: Vec<_> = (0..count).map(|at| row.get_ref(at).unwrap()).collect();
+            all.push(format!("{table} ({columns}): {values:?}"));
         }
     }
     all
@@ -51,14 +56,17 @@ fn a_furnished_file_of_schema_five_keeps_every_row_and_holds_as_a_new_one() {
     let house = House::new();
     let settings = Settings { path: house.file("old.db"), ..house.settings.clone() };
     let mut old = Connection::open(&settings.path).unwrap();
-    migrate::up_to(&mut old, 5);
+    migrate::up_to(&mut old, 5).unwrap();
     old.execute_batch(FURNISHED).unwrap();
-    let before = rows(&old);
-    assert!(before.len() == 9 && before.iter().any(|row| row.starts_with("standing_changes")), "{before:#?}");
+    let tables = tables(&old);
+    let before = rows(&old, &tables);
+    for (table, _) in &tables {
+        assert!(before.iter().any(|row| row.starts_with(table)), "{table}: {before:#?}");
+    }
     drop(old);
     Store::migrate(&settings).unwrap();
     let new = Connection::open(&settings.path).unwrap();
-    assert_eq!(rows(&new), before);
+    assert_eq!(rows(&new, &tables), before);
     assert_eq!(bare::schema(&new).unwrap(), bare::schema(&house.shell()).unwrap());
     let dangling = new.prepare("PRAGMA foreign_key_check").unwrap().exists([]).unwrap();
     assert!(!dangling);
@@ -72,11 +80,30 @@ fn a_furnished_file_of_schema_five_keeps_every_row_and_holds_as_a_new_one() {
 }
 
 #[test]
+fn what_an_import_laid_aside_under_an_older_schema_is_made_before_it_is_migrated() {
+    let house = House::new();
+    let settings = Settings { path: house.file("old.db"), ..house.settings.clone() };
+    let mut old = Connection::open(&settings.path).unwrap();
+    migrate::up_to(&mut old, 5).unwrap();
+    old.execute_batch(FURNISHED).unwrap();
+    // As schema 5 had it: the identities are there.
+    old.execute_batch("DROP INDEX users_by_name; DROP INDEX audit_by_action; PRAGMA user_version = 1")
+        .unwrap();
+    drop(old);
+    assert!(Store::migrate(&settings).unwrap().completed);
+    let kept = Connection::open(house.file("old.db.schema-5")).unwrap();
+    let new = Connection::open(&settings.path).unwrap();
+    assert_eq!(bare::schema(&new).unwrap(), bare::schema(&house.shell()).unwrap());
+    assert!(bare::is_whole(&kept).unwrap() && bare::is_whole(&new).unwrap());
+    assert!(bare::schema(&kept).unwrap().iter().any(|(name, _)| name == "users_by_name"));
+}
+
+#[test]
 fn foreign_keys_are_off_for_migrations_alone() {
     let house = House::new();
     let path = house.file("old.db");
     let mut connection = Connection::open(&path).unwrap();
-    migrate::up_to(&mut connection, 5);
+    migrate::up_to(&mut connection, 5).unwrap();
     for on in [true, false] {
         connection.pragma_update(None, "foreign_keys", on).unwrap();
         migrate::run(&mut connection, &path).unwrap();

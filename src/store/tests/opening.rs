@@ -78,9 +78,12 @@ fn what_was_written_is_there_after_a_restart() {
 fn migrating_tells_from_where_to_where() {
     let house = House::new();
     let to = migrate::known();
-    assert_eq!(Store::migrate(&house.settings).unwrap(), crate::store::Migrated { from: to, to });
+    assert_eq!(
+        Store::migrate(&house.settings).unwrap(),
+        crate::store::Migrated { from: to, to, completed: false }
+    );
     let fresh = Settings { path: house.file("fresh.db"), ..house.settings.clone() };
-    assert_eq!(Store::migrate(&fresh).unwrap(), crate::store::Migrated { from: 0, to });
+    assert_eq!(Store::migrate(&fresh).unwrap(), crate::store::Migrated { from: 0, to, completed: false });
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn processes_that_start_together_migrate_once() {
 /// A file as an older binary made it.
 fn old(house: &House) -> Settings {
     let settings = Settings { path: house.file("old.db"), ..house.settings.clone() };
-    migrate::up_to(&mut Connection::open(&settings.path).unwrap(), migrate::known() - 1);
+    migrate::up_to(&mut Connection::open(&settings.path).unwrap(), migrate::known() - 1).unwrap();
     settings
 }
 

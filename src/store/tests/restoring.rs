@@ -89,7 +89,7 @@ fn who_was_erased_under_an_older_schema_is_known_after_a_restore() {
     house.store.close().unwrap();
     std::fs::remove_file(&house.settings.path).unwrap();
     let mut old = house.shell();
-    migrate::up_to(&mut old, 1);
+    migrate::up_to(&mut old, 1).unwrap();
     old.execute_batch(
         "BEGIN;
          INSERT INTO users (id, auth0_id, email_verified, status, roles, created_at, updated_at)

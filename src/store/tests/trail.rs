@@ -62,7 +62,7 @@ fn lines_from_before_the_chain_are_chained_when_the_schema_is_brought_up() {
     let house = House::new();
     let path = house.file("old.db");
     let mut old = Connection::open(&path).unwrap();
-    migrate::up_to(&mut old, 1);
+    migrate::up_to(&mut old, 1).unwrap();
     old.execute_batch(
         "INSERT INTO users (id, email_verified, status, roles, created_at, updated_at)
              VALUES (zeroblob(16), 0, 'active', '[]', 5, 5);
