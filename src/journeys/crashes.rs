@@ -11,10 +11,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vestibule::cli::wire::Wire;
 use vestibule::clock::Clock;
-use vestibule::store::{Settings, Store};
+use vestibule::store::Store;
 use vestibule::user::UserId;
 
-use crate::server::{Server, run};
+use crate::server::{Server, run, settings};
 use crate::stub::{self, Profile, Stub};
 use crate::yard::PUBLIC;
 
@@ -99,14 +99,7 @@ fn killed_after(works: Duration, round: u64, database: &Path, stub: &Stub) -> Ve
 }
 
 fn lost_nobody(database: &Path, answered: &[Answered], round: u64) {
-    let settings = Settings {
-        path: database.to_owned(),
-        readers: 1,
-        busy_timeout: Duration::from_secs(5),
-        seed: None,
-        block_at_auth0: false,
-    };
-    let store = Store::open(&settings, Clock::system()).unwrap();
+    let store = Store::open(&settings(database), Clock::system()).unwrap();
     for (sub, id) in answered {
         let user = store.user_by_auth0_id(&sub.parse().unwrap()).unwrap();
         assert_eq!(user.map(|user| user.id), Some(*id), "round {round}: {sub} is lost");

@@ -3,27 +3,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::cli::wire::{Answer, Wire};
 use vestibule::clock::Clock;
-use vestibule::store::{Actor, Admitted, Arrival, LinkEmail, Settings, Store, StoreError};
+use vestibule::store::{Actor, Admitted, Arrival, LinkEmail, Store, StoreError};
 use vestibule::user::{Person, User};
 
-use crate::server::{Server, complaint, run, vestibule};
+use crate::server::{Server, complaint, run, settings, vestibule};
 use crate::stub::{self, Profile, Stub};
 use crate::yard::PUBLIC;
-
-fn settings(database: &Path) -> Settings {
-    Settings {
-        path: database.to_owned(),
-        readers: 1,
-        busy_timeout: Duration::from_secs(5),
-        seed: None,
-        block_at_auth0: false,
-    }
-}
 
 /// A database with some users in it, closed.
 fn furnished(dir: &Path, users: usize) -> PathBuf {

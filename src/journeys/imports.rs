@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
+use vestibule::store::Store;
 use vestibule::store::rusqlite::{Connection, OpenFlags};
-use vestibule::store::{Settings, Store};
 
-use crate::server::{complaint, run, vestibule};
+use crate::server::{complaint, run, settings, vestibule};
 
 /// More than are added before the database is laid bare, and a batch more.
 const USERS: usize = 24_000;
@@ -87,14 +87,7 @@ fn sound(database: &Path) {
 
 /// How many there are. Each is found by whatever they can be found by.
 fn users(database: &Path) -> usize {
-    let settings = Settings {
-        path: database.to_owned(),
-        readers: 1,
-        busy_timeout: Duration::from_secs(5),
-        seed: None,
-        block_at_auth0: false,
-    };
-    let store = Store::open(&settings, Clock::system()).unwrap();
+    let store = Store::open(&settings(database), Clock::system()).unwrap();
     let mut after = None;
     let mut found = 0;
     loop {

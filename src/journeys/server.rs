@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
+
+use vestibule::store::Settings;
 
 use crate::stub::Stub;
 
@@ -30,6 +33,17 @@ pub(crate) fn vestibule(database: &Path, stub: Option<&Stub>, args: &[&str]) -> 
         command.args(["--set", &set]);
     }
     command
+}
+
+/// How that database is opened without the executable.
+pub(crate) fn settings(database: &Path) -> Settings {
+    Settings {
+        path: database.to_owned(),
+        readers: 1,
+        busy_timeout: Duration::from_secs(5),
+        seed: None,
+        block_at_auth0: false,
+    }
 }
 
 /// Runs a command to its end.

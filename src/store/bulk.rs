@@ -127,15 +127,11 @@ impl<P: Serialize + DeserializeOwned> Import<'_, P> {
         let flushed = self.flush();
         let completed = self.complete();
         flushed?;
-        match completed? {
-            Some(waiting) => {
-                let added = waiting.each(|(place, row)| self.add(place, row));
-                // Those before one that could not be read, too.
-                let flushed = self.flush();
-                added.and(flushed)
-            }
-            None => Ok(()),
-        }
+        let Some(waiting) = completed? else { return Ok(()) };
+        let added = waiting.each(|(place, row)| self.add(place, row));
+        // Those before one that could not be read, too.
+        let flushed = self.flush();
+        added.and(flushed)
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

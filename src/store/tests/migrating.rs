@@ -27,6 +27,15 @@ const FURNISHED: &str = "
     INSERT INTO deployments VALUES (1, 't', 'main', 'c0ffee', 'cli', 'a', 2, 3, 4, 5, 'failed', 'why');
     COMMIT;";
 
+/// A file of schema 5.
+fn furnished(house: &House) -> (Settings, Connection) {
+    let settings = Settings { path: house.file("old.db"), ..house.settings.clone() };
+    let mut old = Connection::open(&settings.path).unwrap();
+    migrate::up_to(&mut old, 5).unwrap();
+    old.execute_batch(FURNISHED).unwrap();
+    (settings, old)
+}
+
 /// All tables but refinery's own, with their columns.
 fn tables(connection: &Connection) -> Vec<(String, String)> {
     let sql = "SELECT t.name, group_concat(c.name ORDER BY c.cid) FROM sqlite_schema t, pragma_table_xinfo(t.name) c
@@ -54,10 +63,7 @@ fn rows(connection: &Connection, tables: &[(String, String)]) -> Vec<String> {
 #[test]
 fn a_furnished_file_of_schema_five_keeps_every_row_and_holds_as_a_new_one() {
     let house = House::new();
-    let settings = Settings { path: house.file("old.db"), ..house.settings.clone() };
-    let mut old = Connection::open(&settings.path).unwrap();
-    migrate::up_to(&mut old, 5).unwrap();
-    old.execute_batch(FURNISHED).unwrap();
+    let (settings, old) = furnished(&house);
     let tables = tables(&old);
     let before = rows(&old, &tables);
     for (table, _) in &tables {
@@ -82,10 +88,7 @@ fn a_furnished_file_of_schema_five_keeps_every_row_and_holds_as_a_new_one() {
 #[test]
 fn what_an_import_laid_aside_under_an_older_schema_is_made_before_it_is_migrated() {
     let house = House::new();
-    let settings = Settings { path: house.file("old.db"), ..house.settings.clone() };
-    let mut old = Connection::open(&settings.path).unwrap();
-    migrate::up_to(&mut old, 5).unwrap();
-    old.execute_batch(FURNISHED).unwrap();
+    let (settings, old) = furnished(&house);
     // As schema 5 had it: the identities are there.
     old.execute_batch("DROP INDEX users_by_name; DROP INDEX audit_by_action; PRAGMA user_version = 1")
         .unwrap();
