@@ -29,6 +29,7 @@ fn an_import_that_is_killed_loses_nothing_it_committed_and_can_be_run_again() {
     for (round, at) in KILLED_AT.into_iter().enumerate() {
         let database = dir.path().join(format!("{round}.db"));
         killed(&database, export, at);
+        // The first to meet the log that it left.
         let (code, said) = complaint(&run(&database, &["users", "list"]));
         assert!(code == Some(1) && said.contains("run `vestibule migrate`"), "{code:?} {said}");
         let migrate = run(&database, &["migrate"]);
@@ -57,18 +58,22 @@ fn lines() -> String {
     })
 }
 
-/// Begins an import and kills it when the database is bare and holds `at` users.
+/// Begins an import, which waits for more than there is, and kills it when the database is bare and holds `at` users.
 fn killed(database: &Path, export: &str, at: usize) {
     assert_eq!(run(database, &["migrate"]).status.code(), Some(0));
-    let mut import =
-        vestibule(database, None, &["users", "import", export]).stdout(Stdio::null()).spawn().unwrap();
+    let mut import = vestibule(database, None, &["users", "import", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = import.stdin.take().unwrap();
+    std::io::copy(&mut std::fs::File::open(export).unwrap(), &mut input).unwrap();
     while !is_bare(database, at) {
-        assert!(import.try_wait().unwrap().is_none(), "it was over too soon");
+        assert!(import.try_wait().unwrap().is_none(), "it ended by itself");
         rest(Duration::from_millis(1));
     }
     import.kill().unwrap();
     import.wait().unwrap();
-    assert!(is_bare(database, at), "it was killed too late");
 }
 
 /// Whether the file says so, and holds `at` users.

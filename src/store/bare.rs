@@ -2,15 +2,15 @@
 //!
 //! What arrives in random order costs each row of a large database pages read and pages written; built at the end, a
 //! sort. So meanwhile there is only what grows at its end: the rows of users and their ids, and the trail. Only while
-//! nobody else has the database open, because nobody is found in it; the file says so (`user_version`), and whoever
-//! opens it next, should this process die, completes it first.
+//! nobody else has the database open, because nobody is found in it; the file says so (`user_version`). Should this
+//! process die, whoever may migrate the database completes it first, and everybody else refuses it.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::open::{TEMP_FILE, with_settings};
-use super::{StoreError, migrate};
+use super::{StoreError, migrate, truncate_wal};
 
 /// What is laid aside: every index but the one of users' ids, into which new ones go at the end, and the one of the few
 /// who are not active; and a trigger that looks every new identity's user up, to tell of those who are blocked. Nobody
@@ -36,6 +36,9 @@ const WHOLE: i32 = 0;
 
 /// No user has so high a rowid: the identities are there, and indexes may not be.
 const IDENTITIES_DONE: i32 = i32::MAX;
+
+/// The schema since when identities are laid aside; before, indexes alone were.
+const IDENTITIES_ASIDE: i32 = 6;
 
 /// Page caches, in KiB: of one that writes to random places, and of one that adds at the end or sorts. What is sorted at
 /// once is as large, and smaller is faster: with ten million rows by half.
@@ -87,13 +90,17 @@ pub(super) fn is_whole(connection: &Connection) -> Result<bool, StoreError> {
 /// # Errors
 /// [`StoreError::Unfinished`] when it is bare.
 pub(super) fn refuse(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    if is_whole(connection)? { Ok(()) } else { Err(StoreError::Unfinished { path: path.to_owned() }) }
+    if is_whole(connection)? {
+        Ok(())
+    } else {
+        Err(StoreError::Unfinished { path: path.to_owned(), source: None })
+    }
 }
 
-/// Makes what was laid aside, whatever the schema's version, and else does nothing. Each part in a transaction of its
-/// own: what is made stays made. For whoever has the file alone.
+/// Makes what was laid aside, if anything was, and moves it into the file. Each part in a transaction of its own: what is
+/// made stays made. For whoever has the file alone. A file of a schema that we do not know is left as it is.
 pub(super) fn complete(connection: &mut Connection) -> Result<(), StoreError> {
-    if is_whole(connection)? {
+    if is_whole(connection)? || migrate::version(connection)? > migrate::known() {
         return Ok(());
     }
     let settings = [
@@ -104,21 +111,24 @@ pub(super) fn complete(connection: &mut Connection) -> Result<(), StoreError> {
         ("wal_autocheckpoint", CHECKPOINT_PAGES),
     ];
     with_settings(connection, &settings, build)?;
-    Ok(connection.pragma_update(None, "foreign_keys", true)?)
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // Else whoever writes next would move it, with a request that waits.
+    truncate_wal(connection).map(drop)
 }
 
 fn build(connection: &mut Connection) -> Result<(), StoreError> {
+    let version = migrate::version(connection)?;
     let tx = connection.transaction()?;
+    let first = if version < IDENTITIES_ASIDE { IDENTITIES_DONE } else { mark(&tx)? };
     tx.execute(
         "INSERT INTO identities (auth0_id, user_id, linked_at)
-         SELECT auth0_id, id, created_at FROM users WHERE rowid >= ?1 AND auth0_id IS NOT NULL ORDER BY auth0_id
-         ON CONFLICT (auth0_id) DO NOTHING",
-        [mark(&tx)?],
+         SELECT auth0_id, id, created_at FROM users WHERE rowid >= ?1 AND auth0_id IS NOT NULL ORDER BY auth0_id",
+        [first],
     )?;
     tx.pragma_update(None, "user_version", IDENTITIES_DONE)?;
     tx.commit()?;
     let there = schema(connection)?;
-    for (name, sql) in wanted(migrate::version(connection)?)? {
+    for (name, sql) in wanted(version)? {
         if !there.iter().any(|(other, _)| *other == name) {
             connection.execute_batch(&sql)?;
         }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tempfile::SpooledTempFile;
 
 use super::import::{ImportRow, ImportRules, Imported};
+use super::lock::Lock;
 use super::seen::Seen;
 use super::{Actor, Store, StoreError, bare, checksum};
 
@@ -45,8 +46,6 @@ pub struct Import<'a, P> {
     bare_from: Option<u64>,
     /// While it is.
     bare: Option<Bare>,
-    /// Whether others may have the database open.
-    shared: bool,
 }
 
 struct Bare {
@@ -70,11 +69,6 @@ impl Store {
             bare::give_memory(connection)?;
             bare::users(connection)
         })?;
-        let alone = self.with_lock(|lock| {
-            let alone = lock.try_exclusive()?;
-            lock.share()?;
-            Ok(alone)
-        })?;
         Ok(Import {
             store: self,
             rules,
@@ -82,9 +76,8 @@ impl Store {
             told: Box::new(told),
             batch: Vec::new(),
             added: 0,
-            bare_from: (alone && !rules.dry_run).then_some(MANY.max(users.unsigned_abs() / SHARE)),
+            bare_from: (!rules.dry_run).then_some(MANY.max(users.unsigned_abs() / SHARE)),
             bare: None,
-            shared: !alone,
         })
     }
 }
@@ -114,7 +107,7 @@ impl<P: Serialize + DeserializeOwned> Import<'_, P> {
         if self.batch.len() >= full { self.flush() } else { Ok(()) }
     }
 
-    /// Whether the end takes its time: some ten seconds a million users.
+    /// Whether the end takes its time: some ten seconds a million users, and what an import takes for rows that wait.
     pub fn is_long_to_finish(&self) -> bool {
         self.bare.is_some()
     }
@@ -122,12 +115,13 @@ impl<P: Serialize + DeserializeOwned> Import<'_, P> {
     /// Imports what is left, makes what was laid aside, and lets others in again.
     ///
     /// # Errors
-    /// As [`Import::add`]. What is missing of the database is then made by whoever opens it next.
+    /// As [`Import::add`]; [`StoreError::Unfinished`] when what was laid aside could not be made.
     pub fn finish(mut self) -> Result<(), StoreError> {
         let flushed = self.flush();
-        let completed = self.complete();
+        // That nobody can be found is worse than what led to it.
+        let completed = self.complete()?;
         flushed?;
-        let Some(waiting) = completed? else { return Ok(()) };
+        let Some(waiting) = completed else { return Ok(()) };
         let added = waiting.each(|(place, row)| self.add(place, row));
         // Those before one that could not be read, too.
         let flushed = self.flush();
@@ -147,7 +141,7 @@ impl<P: Serialize + DeserializeOwned> Import<'_, P> {
             self.added += u64::from(outcome == Imported::Added);
             (self.told)(place, outcome);
         }
-        if self.shared {
+        if self.bare.is_none() && !self.store.with_lock(Lock::is_alone)? {
             give_way();
         }
         Ok(())
@@ -160,14 +154,14 @@ fn give_way() {
 }
 
 impl<P> Import<'_, P> {
-    /// Unless others have come, or there is no room to. It is tried once.
+    /// Unless others have the database open just now.
     fn lay_bare(&mut self) -> Result<(), StoreError> {
-        self.bare_from = None;
         self.store.with_lock(|lock| {
             if !lock.try_exclusive()? {
-                self.shared = true;
                 return Ok(());
             }
+            // Once: what is laid aside is made again for all, and where there is no room now there is none later.
+            self.bare_from = None;
             let laid = self.store.shared.writer.with(|connection| {
                 let seen = Seen::of(connection)?;
                 Ok(bare::lay(connection)?.then_some(seen))
@@ -196,13 +190,11 @@ impl<P> Import<'_, P> {
             })?;
             lock.share()
         });
-        if completed.is_err() {
+        completed.map(|()| Some(waiting)).map_err(|error| {
             // The first error is the one to tell.
             drop(self.store.close());
-        }
-        // Others may have come by now.
-        self.shared = true;
-        completed.map(|()| Some(waiting))
+            StoreError::unfinished(&self.store.shared.path, error)
+        })
     }
 }
 

@@ -179,8 +179,10 @@ fn an_import_without_room_for_the_indexes_closes_its_store_and_is_completed_late
         Ok(writer.pragma_update(None, "max_page_count", pages)?)
     };
     store.shared.writer.with(full).unwrap();
-    let finished = import.finish();
-    assert!(matches!(finished, Err(StoreError::Full(_))), "{finished:?}");
+    let Err(StoreError::Unfinished { source: Some(why), .. }) = import.finish() else {
+        panic!("there was room");
+    };
+    assert!(matches!(*why, StoreError::Full(_)), "{why:?}");
     assert!(matches!(store.users(1, None), Err(StoreError::Closed)));
     assert_ne!(schema(&settings), before);
     let next = open(&settings);
@@ -190,16 +192,22 @@ fn an_import_without_room_for_the_indexes_closes_its_store_and_is_completed_late
     assert!(Store::check(&settings).unwrap().is_sound());
 }
 
+/// A backup with somebody who has been erased since.
+fn backup_and_erase(store: &Store, settings: &Settings) -> PathBuf {
+    store.import(&[one(7)], RULES, &Actor::Cli).unwrap();
+    let backup = settings.path.with_file_name("backup.db");
+    Store::backup(settings, &backup).unwrap();
+    let erased = store.user_by_auth0_id(&"auth0|7".parse().unwrap()).unwrap().unwrap().id;
+    store.set_status(erased, Status::Erased, &Actor::Cli).unwrap();
+    backup
+}
+
 #[test]
 fn a_backup_takes_the_place_of_what_a_dead_import_left_and_that_is_kept_whole() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings_in(dir.path());
     let store = open(&settings);
-    store.import(&[one(7)], RULES, &Actor::Cli).unwrap();
-    let backup = dir.path().join("backup.db");
-    Store::backup(&settings, &backup).unwrap();
-    let erased = store.user_by_auth0_id(&"auth0|7".parse().unwrap()).unwrap().unwrap().id;
-    store.set_status(erased, Status::Erased, &Actor::Cli).unwrap();
+    let backup = backup_and_erase(&store, &settings);
     drop(begin(&store, |_, _| {}));
     assert_ne!(schema(&settings).1, 0);
     let restored = Store::restore(&settings, &backup, Vouched::ByChecksum, &Clock::system()).unwrap();
@@ -207,6 +215,38 @@ fn a_backup_takes_the_place_of_what_a_dead_import_left_and_that_is_kept_whole() 
     let kept = Settings { path: restored.kept.unwrap(), ..settings };
     assert!(Store::check(&kept).unwrap().is_sound());
     assert_eq!(open(&kept).users(10, None).unwrap().users.len(), 3);
+}
+
+#[test]
+fn a_copy_of_what_a_dead_import_left_is_completed_when_it_is_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_in(dir.path());
+    drop(begin(&open(&settings), |_, _| {}));
+    let copy = dir.path().join("copy.db");
+    std::fs::copy(&settings.path, &copy).unwrap();
+    Store::restore(&settings, &copy, Vouched::ByNothing, &Clock::system()).unwrap();
+    assert!(Store::check(&settings).unwrap().is_sound());
+    assert!(open(&settings).user_by_email(&"2@example.com".parse().unwrap()).unwrap().is_some());
+}
+
+#[test]
+fn who_was_erased_stays_so_when_a_database_that_can_not_be_completed_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_in(dir.path());
+    let store = open(&settings);
+    let backup = backup_and_erase(&store, &settings);
+    let mut import = begin(&store, |_, _| {});
+    import.add(3, one(3)).unwrap();
+    import.flush().unwrap();
+    drop(import);
+    let shell = Connection::open(&settings.path).unwrap();
+    // So that it can not be completed: an identity of one leads to another.
+    shell.execute("INSERT INTO identities SELECT 'auth0|3', id, 0 FROM users WHERE rowid = 1", []).unwrap();
+    drop(shell);
+    let opened = Store::open(&settings, Clock::system());
+    assert!(matches!(opened, Err(StoreError::Unfinished { source: Some(_), .. })), "{opened:?}");
+    let restored = Store::restore(&settings, &backup, Vouched::ByChecksum, &Clock::system()).unwrap();
+    assert_eq!(restored.erased_again, Some(1));
 }
 
 /// A person as others see them: whatever ids and moments are.

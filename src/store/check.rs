@@ -78,9 +78,7 @@ impl Store {
 
 /// [`Store::check`] of a file that nobody else has.
 pub(super) fn file(path: &Path) -> Result<Checked, StoreError> {
-    let connection = open::connect(path, Purpose::Read, std::time::Duration::ZERO)?;
-    bare::refuse(&connection, path)?;
-    inspect(&connection)
+    inspect(&open::connect(path, Purpose::Read, std::time::Duration::ZERO)?)
 }
 
 /// Whether the file is as long as its header says, without reading it. What is beyond its end has to stand in the

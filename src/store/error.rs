@@ -206,11 +206,16 @@ pub enum StoreError {
         /// The version the binary needs.
         known: i32,
     },
-    /// An import died and left the database without what users are found by.
-    #[error("an import into {path} was cut off; run `vestibule migrate`, which completes the database")]
+    /// An import was cut off and left the database without what users are found by.
+    #[error(
+        "{path} lacks what users are found by, because an import was cut off; run `vestibule migrate`, or the import \
+         again"
+    )]
     Unfinished {
         /// Which file.
         path: PathBuf,
+        /// Why it could not be completed, if that was tried.
+        source: Option<Box<StoreError>>,
     },
     /// A migration failed, and its transaction was rolled back.
     #[error("can not migrate the database; it is as it was before")]
@@ -234,7 +239,7 @@ pub enum StoreError {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// No room for what was to be written. It was undone, and what was there before is whole.
-    #[error("the disk is full: nothing was changed, and reading goes on; free some space and try again")]
+    #[error("the disk is full, and what did not fit was undone; free some space and try again")]
     Full(#[source] rusqlite::Error),
     /// Anything else SQLite says: a failed read, say.
     #[error("the database failed")]
@@ -249,6 +254,11 @@ impl StoreError {
             std::io::ErrorKind::NotFound => Self::Missing { path },
             _ => Self::Input { path, source },
         }
+    }
+
+    /// A database that could not be completed after an import.
+    pub(super) fn unfinished(path: &Path, source: Self) -> Self {
+        Self::Unfinished { path: path.to_owned(), source: Some(Box::new(source)) }
     }
 
     /// A value in `column` that we can not have written.

@@ -67,7 +67,8 @@ impl Opened {
             return Err(StoreError::InUse { path: self.path });
         }
         tracing::warn!("an import was cut off; the indexes that it laid aside are built now");
-        bare::complete(&mut self.writer)?;
+        let completed = bare::complete(&mut self.writer);
+        completed.map_err(|error| StoreError::unfinished(&self.path, error))?;
         self.migrated.completed = true;
         self.lock.share()?;
         Ok(self)
@@ -81,7 +82,7 @@ impl Opened {
         let from = migrate::version(&writer)?;
         let completed = !bare::is_whole(&writer)?;
         // Before it is kept, and because migrations reckon with all that those before them made.
-        bare::complete(&mut writer)?;
+        bare::complete(&mut writer).map_err(|error| StoreError::unfinished(path, error))?;
         if from > 0 && from < migrate::known() {
             backup::keep_before_migrating(path, from, settings.busy_timeout)?;
         }

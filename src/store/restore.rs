@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempPath;
@@ -95,12 +96,13 @@ fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<(Te
     }
     // Closed before SQLite opens it.
     let copy = copy.into_temp_path();
-    let fault = match check::file(&copy) {
+    let completed = open::connect(&copy, Purpose::Write, Duration::ZERO)
+        .and_then(|mut connection| bare::complete(&mut connection));
+    let fault = match completed.and_then(|()| check::file(&copy)) {
         Ok(Checked { schema, known, .. }) if schema > known => {
             return Err(StoreError::SchemaTooNew { path: backup.to_owned(), found: schema, known });
         }
         Ok(checked) => checked.first_fault(),
-        Err(StoreError::Unfinished { .. }) => Some("an import into it was cut off".to_owned()),
         Err(StoreError::NotOurs { .. }) => return Err(StoreError::NotOurs { path: backup.to_owned() }),
         Err(StoreError::Damaged { source, at }) => {
             Some(source.map_or_else(|| at.to_owned(), |source| source.to_string()))
@@ -137,8 +139,11 @@ impl Old {
         }
         let stock =
             open::connect(database, Purpose::Write, settings.busy_timeout).and_then(|mut connection| {
-                // It is kept whole, and without its indexes nobody would be found in time.
-                bare::complete(&mut connection)?;
+                // Who was erased can be told without indexes, too; with many people that takes long.
+                if let Err(error) = bare::complete(&mut connection) {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "the import into the database that is there can not be completed");
+                }
                 if truncate_wal(&connection)? { Erasures::read(&connection) } else { Err(StoreError::Busy) }
             });
         match stock {

@@ -49,7 +49,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let outcome = all(input, args.format, &mut import, unreadable);
     // Also of an import that broke off: what was committed stays.
     if import.is_long_to_finish() {
-        bar.set_style(ProgressStyle::with_template("{spinner} building indexes")?);
+        bar.set_style(ProgressStyle::with_template("{spinner} finishing")?);
         bar.enable_steady_tick(Duration::from_millis(100));
     }
     let finished = import.finish();
@@ -57,9 +57,13 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     for line in tally.told(args.dry_run) {
         out::line(line)?;
     }
-    // In the order in which things went wrong.
-    let notes = outcome.with_context(|| format!("{} was not read to its end", args.file.display()))?;
-    finished.context("the import is not finished; run it again")?;
+    let outcome = outcome.with_context(|| format!("{} was not read to its end", args.file.display()));
+    let notes = match (outcome, finished) {
+        (Ok(notes), Ok(())) => notes,
+        (Ok(_), Err(finished)) => return Err(finished).context("the import is not finished; run it again"),
+        (Err(outcome), Ok(())) => return Err(outcome),
+        (Err(outcome), Err(finished)) => return Err(outcome.context(finished)),
+    };
     store.close()?;
     for line in noted(&notes) {
         out::line(line)?;

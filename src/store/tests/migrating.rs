@@ -103,14 +103,12 @@ fn what_an_import_laid_aside_under_an_older_schema_is_made_before_it_is_migrated
 
 #[test]
 fn foreign_keys_are_off_for_migrations_alone() {
-    let house = House::new();
-    let path = house.file("old.db");
-    let mut connection = Connection::open(&path).unwrap();
-    migrate::up_to(&mut connection, 5).unwrap();
     for on in [true, false] {
-        connection.pragma_update(None, "foreign_keys", on).unwrap();
-        migrate::run(&mut connection, &path).unwrap();
-        let after: bool = connection.pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap();
+        let house = House::new();
+        let (settings, mut old) = furnished(&house);
+        old.pragma_update(None, "foreign_keys", on).unwrap();
+        migrate::run(&mut old, &settings.path).unwrap();
+        let after: bool = old.pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap();
         assert_eq!(after, on);
     }
 }
