@@ -122,6 +122,7 @@ fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Dura
         Ok(part.items.len() == PAGE || !part.more)
     };
     for (order, [first, any, last]) in ORDERS {
+        // Not of whom the same round has read.
         let places: Vec<UserPlace> = ids
             .iter()
             .rev()

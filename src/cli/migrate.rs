@@ -16,11 +16,11 @@ pub(super) fn run(global: &Global) -> anyhow::Result<()> {
 }
 
 fn told(Migrated { from, to, completed }: &Migrated) -> String {
-    match (from == to, completed) {
-        (true, false) => format!("schema {to} already, nothing to do"),
-        (false, false) => format!("schema {from} → {to}"),
-        (true, true) => format!("schema {to} already; completed after an import that was cut off"),
-        (false, true) => format!("schema {from} → {to}; completed after an import that was cut off"),
+    let schema = if from == to { format!("schema {to} already") } else { format!("schema {from} → {to}") };
+    match completed {
+        true => format!("{schema}; completed after an import that was cut off"),
+        false if from == to => format!("{schema}, nothing to do"),
+        false => schema,
     }
 }
 

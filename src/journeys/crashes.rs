@@ -14,7 +14,7 @@ use vestibule::clock::Clock;
 use vestibule::store::Store;
 use vestibule::user::UserId;
 
-use crate::server::{Server, run, settings};
+use crate::server::{Server, rest, run, settings};
 use crate::stub::{self, Profile, Stub};
 use crate::yard::PUBLIC;
 
@@ -110,11 +110,6 @@ fn lost_nobody(database: &Path, answered: &[Answered], round: u64) {
 #[expect(clippy::disallowed_methods, reason = "how long the test takes is for whoever runs it to say")]
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap())
-}
-
-#[expect(clippy::disallowed_methods, reason = "the server works meanwhile, in another process")]
-fn rest(time: Duration) {
-    std::thread::sleep(time);
 }
 
 /// SplitMix64.

@@ -11,7 +11,7 @@ use vestibule::clock::Clock;
 use vestibule::store::Store;
 use vestibule::store::rusqlite::{Connection, OpenFlags};
 
-use crate::server::{complaint, run, settings, vestibule};
+use crate::server::{complaint, rest, run, settings, vestibule};
 
 /// More than are added before the database is laid bare, and a batch more.
 const USERS: usize = 24_000;
@@ -110,9 +110,4 @@ fn users(database: &Path) -> usize {
             return found;
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "another process works meanwhile")]
-fn rest(time: Duration) {
-    std::thread::sleep(time);
 }

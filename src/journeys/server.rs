@@ -46,6 +46,12 @@ pub(crate) fn settings(database: &Path) -> Settings {
     }
 }
 
+/// While other processes work.
+#[expect(clippy::disallowed_methods, reason = "they have no clock of ours")]
+pub(crate) fn rest(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(database: &Path, args: &[&str]) -> Output {
     vestibule(database, None, args).output().unwrap()

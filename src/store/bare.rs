@@ -97,11 +97,11 @@ pub(super) fn refuse(connection: &Connection, path: &Path) -> Result<(), StoreEr
     }
 }
 
-/// Makes what was laid aside, if anything was, and moves it into the file. Each part in a transaction of its own: what is
+/// Makes what was laid aside and moves it into the file. Tells whether anything was. Each part in a transaction of its own: what is
 /// made stays made. For whoever has the file alone. A file of a schema that we do not know is left as it is.
-pub(super) fn complete(connection: &mut Connection) -> Result<(), StoreError> {
+pub(super) fn complete(connection: &mut Connection) -> Result<bool, StoreError> {
     if is_whole(connection)? || migrate::version(connection)? > migrate::known() {
-        return Ok(());
+        return Ok(false);
     }
     let settings = [
         ("foreign_keys", 0),
@@ -113,7 +113,8 @@ pub(super) fn complete(connection: &mut Connection) -> Result<(), StoreError> {
     with_settings(connection, &settings, build)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Else whoever writes next would move it, with a request that waits.
-    truncate_wal(connection).map(drop)
+    truncate_wal(connection)?;
+    Ok(true)
 }
 
 fn build(connection: &mut Connection) -> Result<(), StoreError> {

@@ -8,12 +8,20 @@ use super::*;
 use crate::clock::Clock;
 use crate::store::tests::settings_in;
 use crate::store::{LinkEmail, Settings, Vouched};
-use crate::user::{Person, Status, UserId};
+use crate::user::{Person, Status, User, UserId};
 
 const RULES: ImportRules = ImportRules { link: LinkEmail::Never, dry_run: false };
 
 fn open(settings: &Settings) -> Store {
     Store::open(settings, Clock::system()).unwrap()
+}
+
+/// A database of its own, in a folder that goes with the first of these.
+fn fresh() -> (tempfile::TempDir, Settings, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_in(dir.path());
+    let store = open(&settings);
+    (dir, settings, store)
 }
 
 fn row(auth0_id: Option<&str>, email: Option<&str>, email_verified: bool) -> ImportRow {
@@ -40,6 +48,10 @@ fn setting(store: &Store, name: &str) -> i64 {
     store.shared.writer.with(|writer| Ok(writer.pragma_query_value(None, name, |row| row.get(0))?)).unwrap()
 }
 
+fn by_auth0_id(store: &Store, number: u64) -> Option<User> {
+    store.user_by_auth0_id(&format!("auth0|{number}").parse().unwrap()).unwrap()
+}
+
 /// Two users, and the database bare for more.
 fn begin<'a>(store: &'a Store, told: impl FnMut(u64, Imported) + 'a) -> Import<'a, u64> {
     let mut import = store.begin_import(RULES, &Actor::Cli, told).unwrap();
@@ -55,9 +67,7 @@ fn begin<'a>(store: &'a Store, told: impl FnMut(u64, Imported) + 'a) -> Import<'
 
 #[test]
 fn what_an_import_lays_aside_is_as_before_when_it_is_done() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = settings_in(dir.path());
-    let store = open(&settings);
+    let (_dir, settings, store) = fresh();
     let before = schema(&settings);
     let mut outcomes = BTreeMap::new();
     let mut import = begin(&store, |place, outcome| assert!(outcomes.insert(place, outcome).is_none()));
@@ -77,7 +87,7 @@ fn what_an_import_lays_aside_is_as_before_when_it_is_done() {
     assert_eq!(setting(&store, "foreign_keys"), 1);
     assert_eq!(open(&settings).users(10, None).unwrap().users.len(), 4);
     assert_eq!(store.standing(&"auth0|6".parse().unwrap()).unwrap().status, Status::Blocked);
-    assert!(store.user_by_auth0_id(&"auth0|3".parse().unwrap()).unwrap().is_some());
+    assert!(by_auth0_id(&store, 3).is_some());
     assert!(store.user_by_email(&"3@example.com".parse().unwrap()).unwrap().is_some());
     store.close().unwrap();
     assert!(Store::check(&settings).unwrap().is_sound());
@@ -85,9 +95,7 @@ fn what_an_import_lays_aside_is_as_before_when_it_is_done() {
 
 #[test]
 fn whoever_opens_it_after_an_import_that_died_completes_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = settings_in(dir.path());
-    let store = open(&settings);
+    let (dir, settings, store) = fresh();
     let before = schema(&settings);
     let mut import = begin(&store, |_, _| {});
     import.add(3, one(3)).unwrap();
@@ -111,7 +119,7 @@ fn whoever_opens_it_after_an_import_that_died_completes_it() {
     assert_eq!(setting(&next, "foreign_keys"), 1);
     open(&settings).close().unwrap();
     for number in 1..=3 {
-        let user = next.user_by_auth0_id(&format!("auth0|{number}").parse().unwrap()).unwrap().unwrap();
+        let user = by_auth0_id(&next, number).unwrap();
         let identities = next.identities(user.id).unwrap();
         assert_eq!((identities.len(), identities[0].linked_at), (1, user.created_at));
     }
@@ -144,9 +152,7 @@ fn indexes_stay_while_others_have_the_database_open() {
 
 #[test]
 fn however_many_wait_all_are_imported() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = settings_in(dir.path());
-    let store = open(&settings);
+    let (_dir, settings, store) = fresh();
     let mut added = 0;
     let mut import = store
         .begin_import(RULES, &Actor::Cli, |(), outcome| added += u64::from(outcome == Imported::Added))
@@ -165,9 +171,7 @@ fn however_many_wait_all_are_imported() {
 
 #[test]
 fn an_import_without_room_for_the_indexes_closes_its_store_and_is_completed_later() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = settings_in(dir.path());
-    let store = open(&settings);
+    let (_dir, settings, store) = fresh();
     let before = schema(&settings);
     let mut import = begin(&store, |_, _| {});
     for number in 3..400 {
@@ -197,16 +201,14 @@ fn backup_and_erase(store: &Store, settings: &Settings) -> PathBuf {
     store.import(&[one(7)], RULES, &Actor::Cli).unwrap();
     let backup = settings.path.with_file_name("backup.db");
     Store::backup(settings, &backup).unwrap();
-    let erased = store.user_by_auth0_id(&"auth0|7".parse().unwrap()).unwrap().unwrap().id;
+    let erased = by_auth0_id(store, 7).unwrap().id;
     store.set_status(erased, Status::Erased, &Actor::Cli).unwrap();
     backup
 }
 
 #[test]
 fn a_backup_takes_the_place_of_what_a_dead_import_left_and_that_is_kept_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = settings_in(dir.path());
-    let store = open(&settings);
+    let (_dir, settings, store) = fresh();
     let backup = backup_and_erase(&store, &settings);
     drop(begin(&store, |_, _| {}));
     assert_ne!(schema(&settings).1, 0);
@@ -231,9 +233,7 @@ fn a_copy_of_what_a_dead_import_left_is_completed_when_it_is_restored() {
 
 #[test]
 fn who_was_erased_stays_so_when_a_database_that_can_not_be_completed_is_replaced() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = settings_in(dir.path());
-    let store = open(&settings);
+    let (_dir, settings, store) = fresh();
     let backup = backup_and_erase(&store, &settings);
     let mut import = begin(&store, |_, _| {});
     import.add(3, one(3)).unwrap();
@@ -298,16 +298,14 @@ fn entangled(seed: u64) -> Vec<ImportRow> {
 fn an_import_of_many_ends_as_one_of_a_few_at_a_time() {
     for (seed, link) in (0..24).zip([LinkEmail::Never, LinkEmail::Verified].into_iter().cycle()) {
         let run = |bare: bool| {
-            let dir = tempfile::tempdir().unwrap();
-            let settings = settings_in(dir.path());
-            let store = open(&settings);
+            let (_dir, settings, store) = fresh();
             // Some are there before: one is erased, one is expected, one was unlinked from.
             store
                 .import(&[one(1), one(2), row(None, Some("3@example.com"), false)], RULES, &Actor::Cli)
                 .unwrap();
-            let id = |number| store.user_by_auth0_id(&format!("auth0|{number}").parse().unwrap());
-            store.set_status(id(1).unwrap().unwrap().id, Status::Erased, &Actor::Cli).unwrap();
-            let two = id(2).unwrap().unwrap().id;
+            let id = |number| by_auth0_id(&store, number).unwrap().id;
+            store.set_status(id(1), Status::Erased, &Actor::Cli).unwrap();
+            let two = id(2);
             store.link_identity(two, &"auth0|4".parse().unwrap(), &Actor::Cli).unwrap();
             store.unlink_identity(two, &"auth0|4".parse().unwrap(), &Actor::Cli).unwrap();
             let mut outcomes = BTreeMap::new();

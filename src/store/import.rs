@@ -34,6 +34,12 @@ impl ImportRow {
         self.auth0_id.is_none() && self.email.is_none()
     }
 
+    /// The email by which its user is found, and is to be found: an unverified one of somebody with an identity finds
+    /// nobody.
+    pub(super) fn key_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified || self.auth0_id.is_none())
+    }
+
     fn verified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified)
     }
@@ -109,27 +115,26 @@ impl Store {
 
 impl Write<'_> {
     fn import(&self, row: &ImportRow, link: LinkEmail, actor: &Actor) -> Result<Imported, StoreError> {
-        if let Some(auth0_id) = &row.auth0_id {
-            if let Some(user) = by_auth0_id(&self.tx, auth0_id)? {
-                let own = user.auth0_id.as_ref() == Some(auth0_id);
-                return self.bring_up(&user, row, own, actor);
-            }
-            if let Some(user) =
-                row.verified_email().map(|email| by_email(&self.tx, email)).transpose()?.flatten()
-            {
-                return self.link_imported(&user, auth0_id, row, link, actor);
-            }
-        } else {
-            let Some(email) = &row.email else { return Ok(Imported::Nobody) };
-            if let Some(user) = by_email(&self.tx, email)? {
-                // An unverified email says nothing about somebody who has an identity.
-                let theirs = row.email_verified || user.auth0_id.is_none();
-                let taken = Ok(Imported::EmailTaken);
-                return if theirs { self.bring_up(&user, row, false, actor) } else { taken };
+        if row.is_nobody() {
+            return Ok(Imported::Nobody);
+        }
+        if let Some(auth0_id) = &row.auth0_id
+            && let Some(user) = by_auth0_id(&self.tx, auth0_id)?
+        {
+            let own = user.auth0_id.as_ref() == Some(auth0_id);
+            return self.bring_up(&user, row, own, actor);
+        }
+        let found = row.key_email().map(|email| by_email(&self.tx, email)).transpose()?.flatten();
+        match (found, &row.auth0_id) {
+            (Some(user), Some(auth0_id)) => self.link_imported(&user, auth0_id, row, link, actor),
+            // An unverified email says nothing about somebody who has an identity.
+            (Some(user), None) if !row.email_verified && user.auth0_id.is_some() => Ok(Imported::EmailTaken),
+            (Some(user), None) => self.bring_up(&user, row, false, actor),
+            (None, _) => {
+                self.insert_row(&row.new_user(), actor, Action::Imported)?;
+                Ok(Imported::Added)
             }
         }
-        self.insert_row(&row.new_user(), actor, Action::Imported)?;
-        Ok(Imported::Added)
     }
 
     fn link_imported(

@@ -66,10 +66,7 @@ impl Opened {
         if !self.lock.try_exclusive()? {
             return Err(StoreError::InUse { path: self.path });
         }
-        tracing::warn!("an import was cut off; the indexes that it laid aside are built now");
-        let completed = bare::complete(&mut self.writer);
-        completed.map_err(|error| StoreError::unfinished(&self.path, error))?;
-        self.migrated.completed = true;
+        self.migrated.completed = complete(&mut self.writer, &self.path)?;
         self.lock.share()?;
         Ok(self)
     }
@@ -80,9 +77,8 @@ impl Opened {
         let _alone = Lock::exclusive(path)?;
         let mut writer = open::connect(path, Purpose::Write, settings.busy_timeout)?;
         let from = migrate::version(&writer)?;
-        let completed = !bare::is_whole(&writer)?;
         // Before it is kept, and because migrations reckon with all that those before them made.
-        bare::complete(&mut writer).map_err(|error| StoreError::unfinished(path, error))?;
+        let completed = complete(&mut writer, path)?;
         if from > 0 && from < migrate::known() {
             backup::keep_before_migrating(path, from, settings.busy_timeout)?;
         }
@@ -91,4 +87,12 @@ impl Opened {
         truncate_wal(&writer)?;
         Ok(migrated)
     }
+}
+
+/// Makes what an import which died laid aside, if one did. Tells whether.
+fn complete(writer: &mut Connection, path: &Path) -> Result<bool, StoreError> {
+    if !bare::is_whole(writer)? {
+        tracing::warn!("an import was cut off; the indexes that it laid aside are built now");
+    }
+    bare::complete(writer).map_err(|error| StoreError::unfinished(path, error))
 }

@@ -98,7 +98,7 @@ fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<(Te
     let copy = copy.into_temp_path();
     let completed = open::connect(&copy, Purpose::Write, Duration::ZERO)
         .and_then(|mut connection| bare::complete(&mut connection));
-    let fault = match completed.and_then(|()| check::file(&copy)) {
+    let fault = match completed.and_then(|_| check::file(&copy)) {
         Ok(Checked { schema, known, .. }) if schema > known => {
             return Err(StoreError::SchemaTooNew { path: backup.to_owned(), found: schema, known });
         }

@@ -58,8 +58,7 @@ impl Seen {
                 .iter()
                 .any(|key| self.auth0_ids.contains(&self.hasher.hash_one(key.pseudonym(auth0_id).as_str())));
         }
-        // An unverified email of somebody with an identity finds nobody.
-        if let Some(email) = row.email.as_ref().filter(|_| row.email_verified || row.auth0_id.is_none()) {
+        if let Some(email) = row.key_email() {
             new &= self.emails.insert(self.hasher.hash_one(email.as_str()));
         }
         new
