@@ -6,7 +6,7 @@
 //! - `verified`: the same on a token that its door has not seen.
 //! - `bare`: jsonwebtoken's verification of the signature alone: no header, no JSON, no claims.
 //!
-//! Seen on two cores: 0.11 to 1.79 to 1. A recalled token costs a ninth of what any verifier must spend; the strict reading
+//! TokenCache on two cores: 0.11 to 1.79 to 1. A recalled token costs a ninth of what any verifier must spend; the strict reading
 //! of a new one and the remembering of it cost less than its signature does.
 
 #![expect(clippy::expect_used, reason = "a bench that can not be set up has nothing to measure")]

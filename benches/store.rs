@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use vestibule::clock::Clock;
 use vestibule::store::{
-    Actor, ImportRow, ImportRules, Imported, LinkEmail, Part, Settings, Slice, Store, UserFilter, UserOrder,
-    UserPlace,
+    Actor, ImportRow, ImportRules, Imported, LinkEmail, Page, PageArgs, Settings, Store, UserCursor,
+    UserFilter, UserOrder,
 };
 use vestibule::user::{Auth0Id, Email, Person, User, UserId};
 
@@ -115,15 +115,15 @@ fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Dura
         ),
         ("by email", Box::new(|round| Ok(store.user_by_email(&email(picked(3, round))?)?.is_some()))),
     ];
-    let page = |order: UserOrder, from_end: bool, after: Option<UserPlace>| -> Outcome<bool> {
-        let slice = Slice { after, before: None, limit: PAGE, from_end };
-        let part: Part<User> = store.list_users(&UserFilter::default(), order, false, &slice)?;
+    let page = |order: UserOrder, from_end: bool, after: Option<UserCursor>| -> Outcome<bool> {
+        let slice = PageArgs { after, before: None, limit: PAGE, from_end };
+        let part: Page<User> = store.list_users(&UserFilter::default(), order, false, &slice)?;
         // Only a page near the end may be shorter.
         Ok(part.items.len() == PAGE || !part.more)
     };
     for (order, [first, any, last]) in ORDERS {
         // Not of whom the same round has read.
-        let places: Vec<UserPlace> = ids
+        let places: Vec<UserCursor> = ids
             .iter()
             .rev()
             .map(|id| Ok(order.place(&store.user(*id)?.ok_or("a user is missing")?)))

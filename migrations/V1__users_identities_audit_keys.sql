@@ -25,7 +25,7 @@ CREATE TABLE users (
     status            TEXT    NOT NULL CHECK (status IN ('active', 'blocked', 'erased')),
     roles             TEXT    NOT NULL CHECK (json_valid(roles) AND json_type(roles) = 'array'),
     profile           TEXT    CHECK (json_valid(profile)),
-    -- Tokens issued before this moment are withdrawn.
+    -- Tokens issued before this moment are revoked.
     tokens_valid_from INTEGER,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL,
@@ -84,11 +84,11 @@ BEGIN
     SELECT RAISE(ABORT, 'the audit trail is append-only');
 END;
 
--- Which users' standing changed, in order. Every process keeps the standings in memory and catches up by reading
+-- Which users' revocation changed, in order. Every process keeps the revocations in memory and catches up by reading
 -- what lies above the `seq` it has seen. Triggers write it, so that no statement, not even one typed into the
 -- sqlite3 shell, can block a user without the running doors noticing.
 -- One row a user: it stays as small as the set of those who were ever blocked, erased or signed out.
-CREATE TABLE standing_changes (
+CREATE TABLE revocation_changes (
     user_id BLOB    NOT NULL PRIMARY KEY REFERENCES users (id),
     seq     INTEGER NOT NULL UNIQUE
 ) STRICT, WITHOUT ROWID;
@@ -96,8 +96,8 @@ CREATE TABLE standing_changes (
 CREATE TRIGGER standing_of_a_user_changes AFTER UPDATE OF status, tokens_valid_from ON users
 WHEN OLD.status IS NOT NEW.status OR OLD.tokens_valid_from IS NOT NEW.tokens_valid_from
 BEGIN
-    INSERT INTO standing_changes (user_id, seq)
-    VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM standing_changes))
+    INSERT INTO revocation_changes (user_id, seq)
+    VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
     ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
 END;
 
@@ -108,8 +108,8 @@ WHEN EXISTS (
     SELECT 1 FROM users
     WHERE id = NEW.user_id AND (status <> 'active' OR tokens_valid_from IS NOT NULL))
 BEGIN
-    INSERT INTO standing_changes (user_id, seq)
-    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM standing_changes))
+    INSERT INTO revocation_changes (user_id, seq)
+    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
     ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
 END;
 

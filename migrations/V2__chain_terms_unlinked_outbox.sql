@@ -58,8 +58,8 @@ CREATE TABLE accepted_terms (
 ) STRICT, WITHOUT ROWID;
 
 -- Identities that were taken from a user. A token from before may still carry that user in its payload, which is
--- believed without a query, so it must be withdrawn although its identity leads to nobody, or to somebody else.
--- `seq` as in standing_changes: what other processes catch up by.
+-- believed without a query, so it must be revoked although its identity leads to nobody, or to somebody else.
+-- `seq` as in revocation_changes: what other processes catch up by.
 CREATE TABLE unlinked_identities (
     auth0_id          TEXT    NOT NULL PRIMARY KEY,
     tokens_valid_from INTEGER NOT NULL,
@@ -72,8 +72,8 @@ WHEN EXISTS (
     SELECT 1 FROM users
     WHERE id = NEW.user_id AND (status <> 'active' OR tokens_valid_from IS NOT NULL))
 BEGIN
-    INSERT INTO standing_changes (user_id, seq)
-    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM standing_changes))
+    INSERT INTO revocation_changes (user_id, seq)
+    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
     ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
 END;
 

@@ -26,7 +26,7 @@ CREATE TABLE users_anew (
     profile            TEXT    CHECK (json_valid(profile)),
     -- When `profile` was last fetched; NULL when it never was. A profile that is too old is fetched anew.
     profile_fetched_at INTEGER,
-    -- Tokens issued before this moment are withdrawn.
+    -- Tokens issued before this moment are revoked.
     tokens_valid_from  INTEGER,
     created_at         INTEGER NOT NULL,
     updated_at         INTEGER NOT NULL,
@@ -65,8 +65,8 @@ CREATE INDEX users_by_family_name ON users (family_name COLLATE NOCASE) WHERE fa
 CREATE TRIGGER standing_of_a_user_changes AFTER UPDATE OF status, tokens_valid_from ON users
 WHEN OLD.status IS NOT NEW.status OR OLD.tokens_valid_from IS NOT NEW.tokens_valid_from
 BEGIN
-    INSERT INTO standing_changes (user_id, seq)
-    VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM standing_changes))
+    INSERT INTO revocation_changes (user_id, seq)
+    VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
     ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
 END;
 
@@ -75,8 +75,8 @@ WHEN EXISTS (
     SELECT 1 FROM users
     WHERE id = NEW.user_id AND (status <> 'active' OR tokens_valid_from IS NOT NULL))
 BEGIN
-    INSERT INTO standing_changes (user_id, seq)
-    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM standing_changes))
+    INSERT INTO revocation_changes (user_id, seq)
+    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
     ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
 END;
 
@@ -85,8 +85,8 @@ WHEN EXISTS (
     SELECT 1 FROM users
     WHERE id = NEW.user_id AND (status <> 'active' OR tokens_valid_from IS NOT NULL))
 BEGIN
-    INSERT INTO standing_changes (user_id, seq)
-    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM standing_changes))
+    INSERT INTO revocation_changes (user_id, seq)
+    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
     ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
 END;
 

@@ -97,7 +97,7 @@ test("a person hears of what they change of themselves", async () => {
   await socket.dispose();
 });
 
-test("staff hear of what changes, and the socket is closed once their tokens are withdrawn", async () => {
+test("staff hear of what changes, and the socket is closed once their tokens are revoked", async () => {
   const socket = client(vestibule.internal, { Authorization: `Bearer ${tokens.internal}` });
   const heard = socket.iterate({ query: "subscription { userChanged { email nickname } }" });
   let count = 0;
@@ -111,7 +111,7 @@ test("staff hear of what changes, and the socket is closed once their tokens are
   await assert.rejects(rest);
   const { code, reason } = await socket.ended;
   assert.equal(code, 4403);
-  assert.ok(reason.startsWith("TOKEN_WITHDRAWN"), reason);
+  assert.ok(reason.startsWith("TOKEN_REVOKED"), reason);
 });
 
 test("a server that stops closes its sockets with 1001 and ends cleanly", async () => {

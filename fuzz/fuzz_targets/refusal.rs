@@ -26,7 +26,7 @@ fn refusal(from: &mut Unstructured<'_>) -> Option<Refusal> {
         10 => Refusal::NotYetValid,
         11 => Refusal::BadClaims("The token has no claim exp."),
         12 => Refusal::BadPayload("The user in the payload of the token is somebody else."),
-        13 => Refusal::TokenWithdrawn,
+        13 => Refusal::TokenRevoked,
         // What a door needs is configured, but a configuration is text too.
         14 => Refusal::NotPermitted { missing: Permissions::from_scope(<&str>::arbitrary(from).ok()?) },
         15 => Refusal::Blocked,

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use juniper::GraphQLObject;
 
 use super::ApiError;
-use crate::store::{Part, PlaceValue, Slice, UserOrder, UserPlace};
+use crate::store::{Page, PageArgs, SortKey, UserCursor, UserOrder};
 
 /// The longest page.
 pub const PAGE_MAX: i32 = 100;
@@ -30,10 +30,10 @@ pub struct Paging {
 }
 
 /// Where an item stands in a list of some kind.
-pub trait Place: Sized {
+pub trait Cursor: Sized {
     /// As text, before it is made opaque.
     fn write(&self) -> String;
-    /// Reads [`Place::write`] back.
+    /// Reads [`Cursor::write`] back.
     fn read(text: &str) -> Option<Self>;
 }
 
@@ -52,7 +52,7 @@ pub struct PageInfo {
 
 /// A page: its items with their cursors, and where it stands.
 #[derive(Debug, Clone)]
-pub struct Page<T> {
+pub struct Edges<T> {
     /// Cursors and items, in the list's order.
     pub edges: Vec<(String, T)>,
     /// Where the page stands in its list.
@@ -64,7 +64,7 @@ impl Paging {
     ///
     /// # Errors
     /// [`ApiError::BadInput`]: a page of no length or too long, one from both ends, a cursor of another list.
-    pub fn slice<P: Place>(&self) -> Result<Slice<P>, ApiError> {
+    pub fn slice<P: Cursor>(&self) -> Result<PageArgs<P>, ApiError> {
         let (wanted, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => return Err(ApiError::BadInput("Give first or last, not both.")),
             (first, None) => (first.unwrap_or(PAGE), false),
@@ -81,13 +81,13 @@ impl Paging {
             place(self.after.as_deref(), "The argument after is no cursor of this list.")?,
             place(self.before.as_deref(), "The argument before is no cursor of this list.")?,
         );
-        Ok(Slice { after, before, limit: usize::try_from(wanted).unwrap_or_default(), from_end })
+        Ok(PageArgs { after, before, limit: usize::try_from(wanted).unwrap_or_default(), from_end })
     }
 }
 
-impl<T> Page<T> {
+impl<T> Edges<T> {
     /// From what the store gave for `paging`; `place` tells where an item stands.
-    pub fn new<P: Place>(part: Part<T>, paging: &Paging, place: impl Fn(&T) -> P) -> Self {
+    pub fn new<P: Cursor>(part: Page<T>, paging: &Paging, place: impl Fn(&T) -> P) -> Self {
         let edges: Vec<_> =
             part.items.into_iter().map(|item| (URL_SAFE_NO_PAD.encode(place(&item).write()), item)).collect();
         let cursor = |edge: Option<&(String, T)>| edge.map(|(cursor, _)| cursor.clone());
@@ -103,7 +103,7 @@ impl<T> Page<T> {
     }
 }
 
-fn place<P: Place>(cursor: Option<&str>, otherwise: &'static str) -> Result<Option<P>, ApiError> {
+fn place<P: Cursor>(cursor: Option<&str>, otherwise: &'static str) -> Result<Option<P>, ApiError> {
     let Some(cursor) = cursor else { return Ok(None) };
     let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let place = text.and_then(|text| P::read(&text)).ok_or(ApiError::BadInput(otherwise))?;
@@ -112,14 +112,14 @@ fn place<P: Place>(cursor: Option<&str>, otherwise: &'static str) -> Result<Opti
 
 /// A place among users, with the order it is a place in: another order has other places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderedPlace(pub UserOrder, pub UserPlace);
+pub struct UserListCursor(pub UserOrder, pub UserCursor);
 
-impl Place for OrderedPlace {
+impl Cursor for UserListCursor {
     fn write(&self) -> String {
-        let Self(order, UserPlace { by, id }) = self;
+        let Self(order, UserCursor { by, id }) = self;
         match by {
-            PlaceValue::Moment(millis) => format!("{}:{id}:{millis}", word(*order)),
-            PlaceValue::Text(text) => format!("{}:{id}:{text}", word(*order)),
+            SortKey::Moment(millis) => format!("{}:{id}:{millis}", word(*order)),
+            SortKey::Text(text) => format!("{}:{id}:{text}", word(*order)),
         }
     }
 
@@ -128,15 +128,15 @@ impl Place for OrderedPlace {
         let (written, id, by) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
         let order = ORDERS.into_iter().find(|order| word(*order) == written)?;
         let by = match order {
-            UserOrder::Created | UserOrder::Updated => PlaceValue::Moment(by.parse().ok()?),
-            UserOrder::Email | UserOrder::Name => PlaceValue::Text(by.to_owned()),
+            UserOrder::Created | UserOrder::Updated => SortKey::Moment(by.parse().ok()?),
+            UserOrder::Email | UserOrder::Name => SortKey::Text(by.to_owned()),
         };
-        Some(Self(order, UserPlace { by, id }))
+        Some(Self(order, UserCursor { by, id }))
     }
 }
 
 /// A line of the audit trail, by its number.
-impl Place for i64 {
+impl Cursor for i64 {
     fn write(&self) -> String {
         format!("line:{self}")
     }
@@ -184,25 +184,25 @@ mod tests {
     fn cursors_lead_back_to_their_places_and_to_no_other_list() {
         let id = "0198c0de-0000-7000-8000-000000000001".parse().unwrap();
         for place in [
-            OrderedPlace(UserOrder::Created, UserPlace { by: PlaceValue::Moment(-5), id }),
-            OrderedPlace(
+            UserListCursor(UserOrder::Created, UserCursor { by: SortKey::Moment(-5), id }),
+            UserListCursor(
                 UserOrder::Name,
-                UserPlace { by: PlaceValue::Text("Ada: the \u{1f451}".into()), id },
+                UserCursor { by: SortKey::Text("Ada: the \u{1f451}".into()), id },
             ),
-            OrderedPlace(UserOrder::Email, UserPlace { by: PlaceValue::Text(String::new()), id }),
+            UserListCursor(UserOrder::Email, UserCursor { by: SortKey::Text(String::new()), id }),
         ] {
-            assert_eq!(OrderedPlace::read(&place.write()), Some(place.clone()));
+            assert_eq!(UserListCursor::read(&place.write()), Some(place.clone()));
             assert_eq!(i64::read(&place.write()), None);
         }
         for bad in ["line:4", "created:x:1", "updated:0198c0de-0000-7000-8000-000000000001:now", "email"] {
-            assert_eq!(OrderedPlace::read(bad), None, "{bad}");
+            assert_eq!(UserListCursor::read(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn page_info_tells_of_both_directions() {
-        let part = |more| Part { items: vec![7_i64, 8], more };
-        let page = |paging: &Paging, more| Page::new(part(more), paging, |line| *line).info;
+        let part = |more| Page { items: vec![7_i64, 8], more };
+        let page = |paging: &Paging, more| Edges::new(part(more), paging, |line| *line).info;
         let forward = page(&Paging { first: Some(2), after: Some("x".into()), ..Paging::default() }, false);
         assert_eq!((forward.has_previous_page, forward.has_next_page), (true, false));
         assert!(forward.start_cursor.is_some() && forward.start_cursor != forward.end_cursor);

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::{ApiError, Services, State};
 use crate::auth::{self, Caller, Gate, Refusal, Who};
 use crate::pool::{Pool, PoolError};
-use crate::store::{AcceptedTerms, Actor, Behalf, Interrupt, Store, StoreError};
+use crate::store::{AcceptedTerms, ActingUser, Actor, Interrupt, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
 
@@ -113,7 +113,7 @@ impl Context {
     /// until then. A machine has no row to lose: its permissions end with its token.
     ///
     /// # Errors
-    /// Those of `job`; [`StoreError::Withdrawn`]; [`Refusal::NoToken`] for an anonymous caller; [`ApiError::Pool`].
+    /// Those of `job`; [`StoreError::Revoked`]; [`Refusal::NoToken`] for an anonymous caller; [`ApiError::Pool`].
     pub async fn change<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Store, &Actor) -> Result<T, StoreError> + Send + 'static,
@@ -121,8 +121,8 @@ impl Context {
         let store = self.store.for_request(self.request);
         let (store, actor) = match self.caller.who() {
             Who::User(user) => {
-                let behalf = Behalf { user: user.id(), issued_at: self.caller.issued_at() };
-                (store.on_behalf_of(behalf), Actor::User(user.id()))
+                let acting_user = ActingUser { user: user.id(), issued_at: self.caller.issued_at() };
+                (store.as_user(acting_user), Actor::User(user.id()))
             }
             Who::Machine(client) => (store, Actor::Machine(client.to_string())),
             Who::Anonymous => return Err(Refusal::NoToken.into()),

@@ -37,7 +37,7 @@ pub struct Services {
     /// Where blocking work goes.
     pub pool: Pool,
     /// Where calls to Auth0 wait, and nothing else.
-    pub calls: Pool,
+    pub auth0_pool: Pool,
     /// What the resolvers of a team's own schemas share.
     pub state: State,
     /// How long a request's body may take to arrive.
@@ -53,7 +53,7 @@ pub struct Services {
 /// What one door's requests share.
 pub(super) struct Door {
     pub(super) name: &'static str,
-    pub(super) wanted: Arc<auth::Door>,
+    pub(super) wanted: Arc<auth::DoorRules>,
     pub(super) limits: Limits,
     pub(super) socket: SocketSettings,
     pub(super) services: Services,
@@ -69,7 +69,7 @@ pub(super) struct Door {
 pub fn door(
     name: &'static str,
     settings: &DoorSettings,
-    wanted: &Arc<auth::Door>,
+    wanted: &Arc<auth::DoorRules>,
     services: Services,
     (schema, to_try): (Schema, &str),
     trusted: Trusted,

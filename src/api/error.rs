@@ -47,7 +47,7 @@ fn told(error: &StoreError) -> &'static str {
         StoreError::MutationReused => {
             "This clientMutationId was used with another input; give each mutation its own."
         }
-        StoreError::Withdrawn => "The token was withdrawn; log in again.",
+        StoreError::Revoked => "The token was revoked; log in again.",
         StoreError::Interrupted => "Reading this took longer than it may (limits.time); ask for less.",
         StoreError::Busy | StoreError::Closed => BUSY,
         _ => FAILED,
@@ -67,7 +67,7 @@ impl ApiError {
                 StoreError::EmailConflict => "EMAIL_CONFLICT",
                 StoreError::IdentityTaken(_) => "IDENTITY_TAKEN",
                 StoreError::Invalid(_) | StoreError::MutationReused => "BAD_INPUT",
-                StoreError::Withdrawn => "TOKEN_WITHDRAWN",
+                StoreError::Revoked => "TOKEN_REVOKED",
                 StoreError::Interrupted => "OUT_OF_TIME",
                 StoreError::Busy | StoreError::Closed => "BUSY",
                 _ => "INTERNAL",

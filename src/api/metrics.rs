@@ -9,10 +9,10 @@ use warp::http::header::{CONTENT_TYPE, HeaderValue};
 use warp::reply::{Reply, Response};
 
 use super::Services;
-use crate::auth::Door;
+use crate::auth::DoorRules;
 
 /// The route. `doors` are both of them, by name.
-pub fn metrics(services: &Services, doors: Vec<(&'static str, Arc<Door>)>) -> BoxedFilter<(Response,)> {
+pub fn metrics(services: &Services, doors: Vec<(&'static str, Arc<DoorRules>)>) -> BoxedFilter<(Response,)> {
     let services = services.clone();
     warp::path!("metrics")
         .and(warp::get())
@@ -25,7 +25,7 @@ pub fn metrics(services: &Services, doors: Vec<(&'static str, Arc<Door>)>) -> Bo
         .boxed()
 }
 
-fn text(services: &Services, doors: &[(&'static str, Arc<Door>)]) -> String {
+fn text(services: &Services, doors: &[(&'static str, Arc<DoorRules>)]) -> String {
     let mut text = String::new();
     let mut family = |name: &str, help: &str, values: Vec<(String, u64)>| {
         // Writing to a string does not fail.

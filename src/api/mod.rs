@@ -48,8 +48,7 @@ pub use node::NodeId;
 pub use scalar::{DateTime, Email};
 pub use schema::{Root, Schema, SubscriptionRoot};
 pub use settings::{
-    Documents as DocumentSettings, Door as DoorSettings, Http as HttpSettings, Limits,
-    Socket as SocketSettings,
+    Documents as DocumentSettings, DoorSettings, Http as HttpSettings, Limits, Socket as SocketSettings,
 };
 pub use socket::Sockets;
 pub use state::State;

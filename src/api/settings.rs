@@ -12,7 +12,7 @@ use crate::scope::Permissions;
 /// One door.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Door {
+pub struct DoorSettings {
     /// Where it listens.
     pub listen: SocketAddr,
     /// The API's identifier at Auth0: the `aud` its tokens must hold.
@@ -40,10 +40,10 @@ pub struct Door {
     pub documents: Documents,
 }
 
-impl Door {
+impl DoorSettings {
     /// What the door wants of its callers.
-    pub fn wants(&self, claims: &ClaimsSettings) -> auth::Door {
-        auth::Door {
+    pub fn wants(&self, claims: &ClaimsSettings) -> auth::DoorRules {
+        auth::DoorRules {
             policy: Policy::new(claims, &self.audience),
             need: Need { permissions: self.need.clone(), anonymous: self.anonymous },
         }

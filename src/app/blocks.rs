@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::auth0::{Auth0, Auth0Error};
 use crate::pool::{Pool, PoolError};
-use crate::store::{Actor, BlockWish, Store, StoreError};
+use crate::store::{Actor, BlockDelivery, Store, StoreError};
 
 /// How often the store is asked whether something is due: a point read.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ enum Told {
 }
 
 async fn next(auth0: &Auth0, store: &Store, pool: &Pool) -> Told {
-    let wish = match store.due_block() {
+    let wish = match store.next_due() {
         Ok(Some(wish)) => wish,
         Ok(None) | Err(StoreError::Closed) => return Told::Nothing,
         Err(error) => {
@@ -58,14 +58,14 @@ async fn next(auth0: &Auth0, store: &Store, pool: &Pool) -> Told {
 }
 
 /// Blocking.
-fn tell(auth0: &Auth0, store: &Store, wish: &BlockWish) -> Result<Told, StoreError> {
+fn tell(auth0: &Auth0, store: &Store, wish: &BlockDelivery) -> Result<Told, StoreError> {
     let error = match auth0.set_blocked(&wish.auth0_id, wish.blocked) {
         Ok(exists) => {
             if !exists {
                 // Who is not there can not log in there.
                 tracing::info!("somebody to block at Auth0 is not there any more");
             }
-            store.block_told(wish, &Actor::Gate)?;
+            store.mark_delivered(wish, &Actor::Gate)?;
             return Ok(Told::Done);
         }
         Err(error) => error,
@@ -74,7 +74,7 @@ fn tell(auth0: &Auth0, store: &Store, wish: &BlockWish) -> Result<Told, StoreErr
         Auth0Error::Limited { wait: Some(wait), .. } => (*wait).max(REST_MIN),
         _ => rest(wish.tries),
     };
-    store.postpone_block(wish, wait)?;
+    store.postpone(wish, wait)?;
     tracing::warn!(
         error = &error as &dyn std::error::Error,
         blocked = wish.blocked,

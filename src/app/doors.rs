@@ -85,7 +85,7 @@ impl Doors {
         let addresses = (public.address(), internal.address());
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
-        let blocks = blocks::start(auth0, services.store.in_background(), services.calls.clone());
+        let blocks = blocks::start(auth0, services.store.in_background(), services.auth0_pool.clone());
         let background = [watch(services.store.clone()), blocks];
         let drain = config.http.drain;
         Ok(Self { public: addresses.0, internal: addresses.1, listening, services, drain, background })
@@ -117,7 +117,7 @@ impl Doors {
         tokio::join!(public.stop(), internal.stop(), self.services.sockets.close(self.drain));
         self.background.iter().for_each(JoinHandle::abort);
         self.services.gate.keys().stop().await;
-        tokio::join!(self.services.pool.stop(), self.services.calls.stop());
+        tokio::join!(self.services.pool.stop(), self.services.auth0_pool.stop());
         if let Err(error) = self.services.store.close() {
             tracing::warn!(%error, "the database was not closed cleanly; its log is read at the next start");
         }
@@ -163,7 +163,7 @@ pub(super) fn services(
     };
     let pool = start(config.pool.threads)?;
     // A tenant that hangs holds its own threads, and nobody's who reads or writes.
-    let calls = start(config.auth0.calls)?;
+    let auth0_pool = start(config.auth0.calls)?;
     let Settings { issuer, jwks_uri, also, .. } = &config.auth0;
     let own = Issuer { issuer: issuer.clone(), jwks_uri: jwks_uri.clone(), same_users: true };
     let issuers: Vec<Issuer> = std::iter::once(own).chain(also.iter().cloned()).collect();
@@ -173,16 +173,16 @@ pub(super) fn services(
         issuers,
         config.claims.allowed(),
         config.claims.keys_max_age,
-        (auth0.clone(), store.clone(), calls.clone(), clock.clone()),
+        (auth0.clone(), store.clone(), auth0_pool.clone(), clock.clone()),
     );
     let link = config.link.email;
-    let profiles = Profiles::new(auth0, store.clone(), calls.clone(), clock.clone(), link);
+    let profiles = Profiles::new(auth0, store.clone(), auth0_pool.clone(), clock.clone(), link);
     let gate = Gate::new(keys, grants, link, profiles, store.clone(), pool.clone(), clock);
     Ok(Services {
         gate,
         store,
         pool,
-        calls,
+        auth0_pool,
         state,
         body_timeout: config.http.body,
         refusals: Arc::default(),

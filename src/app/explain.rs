@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::doors::services;
 use crate::api::State;
-use crate::auth::Story;
+use crate::auth::Explanation;
 use crate::auth0::Auth0;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,7 +19,7 @@ const KEYS: Duration = Duration::from_secs(6);
 ///
 /// # Errors
 /// When there is no database yet, or it can not be opened.
-pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Result<Story> {
+pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Result<Explanation> {
     let clock = Clock::system();
     let store = Store::open_existing(&config.store, clock.clone())
         .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
@@ -33,7 +33,7 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
         services.gate.explain("public", &public, &private, token).await
     };
     services.gate.keys().stop().await;
-    tokio::join!(services.pool.stop(), services.calls.stop());
+    tokio::join!(services.pool.stop(), services.auth0_pool.stop());
     services.store.close()?;
     Ok(story)
 }

@@ -11,7 +11,7 @@ use super::profiles::Profiles;
 use super::{Claims, Keys, Permit, Refusal};
 use crate::pool::{Pool, PoolError};
 use crate::scope::Permissions;
-use crate::store::{Actor, LinkEmail, Standing, Store, StoreError};
+use crate::store::{Actor, LinkEmail, Revocation, Store, StoreError};
 use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
 
 /// A permit with its current user resolved. Only this file makes one.
@@ -58,7 +58,7 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
     Ok(Caller { who, permissions, claims })
 }
 
-/// Whether a caller who was let in a while ago may stay. Asks nobody: their token must not have ended, nor been withdrawn,
+/// Whether a caller who was let in a while ago may stay. Asks nobody: their token must not have ended, nor been revoked,
 /// and its key must still be its issuer's.
 pub(super) fn still(caller: &Caller, users: &Users, keys: &Keys, now: Timestamp) -> Result<(), Refusal> {
     let Some(claims) = &caller.claims else { return Ok(()) };
@@ -72,24 +72,24 @@ pub(super) fn still(caller: &Caller, users: &Users, keys: &Keys, now: Timestamp)
     }
     let Who::User(_) = &caller.who else { return Ok(()) };
     let Ok(id) = claims.subject().parse() else { return Ok(()) };
-    users.store.standing(&id).map_or(Ok(()), |standing| stands(&standing, claims))
+    users.store.revocation(&id).map_or(Ok(()), |revocation| stands(&revocation, claims))
 }
 
 /// The four steps, in their order. The first that finds the user ends it.
 async fn current_user(id: Auth0Id, claims: &Claims, users: &Users) -> Result<CurrentUser, Refusal> {
-    // 0. Withdrawn? From memory, so that a payload can be trusted and still be withdrawn at once.
-    if let Some(standing) = users.store.standing(&id) {
-        stands(&standing, claims)?;
+    // 0. Revoked? From memory, so that a payload can be trusted and still be revoked at once.
+    if let Some(revocation) = users.store.revocation(&id) {
+        stands(&revocation, claims)?;
     }
     // 1. The payload: no query.
     if let Some(user) = claims.user() {
         let user = from_payload(&id, user)?;
-        users.profiles.came_by_payload(&id);
+        users.profiles.refresh_payload_user(&id);
         return Ok(CurrentUser::Payload(Arc::new(user)));
     }
     // 2. Our database: by id, a point read that is cheaper here than on the pool; else by a verified email.
     if let Some(user) = users.by_id(&id, claims)? {
-        users.profiles.visited(&user);
+        users.profiles.refresh_if_stale(&user);
         return Ok(CurrentUser::Row(Arc::new(user)));
     }
     if let Some(email) = claims.verified_email().and_then(|email| email.parse().ok())
@@ -111,8 +111,8 @@ pub(super) async fn foresee(permit: Permit, users: &Users) -> Result<String, Ref
         Subject::Machine(..) => return Ok("a machine has no current user".to_owned()),
         Subject::Anonymous => return Ok("nobody".to_owned()),
     };
-    if let Some(standing) = users.store.standing(&id) {
-        stands(&standing, &claims)?;
+    if let Some(revocation) = users.store.revocation(&id) {
+        stands(&revocation, &claims)?;
     }
     if let Some(user) = claims.user() {
         return from_payload(&id, user).map(|user| format!("in the payload: {}, without a query", user.id));
@@ -139,19 +139,19 @@ pub(super) async fn foresee(permit: Permit, users: &Users) -> Result<String, Ref
 }
 
 /// Whether a user whose row has something against them may come in with this token.
-fn stands(standing: &Standing, claims: &Claims) -> Result<(), Refusal> {
-    match standing.status {
+fn stands(revocation: &Revocation, claims: &Claims) -> Result<(), Refusal> {
+    match revocation.status {
         Status::Blocked => return Err(Refusal::Blocked),
         Status::Erased => return Err(Refusal::Erased),
         Status::Active => {}
     }
-    if standing.takes(claims.issued_at()) { Ok(()) } else { Err(Refusal::TokenWithdrawn) }
+    if revocation.takes(claims.issued_at()) { Ok(()) } else { Err(Refusal::TokenRevoked) }
 }
 
 /// Like [`stands`] for a row that was just read: the identity it was linked to a moment ago is one that nothing was known
 /// against, and it may be the row of somebody who is blocked, or who signed out everywhere since the token was issued.
 fn admissible(user: &User, claims: &Claims) -> Result<(), Refusal> {
-    stands(&Standing { status: user.status, tokens_valid_from: user.tokens_valid_from }, claims)
+    stands(&Revocation { status: user.status, tokens_valid_from: user.tokens_valid_from }, claims)
 }
 
 fn from_payload(id: &Auth0Id, user: &serde_json::Value) -> Result<PayloadUser, Refusal> {
@@ -213,7 +213,7 @@ impl Caller {
         self.claims.as_ref().map(Claims::expires_at)
     }
 
-    /// When their token was issued, if it says: what a later withdrawal is held against.
+    /// When their token was issued, if it says: what a later revocation is held against.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.claims.as_ref().and_then(Claims::issued_at)
     }

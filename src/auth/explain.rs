@@ -12,11 +12,11 @@ use super::header::{decode, header};
 use super::permit::Subject;
 use super::policy::{Case, RULES, seconds};
 use super::settings::Profile;
-use super::{Door, Gate, Permit, Refusal, Stage, bearer, caller, permit};
+use super::{DoorRules, Gate, Permit, Refusal, Stage, bearer, caller, permit};
 
 /// What happened to a token at a door, stage by stage.
 #[derive(Debug, Clone, Serialize)]
-pub struct Story {
+pub struct Explanation {
     /// The door's name.
     pub door: &'static str,
     /// What was checked, in order.
@@ -52,10 +52,10 @@ pub struct Step {
 /// A walk that is under way.
 struct Walk<'a> {
     gate: &'a Gate,
-    door: &'a Door,
-    other: &'a Door,
+    door: &'a DoorRules,
+    other: &'a DoorRules,
     now: Timestamp,
-    story: Story,
+    story: Explanation,
 }
 
 /// A check that did not hold: the story has it, and the walk ends.
@@ -63,8 +63,15 @@ struct Ended;
 
 impl Gate {
     /// Tells what `door` makes of `token`. `other` is the other door, which the token may be meant for.
-    pub async fn explain(&self, name: &'static str, door: &Door, other: &Door, token: &str) -> Story {
-        let story = Story { door: name, steps: Vec::new(), admitted: false, header: None, claims: None };
+    pub async fn explain(
+        &self,
+        name: &'static str,
+        door: &DoorRules,
+        other: &DoorRules,
+        token: &str,
+    ) -> Explanation {
+        let story =
+            Explanation { door: name, steps: Vec::new(), admitted: false, header: None, claims: None };
         let mut walk = Walk { gate: self, door, other, now: self.clock.now(), story };
         walk.story.admitted = walk.all(token).await.is_ok();
         walk.not_reached();
@@ -274,7 +281,7 @@ impl Walk<'_> {
             Err(Refusal::ProfileUnavailable { .. }) => {
                 Some("Check auth0.client_id and its secret, and that the client may read:users.".to_owned())
             }
-            Err(Refusal::TokenWithdrawn) => Some("Log in again.".to_owned()),
+            Err(Refusal::TokenRevoked) => Some("Log in again.".to_owned()),
             _ => None,
         };
         self.step(Stage::Caller, "its user is found", foreseen.map(drop), found, fix)

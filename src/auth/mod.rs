@@ -44,7 +44,7 @@ mod key_set;
 mod unknown_keys;
 mod keys;
 mod policy;
-mod seen;
+mod token_cache;
 mod claims;
 mod permit;
 mod caller;
@@ -76,15 +76,15 @@ use bearer::Nothing;
 pub use bearer::{Bearer, MAX_TOKEN, Presented, bearer, credential, parse};
 pub use caller::{Caller, Users, Who, caller};
 pub use claims::{Claims, claims};
-pub use explain::{Step, Story};
+pub use explain::{Explanation, Step};
 pub use key_set::{Key, KeySet, KeySetError};
 pub use keys::{Found, Keys};
 pub use permit::{Grants, Need, Permit, Subject, permit, permit_nobody};
 pub use policy::Policy;
 pub use profiles::{Profiles, keep};
 pub use refusal::{Refusal, Stage};
-pub use seen::Seen;
 pub use settings::{Claims as ClaimsSettings, Profile};
+pub use token_cache::TokenCache;
 
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -101,7 +101,7 @@ pub struct Gate {
 
 /// What one door wants of its callers.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub struct DoorRules {
     /// Which tokens it believes.
     pub policy: Policy,
     /// What their bearers must be allowed.
@@ -143,7 +143,7 @@ impl Gate {
     /// may answer in place of a gate that said no.
     pub fn caller(
         &self,
-        door: &Arc<Door>,
+        door: &Arc<DoorRules>,
     ) -> impl Filter<Extract = (Result<Caller, Refusal>,), Error = Rejection> + Clone + use<> {
         headers_and_query()
             .and_then(|headers, query: String| ready(bearer(&headers, &query))) //  1  headers → Bearer
@@ -163,7 +163,7 @@ impl Gate {
     ///
     /// # Errors
     /// The refusals of its last three stages.
-    pub async fn admit(&self, door: &Door, presented: Presented) -> Result<Caller, Refusal> {
+    pub async fn admit(&self, door: &DoorRules, presented: Presented) -> Result<Caller, Refusal> {
         let permit = match presented {
             Presented::Nothing(nothing) => permit_nobody(nothing, &door.need),
             Presented::Token(bearer) => {
@@ -177,12 +177,12 @@ impl Gate {
     /// Whether a caller who was let in a while ago may stay: for what lasts longer than a request. Costs no query.
     ///
     /// # Errors
-    /// When their token has ended or was withdrawn, its key has left its issuer's set, or they were blocked or erased.
+    /// When their token has ended or was revoked, its key has left its issuer's set, or they were blocked or erased.
     pub fn still(&self, caller: &Caller) -> Result<(), Refusal> {
         caller::still(caller, &self.users, &self.keys, self.clock.now())
     }
 
-    fn claims(&self, door: &Arc<Door>) -> impl Fn(Presented) -> Stage2 + Clone + use<> {
+    fn claims(&self, door: &Arc<DoorRules>) -> impl Fn(Presented) -> Stage2 + Clone + use<> {
         let (gate, door) = (self.clone(), Arc::clone(door));
         move |presented| {
             let (gate, door) = (gate.clone(), Arc::clone(&door));
@@ -200,7 +200,7 @@ impl Gate {
 
     fn permit(
         &self,
-        door: &Arc<Door>,
+        door: &Arc<DoorRules>,
     ) -> impl Fn(Evidence) -> Ready<Result<Permit, Rejection>> + Clone + use<> {
         let (gate, door) = (self.clone(), Arc::clone(door));
         move |evidence| {

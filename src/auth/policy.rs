@@ -10,8 +10,8 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use super::seen::Seen;
 use super::settings::{Claims as Settings, Profile};
+use super::token_cache::TokenCache;
 
 /// What a token must be to be believed at one door.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct Policy {
     pub(super) max_lifetime: Duration,
     pub(super) profile: Profile,
     pub(super) names: Arc<Names>,
-    pub(super) seen: Arc<Seen>,
+    pub(super) seen: Arc<TokenCache>,
 }
 
 /// The full names of our custom claims, built once.
@@ -85,7 +85,7 @@ impl Policy {
     }
 
     /// The tokens this door has seen.
-    pub fn seen(&self) -> &Seen {
+    pub fn seen(&self) -> &TokenCache {
         &self.seen
     }
 }

@@ -14,7 +14,7 @@ use super::looks::Looks;
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{Actor, Arrival, LinkEmail, Store, StoreError};
+use crate::store::{Actor, LinkEmail, NewIdentity, Store, StoreError};
 use crate::user::{Auth0Id, Person, Status, User};
 
 /// How long it is remembered that Auth0 knows no such user, or that what it says of one can not be used.
@@ -87,7 +87,7 @@ impl Profiles {
 
     /// Has the profile of a user who is here now fetched anew if it is too old. Waits for nothing; a failure is logged
     /// and costs the user nothing.
-    pub(super) fn visited(&self, user: &User) {
+    pub(super) fn refresh_if_stale(&self, user: &User) {
         if let Some(own) = &user.auth0_id
             && self.0.is_old(user)
             && !self.0.is_stale(own)
@@ -97,9 +97,9 @@ impl Profiles {
         }
     }
 
-    /// Like [`Profiles::visited`] for a user who was found without a query: their row is looked at now and then, after
+    /// Like [`Profiles::refresh_if_stale`] for a user who was found without a query: their row is looked at now and then, after
     /// this returns. A failure is no more than a look that was not had.
-    pub(super) fn came_by_payload(&self, id: &Auth0Id) {
+    pub(super) fn refresh_payload_user(&self, id: &Auth0Id) {
         if self.0.max_age.is_none() {
             return;
         }
@@ -110,7 +110,7 @@ impl Profiles {
             let user = store.user_by_auth0_id(&id);
             drop(look);
             match user {
-                Ok(Some(user)) if user.status == Status::Active => profiles.visited(&user),
+                Ok(Some(user)) if user.status == Status::Active => profiles.refresh_if_stale(&user),
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a row could not be looked at");
                 }
@@ -350,10 +350,10 @@ fn unavailable(retry_after: Duration) -> Refusal {
     Refusal::ProfileUnavailable { retry_after }
 }
 
-fn arrival(auth0_id: Auth0Id, profile: &Profile) -> Arrival {
+fn arrival(auth0_id: Auth0Id, profile: &Profile) -> NewIdentity {
     // An email that is no address is no reason to keep its owner out; it is not stored, and finds nobody.
     let email = profile.email.as_deref().and_then(|email| email.parse().ok());
-    Arrival {
+    NewIdentity {
         auth0_id,
         email_verified: email.is_some() && profile.email_verified,
         email,

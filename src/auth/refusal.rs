@@ -42,8 +42,8 @@ pub enum Refusal {
     /// The user in the payload is not ours, or not the one the token is for. Same code as [`Refusal::BadClaims`], seen
     /// two stages later.
     BadPayload(&'static str),
-    /// Issued before the user's tokens were withdrawn.
-    TokenWithdrawn,
+    /// Issued before the user's tokens were revoked.
+    TokenRevoked,
     /// The caller lacks permissions.
     NotPermitted {
         /// Those that are missing.
@@ -115,7 +115,7 @@ impl Refusal {
             Self::KeysUnavailable => Facts("KEYS_UNAVAILABLE", Claims, 503),
             Self::NotPermitted { .. } => Facts("NOT_PERMITTED", Permit, 403),
             Self::BadPayload(_) => Facts("BAD_CLAIMS", Caller, 401),
-            Self::TokenWithdrawn => Facts("TOKEN_WITHDRAWN", Caller, 401),
+            Self::TokenRevoked => Facts("TOKEN_REVOKED", Caller, 401),
             Self::Blocked => Facts("BLOCKED", Caller, 403),
             Self::Erased => Facts("ERASED", Caller, 403),
             Self::NoSuchUser => Facts("NO_SUCH_USER", Caller, 403),
@@ -159,7 +159,7 @@ impl Refusal {
             }
             Self::Expired { ago } => format!("The token expired {} ago; log in again.", rough(*ago)).into(),
             Self::NotYetValid => "The token is not valid yet; check the clocks.".into(),
-            Self::TokenWithdrawn => "The token was withdrawn; log in again.".into(),
+            Self::TokenRevoked => "The token was revoked; log in again.".into(),
             Self::NotPermitted { missing } if missing.is_empty() => {
                 "Callers of this kind have no access here.".into()
             }
@@ -263,7 +263,7 @@ mod tests {
             Refusal::NotYetValid,
             Refusal::BadClaims("The claim exp is missing."),
             Refusal::BadPayload("The user in the payload of the token is somebody else."),
-            Refusal::TokenWithdrawn,
+            Refusal::TokenRevoked,
             Refusal::NotPermitted { missing },
             Refusal::Blocked,
             Refusal::Erased,

@@ -22,7 +22,7 @@ impl Auth0 {
         let ask = || call(format!("Bearer {}", self.management_token()?));
         let mut answer = ask();
         if let Err(Auth0Error::Status { status: 401, .. }) = answer {
-            // The held token was withdrawn or its keys were rotated: one try with a new one.
+            // The held token was revoked or its keys were rotated: one try with a new one.
             self.forget_token();
             answer = ask();
         }

@@ -4,8 +4,8 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::frontend::{Client, frontend, machine_for};
-use super::wire::Wire;
-use super::{Global, life, out};
+use super::http_client::Wire;
+use super::{Global, out, signals};
 use crate::app::{Development, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
@@ -15,11 +15,11 @@ use crate::telemetry::{self, Secret};
 pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
-    let runtime = life::runtime()?;
+    let runtime = signals::runtime()?;
     let to_try = vestibule.queries_to_try();
     let opening = Development::open(vestibule, &config, this_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
-    let mut signals = runtime.block_on(async { life::Signals::listen() })?;
+    let mut signals = runtime.block_on(async { signals::Signals::listen() })?;
     // The calls below are blocking, and made as any client makes them: over the wire.
     let introduced = introduce(&config, &development, to_try);
     runtime.block_on(async {

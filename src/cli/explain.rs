@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::error::ErrorKind;
 
-use super::{Global, life, out};
+use super::{Global, out, signals};
 use crate::app;
-use crate::auth::{Step, Story};
+use crate::auth::{Explanation, Step};
 use crate::config::{self, PRODUCTION};
 use crate::telemetry::{self, Format};
 
@@ -59,7 +59,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
         return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, said).into());
     }
     let internal = args.door == Door::Internal;
-    let story = life::runtime()?.block_on(app::explain(&config, internal, token))?;
+    let story = signals::runtime()?.block_on(app::explain(&config, internal, token))?;
     out::line(if args.json { serde_json::to_string_pretty(&story)? } else { told(&story)? })?;
     Ok(if story.admitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -74,7 +74,7 @@ fn bare(text: &str) -> &str {
     }
 }
 
-fn told(story: &Story) -> serde_json::Result<String> {
+fn told(story: &Explanation) -> serde_json::Result<String> {
     let mut text = format!("At the {} door\n", story.door);
     let widest = story.steps.iter().map(|step| step.check.chars().count()).max().unwrap_or(0);
     let mut stage = "";
@@ -140,7 +140,7 @@ mod tests {
             step("claims", Some(false), Some("EXPIRED")),
             step("permit", None, None),
         ];
-        let story = Story { door: "public", steps, admitted: false, header: None, claims: None };
+        let story = Explanation { door: "public", steps, admitted: false, header: None, claims: None };
         let told = told(&story).unwrap();
         for part in [
             "  bearer\n    ✓ it holds  so it is\n",

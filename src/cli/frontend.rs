@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::wire::{Answer, Wire};
+use super::http_client::{Answer, Wire};
 use crate::bundle::{self, Bundle};
 
 /// The grant that logs people in by password (Auth0: "Resource Owner Password Flow", with a realm).

@@ -18,11 +18,11 @@ mod users;
 mod audit;
 mod schema;
 
-mod life;
+mod signals;
 mod out;
 mod pages;
 mod exit;
-pub mod wire;
+pub mod http_client;
 mod frontend;
 
 pub use exit::{complain, exit_code};

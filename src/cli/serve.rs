@@ -1,6 +1,6 @@
 //! `vestibule serve`: the two doors, in front of a real tenant.
 
-use super::{Global, life, out};
+use super::{Global, out, signals};
 use crate::app::{Bound, Doors, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
@@ -9,13 +9,13 @@ use crate::telemetry;
 pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let config = config::load(global.sources(PRODUCTION))?;
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
-    life::runtime()?.block_on(async {
+    signals::runtime()?.block_on(async {
         let public = Bound::to(config.public.listen, "public.listen").await?;
         let internal = Bound::to(config.internal.listen, "internal.listen").await?;
         let doors = Doors::open(vestibule, &config, public, internal, Clock::system())?;
-        let mut signals = life::Signals::listen()?;
+        let mut signals = signals::Signals::listen()?;
         let keys = doors.services().gate.keys().clone();
-        life::on_hangup(move || {
+        signals::on_hangup(move || {
             tracing::info!("asked to fetch the signing keys now");
             keys.refresh();
         })?;

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 
 use super::frontend::{Client, frontend};
-use super::wire::{Wire, went_unanswered};
+use super::http_client::{Wire, went_unanswered};
 use super::{Global, out};
 use crate::app::DevTenant;
 use crate::auth0::{Auth0, Auth0Error};

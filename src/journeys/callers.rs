@@ -163,7 +163,7 @@ fn a_withdrawn_token_gets_nobody_in_by_an_identity_that_is_new_here() {
         yard.store().sign_out_everywhere(user.id, &Actor::Cli).unwrap();
         for _ in 0..2 {
             let answer = yard.me(&token);
-            assert_eq!((answer.status, answer.code().as_deref()), (401, Some("TOKEN_WITHDRAWN")), "{name}");
+            assert_eq!((answer.status, answer.code().as_deref()), (401, Some("TOKEN_REVOKED")), "{name}");
         }
         assert_eq!(yard.store().identities(user.id).unwrap().len(), 2, "whose it is was found out");
     }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::cli::wire::Wire;
+use vestibule::cli::http_client::Wire;
 use vestibule::clock::Clock;
 use vestibule::store::Store;
 use vestibule::user::UserId;

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use vestibule::cli::wire::Wire;
+use vestibule::cli::http_client::Wire;
 
 use crate::house::bundle_with;
 use crate::process::Process;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use vestibule::cli::wire::{Answer, Wire};
+use vestibule::cli::http_client::{Answer, Wire};
 use vestibule::clock::Clock;
-use vestibule::store::{Actor, Admitted, Arrival, LinkEmail, Store, StoreError};
+use vestibule::store::{Actor, LinkEmail, NewIdentity, Provisioned, Store, StoreError};
 use vestibule::user::{Person, User};
 
 use crate::server::{Server, complaint, run, settings, vestibule};
@@ -25,8 +25,8 @@ fn furnished(dir: &Path, users: usize) -> PathBuf {
     database
 }
 
-fn admit(store: &Store, i: usize) -> Result<Admitted, StoreError> {
-    let arrival = Arrival {
+fn admit(store: &Store, i: usize) -> Result<Provisioned, StoreError> {
+    let arrival = NewIdentity {
         auth0_id: format!("auth0|{i}").parse().unwrap(),
         email: Some(format!("u{i}@example.com").parse().unwrap()),
         email_verified: true,

@@ -1,7 +1,7 @@
 //! What a door's endpoint takes and refuses, over the wire: methods, media types, origins, hosts, limits.
 
 use serde_json::{Value, json};
-use vestibule::cli::wire::Answer;
+use vestibule::cli::http_client::Answer;
 
 use crate::yard::Yard;
 

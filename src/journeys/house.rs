@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use vestibule::app::{Bound, DevTenant, Development, Vestibule};
-use vestibule::cli::wire::{Answer, Wire};
+use vestibule::cli::http_client::{Answer, Wire};
 use vestibule::clock::Clock;
 use vestibule::config::Config;
 use vestibule::script::WorkerCommand;
@@ -157,7 +157,7 @@ fn somebody_blocked_at_auth0_too_can_not_log_in_there_until_they_are_unblocked()
     let ada = store.user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
     for (status, answer) in [(Status::Blocked, 401), (Status::Active, 200)] {
         store.set_status(ada.id, status, &Actor::Cli).unwrap();
-        while store.waiting_blocks().unwrap().0 > 0 {
+        while store.pending_deliveries().unwrap().0 > 0 {
             std::thread::yield_now();
         }
         let login = house.token("ada", PUBLIC);

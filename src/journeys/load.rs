@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use vestibule::cli::wire::Wire;
+use vestibule::cli::http_client::Wire;
 use vestibule::clock::Clock;
 
 use crate::hostile;

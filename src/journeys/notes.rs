@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use vestibule::cli;
-use vestibule::cli::wire::Answer;
+use vestibule::cli::http_client::Answer;
 
 use crate::house::House;
 use crate::socket::Socket;

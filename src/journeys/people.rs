@@ -1,13 +1,13 @@
 //! The Public API's mutations, over the wire, and what asking for oneself costs.
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, Arrival, LinkEmail};
+use vestibule::store::{Actor, LinkEmail, NewIdentity};
 use vestibule::user::{Person, Status, User};
 
 use crate::yard::{NAMESPACE, Yard};
 
 fn ada(yard: &Yard) -> User {
-    let arrival = Arrival {
+    let arrival = NewIdentity {
         auth0_id: "auth0|ada".parse().unwrap(),
         email: Some("ada@example.com".parse().unwrap()),
         email_verified: true,
@@ -130,7 +130,7 @@ fn signing_out_everywhere_ends_the_very_token_that_asked() {
     let token = with_payload(&yard, &user);
     let answer = ask(&yard, Some(&token), "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }");
     assert!(answer["data"]["signOutEverywhere"]["tokensValidFrom"].is_string(), "{answer}");
-    assert_eq!(code(&ask(&yard, Some(&token), "{ me { id } }")), Some("TOKEN_WITHDRAWN"));
+    assert_eq!(code(&ask(&yard, Some(&token), "{ me { id } }")), Some("TOKEN_REVOKED"));
 }
 
 #[test]
@@ -198,6 +198,6 @@ fn a_refresh_of_somebody_who_is_signed_out_meanwhile_changes_nothing() {
         yard.store().set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
         asking.join().unwrap()
     });
-    assert_eq!(code(&answer), Some("TOKEN_WITHDRAWN"), "{answer}");
+    assert_eq!(code(&answer), Some("TOKEN_REVOKED"), "{answer}");
     assert_eq!(yard.store().user(user.id).unwrap().unwrap().person, user.person);
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::stub::{self, Stub};
 use crate::yard::PUBLIC;
-use vestibule::cli::wire::Wire;
+use vestibule::cli::http_client::Wire;
 
 /// A process of ours that is killed when a test fails before it stopped.
 pub(crate) struct Process {

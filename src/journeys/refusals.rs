@@ -165,16 +165,16 @@ fn an_outsider_is_refused_before_anything_is_looked_up() {
 fn users_with_something_against_them_stay_out_even_with_a_payload() {
     let yard = Yard::open(&[]);
     let arrive = |sub: &str| yard.arrive(sub).id;
-    let (blocked, erased, withdrawn) = (arrive("auth0|b"), arrive("waad|e@example.com"), arrive("auth0|w"));
+    let (blocked, erased, revoked) = (arrive("auth0|b"), arrive("waad|e@example.com"), arrive("auth0|w"));
     yard.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
     yard.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
-    yard.store().sign_out_everywhere(withdrawn, &Actor::Cli).unwrap();
+    yard.store().sign_out_everywhere(revoked, &Actor::Cli).unwrap();
 
     for (sub, id, status, code) in [
         ("auth0|b", blocked, 403, "BLOCKED"),
         // Its id is kept nowhere any more.
         ("waad|e@example.com", erased, 403, "ERASED"),
-        ("auth0|w", withdrawn, 401, "TOKEN_WITHDRAWN"),
+        ("auth0|w", revoked, 401, "TOKEN_REVOKED"),
     ] {
         let iat = now() - 5;
         refused(&yard, &yard.token(sub, json!({"iat": iat})), status, code, "caller");
@@ -183,7 +183,7 @@ fn users_with_something_against_them_stay_out_even_with_a_payload() {
         refused(&yard, &told, status, code, "caller");
     }
     let again = yard.token("auth0|w", json!({"iat": now() + 2}));
-    assert_eq!(yard.me(&again).status, 200, "a login after the withdrawal brings a good token");
+    assert_eq!(yard.me(&again).status, 200, "a login after the revocation brings a good token");
 }
 
 #[test]

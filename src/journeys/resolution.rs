@@ -233,9 +233,9 @@ fn a_block_reaches_auth0_however_often_it_fails_and_over_a_restart() {
     yard.store().set_status(row(&yard, "auth0|1").id, Status::Blocked, &Actor::Cli).unwrap();
     until(&yard, "the call that is limited", || yard.stub.calls("/api/v2/users/") == calls + 1);
     yard.reopen();
-    assert_eq!(yard.store().waiting_blocks().unwrap().0, 1, "it waits for its turn");
+    assert_eq!(yard.store().pending_deliveries().unwrap().0, 1, "it waits for its turn");
     yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
-    until(&yard, "the block to be told", || yard.store().waiting_blocks().unwrap().0 == 0);
+    until(&yard, "the block to be told", || yard.store().pending_deliveries().unwrap().0 == 0);
     let line = &yard.store().audit_of(row(&yard, "auth0|1").id, 1).unwrap()[0];
     assert_eq!(
         (line.action.as_str(), &line.changes["blockedAtAuth0"]["new"]),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, Arrival, AuditFilter, LinkEmail};
+use vestibule::store::{Actor, AuditFilter, LinkEmail, NewIdentity};
 use vestibule::user::{Person, UserId};
 
 use crate::stub::Profile;
@@ -13,7 +13,7 @@ const ALL: &str = "users:read users:write users:erase audit:read deploy:write";
 
 /// Somebody with an identity and a verified email.
 fn person(yard: &Yard, name: &str) -> UserId {
-    let arrival = Arrival {
+    let arrival = NewIdentity {
         auth0_id: format!("auth0|{name}").parse().unwrap(),
         email: Some(format!("{name}@example.com").parse().unwrap()),
         email_verified: true,
@@ -183,7 +183,7 @@ fn who_is_blocked_or_loses_a_role_between_gate_and_change_changes_nothing() {
                 second: updateUser(input: {{id: $ada, nickname: \"{name}\"}}) {{ user {{ nickname }} }} }}"
         );
         let answer = ask(&yard, &token, &document, json!({"me": me, "ada": ada}));
-        assert_eq!(code(&answer), Some("TOKEN_WITHDRAWN"), "{name}: {answer}");
+        assert_eq!(code(&answer), Some("TOKEN_REVOKED"), "{name}: {answer}");
         assert_eq!(answer["data"]["first"]["user"]["id"], json!(me), "{name}: the first was done");
         let nickname = yard.store().user(ada).unwrap().unwrap().person.nickname;
         assert_eq!(nickname, None, "{name}");

@@ -9,11 +9,11 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use vestibule::app::{Bound, Doors, Vestibule};
-use vestibule::cli::wire::{Answer, Wire};
+use vestibule::cli::http_client::{Answer, Wire};
 use vestibule::clock::Clock;
 use vestibule::config::{Config, Sources};
 use vestibule::pool::PoolError;
-use vestibule::store::{Actor, Arrival, LinkEmail, Store};
+use vestibule::store::{Actor, LinkEmail, NewIdentity, Store};
 use vestibule::user::{Person, User};
 
 use crate::stub::{self, Stub};
@@ -124,7 +124,7 @@ impl Yard {
 
     /// Somebody of whom nothing is known but their Auth0 id comes for the first time.
     pub(crate) fn arrive(&self, sub: &str) -> User {
-        let arrival = Arrival {
+        let arrival = NewIdentity {
             auth0_id: sub.parse().unwrap(),
             email: None,
             email_verified: false,

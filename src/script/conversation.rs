@@ -16,11 +16,11 @@ use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::fetch::{Fetcher, pool_error};
+use super::ipc::{self, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, FetchCall, FromWorker};
+use super::ipc::{Reply, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::outcome::{ConsoleLine, Effects, Fetch};
 use super::process::Worker;
 use super::redact::Redactor;
-use super::wire::{self, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, FetchCall, FromWorker};
-use super::wire::{Reply, TO_WORKER_LIMIT, ToWorker, Verdict};
 use crate::pool::Pool;
 
 /// Fetches of one login.
@@ -105,7 +105,7 @@ impl Answerer<'_> {
 
     async fn read(&self, from: &mut ChildStdout, ask: UnboundedSender<(u64, Call)>) -> io::Result<Verdict> {
         loop {
-            match wire::read_async(from).await? {
+            match ipc::read_async(from).await? {
                 FromWorker::Begin(index) => self.record.lock().index = Some(index),
                 FromWorker::Say(level, text) => {
                     let script = self.record.current();
@@ -144,9 +144,9 @@ impl Answerer<'_> {
                 Some(reply) = under_way.next() => {
                     self.record.lock().under_way -= 1;
                     let id = reply.id;
-                    let frame = wire::frame(&ToWorker::Reply(reply), TO_WORKER_LIMIT).or_else(|error| {
+                    let frame = ipc::frame(&ToWorker::Reply(reply), TO_WORKER_LIMIT).or_else(|error| {
                         let result = Err(CallError::new("ETOOBIG", error.to_string()));
-                        wire::frame(&ToWorker::Reply(Reply { id, result }), TO_WORKER_LIMIT)
+                        ipc::frame(&ToWorker::Reply(Reply { id, result }), TO_WORKER_LIMIT)
                     });
                     if let Ok(frame) = frame {
                         // The writer is gone only when the conversation is over.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::ipc::Limits;
 use super::process::Worker;
 use super::settings::Settings;
-use super::wire::Limits;
 
 /// How long past `time` a login waits for a worker: whoever waits behind one hanging login still gets its place.
 const PATIENCE: Duration = Duration::from_millis(200);

@@ -13,7 +13,7 @@ use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 use url::{Origin, Url};
 
-use super::wire::{CallError, FetchAnswer, FetchCall};
+use super::ipc::{CallError, FetchAnswer, FetchCall};
 use crate::pool::{Pool, PoolError};
 
 /// The longest answer a script may read, in bytes.

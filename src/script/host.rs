@@ -12,11 +12,11 @@ use url::Origin;
 use super::conversation::{Answerer, Record};
 use super::crew::{Crew, NoWorker, WorkerCommand};
 use super::fetch::Fetcher;
+use super::ipc::{self, Run, Source, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::outcome::{Denied, DenyReason, Effects, Login, Outcome};
 use super::process::Worker;
 use super::redact::Redactor;
 use super::settings::Settings;
-use super::wire::{self, Run, Source, TO_WORKER_LIMIT, ToWorker, Verdict};
 use crate::bundle::Rule;
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -215,7 +215,7 @@ fn frame(rules: &[&Rule], login: Login, time: Duration) -> Result<Vec<u8>, Fault
     let Login { user, context, configuration } = login;
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let run = ToWorker::Run(Box::new(Run { rules, user, context, configuration, millis }));
-    wire::frame(&run, TO_WORKER_LIMIT).map_err(|error| {
+    ipc::frame(&run, TO_WORKER_LIMIT).map_err(|error| {
         let message = format!("rules, user and context can not be handed over: {error}");
         Fault { rule: String::new(), reason: DenyReason::Failed, message }
     })

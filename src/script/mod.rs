@@ -27,7 +27,7 @@ mod process;
 
 mod fetch;
 
-mod wire;
+mod ipc;
 
 mod redact;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::wire::{self, FromWorker, Limits, TO_WORKER_LIMIT, ToWorker};
+use super::ipc::{self, FromWorker, Limits, TO_WORKER_LIMIT, ToWorker};
 
 /// How long a new worker may take to say that it is ready.
 const START_TIME: Duration = Duration::from_secs(10);
@@ -70,8 +70,8 @@ impl Worker {
     }
 
     async fn greet(&mut self, limits: Limits) -> io::Result<()> {
-        self.stdin.write_all(&wire::frame(&ToWorker::Start(limits), TO_WORKER_LIMIT)?).await?;
-        match wire::read_async(&mut self.stdout).await? {
+        self.stdin.write_all(&ipc::frame(&ToWorker::Start(limits), TO_WORKER_LIMIT)?).await?;
+        match ipc::read_async(&mut self.stdout).await? {
             FromWorker::Ready => Ok(()),
             _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the worker spoke before it was ready")),
         }

@@ -37,7 +37,7 @@ const WHO_MAX_BYTES: usize = 4 * 1024;
 
 /// Somebody Auth0 vouches for, at first sight.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Arrival {
+pub struct NewIdentity {
     /// Who they are to Auth0.
     pub auth0_id: Auth0Id,
     /// By their profile.
@@ -50,9 +50,9 @@ pub struct Arrival {
     pub profile: Option<Value>,
 }
 
-/// How an [`Arrival`] came in. Any of the users but an inserted one may be blocked or erased: the caller judges.
+/// How an [`NewIdentity`] came in. Any of the users but an inserted one may be blocked or erased: the caller judges.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Admitted {
+pub enum Provisioned {
     /// The identity was here already, if only since a moment ago. An erased user stays erased.
     Known(User),
     /// The identity was linked to a user who was here.
@@ -101,20 +101,25 @@ impl Store {
     /// # Errors
     /// [`StoreError::EmailConflict`] when another user has the verified email and `link` is [`LinkEmail::Never`], or staff
     /// took the identity from somebody; else as every write.
-    pub fn admit(&self, arrival: &Arrival, link: LinkEmail, actor: &Actor) -> Result<Admitted, StoreError> {
+    pub fn admit(
+        &self,
+        arrival: &NewIdentity,
+        link: LinkEmail,
+        actor: &Actor,
+    ) -> Result<Provisioned, StoreError> {
         // Serialized before the write lock is taken.
         let profile = arrival.profile.as_ref().and_then(|profile| kept(profile, &arrival.auth0_id));
         let profile = profile.map(|profile| profile.to_string());
         self.write(|write| {
             if let Some(user) = by_auth0_id(&write.tx, &arrival.auth0_id)? {
-                return Ok(Admitted::Known(user));
+                return Ok(Provisioned::Known(user));
             }
             if let Some(email) = arrival.verified_email()
                 && let Some(user) = by_email(&write.tx, email)?
             {
                 let details = Details { person: &arrival.person, profile: profile.as_deref() };
                 let user = write.link(&user, &arrival.auth0_id, Some(details), link, actor)?;
-                return Ok(Admitted::Linked(user));
+                return Ok(Provisioned::Linked(user));
             }
             let row = NewUser {
                 auth0_id: Some(&arrival.auth0_id),
@@ -126,18 +131,18 @@ impl Store {
                 profile: profile.as_deref(),
                 fetched: true,
             };
-            write.insert(&row, actor, Action::Inserted).map(Admitted::Inserted)
+            write.insert(&row, actor, Action::Inserted).map(Provisioned::Inserted)
         })
     }
 }
 
-impl Arrival {
+impl NewIdentity {
     pub(super) fn verified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified)
     }
 }
 
-impl Admitted {
+impl Provisioned {
     /// The user, however they came in.
     pub fn into_user(self) -> User {
         match self {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::open::beside;
-use super::{Store, StoreError, checksum, owner};
+use super::{Store, StoreError, checksum, ownership};
 use crate::clock::Clock;
 
 /// What the names of all that is kept go on with.
@@ -98,7 +98,7 @@ fn copy(database: &Path, to: &Path) -> io::Result<()> {
     let mut copy = options.open(to)?;
     let outcome = io::copy(&mut fs::File::open(database)?, &mut copy).and_then(|_| copy.sync_all());
     match outcome {
-        Ok(()) => owner::give(to, database),
+        Ok(()) => ownership::give(to, database),
         // Half a copy helps nobody. Why there is no whole one is told already.
         Err(_) => drop(fs::remove_file(to)),
     }

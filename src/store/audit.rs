@@ -54,7 +54,7 @@ pub enum Action {
     StatusSet,
     /// The roles were set.
     RolesSet,
-    /// All tokens issued so far were withdrawn.
+    /// All tokens issued so far were revoked.
     SignedOut,
     /// A version of the terms was agreed to.
     TermsAccepted,

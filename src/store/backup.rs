@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, bare, check, checksum, migrate, owner};
+use super::{Settings, Store, StoreError, bare, check, checksum, migrate, ownership};
 
 /// What the name of a copy from before a migration goes on with; then comes the version.
 const KEPT: &str = ".schema-";
@@ -72,7 +72,7 @@ pub(super) fn keep_before_migrating(
         return Ok(());
     }
     let (sha256, _) = sum(&copy).map_err(failed)?;
-    owner::give(&copy, database);
+    ownership::give(&copy, database);
     copy.persist(&kept).map_err(|error| failed(error.error))?;
     checksum::write(&kept, &sha256).and_then(|()| checksum::sync_directory_of(&kept)).map_err(failed)?;
     tracing::info!(path = %kept.display(), "kept a copy of the database before migrating it");

@@ -13,7 +13,7 @@ use crate::user::{Auth0Id, Status, User, UserId};
 
 /// That an identity be blocked at Auth0, or no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlockWish {
+pub struct BlockDelivery {
     /// Whom it is about.
     pub auth0_id: Auth0Id,
     /// Blocked, or not.
@@ -28,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
-    pub fn due_block(&self) -> Result<Option<BlockWish>, StoreError> {
+    pub fn next_due(&self) -> Result<Option<BlockDelivery>, StoreError> {
         let now = self.shared.clock.now().as_millisecond();
         self.look_up(|connection| {
             let mut statement = connection.prepare_cached(
@@ -38,7 +38,7 @@ impl Store {
             let mut rows = statement.query([now])?;
             let Some(row) = rows.next()? else { return Ok(None) };
             let auth0_id: String = row.get(0)?;
-            Ok(Some(BlockWish {
+            Ok(Some(BlockDelivery {
                 auth0_id: auth0_id
                     .parse()
                     .map_err(|error| StoreError::damaged("auth0_blocks.auth0_id", error))?,
@@ -54,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// As every write.
-    pub fn block_told(&self, wish: &BlockWish, actor: &Actor) -> Result<(), StoreError> {
+    pub fn mark_delivered(&self, wish: &BlockDelivery, actor: &Actor) -> Result<(), StoreError> {
         let last_place = self.write(|write| {
             let done = write
                 .tx
@@ -80,7 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// As every write.
-    pub fn postpone_block(&self, wish: &BlockWish, wait: Duration) -> Result<(), StoreError> {
+    pub fn postpone(&self, wish: &BlockDelivery, wait: Duration) -> Result<(), StoreError> {
         self.write(|write| {
             let due = write.now.saturating_add(wait).unwrap_or(Timestamp::MAX).as_millisecond();
             write
@@ -97,7 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// As every read.
-    pub fn waiting_blocks(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    pub fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
         self.read(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT count(*), min(wished_at) FROM auth0_blocks")?;

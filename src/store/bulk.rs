@@ -13,7 +13,7 @@ use tempfile::SpooledTempFile;
 
 use super::import::{ImportRow, ImportRules, Imported};
 use super::lock::Lock;
-use super::seen::Seen;
+use super::seen::TokenCache;
 use super::{Actor, Store, StoreError, bare, checksum};
 
 /// Rows a transaction: a tenth of a second or so, in which others wait to write.
@@ -49,7 +49,7 @@ pub struct Import<'a, P> {
 }
 
 struct Bare {
-    seen: Seen,
+    seen: TokenCache,
     waiting: Waiting,
 }
 
@@ -163,7 +163,7 @@ impl<P> Import<'_, P> {
             // Once: what is laid aside is made again for all, and where there is no room now there is none later.
             self.bare_from = None;
             let laid = self.store.shared.writer.with(|connection| {
-                let seen = Seen::of(connection)?;
+                let seen = TokenCache::of(connection)?;
                 Ok(bare::lay(connection)?.then_some(seen))
             });
             match laid {

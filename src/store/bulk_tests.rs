@@ -86,7 +86,7 @@ fn what_an_import_lays_aside_is_as_before_when_it_is_done() {
     assert_eq!(schema(&settings), before);
     assert_eq!(setting(&store, "foreign_keys"), 1);
     assert_eq!(open(&settings).users(10, None).unwrap().users.len(), 4);
-    assert_eq!(store.standing(&"auth0|6".parse().unwrap()).unwrap().status, Status::Blocked);
+    assert_eq!(store.revocation(&"auth0|6".parse().unwrap()).unwrap().status, Status::Blocked);
     assert!(by_auth0_id(&store, 3).is_some());
     assert!(store.user_by_email(&"3@example.com".parse().unwrap()).unwrap().is_some());
     store.close().unwrap();

@@ -1,6 +1,6 @@
 //! What staff and users change of a row: status, roles, a sign-out everywhere.
 //!
-//! Each of them that takes something away also withdraws the tokens issued so far, because those still say otherwise.
+//! Each of them that takes something away also revokes the tokens issued so far, because those still say otherwise.
 
 use std::collections::BTreeSet;
 
@@ -62,8 +62,8 @@ impl Store {
             let valid_from = match status {
                 Status::Active => user.tokens_valid_from,
                 Status::Blocked | Status::Erased => {
-                    changes = write.withdrawn(&user, changes);
-                    Some(write.withdrawal(&user))
+                    changes = write.revoked(&user, changes);
+                    Some(write.revocation(&user))
                 }
             };
             if status == Status::Erased {
@@ -87,7 +87,7 @@ impl Store {
         Ok(user)
     }
 
-    /// Replaces a user's roles, kept in order and without repetitions, and withdraws their tokens: those carry the
+    /// Replaces a user's roles, kept in order and without repetitions, and revokes their tokens: those carry the
     /// old roles. The roles they have change nothing.
     ///
     /// # Errors
@@ -119,10 +119,10 @@ impl Store {
             statement.execute(params![
                 id.as_bytes(),
                 Value::from(roles.clone()).to_string(),
-                write.withdrawal(&user).as_millisecond(),
+                write.revocation(&user).as_millisecond(),
                 write.now.as_millisecond(),
             ])?;
-            write.audit(actor, Action::RolesSet, id, write.withdrawn(&user, changes))?;
+            write.audit(actor, Action::RolesSet, id, write.revoked(&user, changes))?;
             write.existing(id)
         })
     }
@@ -139,10 +139,10 @@ impl Store {
                 .prepare_cached("UPDATE users SET tokens_valid_from = ?2, updated_at = ?3 WHERE id = ?1")?;
             statement.execute(params![
                 id.as_bytes(),
-                write.withdrawal(&user).as_millisecond(),
+                write.revocation(&user).as_millisecond(),
                 write.now.as_millisecond(),
             ])?;
-            write.audit(actor, Action::SignedOut, id, write.withdrawn(&user, Changes::default()))?;
+            write.audit(actor, Action::SignedOut, id, write.revoked(&user, Changes::default()))?;
             write.existing(id)
         })
     }
@@ -160,15 +160,15 @@ impl Store {
 }
 
 impl Write<'_> {
-    /// Where the tokens of `user` start to be valid after a withdrawal. Never earlier than it was, should the
+    /// Where the tokens of `user` start to be valid after a revocation. Never earlier than it was, should the
     /// machine's clock be set back.
-    pub(super) fn withdrawal(&self, user: &User) -> Timestamp {
+    pub(super) fn revocation(&self, user: &User) -> Timestamp {
         user.tokens_valid_from.map_or(self.now, |before| before.max(self.now))
     }
 
-    pub(super) fn withdrawn(&self, user: &User, changes: Changes) -> Changes {
+    pub(super) fn revoked(&self, user: &User, changes: Changes) -> Changes {
         let before = user.tokens_valid_from.map(|moment| moment.to_string());
-        changes.field("tokensValidFrom", before, self.withdrawal(user).to_string())
+        changes.field("tokensValidFrom", before, self.revocation(user).to_string())
     }
 
     pub(super) fn erase(&self, id: UserId, valid_from: Option<Timestamp>) -> Result<(), StoreError> {

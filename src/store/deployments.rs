@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use super::audit::{Action, Actor, Changes};
 use super::list_audit::{bounds, one_more};
 use super::users::{from_millis, moment};
-use super::{PAGE_MAX, Part, Slice, Store, StoreError, Write};
+use super::{PAGE_MAX, Page, PageArgs, Store, StoreError, Write};
 
 /// How long a deployment may give no sign before it is told as interrupted.
 pub const DEPLOYMENT_SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -209,8 +209,8 @@ impl Store {
     pub fn list_deployments(
         &self,
         filter: &DeploymentFilter,
-        slice: &Slice<i64>,
-    ) -> Result<Part<Deployment>, StoreError> {
+        slice: &PageArgs<i64>,
+    ) -> Result<Page<Deployment>, StoreError> {
         let (limit, now) = (slice.limit.min(PAGE_MAX), self.shared.clock.now().as_millisecond());
         let (filtered, mut values) = conditions(filter, now);
         let (within, order) = bounds(slice, &mut values);
@@ -225,7 +225,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 deployments.push(read_deployment(row, now)?);
             }
-            Ok(Part::of(deployments, limit, slice.from_end))
+            Ok(Page::of(deployments, limit, slice.from_end))
         })
     }
 

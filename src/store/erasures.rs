@@ -153,8 +153,8 @@ fn merged_into(connection: &Connection, user: UserId) -> Result<Option<UserId>, 
 impl Write<'_> {
     fn erase_again(&self, user: &User, tombstone: &Tombstone) -> Result<(), StoreError> {
         let changes = Changes::default().field("status", user.status.as_str(), Status::Erased.as_str());
-        let changes = super::changes::erased(user, self.withdrawn(user, changes));
-        self.erase(user.id, tombstone.tokens_valid_from.max(Some(self.withdrawal(user))))?;
+        let changes = super::changes::erased(user, self.revoked(user, changes));
+        self.erase(user.id, tombstone.tokens_valid_from.max(Some(self.revocation(user))))?;
         self.audit(&Actor::Cli, Action::StatusSet, user.id, changes)
     }
 

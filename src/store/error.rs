@@ -33,8 +33,8 @@ pub enum StoreError {
     Invalid(&'static str),
     /// Whoever the change was made on behalf of was blocked, erased, signed out or given other roles since their token
     /// was issued.
-    #[error("the caller's token was withdrawn meanwhile; they log in again")]
-    Withdrawn,
+    #[error("the caller's token was revoked meanwhile; they log in again")]
+    Revoked,
     /// The same mutation id came with another user before.
     #[error("this mutation id was used for another user; give each mutation an id of its own")]
     MutationReused,

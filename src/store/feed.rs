@@ -49,10 +49,10 @@ impl Store {
         Ok(told.tell.subscribe())
     }
 
-    /// Notices what other processes changed: for the standings and for the feed. The app calls it twice a second. Takes
+    /// Notices what other processes changed: for the revocations and for the feed. The app calls it twice a second. Takes
     /// microseconds, and a millisecond or two when somebody listens and much has changed.
     pub fn look(&self) {
-        self.shared.standings.catch_up();
+        self.shared.revocations.catch_up();
         self.tell();
     }
 

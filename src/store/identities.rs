@@ -49,7 +49,7 @@ impl Store {
         })
     }
 
-    /// Takes an identity from a user; its tokens issued so far are withdrawn. Whoever comes with it next is decided
+    /// Takes an identity from a user; its tokens issued so far are revoked. Whoever comes with it next is decided
     /// anew, as at first sight, but no email links it to anybody again: only [`Store::link_identity`] does. When it was
     /// the row's own, the one linked longest takes its place.
     ///
@@ -115,7 +115,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Removes an identity that is nobody's own any more, and withdraws its tokens. Of the id itself nothing is kept: who
+    /// Removes an identity that is nobody's own any more, and revokes its tokens. Of the id itself nothing is kept: who
     /// asks to be forgotten later can not name all they ever had.
     fn remove_identity(&self, auth0_id: &Auth0Id) -> Result<(), StoreError> {
         self.tx.prepare_cached("DELETE FROM identities WHERE auth0_id = ?1")?.execute([auth0_id.as_str()])?;

@@ -195,8 +195,8 @@ impl Write<'_> {
     }
 
     fn block_imported(&self, user: &User) -> Result<Changes, StoreError> {
-        self.put_status(user.id, Status::Blocked, Some(self.withdrawal(user)))?;
+        self.put_status(user.id, Status::Blocked, Some(self.revocation(user)))?;
         let changes = Changes::default().field("status", user.status.as_str(), Status::Blocked.as_str());
-        Ok(self.withdrawn(user, changes))
+        Ok(self.revoked(user, changes))
     }
 }

@@ -60,16 +60,16 @@ pub enum UserOrder {
 
 /// Where a user stands in a list of some order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserPlace {
+pub struct UserCursor {
     /// What they are ordered by.
-    pub by: PlaceValue,
+    pub by: SortKey,
     /// Breaks ties.
     pub id: UserId,
 }
 
 /// What a user is ordered by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlaceValue {
+pub enum SortKey {
     /// Unix milliseconds.
     Moment(i64),
     /// An email or a name; empty when absent.
@@ -78,7 +78,7 @@ pub enum PlaceValue {
 
 /// Which part of a list is wanted: `limit` items at its beginning or its end, of those between two places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slice<P> {
+pub struct PageArgs<P> {
     /// Only what comes after this place.
     pub after: Option<P>,
     /// Only what comes before this place.
@@ -91,7 +91,7 @@ pub struct Slice<P> {
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part<T> {
+pub struct Page<T> {
     /// In the list's order.
     pub items: Vec<T>,
     /// Whether more lie beyond the end that was walked towards.
@@ -108,8 +108,8 @@ impl Store {
         filter: &UserFilter,
         order: UserOrder,
         descending: bool,
-        slice: &Slice<UserPlace>,
-    ) -> Result<Part<User>, StoreError> {
+        slice: &PageArgs<UserCursor>,
+    ) -> Result<Page<User>, StoreError> {
         let limit = slice.limit.min(PAGE_MAX);
         let query = Query::list(filter, order, descending, slice, limit);
         self.read(|connection| {
@@ -119,7 +119,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 items.push(read_user(row)?);
             }
-            Ok(Part::of(items, limit, slice.from_end))
+            Ok(Page::of(items, limit, slice.from_end))
         })
     }
 
@@ -137,7 +137,7 @@ impl Store {
     }
 }
 
-impl<T> Part<T> {
+impl<T> Page<T> {
     /// From one item more than asked for, which tells whether there are more; the last first when taken from the end.
     pub(super) fn of(mut items: Vec<T>, limit: usize, from_end: bool) -> Self {
         let more = items.len() > limit;
@@ -151,16 +151,16 @@ impl<T> Part<T> {
 
 impl UserOrder {
     /// Where `user` stands in this order.
-    pub fn place(self, user: &User) -> UserPlace {
-        let moment = |moment: Timestamp| PlaceValue::Moment(moment.as_millisecond());
-        let text = |text: Option<&str>| PlaceValue::Text(text.unwrap_or_default().to_owned());
+    pub fn place(self, user: &User) -> UserCursor {
+        let moment = |moment: Timestamp| SortKey::Moment(moment.as_millisecond());
+        let text = |text: Option<&str>| SortKey::Text(text.unwrap_or_default().to_owned());
         let by = match self {
             Self::Created => moment(user.created_at),
             Self::Updated => moment(user.updated_at),
             Self::Email => text(user.email.as_ref().map(Email::as_str)),
             Self::Name => text(user.person.name.as_deref()),
         };
-        UserPlace { by, id: user.id }
+        UserCursor { by, id: user.id }
     }
 
     /// The column that comes before the id in this order's index.
@@ -185,7 +185,7 @@ impl Query {
         filter: &UserFilter,
         order: UserOrder,
         descending: bool,
-        slice: &Slice<UserPlace>,
+        slice: &PageArgs<UserCursor>,
         limit: usize,
     ) -> Self {
         let mut query = Self::of(SELECT, filter);
@@ -264,7 +264,7 @@ impl Query {
     }
 }
 
-impl PlaceValue {
+impl SortKey {
     fn value(&self) -> Value {
         match self {
             Self::Moment(millis) => Value::Integer(*millis),
@@ -299,7 +299,7 @@ pub(super) fn statement(
     filter: &UserFilter,
     order: UserOrder,
     descending: bool,
-    slice: &Slice<UserPlace>,
+    slice: &PageArgs<UserCursor>,
 ) -> (String, Vec<Value>) {
     let query = Query::list(filter, order, descending, slice, slice.limit);
     (query.sql, query.values)

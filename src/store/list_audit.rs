@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use super::list::as_json;
 use super::trail::{AuditFilter, LINE, read_line};
 use super::users::user_id;
-use super::{AuditLine, PAGE_MAX, Part, Slice, Store, StoreError};
+use super::{AuditLine, PAGE_MAX, Page, PageArgs, Store, StoreError};
 use crate::user::UserId;
 
 impl Store {
@@ -20,8 +20,8 @@ impl Store {
     pub fn list_audit(
         &self,
         filter: &AuditFilter,
-        slice: &Slice<i64>,
-    ) -> Result<Part<AuditLine>, StoreError> {
+        slice: &PageArgs<i64>,
+    ) -> Result<Page<AuditLine>, StoreError> {
         let limit = slice.limit.min(PAGE_MAX);
         let (filtered, mut values) = conditions(filter);
         let (within, order) = bounds(slice, &mut values);
@@ -34,7 +34,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 lines.push(read_line(row)?);
             }
-            Ok(Part::of(lines, limit, slice.from_end))
+            Ok(Page::of(lines, limit, slice.from_end))
         })
     }
 
@@ -60,8 +60,8 @@ impl Store {
     pub fn trails_of(
         &self,
         users: &[UserId],
-        slice: &Slice<i64>,
-    ) -> Result<HashMap<UserId, Part<AuditLine>>, StoreError> {
+        slice: &PageArgs<i64>,
+    ) -> Result<HashMap<UserId, Page<AuditLine>>, StoreError> {
         let limit = slice.limit.min(PAGE_MAX);
         let mut values = vec![Value::Text(as_json(users))];
         let (within, order) = bounds(slice, &mut values);
@@ -82,7 +82,7 @@ impl Store {
                     lines.entry(user).or_default().push(line);
                 }
             }
-            let part = |lines| Part::of(lines, limit, slice.from_end);
+            let part = |lines| Page::of(lines, limit, slice.from_end);
             Ok(lines.into_iter().map(|(user, lines)| (user, part(lines))).collect())
         })
     }
@@ -122,7 +122,7 @@ fn conditions(filter: &AuditFilter) -> (String, Vec<Value>) {
 }
 
 /// What keeps a part between its places, and the direction it is walked in: ids fall along the list.
-pub(super) fn bounds(slice: &Slice<i64>, values: &mut Vec<Value>) -> (String, &'static str) {
+pub(super) fn bounds(slice: &PageArgs<i64>, values: &mut Vec<Value>) -> (String, &'static str) {
     let mut sql = String::new();
     for (place, than) in [(slice.after, "<"), (slice.before, ">")] {
         if let Some(id) = place {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::open::beside;
-use super::{StoreError, owner};
+use super::{StoreError, ownership};
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ fn open(database: &Path) -> Result<(PathBuf, fs::File), StoreError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let outcome = match options.clone().create_new(true).open(&path) {
         Ok(file) => {
-            owner::give(&path, database);
+            ownership::give(&path, database);
             Ok(file)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(&path),

@@ -14,7 +14,7 @@ impl Store {
     /// What `kept` has stands. What it lacks it takes from `gone`: personal fields, the profile, accepted terms, and
     /// the email, which also replaces one that is not verified by one that is. Roles are never taken over, so a merge
     /// grants nothing; somebody blocked stays blocked, at Auth0 too if `store.block_at_auth0` says so. All tokens of both
-    /// are withdrawn.
+    /// are revoked.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`] for either; [`StoreError::Invalid`] when both are one row;
@@ -57,8 +57,8 @@ impl Write<'_> {
         let changes = Changes::default()
             .field("status", gone.status.as_str(), Status::Erased.as_str())
             .field("mergedInto", Value::Null, kept.id.to_string());
-        let changes = super::changes::erased(gone, self.withdrawn(gone, changes));
-        self.erase(gone.id, Some(self.withdrawal(gone)))?;
+        let changes = super::changes::erased(gone, self.revoked(gone, changes));
+        self.erase(gone.id, Some(self.revocation(gone)))?;
         self.audit(actor, Action::Merged, gone.id, changes)
     }
 
@@ -88,7 +88,7 @@ impl Write<'_> {
             gone.auth0_id.as_ref().map(crate::user::Auth0Id::as_str),
             status.as_str(),
             profile,
-            self.withdrawal(kept).as_millisecond(),
+            self.revocation(kept).as_millisecond(),
             self.now.as_millisecond(),
         ])?;
         let person = kept.person.or(&gone.person);
@@ -97,6 +97,6 @@ impl Write<'_> {
         if status == Status::Blocked && self.block_at_auth0 {
             self.wish_blocks(kept.id, true)?;
         }
-        self.audit(actor, Action::Merged, kept.id, self.withdrawn(kept, changes))
+        self.audit(actor, Action::Merged, kept.id, self.revoked(kept, changes))
     }
 }

@@ -5,7 +5,7 @@
 //! Leans on floor 0. Never speaks HTTP, knows Auth0 or judges permissions.
 //!
 //! All calls block. Point reads by key take microseconds and may run inline ([`Store::user`],
-//! [`Store::user_by_auth0_id`], [`Store::user_by_email`], [`Store::standing`]); everything else belongs on the pool. They
+//! [`Store::user_by_auth0_id`], [`Store::user_by_email`], [`Store::revocation`]); everything else belongs on the pool. They
 //! have connections of their own, so that no scan keeps whoever runs them inline.
 //! A public function is one transaction with one `now`; a private one is a step inside it.
 
@@ -16,7 +16,7 @@ mod backup;
 mod bare;
 mod blocks;
 mod bulk;
-mod behalf;
+mod acting_user;
 mod chain;
 mod changes;
 mod check;
@@ -36,13 +36,13 @@ mod keys;
 mod lock;
 mod list;
 mod list_audit;
-mod many;
+mod batch_reads;
 mod merge;
 mod migrate;
-mod once;
+mod idempotency;
 mod open;
 mod opened;
-mod owner;
+mod ownership;
 mod pseudonym;
 mod restore;
 mod refresh;
@@ -50,7 +50,7 @@ mod rows;
 mod seed;
 mod seen;
 mod settings;
-mod standing;
+mod revocations;
 mod terms;
 mod trail;
 mod update;
@@ -59,11 +59,11 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-pub use admit::{Admitted, Arrival, PROFILE_MAX_BYTES};
+pub use acting_user::ActingUser;
+pub use admit::{NewIdentity, PROFILE_MAX_BYTES, Provisioned};
 pub use audit::{Action, Actor, AuditLine};
 pub use backup::BackedUp;
-pub use behalf::Behalf;
-pub use blocks::BlockWish;
+pub use blocks::BlockDelivery;
 pub use bulk::Import;
 pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
@@ -80,16 +80,16 @@ pub use identities::Identity;
 pub use import::{ImportRow, ImportRules, Imported};
 pub use interrupt::Interrupt;
 pub use keys::SavedKeys;
-pub use list::{Part, Period, PlaceValue, SEARCH_MAX, Slice, UserFilter, UserOrder, UserPlace};
+pub use list::{Page, PageArgs, Period, SEARCH_MAX, SortKey, UserCursor, UserFilter, UserOrder};
 pub use migrate::Migrated;
 pub use restore::{Restored, Vouched};
+pub use revocations::Revocation;
 pub use seed::SeedUser;
 pub use settings::{LinkEmail, LinkSettings, Settings};
-pub use standing::Standing;
 pub use terms::{AcceptedTerms, TERMS_MAX_CHARS, TERMS_MAX_VERSIONS};
 pub use trail::{AuditFilter, AuditPage};
 pub use update::UserUpdate;
-pub use users::{PAGE_MAX, Page};
+pub use users::{PAGE_MAX, UserPage};
 
 /// The SQLite that a [`Database`] is read and written with.
 pub use rusqlite;
@@ -110,7 +110,7 @@ use interrupt::Bounds;
 use lock::Lock;
 use open::Purpose;
 use opened::Opened;
-use standing::Standings;
+use revocations::Revocations;
 
 /// A handle to the database. Cheap to clone.
 #[derive(Clone)]
@@ -118,8 +118,8 @@ pub struct Store {
     shared: Arc<Shared>,
     /// Goes into the audit lines that are written through this handle.
     request: Option<RequestId>,
-    /// On whose behalf changes are made, if not our own.
-    behalf: Option<Behalf>,
+    /// The user whose request this is; checked again inside each transaction.
+    acting_user: Option<ActingUser>,
     /// Not counted in `queries`.
     background: bool,
     /// What ends reads before they are done, if anything.
@@ -134,7 +134,7 @@ struct Shared {
     /// For reads by key, which never wait for a scan.
     points: Lane,
     queries: Counter,
-    standings: Standings,
+    revocations: Revocations,
     feed: Feed,
     /// Whether anything was committed through this handle.
     wrote: AtomicBool,
@@ -187,7 +187,7 @@ impl Store {
             readers.map(|readers| Lane::new(readers, settings.busy_timeout))
         };
         let (readers, points) = (readers()?, readers()?);
-        let standings = Standings::load(connect(Purpose::Read)?, clock.clone())?;
+        let revocations = Revocations::load(connect(Purpose::Read)?, clock.clone())?;
         Ok(Self {
             shared: Arc::new(Shared {
                 path,
@@ -195,7 +195,7 @@ impl Store {
                 readers,
                 points,
                 queries: Counter::default(),
-                standings,
+                revocations,
                 feed: Feed::new(),
                 wrote: AtomicBool::new(false),
                 block_at_auth0: settings.block_at_auth0,
@@ -203,7 +203,7 @@ impl Store {
                 lock: Mutex::new(Some(lock)),
             }),
             request: None,
-            behalf: None,
+            acting_user: None,
             background: false,
             bounds: None,
         })
@@ -250,7 +250,7 @@ impl Store {
     pub fn close(&self) -> Result<(), StoreError> {
         // Readers first: one that is still at work would keep its part of the WAL from being moved.
         drop((self.shared.readers.close(), self.shared.points.close()));
-        self.shared.standings.close();
+        self.shared.revocations.close();
         self.shared.feed.close();
         let writers = self.shared.writer.close();
         let wrote = self.shared.wrote.load(Ordering::Relaxed);
@@ -296,13 +296,13 @@ impl Store {
     }
 
     /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
-    /// standing holds in this process, and the feed has told of it, when the call returns.
+    /// revocation holds in this process, and the feed has told of it, when the call returns.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.count();
         let outcome = self.shared.writer.with(|connection| {
             let write = self.begin(connection)?;
-            if let Some(behalf) = self.behalf {
-                write.stands(behalf)?;
+            if let Some(acting_user) = self.acting_user {
+                write.stands(acting_user)?;
             }
             let outcome = steps(&write)?;
             write.tx.commit()?;
@@ -310,7 +310,7 @@ impl Store {
             Ok(outcome)
         })?;
         // In this order: who is told that somebody was blocked finds them blocked.
-        self.shared.standings.catch_up();
+        self.shared.revocations.catch_up();
         self.tell();
         Ok(outcome)
     }

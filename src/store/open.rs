@@ -7,7 +7,7 @@ use std::{fs, io};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Migrated, Settings, StoreError, checksum, migrate, owner, pseudonym, truncate_wal};
+use super::{Migrated, Settings, StoreError, checksum, migrate, ownership, pseudonym, truncate_wal};
 
 /// `PRAGMA application_id` of our files: "VEST". `migrations/V1` sets it.
 const APPLICATION_ID: i32 = 0x5645_5354;
@@ -137,7 +137,7 @@ fn make(path: &Path, busy_timeout: Duration) -> Result<Option<Migrated>, StoreEr
     let migrated = migrate::run(&mut connection, &fresh)?;
     truncate_wal(&connection)?;
     drop(connection);
-    owner::give(&fresh, path);
+    ownership::give(&fresh, path);
     match fresh.persist_noclobber(path) {
         Ok(()) => checksum::sync_directory_of(path).map(|()| Some(migrated)).map_err(failed),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(None),

@@ -3,7 +3,7 @@
 use rusqlite::params;
 use serde_json::Value;
 
-use super::admit::{Arrival, kept};
+use super::admit::{NewIdentity, kept};
 use super::audit::{Action, Actor, Changes};
 use super::{Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
@@ -27,8 +27,8 @@ impl Store {
         &self,
         id: UserId,
         identity: &Auth0Id,
-        before: Option<&Arrival>,
-        fetched: Option<&Arrival>,
+        before: Option<&NewIdentity>,
+        fetched: Option<&NewIdentity>,
         actor: &Actor,
     ) -> Result<User, StoreError> {
         let profile = fetched.and_then(|fetched| kept(fetched.profile.as_ref()?, &fetched.auth0_id));
@@ -65,8 +65,8 @@ impl Write<'_> {
     fn follow(
         &self,
         user: &User,
-        before: Option<&Arrival>,
-        fetched: &Arrival,
+        before: Option<&NewIdentity>,
+        fetched: &NewIdentity,
     ) -> Result<Changes, StoreError> {
         let person = person(&user.person, before.map(|before| &before.person), &fetched.person);
         let (email, verified) = self.email_of(user, before, fetched)?;
@@ -76,8 +76,8 @@ impl Write<'_> {
     fn email_of(
         &self,
         user: &User,
-        before: Option<&Arrival>,
-        fetched: &Arrival,
+        before: Option<&NewIdentity>,
+        fetched: &NewIdentity,
     ) -> Result<(Option<Email>, bool), StoreError> {
         let own = (user.email.clone(), user.email_verified);
         let was = before.map(|before| (before.email.clone(), before.verified_email().is_some()));

@@ -16,7 +16,7 @@ use super::check::{self, Checked};
 use super::erasures::Erasures;
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, Write, aside, bare, checksum, migrate, owner, truncate_wal};
+use super::{Settings, Store, StoreError, Write, aside, bare, checksum, migrate, ownership, truncate_wal};
 use crate::clock::Clock;
 use crate::user::UserId;
 
@@ -62,7 +62,7 @@ impl Store {
         let erased_again = make_ready(&fresh, &sha256, &old, settings, clock)?;
         let failed = |source| StoreError::Output { path: database.clone(), source };
         sync(&fresh).map_err(failed)?;
-        owner::give(&fresh, &database);
+        ownership::give(&fresh, &database);
         let (kept, kept_log) = match old {
             Old::Nothing | Old::Lost => (None, aside::keep_log(&database, clock).map_err(failed)?),
             Old::Readable(_) | Old::Damaged => (Some(aside::keep(&database, clock).map_err(failed)?), None),

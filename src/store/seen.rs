@@ -13,7 +13,7 @@ use super::import::ImportRow;
 use super::pseudonym::{self, Key};
 
 /// All keys of a database, and of what is being imported into it.
-pub(super) struct Seen {
+pub(super) struct TokenCache {
     auth0_ids: HashSet<u64>,
     /// Verified ones, and those of rows that wait for their person.
     emails: HashSet<u64>,
@@ -22,7 +22,7 @@ pub(super) struct Seen {
     hasher: RandomState,
 }
 
-impl Seen {
+impl TokenCache {
     /// What is in the database.
     ///
     /// # Errors

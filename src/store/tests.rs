@@ -19,7 +19,7 @@ mod refreshing;
 mod replacing;
 mod restoring;
 mod seeding;
-mod standings;
+mod revocations;
 mod trail;
 
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{Admitted, Arrival, LinkEmail, SeedUser, Settings, Store};
+use super::{LinkEmail, NewIdentity, Provisioned, SeedUser, Settings, Store};
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Email, Person, User, UserId};
 
@@ -78,7 +78,7 @@ impl House {
     /// Somebody with an identity and a verified email.
     fn verified(&self, auth0_id: &str, email: &str) -> User {
         match self.store.admit(&arrival(auth0_id, Some(email), true), LinkEmail::Verified, &Actor::Gate) {
-            Ok(Admitted::Inserted(user)) => user,
+            Ok(Provisioned::Inserted(user)) => user,
             other => panic!("{other:?}"),
         }
     }
@@ -116,8 +116,8 @@ fn seed() -> SeedUser {
     serde_json::from_str("{}").unwrap()
 }
 
-fn arrival(auth0_id: &str, email: Option<&str>, email_verified: bool) -> Arrival {
-    Arrival {
+fn arrival(auth0_id: &str, email: Option<&str>, email_verified: bool) -> NewIdentity {
+    NewIdentity {
         auth0_id: id(auth0_id),
         email: email.map(self::email),
         email_verified,

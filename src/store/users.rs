@@ -14,7 +14,7 @@ pub const PAGE_MAX: usize = 1000;
 
 /// Some users, ordered by id and so by time of creation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page {
+pub struct UserPage {
     /// At most as many as were asked for.
     pub users: Vec<User>,
     /// Whether more follow.
@@ -64,7 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::user`].
-    pub fn users(&self, first: usize, after: Option<UserId>) -> Result<Page, StoreError> {
+    pub fn users(&self, first: usize, after: Option<UserId>) -> Result<UserPage, StoreError> {
         let first = first.min(PAGE_MAX);
         // One more than asked tells whether more follow, without counting.
         let limit = i64::try_from(first).unwrap_or(i64::MAX).saturating_add(1);
@@ -77,11 +77,11 @@ impl Store {
             let mut users = Vec::new();
             while let Some(row) = rows.next()? {
                 if users.len() == first {
-                    return Ok(Page { users, has_next: true });
+                    return Ok(UserPage { users, has_next: true });
                 }
                 users.push(read_user(row)?);
             }
-            Ok(Page { users, has_next: false })
+            Ok(UserPage { users, has_next: false })
         })
     }
 }

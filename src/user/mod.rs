@@ -36,7 +36,7 @@ pub struct User {
     pub profile: Option<serde_json::Value>,
     /// When `profile` was last fetched, if it was.
     pub profile_fetched_at: Option<Timestamp>,
-    /// Tokens issued before this moment are withdrawn.
+    /// Tokens issued before this moment are revoked.
     pub tokens_valid_from: Option<Timestamp>,
     /// When the row was made.
     pub created_at: Timestamp,

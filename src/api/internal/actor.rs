@@ -6,7 +6,7 @@ use std::sync::Arc;
 use juniper::{GraphQLEnum, graphql_object};
 
 use super::Account;
-use super::page::Page;
+use super::account_batch::AccountBatch;
 use crate::api::batch::Batch;
 use crate::api::{ApiError, Context};
 use crate::store;
@@ -58,7 +58,7 @@ impl People {
     ) -> Result<Option<Account>, ApiError> {
         let Some(id) = id else { return Ok(None) };
         let fetch = |store: &store::Store, ids: &[UserId]| {
-            let accounts = Page::of(store.users_of(ids)?).into_iter();
+            let accounts = AccountBatch::of(store.users_of(ids)?).into_iter();
             Ok(accounts.map(|account| (account.user.id, account)).collect::<HashMap<_, _>>())
         };
         self.0.get(context, &id, fetch).await

@@ -10,7 +10,7 @@ use super::actor::{self, AuditActor, People};
 use super::node::NodeValue;
 use crate::api::connection::{self, PageInfo};
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
-use crate::store::{AuditFilter, AuditLine, Part};
+use crate::store::{AuditFilter, AuditLine, Page};
 use crate::user::UserId;
 
 /// One line of the audit trail: who changed what of whom.
@@ -51,7 +51,7 @@ impl AuditEvent {
     }
 
     /// Shows the trails of several users together.
-    pub(super) fn trails(trails: HashMap<UserId, Part<AuditLine>>) -> HashMap<UserId, Part<Self>> {
+    pub(super) fn trails(trails: HashMap<UserId, Page<AuditLine>>) -> HashMap<UserId, Page<Self>> {
         let (mut lengths, mut lines) = (Vec::new(), Vec::new());
         for (user, part) in trails {
             lengths.push((user, part.items.len(), part.more));
@@ -59,7 +59,7 @@ impl AuditEvent {
         }
         let mut events = Self::of(lines).into_iter();
         let part =
-            |(user, length, more)| (user, Part { items: events.by_ref().take(length).collect(), more });
+            |(user, length, more)| (user, Page { items: events.by_ref().take(length).collect(), more });
         lengths.into_iter().map(part).collect()
     }
 
@@ -118,7 +118,7 @@ pub(super) enum Counted {
 /// A page of the audit trail.
 #[derive(Debug, Clone)]
 pub struct AuditEventConnection {
-    page: connection::Page<AuditEvent>,
+    page: connection::Edges<AuditEvent>,
     counted: Counted,
 }
 
@@ -133,7 +133,7 @@ pub struct AuditEventEdge {
 }
 
 impl AuditEventConnection {
-    pub(super) fn new(page: connection::Page<AuditEvent>, counted: Counted) -> Self {
+    pub(super) fn new(page: connection::Edges<AuditEvent>, counted: Counted) -> Self {
         Self { page, counted }
     }
 }

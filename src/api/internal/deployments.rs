@@ -6,9 +6,9 @@ use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
 
 use super::actor::{self, AuditActor, People};
 use super::node::NodeValue;
-use crate::api::connection::{self, PageInfo, Paging, Place};
+use crate::api::connection::{self, Cursor, PageInfo, Paging};
 use crate::api::{ApiError, Context, DateTime, NodeId};
-use crate::store::{self, DeploymentFilter, Part, Slice};
+use crate::store::{self, DeploymentFilter, Page, PageArgs};
 
 /// A deployment of a tenant's configuration: what was planned, by whom, and how it ended.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Deployment {
 /// A page of deployments.
 #[derive(Debug, Clone)]
 pub struct DeploymentConnection {
-    page: connection::Page<Deployment>,
+    page: connection::Edges<Deployment>,
     filter: DeploymentFilter,
 }
 
@@ -117,7 +117,7 @@ pub struct DeploymentEdge {
 /// A place among deployments: the number of one.
 struct Number(i64);
 
-impl Place for Number {
+impl Cursor for Number {
     fn write(&self) -> String {
         format!("deployment:{}", self.0)
     }
@@ -137,13 +137,13 @@ impl DeploymentConnection {
         filter: DeploymentFilter,
         paging: Paging,
     ) -> Result<Self, ApiError> {
-        let Slice { after, before, limit, from_end } = paging.slice::<Number>()?;
+        let PageArgs { after, before, limit, from_end } = paging.slice::<Number>()?;
         let number = |place: Option<Number>| place.map(|Number(number)| number);
-        let slice = Slice { after: number(after), before: number(before), limit, from_end };
+        let slice = PageArgs { after: number(after), before: number(before), limit, from_end };
         let wanted = filter.clone();
         let part = context.read(move |store| store.list_deployments(&wanted, &slice)).await?;
-        let part = Part { items: Deployment::of(part.items), more: part.more };
-        let page = connection::Page::new(part, &paging, |shown: &Deployment| Number(shown.deployment.id));
+        let part = Page { items: Deployment::of(part.items), more: part.more };
+        let page = connection::Edges::new(part, &paging, |shown: &Deployment| Number(shown.deployment.id));
         Ok(Self { page, filter })
     }
 }

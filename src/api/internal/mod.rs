@@ -3,7 +3,7 @@
 //! Fields that need more than the door asked for say so, and refuse with `NOT_PERMITTED`.
 
 pub mod node;
-mod page;
+mod account_batch;
 mod user;
 pub mod users;
 pub mod actor;

@@ -65,7 +65,7 @@ impl Mutation {
         let id = input.client_mutation_id;
         let once = id.clone();
         let made = context.change(move |store, actor| match once {
-            Some(once) => store.create_once(&expected, &once, actor),
+            Some(once) => store.create_idempotent(&expected, &once, actor),
             None => store.create(&expected, actor),
         });
         Ok(CreateUserPayload::new(made.await?, id))
@@ -99,7 +99,7 @@ impl Mutation {
         Ok(RefreshUserPayload::new(user, input.client_mutation_id))
     }
 
-    /// Replaces a user's roles and withdraws their tokens, which carry the old ones. Needs `users:write`.
+    /// Replaces a user's roles and revokes their tokens, which carry the old ones. Needs `users:write`.
     async fn set_roles(context: &Context, input: SetRolesInput) -> Result<Option<SetRolesPayload>, ApiError> {
         context.require(scope::USERS_WRITE)?;
         let (id, roles) = (user_id(&input.id)?, roles(input.roles)?);
@@ -152,14 +152,14 @@ impl Mutation {
         Ok(LinkIdentityPayload::new(user, input.client_mutation_id))
     }
 
-    /// Takes an Auth0 id from a user, who keeps at least one. Its tokens are withdrawn. Needs `users:write`.
+    /// Takes an Auth0 id from a user, who keeps at least one. Its tokens are revoked. Needs `users:write`.
     async fn unlink_identity(
         context: &Context,
         input: UnlinkIdentityInput,
     ) -> Result<Option<UnlinkIdentityPayload>, ApiError> {
         context.require(scope::USERS_WRITE)?;
         let (id, identity) = (user_id(&input.id)?, auth0_id(&input.auth0_id)?);
-        let user = context.change(move |store, actor| store.unlink_once(id, &identity, actor)).await?;
+        let user = context.change(move |store, actor| store.unlink_idempotent(id, &identity, actor)).await?;
         Ok(UnlinkIdentityPayload::new(user, input.client_mutation_id))
     }
 
@@ -171,7 +171,7 @@ impl Mutation {
     ) -> Result<Option<MergeUsersPayload>, ApiError> {
         context.require(scope::USERS_WRITE)?;
         let (kept, gone) = (user_id(&input.kept_id)?, user_id(&input.gone_id)?);
-        let user = context.change(move |store, actor| store.merge_once(kept, gone, actor)).await?;
+        let user = context.change(move |store, actor| store.merge_idempotent(kept, gone, actor)).await?;
         Ok(MergeUsersPayload::new(user, input.client_mutation_id))
     }
 

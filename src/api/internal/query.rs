@@ -8,10 +8,10 @@ use super::node::NodeValue;
 use super::users::{UserConnection, UserFilter, UserOrder};
 use super::viewer::Viewer;
 use super::{Account, AuditEvent, Deployment};
-use crate::api::connection::{Page, Paging};
+use crate::api::connection::{Edges, Paging};
 use crate::api::{ApiError, Context, Email, NodeId};
 use crate::scope;
-use crate::store::{DeploymentFilter, Part};
+use crate::store::{DeploymentFilter, Page};
 
 /// Where queries begin.
 #[derive(Debug, Clone, Copy)]
@@ -104,8 +104,8 @@ impl Query {
         let paging = Paging { first, after, last, before };
         let (wanted, slice) = (filter.clone(), paging.slice()?);
         let part = context.read(move |store| store.list_audit(&wanted, &slice)).await?;
-        let events = Part { items: AuditEvent::of(part.items), more: part.more };
-        let page = Page::new(events, &paging, AuditEvent::place);
+        let events = Page { items: AuditEvent::of(part.items), more: part.more };
+        let page = Edges::new(events, &paging, AuditEvent::place);
         Ok(Some(AuditEventConnection::new(page, Counted::Filter(filter))))
     }
 

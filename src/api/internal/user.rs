@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
 
+use super::account_batch::AccountBatch;
 use super::audit::{AuditEventConnection, Counted};
 use super::node::NodeValue;
-use super::page::Page;
 use crate::api::connection::Paging;
 use crate::api::{ApiError, Context, DateTime, Email, Json, NodeId};
 use crate::scope;
@@ -18,7 +18,7 @@ use crate::user::{self, User};
 pub struct Account {
     pub(super) user: Arc<User>,
     /// Whom they are shown together with.
-    page: Arc<Page>,
+    page: Arc<AccountBatch>,
 }
 
 /// Whether a user may come in.
@@ -55,13 +55,13 @@ pub struct AcceptedTerms {
 }
 
 impl Account {
-    pub(super) fn new(user: Arc<User>, page: Arc<Page>) -> Self {
+    pub(super) fn new(user: Arc<User>, page: Arc<AccountBatch>) -> Self {
         Self { user, page }
     }
 
     /// A user shown by themselves.
     pub(super) fn alone(user: User) -> Option<Self> {
-        Page::of(vec![user]).pop()
+        AccountBatch::of(vec![user]).pop()
     }
 }
 
@@ -129,7 +129,7 @@ impl Account {
         &self.user.roles
     }
 
-    /// Tokens issued before this moment are withdrawn.
+    /// Tokens issued before this moment are revoked.
     fn tokens_valid_from(&self) -> Option<DateTime> {
         self.user.tokens_valid_from.map(DateTime)
     }

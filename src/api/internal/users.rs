@@ -2,11 +2,11 @@
 
 use juniper::{GraphQLEnum, GraphQLInputObject, GraphQLObject, graphql_object};
 
-use super::page::Page;
+use super::account_batch::AccountBatch;
 use super::{Account, Status};
-use crate::api::connection::{self, OrderedPlace, PageInfo, Paging};
+use crate::api::connection::{self, PageInfo, Paging, UserListCursor};
 use crate::api::{ApiError, Context, DateTime, Email};
-use crate::store::{self, Part, Period, Slice};
+use crate::store::{self, Page, PageArgs, Period};
 use crate::user::User;
 
 /// The longest text that is searched for, in characters.
@@ -77,7 +77,7 @@ pub enum OrderDirection {
 /// A page of users.
 #[derive(Debug, Clone)]
 pub struct UserConnection {
-    page: connection::Page<Account>,
+    page: connection::Edges<Account>,
     filter: store::UserFilter,
 }
 
@@ -105,14 +105,14 @@ impl UserConnection {
         let filter = filter.unwrap_or_default().read()?;
         let UserOrder { field, direction } = order.unwrap_or_default();
         let (order, descending) = (field.read(), direction == Some(OrderDirection::Desc));
-        let slice = paging.slice::<OrderedPlace>()?;
-        let place = |place: Option<OrderedPlace>| match place {
-            Some(OrderedPlace(of, _)) if of != order => {
+        let slice = paging.slice::<UserListCursor>()?;
+        let place = |place: Option<UserListCursor>| match place {
+            Some(UserListCursor(of, _)) if of != order => {
                 Err(ApiError::BadInput("The cursor is of another order; begin again without it."))
             }
-            place => Ok(place.map(|OrderedPlace(_, place)| place)),
+            place => Ok(place.map(|UserListCursor(_, place)| place)),
         };
-        let slice = Slice {
+        let slice = PageArgs {
             after: place(slice.after)?,
             before: place(slice.before)?,
             limit: slice.limit,
@@ -120,11 +120,11 @@ impl UserConnection {
         };
         let wanted = filter.clone();
         let part = context.read(move |store| store.list_users(&wanted, order, descending, &slice)).await?;
-        let Part { items, more } = part;
-        let accounts = Part { items: Page::of(items), more };
-        let page = connection::Page::new(accounts, &paging, |account: &Account| {
+        let Page { items, more } = part;
+        let accounts = Page { items: AccountBatch::of(items), more };
+        let page = connection::Edges::new(accounts, &paging, |account: &Account| {
             let user: &User = &account.user;
-            OrderedPlace(order, order.place(user))
+            UserListCursor(order, order.place(user))
         });
         Ok(Self { page, filter })
     }

@@ -96,7 +96,7 @@ payloads! {
 pub struct SignOutEverywherePayload {
     /// As it was given.
     pub client_mutation_id: Option<String>,
-    /// Tokens issued before this moment are withdrawn: the one of this request too.
+    /// Tokens issued before this moment are revoked: the one of this request too.
     pub tokens_valid_from: Option<crate::api::DateTime>,
 }
 

@@ -20,7 +20,7 @@ use crate::api::request;
 use crate::auth::{Caller, Refusal};
 use crate::telemetry::RequestId;
 
-/// How often a caller is looked at again, so that an ended or withdrawn token closes its socket within a second.
+/// How often a caller is looked at again, so that an ended or revoked token closes its socket within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often a silent client is asked whether it is there. It is gone when it did not answer by the next time.

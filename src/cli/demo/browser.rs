@@ -9,7 +9,7 @@ use serde_json::json;
 use url::Url;
 
 use super::super::frontend::{Client, access_token};
-use super::super::wire::{Answer, Wire};
+use super::super::http_client::{Answer, Wire};
 
 /// Where the tenant sends the browser after the login.
 const CALLBACK: &str = "http://127.0.0.1/callback";

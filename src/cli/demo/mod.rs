@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use self::stage::Stage;
 use super::dev::this_worker;
-use super::{Global, life, out};
+use super::{Global, out, signals};
 use crate::app::{Development, Inbox, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, DEVELOPMENT, Sources};
@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let filter = if args.verbose { config.log.filter.clone() } else { "error".to_owned() };
     drop(telemetry::init(&telemetry::Settings { filter, format: Format::Text }));
 
-    let runtime = life::runtime()?;
+    let runtime = signals::runtime()?;
     // Where the sign-up rule posts to: in real life an analytics service, here a listener that keeps what comes.
     let inbox = runtime.block_on(Inbox::open(&config.http))?;
     config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", inbox.url()));

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::super::frontend::{self, Client};
+use super::super::http_client::{Answer, Wire};
 use super::super::out;
-use super::super::wire::{Answer, Wire};
 use super::browser;
 use crate::app::{Development, Inbox};
 use crate::bundle::Bundle;

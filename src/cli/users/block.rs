@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, args: &Args, blocked: bool) -> anyhow::Result
             store.set_status(user.id, status, &Actor::Cli)?
         };
         out::line(format_args!("{} is {}", user.id, user.status.as_str()))?;
-        let (waiting, _) = store.waiting_blocks()?;
+        let (waiting, _) = store.pending_deliveries()?;
         if waiting > 0 {
             out::line(format_args!("Auth0 is yet to be told of {waiting} by the running server"))?;
         }

@@ -31,11 +31,11 @@ pub(in crate::cli) enum Command {
     Show(show::Args),
     /// Makes a row for somebody who has not come yet, and prints its id.
     Create(create::Args),
-    /// Shows or changes a user's roles. A change withdraws their tokens, which carry the old ones.
+    /// Shows or changes a user's roles. A change revokes their tokens, which carry the old ones.
     Roles(roles::Args),
-    /// Turns a user away from now on, and withdraws their tokens.
+    /// Turns a user away from now on, and revokes their tokens.
     Block(block::Args),
-    /// Lets a user in again. Tokens from before stay withdrawn.
+    /// Lets a user in again. Tokens from before stay revoked.
     Unblock(block::Args),
     /// Forgets a person for good. What stays is a tombstone, which keeps them from being made anew.
     Erase(erase::Args),

@@ -36,7 +36,7 @@ fn a_user_who_is_blocked_or_signed_out_is_put_out_while_subscribed() {
         .into();
     yard.store().set_status(clients[0].1, Status::Blocked, &Actor::Cli).unwrap();
     yard.store().sign_out_everywhere(clients[1].1, &Actor::Cli).unwrap();
-    for ((client, _), reason) in clients.iter_mut().zip(["BLOCKED: ", "TOKEN_WITHDRAWN: "]) {
+    for ((client, _), reason) in clients.iter_mut().zip(["BLOCKED: ", "TOKEN_REVOKED: "]) {
         let (code, said) = client.closed();
         assert!(code == 4403 && said.starts_with(reason), "{code} {said}");
     }

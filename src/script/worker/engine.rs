@@ -9,10 +9,10 @@ use std::rc::Rc;
 use rquickjs::context::EvalOptions;
 use rquickjs::{Array, Context, Ctx, Function, Object, Runtime, Value};
 
+use super::super::ipc::{CallError, RESULT_LIMIT, Run, Source, ToWorker, Verdict};
 use super::super::outcome::DenyReason;
-use super::super::wire::{CallError, RESULT_LIMIT, Run, Source, ToWorker, Verdict};
-use super::kit::{Session, describe, kit};
-use super::link::Link;
+use super::host_functions::{Session, describe, kit};
+use super::pipe::Link;
 
 /// The stack a script may use. The thread has several MiB.
 const STACK: usize = 512 * 1024;

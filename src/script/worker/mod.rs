@@ -5,9 +5,9 @@
 
 mod engine;
 
-mod kit;
+mod host_functions;
 
-mod link;
+mod pipe;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -17,8 +17,8 @@ use std::rc::Rc;
 
 use rlimit::Resource;
 
-use self::link::Link;
-use super::wire::{FromWorker, Limits, Run, ToWorker};
+use self::pipe::Link;
+use super::ipc::{FromWorker, Limits, Run, ToWorker};
 
 /// Address space beyond the JavaScript heap: the executable, its stack, and frames under way.
 const ROOM: u64 = 256 * 1024 * 1024;

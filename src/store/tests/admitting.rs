@@ -7,7 +7,7 @@ use crate::store::PROFILE_MAX_BYTES;
 
 const ADA: &str = "ada@example.com";
 
-fn admit(house: &House, arrival: &Arrival, link: LinkEmail) -> Result<Admitted, StoreError> {
+fn admit(house: &House, arrival: &NewIdentity, link: LinkEmail) -> Result<Provisioned, StoreError> {
     house.store.admit(arrival, link, &Actor::Gate)
 }
 
@@ -17,7 +17,7 @@ fn one_identity_is_one_row() {
     let first = house.verified("auth0|1", ADA);
     let again =
         admit(&house, &arrival("auth0|1", Some("other@example.com"), true), LinkEmail::Never).unwrap();
-    assert_eq!(again, Admitted::Known(first.clone()));
+    assert_eq!(again, Provisioned::Known(first.clone()));
     assert_eq!(house.actions(first.id), ["user.inserted"]);
 }
 
@@ -80,7 +80,7 @@ fn an_expected_row_is_claimed_once_and_then_verified() {
             let house = House::new();
             let expected = house.expected(ADA, was_verified);
             let claimed = match admit(&house, &arrival("auth0|1", Some(ADA), true), link).unwrap() {
-                Admitted::Linked(user) => user,
+                Provisioned::Linked(user) => user,
                 other => panic!("{other:?}"),
             };
             assert_eq!((claimed.id, claimed.auth0_id.clone()), (expected.id, Some(id("auth0|1"))));
@@ -94,7 +94,7 @@ fn an_expected_row_is_claimed_once_and_then_verified() {
 
             let second = admit(&house, &arrival("auth0|2", Some(ADA), true), link);
             match link {
-                LinkEmail::Verified => assert!(matches!(second, Ok(Admitted::Linked(_))), "{second:?}"),
+                LinkEmail::Verified => assert!(matches!(second, Ok(Provisioned::Linked(_))), "{second:?}"),
                 LinkEmail::Never => assert!(matches!(second, Err(StoreError::EmailConflict)), "{second:?}"),
             }
             assert_eq!(house.rows(), 1);
@@ -110,11 +110,11 @@ fn an_unverified_arrival_neither_claims_nor_links_nor_conflicts() {
         let expected = house.expected("grace@example.com", true);
         for (i, address) in [ADA, ADA, "grace@example.com"].into_iter().enumerate() {
             let outcome = admit(&house, &arrival(&format!("evil|{i}"), Some(address), false), link).unwrap();
-            assert!(matches!(&outcome, Admitted::Inserted(user) if !user.email_verified), "{outcome:?}");
+            assert!(matches!(&outcome, Provisioned::Inserted(user) if !user.email_verified), "{outcome:?}");
         }
         // "Verified", but nothing was.
         let outcome = admit(&house, &arrival("evil|9", None, true), link).unwrap();
-        assert!(matches!(&outcome, Admitted::Inserted(user) if !user.email_verified), "{outcome:?}");
+        assert!(matches!(&outcome, Provisioned::Inserted(user) if !user.email_verified), "{outcome:?}");
         assert_eq!(house.store.user(ada.id).unwrap(), Some(ada));
         assert_eq!(house.store.user(expected.id).unwrap(), Some(expected));
     }

@@ -14,16 +14,16 @@ fn house() -> (House, User) {
 fn auth0_is_told_of_nobody_unless_it_is_wished() {
     let (house, user) = house();
     house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    assert_eq!(house.store.due_block().unwrap(), None);
+    assert_eq!(house.store.next_due().unwrap(), None);
     // By argument, and although they are blocked here already.
     house.store.set_status_at_auth0_too(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    assert_eq!(house.store.waiting_blocks().unwrap(), (2, Some(house.clock.now())));
+    assert_eq!(house.store.pending_deliveries().unwrap(), (2, Some(house.clock.now())));
     // By setting.
     let settings = Settings { block_at_auth0: true, ..house.settings.clone() };
     let store = Store::open(&settings, house.clock.clone()).unwrap();
     let other = house.verified("auth0|2", "other@example.com");
     store.set_status(other.id, Status::Blocked, &Actor::Cli).unwrap();
-    assert_eq!(store.waiting_blocks().unwrap().0, 3);
+    assert_eq!(store.pending_deliveries().unwrap().0, 3);
 }
 
 #[test]
@@ -36,11 +36,11 @@ fn wishes_outlive_a_restart_and_the_last_one_counts() {
     store.close().unwrap();
     let store = house.another_process();
     for _ in 0..2 {
-        let wish = store.due_block().unwrap().unwrap();
+        let wish = store.next_due().unwrap().unwrap();
         assert_eq!((wish.blocked, wish.tries), (false, 0));
-        store.block_told(&wish, &Actor::Gate).unwrap();
+        store.mark_delivered(&wish, &Actor::Gate).unwrap();
     }
-    assert_eq!(store.due_block().unwrap(), None);
+    assert_eq!(store.next_due().unwrap(), None);
     let actions = house.another_process().audit_of(user.id, 2).unwrap();
     assert!(actions.iter().all(|line| line.action == "user.block_sent"), "{actions:?}");
 }
@@ -49,14 +49,14 @@ fn wishes_outlive_a_restart_and_the_last_one_counts() {
 fn a_postponed_wish_is_due_again_later_and_others_go_first() {
     let (house, user) = house();
     house.store.set_status_at_auth0_too(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    let first = house.store.due_block().unwrap().unwrap();
-    house.store.postpone_block(&first, Duration::from_secs(60)).unwrap();
-    let second = house.store.due_block().unwrap().unwrap();
+    let first = house.store.next_due().unwrap().unwrap();
+    house.store.postpone(&first, Duration::from_secs(60)).unwrap();
+    let second = house.store.next_due().unwrap().unwrap();
     assert_ne!(first.auth0_id, second.auth0_id);
-    house.store.block_told(&second, &Actor::Gate).unwrap();
-    assert_eq!(house.store.due_block().unwrap(), None);
+    house.store.mark_delivered(&second, &Actor::Gate).unwrap();
+    assert_eq!(house.store.next_due().unwrap(), None);
     house.clock.advance(Duration::from_secs(60));
-    let again = house.store.due_block().unwrap().unwrap();
+    let again = house.store.next_due().unwrap().unwrap();
     assert_eq!((again.auth0_id, again.tries), (first.auth0_id, 1));
 }
 
@@ -64,11 +64,11 @@ fn a_postponed_wish_is_due_again_later_and_others_go_first() {
 fn a_wish_made_while_auth0_was_being_told_is_told_next() {
     let (house, user) = house();
     house.store.set_status_at_auth0_too(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    let under_way = house.store.due_block().unwrap().unwrap();
+    let under_way = house.store.next_due().unwrap().unwrap();
     house.clock.advance(Duration::from_secs(1));
     house.store.set_status_at_auth0_too(user.id, Status::Active, &Actor::Cli).unwrap();
-    house.store.block_told(&under_way, &Actor::Gate).unwrap();
-    assert_eq!(house.store.waiting_blocks().unwrap().0, 2);
+    house.store.mark_delivered(&under_way, &Actor::Gate).unwrap();
+    assert_eq!(house.store.pending_deliveries().unwrap().0, 2);
 }
 
 #[test]
@@ -79,9 +79,9 @@ fn auth0_is_told_of_every_new_way_to_somebody_blocked() {
     house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     let told = || {
         let mut told = Vec::new();
-        while let Some(wish) = store.due_block().unwrap() {
+        while let Some(wish) = store.next_due().unwrap() {
             assert!(wish.blocked);
-            store.block_told(&wish, &Actor::Gate).unwrap();
+            store.mark_delivered(&wish, &Actor::Gate).unwrap();
             told.push(wish.auth0_id.to_string());
         }
         told.sort();

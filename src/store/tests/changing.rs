@@ -25,10 +25,10 @@ fn taking_something_away_withdraws_the_tokens() {
         assert_eq!(after.updated_at, house.clock.now(), "{what}");
     }
     // Coming back gives no old token back.
-    let withdrawn = house.clock.now();
+    let revoked = house.clock.now();
     house.clock.advance(Duration::from_secs(1));
     let back = store.set_status(user.id, Status::Active, &Actor::Cli).unwrap();
-    assert_eq!((back.status, back.tokens_valid_from), (Status::Active, Some(withdrawn)));
+    assert_eq!((back.status, back.tokens_valid_from), (Status::Active, Some(revoked)));
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn an_erased_person_is_a_tombstone_for_good() {
 
     for identity in ["auth0|1", "google|1"] {
         assert_eq!(store.user_by_auth0_id(&id(identity)).unwrap().as_ref(), Some(&gone));
-        assert_eq!(store.standing(&id(identity)).unwrap().status, Status::Erased);
+        assert_eq!(store.revocation(&id(identity)).unwrap().status, Status::Erased);
         let again = store.admit(&arrival(identity, Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
-        assert_eq!(again.unwrap(), Admitted::Known(gone.clone()));
+        assert_eq!(again.unwrap(), Provisioned::Known(gone.clone()));
     }
     assert!(matches!(store.set_status(user.id, Status::Active, &Actor::Cli), Err(StoreError::Erased(_))));
     assert!(matches!(store.set_roles(user.id, &[], &Actor::Cli), Err(StoreError::Erased(_))));

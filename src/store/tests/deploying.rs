@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::store::{
-    AuditFilter, DEPLOYMENT_SILENCE_MAX, DeploymentEnding, DeploymentFilter, DeploymentOutcome,
-    PlannedDeployment, Slice,
+    AuditFilter, DEPLOYMENT_SILENCE_MAX, DeploymentEnding, DeploymentFilter, DeploymentOutcome, PageArgs,
+    PlannedDeployment,
 };
 
-const ALL: Slice<i64> = Slice { after: None, before: None, limit: 100, from_end: false };
+const ALL: PageArgs<i64> = PageArgs { after: None, before: None, limit: 100, from_end: false };
 
 fn planned(tenant: &str) -> PlannedDeployment {
     let (git_ref, commit) = (Some("staging".to_owned()), Some("c0ffee".to_owned()));
@@ -121,13 +121,13 @@ fn deployments_are_listed_by_tenant_and_outcome_the_newest_first() {
     assert_eq!(listed(&house, Some("a"), Some(DeploymentOutcome::Applied)), [ids[3], ids[1], ids[0]]);
     assert_eq!(listed(&house, None, Some(DeploymentOutcome::Failed)), [0; 0]);
 
-    let page = |slice: Slice<i64>| {
+    let page = |slice: PageArgs<i64>| {
         let part = house.store.list_deployments(&DeploymentFilter::default(), &slice).unwrap();
         (part.items.iter().map(|deployment| deployment.id).collect::<Vec<_>>(), part.more)
     };
-    assert_eq!(page(Slice { after: Some(silent), limit: 2, ..ALL }), (vec![ids[4], ids[3]], true));
+    assert_eq!(page(PageArgs { after: Some(silent), limit: 2, ..ALL }), (vec![ids[4], ids[3]], true));
     assert_eq!(
-        page(Slice { before: Some(ids[3]), limit: 2, from_end: true, ..ALL }),
+        page(PageArgs { before: Some(ids[3]), limit: 2, from_end: true, ..ALL }),
         (vec![silent, ids[4]], true)
     );
 }

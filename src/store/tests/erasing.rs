@@ -92,7 +92,7 @@ fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
     for store in [&house.store, &other, &house.another_process()] {
         for theirs in [ADA, "google|1"] {
             let queries = store.queries();
-            assert_eq!(store.standing(&id(theirs)).unwrap().status, Status::Erased);
+            assert_eq!(store.revocation(&id(theirs)).unwrap().status, Status::Erased);
             assert_eq!(store.queries(), queries, "from memory");
             assert_eq!(store.user_by_auth0_id(&id(theirs)).unwrap().as_ref(), Some(&tombstone));
             let address = email("erase.me@example.com");
@@ -102,12 +102,12 @@ fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
             let admitted =
                 store.admit(&arrival(theirs, Some("a@example.com"), true), LinkEmail::Verified, &Actor::Gate);
             assert!(
-                matches!(&admitted, Ok(Admitted::Known(user)) if user.status == Status::Erased),
+                matches!(&admitted, Ok(Provisioned::Known(user)) if user.status == Status::Erased),
                 "{admitted:?}"
             );
         }
     }
-    assert_eq!(house.store.standing(&id("google|2")), None);
+    assert_eq!(house.store.revocation(&id("google|2")), None);
     let grace = house.verified("auth0|grace", "grace@example.com");
     let taken = house.store.link_identity(grace.id, &id(ADA), &Actor::Cli);
     assert!(matches!(taken, Err(StoreError::IdentityTaken(who)) if who == user.id), "{taken:?}");
@@ -132,10 +132,10 @@ fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
     );
     // The ids are gone, so a second wish changes nothing.
     house.store.set_status_at_auth0_too(user.id, Status::Erased, &Actor::Cli).unwrap();
-    let wish = house.store.due_block().unwrap().unwrap();
+    let wish = house.store.next_due().unwrap().unwrap();
     assert_eq!((wish.auth0_id.as_str(), wish.blocked), (ADA, true));
-    house.store.block_told(&wish, &Actor::Gate).unwrap();
-    assert_eq!(house.store.waiting_blocks().unwrap().0, 0);
+    house.store.mark_delivered(&wish, &Actor::Gate).unwrap();
+    assert_eq!(house.store.pending_deliveries().unwrap().0, 0);
     assert_eq!(house.actions(user.id)[0], "user.block_sent");
     assert_eq!(traces(&house), [""; 0], "while the database is open");
     house.store.close().unwrap();
@@ -165,10 +165,10 @@ fn who_was_erased_before_there_were_pseudonyms_has_them_after_the_migration() {
     // It is kept for who goes back to the older executable, and goes with the next erasure.
     std::fs::remove_file(house.file("vestibule.db.schema-3")).unwrap();
     assert_eq!(traces(&house), [""; 0], "while the database is open");
-    assert_eq!(store.standing(&id(ADA)).unwrap().status, Status::Erased);
+    assert_eq!(store.revocation(&id(ADA)).unwrap().status, Status::Erased);
     assert_eq!(store.user_by_auth0_id(&id(ADA)).unwrap().unwrap().status, Status::Erased);
     assert_eq!(store.user_by_auth0_id(&id("auth0|live")).unwrap().unwrap().status, Status::Active);
-    assert!(store.standing(&id("email|unlinked@example.com")).unwrap().tokens_valid_from.is_some());
+    assert!(store.revocation(&id("email|unlinked@example.com")).unwrap().tokens_valid_from.is_some());
     store.close().unwrap();
     assert_eq!(traces(&house), [""; 0], "after it was closed");
     assert!(Store::check(&house.settings).unwrap().is_sound());

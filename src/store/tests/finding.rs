@@ -129,7 +129,7 @@ fn a_read_by_key_waits_for_no_scan() {
         assert_eq!(store.user_by_email(&"ada@example.com".parse().unwrap()).unwrap().as_ref(), Some(&ada));
         assert_eq!(store.user_with_terms(ada.id).unwrap(), Some((ada.clone(), Vec::new())));
         assert_eq!(store.accepted_terms(ada.id).unwrap(), []);
-        assert!(store.due_block().unwrap().is_none() && store.load_keys("https://t/").unwrap().is_none());
+        assert!(store.next_due().unwrap().is_none() && store.load_keys("https://t/").unwrap().is_none());
         store.ping().unwrap();
         // Nor does what looks at other processes' changes, with somebody who listens.
         let mut feed = store.feed().unwrap();

@@ -47,11 +47,11 @@ fn rows_are_added_once_and_each_leaves_a_line() {
         (Some(email(ADA)), true, Some("Ada King".into()))
     );
     assert_eq!(house.actions(ada.id), ["user.imported"]);
-    assert_eq!(house.store.standing(&id("auth0|3")).unwrap().status, Status::Blocked);
+    assert_eq!(house.store.revocation(&id("auth0|3")).unwrap().status, Status::Blocked);
     assert!(house.store.verify_audit(None).unwrap().is_whole());
     // Whoever comes with the email of the third, verified, is its person.
     let grace = arrival("auth0|g", Some("grace@example.com"), true);
-    assert!(matches!(house.store.admit(&grace, LinkEmail::Never, &Actor::Gate), Ok(Admitted::Linked(_))));
+    assert!(matches!(house.store.admit(&grace, LinkEmail::Never, &Actor::Gate), Ok(Provisioned::Linked(_))));
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn a_block_is_taken_over_with_its_withdrawal_and_nobody_is_unblocked() {
         |blocked| ImportRow { blocked, person: user.person.clone(), ..row(Some("auth0|1"), None, false) };
     house.clock.advance(Duration::from_secs(1));
     assert_eq!(house.import(&[blocked(true)]), [Imported::Changed]);
-    let standing = house.store.standing(&id("auth0|1")).unwrap();
-    assert_eq!((standing.status, standing.tokens_valid_from), (Status::Blocked, Some(house.clock.now())));
+    let revocation = house.store.revocation(&id("auth0|1")).unwrap();
+    assert_eq!((revocation.status, revocation.tokens_valid_from), (Status::Blocked, Some(house.clock.now())));
     assert_eq!(house.import(&[blocked(false)]), [Imported::Unchanged]);
     assert_eq!(house.by_id("auth0|1").status, Status::Blocked);
 }

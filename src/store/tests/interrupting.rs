@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::store::{AuditFilter, Interrupt, Slice, UserFilter, UserOrder};
+use crate::store::{AuditFilter, Interrupt, PageArgs, UserFilter, UserOrder};
 
 /// Ends only when somebody ends it.
 fn endless(store: &Store) -> Result<i64, StoreError> {
@@ -92,7 +92,7 @@ fn lists_counts_and_pages_of_the_trail_can_be_ended_whatever_they_are_filtered_b
         assert!(matches!(counted, Err(StoreError::Interrupted)), "{filter:?}: {counted:?}");
         assert_eq!(house.store.count_users(&filter).unwrap(), 500, "{filter:?}");
     }
-    let slice = Slice { after: None, before: None, limit: 100, from_end: false };
+    let slice = PageArgs { after: None, before: None, limit: 100, from_end: false };
     let listed =
         store.list_users(&UserFilter { role: Some("all".into()), ..all }, UserOrder::Name, false, &slice);
     assert!(matches!(listed, Err(StoreError::Interrupted)), "{listed:?}");
@@ -102,7 +102,7 @@ fn lists_counts_and_pages_of_the_trail_can_be_ended_whatever_they_are_filtered_b
         let counted = store.count_audit(&filter);
         assert!(matches!(counted, Err(StoreError::Interrupted)), "{filter:?}: {counted:?}");
     }
-    let slice = Slice { after: None, before: None, limit: 100, from_end: false };
+    let slice = PageArgs { after: None, before: None, limit: 100, from_end: false };
     let listed = store.list_audit(&AuditFilter::default(), &slice);
     assert!(matches!(listed, Err(StoreError::Interrupted)), "{listed:?}");
     assert_eq!(house.store.list_audit(&AuditFilter::default(), &slice).unwrap().items.len(), 100);

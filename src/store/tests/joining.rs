@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::{Expected, Standing};
+use crate::store::{Expected, Revocation};
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
@@ -56,16 +56,16 @@ fn an_unlinked_identity_is_a_stranger_whose_old_tokens_are_withdrawn() {
     let line = &house.store.audit_of(ada.id, 1).unwrap()[0];
     assert_eq!(line.changes, json!({ "identity": { "old": "auth0", "new": null } }));
 
-    let withdrawn = Some(Standing { status: Status::Active, tokens_valid_from: Some(unlinked_at) });
+    let revoked = Some(Revocation { status: Status::Active, tokens_valid_from: Some(unlinked_at) });
     house.clock.advance(Duration::from_secs(1));
     for store in [&house.store, &other, &house.another_process()] {
-        assert_eq!(store.standing(&id("auth0|1")), withdrawn);
-        assert_eq!(store.standing(&id("google|1")), None);
+        assert_eq!(store.revocation(&id("auth0|1")), revoked);
+        assert_eq!(store.revocation(&id("google|1")), None);
     }
     // Also when it comes back as somebody else.
     let back = house.store.admit(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
     assert_ne!(back.into_user().id, ada.id);
-    assert_eq!(house.store.standing(&id("auth0|1")), withdrawn);
+    assert_eq!(house.store.revocation(&id("auth0|1")), revoked);
 
     assert!(matches!(
         house.store.unlink_identity(ada.id, &id("google|1"), &Actor::Cli),
@@ -83,12 +83,12 @@ fn an_identity_taken_from_somebody_blocked_is_not_blocked_for_ever() {
     let ada = house.verified("auth0|1", ADA);
     house.store.link_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
     house.store.set_status(ada.id, Status::Blocked, &Actor::Cli).unwrap();
-    assert_eq!(house.store.standing(&id("google|1")).unwrap().status, Status::Blocked);
+    assert_eq!(house.store.revocation(&id("google|1")).unwrap().status, Status::Blocked);
     house.store.unlink_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
-    assert_eq!(house.store.standing(&id("google|1")).unwrap().status, Status::Active);
+    assert_eq!(house.store.revocation(&id("google|1")).unwrap().status, Status::Active);
     // Back at the blocked user, it is blocked again.
     house.store.link_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
-    assert_eq!(house.store.standing(&id("google|1")).unwrap().status, Status::Blocked);
+    assert_eq!(house.store.revocation(&id("google|1")).unwrap().status, Status::Blocked);
 }
 
 #[test]
@@ -113,8 +113,11 @@ fn a_merge_leaves_one_user_with_all_identities_and_a_tombstone() {
     assert_eq!(house.actions(kept.id), ["user.merged", "user.inserted"]);
     assert_eq!(house.actions(gone.id)[0], "user.merged");
     for identity in ["auth0|1", "google|1"] {
-        let standing = house.store.standing(&id(identity)).unwrap();
-        assert_eq!((standing.status, standing.tokens_valid_from), (Status::Active, Some(house.clock.now())));
+        let revocation = house.store.revocation(&id(identity)).unwrap();
+        assert_eq!(
+            (revocation.status, revocation.tokens_valid_from),
+            (Status::Active, Some(house.clock.now()))
+        );
     }
     for (one, other) in [(kept.id, gone.id), (gone.id, kept.id)] {
         assert!(
@@ -162,7 +165,7 @@ fn an_unlinked_identity_is_linked_again_by_staff_alone() {
     let google = id("google|1");
     let comes =
         |store: &Store| store.admit(&arrival("google|1", Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
-    assert!(matches!(comes(&house.store), Ok(Admitted::Linked(_))));
+    assert!(matches!(comes(&house.store), Ok(Provisioned::Linked(_))));
     for _ in 0..2 {
         house.store.unlink_identity(ada.id, &google, &Actor::Cli).unwrap();
         assert!(matches!(comes(&house.store), Err(StoreError::EmailConflict)));
@@ -170,11 +173,14 @@ fn an_unlinked_identity_is_linked_again_by_staff_alone() {
         assert!(matches!(found, Err(StoreError::EmailConflict)), "{found:?}");
         assert_eq!((identities(&house, ada.id), house.rows()), (vec!["auth0|1".to_owned()], 1));
         house.store.link_identity(ada.id, &google, &Actor::Cli).unwrap();
-        assert!(matches!(comes(&house.store), Ok(Admitted::Known(user)) if user.id == ada.id));
+        assert!(matches!(comes(&house.store), Ok(Provisioned::Known(user)) if user.id == ada.id));
     }
     // Others still are.
     let other = arrival("google|2", Some(ADA), true);
-    assert!(matches!(house.store.admit(&other, LinkEmail::Verified, &Actor::Gate), Ok(Admitted::Linked(_))));
+    assert!(matches!(
+        house.store.admit(&other, LinkEmail::Verified, &Actor::Gate),
+        Ok(Provisioned::Linked(_))
+    ));
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn nobody_escapes_a_block_by_being_merged() {
     house.store.set_status(gone.id, Status::Blocked, &Actor::Cli).unwrap();
     assert_eq!(house.store.merge(kept.id, gone.id, &Actor::Cli).unwrap().status, Status::Blocked);
     for identity in ["auth0|1", "auth0|2"] {
-        assert_eq!(house.store.standing(&id(identity)).unwrap().status, Status::Blocked);
+        assert_eq!(house.store.revocation(&id(identity)).unwrap().status, Status::Blocked);
     }
 }
 
@@ -193,8 +199,8 @@ fn nobody_escapes_a_block_by_being_merged() {
 fn an_identity_that_moves_to_somebody_signed_out_is_signed_out_too() {
     let house = House::new();
     let (kept, gone) = (house.verified("auth0|1", ADA), house.verified("auth0|2", "grace@example.com"));
-    // In the same millisecond the moment of the withdrawal does not change.
+    // In the same millisecond the moment of the revocation does not change.
     house.store.sign_out_everywhere(kept.id, &Actor::Cli).unwrap();
     house.store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
-    assert_eq!(house.store.standing(&id("auth0|2")).unwrap().tokens_valid_from, Some(house.clock.now()));
+    assert_eq!(house.store.revocation(&id("auth0|2")).unwrap().tokens_valid_from, Some(house.clock.now()));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::store::{Part, Period, PlaceValue, SEARCH_MAX, Slice, UserFilter, UserOrder, UserPlace};
+use crate::store::{Page, PageArgs, Period, SEARCH_MAX, SortKey, UserCursor, UserFilter, UserOrder};
 use crate::user::Status;
 
 const ORDERS: [UserOrder; 4] = [UserOrder::Created, UserOrder::Updated, UserOrder::Email, UserOrder::Name];
@@ -38,15 +38,15 @@ fn street() -> (House, Vec<User>) {
     (house, users)
 }
 
-fn slice(limit: usize) -> Slice<UserPlace> {
-    Slice { after: None, before: None, limit, from_end: false }
+fn slice(limit: usize) -> PageArgs<UserCursor> {
+    PageArgs { after: None, before: None, limit, from_end: false }
 }
 
 fn all(house: &House, filter: &UserFilter, order: UserOrder, descending: bool) -> Vec<UserId> {
     ids(house.store.list_users(filter, order, descending, &slice(100)).unwrap())
 }
 
-fn ids(part: Part<User>) -> Vec<UserId> {
+fn ids(part: Page<User>) -> Vec<UserId> {
     part.items.into_iter().map(|user| user.id).collect()
 }
 
@@ -65,7 +65,7 @@ fn every_order_walks_the_same_list_forwards_and_backwards() {
                 let (mut walked, mut edge) = (Vec::new(), None);
                 loop {
                     let (after, before) = if from_end { (None, edge) } else { (edge, None) };
-                    let slice = Slice { after, before, limit: 2, from_end };
+                    let slice = PageArgs { after, before, limit: 2, from_end };
                     let part =
                         house.store.list_users(&UserFilter::default(), order, descending, &slice).unwrap();
                     let (last, more) =
@@ -95,7 +95,7 @@ fn a_slice_lies_between_its_places() {
     let whole =
         house.store.list_users(&UserFilter::default(), UserOrder::Email, true, &slice(10)).unwrap().items;
     let place = |at: usize| Some(UserOrder::Email.place(&whole[at]));
-    let between = Slice { after: place(1), before: place(5), limit: 2, from_end: true };
+    let between = PageArgs { after: place(1), before: place(5), limit: 2, from_end: true };
     let part = house.store.list_users(&UserFilter::default(), UserOrder::Email, true, &between).unwrap();
     assert_eq!((part.items.as_slice(), part.more), (&whole[3..5], true));
 }
@@ -193,20 +193,20 @@ fn pages_are_read_from_an_index_and_not_sorted() {
     ] {
         for descending in [false, true] {
             let by = match order {
-                UserOrder::Created | UserOrder::Updated => PlaceValue::Moment(1),
-                UserOrder::Email | UserOrder::Name => PlaceValue::Text("m".into()),
+                UserOrder::Created | UserOrder::Updated => SortKey::Moment(1),
+                UserOrder::Email | UserOrder::Name => SortKey::Text("m".into()),
             };
-            let after = Some(UserPlace { by, id: UserId::new(now) });
-            let plan = house.store.plan(&filter, order, descending, &Slice { after, ..slice(50) });
+            let after = Some(UserCursor { by, id: UserId::new(now) });
+            let plan = house.store.plan(&filter, order, descending, &PageArgs { after, ..slice(50) });
             assert!(plan.contains(index) && plan.contains("SEARCH"), "{order:?}: {plan}");
             assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{order:?}: {plan}");
         }
     }
     for order in [UserOrder::Created, UserOrder::Email, UserOrder::Name] {
-        let by = PlaceValue::Moment(1);
-        for after in [None, Some(UserPlace { by, id: UserId::new(now) })] {
+        let by = SortKey::Moment(1);
+        for after in [None, Some(UserCursor { by, id: UserId::new(now) })] {
             let filter = UserFilter { updated: lately, ..plain() };
-            let plan = house.store.plan(&filter, order, false, &Slice { after, ..slice(50) });
+            let plan = house.store.plan(&filter, order, false, &PageArgs { after, ..slice(50) });
             assert!(
                 plan.contains("SEARCH u USING INDEX users_by_updated_at (updated_at>?)"),
                 "{order:?}: {plan}"
@@ -235,7 +235,7 @@ impl Store {
         filter: &UserFilter,
         order: UserOrder,
         descending: bool,
-        slice: &Slice<UserPlace>,
+        slice: &PageArgs<UserCursor>,
     ) -> String {
         let (sql, values) = crate::store::list::statement(filter, order, descending, slice);
         self.read(|connection| {

@@ -78,11 +78,11 @@ fn a_furnished_file_of_schema_five_keeps_every_row_and_holds_as_a_new_one() {
     assert!(!dangling);
     drop(new);
     let store = Store::open(&settings, house.clock.clone()).unwrap();
-    assert_eq!(store.standing(&id("waad|ada")).unwrap().status, Status::Blocked);
+    assert_eq!(store.revocation(&id("waad|ada")).unwrap().status, Status::Blocked);
     let bob = store.user_by_email(&email("bob@example.com")).unwrap().unwrap();
     store.link_identity(bob.id, &id("auth0|bob"), &Actor::Cli).unwrap();
     store.set_status(bob.id, Status::Blocked, &Actor::Cli).unwrap();
-    assert_eq!(store.standing(&id("auth0|bob")).unwrap().status, Status::Blocked);
+    assert_eq!(store.revocation(&id("auth0|bob")).unwrap().status, Status::Blocked);
 }
 
 #[test]

@@ -8,14 +8,14 @@ use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
 
-fn named(name: &str, address: &str, verified: bool) -> Arrival {
+fn named(name: &str, address: &str, verified: bool) -> NewIdentity {
     let person = Person { name: Some(name.into()), ..Person::default() };
     let profile = json!({ "user_id": "auth0|1", "name": name, "email": address, "logins_count": 1 });
-    Arrival { person, profile: Some(profile), ..arrival("auth0|1", Some(address), verified) }
+    NewIdentity { person, profile: Some(profile), ..arrival("auth0|1", Some(address), verified) }
 }
 
 /// A user who was fetched as `before`, an hour ago.
-fn fetched(house: &House, before: &Arrival) -> User {
+fn fetched(house: &House, before: &NewIdentity) -> User {
     let user = house.store.admit(before, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
     house.clock.advance(Duration::from_secs(3600));
     user
@@ -140,12 +140,12 @@ fn a_profile_too_large_is_followed_and_settles() {
     };
     // As the gate does: what was kept is what the next one is compared with.
     let as_kept =
-        |user: &User, arrival: &Arrival| Arrival { profile: user.profile.clone(), ..arrival.clone() };
+        |user: &User, arrival: &NewIdentity| NewIdentity { profile: user.profile.clone(), ..arrival.clone() };
     let first = large(ADA, "a");
     let user = fetched(&house, &first);
     let before = as_kept(&user, &first);
     assert_eq!(before.profile, Some(json!({ "user_id": "auth0|1", "name": "Ada", "email": ADA })));
-    let refresh = |now: &Arrival| {
+    let refresh = |now: &NewIdentity| {
         house.store.refresh(user.id, &id("auth0|1"), Some(&before), Some(now), &Actor::Gate).unwrap()
     };
     refresh(&large(ADA, "b"));

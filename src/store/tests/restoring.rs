@@ -32,7 +32,7 @@ fn who_was_erased_since_the_backup_is_erased_again() {
         let now = store.user(user.id).unwrap().unwrap();
         assert_eq!((now.status, &now.email, &now.person), (Status::Erased, &None, &Person::default()));
         assert_eq!(
-            house.another_process().standing(user.auth0_id.as_ref().unwrap()).unwrap().status,
+            house.another_process().revocation(user.auth0_id.as_ref().unwrap()).unwrap().status,
             Status::Erased
         );
         assert_eq!(store.audit_of(user.id, 1).unwrap()[0].action, "user.status_set");
@@ -40,7 +40,7 @@ fn who_was_erased_since_the_backup_is_erased_again() {
     assert_eq!(store.user(one.id).unwrap(), Some(one));
     assert_eq!(store.user(other.id).unwrap(), Some(other));
     let again = store.admit(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
-    assert!(matches!(again, Admitted::Known(user) if user.id == late.id));
+    assert!(matches!(again, Provisioned::Known(user) if user.id == late.id));
     store.close().unwrap();
     assert!(Store::check(&house.settings).unwrap().is_sound());
 }
@@ -64,13 +64,13 @@ fn erased_identities_are_known_over_backups_of_any_origin() {
     assert_eq!(house.restore(&backup).unwrap().erased_again, Some(2));
     let store = house.another_process();
     for erased in ["auth0|theirs", "waad|ours@example.com"] {
-        assert_eq!(store.standing(&id(erased)).unwrap().status, Status::Erased, "{erased}");
+        assert_eq!(store.revocation(&id(erased)).unwrap().status, Status::Erased, "{erased}");
         let again = store.admit(&arrival(erased, None, false), LinkEmail::Never, &Actor::Gate).unwrap();
         assert_eq!(again.into_user().status, Status::Erased, "{erased}");
     }
     assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);
     // Whoever has the identity in the backup keeps it, in memory and in the file alike.
-    assert_eq!(store.standing(&id("auth0|both")), None);
+    assert_eq!(store.revocation(&id("auth0|both")), None);
     assert_ne!(store.user_by_auth0_id(&id("auth0|both")).unwrap().unwrap().id, both);
     // The next one over, too.
     store.close().unwrap();
@@ -103,7 +103,7 @@ fn who_was_erased_under_an_older_schema_is_known_after_a_restore() {
     let store = house.another_process();
     let tombstone = store.user_by_auth0_id(&id("waad|ada@example.com")).unwrap().unwrap();
     assert_eq!(tombstone.status, Status::Erased);
-    assert_eq!(store.standing(&id("waad|ada@example.com")).unwrap().status, Status::Erased);
+    assert_eq!(store.revocation(&id("waad|ada@example.com")).unwrap().status, Status::Erased);
     assert!(tombstone.auth0_id.unwrap().as_str().starts_with("erased|"));
 }
 

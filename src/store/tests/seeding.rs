@@ -26,7 +26,7 @@ fn a_file_is_seeded_once() {
     );
     assert_eq!(staff.email, Some(email("staff@example.com")));
     assert_eq!(house.actions(staff.id), ["user.seeded"]);
-    assert_eq!(house.store.standing(&id("auth0|bad")).unwrap().status, Status::Blocked);
+    assert_eq!(house.store.revocation(&id("auth0|bad")).unwrap().status, Status::Blocked);
 }
 
 #[test]

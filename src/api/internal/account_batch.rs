@@ -8,15 +8,15 @@ use super::audit::AuditEvent;
 use crate::api::batch::Batch;
 use crate::api::connection::{self, Paging};
 use crate::api::{ApiError, Context};
-use crate::store::{AcceptedTerms, Identity, Part};
+use crate::store::{AcceptedTerms, Identity, Page};
 use crate::user::{User, UserId};
 
 /// The same part of each user's trail.
-type Trails = Batch<UserId, Part<AuditEvent>>;
+type Trails = Batch<UserId, Page<AuditEvent>>;
 
 /// The users of one page, by what each of them may be asked for.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct AccountBatch {
     users: Arc<[UserId]>,
     identities: Batch<UserId, Vec<Identity>>,
     terms: Batch<UserId, Vec<AcceptedTerms>>,
@@ -25,7 +25,7 @@ pub(super) struct Page {
     trails: Mutex<HashMap<Paging, Arc<Trails>>>,
 }
 
-impl Page {
+impl AccountBatch {
     /// Shows `users` together.
     pub(super) fn of(users: Vec<User>) -> Vec<Account> {
         let ids: Arc<[UserId]> = users.iter().map(|user| user.id).collect();
@@ -72,7 +72,7 @@ impl Page {
         context: &Context,
         user: UserId,
         paging: &Paging,
-    ) -> Result<connection::Page<AuditEvent>, ApiError> {
+    ) -> Result<connection::Edges<AuditEvent>, ApiError> {
         let slice = paging.slice()?;
         let trails = {
             let mut trails = self.trails.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +81,7 @@ impl Page {
         };
         let found = trails
             .get(context, &user, move |store, users| Ok(AuditEvent::trails(store.trails_of(users, &slice)?)));
-        let part = found.await?.unwrap_or(Part { items: Vec::new(), more: false });
-        Ok(connection::Page::new(part, paging, AuditEvent::place))
+        let part = found.await?.unwrap_or(Page { items: Vec::new(), more: false });
+        Ok(connection::Edges::new(part, paging, AuditEvent::place))
     }
 }

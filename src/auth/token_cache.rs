@@ -24,7 +24,7 @@ const PARSED: u64 = 4;
 type Print = [u8; 32];
 
 /// What one door has seen. Another door judges by another audience, so it has its own.
-pub struct Seen {
+pub struct TokenCache {
     tokens: Cache<Print, Entry, Size>,
     hits: Counter,
     misses: Counter,
@@ -47,7 +47,7 @@ impl Weighter<Print, Entry> for Size {
     }
 }
 
-impl Seen {
+impl TokenCache {
     /// The claims of a token that was verified with the keys that are still in force, and has not expired since.
     pub(super) fn recall(
         &self,
@@ -77,16 +77,16 @@ impl Seen {
     }
 }
 
-impl Default for Seen {
+impl Default for TokenCache {
     fn default() -> Self {
         let tokens = Cache::with_weighter(ENTRIES, BYTES, Size);
         Self { tokens, hits: Counter::default(), misses: Counter::default() }
     }
 }
 
-impl std::fmt::Debug for Seen {
+impl std::fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seen").field("tokens", &self.tokens.len()).finish_non_exhaustive()
+        f.debug_struct("TokenCache").field("tokens", &self.tokens.len()).finish_non_exhaustive()
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use rquickjs::{Ctx, Exception, Function, Object, Value};
 use url::Url;
 
-use super::super::outcome::{DenyReason, Level};
-use super::super::redact::Redactor;
-use super::super::wire::{
+use super::super::ipc::{
     CALLS_AT_ONCE, CONSOLE_LINES, Call, FromWorker, RESULT_LIMIT, Run, TEXT_LIMIT, Verdict,
 };
-use super::link::Link;
+use super::super::outcome::{DenyReason, Level};
+use super::super::redact::Redactor;
+use super::pipe::Link;
 use crate::clock::Clock;
 
 /// The longest `global` that is kept, in bytes of JSON.

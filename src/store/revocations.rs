@@ -1,7 +1,7 @@
-//! Whose tokens are withdrawn, in memory: asked on every request, so it costs a hash lookup and no query.
+//! Whose tokens are revoked, in memory: asked on every request, so it costs a hash lookup and no query.
 //!
 //! Holds only the identities of users who are not plainly active, and pseudonyms of those whose ids are not kept: a
-//! pseudonym is computed for a request only when there are any. The table `standing_changes`, kept by triggers, tells what
+//! pseudonym is computed for a request only when there are any. The table `revocation_changes`, kept by triggers, tells what
 //! changed since; `PRAGMA data_version` tells cheaply whether anything did.
 
 use std::collections::{HashMap, HashSet};
@@ -18,21 +18,21 @@ use super::{Store, StoreError};
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Status};
 
-/// How stale the standings may be. With the next request after it they are fresh again, so that another process's
+/// How stale the revocations may be. With the next request after it they are fresh again, so that another process's
 /// change is noticed within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Why somebody's tokens may not be taken at their word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct Revocation {
     /// Whether they may come in.
     pub status: Status,
-    /// Tokens issued before this moment are withdrawn. In milliseconds, where a token's `iat` is in seconds.
+    /// Tokens issued before this moment are revoked. In milliseconds, where a token's `iat` is in seconds.
     pub tokens_valid_from: Option<Timestamp>,
 }
 
-/// The standings of this process.
-pub(super) struct Standings {
+/// The revocations of this process.
+pub(super) struct Revocations {
     held: RwLock<Held>,
     /// `None` once closed. Whoever holds the lock is the only one to apply changes, so an older state of a row
     /// never lands on a newer one.
@@ -45,7 +45,7 @@ pub(super) struct Standings {
 #[derive(Default)]
 struct Held {
     /// Of users who are not plainly active, by each of their identities; of the erased by pseudonyms.
-    users: HashMap<String, Standing>,
+    users: HashMap<String, Revocation>,
     /// Of identities that were taken from a user, by pseudonyms: since when their tokens are valid again.
     unlinked: HashMap<String, Timestamp>,
     /// What pseudonyms are made with. None while there are none.
@@ -63,24 +63,24 @@ struct Watch {
 }
 
 impl Store {
-    /// The standing of the user an Auth0 id leads to; `None` for the many who are plainly active or unknown.
+    /// The revocation of the user an Auth0 id leads to; `None` for the many who are plainly active or unknown.
     ///
     /// Changes by this process are in it when their call returns; those by another process within a second. If the
-    /// database fails, the last known standings go on to hold, and the log says so.
-    pub fn standing(&self, auth0_id: &Auth0Id) -> Option<Standing> {
-        self.shared.standings.of(auth0_id)
+    /// database fails, the last known revocations go on to hold, and the log says so.
+    pub fn revocation(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
+        self.shared.revocations.of(auth0_id)
     }
 }
 
-impl Standings {
+impl Revocations {
     pub(super) fn load(connection: Connection, clock: Clock) -> Result<Self, StoreError> {
-        let standings =
+        let revocations =
             Self { held: RwLock::default(), watch: Mutex::default(), look_at: AtomicU64::new(0), clock };
         let mut watch = Watch { connection, data_version: None, seq: 0, unlinked_seq: 0 };
-        standings.apply(&mut watch)?;
-        *standings.lock() = Some(watch);
-        standings.looked();
-        Ok(standings)
+        revocations.apply(&mut watch)?;
+        *revocations.lock() = Some(watch);
+        revocations.looked();
+        Ok(revocations)
     }
 
     /// Applies what was committed before the call, by whomever.
@@ -92,7 +92,7 @@ impl Standings {
         drop(self.lock().take());
     }
 
-    fn of(&self, auth0_id: &Auth0Id) -> Option<Standing> {
+    fn of(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
         if millis(self.clock.elapsed()) >= self.look_at.load(Ordering::Relaxed) {
             // When somebody else is looking, what is known is fresh enough.
             if let Ok(watch) = self.watch.try_lock() {
@@ -138,11 +138,11 @@ impl Standings {
                 held.users.remove(&auth0_id);
             }
             held.keys = keys;
-            for (auth0_id, standing) in changes {
-                if standing.is_plainly_active() {
+            for (auth0_id, revocation) in changes {
+                if revocation.is_plainly_active() {
                     held.users.remove(&auth0_id);
                 } else {
-                    held.users.insert(auth0_id, standing);
+                    held.users.insert(auth0_id, revocation);
                 }
             }
             held.unlinked.extend(unlinked);
@@ -158,17 +158,17 @@ impl Standings {
     fn known_as(
         &self,
         keys: &[Key],
-        changes: &[(String, Standing)],
+        changes: &[(String, Revocation)],
         unlinked: &[(String, Timestamp)],
     ) -> Vec<String> {
-        let erased = changes.iter().filter(|(_, standing)| standing.status == Status::Erased);
+        let erased = changes.iter().filter(|(_, revocation)| revocation.status == Status::Erased);
         let pseudonyms: HashSet<&str> =
             erased.map(|(id, _)| id.as_str()).chain(unlinked.iter().map(|(id, _)| id.as_str())).collect();
         if pseudonyms.is_empty() {
             return Vec::new();
         }
         let is_gone = |id: &&String| keys.iter().any(|key| pseudonyms.contains(key.pseudonym(id).as_str()));
-        // Whoever looks up a standing meanwhile is not kept waiting.
+        // Whoever looks up a revocation meanwhile is not kept waiting.
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         held.users.keys().filter(is_gone).cloned().collect()
     }
@@ -179,7 +179,7 @@ impl Standings {
 }
 
 impl Held {
-    fn of(&self, auth0_id: &Auth0Id) -> Option<Standing> {
+    fn of(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
         let mut user = self.users.get(auth0_id.as_str()).copied();
         let mut unlinked = None;
         for key in &self.keys {
@@ -188,22 +188,22 @@ impl Held {
             unlinked = unlinked.max(self.unlinked.get(&pseudonym).copied());
         }
         let Some(valid_from) = unlinked else { return user };
-        let user = user.unwrap_or(Standing { status: Status::Active, tokens_valid_from: None });
-        Some(Standing { tokens_valid_from: user.tokens_valid_from.max(Some(valid_from)), ..user })
+        let user = user.unwrap_or(Revocation { status: Status::Active, tokens_valid_from: None });
+        Some(Revocation { tokens_valid_from: user.tokens_valid_from.max(Some(valid_from)), ..user })
     }
 }
 
-impl Standing {
+impl Revocation {
     fn is_plainly_active(self) -> bool {
         self.status == Status::Active && self.tokens_valid_from.is_none()
     }
 }
 
-/// The present standing of everybody whose standing changed after `seq`, and the `seq` that covers them.
-fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(String, Standing)>), StoreError> {
+/// The present revocation of everybody whose revocation changed after `seq`, and the `seq` that covers them.
+fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(String, Revocation)>), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT c.seq, i.auth0_id, u.status, u.tokens_valid_from
-         FROM standing_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
+         FROM revocation_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
          WHERE c.seq > ?1 ORDER BY c.seq",
     )?;
     let mut rows = statement.query([seq])?;
@@ -213,11 +213,11 @@ fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(String,
         last = row.get(0)?;
         // A blocked row that nobody has claimed yet has no identity to look out for.
         let Some(auth0_id) = row.get::<_, Option<String>>(1)? else { continue };
-        let standing = Standing {
+        let revocation = Revocation {
             status: status(&row.get::<_, String>(2)?)?,
             tokens_valid_from: moment("users.tokens_valid_from", row.get(3)?)?,
         };
-        changes.push((auth0_id, standing));
+        changes.push((auth0_id, revocation));
     }
     Ok((last, changes))
 }

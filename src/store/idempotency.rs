@@ -18,7 +18,7 @@ impl Store {
     /// # Errors
     /// As [`Store::create`]; [`StoreError::MutationReused`] when the first time somebody else was meant;
     /// [`StoreError::Invalid`] for an id that is empty or longer than 255 bytes.
-    pub fn create_once(
+    pub fn create_idempotent(
         &self,
         expected: &Expected,
         mutation: &str,
@@ -44,7 +44,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::unlink_identity`].
-    pub fn unlink_once(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User, StoreError> {
+    pub fn unlink_idempotent(
+        &self,
+        id: UserId,
+        auth0_id: &Auth0Id,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
         match self.unlink_identity(id, auth0_id, actor) {
             Err(StoreError::NotLinked(_)) => self.write(|write| match by_auth0_id(&write.tx, auth0_id)? {
                 Some(_) => Err(StoreError::NotLinked(id)),
@@ -58,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::merge`].
-    pub fn merge_once(&self, kept: UserId, gone: UserId, actor: &Actor) -> Result<User, StoreError> {
+    pub fn merge_idempotent(&self, kept: UserId, gone: UserId, actor: &Actor) -> Result<User, StoreError> {
         match self.merge(kept, gone, actor) {
             Err(StoreError::Erased(id)) if id == gone => self.write(|write| {
                 let user = write.existing(kept)?;

@@ -1,7 +1,7 @@
-//! Standings: who is withdrawn, in this process and the others.
+//! Revocations: who is revoked, in this process and the others.
 
 use super::*;
-use crate::store::Standing;
+use crate::store::Revocation;
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
@@ -10,8 +10,8 @@ const ADA: &str = "ada@example.com";
 fn the_plainly_active_and_the_unknown_have_none() {
     let house = House::new();
     house.verified("auth0|1", ADA);
-    assert_eq!(house.store.standing(&id("auth0|1")), None);
-    assert_eq!(house.store.standing(&id("auth0|2")), None);
+    assert_eq!(house.store.revocation(&id("auth0|1")), None);
+    assert_eq!(house.store.revocation(&id("auth0|2")), None);
 }
 
 #[test]
@@ -19,11 +19,11 @@ fn a_change_here_holds_at_once() {
     let house = House::new();
     let user = house.verified("auth0|1", ADA);
     let now = house.clock.now();
-    let of = || house.store.standing(&id("auth0|1"));
+    let of = || house.store.revocation(&id("auth0|1"));
     house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    assert_eq!(of(), Some(Standing { status: Status::Blocked, tokens_valid_from: Some(now) }));
+    assert_eq!(of(), Some(Revocation { status: Status::Blocked, tokens_valid_from: Some(now) }));
     house.store.set_status(user.id, Status::Active, &Actor::Cli).unwrap();
-    assert_eq!(of(), Some(Standing { status: Status::Active, tokens_valid_from: Some(now) }));
+    assert_eq!(of(), Some(Revocation { status: Status::Active, tokens_valid_from: Some(now) }));
 }
 
 #[test]
@@ -33,13 +33,13 @@ fn a_change_elsewhere_holds_within_a_second() {
     let other = house.another_process();
     other.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     house.clock.advance(Duration::from_millis(500));
-    assert_eq!(house.store.standing(&id("auth0|1")).unwrap().status, Status::Blocked);
+    assert_eq!(house.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 
     // Also one that no function of ours made.
     house.shell().execute("UPDATE users SET status = 'active', tokens_valid_from = NULL", []).unwrap();
-    assert!(house.store.standing(&id("auth0|1")).is_some());
+    assert!(house.store.revocation(&id("auth0|1")).is_some());
     house.clock.advance(Duration::from_millis(500));
-    assert_eq!(house.store.standing(&id("auth0|1")), None);
+    assert_eq!(house.store.revocation(&id("auth0|1")), None);
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn a_new_identity_of_somebody_blocked_is_blocked() {
         .find_or_link(&id("google|1"), Some(&email(ADA)), LinkEmail::Verified, &Actor::Gate)
         .unwrap();
     assert_eq!(linked.unwrap().status, Status::Blocked);
-    assert_eq!(house.store.standing(&id("google|1")).unwrap().status, Status::Blocked);
+    assert_eq!(house.store.revocation(&id("google|1")).unwrap().status, Status::Blocked);
     house.clock.advance(Duration::from_millis(500));
-    assert_eq!(other.standing(&id("google|1")).unwrap().status, Status::Blocked);
+    assert_eq!(other.revocation(&id("google|1")).unwrap().status, Status::Blocked);
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn somebody_blocked_before_they_ever_came_is_blocked_when_they_come() {
     house.store.set_status(expected.id, Status::Blocked, &Actor::Cli).unwrap();
     let came =
         house.store.admit(&arrival("auth0|1", Some(ADA), true), LinkEmail::Never, &Actor::Gate).unwrap();
-    assert!(matches!(came, Admitted::Linked(_)), "{came:?}");
-    assert_eq!(house.store.standing(&id("auth0|1")).unwrap().status, Status::Blocked);
+    assert!(matches!(came, Provisioned::Linked(_)), "{came:?}");
+    assert_eq!(house.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn standings_are_there_after_a_restart() {
     house.store.set_status(one.id, Status::Erased, &Actor::Cli).unwrap();
     house.store.sign_out_everywhere(two.id, &Actor::User(two.id)).unwrap();
     let restarted = house.another_process();
-    assert_eq!(restarted.standing(&id("auth0|1")).unwrap().status, Status::Erased);
-    assert_eq!(restarted.standing(&id("auth0|2")).unwrap().tokens_valid_from, Some(house.clock.now()));
+    assert_eq!(restarted.revocation(&id("auth0|1")).unwrap().status, Status::Erased);
+    assert_eq!(restarted.revocation(&id("auth0|2")).unwrap().tokens_valid_from, Some(house.clock.now()));
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn the_last_of_many_changes_is_the_one_that_holds() {
         });
         house.clock.advance(Duration::from_millis(500));
         let row = house.store.user(user.id).unwrap().unwrap();
-        let wanted = Some(Standing { status: row.status, tokens_valid_from: row.tokens_valid_from });
-        assert_eq!(house.store.standing(&id("auth0|1")), wanted);
-        assert_eq!(other.standing(&id("auth0|1")), wanted);
+        let wanted = Some(Revocation { status: row.status, tokens_valid_from: row.tokens_valid_from });
+        assert_eq!(house.store.revocation(&id("auth0|1")), wanted);
+        assert_eq!(other.revocation(&id("auth0|1")), wanted);
     }
 }
 
@@ -108,5 +108,5 @@ fn a_closed_store_still_knows_who_is_blocked() {
     house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     house.store.close().unwrap();
     house.clock.advance(Duration::from_secs(5));
-    assert_eq!(house.store.standing(&id("auth0|1")).unwrap().status, Status::Blocked);
+    assert_eq!(house.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 }

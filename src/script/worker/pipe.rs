@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufReader, Stdin, Stdout};
 
-use super::super::wire::{self, Call, FromWorker, ToWorker};
+use super::super::ipc::{self, Call, FromWorker, ToWorker};
 
 /// Frames in, frames out. Blocking: a worker has nothing to do but wait for its host.
 pub(super) struct Link {
@@ -20,11 +20,11 @@ impl Link {
 
     /// The host's next frame; `None` when it has gone.
     pub(super) fn receive(&self) -> io::Result<Option<ToWorker>> {
-        wire::read(&mut *self.input.borrow_mut())
+        ipc::read(&mut *self.input.borrow_mut())
     }
 
     pub(super) fn send(&self, message: &FromWorker) -> io::Result<()> {
-        wire::write(&mut *self.output.borrow_mut(), message)
+        ipc::write(&mut *self.output.borrow_mut(), message)
     }
 
     /// Asks the host for something; the reply will carry the id that this returns.
