@@ -1,35 +1,95 @@
-//! Vestibule: the hall between Auth0 and a small team's two GraphQL APIs.
+//! Auth0 logins and two GraphQL APIs, in one executable with SQLite inside.
 //!
-//! One executable, SQLite inside. A request enters at one of two doors, passes four stages
-//! (bearer → claims → permit → caller) and reaches a juniper schema with its current user in the context.
+//! Vestibule serves a Public API for frontends and an Internal API for machines and staff. Every request passes four
+//! stages (bearer → claims → permit → caller) before a resolver runs. The resolver then finds the caller, the current user
+//! and the database in its [`Context`].
 //!
-//! The library is made of rooms on floors; a room imports only lower rooms, and a test holds it to that.
-//! `docs/architecture.md` is the map. To follow a request, read in this order: [`api`]'s `endpoint.rs`,
-//! [`auth`], its four stages, then [`api`]'s `context.rs` and schemas.
+//! The executable serves ready-made schemas. To serve your own juniper schemas instead, depend on this crate and hand them
+//! to [`main`]. This is the whole program:
+//!
+//! ```no_run
+//! use juniper::{EmptyMutation, EmptySubscription, RootNode, graphql_object};
+//! use vestibule::{ApiError, Context, Vestibule};
+//!
+//! struct Query;
+//!
+//! #[graphql_object(context = Context)]
+//! impl Query {
+//!     /// Greets the current user.
+//!     fn hello(context: &Context) -> Result<String, ApiError> {
+//!         Ok(format!("Hello {}", context.current_user()?.id()))
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let public = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
+//!     vestibule::main(Vestibule::new(public, vestibule::internal::schema()).to_try("{ hello }", "{ users { totalCount } }"))
+//! }
+//! ```
+//!
+//! `cargo run -- dev` then starts both APIs with your schema and an Auth0-compatible tenant to log in at. The commands and
+//! settings are those of the `vestibule` executable.
+//!
+//! - [`Vestibule`]: the schemas of both doors, and the state their resolvers share.
+//! - [`Context`]: what a resolver gets. [`Context::caller`] is the [`Caller`]; [`Context::require`] asks for a permission.
+//! - [`ApiError`]: what a resolver returns when it fails.
+//! - [`Database`]: an SQLite file for your own tables, with migrations.
+//! - [`public`] and [`internal`]: the ready-made schemas, and their types for use in yours.
+//!
+//! `examples/notes.rs` has queries, mutations, subscriptions and a table of its own. `docs/architecture.md` in the
+//! repository explains the source: start with `api/endpoint.rs`, then read `auth/mod.rs`.
 
-// Floor 0: words and the world's edges.
+pub use api::{ApiError, Context, Schema, internal, public};
+pub use app::Vestibule;
+pub use auth::{Caller, Refusal, Who};
+pub use cli::main;
+pub use config::Config;
+pub use scope::Permissions;
+pub use store::{Database, rusqlite};
+pub use user::{CurrentUser, UserId};
+
+// The modules below are for the executable, the tests and the benches. They may change without notice.
+
+// Layer 0: words and the edges of the system.
+#[doc(hidden)]
 pub mod user;
+#[doc(hidden)]
 pub mod scope;
+#[doc(hidden)]
 pub mod clock;
+#[doc(hidden)]
 pub mod pool;
+#[doc(hidden)]
 pub mod telemetry;
 
-// Floor 1: what holds state.
-pub mod store;
+// Layer 1: files and the network.
+#[doc(hidden)]
 pub mod auth0;
+#[doc(hidden)]
 pub mod bundle;
 
-// Floor 2: what decides.
-pub mod auth;
+// Layer 2: people and scripts.
+#[doc(hidden)]
+pub mod store;
+#[doc(hidden)]
 pub mod script;
 
-// Floor 3: what answers.
-pub mod api;
+// Layer 3: the gate, and the dev tenant.
+#[doc(hidden)]
+pub mod auth;
+#[doc(hidden)]
 pub mod tenant;
 
-// Floor 4: what puts it together.
+// Layer 4: the two doors.
+#[doc(hidden)]
+pub mod api;
+
+// Layer 5: settings, and the running process.
+#[doc(hidden)]
 pub mod config;
+#[doc(hidden)]
 pub mod app;
 
-// Floor 5: what people type.
+// Layer 6: the command line.
+#[doc(hidden)]
 pub mod cli;

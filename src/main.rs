@@ -1,10 +1,9 @@
-//! The executable: our own schemas behind the doors. What it does and how it ends is `cli`'s.
+//! The executable: the ready-made schemas behind both doors. Arguments and exit codes belong to `cli`.
 
 use std::process::ExitCode;
 
-use vestibule::app::Vestibule;
-use vestibule::cli;
+use vestibule::Vestibule;
 
 fn main() -> ExitCode {
-    cli::main(Vestibule::default())
+    vestibule::main(Vestibule::default())
 }

@@ -86,7 +86,7 @@ enum Command {
 /// What every command takes.
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// The profile, and so which <NAME>.toml is read [env: VESTIBULE_PROFILE] [default: the command's].
+    /// The profile, and so which NAME.toml is read [env: VESTIBULE_PROFILE] [default: the command's].
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
     /// The folder of the profiles' files [default: config].
