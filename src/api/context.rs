@@ -16,7 +16,7 @@ use crate::user::{CurrentUser, Status, User, UserId};
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
 
 /// What every resolver of a request shares.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     caller: Caller,
     gate: Gate,
@@ -31,9 +31,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// `time` is what the operation may take. A read gets less: then its field says that it took too long, and what the
-    /// other fields gave stands.
-    pub(super) fn new(caller: Caller, services: &Services, request: RequestId, time: Duration) -> Self {
+    /// The context of one request, for an endpoint of your own; a door makes its own. Only the gate can make a `caller`.
+    ///
+    /// `time` limits the operation. A read gets nine tenths of it: a slow read then fails its own field and leaves the
+    /// other fields their data.
+    pub fn new(caller: Caller, services: &Services, request: RequestId, time: Duration) -> Self {
         let Services { gate, store, pool, state, .. } = services.clone();
         let read_time = time - time / 10;
         Self { caller, gate, store, pool, state, request, read_time, row: OnceLock::new() }
