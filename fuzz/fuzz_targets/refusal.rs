@@ -61,7 +61,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(accept) = HeaderValue::from_bytes(from.take_rest()) {
         headers.insert(ACCEPT, accept);
     }
-    let (status, answer, body) = vestibule::api::fuzzing::refused(refusal.clone(), &headers);
+    let (status, answer, body) = vestibule::api::fuzzing::render_refusal(refusal.clone(), &headers);
 
     assert_eq!(status, refusal.status());
     let body: Value = serde_json::from_slice(&body).expect("the body is JSON");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{ApiError, Services, State};
+use super::{ApiError, Services, SharedState};
 use crate::auth::{self, Caller, Gate, Refusal, Who};
 use crate::pool::{Pool, PoolError};
 use crate::store::{AcceptedTerms, ActingUser, Actor, Interrupt, Store, StoreError};
@@ -22,7 +22,7 @@ pub struct Context {
     gate: Gate,
     store: Store,
     pool: Pool,
-    state: State,
+    state: SharedState,
     request: RequestId,
     /// How long each read may take.
     read_time: Duration,

@@ -16,7 +16,7 @@ use super::settings::Documents as Settings;
 
 /// The trusted documents of one door.
 #[derive(Debug, Clone, Default)]
-pub struct Trusted {
+pub struct TrustedDocuments {
     by_id: HashMap<String, Arc<str>>,
     texts: HashSet<Arc<str>>,
     /// Whether nothing else is served.
@@ -54,7 +54,7 @@ struct Listed {
     body: String,
 }
 
-impl Trusted {
+impl TrustedDocuments {
     /// Reads every `.json` file of the configured folder; nothing, if none is configured. Blocks.
     ///
     /// # Errors
@@ -127,12 +127,12 @@ impl Trusted {
 mod tests {
     use super::*;
 
-    fn read(files: &[(&str, &str)], only: bool) -> Result<Trusted, ManifestError> {
+    fn read(files: &[(&str, &str)], only: bool) -> Result<TrustedDocuments, ManifestError> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
-        Trusted::read(&Settings { dir: Some(dir.path().to_owned()), only })
+        TrustedDocuments::read(&Settings { dir: Some(dir.path().to_owned()), only })
     }
 
     const FLAT: &str = r#"{"a1": "{ me { id } }", "b2": "query B { me { name } }"}"#;
@@ -153,7 +153,10 @@ mod tests {
         }
         let other = Document::Text("{ __typename }".to_owned());
         assert_eq!(trusted.text(&other), Ok("{ __typename }"), "others are served too");
-        assert_eq!(Trusted::default().text(&Document::Id("a1".to_owned())), Err(Problem::NoDocuments));
+        assert_eq!(
+            TrustedDocuments::default().text(&Document::Id("a1".to_owned())),
+            Err(Problem::NoDocuments)
+        );
     }
 
     #[test]
@@ -175,6 +178,6 @@ mod tests {
         let twice = read(&[("a.json", FLAT), ("b.json", r#"{"a1": "{ __typename }"}"#)], false);
         assert!(matches!(twice, Err(ManifestError::Ambiguous(_, id)) if id == "a1"));
         let nowhere = Settings { dir: Some("/nowhere/at/all".into()), only: false };
-        assert!(matches!(Trusted::read(&nowhere), Err(ManifestError::Unreadable(..))));
+        assert!(matches!(TrustedDocuments::read(&nowhere), Err(ManifestError::Unreadable(..))));
     }
 }

@@ -20,7 +20,8 @@ use super::outcome::{Outcome, Problem};
 use super::reply::{Media, Reply};
 use super::request::{self, GraphQl};
 use super::{
-    Context, DoorSettings, Limits, Schema, SocketSettings, Sockets, State, Trusted, graphiql, health, socket,
+    Context, DoorSettings, Limits, Schema, SharedState, SocketSettings, TrustedDocuments, WebSockets,
+    graphiql, health, socket,
 };
 use crate::auth::{self, Caller, Gate, Refusal};
 use crate::pool::Pool;
@@ -39,13 +40,13 @@ pub struct Services {
     /// Where calls to Auth0 wait, and nothing else.
     pub auth0_pool: Pool,
     /// What the resolvers of a team's own schemas share.
-    pub state: State,
+    pub state: SharedState,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
     /// How many were turned away, by door and code.
     pub refusals: Arc<Tally>,
     /// The WebSockets that are open.
-    pub sockets: Sockets,
+    pub sockets: WebSockets,
     /// The tenant's issuer, with its final slash: where GraphiQL logs people in.
     pub issuer: String,
 }
@@ -72,7 +73,7 @@ pub fn door(
     wanted: &Arc<auth::DoorRules>,
     services: Services,
     (schema, to_try): (Schema, &str),
-    trusted: Trusted,
+    trusted: TrustedDocuments,
 ) -> BoxedFilter<(Response,)> {
     let caller = services.gate.caller(wanted);
     let health = health::routes(&services);

@@ -44,7 +44,7 @@ fn told(error: &StoreError) -> &'static str {
         StoreError::IdentityTaken(_) => "The identity leads to another user; merge the two instead.",
         StoreError::NotLinked(_) => "The user has no such identity.",
         StoreError::Invalid(what) => what,
-        StoreError::MutationReused => {
+        StoreError::IdempotencyKeyReused => {
             "This clientMutationId was used with another input; give each mutation its own."
         }
         StoreError::Revoked => "The token was revoked; log in again.",
@@ -66,7 +66,7 @@ impl ApiError {
                 StoreError::Erased(_) => "ERASED",
                 StoreError::EmailConflict => "EMAIL_CONFLICT",
                 StoreError::IdentityTaken(_) => "IDENTITY_TAKEN",
-                StoreError::Invalid(_) | StoreError::MutationReused => "BAD_INPUT",
+                StoreError::Invalid(_) | StoreError::IdempotencyKeyReused => "BAD_INPUT",
                 StoreError::Revoked => "TOKEN_REVOKED",
                 StoreError::Interrupted => "OUT_OF_TIME",
                 StoreError::Busy | StoreError::Closed => "BUSY",

@@ -13,7 +13,7 @@ use crate::auth::Refusal;
 use crate::telemetry::RequestId;
 
 /// Renders a refusal as the doors do: its status, its headers and its body.
-pub fn refused(refusal: Refusal, request_headers: &HeaderMap) -> (u16, HeaderMap, Vec<u8>) {
+pub fn render_refusal(refusal: Refusal, request_headers: &HeaderMap) -> (u16, HeaderMap, Vec<u8>) {
     let media = Media::of(request_headers);
     let reply = Reply { door: "public", request: RequestId::fresh(), media, most: 1024 * 1024 };
     let (parts, body) = reply.render(Outcome::Refused(refusal)).into_parts();

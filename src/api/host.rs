@@ -17,7 +17,7 @@ const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Lets through to `routes` what is addressed to one of `settings.hosts`; all there is, if there are none. Else 421
 /// (RFC 9110 §15.5.20). `door` is how the settings call the door.
-pub fn at_host(
+pub fn restrict_hosts(
     door: &'static str,
     settings: &DoorSettings,
     routes: BoxedFilter<(Response,)>,

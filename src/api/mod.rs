@@ -16,7 +16,7 @@ mod documents;
 mod socket;
 mod schema;
 mod cost;
-mod state;
+mod shared_state;
 mod context;
 mod outcome;
 mod reply;
@@ -38,10 +38,10 @@ pub mod public;
 pub mod internal;
 
 pub use context::Context;
-pub use documents::{ManifestError, Trusted};
+pub use documents::{ManifestError, TrustedDocuments};
 pub use endpoint::{Services, door};
 pub use error::ApiError;
-pub use host::at_host;
+pub use host::restrict_hosts;
 pub use json::Json;
 pub use metrics::metrics;
 pub use node::NodeId;
@@ -50,6 +50,6 @@ pub use schema::{Root, Schema, SubscriptionRoot};
 pub use settings::{
     Documents as DocumentSettings, DoorSettings, Http as HttpSettings, Limits, Socket as SocketSettings,
 };
-pub use socket::Sockets;
-pub use state::State;
+pub use shared_state::SharedState;
+pub use socket::WebSockets;
 pub use viewer::ViewerKind;

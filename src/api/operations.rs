@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use self_cell::self_cell;
 
 use super::cost::{Cost, Excess};
-use super::documents::Trusted;
+use super::documents::TrustedDocuments;
 use super::outcome::Problem;
 use super::request::Document;
 use super::schema::{Documents, Operation, Schema, Unfit};
@@ -18,7 +18,7 @@ use super::{DoorSettings, Limits};
 /// A door's operations.
 pub(super) struct Operations {
     documents: Arc<dyn Documents>,
-    trusted: Trusted,
+    trusted: TrustedDocuments,
     limits: Limits,
     /// Only what is valid and within the limits of its document is in it.
     kept: Option<Cache<Key, Arc<Prepared>>>,
@@ -47,7 +47,7 @@ type Borrowed<'a> = Box<dyn Operation + 'a>;
 
 impl Operations {
     /// Warns of trusted documents that can not be run: those of a frontend that is older or newer than the schema.
-    pub(super) fn new(schema: Schema, settings: &DoorSettings, trusted: Trusted) -> Self {
+    pub(super) fn new(schema: Schema, settings: &DoorSettings, trusted: TrustedDocuments) -> Self {
         let limits = settings.limits.clone();
         let kept = (limits.kept > 0).then(|| Cache::new(limits.kept));
         let operations = Self { documents: schema.limited(settings), trusted, limits, kept };
@@ -141,7 +141,7 @@ mod tests {
         let defaults: toml::Table = toml::from_str(include_str!("../../config/default.toml")).unwrap();
         let mut settings = DoorSettings::deserialize(defaults["public"].clone()).unwrap();
         settings.limits.kept = kept;
-        Operations::new(crate::api::public::schema().into(), &settings, Trusted::default())
+        Operations::new(crate::api::public::schema().into(), &settings, TrustedDocuments::default())
     }
 
     #[test]

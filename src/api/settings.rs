@@ -36,13 +36,13 @@ pub struct DoorSettings {
     pub limits: Limits,
     /// What WebSockets may use.
     pub socket: Socket,
-    /// Trusted documents.
+    /// TrustedDocuments documents.
     pub documents: Documents,
 }
 
 impl DoorSettings {
     /// What the door wants of its callers.
-    pub fn wants(&self, claims: &ClaimsSettings) -> auth::DoorRules {
+    pub fn rules(&self, claims: &ClaimsSettings) -> auth::DoorRules {
         auth::DoorRules {
             policy: Policy::new(claims, &self.audience),
             need: Need { permissions: self.need.clone(), anonymous: self.anonymous },
@@ -79,7 +79,7 @@ pub struct Limits {
     pub kept: usize,
 }
 
-/// Trusted documents: operations that requests name by an id.
+/// TrustedDocuments documents: operations that requests name by an id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Documents {

@@ -11,7 +11,7 @@ use warp::Filter;
 use super::blocks;
 use super::listen::Listening;
 use super::{Bound, Vestibule};
-use crate::api::{self, Services, Sockets, State, Trusted};
+use crate::api::{self, Services, SharedState, TrustedDocuments, WebSockets};
 use crate::auth::{Gate, Grants, Keys, Profiles};
 use crate::auth0::{Auth0, Issuer, Settings};
 use crate::clock::Clock;
@@ -71,17 +71,16 @@ impl Doors {
         let trusted = trusted(config)?;
         let auth0 = Auth0::new(&config.auth0, clock.clone())?;
         let services = services(config, auth0.clone(), store, state, clock)?;
-        let (wanted, claims) = ((&config.public, &config.internal), &config.claims);
-        let wanted = (Arc::new(wanted.0.wants(claims)), Arc::new(wanted.1.wants(claims)));
+        let (rules, claims) = ((&config.public, &config.internal), &config.claims);
+        let rules = (Arc::new(rules.0.rules(claims)), Arc::new(rules.1.rules(claims)));
         let (to_public, to_internal) = ((to_public, try_public), (to_internal, try_internal));
-        let to_public =
-            api::door("public", &config.public, &wanted.0, services.clone(), to_public, trusted.0);
+        let to_public = api::door("public", &config.public, &rules.0, services.clone(), to_public, trusted.0);
         let to_internal =
-            api::door("internal", &config.internal, &wanted.1, services.clone(), to_internal, trusted.1);
-        let metrics = api::metrics(&services, vec![("public", wanted.0), ("internal", wanted.1)]);
-        let to_public = api::at_host("public", &config.public, to_public);
+            api::door("internal", &config.internal, &rules.1, services.clone(), to_internal, trusted.1);
+        let metrics = api::metrics(&services, vec![("public", rules.0), ("internal", rules.1)]);
+        let to_public = api::restrict_hosts("public", &config.public, to_public);
         let to_internal = to_internal.or(metrics).unify().boxed();
-        let to_internal = api::at_host("internal", &config.internal, to_internal);
+        let to_internal = api::restrict_hosts("internal", &config.internal, to_internal);
         let addresses = (public.address(), internal.address());
         let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
@@ -129,9 +128,9 @@ impl Doors {
 ///
 /// # Errors
 /// When a folder or a manifest in it can not be read; the cause is a [`ManifestError`](api::ManifestError).
-pub fn trusted(config: &Config) -> anyhow::Result<(Trusted, Trusted)> {
+pub fn trusted(config: &Config) -> anyhow::Result<(TrustedDocuments, TrustedDocuments)> {
     let of = |name, settings| {
-        Trusted::read(settings)
+        TrustedDocuments::read(settings)
             .with_context(|| format!("the trusted documents can not be had (`{name}.documents.dir`)"))
     };
     Ok((of("public", &config.public.documents)?, of("internal", &config.internal.documents)?))
@@ -154,7 +153,7 @@ pub(super) fn services(
     config: &Config,
     auth0: Auth0,
     store: Store,
-    state: State,
+    state: SharedState,
     clock: Clock,
 ) -> anyhow::Result<Services> {
     let start = |threads| {
@@ -186,7 +185,7 @@ pub(super) fn services(
         state,
         body_timeout: config.http.body,
         refusals: Arc::default(),
-        sockets: Sockets::default(),
+        sockets: WebSockets::default(),
         issuer: config.auth0.issuer.clone(),
     })
 }

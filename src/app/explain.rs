@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::doors::services;
-use crate::api::State;
+use crate::api::SharedState;
 use crate::auth::Explanation;
 use crate::auth0::Auth0;
 use crate::clock::Clock;
@@ -24,9 +24,9 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
     let store = Store::open_existing(&config.store, clock.clone())
         .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
-    let services = services(config, auth0, store, State::default(), clock)?;
+    let services = services(config, auth0, store, SharedState::default(), clock)?;
     services.gate.keys().known(KEYS).await;
-    let (public, private) = (config.public.wants(&config.claims), config.internal.wants(&config.claims));
+    let (public, private) = (config.public.rules(&config.claims), config.internal.rules(&config.claims));
     let story = if internal {
         services.gate.explain("internal", &private, &public, token).await
     } else {

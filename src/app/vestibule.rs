@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use crate::api::{self, Schema, State};
+use crate::api::{self, Schema, SharedState};
 use crate::config::Config;
 
 /// A vestibule as a team wants it, before it is opened. [`Vestibule::default`] has our own schemas.
@@ -38,7 +38,7 @@ pub struct Vestibule {
     to_try: [&'static str; 2],
 }
 
-type OpenState = Box<dyn FnOnce(&Config) -> anyhow::Result<State> + Send>;
+type OpenState = Box<dyn FnOnce(&Config) -> anyhow::Result<SharedState> + Send>;
 
 impl Vestibule {
     /// With these schemas: juniper's root nodes over [`api::Context`].
@@ -46,7 +46,7 @@ impl Vestibule {
         Self {
             public: public.into(),
             internal: internal.into(),
-            open_state: Box::new(|_| Ok(State::default())),
+            open_state: Box::new(|_| Ok(SharedState::default())),
             to_try: ["{ __typename }"; 2],
         }
     }
@@ -58,7 +58,7 @@ impl Vestibule {
         mut self,
         open: impl FnOnce(&Config) -> anyhow::Result<T> + Send + 'static,
     ) -> Self {
-        self.open_state = Box::new(move |config| open(config).map(State::new));
+        self.open_state = Box::new(move |config| open(config).map(SharedState::new));
         self
     }
 
@@ -86,7 +86,7 @@ impl Vestibule {
     }
 
     /// The schemas of both doors, and what their resolvers share.
-    pub(super) fn open(self, config: &Config) -> anyhow::Result<(Schema, Schema, State)> {
+    pub(super) fn open(self, config: &Config) -> anyhow::Result<(Schema, Schema, SharedState)> {
         let state = (self.open_state)(config).context("what the resolvers share can not be opened")?;
         Ok((self.public, self.internal, state))
     }

@@ -37,7 +37,7 @@ pub enum StoreError {
     Revoked,
     /// The same mutation id came with another user before.
     #[error("this mutation id was used for another user; give each mutation an id of its own")]
-    MutationReused,
+    IdempotencyKeyReused,
     /// Another deployment to the tenant is under way; its id.
     #[error("deployment {0} to this tenant is under way; wait until it has ended")]
     Deploying(i64),

@@ -16,7 +16,7 @@ impl Store {
     /// time, as they now are.
     ///
     /// # Errors
-    /// As [`Store::create`]; [`StoreError::MutationReused`] when the first time somebody else was meant;
+    /// As [`Store::create`]; [`StoreError::IdempotencyKeyReused`] when the first time somebody else was meant;
     /// [`StoreError::Invalid`] for an id that is empty or longer than 255 bytes.
     pub fn create_idempotent(
         &self,
@@ -32,7 +32,7 @@ impl Store {
             if let Some(user) = write.created_before(&actor_key, mutation)? {
                 let same = user.email == expected.email
                     && expected.auth0_id.as_ref().is_none_or(|id| user.auth0_id.as_ref() == Some(id));
-                return if same { Ok(user) } else { Err(StoreError::MutationReused) };
+                return if same { Ok(user) } else { Err(StoreError::IdempotencyKeyReused) };
             }
             let user = write.create(expected, actor)?;
             write.remember(&actor_key, mutation, user.id)?;

@@ -11,14 +11,14 @@ use super::session::GOODBYE;
 
 /// The WebSockets that are open, at both doors. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Sockets(Arc<watch::Sender<Option<Instant>>>);
+pub struct WebSockets(Arc<watch::Sender<Option<Instant>>>);
 
 /// What tells a connection, and each of its operations, that the server ends. As long as one is there, so is what it
 /// belongs to.
 #[derive(Debug, Clone)]
 pub(super) struct Told(watch::Receiver<Option<Instant>>);
 
-impl Sockets {
+impl WebSockets {
     /// Lets queries and mutations under way end, at most in `time`, and closes their connections with 1001; all others at
     /// once, also those that come later. Waits until they are closed, which takes clients up to a second.
     pub async fn close(&self, time: Duration) {

@@ -20,7 +20,7 @@ use warp::ws::Ws;
 
 use super::endpoint::Door;
 use super::outcome::{Outcome, Problem};
-pub use drain::Sockets;
+pub use drain::WebSockets;
 use message::PROTOCOL;
 
 /// What may wait to be written to a client that does not read; a connection that passes it is cut.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 /// A value of any type, handed out by [`Context::state`](super::Context::state). Cheap to clone.
 #[derive(Clone)]
-pub struct State(Arc<dyn Any + Send + Sync>);
+pub struct SharedState(Arc<dyn Any + Send + Sync>);
 
-impl State {
+impl SharedState {
     /// Shares `value` among all requests of both doors.
     pub fn new<T: Send + Sync + 'static>(value: T) -> Self {
         Self(Arc::new(value))
@@ -20,14 +20,14 @@ impl State {
 }
 
 /// Of nothing: what our own schemas need.
-impl Default for State {
+impl Default for SharedState {
     fn default() -> Self {
         Self::new(())
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for SharedState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").finish_non_exhaustive()
+        f.debug_struct("SharedState").finish_non_exhaustive()
     }
 }
