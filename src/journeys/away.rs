@@ -5,30 +5,30 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stub::Profile;
-use crate::yard::Yard;
+use crate::auth0_stub::ProfileReply;
+use crate::test_server::TestServer;
 
-fn profile(sub: &str) -> Profile {
-    Profile::Is(
+fn profile(sub: &str) -> ProfileReply {
+    ProfileReply::Json(
         json!({"user_id": sub, "email": format!("{}@example.com", &sub[6..]), "email_verified": true}),
     )
 }
 
 /// Some known users whose profiles are a week old, and their tokens.
-fn known(yard: &Yard, count: usize) -> Vec<String> {
+fn known(server: &TestServer, count: usize) -> Vec<String> {
     let come = |i| {
         let sub = format!("auth0|known-{i}");
-        yard.arrive(&sub);
-        yard.token(&sub, json!({}))
+        server.insert_user(&sub);
+        server.token(&sub, json!({}))
     };
     let tokens = (0..count).map(come).collect();
-    let shell = rusqlite::Connection::open(&yard.config.store.path).unwrap();
+    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
     shell.execute("UPDATE users SET profile_fetched_at = profile_fetched_at - 7 * 86400000", []).unwrap();
     tokens
 }
 
-fn refused(yard: &Yard, token: &str) -> String {
-    let refused = yard.me(token);
+fn refused(server: &TestServer, token: &str) -> String {
+    let refused = server.me(token);
     assert_eq!((refused.status, refused.code().as_deref()), (503, Some("PROFILE_UNAVAILABLE")));
     refused.header("retry-after").unwrap().to_owned()
 }
@@ -36,117 +36,118 @@ fn refused(yard: &Yard, token: &str) -> String {
 #[test]
 fn known_users_are_served_and_change_things_while_the_tenant_hangs() {
     // One thread for all that reads and writes: whoever held it would hold everybody up.
-    let mut yard = Yard::open(&["auth0.profile_max_age=1day", "pool.threads=1", "auth0.timeout=10min"]);
-    let tokens = known(&yard, 60);
+    let mut server =
+        TestServer::open(&["auth0.profile_max_age=1day", "pool.threads=1", "auth0.timeout=10min"]);
+    let tokens = known(&server, 60);
     for i in 0..60 {
-        yard.stub.profile(&format!("auth0|known-{i}"), Profile::Hangs);
+        server.auth0.set_profile(&format!("auth0|known-{i}"), ProfileReply::Hangs);
     }
-    yard.stub.profile("auth0|new", profile("auth0|new"));
+    server.auth0.set_profile("auth0|new", profile("auth0|new"));
     for token in &tokens {
-        assert_eq!(yard.me(token).status, 200);
+        assert_eq!(server.me(token).status, 200);
     }
     let update = "mutation { updateMe(input: {nickname: \"n\"}) { me { nickname } } }";
     for token in &tokens {
-        let answer = yard.wire.graphql(&yard.public(), Some(token), update, Value::Null).unwrap();
+        let answer = server.http.graphql(&server.public(), Some(token), update, Value::Null).unwrap();
         assert_eq!(answer.at("/data/updateMe/me/nickname"), "n", "{}", answer.body);
     }
     // Nor do those whom nobody waits for stand in the way of a newcomer.
-    let newcomer = yard.me(&yard.token("auth0|new", json!({})));
+    let newcomer = server.me(&server.token("auth0|new", json!({})));
     assert_eq!(newcomer.status, 200, "{}", newcomer.body);
-    assert!(yard.stub.calls("/api/v2/users/auth0%7Cknown") <= 1, "one at a time");
-    yard.stub.pause();
+    assert!(server.auth0.calls("/api/v2/users/auth0%7Cknown") <= 1, "one at a time");
+    server.auth0.stop();
 }
 
 #[test]
 fn a_fetch_that_waited_for_its_turn_is_not_made_once_the_tenant_is_known_to_be_away() {
-    let yard = Yard::open(&["auth0.calls=1", "auth0.timeout=2s"]);
+    let server = TestServer::open(&["auth0.calls=1", "auth0.timeout=2s"]);
     let tokens: Vec<_> = (0..5)
         .map(|i| {
             let sub = format!("auth0|{i}");
-            yard.stub.profile(&sub, Profile::Hangs);
-            yard.token(&sub, json!({}))
+            server.auth0.set_profile(&sub, ProfileReply::Hangs);
+            server.token(&sub, json!({}))
         })
         .collect();
     std::thread::scope(|scope| {
         for token in &tokens {
-            scope.spawn(|| refused(&yard, token));
+            scope.spawn(|| refused(&server, token));
         }
     });
-    assert_eq!((yard.stub.calls("/api/v2/users/"), yard.rows()), (1, 0));
+    assert_eq!((server.auth0.calls("/api/v2/users/"), server.user_count()), (1, 0));
 }
 
 #[test]
 fn a_tenant_that_fails_is_left_alone_by_all_newcomers_longer_each_time() {
-    let yard = Yard::open(&[]);
-    yard.stub.profile("auth0|good", profile("auth0|good"));
+    let server = TestServer::open(&[]);
+    server.auth0.set_profile("auth0|good", profile("auth0|good"));
     for (status, wait) in [(500, 1), (403, 2), (503, 4)] {
         let sub = format!("auth0|{status}");
-        yard.stub.profile(&sub, Profile::Fails(status, vec![]));
-        assert_eq!(refused(&yard, &yard.token(&sub, json!({}))), wait.to_string());
-        let calls = yard.stub.calls("/api/");
-        refused(&yard, &yard.token("auth0|good", json!({})));
-        assert_eq!(yard.stub.calls("/api/"), calls, "while it rests nobody calls");
-        yard.rest(Duration::from_secs(wait));
+        server.auth0.set_profile(&sub, ProfileReply::Status(status, vec![]));
+        assert_eq!(refused(&server, &server.token(&sub, json!({}))), wait.to_string());
+        let calls = server.auth0.calls("/api/");
+        refused(&server, &server.token("auth0|good", json!({})));
+        assert_eq!(server.auth0.calls("/api/"), calls, "while it rests nobody calls");
+        server.sleep(Duration::from_secs(wait));
     }
-    assert_eq!(yard.me(&yard.token("auth0|good", json!({}))).status, 200);
-    assert_eq!(yard.rows(), 1);
+    assert_eq!(server.me(&server.token("auth0|good", json!({}))).status, 200);
+    assert_eq!(server.user_count(), 1);
 }
 
 #[test]
 fn a_tenant_that_limits_us_is_left_alone_as_long_as_it_asks() {
-    let yard = Yard::open(&[]);
-    let reset = (crate::stub::now() + 40).to_string();
-    yard.stub.profile("auth0|1", Profile::Fails(429, vec![("x-ratelimit-reset", reset)]));
-    let wait: u64 = refused(&yard, &yard.token("auth0|1", json!({}))).parse().unwrap();
+    let server = TestServer::open(&[]);
+    let reset = (crate::tokens::now() + 40).to_string();
+    server.auth0.set_profile("auth0|1", ProfileReply::Status(429, vec![("x-ratelimit-reset", reset)]));
+    let wait: u64 = refused(&server, &server.token("auth0|1", json!({}))).parse().unwrap();
     assert!((30..=40).contains(&wait), "{wait}");
-    assert_eq!(yard.rows(), 0);
+    assert_eq!(server.user_count(), 0);
 }
 
 #[test]
 fn a_profile_that_can_not_be_used_keeps_out_its_owner_and_nobody_else() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let bytes = |bytes: usize| json!({"user_id": "auth0|large", "user_metadata": {"all": "x".repeat(bytes)}});
     for (i, odd) in [
-        Profile::Page,
+        ProfileReply::Html,
         profile("auth0|other"),
-        Profile::Is(json!({"user_id": 7})),
-        Profile::Is(bytes(2 * 1024 * 1024)),
-        Profile::Fails(400, vec![]),
+        ProfileReply::Json(json!({"user_id": 7})),
+        ProfileReply::Json(bytes(2 * 1024 * 1024)),
+        ProfileReply::Status(400, vec![]),
         // Not Auth0's own 404: says nothing of the user.
-        Profile::Fails(404, vec![]),
+        ProfileReply::Status(404, vec![]),
     ]
     .into_iter()
     .enumerate()
     {
         let (sub, next) = (format!("auth0|odd-{i}"), format!("auth0|good-{i}"));
-        yard.stub.profile(&sub, odd);
-        yard.stub.profile(&next, profile(&next));
-        let token = yard.token(&sub, json!({}));
-        assert_eq!(refused(&yard, &token), "60", "{i}");
-        assert_eq!(yard.me(&yard.token(&next, json!({}))).status, 200, "{i}");
-        let calls = yard.stub.calls("/api/");
-        refused(&yard, &token);
-        assert_eq!((yard.stub.calls("/api/"), yard.rows()), (calls, i + 1), "it is remembered");
+        server.auth0.set_profile(&sub, odd);
+        server.auth0.set_profile(&next, profile(&next));
+        let token = server.token(&sub, json!({}));
+        assert_eq!(refused(&server, &token), "60", "{i}");
+        assert_eq!(server.me(&server.token(&next, json!({}))).status, 200, "{i}");
+        let calls = server.auth0.calls("/api/");
+        refused(&server, &token);
+        assert_eq!((server.auth0.calls("/api/"), server.user_count()), (calls, i + 1), "it is remembered");
     }
 }
 
 #[test]
 fn a_profile_that_is_large_or_oddly_typed_is_no_reason_to_keep_its_owner_out() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let large = json!({"user_id": "auth0|large", "email": "large@example.com", "email_verified": true,
         "user_metadata": {"all": "x".repeat(200 * 1024)}});
-    yard.stub.profile("auth0|large", Profile::Is(large));
-    assert_eq!(yard.me(&yard.token("auth0|large", json!({}))).at("/data/me/email"), "large@example.com");
-    let row = yard.store().user_by_auth0_id(&"auth0|large".parse().unwrap()).unwrap().unwrap();
+    server.auth0.set_profile("auth0|large", ProfileReply::Json(large));
+    assert_eq!(server.me(&server.token("auth0|large", json!({}))).at("/data/me/email"), "large@example.com");
+    let row = server.store().user_by_auth0_id(&"auth0|large".parse().unwrap()).unwrap().unwrap();
     // What tells who they are is kept of it, so that later changes are followed.
     assert!(row.profile.is_some_and(|profile| profile.get("user_metadata").is_none()));
     assert!(row.profile_fetched_at.is_some());
     // An email that is not plainly verified is not the one that the other has verified.
     let odd =
         json!({"user_id": "auth0|odd", "email": "large@example.com", "email_verified": "true", "name": 7});
-    yard.stub.profile("auth0|odd", Profile::Is(odd));
-    let answer = yard.me(&yard.token("auth0|odd", json!({})));
+    server.auth0.set_profile("auth0|odd", ProfileReply::Json(odd));
+    let answer = server.me(&server.token("auth0|odd", json!({})));
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_ne!(answer.at("/data/me/id"), row.id.to_string().as_str());
-    assert_eq!(yard.rows(), 2);
+    assert_eq!(server.user_count(), 2);
 }

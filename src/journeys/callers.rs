@@ -5,83 +5,84 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vestibule::store::{Actor, SeedUser};
 
-use crate::stub::{self, Profile, Stub};
-use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
+use crate::auth0_stub::{Auth0Stub, ProfileReply};
+use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
+use crate::tokens;
 
-fn profile(sub: &str, email: &str, verified: bool) -> Profile {
-    Profile::Is(
+fn profile(sub: &str, email: &str, verified: bool) -> ProfileReply {
+    ProfileReply::Json(
         json!({"user_id": sub, "email": email, "email_verified": verified, "name": "Ada", "nickname": "ada"}),
     )
 }
 
-fn seed(yard: &Yard, user: Value) {
+fn seed(server: &TestServer, user: Value) {
     let user: SeedUser = serde_json::from_value(user).unwrap();
-    assert_eq!(yard.store().seed(&[user], &Actor::Seed).unwrap(), 1);
+    assert_eq!(server.store().seed(&[user], &Actor::Seed).unwrap(), 1);
 }
 
 #[test]
 fn a_payload_is_the_current_user_without_row_or_call() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "ADA@example.com",
         "roles": ["support"], "unknown": 7});
-    let token = yard.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
-    let answer = yard.me(&token);
+    let token = server.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
+    let answer = server.me(&token);
     assert_eq!(
         answer.json()["data"]["me"],
         json!({"id": payload["id"], "auth0Id": "auth0|1", "email": "ada@example.com", "roles": ["support"]})
     );
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (0, 0));
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (0, 0));
 }
 
 #[test]
 fn a_known_user_is_found_by_id_and_never_asked_for() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     seed(
-        &yard,
+        &server,
         json!({"auth0Id": "auth0|1", "email": "ada@example.com", "emailVerified": true, "roles": ["support"]}),
     );
-    let answer = yard.me(&yard.token("auth0|1", json!({})));
+    let answer = server.me(&server.token("auth0|1", json!({})));
     assert_eq!(answer.json()["data"]["me"]["email"], "ada@example.com", "{}", answer.body);
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (1, 0));
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (1, 0));
 }
 
 #[test]
 fn a_pre_provisioned_user_is_claimed_by_the_token_s_verified_email() {
-    let yard = Yard::open(&[]);
-    seed(&yard, json!({"email": "grace@example.com", "roles": ["support"]}));
+    let server = TestServer::open(&[]);
+    seed(&server, json!({"email": "grace@example.com", "roles": ["support"]}));
     let verified = |verified: Value| json!({format!("{NAMESPACE}email"): "Grace@Example.com", format!("{NAMESPACE}email_verified"): verified});
-    yard.stub.profile("auth0|thief", profile("auth0|thief", "grace@example.com", false));
+    server.auth0.set_profile("auth0|thief", profile("auth0|thief", "grace@example.com", false));
     for not_true in [json!(false), json!("true"), json!(null)] {
-        let thief = yard.me(&yard.token("auth0|thief", verified(not_true)));
+        let thief = server.me(&server.token("auth0|thief", verified(not_true)));
         assert_eq!(thief.json()["data"]["me"]["roles"], json!([]), "an unverified email claims nothing");
     }
-    let calls = yard.stub.calls("/api/");
-    let grace = yard.me(&yard.token("auth0|g", verified(json!(true))));
+    let calls = server.auth0.calls("/api/");
+    let grace = server.me(&server.token("auth0|g", verified(json!(true))));
     assert_eq!(grace.json()["data"]["me"]["roles"], json!(["support"]), "{}", grace.body);
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (2, calls), "no call was needed");
-    let again = yard.me(&yard.token("auth0|g", json!({})));
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (2, calls), "no call was needed");
+    let again = server.me(&server.token("auth0|g", json!({})));
     assert_eq!(again.json()["data"]["me"]["id"], grace.json()["data"]["me"]["id"], "the identity is linked");
 }
 
 #[test]
 fn a_new_user_is_fetched_once_and_stored() {
-    let yard = Yard::open(&[]);
-    yard.stub.profile("auth0|1", profile("auth0|1", "Ada@Example.com", true));
-    let token = yard.token("auth0|1", json!({}));
-    let first = yard.me(&token);
+    let server = TestServer::open(&[]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", "Ada@Example.com", true));
+    let token = server.token("auth0|1", json!({}));
+    let first = server.me(&token);
     assert_eq!(first.json()["data"]["me"]["email"], "ada@example.com", "{}", first.body);
-    assert_eq!(yard.me(&token).json(), first.json());
-    assert_eq!((yard.rows(), yard.stub.calls("/api/v2/users/")), (1, 1));
+    assert_eq!(server.me(&token).json(), first.json());
+    assert_eq!((server.user_count(), server.auth0.calls("/api/v2/users/")), (1, 1));
 }
 
 #[test]
 fn a_profile_s_verified_email_claims_a_pre_provisioned_row() {
-    let yard = Yard::open(&[]);
-    seed(&yard, json!({"email": "ada@example.com", "roles": ["support"]}));
-    yard.stub.profile("auth0|1", profile("auth0|1", "ada@example.com", true));
-    let answer = yard.me(&yard.token("auth0|1", json!({})));
+    let server = TestServer::open(&[]);
+    seed(&server, json!({"email": "ada@example.com", "roles": ["support"]}));
+    server.auth0.set_profile("auth0|1", profile("auth0|1", "ada@example.com", true));
+    let answer = server.me(&server.token("auth0|1", json!({})));
     assert_eq!(answer.json()["data"]["me"]["roles"], json!(["support"]), "{}", answer.body);
-    assert_eq!(yard.rows(), 1);
+    assert_eq!(server.user_count(), 1);
 }
 
 #[test]
@@ -92,12 +93,12 @@ fn first_requests_at_once_are_one_row_and_one_call() {
 }
 
 fn come_at_once(callers: usize) {
-    let yard = Yard::open(&[]);
-    yard.stub.profile("auth0|1", profile("auth0|1", "ada@example.com", true));
-    let token = yard.token("auth0|1", json!({}));
+    let server = TestServer::open(&[]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", "ada@example.com", true));
+    let token = server.token("auth0|1", json!({}));
     let mut ids: Vec<String> = std::thread::scope(|scope| {
         let ask = || {
-            let answer = yard.me(&token);
+            let answer = server.me(&token);
             answer.json()["data"]["me"]["id"].as_str().unwrap_or(&answer.body).to_owned()
         };
         let asking: Vec<_> = (0..callers).map(|_| scope.spawn(ask)).collect();
@@ -106,88 +107,92 @@ fn come_at_once(callers: usize) {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 1, "{ids:?}");
-    assert_eq!((yard.rows(), yard.stub.calls("/api/v2/users/"), yard.stub.calls("/oauth/token")), (1, 1, 1));
+    assert_eq!(
+        (server.user_count(), server.auth0.calls("/api/v2/users/"), server.auth0.calls("/oauth/token")),
+        (1, 1, 1)
+    );
 }
 
 #[test]
 fn a_machine_has_no_current_user_and_a_staff_member_comes_in_by_role() {
-    let yard = Yard::open(&[]);
-    seed(&yard, json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true}));
+    let server = TestServer::open(&[]);
+    seed(&server, json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true}));
     let query =
         "{ me { email } users(first: 1) { edges { node { email status } } pageInfo { hasNextPage } } }";
-    let ask =
-        |token: &str| yard.wire.graphql(&yard.internal(), Some(token), query, Value::Null).unwrap().json();
+    let ask = |token: &str| {
+        server.http.graphql(&server.internal(), Some(token), query, Value::Null).unwrap().json()
+    };
     let users = json!({"edges": [{"node": {"email": "staff@example.com", "status": "ACTIVE"}}],
         "pageInfo": {"hasNextPage": false}});
-    assert_eq!(ask(&yard.machine("users:read"))["data"], json!({"me": null, "users": users}));
-    let staff = yard.token_for(INTERNAL, "auth0|s", json!({format!("{NAMESPACE}roles"): ["support"]}));
+    assert_eq!(ask(&server.machine_token("users:read"))["data"], json!({"me": null, "users": users}));
+    let staff = server.token_for(INTERNAL, "auth0|s", json!({format!("{NAMESPACE}roles"): ["support"]}));
     assert_eq!(ask(&staff)["data"], json!({"me": {"email": "staff@example.com"}, "users": users}));
 }
 
 #[test]
 fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
-    let mut yard = Yard::open(&[]);
-    yard.stub.profile("auth0|known", profile("auth0|known", "known@example.com", true));
-    yard.stub.profile("auth0|new", profile("auth0|new", "new@example.com", true));
-    let (known, new) = (yard.token("auth0|known", json!({})), yard.token("auth0|new", json!({})));
-    assert_eq!(yard.me(&known).status, 200);
-    yard.stub.pause();
+    let mut server = TestServer::open(&[]);
+    server.auth0.set_profile("auth0|known", profile("auth0|known", "known@example.com", true));
+    server.auth0.set_profile("auth0|new", profile("auth0|new", "new@example.com", true));
+    let (known, new) = (server.token("auth0|known", json!({})), server.token("auth0|new", json!({})));
+    assert_eq!(server.me(&known).status, 200);
+    server.auth0.stop();
 
-    assert_eq!(yard.me(&known).json()["data"]["me"]["email"], "known@example.com");
-    let refused = yard.me(&new);
+    assert_eq!(server.me(&known).json()["data"]["me"]["email"], "known@example.com");
+    let refused = server.me(&new);
     assert_eq!((refused.status, refused.code().as_deref()), (503, Some("PROFILE_UNAVAILABLE")));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=8).contains(&wait), "{wait}");
-    assert_eq!(yard.rows(), 1);
+    assert_eq!(server.user_count(), 1);
 
-    yard.stub.resume();
-    yard.rest(Duration::from_secs(wait));
-    assert_eq!(yard.me(&new).json()["data"]["me"]["email"], "new@example.com");
+    server.auth0.restart();
+    server.sleep(Duration::from_secs(wait));
+    assert_eq!(server.me(&new).json()["data"]["me"]["email"], "new@example.com");
 }
 
 #[test]
 fn a_withdrawn_token_gets_nobody_in_by_an_identity_that_is_new_here() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     for (name, by_profile) in [("ada", false), ("bob", true)] {
         let (old, new) = (format!("auth0|{name}"), format!("google-oauth2|{name}"));
         let email = format!("{name}@example.com");
-        seed(&yard, json!({"auth0Id": old, "email": email, "emailVerified": true}));
-        yard.stub.profile(&new, profile(&new, &email, true));
-        let mut claims = json!({"iat": stub::now() - 60});
+        seed(&server, json!({"auth0Id": old, "email": email, "emailVerified": true}));
+        server.auth0.set_profile(&new, profile(&new, &email, true));
+        let mut claims = json!({"iat": tokens::now() - 60});
         if !by_profile {
             claims[format!("{NAMESPACE}email")] = json!(email);
             claims[format!("{NAMESPACE}email_verified")] = json!(true);
         }
-        let token = yard.token(&new, claims);
-        let user = yard.store().user_by_auth0_id(&old.parse().unwrap()).unwrap().unwrap();
-        yard.store().sign_out_everywhere(user.id, &Actor::Cli).unwrap();
+        let token = server.token(&new, claims);
+        let user = server.store().user_by_auth0_id(&old.parse().unwrap()).unwrap().unwrap();
+        server.store().sign_out_everywhere(user.id, &Actor::Cli).unwrap();
         for _ in 0..2 {
-            let answer = yard.me(&token);
+            let answer = server.me(&token);
             assert_eq!((answer.status, answer.code().as_deref()), (401, Some("TOKEN_REVOKED")), "{name}");
         }
-        assert_eq!(yard.store().identities(user.id).unwrap().len(), 2, "whose it is was found out");
+        assert_eq!(server.store().identities(user.id).unwrap().len(), 2, "whose it is was found out");
     }
 }
 
 #[test]
 fn another_tenant_s_machines_may_come_and_its_people_only_if_they_are_the_same() {
-    let other = Stub::start();
+    let other = Auth0Stub::start();
     let own_sub = "auth0|1";
     for (same, status, code) in [(false, 403, Some("NOT_PERMITTED")), (true, 200, None)] {
         let also = format!("auth0.also=[{{issuer = \"{}\", same_users = {same}}}]", other.issuer);
-        let yard = Yard::open(&[&also]);
-        seed(&yard, json!({"auth0Id": own_sub, "email": "ada@example.com", "emailVerified": true}));
-        assert_eq!(yard.me(&yard.token(own_sub, json!({}))).status, 200);
+        let server = TestServer::open(&[&also]);
+        seed(&server, json!({"auth0Id": own_sub, "email": "ada@example.com", "emailVerified": true}));
+        assert_eq!(server.me(&server.token(own_sub, json!({}))).status, 200);
         let mut claims = other.claims(own_sub, PUBLIC);
-        let row = yard.store().user_by_auth0_id(&own_sub.parse().unwrap()).unwrap().unwrap();
+        let row = server.store().user_by_auth0_id(&own_sub.parse().unwrap()).unwrap().unwrap();
         let payload = json!({"id": row.id, "auth0Id": own_sub});
         for payload in [Value::Null, payload] {
             claims[format!("{NAMESPACE}user")] = payload;
-            let answer = yard.me(&stub::token(&claims));
+            let answer = server.me(&tokens::sign(&claims));
             assert_eq!((answer.status, answer.code().as_deref()), (status, code), "{}", answer.body);
         }
         let mut machine = other.claims("m1@clients", PUBLIC);
         machine["gty"] = json!("client-credentials");
-        assert_eq!(yard.me(&stub::token(&machine)).status, 200);
+        assert_eq!(server.me(&tokens::sign(&machine)).status, 200);
     }
 }

@@ -8,14 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::stub::{self, now};
-use crate::yard::{INTERNAL, PUBLIC, Yard};
+use crate::test_server::{INTERNAL, PUBLIC, TestServer};
+use crate::tokens::{self, now};
 
-/// Over the yard's public door: each token gets 401 with its code.
-fn refused(yard: &Yard, rows: &[(&str, String, &str)]) {
-    let (rows_before, calls) = (yard.rows(), yard.stub.calls("/api/"));
+/// Over the server's public door: each token gets 401 with its code.
+fn refused(server: &TestServer, rows: &[(&str, String, &str)]) {
+    let (rows_before, calls) = (server.user_count(), server.auth0.calls("/api/"));
     for (id, token, code) in rows {
-        let answer = yard.me(token);
+        let answer = server.me(token);
         assert_eq!((answer.status, answer.code().as_deref()), (401, Some(*code)), "{id}: {}", answer.body);
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(
@@ -25,8 +25,8 @@ fn refused(yard: &Yard, rows: &[(&str, String, &str)]) {
         let secret = token.rsplit('.').next().unwrap();
         assert!(secret.len() < 8 || !answer.body.contains(secret), "{id}: nothing of the token comes back");
     }
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (rows_before, calls), "no row, no call");
-    assert_eq!(yard.me(&yard.machine_at_public()).status, 200, "the door lives on");
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows_before, calls), "no row, no call");
+    assert_eq!(server.me(&server.public_machine_token()).status, 200, "the door lives on");
 }
 
 fn header() -> Value {
@@ -41,13 +41,13 @@ fn header_with(member: &str, value: Value) -> Value {
 
 #[test]
 fn forged_and_confused_tokens_are_refused_without_a_call() {
-    let yard = Yard::open(&[]);
-    let claims = yard.stub.claims("auth0|1", PUBLIC);
+    let server = TestServer::open(&[]);
+    let claims = server.auth0.claims("auth0|1", PUBLIC);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = json!(format!("http://{}/keys.json", listener.local_addr().unwrap()));
-    let headed = |member, value| stub::signed(&header_with(member, value), &claims, true);
+    let headed = |member, value| tokens::sign_with_header(&header_with(member, value), &claims, true);
     let hmac = {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, stub::jwk("stub", true).to_string().as_bytes());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, tokens::jwk("stub", true).to_string().as_bytes());
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(&header_with("alg", json!("HS256"))), part(&claims));
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes())))
@@ -55,11 +55,11 @@ fn forged_and_confused_tokens_are_refused_without_a_call() {
     let none = headed("alg", json!("none"));
     let (message, _) = none.rsplit_once('.').unwrap();
     let twice = claims.to_string().replacen('{', r#"{"s\u0075b":"auth0|2","#, 1);
-    let fetches = yard.doors().services().gate.keys().fetches();
+    let fetches = server.doors().services().gate.keys().fetches();
     refused(
-        &yard,
+        &server,
         &[
-            ("V03", stub::signed(&header(), &claims, false), "BAD_SIGNATURE"),
+            ("V03", tokens::sign_with_header(&header(), &claims, false), "BAD_SIGNATURE"),
             ("V04", none.clone(), "BAD_ALGORITHM"),
             ("V04", format!("{message}."), "MALFORMED_TOKEN"),
             ("V04", message.to_owned(), "MALFORMED_TOKEN"),
@@ -68,14 +68,14 @@ fn forged_and_confused_tokens_are_refused_without_a_call() {
             ("V06", headed("x5u", url), "MALFORMED_TOKEN"),
             (
                 "V06",
-                stub::signed(&header_with("jwk", stub::jwk("stub", false)), &claims, false),
+                tokens::sign_with_header(&header_with("jwk", tokens::jwk("stub", false)), &claims, false),
                 "MALFORMED_TOKEN",
             ),
             ("V07", headed("kid", json!("k".repeat(257))), "MALFORMED_TOKEN"),
             ("V07", headed("kid", json!(7)), "MALFORMED_TOKEN"),
             ("V07", headed("kid", json!("a\u{0}")), "MALFORMED_TOKEN"),
             ("V08", headed("crit", json!(["x"])), "MALFORMED_TOKEN"),
-            ("V09", stub::signed_text(&header().to_string(), &twice, true), "MALFORMED_TOKEN"),
+            ("V09", tokens::sign_text(&header().to_string(), &twice, true), "MALFORMED_TOKEN"),
             ("V18", headed("typ", json!("dpop+jwt")), "MALFORMED_TOKEN"),
             ("V19", headed("cty", json!("JWT")), "MALFORMED_TOKEN"),
             ("V19", format!("{none}.a.b"), "MALFORMED_TOKEN"),
@@ -83,18 +83,22 @@ fn forged_and_confused_tokens_are_refused_without_a_call() {
             ("V20", ".".repeat(20_000), "MALFORMED_TOKEN"),
         ],
     );
-    assert_eq!(yard.doors().services().gate.keys().fetches(), fetches, "none of them caused a fetch of keys");
+    assert_eq!(
+        server.doors().services().gate.keys().fetches(),
+        fetches,
+        "none of them caused a fetch of keys"
+    );
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err(), "V06: nobody was called");
 }
 
 #[test]
 fn claims_that_do_not_hold_are_refused_and_their_good_neighbours_are_not() {
-    let yard = Yard::open(&[]);
-    let with = |claim: &str, value: Value| yard.token("auth0|1", json!({claim: value}));
-    let issuer = yard.stub.issuer.clone();
+    let server = TestServer::open(&[]);
+    let with = |claim: &str, value: Value| server.token("auth0|1", json!({claim: value}));
+    let issuer = server.auth0.issuer.clone();
     refused(
-        &yard,
+        &server,
         &[
             ("V10", with("exp", json!(null)), "BAD_CLAIMS"),
             ("V10", with("exp", json!(now() * 1000)), "BAD_CLAIMS"),
@@ -105,7 +109,7 @@ fn claims_that_do_not_hold_are_refused_and_their_good_neighbours_are_not() {
             ("V13", with("aud", json!(PUBLIC.trim_end_matches('/'))), "WRONG_AUDIENCE"),
             ("V15", with("iss", json!(issuer.trim_end_matches('/'))), "WRONG_ISSUER"),
             ("V15", with("iss", json!([issuer])), "WRONG_ISSUER"),
-            ("V16", yard.token_for(INTERNAL, "auth0|1", json!({})), "WRONG_AUDIENCE"),
+            ("V16", server.token_for(INTERNAL, "auth0|1", json!({})), "WRONG_AUDIENCE"),
             ("V17", with("nonce", json!("n")), "BAD_CLAIMS"),
         ],
     );
@@ -117,26 +121,26 @@ fn claims_that_do_not_hold_are_refused_and_their_good_neighbours_are_not() {
     ] {
         let mut claims = machine.clone();
         claims[claim] = value;
-        assert_eq!(yard.me(&yard.token("m1@clients", claims)).status, 200, "{id}: {claim}");
+        assert_eq!(server.me(&server.token("m1@clients", claims)).status, 200, "{id}: {claim}");
     }
 }
 
 #[test]
 fn a_bad_token_is_refused_even_where_nobody_needs_one() {
-    let yard = Yard::open(&["public.anonymous=true"]);
+    let server = TestServer::open(&["public.anonymous=true"]);
     let ask = |token: Option<&str>, query: &str| {
-        yard.wire.graphql(&yard.public(), token, query, Value::Null).unwrap()
+        server.http.graphql(&server.public(), token, query, Value::Null).unwrap()
     };
     assert_eq!(ask(None, "{ __typename }").status, 200, "V02");
     let nobody = ask(None, "{ me { id } }");
     assert_eq!((nobody.status, nobody.at("/data/me")), (200, Value::Null), "V02");
-    let bad = stub::signed(&header(), &yard.stub.claims("auth0|1", PUBLIC), false);
+    let bad = tokens::sign_with_header(&header(), &server.auth0.claims("auth0|1", PUBLIC), false);
     for token in [bad.as_str(), "opaque"] {
         assert_eq!(ask(Some(token), "{ __typename }").status, 401, "V03");
     }
     for header in ["", "Bearer", "Bearer,x", "Bearer\tx"] {
         let body = json!({"query": "{ __typename }"});
-        let answer = yard.wire.post_json(&yard.public(), &[("authorization", header)], &body).unwrap();
+        let answer = server.http.post_json(&server.public(), &[("authorization", header)], &body).unwrap();
         assert_eq!(
             (answer.status, answer.code().as_deref()),
             (400, Some("MALFORMED_REQUEST")),
@@ -147,18 +151,19 @@ fn a_bad_token_is_refused_even_where_nobody_needs_one() {
 
 #[test]
 fn each_door_wants_its_own_audience_and_the_internal_one_a_scope() {
-    let yard = Yard::open(&[]);
-    let ask =
-        |url: &str, token: &str| yard.wire.graphql(url, Some(token), "{ __typename }", Value::Null).unwrap();
-    let at_public = yard.machine_at_public();
-    let at_internal = yard.machine("users:read");
-    assert_eq!(ask(&yard.internal(), &at_public).code().as_deref(), Some("WRONG_AUDIENCE"), "V16");
-    assert_eq!(ask(&yard.public(), &at_internal).code().as_deref(), Some("WRONG_AUDIENCE"), "V16");
-    assert_eq!(ask(&yard.internal(), &at_internal).status, 200, "V23");
-    let me = yard.me(&at_public);
+    let server = TestServer::open(&[]);
+    let ask = |url: &str, token: &str| {
+        server.http.graphql(url, Some(token), "{ __typename }", Value::Null).unwrap()
+    };
+    let at_public = server.public_machine_token();
+    let at_internal = server.machine_token("users:read");
+    assert_eq!(ask(&server.internal(), &at_public).code().as_deref(), Some("WRONG_AUDIENCE"), "V16");
+    assert_eq!(ask(&server.public(), &at_internal).code().as_deref(), Some("WRONG_AUDIENCE"), "V16");
+    assert_eq!(ask(&server.internal(), &at_internal).status, 200, "V23");
+    let me = server.me(&at_public);
     assert_eq!((me.status, me.at("/data/me")), (200, Value::Null), "V23: a machine is no user");
     for scope in ["", "users:read2", "xusers:read"] {
-        let answer = ask(&yard.internal(), &yard.machine(scope));
+        let answer = ask(&server.internal(), &server.machine_token(scope));
         assert_eq!((answer.status, answer.code().as_deref()), (403, Some("NOT_PERMITTED")), "V24: {scope}");
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(challenge.contains("error=\"insufficient_scope\""), "V24: {challenge}");

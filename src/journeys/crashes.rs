@@ -14,9 +14,10 @@ use vestibule::clock::Clock;
 use vestibule::store::Store;
 use vestibule::user::UserId;
 
-use crate::server::{Server, rest, run, settings};
-use crate::stub::{self, Profile, Stub};
-use crate::yard::PUBLIC;
+use crate::auth0_stub::{Auth0Stub, ProfileReply};
+use crate::server_process::{ServerProcess, run, sleep, store_settings};
+use crate::test_server::PUBLIC;
+use crate::tokens;
 
 const KILLS: u64 = 20;
 
@@ -34,13 +35,13 @@ fn no_answered_login_is_lost_when_the_server_is_killed() {
     let kills = number("VESTIBULE_CRASHES").unwrap_or(KILLS);
     let seed = number("VESTIBULE_CRASH_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
     println!("VESTIBULE_CRASH_SEED={seed}");
-    let (stub, dir) = (Stub::start(), tempfile::tempdir().unwrap());
+    let (auth0, dir) = (Auth0Stub::start(), tempfile::tempdir().unwrap());
     let database = dir.path().join("vestibule.db");
     let mut answered: Vec<Answered> = Vec::new();
     for round in 0..kills {
         let (least, spread) = WORKS;
         let works = Duration::from_millis(least + mixed(seed.wrapping_add(round)) % spread);
-        answered.extend(killed_after(works, round, &database, &stub));
+        answered.extend(killed_after(works, round, &database, &auth0));
         let check = run(&database, &["check", "--json"]);
         let found = String::from_utf8(check.stdout).unwrap();
         assert_eq!(check.status.code(), Some(0), "round {round}: {found}");
@@ -53,8 +54,8 @@ fn no_answered_login_is_lost_when_the_server_is_killed() {
 }
 
 /// One life of a server under first logins. Gives whom it answered for.
-fn killed_after(works: Duration, round: u64, database: &Path, stub: &Stub) -> Vec<Answered> {
-    let server = Server::start(database, stub);
+fn killed_after(works: Duration, round: u64, database: &Path, auth0: &Auth0Stub) -> Vec<Answered> {
+    let server = ServerProcess::start(database, auth0);
     let answered = Mutex::new(Vec::new());
     let public = server.public.clone();
     std::thread::scope(|scope| {
@@ -65,11 +66,11 @@ fn killed_after(works: Duration, round: u64, database: &Path, stub: &Stub) -> Ve
                 for i in 0.. {
                     let sub = format!("auth0|{round}-{client}-{i}");
                     let email = format!("{round}-{client}-{i}@example.com");
-                    stub.profile(
+                    auth0.set_profile(
                         &sub,
-                        Profile::Is(json!({"user_id": sub, "email": email, "email_verified": true})),
+                        ProfileReply::Json(json!({"user_id": sub, "email": email, "email_verified": true})),
                     );
-                    let token = stub::token(&stub.claims(&sub, PUBLIC));
+                    let token = tokens::sign(&auth0.claims(&sub, PUBLIC));
                     // Until the first answer the server may still be fetching the keys.
                     let id = loop {
                         match wire.graphql(public, Some(&token), "{ me { id } }", Value::Null) {
@@ -90,16 +91,16 @@ fn killed_after(works: Duration, round: u64, database: &Path, stub: &Stub) -> Ve
         }
         let patience = 30_000;
         for _ in (0..patience).take_while(|_| answered.lock().unwrap().is_empty()) {
-            rest(Duration::from_millis(2));
+            sleep(Duration::from_millis(2));
         }
-        rest(works);
+        sleep(works);
         server.kill();
     });
     answered.into_inner().unwrap()
 }
 
 fn lost_nobody(database: &Path, answered: &[Answered], round: u64) {
-    let store = Store::open(&settings(database), Clock::system()).unwrap();
+    let store = Store::open(&store_settings(database), Clock::system()).unwrap();
     for (sub, id) in answered {
         let user = store.user_by_auth0_id(&sub.parse().unwrap()).unwrap();
         assert_eq!(user.map(|user| user.id), Some(*id), "round {round}: {sub} is lost");

@@ -3,34 +3,38 @@
 use serde_json::{Value, json};
 use vestibule::store::{Actor, DeploymentEnding, PlannedDeployment};
 
-use crate::yard::Yard;
+use crate::test_server::TestServer;
 
-fn ask(yard: &Yard, scope: &str, document: &str, variables: Value) -> Value {
-    yard.wire.graphql(&yard.internal(), Some(&yard.machine(scope)), document, variables).unwrap().json()
+fn ask(server: &TestServer, scope: &str, document: &str, variables: Value) -> Value {
+    server
+        .http
+        .graphql(&server.internal(), Some(&server.machine_token(scope)), document, variables)
+        .unwrap()
+        .json()
 }
 
-fn deploy(yard: &Yard, tenant: &str, actor: &Actor, ending: Option<DeploymentEnding<'_>>) {
+fn deploy(server: &TestServer, tenant: &str, actor: &Actor, ending: Option<DeploymentEnding<'_>>) {
     let (git_ref, commit) = (Some("main".to_owned()), Some("c0ffee".to_owned()));
     let planned = PlannedDeployment { tenant: tenant.to_owned(), git_ref, commit, changes: 3 };
-    let id = yard.store().begin_deployment(&planned, actor).unwrap();
+    let id = server.store().begin_deployment(&planned, actor).unwrap();
     if let Some(ending) = ending {
-        yard.store().end_deployment(id, ending, actor).unwrap();
+        server.store().end_deployment(id, ending, actor).unwrap();
     }
 }
 
 #[test]
 fn deployments_are_told_with_who_deployed_to_whom_may_know() {
-    let yard = Yard::open(&[]);
-    let ada = yard.arrive("auth0|ada").id;
-    deploy(&yard, "a.example", &Actor::User(ada), Some(DeploymentEnding::Applied));
-    deploy(&yard, "b.example", &Actor::Webhook, Some(DeploymentEnding::Failed("a rule was refused: 400")));
-    deploy(&yard, "a.example", &Actor::Machine("ci".into()), None);
+    let server = TestServer::open(&[]);
+    let ada = server.insert_user("auth0|ada").id;
+    deploy(&server, "a.example", &Actor::User(ada), Some(DeploymentEnding::Applied));
+    deploy(&server, "b.example", &Actor::Webhook, Some(DeploymentEnding::Failed("a rule was refused: 400")));
+    deploy(&server, "a.example", &Actor::Machine("ci".into()), None);
 
     let document = "query($tenant: String, $outcome: DeploymentOutcome, $after: String) {
         deployments(tenant: $tenant, outcome: $outcome, first: 2, after: $after) {
             totalCount pageInfo { hasNextPage endCursor }
             nodes { id tenant gitRef commit plannedChanges outcome failure endedAt actor { kind clientId user { id } } } } }";
-    let all = ask(&yard, "users:read deploy:read", document, json!({}));
+    let all = ask(&server, "users:read deploy:read", document, json!({}));
     let shown = &all["data"]["deployments"];
     assert_eq!((&shown["totalCount"], &shown["pageInfo"]["hasNextPage"]), (&json!(3), &json!(true)), "{all}");
     let (newest, failed) = (&shown["nodes"][0], &shown["nodes"][1]);
@@ -41,7 +45,7 @@ fn deployments_are_told_with_who_deployed_to_whom_may_know() {
         (&json!("FAILED"), &json!("a rule was refused: 400"))
     );
     let variables = json!({"after": shown["pageInfo"]["endCursor"]});
-    let oldest = ask(&yard, "users:read deploy:read", document, variables);
+    let oldest = ask(&server, "users:read deploy:read", document, variables);
     let oldest = &oldest["data"]["deployments"]["nodes"][0];
     assert_eq!(
         (&oldest["outcome"], &oldest["gitRef"], &oldest["commit"], &oldest["plannedChanges"]),
@@ -49,19 +53,19 @@ fn deployments_are_told_with_who_deployed_to_whom_may_know() {
     );
     assert_eq!(oldest["actor"], json!({"kind": "USER", "clientId": null, "user": {"id": ada}}));
     let filtered = json!({"tenant": "a.example", "outcome": "APPLIED"});
-    let filtered = ask(&yard, "users:read deploy:read", document, filtered);
+    let filtered = ask(&server, "users:read deploy:read", document, filtered);
     assert_eq!(filtered["data"]["deployments"]["totalCount"], 1, "{filtered}");
 
     let by_id = "query($id: ID!) { node(id: $id) { id ... on Deployment { tenant } } }";
     let id = json!({"id": failed["id"]});
-    let found = ask(&yard, "users:read deploy:read", by_id, id.clone());
+    let found = ask(&server, "users:read deploy:read", by_id, id.clone());
     assert_eq!(found["data"]["node"], json!({"id": failed["id"], "tenant": "b.example"}));
     for (document, variables) in [(document, json!({})), (by_id, id)] {
-        let refused = ask(&yard, "users:read audit:read", document, variables);
+        let refused = ask(&server, "users:read audit:read", document, variables);
         assert_eq!(refused["errors"][0]["extensions"]["code"], "NOT_PERMITTED", "{refused}");
         assert_eq!(refused["errors"][0]["extensions"]["missing"], json!(["deploy:read"]));
     }
     let user_cursor = json!({"after": "bGluZTo0"});
-    let refused = ask(&yard, "users:read deploy:read", document, user_cursor);
+    let refused = ask(&server, "users:read deploy:read", document, user_cursor);
     assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_INPUT", "a cursor of another list");
 }

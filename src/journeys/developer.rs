@@ -7,9 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use vestibule::cli::http_client::Wire;
 
-use crate::house::bundle_with;
+use crate::dev_server::bundle_with;
 use crate::process::Process;
-use crate::yard::{INTERNAL, PUBLIC};
+use crate::test_server::{INTERNAL, PUBLIC};
 
 /// A command in the second terminal.
 fn run(args: &[&str], set: &[String]) -> Output {

@@ -10,14 +10,15 @@ use vestibule::clock::Clock;
 use vestibule::store::{Actor, LinkEmail, NewIdentity, Provisioned, Store, StoreError};
 use vestibule::user::{Person, User};
 
-use crate::server::{Server, complaint, run, settings, vestibule};
-use crate::stub::{self, Profile, Stub};
-use crate::yard::PUBLIC;
+use crate::auth0_stub::{Auth0Stub, ProfileReply};
+use crate::server_process::{ServerProcess, exit_code_and_error, run, store_settings, vestibule_command};
+use crate::test_server::PUBLIC;
+use crate::tokens;
 
 /// A database with some users in it, closed.
 fn furnished(dir: &Path, users: usize) -> PathBuf {
     let database = dir.join("vestibule.db");
-    let store = Store::open(&settings(&database), Clock::system()).unwrap();
+    let store = Store::open(&store_settings(&database), Clock::system()).unwrap();
     for i in 0..users {
         admit(&store, i).unwrap();
     }
@@ -36,8 +37,8 @@ fn admit(store: &Store, i: usize) -> Result<Provisioned, StoreError> {
     store.admit(&arrival, LinkEmail::Verified, &Actor::Gate)
 }
 
-fn me(server: &Server, stub: &Stub, sub: &str) -> Answer {
-    let token = stub::token(&stub.claims(sub, PUBLIC));
+fn me(server: &ServerProcess, auth0: &Auth0Stub, sub: &str) -> Answer {
+    let token = tokens::sign(&auth0.claims(sub, PUBLIC));
     let wire = Wire::new();
     loop {
         let answer = wire.graphql(&server.public, Some(&token), "{ me { id } }", Value::Null).unwrap();
@@ -80,16 +81,16 @@ impl Drop for Disk {
 #[test]
 fn while_the_disk_is_full_known_users_are_served_and_new_ones_once_there_is_room() {
     let Some(disk) = Disk::of("4m") else { return };
-    let (stub, dir) = (Stub::start(), disk.0.path());
+    let (auth0, dir) = (Auth0Stub::start(), disk.0.path());
     let database = furnished(dir, 1);
-    let server = Server::start(&database, &stub);
+    let server = ServerProcess::start(&database, &auth0);
     let profile = |sub: &str| {
         let profile = json!({"user_id": sub, "email": format!("{sub}@example.com").replace('|', "-"),
             "email_verified": true, "name": "n".repeat(2000)});
-        stub.profile(sub, Profile::Is(profile));
+        auth0.set_profile(sub, ProfileReply::Json(profile));
     };
     profile("auth0|before");
-    assert_eq!(me(&server, &stub, "auth0|before").status, 200);
+    assert_eq!(me(&server, &auth0, "auth0|before").status, 200);
     // Whatever is left is taken, to the last page.
     let filler = dir.join("filler");
     drop(std::fs::write(&filler, vec![0; 4 << 20]));
@@ -97,20 +98,21 @@ fn while_the_disk_is_full_known_users_are_served_and_new_ones_once_there_is_room
     profile("auth0|new");
     let refused = (0..50).map(|i| format!("auth0|new{i}")).find_map(|sub| {
         profile(&sub);
-        let answer = me(&server, &stub, &sub);
+        let answer = me(&server, &auth0, &sub);
         (answer.status != 200).then_some((sub, answer))
     });
     let (sub, refused) = refused.expect("the disk never was full");
     assert_eq!((refused.status, refused.code().as_deref()), (503, Some("BUSY")), "{}", refused.body);
     for known in ["auth0|0", "auth0|before"] {
-        assert_eq!(me(&server, &stub, known).status, 200, "{known}");
+        assert_eq!(me(&server, &auth0, known).status, 200, "{known}");
     }
-    let (code, said) = complaint(&run(&database, &["backup", &dir.join("b.db").display().to_string()]));
+    let (code, said) =
+        exit_code_and_error(&run(&database, &["backup", &dir.join("b.db").display().to_string()]));
     assert!(matches!(code, Some(73 | 74)), "{said}");
     assert!(!dir.join("b.db").exists());
 
     std::fs::remove_file(filler).unwrap();
-    assert_eq!(me(&server, &stub, &sub).status, 200, "there is room again");
+    assert_eq!(me(&server, &auth0, &sub).status, 200, "there is room again");
     server.kill();
     assert_eq!(run(&database, &["check"]).status.code(), Some(0));
 }
@@ -120,7 +122,7 @@ fn a_file_system_that_is_read_only_is_told_in_a_line() {
     let Some(disk) = Disk::of("4m") else { return };
     let database = furnished(disk.0.path(), 1);
     disk.remount("ro");
-    let (code, said) = complaint(&run(&database, &["serve"]));
+    let (code, said) = exit_code_and_error(&run(&database, &["serve"]));
     assert_eq!(code, Some(73), "{said}");
     assert!(said.contains("vestibule.db.lock") && said.contains("Read-only file system"), "{said}");
     disk.remount("rw");
@@ -144,7 +146,7 @@ fn a_file_that_may_only_be_read_is_told_in_a_line() {
     std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o400)).unwrap();
     let copy = dir.path().join("vestibule");
     std::fs::copy(env!("CARGO_BIN_EXE_vestibule"), &copy).unwrap();
-    let serve = vestibule(&database, None, &["serve"]);
+    let serve = vestibule_command(&database, None, &["serve"]);
     let output = Command::new(&copy)
         .args(serve.get_args())
         .current_dir(dir.path())
@@ -158,7 +160,7 @@ fn a_file_that_may_only_be_read_is_told_in_a_line() {
         return;
     }
     let output = output.unwrap();
-    let (code, said) = complaint(&output);
+    let (code, said) = exit_code_and_error(&output);
     assert_eq!(code, Some(77), "{said}");
     assert!(said.contains("can only be read"), "{said}");
 }
@@ -181,7 +183,7 @@ fn a_damaged_file_is_refused_with_65_and_left_as_it_is() {
         std::fs::write(&database, &bytes).unwrap();
         for command in ["check", "serve"] {
             let output = run(&database, &[command]);
-            let (code, said) = complaint(&output);
+            let (code, said) = exit_code_and_error(&output);
             assert_eq!(
                 code,
                 Some(65),
@@ -209,7 +211,7 @@ fn a_flipped_bit_is_told_or_does_no_harm() {
         all.iter_mut().for_each(|user| user.profile_fetched_at = None);
         Ok(all)
     };
-    let written = Store::open(&settings(&database), Clock::system()).unwrap();
+    let written = Store::open(&store_settings(&database), Clock::system()).unwrap();
     let (users, closed) = (read(&written).unwrap(), written.close());
     closed.unwrap();
     assert_eq!(users.len(), 400);
@@ -219,9 +221,9 @@ fn a_flipped_bit_is_told_or_does_no_harm() {
         let at = (i * 7919 + 100) % bytes.len();
         bytes[at] ^= 1 << (i % 8);
         std::fs::write(&database, &bytes).unwrap();
-        let sound = Store::check(&settings(&database)).is_ok_and(|found| found.is_sound());
+        let sound = Store::check(&store_settings(&database)).is_ok_and(|found| found.is_sound());
         told += usize::from(!sound);
-        let Ok(store) = Store::open(&settings(&database), Clock::system()) else { continue };
+        let Ok(store) = Store::open(&store_settings(&database), Clock::system()) else { continue };
         let found = read(&store);
         if sound {
             assert_eq!(found.unwrap(), users, "bit {} of byte {at}", i % 8);
@@ -237,23 +239,26 @@ fn a_flipped_bit_is_told_or_does_no_harm() {
 
 #[test]
 fn two_servers_share_a_database_and_nobody_restores_under_them() {
-    let (stub, dir) = (Stub::start(), tempfile::tempdir().unwrap());
+    let (auth0, dir) = (Auth0Stub::start(), tempfile::tempdir().unwrap());
     let database = furnished(dir.path(), 1);
     let backup = dir.path().join("monday.db").display().to_string();
-    let (one, other) = (Server::start(&database, &stub), Server::start(&database, &stub));
-    stub.profile("auth0|new", Profile::Is(json!({"user_id": "auth0|new", "email": "n@example.com"})));
-    let first = me(&one, &stub, "auth0|new");
+    let (one, other) = (ServerProcess::start(&database, &auth0), ServerProcess::start(&database, &auth0));
+    auth0.set_profile(
+        "auth0|new",
+        ProfileReply::Json(json!({"user_id": "auth0|new", "email": "n@example.com"})),
+    );
+    let first = me(&one, &auth0, "auth0|new");
     assert_eq!(first.status, 200, "{}", first.body);
-    assert_eq!(me(&other, &stub, "auth0|new").json(), first.json());
+    assert_eq!(me(&other, &auth0, "auth0|new").json(), first.json());
     assert_eq!(run(&database, &["backup", &backup]).status.code(), Some(0));
     one.kill();
-    let (code, said) = complaint(&run(&database, &["restore", &backup]));
+    let (code, said) = exit_code_and_error(&run(&database, &["restore", &backup]));
     assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("in use"), "{said}");
-    assert_eq!(me(&other, &stub, "auth0|new").json(), first.json());
+    assert_eq!(me(&other, &auth0, "auth0|new").json(), first.json());
     other.kill();
     let restored = run(&database, &["restore", &backup]);
     assert_eq!(restored.status.code(), Some(0), "{restored:?}");
-    let server = Server::start(&database, &stub);
-    assert_eq!(me(&server, &stub, "auth0|new").json(), first.json());
+    let server = ServerProcess::start(&database, &auth0);
+    assert_eq!(me(&server, &auth0, "auth0|new").json(), first.json());
 }

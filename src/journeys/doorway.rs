@@ -3,25 +3,26 @@
 use serde_json::{Value, json};
 use vestibule::cli::http_client::Answer;
 
-use crate::yard::Yard;
+use crate::test_server::TestServer;
 
 const ORIGIN: &[&str] = &["public.origins=[\"https://app.example\"]"];
 
 /// Asks the public door as a machine, with any method, query string, headers and body.
-fn ask(yard: &Yard, method: &str, query: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let bearer = format!("Bearer {}", yard.machine_at_public());
+fn ask(server: &TestServer, method: &str, query: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let bearer = format!("Bearer {}", server.public_machine_token());
     let headers = [&[("authorization", bearer.as_str())], headers].concat();
-    yard.wire.send(method, &format!("{}{query}", yard.public()), &headers, body.to_owned()).unwrap()
+    server.http.send(method, &format!("{}{query}", server.public()), &headers, body.to_owned()).unwrap()
 }
 
 #[test]
 fn a_page_of_a_known_origin_reads_answers_and_refusals_and_others_neither() {
-    let yard = Yard::open(ORIGIN);
+    let server = TestServer::open(ORIGIN);
     let (known, other) = (("origin", "https://app.example"), ("origin", "https://app.example.evil"));
     let allowed = |answer: &Answer| answer.header("access-control-allow-origin").map(str::to_owned);
     let wanted = [("access-control-request-method", "POST")];
-    let preflight =
-        |origin| yard.wire.send("OPTIONS", &yard.public(), &[&wanted[..], &[origin]].concat(), String::new());
+    let preflight = |origin| {
+        server.http.send("OPTIONS", &server.public(), &[&wanted[..], &[origin]].concat(), String::new())
+    };
     let (answered, not) = (preflight(known).unwrap(), preflight(other).unwrap());
     assert_eq!((answered.status, allowed(&answered).as_deref()), (204, Some("https://app.example")));
     assert_eq!(answered.header("access-control-allow-headers"), Some("authorization, content-type"));
@@ -30,8 +31,8 @@ fn a_page_of_a_known_origin_reads_answers_and_refusals_and_others_neither() {
     let typed = ("content-type", "application/json");
     let body = json!({"query": "{ __typename }"}).to_string();
     for (origin, readable) in [(known, true), (other, false), (("origin", "null"), false)] {
-        let answer = ask(&yard, "POST", "", &[typed, origin], &body);
-        let refused = yard.wire.send("POST", &yard.public(), &[typed, origin], body.clone()).unwrap();
+        let answer = ask(&server, "POST", "", &[typed, origin], &body);
+        let refused = server.http.send("POST", &server.public(), &[typed, origin], body.clone()).unwrap();
         for (answer, status) in [(answer, 200), (refused, 401)] {
             assert_eq!((answer.status, allowed(&answer).is_some()), (status, readable), "{origin:?}");
             assert!(answer.header("vary").unwrap().contains("Origin"));
@@ -39,14 +40,14 @@ fn a_page_of_a_known_origin_reads_answers_and_refusals_and_others_neither() {
         }
     }
     let internal = [&wanted[..], &[known]].concat();
-    let internal = yard.wire.send("OPTIONS", &yard.internal(), &internal, String::new()).unwrap();
+    let internal = server.http.send("OPTIONS", &server.internal(), &internal, String::new()).unwrap();
     assert_eq!(allowed(&internal), None, "the internal door knows no origins");
 }
 
 #[test]
 fn answers_carry_the_headers_of_data() {
-    let yard = Yard::open(&[]);
-    let answer = ask(&yard, "GET", "?query=%7B__typename%7D", &[], "");
+    let server = TestServer::open(&[]);
+    let answer = ask(&server, "GET", "?query=%7B__typename%7D", &[], "");
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("cache-control", "no-store"),
@@ -60,7 +61,7 @@ fn answers_carry_the_headers_of_data() {
 
 #[test]
 fn mutations_come_by_post_as_json_or_not_at_all() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let body = json!({"query": "{ __typename }"}).to_string();
     for (content_type, status) in [
         ("application/json", 200),
@@ -71,29 +72,29 @@ fn mutations_come_by_post_as_json_or_not_at_all() {
         ("application/graphql", 415),
         ("application/json; charset=utf-16", 415),
     ] {
-        let answer = ask(&yard, "POST", "", &[("content-type", content_type)], &body);
+        let answer = ask(&server, "POST", "", &[("content-type", content_type)], &body);
         assert_eq!(answer.status, status, "{content_type}: {}", answer.body);
     }
-    assert_eq!(ask(&yard, "POST", "", &[], &body).status, 415, "no content type");
+    assert_eq!(ask(&server, "POST", "", &[], &body).status, 415, "no content type");
     for method in ["PUT", "DELETE", "PATCH"] {
-        let answer = ask(&yard, method, "", &[("content-type", "application/json")], &body);
+        let answer = ask(&server, method, "", &[("content-type", "application/json")], &body);
         assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, POST, OPTIONS")));
     }
-    assert_eq!(ask(&yard, "OPTIONS", "", &[], "").header("allow"), Some("GET, HEAD, POST, OPTIONS"));
-    let head = ask(&yard, "HEAD", "?query=%7B__typename%7D", &[], "");
+    assert_eq!(ask(&server, "OPTIONS", "", &[], "").header("allow"), Some("GET, HEAD, POST, OPTIONS"));
+    let head = ask(&server, "HEAD", "?query=%7B__typename%7D", &[], "");
     assert_eq!((head.status, head.body.as_str()), (200, ""));
-    assert_eq!(ask(&yard, "GET", "?query=%7B__typename%7D", &[("accept", "text/html")], "").status, 406);
-    assert_eq!(ask(&yard, "GET", "?query=%7B__typename%7D&extensions=7", &[], "").status, 400);
+    assert_eq!(ask(&server, "GET", "?query=%7B__typename%7D", &[("accept", "text/html")], "").status, 406);
+    assert_eq!(ask(&server, "GET", "?query=%7B__typename%7D&extensions=7", &[], "").status, 400);
 }
 
 #[test]
 fn the_internal_door_answers_to_its_own_host_names_alone() {
-    let yard = Yard::open(&[]);
-    let (graphql, metrics) = (yard.internal(), yard.internal().replace("/graphql", "/metrics"));
-    let token = format!("Bearer {}", yard.machine("users:read"));
+    let server = TestServer::open(&[]);
+    let (graphql, metrics) = (server.internal(), server.internal().replace("/graphql", "/metrics"));
+    let token = format!("Bearer {}", server.machine_token("users:read"));
     let at = |url: &str, host: &str| {
         let headers = [("host", host), ("authorization", token.as_str())];
-        yard.wire.get(&format!("{url}?query=%7B__typename%7D"), &headers).unwrap()
+        server.http.get(&format!("{url}?query=%7B__typename%7D"), &headers).unwrap()
     };
     for (host, status) in [("localhost:4001", 200), ("127.0.0.1", 200), ("rebound.example", 421)] {
         assert_eq!(at(&graphql, host).status, status, "{host}");
@@ -101,15 +102,19 @@ fn the_internal_door_answers_to_its_own_host_names_alone() {
         assert_eq!(at(&graphql.replace("/graphql", "/healthz"), host).status, 200, "{host}");
     }
     assert!(at(&graphql, "rebound.example").body.contains("`internal.hosts`"));
-    assert_eq!(at(&yard.public(), "any.example").code().as_deref(), Some("WRONG_AUDIENCE"), "no list there");
+    assert_eq!(
+        at(&server.public(), "any.example").code().as_deref(),
+        Some("WRONG_AUDIENCE"),
+        "no list there"
+    );
 }
 
 #[test]
 fn a_limit_that_is_passed_is_told_by_its_name() {
-    let yard = Yard::open(&["internal.limits.response=300"]);
-    let token = yard.machine("users:read");
+    let server = TestServer::open(&["internal.limits.response=300"]);
+    let token = server.machine_token("users:read");
     let say = |query: &str, variables: Value| {
-        let answer = yard.wire.graphql(&yard.internal(), Some(&token), query, variables).unwrap();
+        let answer = server.http.graphql(&server.internal(), Some(&token), query, variables).unwrap();
         let message = answer.at("/errors/0/message").as_str().unwrap_or_default().to_owned();
         (answer.status, answer.code().unwrap_or_default(), message)
     };
@@ -143,18 +148,18 @@ fn the_introspection_query_of_every_tool_passes_at_the_internal_door() {
            deprecationReason }}
          fragment TypeRef on __Type {{ {of_type} }}"
     );
-    let yard = Yard::open(&[]);
-    let token = yard.machine("users:read");
-    let answer = yard.wire.graphql(&yard.internal(), Some(&token), &query, Value::Null).unwrap();
+    let server = TestServer::open(&[]);
+    let token = server.machine_token("users:read");
+    let answer = server.http.graphql(&server.internal(), Some(&token), &query, Value::Null).unwrap();
     assert_eq!(answer.at("/data/__schema/queryType/name"), "Query", "{}", answer.body);
 }
 
 #[test]
 fn an_unknown_field_is_told_without_the_names_of_others() {
-    let yard = Yard::open(&["public.introspection=false", "public.graphiql=false"]);
+    let server = TestServer::open(&["public.introspection=false", "public.graphiql=false"]);
     let asked = |query: &str| {
         let typed = [("content-type", "application/json")];
-        ask(&yard, "POST", "", &typed, &json!({"query": query}).to_string()).body
+        ask(&server, "POST", "", &typed, &json!({"query": query}).to_string()).body
     };
     let body = asked("{ me { emial rolse } mee { id } }");
     assert!(body.contains("emial") && body.contains("mee"), "{body}");
@@ -169,12 +174,12 @@ fn a_trusted_document_is_named_by_its_id_and_nothing_else_is_served() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = json!({"typename": "query T { __typename }", "old": "{ gone }"});
     std::fs::write(dir.path().join("persisted_queries.json"), manifest.to_string()).unwrap();
-    let yard = Yard::open(&[
+    let server = TestServer::open(&[
         &format!("public.documents.dir={}", dir.path().display()),
         "public.documents.only=true",
     ]);
     let post =
-        |body: Value| ask(&yard, "POST", "", &[("content-type", "application/json")], &body.to_string());
+        |body: Value| ask(&server, "POST", "", &[("content-type", "application/json")], &body.to_string());
     for named in [
         json!({"documentId": "typename"}),
         json!({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "typename"}}}),
@@ -182,7 +187,7 @@ fn a_trusted_document_is_named_by_its_id_and_nothing_else_is_served() {
     ] {
         assert_eq!(post(named.clone()).json(), json!({"data": {"__typename": "Query"}}), "{named}");
     }
-    assert_eq!(ask(&yard, "GET", "?documentId=typename", &[], "").status, 200);
+    assert_eq!(ask(&server, "GET", "?documentId=typename", &[], "").status, 200);
     for (body, code) in [
         (json!({"documentId": "unknown"}), "PERSISTED_QUERY_NOT_FOUND"),
         (json!({"query": "{ __typename }"}), "DOCUMENT_NOT_TRUSTED"),

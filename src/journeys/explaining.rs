@@ -5,22 +5,23 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::stub::{self, Profile, Stub, now};
-use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
+use crate::auth0_stub::{Auth0Stub, ProfileReply};
+use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
+use crate::tokens::{self, now};
 
-/// Runs the command on `token` over the yard's database and tenant; gives its exit code and its JSON.
-fn explain(yard: &Yard, door: &str, token: &str) -> (i32, Value) {
-    let (code, text) = run(yard, &["--door", door, "--json", "-"], token);
+/// Runs the command on `token` over the server's database and tenant; gives its exit code and its JSON.
+fn explain(server: &TestServer, door: &str, token: &str) -> (i32, Value) {
+    let (code, text) = run(server, &["--door", door, "--json", "-"], token);
     (code, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}")))
 }
 
-fn run(yard: &Yard, args: &[&str], input: &str) -> (i32, String) {
+fn run(server: &TestServer, args: &[&str], input: &str) -> (i32, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_clear()
         .args(["--profile", "development", "explain"])
-        .args(["--set", &format!("store.path={}", yard.config.store.path.display())])
-        .args(["--set", &format!("auth0.issuer={}", yard.stub.issuer)])
+        .args(["--set", &format!("store.path={}", server.config.store.path.display())])
+        .args(["--set", &format!("auth0.issuer={}", server.auth0.issuer)])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -40,61 +41,64 @@ fn failed(story: &Value) -> (String, String, String) {
 
 #[test]
 fn a_token_that_passes_is_followed_to_its_user_without_making_one() {
-    let yard = Yard::open(&[]);
-    yard.stub.profile("auth0|1", Profile::Is(json!({"user_id": "auth0|1", "email": "ada@example.com"})));
+    let server = TestServer::open(&[]);
+    server.auth0.set_profile(
+        "auth0|1",
+        ProfileReply::Json(json!({"user_id": "auth0|1", "email": "ada@example.com"})),
+    );
     let found = |claims: Value| {
-        let (code, story) = explain(&yard, "public", &yard.token("auth0|1", claims));
+        let (code, story) = explain(&server, "public", &server.token("auth0|1", claims));
         assert_eq!((code, &story["admitted"]), (0, &json!(true)), "{story}");
         story["steps"].as_array().unwrap().last().unwrap()["found"].as_str().unwrap().to_owned()
     };
     assert!(found(json!({})).starts_with("at Auth0: the profile would be stored"));
-    assert_eq!(yard.rows(), 0, "an explanation inserts nobody");
+    assert_eq!(server.user_count(), 0, "an explanation inserts nobody");
     let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1"});
     assert!(found(json!({format!("{NAMESPACE}user"): payload})).starts_with("in the payload"));
-    assert_eq!(yard.me(&yard.token("auth0|1", json!({}))).status, 200);
+    assert_eq!(server.me(&server.token("auth0|1", json!({}))).status, 200);
     assert!(found(json!({})).starts_with("in the database, by Auth0 id"));
 }
 
 #[test]
 fn a_pipe_that_brings_nothing_is_told_from_a_token_that_is_none() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     for nothing in ["", "\n", " \"\" "] {
-        assert_eq!(run(&yard, &["-"], nothing), (2, String::new()), "{nothing:?}");
+        assert_eq!(run(&server, &["-"], nothing), (2, String::new()), "{nothing:?}");
     }
 }
 
 #[test]
 fn a_token_that_fails_is_told_what_it_says_what_is_wanted_and_what_to_do() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let about = |door: &str, token: &str| {
-        let (code, story) = explain(&yard, door, token);
+        let (code, story) = explain(&server, door, token);
         assert_eq!(code, 1, "{story}");
         failed(&story)
     };
-    let (code, found, fix) = about("public", &yard.token_for(INTERNAL, "auth0|1", json!({})));
+    let (code, found, fix) = about("public", &server.token_for(INTERNAL, "auth0|1", json!({})));
     assert_eq!((code.as_str(), found), ("WRONG_AUDIENCE", format!("\"{INTERNAL}\"")));
     assert!(fix.contains("the other door") && fix.contains(PUBLIC), "{fix}");
 
-    let (code, found, _) = about("public", &yard.token("auth0|1", json!({"exp": now() - 3600})));
+    let (code, found, _) = about("public", &server.token("auth0|1", json!({"exp": now() - 3600})));
     assert!(code == "EXPIRED" && found.contains("ago"), "{found}");
 
     let (code, _, fix) =
-        about("internal", &yard.token_for(INTERNAL, "auth0|1", json!({"scope": "users:read"})));
+        about("internal", &server.token_for(INTERNAL, "auth0|1", json!({"scope": "users:read"})));
     assert!(code == "NOT_PERMITTED" && fix.contains("scope grants nothing"), "{fix}");
 
     let (code, _, fix) = about("public", "opaque-token");
     assert!(code == "MALFORMED_TOKEN" && fix.contains("`audience`"), "{fix}");
 
-    let slashless = yard.stub.issuer.trim_end_matches('/').to_owned();
-    let (code, found, fix) = about("public", &yard.token("auth0|1", json!({"iss": slashless})));
+    let slashless = server.auth0.issuer.trim_end_matches('/').to_owned();
+    let (code, found, fix) = about("public", &server.token("auth0|1", json!({"iss": slashless})));
     assert!(code == "WRONG_ISSUER" && found == slashless && fix.contains("slash"), "{fix}");
 }
 
 #[test]
 fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
-    let yard = Yard::open(&[]);
-    let token = yard.token_for(INTERNAL, "auth0|1", json!({"exp": now() - 60, "nonce": "n"}));
-    let (code, text) = run(&yard, &["-"], &format!("Authorization: Bearer {token}\n"));
+    let server = TestServer::open(&[]);
+    let token = server.token_for(INTERNAL, "auth0|1", json!({"exp": now() - 60, "nonce": "n"}));
+    let (code, text) = run(&server, &["-"], &format!("Authorization: Bearer {token}\n"));
     assert_eq!(code, 1);
     for part in [
         "At the public door",
@@ -107,31 +111,35 @@ fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     assert!(!text.contains(token.rsplit('.').next().unwrap()));
-    let (_, story) = explain(&yard, "public", &stub::signed(&json!({"alg": "none"}), &json!({}), true));
+    let (_, story) =
+        explain(&server, "public", &tokens::sign_with_header(&json!({"alg": "none"}), &json!({}), true));
     assert_eq!(failed(&story).0, "BAD_ALGORITHM");
     assert!(failed(&story).2.contains("RS256"));
-    let claims = yard.stub.claims("auth0|1", PUBLIC);
-    let typed = stub::signed(&json!({"alg": "RS256", "kid": "stub", "typ": "logout+jwt"}), &claims, true);
-    let (_, story) = explain(&yard, "public", &typed);
+    let claims = server.auth0.claims("auth0|1", PUBLIC);
+    let typed =
+        tokens::sign_with_header(&json!({"alg": "RS256", "kid": "stub", "typ": "logout+jwt"}), &claims, true);
+    let (_, story) = explain(&server, "public", &typed);
     let (code, _, fix) = failed(&story);
     assert!(code == "MALFORMED_TOKEN" && fix.contains("(typ)") && !fix.contains("RS256"), "{fix}");
-    let (_, story) = explain(&yard, "public", &yard.token("auth0|1", json!({"iss": [yard.stub.issuer]})));
+    let (_, story) =
+        explain(&server, "public", &server.token("auth0|1", json!({"iss": [server.auth0.issuer]})));
     let (code, found, _) = failed(&story);
     assert!(code == "WRONG_ISSUER" && found.starts_with('['), "{found}");
 }
 
 #[test]
 fn a_token_of_another_domain_of_the_tenant_in_the_other_dialect_is_followed_too() {
-    let (yard, other) = (Yard::open(&[]), Stub::start());
+    let (server, other) = (TestServer::open(&[]), Auth0Stub::start());
     let mut claims = other.claims("auth0|1", PUBLIC);
     claims.as_object_mut().unwrap().remove("azp");
     (claims["client_id"], claims["jti"]) = (json!("spa"), json!("1"));
     let id = "01890000-0000-7000-8000-000000000001";
     claims[format!("{NAMESPACE}user")] = json!({"id": id, "auth0Id": "auth0|1"});
-    let token = stub::signed(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "stub"}), &claims, true);
+    let token =
+        tokens::sign_with_header(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "stub"}), &claims, true);
     let also = format!("auth0.also=[{{issuer=\"{}\",same_users=true}}]", other.issuer);
     let told = |set: &[&str]| {
-        let (code, text) = run(&yard, &[set, &["--json", "-"]].concat(), &token);
+        let (code, text) = run(&server, &[set, &["--json", "-"]].concat(), &token);
         (code, serde_json::from_str::<Value>(&text).unwrap())
     };
     let (code, story) = told(&["--set", &also, "--set", "claims.profile=rfc9068"]);
@@ -139,15 +147,15 @@ fn a_token_of_another_domain_of_the_tenant_in_the_other_dialect_is_followed_too(
     let (code, story) = told(&[]);
     let (refusal, found, fix) = failed(&story);
     assert_eq!((code, refusal.as_str(), found), (1, "WRONG_ISSUER", other.issuer.clone()));
-    assert!(fix.contains(&yard.stub.issuer), "{fix}");
+    assert!(fix.contains(&server.auth0.issuer), "{fix}");
 }
 
 #[test]
 fn a_person_of_another_tenant_is_told_what_would_make_them_one_of_ours() {
-    let (yard, other) = (Yard::open(&[]), Stub::start());
-    let token = stub::token(&other.claims("auth0|1", PUBLIC));
+    let (server, other) = (TestServer::open(&[]), Auth0Stub::start());
+    let token = tokens::sign(&other.claims("auth0|1", PUBLIC));
     let also = format!("auth0.also=[{{issuer = \"{}\"}}]", other.issuer);
-    let (code, text) = run(&yard, &["--set", &also, "--door", "public", "--json", "-"], &token);
+    let (code, text) = run(&server, &["--set", &also, "--door", "public", "--json", "-"], &token);
     let (refusal, _, fix) = failed(&serde_json::from_str(&text).unwrap());
     assert_eq!((code, refusal.as_str()), (1, "NOT_PERMITTED"), "{text}");
     assert!(fix.contains("same_users") && fix.contains(&other.issuer), "{fix}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::yard::Yard;
+use crate::test_server::TestServer;
 
 /// How often a thing stands in a document: over every limit there is, up to what a body can hold.
 const MANY: [usize; 6] = [230, 500, 1_000, 3_000, 10_000, 30_000];
@@ -169,16 +169,19 @@ pub(crate) fn inputs() -> Vec<Vec<u8>> {
 }
 
 /// Each door, with the token of a machine that may come in.
-pub(crate) fn doors(yard: &Yard) -> [(SocketAddr, String); 2] {
-    [(yard.doors().public(), yard.machine_at_public()), (yard.doors().internal(), yard.machine("users:read"))]
+pub(crate) fn doors(server: &TestServer) -> [(SocketAddr, String); 2] {
+    [
+        (server.doors().public(), server.public_machine_token()),
+        (server.doors().internal(), server.machine_token("users:read")),
+    ]
 }
 
 #[test]
 fn every_input_made_to_hurt_is_refused_and_the_doors_go_on() {
-    let yard = Yard::open(&["internal.introspection=true"]);
+    let server = TestServer::open(&["internal.introspection=true"]);
     let inputs = inputs();
     assert!(inputs.len() >= 300, "{}", inputs.len());
-    for (door, token) in &doors(&yard) {
+    for (door, token) in &doors(&server) {
         for input in &inputs {
             let status = post(*door, token, input.len(), input);
             assert!([400, 413].contains(&status), "{status}: {:.200}", String::from_utf8_lossy(input));

@@ -11,7 +11,7 @@ use vestibule::clock::Clock;
 use vestibule::store::Store;
 use vestibule::store::rusqlite::{Connection, OpenFlags};
 
-use crate::server::{complaint, rest, run, settings, vestibule};
+use crate::server_process::{exit_code_and_error, run, sleep, store_settings, vestibule_command};
 
 /// More than are added before the database is laid bare, and a batch more.
 const USERS: usize = 24_000;
@@ -30,7 +30,7 @@ fn an_import_that_is_killed_loses_nothing_it_committed_and_can_be_run_again() {
         let database = dir.path().join(format!("{round}.db"));
         killed(&database, export, at);
         // The first to meet the log that it left.
-        let (code, said) = complaint(&run(&database, &["users", "list"]));
+        let (code, said) = exit_code_and_error(&run(&database, &["users", "list"]));
         assert!(code == Some(1) && said.contains("run `vestibule migrate`"), "{code:?} {said}");
         let migrate = run(&database, &["migrate"]);
         let told = String::from_utf8(migrate.stdout).unwrap();
@@ -61,7 +61,7 @@ fn lines() -> String {
 /// Begins an import, which waits for more than there is, and kills it when the database is bare and holds `at` users.
 fn killed(database: &Path, export: &str, at: usize) {
     assert_eq!(run(database, &["migrate"]).status.code(), Some(0));
-    let mut import = vestibule(database, None, &["users", "import", "-"])
+    let mut import = vestibule_command(database, None, &["users", "import", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -70,7 +70,7 @@ fn killed(database: &Path, export: &str, at: usize) {
     std::io::copy(&mut std::fs::File::open(export).unwrap(), &mut input).unwrap();
     while !is_bare(database, at) {
         assert!(import.try_wait().unwrap().is_none(), "it ended by itself");
-        rest(Duration::from_millis(1));
+        sleep(Duration::from_millis(1));
     }
     import.kill().unwrap();
     import.wait().unwrap();
@@ -92,7 +92,7 @@ fn sound(database: &Path) {
 
 /// How many there are. Each is found by whatever they can be found by.
 fn users(database: &Path) -> usize {
-    let store = Store::open(&settings(database), Clock::system()).unwrap();
+    let store = Store::open(&store_settings(database), Clock::system()).unwrap();
     let mut after = None;
     let mut found = 0;
     loop {

@@ -8,23 +8,28 @@ use serde_json::json;
 use vestibule::cli::http_client::Wire;
 use vestibule::clock::Clock;
 
+use crate::auth0_stub::KeysReply;
 use crate::hostile;
 use crate::keys::{publish, refresh, token};
-use crate::stub::{self, Published, jwk, now};
-use crate::yard::{PUBLIC, Yard};
+use crate::test_server::{PUBLIC, TestServer};
+use crate::tokens::{self, jwk, now};
 
 /// Asks the public door with what `next` gives, at most every 10 ms, while `on` says so. Gives how long each answer took.
-fn traffic(yard: &Yard, on: impl Fn(&Clock) -> bool, mut next: impl FnMut(usize) -> String) -> Vec<Duration> {
+fn traffic(
+    server: &TestServer,
+    on: impl Fn(&Clock) -> bool,
+    mut next: impl FnMut(usize) -> String,
+) -> Vec<Duration> {
     let (clock, wire) = (Clock::system(), Wire::new());
     let mut times = Vec::new();
     while on(&clock) {
         let token = next(times.len());
         let asked = clock.elapsed();
-        let answer = wire.graphql(&yard.public(), Some(&token), "{ __typename }", json!(null)).unwrap();
+        let answer = wire.graphql(&server.public(), Some(&token), "{ __typename }", json!(null)).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
         let took = clock.elapsed() - asked;
         times.push(took);
-        yard.rest(Duration::from_millis(10).saturating_sub(took));
+        server.sleep(Duration::from_millis(10).saturating_sub(took));
     }
     times
 }
@@ -44,26 +49,26 @@ fn resident() -> u64 {
 #[ignore = "takes two minutes: make load"]
 fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
     const FLOODS: usize = 4;
-    let yard = Yard::open(&[]);
-    let claims = yard.stub.claims("auth0|1", PUBLIC);
+    let server = TestServer::open(&[]);
+    let claims = server.auth0.claims("auth0|1", PUBLIC);
     let valid = |serial: usize| {
         let claims = json!({"gty": "client-credentials", "azp": "m1", "jti": serial.to_string()});
-        yard.token("m1@clients", claims)
+        server.token("m1@clients", claims)
     };
-    let alone = || traffic(&yard, |clock| clock.elapsed() < Duration::from_secs(30), valid);
+    let alone = || traffic(&server, |clock| clock.elapsed() < Duration::from_secs(30), valid);
     let mut baseline = alone();
 
-    let (over, before) = (AtomicBool::new(false), yard.doors().services().gate.keys().fetches());
+    let (over, before) = (AtomicBool::new(false), server.doors().services().gate.keys().fetches());
     let (mut beside, took) = std::thread::scope(|scope| {
-        let beside = scope.spawn(|| traffic(&yard, |_| !over.load(Ordering::Relaxed), valid));
+        let beside = scope.spawn(|| traffic(&server, |_| !over.load(Ordering::Relaxed), valid));
         let floods: Vec<_> = (0..FLOODS)
             .map(|flood| {
-                let (yard, claims) = (&yard, &claims);
+                let (server, claims) = (&server, &claims);
                 scope.spawn(move || {
                     let (clock, wire) = (Clock::system(), Wire::new());
                     // One signature for all: an unknown key's is never looked at.
                     let (_, signature) = {
-                        let token = stub::token(claims);
+                        let token = tokens::sign(claims);
                         let (message, signature) = token.rsplit_once('.').unwrap();
                         (message.to_owned(), signature.to_owned())
                     };
@@ -71,14 +76,14 @@ fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
                         let header = json!({"alg": "RS256", "kid": format!("unknown-{flood}-{i}")});
                         let token = format!(
                             "{}.{signature}",
-                            stub::message(&header.to_string(), &claims.to_string())
+                            tokens::signing_input(&header.to_string(), &claims.to_string())
                         );
                         let answer = wire
-                            .graphql(&yard.public(), Some(&token), "{ __typename }", json!(null))
+                            .graphql(&server.public(), Some(&token), "{ __typename }", json!(null))
                             .unwrap();
                         assert_eq!(answer.code().as_deref(), Some("UNKNOWN_KEY"));
                         let due = Duration::from_secs(60) * (i as u32 + 1) / (10_000 / FLOODS as u32);
-                        yard.rest(due.saturating_sub(clock.elapsed()));
+                        server.sleep(due.saturating_sub(clock.elapsed()));
                     }
                     clock.elapsed()
                 })
@@ -88,7 +93,7 @@ fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
         over.store(true, Ordering::Relaxed);
         (beside.join().unwrap(), took)
     });
-    let fetches = yard.doors().services().gate.keys().fetches() - before;
+    let fetches = server.doors().services().gate.keys().fetches() - before;
     // The machine may have other things to do: what it was before and after is what the flood is held against.
     baseline.extend(alone());
 
@@ -107,25 +112,25 @@ fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
 #[test]
 #[ignore = "takes two minutes: make load"]
 fn a_rotation_every_ten_seconds_refuses_no_valid_token_twice() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let (mut refused, mut asked, mut slowest) = (0, 0, Duration::ZERO);
     let mut previous = jwk("stub", true);
     for rotation in 0..12 {
         let (kid, first) = (format!("rotated-{rotation}"), rotation % 2 == 1);
         let next = jwk(&kid, first);
-        publish(&yard, &[next.clone(), previous]);
+        publish(&server, &[next.clone(), previous]);
         previous = next;
         let clock = Clock::system();
         let mut taken = None;
         while clock.elapsed() < Duration::from_secs(10) {
-            let token = token(&yard, &kid, first);
+            let token = token(&server, &kid, first);
             asked += 1;
-            if yard.me(&token).status != 200 {
+            if server.me(&token).status != 200 {
                 refused += 1;
-                assert_eq!(yard.me(&token).status, 200, "refused twice, rotation {rotation}");
+                assert_eq!(server.me(&token).status, 200, "refused twice, rotation {rotation}");
             }
             taken.get_or_insert(clock.elapsed());
-            yard.rest(Duration::from_millis(20));
+            server.sleep(Duration::from_millis(20));
         }
         slowest = slowest.max(taken.unwrap());
     }
@@ -138,27 +143,27 @@ fn a_rotation_every_ten_seconds_refuses_no_valid_token_twice() {
 #[test]
 #[ignore = "takes a minute: make load"]
 fn an_endpoint_that_misbehaves_costs_neither_keys_nor_memory() {
-    let yard = Yard::open(&[]);
-    let good = token(&yard, "stub", true);
+    let server = TestServer::open(&[]);
+    let good = token(&server, "stub", true);
     let mut private = jwk("leak", false);
     private["d"] = json!("AQAB");
     let private = json!({"keys": [private, jwk("stub", true)]}).to_string();
-    let ask = |times: usize| (0..times).for_each(|_| assert_eq!(yard.me(&good).status, 200));
+    let ask = |times: usize| (0..times).for_each(|_| assert_eq!(server.me(&good).status, 200));
     for _ in 0..20 {
-        refresh(&yard);
+        refresh(&server);
         ask(50);
     }
     let before = resident();
     for (what, published, times) in [
-        ("a redirect", Published::Redirect, 20),
-        ("HTML", Published::Text("<html>Down for maintenance</html>".to_owned()), 20),
-        ("a private key", Published::Text(private), 20),
-        ("100 MB", Published::Endless, 20),
-        ("nothing, hanging", Published::Hangs, 4),
+        ("a redirect", KeysReply::Redirect, 20),
+        ("HTML", KeysReply::Text("<html>Down for maintenance</html>".to_owned()), 20),
+        ("a private key", KeysReply::Text(private), 20),
+        ("100 MB", KeysReply::Endless, 20),
+        ("nothing, hanging", KeysReply::Hangs, 4),
     ] {
-        yard.stub.publish_as(published);
+        server.auth0.answer_keys_with(published);
         for _ in 0..times {
-            refresh(&yard);
+            refresh(&server);
             ask(50);
         }
         let grown = resident().saturating_sub(before);
@@ -170,48 +175,48 @@ fn an_endpoint_that_misbehaves_costs_neither_keys_nor_memory() {
 #[test]
 #[ignore = "takes half a minute: make load"]
 fn a_cold_start_without_the_tenant_serves_with_keys_and_heals_without() {
-    let mut yard = Yard::open(&[]);
-    let good = token(&yard, "stub", true);
-    while yard.store().load_keys(&yard.stub.issuer).unwrap().is_none() {
-        yard.rest(Duration::from_millis(10));
+    let mut server = TestServer::open(&[]);
+    let good = token(&server, "stub", true);
+    while server.store().load_keys(&server.auth0.issuer).unwrap().is_none() {
+        server.sleep(Duration::from_millis(10));
     }
-    yard.stub.pause();
+    server.auth0.stop();
     let clock = Clock::system();
-    yard.reopen();
-    assert_eq!(yard.me(&good).status, 200);
+    server.reopen();
+    assert_eq!(server.me(&good).status, 200);
     println!("cold start, tenant away, keys of the last run: serves after {:.1?}", clock.elapsed());
 
-    let mut yard = Yard::open_without_waiting(&[], |stub| stub.publish_as(Published::Hangs));
-    yard.stub.pause();
-    let ready = yard.public().replace("/graphql", "/readyz");
+    let mut server = TestServer::open_without_waiting(&[], |auth0| auth0.answer_keys_with(KeysReply::Hangs));
+    server.auth0.stop();
+    let ready = server.public().replace("/graphql", "/readyz");
     let began = now();
     while now() < began + 12 {
-        let answer = yard.me(&token(&yard, "stub", true));
+        let answer = server.me(&token(&server, "stub", true));
         assert_eq!((answer.status, answer.code().as_deref()), (503, Some("KEYS_UNAVAILABLE")));
-        assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 503);
-        yard.rest(Duration::from_millis(100));
+        assert_eq!(server.http.get(&ready, &[]).unwrap().status, 503);
+        server.sleep(Duration::from_millis(100));
     }
-    yard.stub.publish_as(Published::Good);
-    yard.stub.resume();
+    server.auth0.answer_keys_with(KeysReply::Good);
+    server.auth0.restart();
     let clock = Clock::system();
-    while yard.wire.get(&ready, &[]).unwrap().status != 200 {
+    while server.http.get(&ready, &[]).unwrap().status != 200 {
         assert!(clock.elapsed() < Duration::from_secs(5), "not healed within 5 s");
-        yard.rest(Duration::from_millis(20));
+        server.sleep(Duration::from_millis(20));
     }
     println!(
         "cold start, tenant away, no keys: 503 for 12 s; healed {:.1?} after its return",
         clock.elapsed()
     );
-    assert_eq!(yard.me(&token(&yard, "stub", true)).status, 200);
+    assert_eq!(server.me(&token(&server, "stub", true)).status, 200);
 }
 
 #[test]
 #[ignore = "measures: make load"]
 fn an_input_made_to_hurt_takes_fifty_milliseconds_at_most_and_its_memory_is_given_back() {
     const ROUNDS: usize = 5;
-    let yard = Yard::open(&["internal.introspection=true"]);
+    let server = TestServer::open(&["internal.introspection=true"]);
     let (inputs, clock) = (hostile::inputs(), Clock::system());
-    for (door, token) in &hostile::doors(&yard) {
+    for (door, token) in &hostile::doors(&server) {
         let round = || -> Vec<Duration> {
             let ask = |input: &Vec<u8>| {
                 let asked = clock.elapsed();

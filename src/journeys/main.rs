@@ -1,87 +1,79 @@
-//! What crosses rooms, through real processes and real sockets on port 0.
+//! Tests across modules, through real processes and real sockets on port 0. Each starts what it needs; none uses the
+//! network.
 //!
-//! - `scripts`: rules in their worker processes
-//! - `refusals`: every way to be turned away
-//! - `cases`: inputs that must be refused, by number
-//! - `callers`: how the current user is found, and what races and outages do to it
-//! - `away`: the same before a tenant that hangs, fails or talks nonsense
+//! The request path:
+//! - `refusals`: every refusal code, its status and its body
+//! - `cases`: the numbered inputs that must be refused
+//! - `callers`: how the current user is found, and what happens in races and outages
 //! - `resolution`: the same under attack and over time
-//! - `keys`: rotation, floods and outages; `load`: the same at full length, when asked for
-//! - `clients`: slow and broken ones, and the drain
-//! - `doorway`: what the endpoint takes and refuses; `hostile`: documents and bodies made to hurt
-//! - `sockets`: the protocol, what a connection can not use up, and what ends it
-//! - `house`: the dev tenant with its rules and both doors together; `notes`: a team's own schemas in it
-//! - `staff` and `people`: what the two schemas let them do, and what it costs; `updates`: what
-//!   subscriptions tell; `deployments`: what is told of them; `schemas`: both as text; `reads`: what ends them
-//! - `explaining`: what a door makes of a token, told
-//! - `developer`: `dev`, `token` and `explain` together, on ports that were moved
-//! - `process`: the executable as an operator meets it; `crashes`: it is killed, again and again; `imports`:
-//!   so is an import of many; `disks`: full, read-only and damaged ones
-//! - `floors`: who may import whom, as `docs/architecture.md` has it
+//! - `away`: the same while Auth0 hangs, fails or returns nonsense
+//! - `keys`: key rotation, floods of unknown keys, outages
+//! - `load`: the same at full length (ignored by default)
+//! - `clients`: slow and broken clients, and the drain
+//! - `explaining`: `vestibule explain`
+//!
+//! The two APIs:
+//! - `doorway`: methods, media types, origins, hosts and limits of the endpoint
+//! - `hostile`: documents and bodies meant to exhaust the server
+//! - `sockets`: subscriptions over WebSockets: the protocol, the limits, what closes a connection
+//! - `staff`, `people`: what the internal and the public schema allow, and what it costs
+//! - `updates`, `deployments`: subscriptions and queries for user changes and deployments
+//! - `reads`: what ends a running query
+//! - `schemas`: the SDL files in `schema/`
+//!
+//! The dev tenant and scripts:
+//! - `login_flow`: the dev tenant, its rules and both doors
+//! - `notes`: the same with an embedding team's own schemas
+//! - `developer`: the commands `dev`, `token` and `explain` together
+//! - `scripts`: rules in their worker processes
+//!
+//! The executable and its database:
+//! - `process`: start, exit codes and shutdown
+//! - `operator`: the commands `users` and `audit`
+//! - `crashes`, `imports`: SIGKILL during writes and during a large import
+//! - `disks`: full, read-only and damaged disks
+//!
+//! The sources:
+//! - `floors`: imports between modules, compared with `docs/architecture.md`
+//!
+//! Support: `test_server` (both doors and a stub of Auth0), `dev_server` (both doors and the dev tenant),
+//! `server_process` (the executable), `auth0_stub`, `tokens`, `socket` (a WebSocket client).
 
-// The attribute tells clippy that helpers are tests too.
+// Tells clippy that helpers are test code too.
+#![cfg(test)]
 
-#[cfg(test)]
-mod stub;
-#[cfg(test)]
+mod auth0_stub;
+mod dev_server;
+mod server_process;
 mod socket;
-#[cfg(test)]
-mod yard;
-#[cfg(test)]
-mod house;
-#[cfg(test)]
-mod notes;
-#[cfg(test)]
-mod floors;
-#[cfg(test)]
-mod refusals;
-#[cfg(test)]
-mod cases;
-#[cfg(test)]
-mod callers;
-#[cfg(test)]
+mod test_server;
+mod tokens;
+
 mod away;
-#[cfg(test)]
-mod resolution;
-#[cfg(test)]
-mod keys;
-#[cfg(test)]
-mod load;
-#[cfg(test)]
+mod callers;
+mod cases;
 mod clients;
-#[cfg(test)]
-mod explaining;
-#[cfg(test)]
-mod doorway;
-#[cfg(test)]
-mod hostile;
-#[cfg(test)]
-mod staff;
-#[cfg(test)]
-mod people;
-#[cfg(test)]
-mod deployments;
-#[cfg(test)]
-mod updates;
-#[cfg(test)]
-mod reads;
-#[cfg(test)]
-mod schemas;
-#[cfg(test)]
-mod sockets;
-#[cfg(test)]
-mod process;
-#[cfg(test)]
-mod developer;
-#[cfg(test)]
-mod operator;
-#[cfg(test)]
-mod server;
-#[cfg(test)]
 mod crashes;
-#[cfg(test)]
-mod imports;
-#[cfg(test)]
+mod deployments;
+mod developer;
 mod disks;
-#[cfg(test)]
+mod doorway;
+mod explaining;
+mod floors;
+mod hostile;
+mod imports;
+mod keys;
+mod load;
+mod login_flow;
+mod notes;
+mod operator;
+mod people;
+mod process;
+mod reads;
+mod refusals;
+mod resolution;
+mod schemas;
 mod scripts;
+mod sockets;
+mod staff;
+mod updates;

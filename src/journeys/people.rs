@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use vestibule::store::{Actor, LinkEmail, NewIdentity};
 use vestibule::user::{Person, Status, User};
 
-use crate::yard::{NAMESPACE, Yard};
+use crate::test_server::{NAMESPACE, TestServer};
 
-fn ada(yard: &Yard) -> User {
+fn ada(server: &TestServer) -> User {
     let arrival = NewIdentity {
         auth0_id: "auth0|ada".parse().unwrap(),
         email: Some("ada@example.com".parse().unwrap()),
@@ -14,11 +14,11 @@ fn ada(yard: &Yard) -> User {
         person: Person { name: Some("Ada Lovelace".to_owned()), ..Person::default() },
         profile: None,
     };
-    yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
+    server.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
 }
 
-fn ask(yard: &Yard, token: Option<&str>, document: &str) -> Value {
-    yard.wire.graphql(&yard.public(), token, document, Value::Null).unwrap().json()
+fn ask(server: &TestServer, token: Option<&str>, document: &str) -> Value {
+    server.http.graphql(&server.public(), token, document, Value::Null).unwrap().json()
 }
 
 fn code(answer: &Value) -> Option<&str> {
@@ -26,18 +26,18 @@ fn code(answer: &Value) -> Option<&str> {
 }
 
 /// A token that carries the user, as after step 5.
-fn with_payload(yard: &Yard, user: &User) -> String {
+fn with_payload(server: &TestServer, user: &User) -> String {
     let claim = format!("{NAMESPACE}user");
     let payload = json!({"id": user.id, "auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true,
         "name": "Ada Lovelace", "picture": "https://pics.example/ada.png", "roles": []});
-    yard.token("auth0|ada", json!({claim: payload}))
+    server.token("auth0|ada", json!({claim: payload}))
 }
 
 #[test]
 fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
-    let yard = Yard::open(&[]);
-    let user = ada(&yard);
-    let token = with_payload(&yard, &user);
+    let server = TestServer::open(&[]);
+    let user = ada(&server);
+    let token = with_payload(&server, &user);
     for (queries, fields) in [
         (0, "id auth0Id email emailVerified name picture roles"),
         (1, "givenName"),
@@ -48,28 +48,31 @@ fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
             "{{ me {{ {fields} }} again: viewer {{ kind user {{ {fields} }} }} node(id: \"{}\") {{ id }} }}",
             user.id
         );
-        let before = yard.store().queries();
-        let answer = ask(&yard, Some(&token), &document);
-        assert_eq!(yard.store().queries() - before, queries, "{fields}");
+        let before = server.store().queries();
+        let answer = ask(&server, Some(&token), &document);
+        assert_eq!(server.store().queries() - before, queries, "{fields}");
         assert!(answer.get("errors").is_none(), "{answer}");
         assert_eq!(answer["data"]["me"], answer["data"]["again"]["user"]);
         assert_eq!(answer["data"]["node"]["id"], json!(user.id));
     }
-    let row = yard.token("auth0|ada", json!({}));
-    let before = yard.store().queries();
-    ask(&yard, Some(&row), "{ me { givenName createdAt } }");
-    assert_eq!(yard.store().queries() - before, 1, "the gate's own");
+    let row = server.token("auth0|ada", json!({}));
+    let before = server.store().queries();
+    ask(&server, Some(&row), "{ me { givenName createdAt } }");
+    assert_eq!(server.store().queries() - before, 1, "the gate's own");
 }
 
 #[test]
 fn machines_and_strangers_are_nobody_and_change_nothing() {
-    let yard = Yard::open(&["public.anonymous=true"]);
-    let machine = yard.machine_at_public();
+    let server = TestServer::open(&["public.anonymous=true"]);
+    let machine = server.public_machine_token();
     for (token, kind, refusal) in
         [(Some(machine.as_str()), "MACHINE", "NOT_PERMITTED"), (None, "ANONYMOUS", "NO_TOKEN")]
     {
-        let answer =
-            ask(&yard, token, "{ me { id } viewer { kind user { id } permissions } node(id: \"x\") { id } }");
+        let answer = ask(
+            &server,
+            token,
+            "{ me { id } viewer { kind user { id } permissions } node(id: \"x\") { id } }",
+        );
         assert_eq!(
             answer,
             json!({"data": {"me": null, "viewer": {"kind": kind, "user": null, "permissions": []}, "node": null}})
@@ -82,37 +85,37 @@ fn machines_and_strangers_are_nobody_and_change_nothing() {
             "exportMe(input: {}) { data }",
             "eraseMe(input: {confirmId: \"x\"}) { erasedId }",
         ] {
-            let answer = ask(&yard, token, &format!("mutation {{ {mutation} }}"));
+            let answer = ask(&server, token, &format!("mutation {{ {mutation} }}"));
             assert_eq!(code(&answer), Some(refusal), "{mutation}: {answer}");
         }
     }
-    assert_eq!(yard.rows(), 0);
+    assert_eq!(server.user_count(), 0);
 }
 
 #[test]
 fn people_change_themselves_and_every_change_is_audited_as_theirs() {
-    let yard = Yard::open(&[]);
-    let user = ada(&yard);
-    let token = with_payload(&yard, &user);
-    let newest = || yard.store().audit_of(user.id, 1).unwrap().remove(0);
+    let server = TestServer::open(&[]);
+    let user = ada(&server);
+    let token = with_payload(&server, &user);
+    let newest = || server.store().audit_of(user.id, 1).unwrap().remove(0);
     let update = "mutation { updateMe(input: {nickname: \"countess\", name: \"\", clientMutationId: \"1\"}) {
         clientMutationId me { id name nickname email } } }";
-    let answer = ask(&yard, Some(&token), update);
+    let answer = ask(&server, Some(&token), update);
     let me = json!({"id": user.id, "name": null, "nickname": "countess", "email": "ada@example.com"});
     assert_eq!(answer, json!({"data": {"updateMe": {"clientMutationId": "1", "me": me}}}));
     let line = newest();
     assert_eq!((line.action.as_str(), line.actor_id), ("user.updated", Some(user.id.to_string())));
-    assert_eq!(ask(&yard, Some(&token), update), answer, "repeated");
+    assert_eq!(ask(&server, Some(&token), update), answer, "repeated");
     assert_eq!(newest().id, line.id, "without another line");
 
     let accept =
         "mutation { acceptTerms(input: {version: \"2026-05\"}) { me { acceptedTerms { version } } } }";
-    let answer = ask(&yard, Some(&token), accept);
+    let answer = ask(&server, Some(&token), accept);
     let terms = json!([{"version": "2026-05"}]);
     assert_eq!(answer["data"]["acceptTerms"]["me"]["acceptedTerms"], terms, "{answer}");
     assert_eq!(newest().action, "user.terms_accepted");
 
-    let answer = ask(&yard, Some(&token), "mutation { exportMe(input: {}) { data } }");
+    let answer = ask(&server, Some(&token), "mutation { exportMe(input: {}) { data } }");
     let data = &answer["data"]["exportMe"]["data"];
     assert_eq!(
         (&data["user"]["email"], &data["acceptedTerms"][0]["version"]),
@@ -120,60 +123,60 @@ fn people_change_themselves_and_every_change_is_audited_as_theirs() {
     );
     assert_eq!(newest().action, "user.exported");
     let bad = "mutation { updateMe(input: {picture: \"javascript:alert(1)\"}) { me { id } } }";
-    assert_eq!(code(&ask(&yard, Some(&token), bad)), Some("BAD_INPUT"));
+    assert_eq!(code(&ask(&server, Some(&token), bad)), Some("BAD_INPUT"));
 }
 
 #[test]
 fn signing_out_everywhere_ends_the_very_token_that_asked() {
-    let yard = Yard::open(&[]);
-    let user = ada(&yard);
-    let token = with_payload(&yard, &user);
-    let answer = ask(&yard, Some(&token), "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }");
+    let server = TestServer::open(&[]);
+    let user = ada(&server);
+    let token = with_payload(&server, &user);
+    let answer = ask(&server, Some(&token), "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }");
     assert!(answer["data"]["signOutEverywhere"]["tokensValidFrom"].is_string(), "{answer}");
-    assert_eq!(code(&ask(&yard, Some(&token), "{ me { id } }")), Some("TOKEN_REVOKED"));
+    assert_eq!(code(&ask(&server, Some(&token), "{ me { id } }")), Some("TOKEN_REVOKED"));
 }
 
 #[test]
 fn an_erasure_wants_ones_own_id_and_then_leaves_a_tombstone() {
-    let yard = Yard::open(&[]);
-    let user = ada(&yard);
-    let token = with_payload(&yard, &user);
+    let server = TestServer::open(&[]);
+    let user = ada(&server);
+    let token = with_payload(&server, &user);
     let erase = |id: &str| format!("mutation {{ eraseMe(input: {{confirmId: \"{id}\"}}) {{ erasedId }} }}");
     let other = "0198c0de-0000-7000-8000-000000000001";
-    assert_eq!(code(&ask(&yard, Some(&token), &erase(other))), Some("BAD_INPUT"));
-    assert_eq!(yard.store().user(user.id).unwrap().unwrap().status, Status::Active);
-    let answer = ask(&yard, Some(&token), &erase(&user.id.to_string()));
+    assert_eq!(code(&ask(&server, Some(&token), &erase(other))), Some("BAD_INPUT"));
+    assert_eq!(server.store().user(user.id).unwrap().unwrap().status, Status::Active);
+    let answer = ask(&server, Some(&token), &erase(&user.id.to_string()));
     assert_eq!(answer["data"]["eraseMe"]["erasedId"], json!(user.id), "{answer}");
-    let row = yard.store().user(user.id).unwrap().unwrap();
+    let row = server.store().user(user.id).unwrap().unwrap();
     assert_eq!((row.status, row.email), (Status::Erased, None));
-    assert_eq!(code(&ask(&yard, Some(&token), "{ me { id } }")), Some("ERASED"));
+    assert_eq!(code(&ask(&server, Some(&token), "{ me { id } }")), Some("ERASED"));
 }
 
 #[test]
 fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     // Seeded, so that nothing was fetched yet.
     let seed = json!({"auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true});
-    yard.store().seed(&[serde_json::from_value(seed).unwrap()], &Actor::Seed).unwrap();
-    let user = yard.store().user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
-    let token = with_payload(&yard, &user);
+    server.store().seed(&[serde_json::from_value(seed).unwrap()], &Actor::Seed).unwrap();
+    let user = server.store().user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
+    let token = with_payload(&server, &user);
     let profile = json!({"user_id": "auth0|ada", "email": "ada@example.com", "email_verified": true,
         "name": "Ada Lovelace", "nickname": "countess"});
-    yard.stub.profile("auth0|ada", crate::stub::Profile::Is(profile));
+    server.auth0.set_profile("auth0|ada", crate::auth0_stub::ProfileReply::Json(profile));
     let refresh =
         "mutation { refreshMe(input: {clientMutationId: \"1\"}) { clientMutationId me { nickname } } }";
-    let answer = ask(&yard, Some(&token), refresh);
+    let answer = ask(&server, Some(&token), refresh);
     assert_eq!(answer["data"]["refreshMe"]["me"]["nickname"], "countess", "{answer}");
-    let calls = yard.stub.calls("/api/v2/users/");
+    let calls = server.auth0.calls("/api/v2/users/");
     assert_eq!(calls, 1);
-    let line = yard.store().audit_of(user.id, 1).unwrap().remove(0);
+    let line = server.store().audit_of(user.id, 1).unwrap().remove(0);
     assert_eq!((line.action.as_str(), line.actor_id), ("user.refreshed", Some(user.id.to_string())));
     assert!(line.request_id.is_some());
     for _ in 0..5 {
-        assert_eq!(ask(&yard, Some(&token), refresh), answer);
+        assert_eq!(ask(&server, Some(&token), refresh), answer);
     }
     assert_eq!(
-        yard.stub.calls("/api/v2/users/"),
+        server.auth0.calls("/api/v2/users/"),
         calls,
         "the tenant's rate limit is not anybody's to use up"
     );
@@ -181,23 +184,26 @@ fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
 
 #[test]
 fn a_refresh_of_somebody_who_is_signed_out_meanwhile_changes_nothing() {
-    let yard = Yard::open(&["auth0.timeout=1min", "public.limits.time=1min"]);
-    let user = ada(&yard);
-    let token = with_payload(&yard, &user);
-    let shell = rusqlite::Connection::open(&yard.config.store.path).unwrap();
+    let server = TestServer::open(&["auth0.timeout=1min", "public.limits.time=1min"]);
+    let user = ada(&server);
+    let token = with_payload(&server, &user);
+    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
     shell.execute("UPDATE users SET profile_fetched_at = NULL", []).unwrap();
     let profile = json!({"user_id": user.auth0_id.as_ref().unwrap(), "nickname": "countess"});
-    yard.stub.profile(user.auth0_id.as_ref().unwrap().as_str(), crate::stub::Profile::Is(profile));
-    yard.stub.slow_down(std::time::Duration::from_secs(1));
+    server.auth0.set_profile(
+        user.auth0_id.as_ref().unwrap().as_str(),
+        crate::auth0_stub::ProfileReply::Json(profile),
+    );
+    server.auth0.delay_replies(std::time::Duration::from_secs(1));
     let answer = std::thread::scope(|scope| {
-        let refresh = || ask(&yard, Some(&token), "mutation { refreshMe(input: {}) { me { nickname } } }");
+        let refresh = || ask(&server, Some(&token), "mutation { refreshMe(input: {}) { me { nickname } } }");
         let asking = scope.spawn(refresh);
-        while yard.stub.calls("/oauth/token") == 0 {
+        while server.auth0.calls("/oauth/token") == 0 {
             std::thread::yield_now();
         }
-        yard.store().set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+        server.store().set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
         asking.join().unwrap()
     });
     assert_eq!(code(&answer), Some("TOKEN_REVOKED"), "{answer}");
-    assert_eq!(yard.store().user(user.id).unwrap().unwrap().person, user.person);
+    assert_eq!(server.store().user(user.id).unwrap().unwrap().person, user.person);
 }

@@ -6,8 +6,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::stub::{self, Stub};
-use crate::yard::PUBLIC;
+use crate::auth0_stub::Auth0Stub;
+use crate::test_server::PUBLIC;
+use crate::tokens;
 use vestibule::cli::http_client::Wire;
 
 /// A process of ours that is killed when a test fails before it stopped.
@@ -91,23 +92,23 @@ impl Drop for Process {
 
 #[test]
 fn serve_answers_and_stops_cleanly_on_either_signal() {
-    let stub = Stub::start();
+    let auth0 = Auth0Stub::start();
     for signal in ["-TERM", "-INT"] {
-        let mut process = Process::start("serve", &[format!("auth0.issuer={}", stub.issuer)]);
+        let mut process = Process::start("serve", &[format!("auth0.issuer={}", auth0.issuer)]);
         let public = process.line("Public");
         let wire = Wire::new();
         assert_eq!(wire.get(&public.replace("/graphql", "/healthz"), &[]).unwrap().status, 200);
-        let mut claims = stub.claims("m1@clients", PUBLIC);
+        let mut claims = auth0.claims("m1@clients", PUBLIC);
         claims["gty"] = json!("client-credentials");
-        let token = stub::token(&claims);
+        let token = tokens::sign(&claims);
         let me = || wire.graphql(&public, Some(&token), "{ me { id } }", Value::Null).unwrap();
         while me().status == 503 {
             std::thread::yield_now();
         }
         assert_eq!(me().json(), json!({"data": {"me": null}}));
-        let fetched = stub.calls("/.well-known/jwks.json");
+        let fetched = auth0.calls("/.well-known/jwks.json");
         process.send("-HUP");
-        while stub.calls("/.well-known/jwks.json") == fetched {
+        while auth0.calls("/.well-known/jwks.json") == fetched {
             std::thread::yield_now();
         }
         assert_eq!(process.signal(signal), Some(0), "{signal}");

@@ -13,7 +13,7 @@ use vestibule::app::Vestibule;
 use vestibule::clock::Clock;
 use vestibule::store::{Actor, SeedUser, StoreError, UserFilter};
 
-use crate::yard::Yard;
+use crate::test_server::TestServer;
 
 struct Query;
 
@@ -45,16 +45,16 @@ impl Query {
 }
 
 /// Serves the schema over some hundred users, so that a count is asked about.
-fn open(clock: Clock, set: &[&str]) -> (Yard, Receiver<&'static str>) {
-    let (mut yard, (tell, told)) = (Yard::open_at(clock, set), channel());
+fn open(clock: Clock, set: &[&str]) -> (TestServer, Receiver<&'static str>) {
+    let (mut server, (tell, told)) = (TestServer::open_with_clock(clock, set), channel());
     let seeds: Vec<SeedUser> =
         (0..500).map(|i| serde_json::from_value(json!({"auth0Id": format!("auth0|{i}")})).unwrap()).collect();
-    yard.store().seed(&seeds, &Actor::Seed).unwrap();
-    yard.close();
+    server.store().seed(&seeds, &Actor::Seed).unwrap();
+    server.close();
     let schema = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
-    yard.serve(Vestibule::new(schema, internal::schema()).state(|_| Ok(Mutex::new(tell))));
-    assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(10))), "no keys");
-    (yard, told)
+    server.serve(Vestibule::new(schema, internal::schema()).state(|_| Ok(Mutex::new(tell))));
+    assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
+    (server, told)
 }
 
 fn hear(told: &Receiver<&'static str>) -> &'static str {
@@ -64,11 +64,11 @@ fn hear(told: &Receiver<&'static str>) -> &'static str {
 #[test]
 fn a_read_that_takes_too_long_is_the_error_of_its_field_and_the_others_stand() {
     let clock = Clock::manual(Clock::system().now());
-    let (yard, told) = open(clock.clone(), &["public.limits.time=1h"]);
-    let token = yard.machine_at_public();
+    let (server, told) = open(clock.clone(), &["public.limits.time=1h"]);
+    let token = server.public_machine_token();
     let answer = std::thread::scope(|scope| {
         let ask =
-            || yard.wire.graphql(&yard.public(), Some(&token), "{ hello counted }", Value::Null).unwrap();
+            || server.http.graphql(&server.public(), Some(&token), "{ hello counted }", Value::Null).unwrap();
         let asking = scope.spawn(ask);
         // Not before: the token and the keys are judged by the same clock.
         assert_eq!(hear(&told), "begun");
@@ -88,22 +88,22 @@ fn a_read_that_takes_too_long_is_the_error_of_its_field_and_the_others_stand() {
 
 #[test]
 fn a_read_ends_with_an_operation_that_ran_out_of_time() {
-    let (yard, told) = open(Clock::system(), &["public.limits.time=200ms"]);
-    let token = yard.machine_at_public();
-    let answer = yard.wire.graphql(&yard.public(), Some(&token), "{ counted }", Value::Null).unwrap();
+    let (server, told) = open(Clock::system(), &["public.limits.time=200ms"]);
+    let token = server.public_machine_token();
+    let answer = server.http.graphql(&server.public(), Some(&token), "{ counted }", Value::Null).unwrap();
     assert_eq!(answer.code().as_deref(), Some("OUT_OF_TIME"), "{}", answer.body);
     assert_eq!((hear(&told), hear(&told)), ("begun", "ended"));
 }
 
 #[test]
 fn a_read_ends_when_its_client_has_gone() {
-    let (yard, told) = open(Clock::system(), &["public.limits.time=1h"]);
+    let (server, told) = open(Clock::system(), &["public.limits.time=1h"]);
     let body = json!({"query": "{ counted }"}).to_string();
-    let mut stream = TcpStream::connect(yard.doors().public()).unwrap();
+    let mut stream = TcpStream::connect(server.doors().public()).unwrap();
     let head = format!(
         "POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        yard.machine_at_public(),
+        server.public_machine_token(),
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();

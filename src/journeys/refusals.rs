@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 use vestibule::store::Actor;
 use vestibule::user::Status;
 
-use crate::stub::{self, Profile, now};
-use crate::yard::{INTERNAL, NAMESPACE, PUBLIC, Yard};
+use crate::auth0_stub::ProfileReply;
+use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
+use crate::tokens::{self, now};
 
 /// Asks the public door with `token` and says what a refusal must say.
-fn refused(yard: &Yard, token: &str, status: u16, code: &str, stage: &str) {
-    let (rows, calls) = (yard.rows(), yard.stub.calls("/api/"));
-    let answer = yard.me(token);
+fn refused(server: &TestServer, token: &str, status: u16, code: &str, stage: &str) {
+    let (rows, calls) = (server.user_count(), server.auth0.calls("/api/"));
+    let answer = server.me(token);
     let error = answer.json().pointer("/errors/0").cloned().unwrap_or_default();
     assert_eq!(
         (answer.status, error["extensions"]["code"].as_str()),
@@ -35,20 +36,20 @@ fn refused(yard: &Yard, token: &str, status: u16, code: &str, stage: &str) {
         "{code}: nothing of the token comes back"
     );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (rows, calls), "{code}: no row, no call");
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows, calls), "{code}: no row, no call");
 }
 
 #[test]
 fn tokens_that_fail_the_bearer_or_claims_stage_are_told_why() {
-    let yard = Yard::open(&[]);
-    let good = yard.stub.claims("auth0|1", PUBLIC);
+    let server = TestServer::open(&[]);
+    let good = server.auth0.claims("auth0|1", PUBLIC);
     let with = |claim: &str, value: Value| {
         let mut claims = good.clone();
         claims[claim] = value;
         claims
     };
     let header = |kid: &str, alg: &str| json!({"alg": alg, "typ": "JWT", "kid": kid});
-    let token = stub::token(&good);
+    let token = tokens::sign(&good);
     let mut cut = token.clone();
     cut.truncate(token.rfind('.').unwrap());
 
@@ -56,54 +57,60 @@ fn tokens_that_fail_the_bearer_or_claims_stage_are_told_why() {
         (cut.as_str(), "MALFORMED_TOKEN", "bearer"),
         (&format!("{token}="), "MALFORMED_TOKEN", "bearer"),
         (
-            &stub::signed(&json!({"alg": "RS256", "kid": "stub", "zip": "DEF"}), &good, true),
+            &tokens::sign_with_header(&json!({"alg": "RS256", "kid": "stub", "zip": "DEF"}), &good, true),
             "MALFORMED_TOKEN",
             "claims",
         ),
-        (&stub::signed(&header("stub", "HS256"), &good, true), "BAD_ALGORITHM", "claims"),
-        (&stub::signed(&header("stub", "none"), &good, true), "BAD_ALGORITHM", "claims"),
-        (&stub::signed(&header("stub", "RS256"), &good, false), "BAD_SIGNATURE", "claims"),
-        (&stub::token(&with("iss", json!("https://evil.example/"))), "WRONG_ISSUER", "claims"),
-        (&stub::token(&with("iss", json!([yard.stub.issuer]))), "WRONG_ISSUER", "claims"),
-        (&stub::token(&with("aud", json!(INTERNAL))), "WRONG_AUDIENCE", "claims"),
-        (&stub::token(&with("exp", json!(now() - 60))), "EXPIRED", "claims"),
-        (&stub::token(&with("nbf", json!(now() + 3600))), "NOT_YET_VALID", "claims"),
-        (&stub::token(&with("exp", json!("tomorrow"))), "BAD_CLAIMS", "claims"),
-        (&stub::token(&with("nonce", json!("n"))), "BAD_CLAIMS", "claims"),
+        (&tokens::sign_with_header(&header("stub", "HS256"), &good, true), "BAD_ALGORITHM", "claims"),
+        (&tokens::sign_with_header(&header("stub", "none"), &good, true), "BAD_ALGORITHM", "claims"),
+        (&tokens::sign_with_header(&header("stub", "RS256"), &good, false), "BAD_SIGNATURE", "claims"),
+        (&tokens::sign(&with("iss", json!("https://evil.example/"))), "WRONG_ISSUER", "claims"),
+        (&tokens::sign(&with("iss", json!([server.auth0.issuer]))), "WRONG_ISSUER", "claims"),
+        (&tokens::sign(&with("aud", json!(INTERNAL))), "WRONG_AUDIENCE", "claims"),
+        (&tokens::sign(&with("exp", json!(now() - 60))), "EXPIRED", "claims"),
+        (&tokens::sign(&with("nbf", json!(now() + 3600))), "NOT_YET_VALID", "claims"),
+        (&tokens::sign(&with("exp", json!("tomorrow"))), "BAD_CLAIMS", "claims"),
+        (&tokens::sign(&with("nonce", json!("n"))), "BAD_CLAIMS", "claims"),
     ] {
-        refused(&yard, token, 401, code, stage);
+        refused(&server, token, 401, code, stage);
     }
     // Last, because it causes a fetch of the keys: allowed, and the only one.
-    refused(&yard, &stub::signed(&header("unknown", "RS256"), &good, true), 401, "UNKNOWN_KEY", "claims");
+    refused(
+        &server,
+        &tokens::sign_with_header(&header("unknown", "RS256"), &good, true),
+        401,
+        "UNKNOWN_KEY",
+        "claims",
+    );
     assert_eq!(
-        yard.me(&token).status,
+        server.me(&token).status,
         403,
         "the same token unchanged passes these stages: {}",
-        yard.me(&token).body
+        server.me(&token).body
     );
 }
 
 #[test]
 fn requests_that_present_no_token_or_two_are_told_apart() {
-    let yard = Yard::open(&[]);
-    let token = yard.token("auth0|1", json!({}));
+    let server = TestServer::open(&[]);
+    let token = server.token("auth0|1", json!({}));
     let bearer = format!("Bearer {token}");
     let ask = |url: &str, headers: &[(&str, &str)]| {
-        yard.wire.post_json(url, headers, &json!({"query": "{ me { id } }"}))
+        server.http.post_json(url, headers, &json!({"query": "{ me { id } }"}))
     };
 
-    let nothing = ask(&yard.public(), &[]).unwrap();
+    let nothing = ask(&server.public(), &[]).unwrap();
     assert_eq!((nothing.status, nothing.code().as_deref()), (401, Some("NO_TOKEN")));
     assert_eq!(nothing.header("www-authenticate"), Some("Bearer realm=\"public\""));
     assert_eq!(
-        ask(&yard.internal(), &[("authorization", "Basic dTpw")]).unwrap().code().as_deref(),
+        ask(&server.internal(), &[("authorization", "Basic dTpw")]).unwrap().code().as_deref(),
         Some("NO_TOKEN")
     );
 
     for (url, headers) in [
-        (yard.public(), vec![("authorization", bearer.as_str()), ("authorization", bearer.as_str())]),
-        (format!("{}?access_token={token}", yard.public()), vec![("authorization", bearer.as_str())]),
-        (yard.public(), vec![("authorization", "Bearer")]),
+        (server.public(), vec![("authorization", bearer.as_str()), ("authorization", bearer.as_str())]),
+        (format!("{}?access_token={token}", server.public()), vec![("authorization", bearer.as_str())]),
+        (server.public(), vec![("authorization", "Bearer")]),
     ] {
         let answer = ask(&url, &headers).unwrap();
         assert_eq!(
@@ -117,36 +124,40 @@ fn requests_that_present_no_token_or_two_are_told_apart() {
 
 #[test]
 fn a_bad_token_is_never_taken_for_an_anonymous_caller() {
-    let yard = Yard::open(&["public.anonymous=true"]);
-    let ask =
-        |token| yard.wire.graphql(&yard.public(), token, "{ __typename me { id } }", Value::Null).unwrap();
+    let server = TestServer::open(&["public.anonymous=true"]);
+    let ask = |token| {
+        server.http.graphql(&server.public(), token, "{ __typename me { id } }", Value::Null).unwrap()
+    };
     let nobody = ask(None);
     assert_eq!(
         (nobody.status, nobody.json()["data"].clone()),
         (200, json!({"__typename": "Query", "me": null}))
     );
-    let expired = yard.token("auth0|1", json!({"exp": now() - 60}));
+    let expired = server.token("auth0|1", json!({"exp": now() - 60}));
     for _ in 0..2 {
         assert_eq!(ask(Some(&expired)).code().as_deref(), Some("EXPIRED"));
     }
-    let metrics = yard.wire.get(&yard.internal().replace("/graphql", "/metrics"), &[]).unwrap();
+    let metrics = server.http.get(&server.internal().replace("/graphql", "/metrics"), &[]).unwrap();
     assert!(
         metrics.body.contains("\nvestibule_refusals_total{door=\"public\",code=\"EXPIRED\"} 2\n"),
         "{}",
         metrics.body
     );
-    assert_eq!(yard.wire.get(&yard.public().replace("/graphql", "/metrics"), &[]).unwrap().status, 404);
+    assert_eq!(server.http.get(&server.public().replace("/graphql", "/metrics"), &[]).unwrap().status, 404);
 }
 
 #[test]
 fn an_outsider_is_refused_before_anything_is_looked_up() {
-    let yard = Yard::open(&[]);
-    let ask =
-        |token: &str| yard.wire.graphql(&yard.internal(), Some(token), "{ me { id } }", Value::Null).unwrap();
-    let user = yard.token_for(INTERNAL, "auth0|stranger", json!({"scope": "users:read"}));
-    for (token, missing) in
-        [(user, true), (yard.machine("users:read2 xusers:read"), true), (yard.machine("users:read"), false)]
-    {
+    let server = TestServer::open(&[]);
+    let ask = |token: &str| {
+        server.http.graphql(&server.internal(), Some(token), "{ me { id } }", Value::Null).unwrap()
+    };
+    let user = server.token_for(INTERNAL, "auth0|stranger", json!({"scope": "users:read"}));
+    for (token, missing) in [
+        (user, true),
+        (server.machine_token("users:read2 xusers:read"), true),
+        (server.machine_token("users:read"), false),
+    ] {
         let answer = ask(&token);
         assert_eq!(answer.status, if missing { 403 } else { 200 }, "{}", answer.body);
         if missing {
@@ -158,17 +169,17 @@ fn an_outsider_is_refused_before_anything_is_looked_up() {
             );
         }
     }
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (0, 0));
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (0, 0));
 }
 
 #[test]
 fn users_with_something_against_them_stay_out_even_with_a_payload() {
-    let yard = Yard::open(&[]);
-    let arrive = |sub: &str| yard.arrive(sub).id;
+    let server = TestServer::open(&[]);
+    let arrive = |sub: &str| server.insert_user(sub).id;
     let (blocked, erased, revoked) = (arrive("auth0|b"), arrive("waad|e@example.com"), arrive("auth0|w"));
-    yard.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
-    yard.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
-    yard.store().sign_out_everywhere(revoked, &Actor::Cli).unwrap();
+    server.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
+    server.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
+    server.store().sign_out_everywhere(revoked, &Actor::Cli).unwrap();
 
     for (sub, id, status, code) in [
         ("auth0|b", blocked, 403, "BLOCKED"),
@@ -177,18 +188,18 @@ fn users_with_something_against_them_stay_out_even_with_a_payload() {
         ("auth0|w", revoked, 401, "TOKEN_REVOKED"),
     ] {
         let iat = now() - 5;
-        refused(&yard, &yard.token(sub, json!({"iat": iat})), status, code, "caller");
+        refused(&server, &server.token(sub, json!({"iat": iat})), status, code, "caller");
         let payload = json!({"id": id, "auth0Id": sub});
-        let told = yard.token(sub, json!({"iat": iat, format!("{NAMESPACE}user"): payload}));
-        refused(&yard, &told, status, code, "caller");
+        let told = server.token(sub, json!({"iat": iat, format!("{NAMESPACE}user"): payload}));
+        refused(&server, &told, status, code, "caller");
     }
-    let again = yard.token("auth0|w", json!({"iat": now() + 2}));
-    assert_eq!(yard.me(&again).status, 200, "a login after the revocation brings a good token");
+    let again = server.token("auth0|w", json!({"iat": now() + 2}));
+    assert_eq!(server.me(&again).status, 200, "a login after the revocation brings a good token");
 }
 
 #[test]
 fn a_payload_that_tells_of_somebody_else_refuses_the_token() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let id = "01890000-0000-7000-8000-000000000001";
     for payload in [
         json!({"id": id, "auth0Id": "auth0|2"}),
@@ -197,60 +208,62 @@ fn a_payload_that_tells_of_somebody_else_refuses_the_token() {
         json!({"id": id, "auth0Id": "auth0|1", "roles": "admin"}),
         json!("auth0|1"),
     ] {
-        let token = yard.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
-        refused(&yard, &token, 401, "BAD_CLAIMS", "caller");
+        let token = server.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
+        refused(&server, &token, 401, "BAD_CLAIMS", "caller");
     }
 }
 
 #[test]
 fn a_subject_the_tenant_does_not_know_is_asked_for_once_a_minute() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     for _ in 0..3 {
-        let answer = yard.me(&yard.token("auth0|nobody", json!({})));
+        let answer = server.me(&server.token("auth0|nobody", json!({})));
         assert_eq!((answer.status, answer.code().as_deref()), (403, Some("NO_SUCH_USER")));
     }
-    assert_eq!((yard.rows(), yard.stub.calls("/api/v2/users/")), (0, 1));
+    assert_eq!((server.user_count(), server.auth0.calls("/api/v2/users/")), (0, 1));
 }
 
 #[test]
 fn a_taken_email_is_a_conflict_where_linking_is_off() {
-    let yard = Yard::open(&["link.email=never"]);
+    let server = TestServer::open(&["link.email=never"]);
     let ada = |sub: &str| json!({"user_id": sub, "email": "ada@example.com", "email_verified": true});
     for (sub, status, code) in [("auth0|1", 200, None), ("google-oauth2|2", 403, Some("EMAIL_CONFLICT"))] {
-        yard.stub.profile(sub, Profile::Is(ada(sub)));
-        let answer = yard.me(&yard.token(sub, json!({})));
+        server.auth0.set_profile(sub, ProfileReply::Json(ada(sub)));
+        let answer = server.me(&server.token(sub, json!({})));
         assert_eq!((answer.status, answer.code().as_deref()), (status, code), "{}", answer.body);
     }
-    assert_eq!(yard.rows(), 1);
+    assert_eq!(server.user_count(), 1);
 }
 
 #[test]
 fn without_any_keys_nothing_can_be_decided() {
-    let yard = Yard::open_without_waiting(&[], |stub| stub.publish("<html>Down for maintenance</html>"));
-    let token = yard.token("auth0|1", json!({}));
-    refused(&yard, &token, 503, "KEYS_UNAVAILABLE", "claims");
-    let ready = yard.public().replace("/graphql", "/readyz");
-    assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 503);
-    yard.stub.publish(&stub::key_set().to_string());
+    let server = TestServer::open_without_waiting(&[], |auth0| {
+        auth0.publish_keys("<html>Down for maintenance</html>")
+    });
+    let token = server.token("auth0|1", json!({}));
+    refused(&server, &token, 503, "KEYS_UNAVAILABLE", "claims");
+    let ready = server.public().replace("/graphql", "/readyz");
+    assert_eq!(server.http.get(&ready, &[]).unwrap().status, 503);
+    server.auth0.publish_keys(&tokens::key_set().to_string());
     assert!(
-        yard.runtime.block_on(yard.doors().ready(std::time::Duration::from_secs(5))),
+        server.runtime.block_on(server.doors().ready(std::time::Duration::from_secs(5))),
         "healed within 5 s"
     );
-    assert_eq!(yard.wire.get(&ready, &[]).unwrap().status, 200);
+    assert_eq!(server.http.get(&ready, &[]).unwrap().status, 200);
 }
 
 #[test]
 fn a_full_pool_is_busy_and_says_so() {
-    let yard = Yard::open(&["pool.threads=1", "pool.queue=1"]);
-    let pool = yard.doors().services().pool.clone();
-    let (held, release) = yard.hold_a_thread();
-    let waiting = yard.runtime.spawn(async move { pool.run(|| ()).await });
-    while !format!("{:?}", yard.doors().services().pool).contains("waiting: 1") {
+    let server = TestServer::open(&["pool.threads=1", "pool.queue=1"]);
+    let pool = server.doors().services().pool.clone();
+    let (held, release) = server.occupy_thread();
+    let waiting = server.runtime.spawn(async move { pool.run(|| ()).await });
+    while !format!("{:?}", server.doors().services().pool).contains("waiting: 1") {
         std::thread::yield_now();
     }
     // Reading is not writing: who is linked by an email is written down.
     let claims = json!({format!("{NAMESPACE}email"): "a@b.c", format!("{NAMESPACE}email_verified"): true});
-    refused(&yard, &yard.token("auth0|1", claims), 503, "BUSY", "caller");
+    refused(&server, &server.token("auth0|1", claims), 503, "BUSY", "caller");
     release.send(()).unwrap();
-    yard.runtime.block_on(async { (held.await.unwrap().unwrap(), waiting.await.unwrap().unwrap()) });
+    server.runtime.block_on(async { (held.await.unwrap().unwrap(), waiting.await.unwrap().unwrap()) });
 }

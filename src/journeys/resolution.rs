@@ -4,65 +4,66 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use vestibule::clock::Clock;
 use vestibule::store::{Actor, Store};
 use vestibule::user::{Status, User};
 
-use crate::stub::Profile;
-use crate::yard::{INTERNAL, NAMESPACE, Yard};
+use crate::auth0_stub::ProfileReply;
+use crate::test_server::{INTERNAL, NAMESPACE, TestServer};
 
 const VICTIM: &str = "victim@example.com";
 
-fn profile(sub: &str, email: &str, verified: bool, name: &str) -> Profile {
-    Profile::Is(json!({"user_id": sub, "email": email, "email_verified": verified, "name": name}))
+fn profile(sub: &str, email: &str, verified: bool, name: &str) -> ProfileReply {
+    ProfileReply::Json(json!({"user_id": sub, "email": email, "email_verified": verified, "name": name}))
 }
 
-fn id(yard: &Yard, sub: &str, claims: Value) -> String {
-    let answer = yard.me(&yard.token(sub, claims));
+fn id(server: &TestServer, sub: &str, claims: Value) -> String {
+    let answer = server.me(&server.token(sub, claims));
     answer.at("/data/me/id").as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
 }
 
-fn row(yard: &Yard, sub: &str) -> User {
-    yard.store().user_by_auth0_id(&sub.parse().unwrap()).unwrap().unwrap()
+fn row(server: &TestServer, sub: &str) -> User {
+    server.store().user_by_auth0_id(&sub.parse().unwrap()).unwrap().unwrap()
 }
 
 /// Asks until it is so. Fails after a time that no machine needs.
 #[expect(clippy::disallowed_methods, reason = "a deadline for what happens in the background")]
-fn until(yard: &Yard, what: &str, mut holds: impl FnMut() -> bool) {
+fn until(server: &TestServer, what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
-        yard.rest(Duration::from_millis(10));
+        server.sleep(Duration::from_millis(10));
     }
 }
 
 /// Makes all stored profiles look a week old.
-fn age(yard: &Yard) {
-    let shell = rusqlite::Connection::open(&yard.config.store.path).unwrap();
+fn age(server: &TestServer) {
+    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
     shell.execute("UPDATE users SET profile_fetched_at = profile_fetched_at - 7 * 86400000", []).unwrap();
 }
 
 #[test]
 fn an_unverified_email_gains_its_attacker_nothing_before_or_after_the_victim() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let claims = json!({format!("{NAMESPACE}email"): VICTIM, format!("{NAMESPACE}email_verified"): false});
-    yard.stub.profile("auth0|before", profile("auth0|before", VICTIM, false, "Mallory"));
-    yard.stub.profile("auth0|victim", profile("auth0|victim", VICTIM, true, "Victoria"));
-    yard.stub.profile("auth0|after", profile("auth0|after", VICTIM, false, "Mallory"));
-    let before = id(&yard, "auth0|before", claims.clone());
-    let victim = id(&yard, "auth0|victim", json!({}));
-    let after = id(&yard, "auth0|after", claims.clone());
+    server.auth0.set_profile("auth0|before", profile("auth0|before", VICTIM, false, "Mallory"));
+    server.auth0.set_profile("auth0|victim", profile("auth0|victim", VICTIM, true, "Victoria"));
+    server.auth0.set_profile("auth0|after", profile("auth0|after", VICTIM, false, "Mallory"));
+    let before = id(&server, "auth0|before", claims.clone());
+    let victim = id(&server, "auth0|victim", json!({}));
+    let after = id(&server, "auth0|after", claims.clone());
     assert!(before != victim && after != victim && before != after);
     // Nor when they come again.
-    assert_eq!(id(&yard, "auth0|before", claims.clone()), before);
-    assert_eq!(id(&yard, "auth0|after", claims), after);
-    let victim = row(&yard, "auth0|victim");
+    assert_eq!(id(&server, "auth0|before", claims.clone()), before);
+    assert_eq!(id(&server, "auth0|after", claims), after);
+    let victim = row(&server, "auth0|victim");
     assert_eq!(victim.person.name.as_deref(), Some("Victoria"));
-    assert_eq!(yard.store().identities(victim.id).unwrap().len(), 1);
+    assert_eq!(server.store().identities(victim.id).unwrap().len(), 1);
 }
 
 #[test]
 fn emails_that_differ_by_unicode_tricks_are_two_people() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     // U+0131 upper-cases to I; U+212A lower-cases to k; U+FB01 folds to fi under NFKC.
     let emails = [
         "mike.fi@example.com",
@@ -75,8 +76,8 @@ fn emails_that_differ_by_unicode_tricks_are_two_people() {
         .enumerate()
         .map(|(i, email)| {
             let sub = format!("auth0|{i}");
-            yard.stub.profile(&sub, profile(&sub, email, true, "Mike"));
-            id(&yard, &sub, json!({}))
+            server.auth0.set_profile(&sub, profile(&sub, email, true, "Mike"));
+            id(&server, &sub, json!({}))
         })
         .collect();
     ids.sort();
@@ -86,26 +87,26 @@ fn emails_that_differ_by_unicode_tricks_are_two_people() {
 
 #[test]
 fn an_erased_person_who_comes_back_is_erased_and_nobody_anew() {
-    let yard = Yard::open(&[]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
-    let mine = id(&yard, "auth0|1", json!({}));
-    yard.store().set_status(mine.parse().unwrap(), Status::Erased, &Actor::Cli).unwrap();
-    let (rows, calls) = (yard.rows(), yard.stub.calls("/api/"));
+    let server = TestServer::open(&[]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
+    let mine = id(&server, "auth0|1", json!({}));
+    server.store().set_status(mine.parse().unwrap(), Status::Erased, &Actor::Cli).unwrap();
+    let (rows, calls) = (server.user_count(), server.auth0.calls("/api/"));
     let verified = json!({format!("{NAMESPACE}email"): VICTIM, format!("{NAMESPACE}email_verified"): true});
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     for claims in [json!({}), verified, payload] {
-        let answer = yard.me(&yard.token("auth0|1", claims));
+        let answer = server.me(&server.token("auth0|1", claims));
         assert_eq!((answer.status, answer.code().as_deref()), (403, Some("ERASED")));
     }
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (rows, calls));
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows, calls));
     // Whoever has the address now is somebody else.
-    yard.stub.profile("auth0|2", profile("auth0|2", VICTIM, true, "Victor"));
-    assert_ne!(id(&yard, "auth0|2", json!({})), mine);
+    server.auth0.set_profile("auth0|2", profile("auth0|2", VICTIM, true, "Victor"));
+    assert_ne!(id(&server, "auth0|2", json!({})), mine);
 }
 
 #[test]
 fn roles_from_anywhere_but_the_one_claim_are_no_privilege() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     for claims in [
         json!({"roles": ["admin"]}),
         json!({"https://evil/roles": ["admin"]}),
@@ -114,129 +115,130 @@ fn roles_from_anywhere_but_the_one_claim_are_no_privilege() {
         json!({"scope": "users:read users:write"}),
         json!({format!("{NAMESPACE}user"): {"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "roles": ["admin"]}}),
     ] {
-        let token = yard.token_for(INTERNAL, "auth0|1", claims.clone());
-        let answer = yard.wire.graphql(&yard.internal(), Some(&token), "{ me { id } }", Value::Null).unwrap();
+        let token = server.token_for(INTERNAL, "auth0|1", claims.clone());
+        let answer =
+            server.http.graphql(&server.internal(), Some(&token), "{ me { id } }", Value::Null).unwrap();
         assert_eq!(answer.code().as_deref(), Some("NOT_PERMITTED"), "{claims}: {}", answer.body);
     }
-    assert_eq!((yard.rows(), yard.stub.calls("/api/")), (0, 0));
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (0, 0));
 }
 
 /// Of the first user, whose profile was fetched once before.
-fn many_visits_fetch_the_new_name_once(yard: &Yard, token: &str) {
+fn many_visits_fetch_the_new_name_once(server: &TestServer, token: &str) {
     std::thread::scope(|scope| {
         for _ in 0..36 {
-            scope.spawn(|| assert_eq!(yard.me(token).status, 200));
+            scope.spawn(|| assert_eq!(server.me(token).status, 200));
         }
     });
-    until(yard, "the new name", || row(yard, "auth0|1").person.name.as_deref() == Some("New"));
-    assert_eq!(yard.stub.calls("/api/v2/users/"), 2, "one fetch for all");
+    until(server, "the new name", || row(server, "auth0|1").person.name.as_deref() == Some("New"));
+    assert_eq!(server.auth0.calls("/api/v2/users/"), 2, "one fetch for all");
 }
 
 #[test]
 fn a_profile_that_grew_old_is_fetched_once_and_in_nobody_s_way() {
-    let yard = Yard::open(&["auth0.profile_max_age=1day"]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
-    let token = yard.token("auth0|1", json!({}));
-    assert_eq!((yard.me(&token).status, yard.me(&token).status), (200, 200));
-    assert_eq!(yard.stub.calls("/api/v2/users/"), 1, "a young profile is left alone");
-    age(&yard);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
-    many_visits_fetch_the_new_name_once(&yard, &token);
+    let server = TestServer::open(&["auth0.profile_max_age=1day"]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
+    let token = server.token("auth0|1", json!({}));
+    assert_eq!((server.me(&token).status, server.me(&token).status), (200, 200));
+    assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "a young profile is left alone");
+    age(&server);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
+    many_visits_fetch_the_new_name_once(&server, &token);
 }
 
 #[test]
 fn an_old_profile_does_while_the_tenant_is_away_and_is_not_asked_for_again_and_again() {
-    let yard = Yard::open(&["auth0.profile_max_age=1day"]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
-    yard.stub.profile("auth0|2", profile("auth0|2", "new@example.com", true, "Nell"));
-    let token = yard.token("auth0|1", json!({}));
-    assert_eq!(yard.me(&token).status, 200);
-    age(&yard);
-    yard.stub.profile("auth0|1", Profile::Fails(500, vec![]));
-    assert_eq!(yard.me(&token).status, 200);
-    until(&yard, "the failed fetch", || yard.stub.calls("/api/v2/users/") == 2);
+    let server = TestServer::open(&["auth0.profile_max_age=1day"]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
+    server.auth0.set_profile("auth0|2", profile("auth0|2", "new@example.com", true, "Nell"));
+    let token = server.token("auth0|1", json!({}));
+    assert_eq!(server.me(&token).status, 200);
+    age(&server);
+    server.auth0.set_profile("auth0|1", ProfileReply::Status(500, vec![]));
+    assert_eq!(server.me(&token).status, 200);
+    until(&server, "the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
     // The breaker rests for a second after the failure; a newcomer shows when it is over.
-    let newcomer = yard.token("auth0|2", json!({}));
-    until(&yard, "the breaker to let somebody through", || yard.me(&newcomer).status == 200);
+    let newcomer = server.token("auth0|2", json!({}));
+    until(&server, "the breaker to let somebody through", || server.me(&newcomer).status == 200);
     for _ in 0..20 {
-        assert_eq!(yard.me(&token).status, 200);
+        assert_eq!(server.me(&token).status, 200);
     }
-    assert_eq!(yard.stub.calls("/api/v2/users/auth0%7C1"), 2, "the user is left alone for a while");
+    assert_eq!(server.auth0.calls("/api/v2/users/auth0%7C1"), 2, "the user is left alone for a while");
 }
 
 #[test]
 fn the_old_profile_of_who_comes_by_payload_is_fetched_anew_beside_the_requests() {
-    let yard = Yard::open(&["auth0.profile_max_age=1day"]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
-    let mine = id(&yard, "auth0|1", json!({}));
-    age(&yard);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
+    let server = TestServer::open(&["auth0.profile_max_age=1day"]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
+    let mine = id(&server, "auth0|1", json!({}));
+    age(&server);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
-    let token = yard.token("auth0|1", payload);
-    many_visits_fetch_the_new_name_once(&yard, &token);
+    let token = server.token("auth0|1", payload);
+    many_visits_fetch_the_new_name_once(&server, &token);
 }
 
 #[test]
 fn who_comes_by_payload_is_served_while_the_tenant_hangs_and_their_profile_is_old() {
-    let yard = Yard::open(&["auth0.profile_max_age=1day", "pool.threads=1", "pool.queue=1"]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
-    let mine = id(&yard, "auth0|1", json!({}));
-    age(&yard);
-    yard.stub.profile("auth0|1", Profile::Fails(500, vec![]));
+    let server = TestServer::open(&["auth0.profile_max_age=1day", "pool.threads=1", "pool.queue=1"]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
+    let mine = id(&server, "auth0|1", json!({}));
+    age(&server);
+    server.auth0.set_profile("auth0|1", ProfileReply::Status(500, vec![]));
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
-    let token = yard.token("auth0|1", payload);
-    assert_eq!(yard.me(&token).status, 200);
-    until(&yard, "the failed fetch", || yard.stub.calls("/api/v2/users/") == 2);
+    let token = server.token("auth0|1", payload);
+    assert_eq!(server.me(&token).status, 200);
+    until(&server, "the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
     for _ in 0..20 {
-        assert_eq!(yard.me(&token).status, 200);
+        assert_eq!(server.me(&token).status, 200);
     }
-    assert_eq!(yard.stub.calls("/api/v2/users/"), 2, "the user is left alone for a while");
+    assert_eq!(server.auth0.calls("/api/v2/users/"), 2, "the user is left alone for a while");
 }
 
 #[test]
 fn profiles_are_never_fetched_anew_where_that_is_off() {
-    let yard = Yard::open(&["auth0.profile_max_age=0s"]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
-    let mine = id(&yard, "auth0|1", json!({}));
-    age(&yard);
+    let server = TestServer::open(&["auth0.profile_max_age=0s"]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
+    let mine = id(&server, "auth0|1", json!({}));
+    age(&server);
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     for claims in [json!({}), payload] {
-        assert_eq!(yard.me(&yard.token("auth0|1", claims)).status, 200);
+        assert_eq!(server.me(&server.token("auth0|1", claims)).status, 200);
     }
-    assert_eq!(yard.stub.calls("/api/v2/users/"), 1);
+    assert_eq!(server.auth0.calls("/api/v2/users/"), 1);
 }
 
 #[test]
 fn a_change_by_another_process_turns_its_user_away_and_is_told_to_who_listens() {
-    let yard = Yard::open(&[]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
-    let token = yard.token("auth0|1", json!({}));
-    assert_eq!(yard.me(&token).status, 200);
-    let mut feed = yard.store().feed().unwrap();
-    let other = Store::open(&yard.config.store, yard.clock()).unwrap();
-    let user = row(&yard, "auth0|1");
+    let server = TestServer::open(&[]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
+    let token = server.token("auth0|1", json!({}));
+    assert_eq!(server.me(&token).status, 200);
+    let mut feed = server.store().feed().unwrap();
+    let other = Store::open(&server.config.store, Clock::system()).unwrap();
+    let user = row(&server, "auth0|1");
     other.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     // Without any request: the doors look by themselves.
-    let change = yard.runtime.block_on(async { feed.recv().await.unwrap() });
+    let change = server.runtime.block_on(async { feed.recv().await.unwrap() });
     assert_eq!((change.user, change.action.as_str()), (Some(user.id), "user.status_set"));
-    assert_eq!(yard.me(&token).code().as_deref(), Some("BLOCKED"));
+    assert_eq!(server.me(&token).code().as_deref(), Some("BLOCKED"));
 }
 
 #[test]
 fn a_block_reaches_auth0_however_often_it_fails_and_over_a_restart() {
-    let mut yard = Yard::open(&["store.block_at_auth0=true"]);
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
-    assert_eq!(yard.me(&yard.token("auth0|1", json!({}))).status, 200);
+    let mut server = TestServer::open(&["store.block_at_auth0=true"]);
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
+    assert_eq!(server.me(&server.token("auth0|1", json!({}))).status, 200);
     let limited = vec![("retry-after", "1".to_owned())];
-    yard.stub.profile("auth0|1", Profile::Fails(429, limited));
-    let calls = yard.stub.calls("/api/v2/users/");
-    yard.store().set_status(row(&yard, "auth0|1").id, Status::Blocked, &Actor::Cli).unwrap();
-    until(&yard, "the call that is limited", || yard.stub.calls("/api/v2/users/") == calls + 1);
-    yard.reopen();
-    assert_eq!(yard.store().pending_deliveries().unwrap().0, 1, "it waits for its turn");
-    yard.stub.profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
-    until(&yard, "the block to be told", || yard.store().pending_deliveries().unwrap().0 == 0);
-    let line = &yard.store().audit_of(row(&yard, "auth0|1").id, 1).unwrap()[0];
+    server.auth0.set_profile("auth0|1", ProfileReply::Status(429, limited));
+    let calls = server.auth0.calls("/api/v2/users/");
+    server.store().set_status(row(&server, "auth0|1").id, Status::Blocked, &Actor::Cli).unwrap();
+    until(&server, "the call that is limited", || server.auth0.calls("/api/v2/users/") == calls + 1);
+    server.reopen();
+    assert_eq!(server.store().pending_deliveries().unwrap().0, 1, "it waits for its turn");
+    server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
+    until(&server, "the block to be told", || server.store().pending_deliveries().unwrap().0 == 0);
+    let line = &server.store().audit_of(row(&server, "auth0|1").id, 1).unwrap()[0];
     assert_eq!(
         (line.action.as_str(), &line.changes["blockedAtAuth0"]["new"]),
         ("user.block_sent", &json!(true))

@@ -7,6 +7,6 @@ mod answers;
 mod fetches;
 mod fixtures;
 mod hostile;
-mod stub;
+mod http_stub;
 mod workers;
-mod world;
+mod script_host;

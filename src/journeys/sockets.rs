@@ -1,7 +1,7 @@
 //! WebSockets at a door: the protocol, and what a connection can not use up.
 
-mod ends;
-mod world;
+mod closing;
+mod schema;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::socket::{PROTOCOL, Socket};
-use crate::stub::now;
-use world::{machine, open, silent};
+use crate::tokens::now;
+use schema::{machine, open, silent};
 
 #[test]
 fn queries_mutations_and_subscriptions_go_over_a_socket() {
-    let (yard, _) = open(&[]);
-    let mut client = machine(&yard);
+    let (server, _) = open(&[]);
+    let mut client = machine(&server);
     client.subscribe("1", "{ hello }");
     assert_eq!(client.hear(), json!({"type": "next", "id": "1", "payload": {"data": {"hello": "stranger"}}}));
     assert_eq!(client.hear(), json!({"type": "complete", "id": "1"}));
@@ -39,8 +39,8 @@ fn queries_mutations_and_subscriptions_go_over_a_socket() {
 
 #[test]
 fn operations_that_can_not_run_end_alone() {
-    let (yard, _) = open(&["public.limits.cost=100", "public.limits.response=400"]);
-    let mut client = machine(&yard);
+    let (server, _) = open(&["public.limits.cost=100", "public.limits.response=400"]);
+    let mut client = machine(&server);
     for (query, code) in [
         ("{ nothing }", None),
         ("{", None),
@@ -76,14 +76,14 @@ fn operations_that_can_not_run_end_alone() {
 #[test]
 fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
     assert_eq!(silent(&open(&["public.socket.init=300ms"]).0).closed().0, 4408);
-    let (yard, _) = open(&["public.socket.message=1000"]);
+    let (server, _) = open(&["public.socket.message=1000"]);
     let init = |payload: Value| json!({"type": "connection_init", "payload": payload});
     let closed = |says: &[Value]| {
-        let mut client = silent(&yard);
+        let mut client = silent(&server);
         says.iter().for_each(|say| client.say(say.clone()));
         client.closed()
     };
-    let good = init(json!({"token": yard.machine_at_public()}));
+    let good = init(json!({"token": server.public_machine_token()}));
     let silence =
         |id: &str| json!({"type": "subscribe", "id": id, "payload": {"query": "subscription { silence }"}});
     assert_eq!(closed(&[good.clone(), good.clone()]).0, 4429);
@@ -99,11 +99,11 @@ fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
     let (code, _) = closed(&[init(json!({"x": "y".repeat(1_000_000)}))]);
     assert!([1009, 1006].contains(&code), "{code}: cut off while it came");
 
-    let expired = yard.token("auth0|1", json!({"exp": now() - 60}));
+    let expired = server.token("auth0|1", json!({"exp": now() - 60}));
     for (payload, reason) in [
         (Value::Null, "NO_TOKEN: "),
         (json!({"Authorization": format!("Bearer {expired}")}), "EXPIRED: "),
-        (json!({"token": yard.machine("users:read")}), "WRONG_AUDIENCE: "),
+        (json!({"token": server.machine_token("users:read")}), "WRONG_AUDIENCE: "),
     ] {
         let (code, said) = closed(&[init(payload)]);
         assert!(code == 4403 && said.starts_with(reason), "{code} {said}");
@@ -112,10 +112,10 @@ fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
 
 #[test]
 fn sockets_are_opened_by_clients_that_may_and_speak_the_protocol() {
-    let (yard, _) = open(&["public.origins=[\"https://app.example\"]", "public.socket.connections=2"]);
-    let own = format!("http://{}", yard.doors().public());
+    let (server, _) = open(&["public.origins=[\"https://app.example\"]", "public.socket.connections=2"]);
+    let own = format!("http://{}", server.doors().public());
     let connect =
-        |headers: &[(&'static str, &str)]| Socket::connect(&yard.runtime, yard.doors().public(), headers);
+        |headers: &[(&'static str, &str)]| Socket::connect(&server.runtime, server.doors().public(), headers);
     let refused = |headers: &[(&'static str, &str)]| connect(headers).err();
     assert_eq!(refused(&[]), Some(400));
     assert_eq!(refused(&[("sec-websocket-protocol", "graphql-ws")]), Some(400));
@@ -127,8 +127,8 @@ fn sockets_are_opened_by_clients_that_may_and_speak_the_protocol() {
 
 #[test]
 fn the_twenty_first_operation_at_once_is_refused_alone() {
-    let (yard, _) = open(&[]);
-    let mut client = machine(&yard);
+    let (server, _) = open(&[]);
+    let mut client = machine(&server);
     for id in 1..=21 {
         client.subscribe(&id.to_string(), "subscription { silence }");
     }
@@ -142,14 +142,14 @@ fn the_twenty_first_operation_at_once_is_refused_alone() {
 
 #[test]
 fn a_client_that_does_not_read_makes_its_events_wait() {
-    let (yard, world) = open(&[]);
-    let mut client = machine(&yard);
+    let (server, probe) = open(&[]);
+    let mut client = machine(&server);
     client.subscribe("1", "subscription { flood }");
     // What was written stands in the buffers of two sockets, and then nothing more is made.
     let mut before = 0;
     loop {
-        yard.rest(Duration::from_millis(300));
-        let so_far = world.made.load(Ordering::SeqCst);
+        server.sleep(Duration::from_millis(300));
+        let so_far = probe.made.load(Ordering::SeqCst);
         assert!(so_far < 1_000, "64 MB and no end");
         if so_far > 0 && so_far == before {
             break;
@@ -159,14 +159,14 @@ fn a_client_that_does_not_read_makes_its_events_wait() {
     for _ in 0..before {
         assert_eq!(client.hear()["type"], "next");
     }
-    assert!(world.made.load(Ordering::SeqCst) > before, "read, it goes on");
+    assert!(probe.made.load(Ordering::SeqCst) > before, "read, it goes on");
 }
 
 #[test]
 fn a_resolver_s_panic_is_one_request_s_end() {
-    let (yard, _) = open(&[]);
-    let token = yard.machine_at_public();
-    let ask = |query: &str| yard.wire.graphql(&yard.public(), Some(&token), query, Value::Null).unwrap();
+    let (server, _) = open(&[]);
+    let token = server.public_machine_token();
+    let ask = |query: &str| server.http.graphql(&server.public(), Some(&token), query, Value::Null).unwrap();
     let failed = ask("{ panics }");
     assert_eq!((failed.status, failed.code().as_deref()), (500, Some("INTERNAL")), "{}", failed.body);
     assert_eq!(failed.at("/errors/0/extensions/requestId").as_str(), failed.header("x-request-id"));

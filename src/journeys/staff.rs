@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use vestibule::store::{Actor, AuditFilter, LinkEmail, NewIdentity};
 use vestibule::user::{Person, UserId};
 
-use crate::stub::Profile;
-use crate::yard::{INTERNAL, Yard};
+use crate::auth0_stub::ProfileReply;
+use crate::test_server::{INTERNAL, TestServer};
 
 const ALL: &str = "users:read users:write users:erase audit:read deploy:write";
 
 /// Somebody with an identity and a verified email.
-fn person(yard: &Yard, name: &str) -> UserId {
+fn person(server: &TestServer, name: &str) -> UserId {
     let arrival = NewIdentity {
         auth0_id: format!("auth0|{name}").parse().unwrap(),
         email: Some(format!("{name}@example.com").parse().unwrap()),
@@ -20,19 +20,19 @@ fn person(yard: &Yard, name: &str) -> UserId {
         person: Person { name: Some(name.to_owned()), ..Person::default() },
         profile: None,
     };
-    yard.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
+    server.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
 }
 
-fn ask(yard: &Yard, token: &str, document: &str, variables: Value) -> Value {
-    yard.wire.graphql(&yard.internal(), Some(token), document, variables).unwrap().json()
+fn ask(server: &TestServer, token: &str, document: &str, variables: Value) -> Value {
+    server.http.graphql(&server.internal(), Some(token), document, variables).unwrap().json()
 }
 
 fn code(answer: &Value) -> Option<&str> {
     answer.pointer("/errors/0/extensions/code")?.as_str()
 }
 
-fn newest(yard: &Yard) -> Option<(i64, String, String, Option<String>)> {
-    let page = yard.store().audit(&AuditFilter::default(), 1, None).unwrap();
+fn newest(server: &TestServer) -> Option<(i64, String, String, Option<String>)> {
+    let page = server.store().audit(&AuditFilter::default(), 1, None).unwrap();
     let line = page.lines.into_iter().next()?;
     Some((line.id, line.action, line.actor_kind, line.request_id))
 }
@@ -45,8 +45,8 @@ struct Case {
     leaves: Option<&'static str>,
 }
 
-fn cases(yard: &Yard) -> Vec<Case> {
-    let (ada, bob, gone) = (person(yard, "ada"), person(yard, "bob"), person(yard, "gone"));
+fn cases(server: &TestServer) -> Vec<Case> {
+    let (ada, bob, gone) = (person(server, "ada"), person(server, "bob"), person(server, "gone"));
     let case = |name, input, needs, leaves| Case { name, input, needs, leaves };
     vec![
         case(
@@ -91,61 +91,61 @@ fn cases(yard: &Yard) -> Vec<Case> {
 
 #[test]
 fn a_mutation_is_refused_without_its_permission_and_else_done_and_audited() {
-    let yard = Yard::open(&[]);
-    let (reader, staff) = (yard.machine("users:read"), yard.machine(ALL));
-    for Case { name, mut input, needs, leaves } in cases(&yard) {
+    let server = TestServer::open(&[]);
+    let (reader, staff) = (server.machine_token("users:read"), server.machine_token(ALL));
+    for Case { name, mut input, needs, leaves } in cases(&server) {
         input["clientMutationId"] = json!(format!("m-{name}"));
         let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
         let document =
             format!("mutation M($input: {kind}!) {{ {name}(input: $input) {{ clientMutationId }} }}");
-        let before = newest(&yard);
-        let refused = ask(&yard, &reader, &document, json!({"input": input}));
+        let before = newest(&server);
+        let refused = ask(&server, &reader, &document, json!({"input": input}));
         assert_eq!(code(&refused), Some("NOT_PERMITTED"), "{name}: {refused}");
         assert_eq!(refused["errors"][0]["extensions"]["missing"], json!([needs]), "{name}");
-        assert_eq!(newest(&yard), before, "{name}: nothing was done");
+        assert_eq!(newest(&server), before, "{name}: nothing was done");
 
-        let done = ask(&yard, &staff, &document, json!({"input": input}));
+        let done = ask(&server, &staff, &document, json!({"input": input}));
         assert_eq!(done, json!({"data": {name: {"clientMutationId": format!("m-{name}")}}}), "{name}");
         if let Some(leaves) = leaves {
-            let (id, action, actor, request) = newest(&yard).unwrap();
+            let (id, action, actor, request) = newest(&server).unwrap();
             assert!(id > before.map_or(0, |line| line.0), "{name}");
             assert_eq!((action.as_str(), actor.as_str()), (leaves, "machine"), "{name}");
             assert!(request.is_some(), "{name}: the line names its request");
         }
 
         // Once more: as it is already, without another line. Signing out and exporting are done anew each time.
-        let before = newest(&yard);
-        let again = ask(&yard, &staff, &document, json!({"input": input}));
+        let before = newest(&server);
+        let again = ask(&server, &staff, &document, json!({"input": input}));
         assert_eq!(again, done, "{name}: repeated");
         if !matches!(name, "signOutUser" | "exportUser") {
-            assert_eq!(newest(&yard), before, "{name}: repeated");
+            assert_eq!(newest(&server), before, "{name}: repeated");
         }
     }
 }
 
 #[test]
 fn what_a_mutation_gives_is_what_now_stands() {
-    let yard = Yard::open(&[]);
-    let staff = yard.machine(ALL);
+    let server = TestServer::open(&[]);
+    let staff = server.machine_token(ALL);
     let create = "mutation($input: CreateUserInput!) { createUser(input: $input) {
         user { id email emailVerified name roles status auth0Id identities { auth0Id } } } }";
     let input = |email: &str| json!({"input": {"email": email, "name": "", "roles": ["b", "a", "b"], "clientMutationId": "1"}});
-    let made = ask(&yard, &staff, create, input("Ada@Example.com"));
+    let made = ask(&server, &staff, create, input("Ada@Example.com"));
     let user = &made["data"]["createUser"]["user"];
     assert_eq!((&user["email"], &user["name"]), (&json!("ada@example.com"), &Value::Null), "{made}");
     assert_eq!((&user["roles"], &user["identities"]), (&json!(["a", "b"]), &json!([])));
-    assert_eq!(ask(&yard, &staff, create, input("ada@example.COM")), made, "repeated");
+    assert_eq!(ask(&server, &staff, create, input("ada@example.COM")), made, "repeated");
     assert_eq!(
-        code(&ask(&yard, &staff, create, input("bob@example.com"))),
+        code(&ask(&server, &staff, create, input("bob@example.com"))),
         Some("BAD_INPUT"),
         "another user"
     );
-    let other = yard.token_for(
+    let other = server.token_for(
         INTERNAL,
         "m2@clients",
         json!({"gty": "client-credentials", "azp": "m2", "scope": ALL}),
     );
-    let theirs = ask(&yard, &other, create, input("ada@example.com"));
+    let theirs = ask(&server, &other, create, input("ada@example.com"));
     assert_eq!(code(&theirs), Some("EMAIL_CONFLICT"), "another caller's id is another id");
 
     for (document, expected) in [
@@ -160,46 +160,47 @@ fn what_a_mutation_gives_is_what_now_stands() {
             "BAD_INPUT",
         ),
     ] {
-        assert_eq!(code(&ask(&yard, &staff, document, Value::Null)), Some(expected), "{document}");
+        assert_eq!(code(&ask(&server, &staff, document, Value::Null)), Some(expected), "{document}");
     }
 }
 
 /// The gate lets a request in once; each of its transactions asks again.
 #[test]
 fn who_is_blocked_or_loses_a_role_between_gate_and_change_changes_nothing() {
-    let yard = Yard::open(&[]);
-    let ada = person(&yard, "ada");
+    let server = TestServer::open(&[]);
+    let ada = person(&server, "ada");
     for (name, first) in [
         ("blocked", "blockUser(input: {id: $me})"),
         ("demoted", "setRoles(input: {id: $me, roles: [\"none\"]})"),
         ("gone", "signOutUser(input: {id: $me})"),
     ] {
-        let me = person(&yard, name);
+        let me = person(&server, name);
         let permissions = json!({"permissions": ["users:read", "users:write"]});
-        let token = yard.token_for(INTERNAL, &format!("auth0|{name}"), permissions);
+        let token = server.token_for(INTERNAL, &format!("auth0|{name}"), permissions);
         let document = format!(
             "mutation($me: ID!, $ada: ID!) {{
                 first: {first} {{ user {{ id }} }}
                 second: updateUser(input: {{id: $ada, nickname: \"{name}\"}}) {{ user {{ nickname }} }} }}"
         );
-        let answer = ask(&yard, &token, &document, json!({"me": me, "ada": ada}));
+        let answer = ask(&server, &token, &document, json!({"me": me, "ada": ada}));
         assert_eq!(code(&answer), Some("TOKEN_REVOKED"), "{name}: {answer}");
         assert_eq!(answer["data"]["first"]["user"]["id"], json!(me), "{name}: the first was done");
-        let nickname = yard.store().user(ada).unwrap().unwrap().person.nickname;
+        let nickname = server.store().user(ada).unwrap().unwrap().person.nickname;
         assert_eq!(nickname, None, "{name}");
     }
 }
 
 #[test]
 fn a_list_costs_as_many_queries_for_many_as_for_one() {
-    let yard = Yard::open(&[]);
-    let staff = yard.machine(ALL);
+    let server = TestServer::open(&[]);
+    let staff = server.machine_token(ALL);
     for i in 0..12 {
-        let user = person(&yard, &format!("p{i}"));
-        yard.store()
+        let user = person(&server, &format!("p{i}"));
+        server
+            .store()
             .link_identity(user, &format!("github|{i}").parse().unwrap(), &Actor::User(user))
             .unwrap();
-        yard.store().accept_terms(user, "v1", &Actor::User(user)).unwrap();
+        server.store().accept_terms(user, "v1", &Actor::User(user)).unwrap();
     }
     let document = "query($first: Int!) { users(first: $first) {
         totalCount
@@ -207,9 +208,9 @@ fn a_list_costs_as_many_queries_for_many_as_for_one() {
             auditTrail(first: 2) { totalCount nodes {
                 action actor { kind user { id identities { auth0Id } } } user { id acceptedTerms { version } } } } } } } }";
     let cost = |first: i32| {
-        let before = yard.store().queries();
-        let answer = ask(&yard, &staff, document, json!({"first": first}));
-        let cost = yard.store().queries() - before;
+        let before = server.store().queries();
+        let answer = ask(&server, &staff, document, json!({"first": first}));
+        let cost = server.store().queries() - before;
         let edges = answer["data"]["users"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
         assert_eq!(edges.len(), usize::try_from(first).unwrap());
         for edge in edges {
@@ -231,22 +232,22 @@ fn a_list_costs_as_many_queries_for_many_as_for_one() {
         "page, count, identities, terms, trails, lengths, people and theirs twice"
     );
 
-    let before = yard.store().queries();
+    let before = server.store().queries();
     ask(
-        &yard,
+        &server,
         &staff,
         "{ users(first: 12) { edges { node { email } } pageInfo { hasNextPage } } }",
         Value::Null,
     );
-    assert_eq!(yard.store().queries() - before, 1, "the total is counted only for who asks");
+    assert_eq!(server.store().queries() - before, 1, "the total is counted only for who asks");
 }
 
 #[test]
 fn pages_follow_each_other_both_ways_in_every_order() {
-    let yard = Yard::open(&[]);
-    let staff = yard.machine(ALL);
+    let server = TestServer::open(&[]);
+    let staff = server.machine_token(ALL);
     for name in ["cleo", "ada", "bob", "dora", "Eve"] {
-        person(&yard, name);
+        person(&server, name);
     }
     let document = "query($order: UserOrder, $first: Int, $after: String, $last: Int, $before: String) {
         users(orderBy: $order, first: $first, after: $after, last: $last, before: $before) {
@@ -257,16 +258,17 @@ fn pages_follow_each_other_both_ways_in_every_order() {
         nodes.iter().map(|node| node["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let order = json!({"field": "NAME", "direction": "DESC"});
-    let first = ask(&yard, &staff, document, json!({"order": order, "first": 2}));
+    let first = ask(&server, &staff, document, json!({"order": order, "first": 2}));
     assert_eq!(names(&first), ["Eve", "dora"]);
     let info = &first["data"]["users"]["pageInfo"];
     assert_eq!((&info["hasNextPage"], &info["hasPreviousPage"]), (&json!(true), &json!(false)));
-    let next = ask(&yard, &staff, document, json!({"order": order, "first": 2, "after": info["endCursor"]}));
+    let next =
+        ask(&server, &staff, document, json!({"order": order, "first": 2, "after": info["endCursor"]}));
     assert_eq!(names(&next), ["cleo", "bob"]);
-    let last = ask(&yard, &staff, document, json!({"order": order, "last": 2}));
+    let last = ask(&server, &staff, document, json!({"order": order, "last": 2}));
     assert_eq!(names(&last), ["bob", "ada"]);
     let start = &last["data"]["users"]["pageInfo"]["startCursor"];
-    let previous = ask(&yard, &staff, document, json!({"order": order, "last": 9, "before": start}));
+    let previous = ask(&server, &staff, document, json!({"order": order, "last": 9, "before": start}));
     assert_eq!(names(&previous), ["Eve", "dora", "cleo"]);
     let cursor = &info["endCursor"];
     for bad in [
@@ -275,17 +277,17 @@ fn pages_follow_each_other_both_ways_in_every_order() {
         json!({"first": 101}),
         json!({"first": 1, "after": "x"}),
     ] {
-        assert_eq!(code(&ask(&yard, &staff, document, bad.clone())), Some("BAD_INPUT"), "{bad}");
+        assert_eq!(code(&ask(&server, &staff, document, bad.clone())), Some("BAD_INPUT"), "{bad}");
     }
 }
 
 #[test]
 fn users_and_lines_are_found_by_filters_and_by_their_ids() {
-    let yard = Yard::open(&[]);
-    let staff = yard.machine(ALL);
-    let (ada, _) = (person(&yard, "ada"), person(&yard, "adam"));
+    let server = TestServer::open(&[]);
+    let staff = server.machine_token(ALL);
+    let (ada, _) = (person(&server, "ada"), person(&server, "adam"));
     let answer = ask(
-        &yard,
+        &server,
         &staff,
         "query($ada: ID!) {
             searched: users(filter: {search: \"ADA\"}) { totalCount }
@@ -311,61 +313,61 @@ fn users_and_lines_are_found_by_filters_and_by_their_ids() {
     let event = &data["auditEvents"]["nodes"][0]["id"];
     let document =
         "query($id: ID!) { node(id: $id) { id ... on AuditEvent { action actor { kind user { id } } } } }";
-    let found = ask(&yard, &staff, document, json!({"id": event}));
+    let found = ask(&server, &staff, document, json!({"id": event}));
     assert_eq!(
         found["data"]["node"],
         json!({"id": event, "action": "user.inserted", "actor": {"kind": "GATE", "user": null}})
     );
-    let reader = yard.machine("users:read");
-    assert_eq!(code(&ask(&yard, &reader, document, json!({"id": event}))), Some("NOT_PERMITTED"));
+    let reader = server.machine_token("users:read");
+    assert_eq!(code(&ask(&server, &reader, document, json!({"id": event}))), Some("NOT_PERMITTED"));
     for document in ["{ auditEvents { totalCount } }", "{ users { nodes { auditTrail { totalCount } } } }"] {
-        let refused = ask(&yard, &reader, document, Value::Null);
+        let refused = ask(&server, &reader, document, Value::Null);
         assert_eq!(refused["errors"][0]["extensions"]["missing"], json!(["audit:read"]), "{document}");
     }
 }
 
 #[test]
 fn a_profile_is_fetched_live_for_one_user_at_a_time() {
-    let yard = Yard::open(&[]);
-    let staff = yard.machine(ALL);
-    let ada = person(&yard, "ada");
+    let server = TestServer::open(&[]);
+    let staff = server.machine_token(ALL);
+    let ada = person(&server, "ada");
     let profile = json!({"user_id": "auth0|ada", "app_metadata": {"plan": {"seats": 3}}, "logins_count": 4});
-    yard.stub.profile("auth0|ada", Profile::Is(profile.clone()));
-    let one = ask(&yard, &staff, "query($id: ID!) { user(id: $id) { auth0Profile } }", json!({"id": ada}));
+    server.auth0.set_profile("auth0|ada", ProfileReply::Json(profile.clone()));
+    let one = ask(&server, &staff, "query($id: ID!) { user(id: $id) { auth0Profile } }", json!({"id": ada}));
     assert_eq!(one["data"]["user"]["auth0Profile"], profile, "{one}");
-    person(&yard, "bob");
-    let calls = yard.stub.calls("/api/v2/users/");
-    let many = ask(&yard, &staff, "{ users { nodes { auth0Profile } } }", Value::Null);
+    person(&server, "bob");
+    let calls = server.auth0.calls("/api/v2/users/");
+    let many = ask(&server, &staff, "{ users { nodes { auth0Profile } } }", Value::Null);
     assert_eq!(code(&many), Some("BAD_INPUT"));
-    assert_eq!(yard.stub.calls("/api/v2/users/"), calls, "nobody was fetched");
+    assert_eq!(server.auth0.calls("/api/v2/users/"), calls, "nobody was fetched");
 }
 
 #[test]
 fn profiles_that_are_looked_at_share_one_fetch_and_wait_while_auth0_rests() {
-    let yard = Yard::open(&[]);
-    let staff = yard.machine(ALL);
-    let (ada, bob) = (person(&yard, "ada"), person(&yard, "bob"));
+    let server = TestServer::open(&[]);
+    let staff = server.machine_token(ALL);
+    let (ada, bob) = (person(&server, "ada"), person(&server, "bob"));
     let document = "query($id: ID!) { user(id: $id) { auth0Profile } }";
-    let look = |id: UserId| ask(&yard, &staff, document, json!({"id": id}));
+    let look = |id: UserId| ask(&server, &staff, document, json!({"id": id}));
     let profile = json!({"user_id": "auth0|ada"});
-    yard.stub.profile("auth0|ada", Profile::Is(profile.clone()));
-    yard.stub.slow_down(Duration::from_millis(500));
+    server.auth0.set_profile("auth0|ada", ProfileReply::Json(profile.clone()));
+    server.auth0.delay_replies(Duration::from_millis(500));
     let many = "query($id: ID!) { a: user(id: $id) { auth0Profile } b: user(id: $id) { auth0Profile } }";
-    let both = ask(&yard, &staff, many, json!({"id": ada}));
+    let both = ask(&server, &staff, many, json!({"id": ada}));
     let expected = json!({"auth0Profile": profile});
     assert_eq!(both, json!({"data": {"a": expected, "b": expected}}));
-    assert_eq!(yard.stub.calls("/api/v2/users/"), 1, "one fetch for both");
-    yard.stub.slow_down(Duration::ZERO);
+    assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "one fetch for both");
+    server.auth0.delay_replies(Duration::ZERO);
 
     // Nobody is asked for before the tenant wants to be asked again, whoever it is and whatever for.
-    yard.stub.profile("auth0|bob", Profile::Fails(429, vec![("retry-after", "40".to_owned())]));
-    let before = yard.stub.calls("/api/v2/users/");
+    server.auth0.set_profile("auth0|bob", ProfileReply::Status(429, vec![("retry-after", "40".to_owned())]));
+    let before = server.auth0.calls("/api/v2/users/");
     for answer in [look(bob), look(bob), look(ada)] {
         assert_eq!(code(&answer), Some("PROFILE_UNAVAILABLE"), "{answer}");
         let seconds = answer["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
         assert!((1..=40).contains(&seconds), "{answer}");
     }
-    let new = yard.me(&yard.token("auth0|new", json!({})));
+    let new = server.me(&server.token("auth0|new", json!({})));
     assert_eq!(new.code().as_deref(), Some("PROFILE_UNAVAILABLE"), "{}", new.body);
-    assert_eq!(yard.stub.calls("/api/v2/users/"), before + 1);
+    assert_eq!(server.auth0.calls("/api/v2/users/"), before + 1);
 }

@@ -5,34 +5,34 @@ use vestibule::store::{Actor, UserUpdate};
 use vestibule::user::{Status, UserId};
 
 use crate::socket::Socket;
-use crate::yard::Yard;
+use crate::test_server::TestServer;
 
 /// A client that was let in with `token`, and subscribed.
-fn subscribed(yard: &Yard, internal: bool, token: &str, query: &str) -> Socket {
-    let address = if internal { yard.doors().internal() } else { yard.doors().public() };
-    let mut client = Socket::with(&yard.runtime, address, token);
+fn subscribed(server: &TestServer, internal: bool, token: &str, query: &str) -> Socket {
+    let address = if internal { server.doors().internal() } else { server.doors().public() };
+    let mut client = Socket::with(&server.runtime, address, token);
     client.subscribe("1", query);
     client
 }
 
-fn person(yard: &Yard, name: &str) -> UserId {
-    yard.arrive(&format!("auth0|{name}")).id
+fn person(server: &TestServer, name: &str) -> UserId {
+    server.insert_user(&format!("auth0|{name}")).id
 }
 
-fn rename(yard: &Yard, user: UserId, name: String) {
+fn rename(server: &TestServer, user: UserId, name: String) {
     let update = UserUpdate { nickname: Some(Some(name)), ..UserUpdate::default() };
-    yard.store().update(user, &update, &Actor::Cli).unwrap();
+    server.store().update(user, &update, &Actor::Cli).unwrap();
 }
 
 #[test]
 fn people_hear_of_their_own_changes_only() {
-    let yard = Yard::open(&[]);
-    let (ada, bob) = (person(&yard, "ada"), person(&yard, "bob"));
-    let token = yard.token("auth0|ada", json!({}));
-    let mut client = subscribed(&yard, false, &token, "subscription { meChanged { id nickname } }");
+    let server = TestServer::open(&[]);
+    let (ada, bob) = (person(&server, "ada"), person(&server, "bob"));
+    let token = server.token("auth0|ada", json!({}));
+    let mut client = subscribed(&server, false, &token, "subscription { meChanged { id nickname } }");
     let heard = client.first(|turn| {
-        rename(&yard, bob, format!("bob {turn}"));
-        rename(&yard, ada, format!("ada {turn}"));
+        rename(&server, bob, format!("bob {turn}"));
+        rename(&server, ada, format!("ada {turn}"));
     });
     let me = &heard["data"]["meChanged"];
     assert_eq!(me["id"], json!(ada), "{heard}");
@@ -41,29 +41,29 @@ fn people_hear_of_their_own_changes_only() {
 
 #[test]
 fn staff_hear_of_every_user_or_of_one_and_of_lines_of_the_trail() {
-    let yard = Yard::open(&[]);
-    let (ada, bob) = (person(&yard, "ada"), person(&yard, "bob"));
-    let token = yard.machine("users:read audit:read");
+    let server = TestServer::open(&[]);
+    let (ada, bob) = (person(&server, "ada"), person(&server, "bob"));
+    let token = server.machine_token("users:read audit:read");
     let one =
         format!("subscription {{ userChanged(id: \"{ada}\") {{ id nickname identities {{ auth0Id }} }} }}");
-    let heard = subscribed(&yard, true, &token, &one).first(|turn| {
-        rename(&yard, bob, format!("bob {turn}"));
-        rename(&yard, ada, format!("ada {turn}"));
+    let heard = subscribed(&server, true, &token, &one).first(|turn| {
+        rename(&server, bob, format!("bob {turn}"));
+        rename(&server, ada, format!("ada {turn}"));
     });
     assert_eq!(heard["data"]["userChanged"]["id"], json!(ada), "{heard}");
     assert_eq!(heard["data"]["userChanged"]["identities"][0]["auth0Id"], "auth0|ada");
 
     let all = "subscription { userChanged { id status } }";
-    let heard = subscribed(&yard, true, &token, all).first(|turn| {
+    let heard = subscribed(&server, true, &token, all).first(|turn| {
         let status = if turn % 2 == 0 { Status::Blocked } else { Status::Active };
-        yard.store().set_status(bob, status, &Actor::Cli).unwrap();
+        server.store().set_status(bob, status, &Actor::Cli).unwrap();
     });
     assert_eq!(heard["data"]["userChanged"]["id"], json!(bob), "{heard}");
 
     let lines = "subscription { auditEventAdded(filter: {action: \"user.roles_set\"}) { action user { id } actor { kind } } }";
-    let heard = subscribed(&yard, true, &token, lines).first(|turn| {
-        rename(&yard, ada, format!("again {turn}"));
-        yard.store().set_roles(ada, &[format!("role-{turn}")], &Actor::Cli).unwrap();
+    let heard = subscribed(&server, true, &token, lines).first(|turn| {
+        rename(&server, ada, format!("again {turn}"));
+        server.store().set_roles(ada, &[format!("role-{turn}")], &Actor::Cli).unwrap();
     });
     let line = json!({"action": "user.roles_set", "user": {"id": ada}, "actor": {"kind": "CLI"}});
     assert_eq!(heard["data"]["auditEventAdded"], line, "{heard}");
@@ -71,14 +71,14 @@ fn staff_hear_of_every_user_or_of_one_and_of_lines_of_the_trail() {
 
 #[test]
 fn a_subscription_is_refused_to_whom_may_not_know() {
-    let yard = Yard::open(&[]);
+    let server = TestServer::open(&[]);
     let lines = "subscription { auditEventAdded { action } }";
-    let reader = yard.machine("users:read");
-    let refused = subscribed(&yard, true, &reader, lines).hear();
+    let reader = server.machine_token("users:read");
+    let refused = subscribed(&server, true, &reader, lines).hear();
     let text = refused.to_string();
     assert!(text.contains("NOT_PERMITTED") && text.contains("audit:read"), "{text}");
-    let machine = yard.machine_at_public();
+    let machine = server.public_machine_token();
     let mine = "subscription { meChanged { id } }";
-    let refused = subscribed(&yard, false, &machine, mine).hear();
+    let refused = subscribed(&server, false, &machine, mine).hear();
     assert!(refused.to_string().contains("NOT_PERMITTED"), "{refused}");
 }

@@ -3,11 +3,11 @@
 use serde_json::json;
 use vestibule::script::{DenyReason, Level, MetadataKind};
 
-use super::world::{World, context, rule, settings, user};
+use super::script_host::{ScriptHost, context, rule, settings, user};
 
 #[tokio::test]
 async fn rules_run_in_order_each_on_what_the_one_before_handed_on() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let step = |letter: &str| {
         format!(
             "function (user, context, callback) {{
@@ -25,7 +25,7 @@ async fn rules_run_in_order_each_on_what_the_one_before_handed_on() {
         off,
         rule("second", 20, &format!("/* a comment */ {}", step("b"))),
     ];
-    let outcome = world.run(&rules).await.unwrap();
+    let outcome = host.run(&rules).await.unwrap();
     assert_eq!(outcome.user["trail"], "abc");
     assert_eq!(
         outcome.context["idToken"],
@@ -36,19 +36,19 @@ async fn rules_run_in_order_each_on_what_the_one_before_handed_on() {
 
 #[tokio::test]
 async fn without_an_enabled_rule_a_login_passes_unchanged_and_no_process_starts() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let mut off = rule("switched-off", 1, "function () {}");
     off.enabled = false;
-    let outcome = world.run(&[off]).await.unwrap();
+    let outcome = host.run(&[off]).await.unwrap();
     assert_eq!((outcome.user, outcome.context), (user(), context()));
     #[cfg(target_os = "linux")]
-    assert!(world.pids().is_empty());
+    assert!(host.pids().is_empty());
 }
 
 #[tokio::test]
 async fn each_kind_of_error_has_its_reason_and_names_its_rule() {
     use DenyReason::{Failed, Unauthorized, Validation};
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let cases = [
         (
             "function (u, c, cb) { cb(new UnauthorizedError('Not on Sundays')); }",
@@ -81,7 +81,7 @@ async fn each_kind_of_error_has_its_reason_and_names_its_rule() {
     ];
     for (script, reason, part) in cases {
         let passing = rule("fine", 1, "function (u, c, cb) { cb(null, u, c); }");
-        let denied = world.run(&[passing, rule("the-culprit", 2, script)]).await.unwrap_err();
+        let denied = host.run(&[passing, rule("the-culprit", 2, script)]).await.unwrap_err();
         assert_eq!(denied.reason, reason, "{script}: {denied}");
         assert_eq!(denied.rule, "the-culprit", "{script}");
         assert!(denied.message.contains(part), "{script}: {denied}");
@@ -91,8 +91,8 @@ async fn each_kind_of_error_has_its_reason_and_names_its_rule() {
 
 #[tokio::test]
 async fn docs_rules_md_lists_the_modules_there_are() {
-    let world = World::open(&settings(), &[]);
-    let denied = world.one("function (u, c, cb) { require('nope'); }").await.unwrap_err();
+    let host = ScriptHost::open(&settings(), &[]);
+    let denied = host.one("function (u, c, cb) { require('nope'); }").await.unwrap_err();
     let there_are = denied.message.split("there are ").nth(1).unwrap().split(", and ").next().unwrap();
     let page = include_str!("../../../docs/rules.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
@@ -102,16 +102,16 @@ async fn docs_rules_md_lists_the_modules_there_are() {
 
 #[tokio::test]
 async fn a_rule_that_does_not_compile_stops_the_login_before_any_rule_runs() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let first = "function (u, c, cb) { console.log('ran'); cb(null, u, c); }";
-    let denied = world.run(&[rule("first", 1, first), rule("broken", 2, "function (")]).await.unwrap_err();
+    let denied = host.run(&[rule("first", 1, first), rule("broken", 2, "function (")]).await.unwrap_err();
     assert_eq!(denied.rule, "broken");
     assert!(denied.console.is_empty());
 }
 
 #[tokio::test]
 async fn metadata_updates_reach_the_host_and_their_failure_reaches_the_rule() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let script = "async function (user, context, callback) {
         await auth0.users.updateAppMetadata(user.user_id, { plan: 'free', old: null });
         await auth0.users.updateUserMetadata(user.user_id, { colour: 'red' });
@@ -123,10 +123,10 @@ async fn metadata_updates_reach_the_host_and_their_failure_reaches_the_rule() {
         user.domain = auth0.domain;
         callback(null, user, context);
       }";
-    let outcome = world.one(script).await.unwrap();
+    let outcome = host.one(script).await.unwrap();
     assert_eq!(outcome.user["failure"], "The user does not exist.");
     assert_eq!(outcome.user["domain"], "tenant.example");
-    let updates = world.updates.lock().unwrap();
+    let updates = host.updates.lock().unwrap();
     assert_eq!(updates.len(), 2);
     assert_eq!((updates[0].kind, updates[1].kind), (MetadataKind::App, MetadataKind::User));
     assert_eq!(updates[0].user_id, "auth0|ada");
@@ -136,7 +136,7 @@ async fn metadata_updates_reach_the_host_and_their_failure_reaches_the_rule() {
 #[tokio::test]
 async fn secrets_do_not_show_in_the_console_or_in_errors() {
     let secret = "s3cr3t-value-with-\"quotes\"";
-    let world = World::open(&settings(), &[]).configured(&[("API_KEY", secret), ("SHORT", "on")]);
+    let host = ScriptHost::open(&settings(), &[]).configured(&[("API_KEY", secret), ("SHORT", "on")]);
     let script = "function (user, context, callback) {
         const key = configuration.API_KEY;
         console.log('plain', key, 'SHORT is', configuration.SHORT);
@@ -148,7 +148,7 @@ async fn secrets_do_not_show_in_the_console_or_in_errors() {
         console.log(global);
         callback(new Error('could not use ' + key));
       }";
-    let denied = world.one(script).await.unwrap_err();
+    let denied = host.one(script).await.unwrap_err();
     assert_eq!(denied.message, "could not use [configuration.API_KEY]");
     let lines: Vec<_> = denied.console.iter().map(|line| (line.level, line.text.as_str())).collect();
     assert_eq!(lines[0], (Level::Log, "plain [configuration.API_KEY] SHORT is on"));
@@ -162,8 +162,8 @@ async fn secrets_do_not_show_in_the_console_or_in_errors() {
 
 #[tokio::test]
 async fn what_a_denied_login_wrote_to_the_console_is_kept() {
-    let world = World::open(&settings(), &[]);
-    let denied = world
+    let host = ScriptHost::open(&settings(), &[]);
+    let denied = host
         .one("function (u, c, cb) { console.log('before', [1, u.user_id]); throw 1; }")
         .await
         .unwrap_err();
@@ -172,7 +172,7 @@ async fn what_a_denied_login_wrote_to_the_console_is_kept() {
 
 #[tokio::test]
 async fn the_small_tools_work_as_in_node() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let script = r#"async function (user, context, callback) {
         const assert = (ok, what) => { if (!ok) throw new Error(what); };
         for (const text of ['', 'a', 'ab', 'abc', 'grün 🦀']) {
@@ -202,14 +202,14 @@ async fn the_small_tools_work_as_in_node() {
         assert(order.join() === 'soon', 'timers: ' + order);
         callback(null, user, context);
       }"#;
-    world.one(script).await.unwrap();
+    host.one(script).await.unwrap();
 }
 
 #[tokio::test]
 async fn global_lasts_for_one_worker_until_rules_or_configuration_change() {
     let mut one_worker = settings();
     one_worker.workers = 1;
-    let mut world = World::open(&one_worker, &[]).configured(&[("KEY", "first")]);
+    let mut host = ScriptHost::open(&one_worker, &[]).configured(&[("KEY", "first")]);
     let script = "function (user, context, callback) {
         global.count = (global.count || 0) + 1;
         user.count = global.count;
@@ -218,9 +218,9 @@ async fn global_lasts_for_one_worker_until_rules_or_configuration_change() {
         callback(null, user, context);
       }";
     for count in 1..=3 {
-        let user = world.one(script).await.unwrap().user;
+        let user = host.one(script).await.unwrap().user;
         assert_eq!((&user["count"], &user["leaked"]), (&json!(count), &json!(1)));
     }
-    world = world.configured(&[("KEY", "second")]);
-    assert_eq!(world.one(script).await.unwrap().user["count"], 1);
+    host = host.configured(&[("KEY", "second")]);
+    assert_eq!(host.one(script).await.unwrap().user["count"], 1);
 }

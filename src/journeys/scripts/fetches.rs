@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use vestibule::script::DenyReason;
 
-use super::stub::{Answer, Asked, Stub, answer};
-use super::world::{World, settings};
+use super::http_stub::{Answer, HttpStub, Request, answer};
+use super::script_host::{ScriptHost, settings};
 
-fn echo(asked: &Asked) -> Answer {
+fn echo(asked: &Request) -> Answer {
     let shown = json!({ "method": asked.method, "path": asked.path, "head": asked.head, "body": asked.body });
     match asked.path.as_str() {
         "/missing" => answer(404, "{\"error\":\"nothing here\"}"),
@@ -24,8 +24,8 @@ fn echo(asked: &Asked) -> Answer {
 
 #[tokio::test]
 async fn a_fetch_goes_out_and_is_recorded_without_its_query() {
-    let stub = Stub::open(1, echo).await;
-    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let stub = HttpStub::open(1, echo).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
         const response = await fetch(configuration.BASE + '/path?token=abc', {
           method: 'put', headers: { 'X-Custom': 'v', Host: 'evil.example' }, body: JSON.stringify({ a: 1 }),
@@ -33,7 +33,7 @@ async fn a_fetch_goes_out_and_is_recorded_without_its_query() {
         user.seen = [response.ok, response.status, response.headers.get('X-Seen'), await response.json()];
         callback(null, user, context);
       }";
-    let outcome = world.one(script).await.unwrap();
+    let outcome = host.one(script).await.unwrap();
     let seen = &outcome.user["seen"];
     assert_eq!((&seen[0], &seen[1], &seen[2]), (&json!(true), &json!(200), &json!("yes")));
     assert_eq!((&seen[3]["method"], &seen[3]["body"]), (&json!("PUT"), &json!("{\"a\":1}")));
@@ -47,47 +47,47 @@ async fn a_fetch_goes_out_and_is_recorded_without_its_query() {
 
 #[tokio::test]
 async fn an_origin_that_is_not_allowed_is_refused_by_name_and_nothing_goes_out() {
-    let (allowed, other) = (Stub::open(1, echo).await, Stub::open(1, echo).await);
-    let world = World::open(&settings(), &[&allowed.origin]).configured(&[("OTHER", &other.origin)]);
+    let (allowed, other) = (HttpStub::open(1, echo).await, HttpStub::open(1, echo).await);
+    let host = ScriptHost::open(&settings(), &[&allowed.origin]).configured(&[("OTHER", &other.origin)]);
     let denied =
-        world.one("async function () { await fetch(configuration.OTHER + '/x'); }").await.unwrap_err();
+        host.one("async function () { await fetch(configuration.OTHER + '/x'); }").await.unwrap_err();
     assert_eq!(denied.reason, DenyReason::Failed);
     assert!(denied.message.contains(&other.origin), "{denied}");
     assert!(denied.message.contains("tenant.allow_fetch"), "{denied}");
-    assert!(denied.fetches.is_empty() && other.asked("/x").is_empty());
+    assert!(denied.fetches.is_empty() && other.requests("/x").is_empty());
 }
 
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
-    let stub = Stub::open(1, echo).await;
-    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let stub = HttpStub::open(1, echo).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
         const response = await fetch(configuration.BASE + '/moved');
         user.seen = [response.status, response.headers.get('location'), response.ok];
         callback(null, user, context);
       }";
-    assert_eq!(world.one(script).await.unwrap().user["seen"], json!([302, "/target", false]));
-    assert!(stub.asked("/target").is_empty());
+    assert_eq!(host.one(script).await.unwrap().user["seen"], json!([302, "/target", false]));
+    assert!(stub.requests("/target").is_empty());
 }
 
 #[tokio::test]
 async fn an_answer_of_a_mebibyte_arrives_and_one_byte_more_does_not() {
-    let stub = Stub::open(1, echo).await;
-    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let stub = HttpStub::open(1, echo).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
         user.length = (await (await fetch(configuration.BASE + '/largest')).text()).length;
         user.error = await fetch(configuration.BASE + '/big').then(() => 'none', (error) => error.code);
         callback(null, user, context);
       }";
-    let user = world.one(script).await.unwrap().user;
+    let user = host.one(script).await.unwrap().user;
     assert_eq!((&user["length"], &user["error"]), (&json!(1024 * 1024), &json!("ETOOBIG")));
 }
 
 #[tokio::test]
 async fn several_fetches_are_under_way_at_once_and_the_twenty_first_is_refused() {
     // No answer before five have asked.
-    let stub = Stub::open(5, |_| answer(200, "x".repeat(200_000))).await;
-    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let stub = HttpStub::open(5, |_| answer(200, "x".repeat(200_000))).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
         const some = (count, path) => Promise.all(Array.from({ length: count }, () => fetch(configuration.BASE + path)));
         await some(5, '/meet');
@@ -95,23 +95,23 @@ async fn several_fetches_are_under_way_at_once_and_the_twenty_first_is_refused()
         user.error = await fetch(configuration.BASE + '/last').then(() => 'none', (error) => error.code);
         callback(null, user, context);
       }";
-    let outcome = world.one(script).await.unwrap();
+    let outcome = host.one(script).await.unwrap();
     assert_eq!((&outcome.user["more"], &outcome.user["error"]), (&json!(15), &json!("ELIMIT")));
     assert_eq!(outcome.fetches.len(), 20);
-    assert!(stub.asked("/last").is_empty());
+    assert!(stub.requests("/last").is_empty());
 }
 
 #[tokio::test]
 async fn a_server_that_is_silent_or_away_rejects_and_the_rule_may_go_on() {
-    let stub = Stub::open(1, echo).await;
+    let stub = HttpStub::open(1, echo).await;
     let mut settings = settings();
     settings.fetch_timeout = Duration::from_millis(200);
     let away = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let world =
-        World::open(&settings, &[&stub.origin, &away]).configured(&[("BASE", &stub.origin), ("AWAY", &away)]);
+    let host = ScriptHost::open(&settings, &[&stub.origin, &away])
+        .configured(&[("BASE", &stub.origin), ("AWAY", &away)]);
     let script = "function (user, context, callback) {
         const request = require('request@2.88.0');
         request({ url: configuration.BASE + '/silence', timeout: 50 }, (first) => {
@@ -123,28 +123,28 @@ async fn a_server_that_is_silent_or_away_rejects_and_the_rule_may_go_on() {
           });
         });
       }";
-    let outcome = world.one(script).await.unwrap();
+    let outcome = host.one(script).await.unwrap();
     assert_eq!(outcome.user["codes"], json!(["ETIMEDOUT", "ETIMEDOUT", "EFETCH"]));
     assert!(outcome.fetches.iter().all(|fetch| fetch.status.is_none()));
 }
 
 #[tokio::test]
 async fn a_rule_does_not_wait_for_a_call_that_it_does_not_wait_for() {
-    let stub = Stub::open(1, echo).await;
-    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let stub = HttpStub::open(1, echo).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "function (user, context, callback) {
         request.post(configuration.BASE + '/largest');
         callback(null, user, context);
       }";
     for _ in 0..3 {
-        world.one(script).await.unwrap();
+        host.one(script).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn request_speaks_its_classic_dialect() {
-    let stub = Stub::open(1, echo).await;
-    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let stub = HttpStub::open(1, echo).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "function (user, context, callback) {
         const request = require('request');
         const url = configuration.BASE;
@@ -169,7 +169,7 @@ async fn request_speaks_its_classic_dialect() {
         };
         next();
       }";
-    let user = world.one(script).await.unwrap().user;
+    let user = host.one(script).await.unwrap().user;
     let seen = |index: usize| &user["seen"][index];
     let head = |index: usize| seen(index)[2]["head"].as_str().unwrap().to_owned();
     assert_eq!(
@@ -190,8 +190,8 @@ async fn request_speaks_its_classic_dialect() {
 
 #[tokio::test]
 async fn axios_resolves_with_data_and_rejects_with_the_response() {
-    let stub = Stub::open(1, echo).await;
-    let world = World::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let stub = HttpStub::open(1, echo).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
         const axios = require('axios');
         const posted = await axios.post(configuration.BASE + '/a', { x: 1 }, { headers: { 'X-A': '1' } });
@@ -200,6 +200,6 @@ async fn axios_resolves_with_data_and_rejects_with_the_response() {
         user.seen = [posted.data.body, got.data.path, missing.status, missing.data.error];
         callback(null, user, context);
       }";
-    let user = world.one(script).await.unwrap().user;
+    let user = host.one(script).await.unwrap().user;
     assert_eq!(user["seen"], json!(["{\"x\":1}", "/b?q=1", 404, "nothing here"]));
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use vestibule::bundle::Rule;
 use vestibule::script::{MetadataKind, Outcome};
 
-use super::stub::{Stub, answer};
-use super::world::{World, context, rule, settings, user};
+use super::http_stub::{HttpStub, answer};
+use super::script_host::{ScriptHost, context, rule, settings, user};
 
 const POPULATE: &str = include_str!("../../../fixtures/tenant/rules/populate-profile.js");
 const TRACK: &str = include_str!("../../../fixtures/tenant/rules/track-sign-up.js");
@@ -16,7 +16,7 @@ const TOKEN: &str = include_str!("../../../fixtures/tenant/rules/user-in-token.j
 
 /// The servers the rules call, and what the Internal API answers.
 struct Servers {
-    stub: Stub,
+    stub: HttpStub,
     api_status: Arc<AtomicU16>,
     found: Arc<Mutex<Value>>,
 }
@@ -26,7 +26,7 @@ impl Servers {
         let api_status = Arc::new(AtomicU16::new(200));
         let found = Arc::new(Mutex::new(Value::Null));
         let (status, known) = (Arc::clone(&api_status), Arc::clone(&found));
-        let stub = Stub::open(1, move |asked| match asked.path.as_str() {
+        let stub = HttpStub::open(1, move |asked| match asked.path.as_str() {
             "/oauth/token" => answer(200, "{\"access_token\":\"m2m-token\",\"expires_in\":86400}"),
             "/graphql" => {
                 let body = json!({ "data": { "user": *known.lock().unwrap() } });
@@ -38,10 +38,10 @@ impl Servers {
     }
 
     /// One worker, so that `global` lasts.
-    fn world(&self, sign_up: &str) -> World {
+    fn host(&self, sign_up: &str) -> ScriptHost {
         let mut settings = settings();
         settings.workers = 1;
-        World::open(&settings, &[&self.stub.origin]).configured(&[
+        ScriptHost::open(&settings, &[&self.stub.origin]).configured(&[
             ("INTERNAL_API", &self.stub.url("/graphql")),
             ("INTERNAL_AUDIENCE", "https://internal.example/"),
             ("TOKEN_URL", &self.stub.url("/oauth/token")),
@@ -61,8 +61,8 @@ fn shipped() -> [Rule; 3] {
     ]
 }
 
-async fn log_in(world: &World, who: Value) -> Outcome {
-    world.log_in(&shipped(), who, context()).await.unwrap()
+async fn log_in(host: &ScriptHost, who: Value) -> Outcome {
+    host.log_in(&shipped(), who, context()).await.unwrap()
 }
 
 /// Someone whose sign-up was seen to long ago.
@@ -74,7 +74,7 @@ fn returning() -> Value {
     user
 }
 
-fn event_of(asked: &super::stub::Asked) -> (Value, Value) {
+fn event_of(asked: &super::http_stub::Request) -> (Value, Value) {
     let event = asked.json();
     (event["event"].clone(), event["at"].clone())
 }
@@ -99,11 +99,11 @@ fn each_rule_has_its_descriptor() {
 #[tokio::test]
 async fn a_sign_up_is_populated_tracked_and_gets_a_token_without_a_user() {
     let servers = Servers::open().await;
-    let world = servers.world(&servers.stub.url("/sign-up"));
-    let outcome = log_in(&world, user()).await;
+    let host = servers.host(&servers.stub.url("/sign-up"));
+    let outcome = log_in(&host, user()).await;
     assert!(outcome.console.is_empty(), "{:?}", outcome.console);
 
-    let updates = world.updates.lock().unwrap();
+    let updates = host.updates.lock().unwrap();
     assert_eq!(updates[0].kind, MetadataKind::User);
     assert_eq!(json!(updates[0].metadata), json!({ "name": "Ada Lovelace" }));
     assert_eq!(updates[1].kind, MetadataKind::App);
@@ -114,7 +114,7 @@ async fn a_sign_up_is_populated_tracked_and_gets_a_token_without_a_user() {
     assert_eq!(updates.len(), 3);
     assert_eq!(outcome.user["user_metadata"]["name"], "Ada Lovelace");
 
-    let event = servers.stub.asked("/sign-up")[0].json();
+    let event = servers.stub.requests("/sign-up")[0].json();
     assert_eq!((&event["event"], &event["user_id"]), (&json!("sign_up"), &json!("auth0|ada")));
     assert_eq!(event.get("email"), None);
 
@@ -138,24 +138,24 @@ async fn a_known_user_is_in_the_token_and_the_machine_token_is_reused() {
         "name": "Ada Lovelace", "picture": null, "roles": ["support"], "status": "ACTIVE",
     });
     *servers.found.lock().unwrap() = known.clone();
-    let world = servers.world("");
+    let host = servers.host("");
     let mut claim = known;
     claim.as_object_mut().unwrap().remove("status");
     for _ in 0..2 {
-        let outcome = log_in(&world, returning()).await;
+        let outcome = log_in(&host, returning()).await;
         assert_eq!(outcome.context["accessToken"]["https://vestibule.example/user"], claim);
     }
-    assert!(world.updates.lock().unwrap().is_empty());
-    assert!(servers.stub.asked("/sign-up").is_empty());
+    assert!(host.updates.lock().unwrap().is_empty());
+    assert!(servers.stub.requests("/sign-up").is_empty());
 
-    let token = servers.stub.asked("/oauth/token");
+    let token = servers.stub.requests("/oauth/token");
     assert_eq!(token.len(), 1);
     let expected = json!({
         "grant_type": "client_credentials", "client_id": "rules-client", "client_secret": "rules-secret",
         "audience": "https://internal.example/",
     });
     assert_eq!(token[0].json(), expected);
-    let asked = servers.stub.asked("/graphql");
+    let asked = servers.stub.requests("/graphql");
     assert_eq!(asked.len(), 2);
     assert!(asked[0].head.contains("authorization: Bearer m2m-token"));
     assert_eq!(asked[0].json()["variables"], json!({ "id": "auth0|ada" }));
@@ -167,36 +167,36 @@ async fn a_known_user_is_in_the_token_and_the_machine_token_is_reused() {
 async fn a_user_who_is_not_active_is_not_in_the_token() {
     let servers = Servers::open().await;
     *servers.found.lock().unwrap() = json!({ "id": "0193", "status": "BLOCKED" });
-    let outcome = log_in(&servers.world(""), returning()).await;
+    let outcome = log_in(&servers.host(""), returning()).await;
     assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
 }
 
 #[tokio::test]
 async fn an_internal_api_that_is_away_locks_nobody_out_and_costs_the_cached_token() {
     let servers = Servers::open().await;
-    let world = servers.world("");
+    let host = servers.host("");
     servers.api_status.store(503, Ordering::SeqCst);
-    let outcome = log_in(&world, returning()).await;
+    let outcome = log_in(&host, returning()).await;
     assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
     assert_eq!(outcome.context["accessToken"]["https://vestibule.example/roles"], json!(["support"]));
     let said = &outcome.console[0].text;
     assert!(said.contains("without the user") && said.contains("503"), "{said}");
     servers.api_status.store(200, Ordering::SeqCst);
-    log_in(&world, returning()).await;
-    assert_eq!(servers.stub.asked("/oauth/token").len(), 2);
+    log_in(&host, returning()).await;
+    assert_eq!(servers.stub.requests("/oauth/token").len(), 2);
 }
 
 #[tokio::test]
 async fn a_tracker_that_is_away_costs_no_login() {
     let servers = Servers::open().await;
-    let world = servers.world("http://127.0.0.1:1/nobody");
-    let outcome = log_in(&world, user()).await;
+    let host = servers.host("http://127.0.0.1:1/nobody");
+    let outcome = log_in(&host, user()).await;
     assert!(outcome.console[0].text.contains("the sign-up was not tracked"), "{:?}", outcome.console);
     // The next login, of the person as this one left them, tells it.
-    let world = servers.world(&servers.stub.url("/sign-up"));
-    let again = log_in(&world, outcome.user).await;
+    let host = servers.host(&servers.stub.url("/sign-up"));
+    let again = log_in(&host, outcome.user).await;
     assert!(again.user["app_metadata"]["sign_up_tracked_at"].is_string());
-    let told: Vec<_> = servers.stub.asked("/sign-up").iter().map(event_of).collect();
+    let told: Vec<_> = servers.stub.requests("/sign-up").iter().map(event_of).collect();
     assert_eq!(told, [(json!("sign_up"), json!("2026-11-01T10:00:00.000Z"))]);
 }
 
@@ -204,13 +204,13 @@ async fn a_tracker_that_is_away_costs_no_login() {
 #[tokio::test]
 async fn a_sign_up_whose_first_login_failed_is_made_up_for_by_the_next() {
     let servers = Servers::open().await;
-    let world = servers.world(&servers.stub.url("/sign-up"));
+    let host = servers.host(&servers.stub.url("/sign-up"));
     let mut context = context();
     context["stats"]["loginsCount"] = json!(2);
-    let outcome = world.log_in(&shipped(), user(), context).await.unwrap();
+    let outcome = host.log_in(&shipped(), user(), context).await.unwrap();
     assert_eq!(outcome.user["app_metadata"]["signed_up_at"], "2026-11-01T10:00:00.000Z");
-    assert_eq!(servers.stub.asked("/sign-up").len(), 1);
-    log_in(&world, outcome.user).await;
-    assert_eq!(servers.stub.asked("/sign-up").len(), 1, "once is enough");
-    assert_eq!(world.updates.lock().unwrap().len(), 3);
+    assert_eq!(servers.stub.requests("/sign-up").len(), 1);
+    log_in(&host, outcome.user).await;
+    assert_eq!(servers.stub.requests("/sign-up").len(), 1, "once is enough");
+    assert_eq!(host.updates.lock().unwrap().len(), 3);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use vestibule::clock::Clock;
 use vestibule::script::DenyReason::{self, Failed, OutOfMemory, TimedOut, Unauthorized};
 
-use super::world::{World, rule, settings};
+use super::script_host::{ScriptHost, rule, settings};
 
 /// Long enough for a cold worker on a busy machine to run what passes.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -98,11 +98,11 @@ const UNCLEAN: &[&str] = &[
 ];
 
 /// Why it was denied, and after how long.
-async fn denied(world: &World, script: &str) -> (DenyReason, Duration) {
+async fn denied(host: &ScriptHost, script: &str) -> (DenyReason, Duration) {
     // A rule before it, so that the name in the error is no accident; a login before it, so that a worker is there.
-    world.one(PASSING).await.unwrap();
+    host.one(PASSING).await.unwrap();
     let clock = Clock::system();
-    let denied = world.run(&[rule("fine", 1, PASSING), rule("hostile", 2, script)]).await.unwrap_err();
+    let denied = host.run(&[rule("fine", 1, PASSING), rule("hostile", 2, script)]).await.unwrap_err();
     let took = clock.elapsed();
     // On a quiet machine it is less, as `load` measures; on a busy one the killer waits for its turn too. Unkilled it
     // were minutes.
@@ -114,15 +114,15 @@ async fn denied(world: &World, script: &str) -> (DenyReason, Duration) {
 async fn all_denied(cases: &[Case]) {
     let mut settings = settings();
     settings.time = LIMIT;
-    let world = World::open(&settings, &[]);
+    let host = ScriptHost::open(&settings, &[]);
     for (script, reasons) in cases {
-        let (reason, _) = denied(&world, script).await;
+        let (reason, _) = denied(&host, script).await;
         assert!(reasons.contains(&reason), "{script}: {reason:?}");
     }
-    world.one(PASSING).await.unwrap();
+    host.one(PASSING).await.unwrap();
     #[cfg(target_os = "linux")]
     assert!(lasting_zombies().await.is_empty());
-    world.scripts.stop().await;
+    host.scripts.stop().await;
 }
 
 #[tokio::test]
@@ -139,15 +139,15 @@ async fn a_greedy_rule_is_denied_and_the_next_login_passes() {
 async fn whatever_is_not_a_clean_callback_is_denied() {
     let mut settings = settings();
     settings.time = LIMIT;
-    let world = World::open(&settings, &[]);
+    let host = ScriptHost::open(&settings, &[]);
     for script in UNCLEAN {
-        assert_eq!(denied(&world, script).await.0, Failed, "{script}");
+        assert_eq!(denied(&host, script).await.0, Failed, "{script}");
     }
 }
 
 #[tokio::test]
 async fn a_rule_that_bends_the_language_does_not_open_the_door_for_the_next() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let bend = "function (u, c, cb) {
         JSON.stringify = () => '{}';
         JSON.parse = () => ({});
@@ -157,33 +157,33 @@ async fn a_rule_that_bends_the_language_does_not_open_the_door_for_the_next() {
         cb(null, u, c);
       }";
     let close = "function (u, c, cb) { cb(new UnauthorizedError('closed')); }";
-    let denied = world.run(&[rule("bends", 1, bend), rule("closes", 2, close)]).await.unwrap_err();
+    let denied = host.run(&[rule("bends", 1, bend), rule("closes", 2, close)]).await.unwrap_err();
     assert_eq!((denied.rule.as_str(), denied.reason), ("closes", Unauthorized), "{denied}");
 }
 
 #[tokio::test]
 async fn a_user_id_that_is_only_inherited_is_another_one() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let script = "function (u, c, cb) {
         Object.prototype.user_id = u.user_id;
         delete u.user_id;
         cb(null, u, c);
       }";
-    let denied = world.one(script).await.unwrap_err();
+    let denied = host.one(script).await.unwrap_err();
     assert_eq!((denied.reason, denied.rule.as_str()), (Failed, "only-rule"));
     assert!(denied.message.contains("another user_id"), "{denied}");
 }
 
 #[tokio::test]
 async fn a_script_finds_no_way_out_of_its_engine() {
-    let world = World::open(&settings(), &[]);
+    let host = ScriptHost::open(&settings(), &[]);
     let script = "async function (user, context, callback) {
         user.found = ['process', 'std', 'os', 'kit', 'host', 'Deno', 'XMLHttpRequest', 'WebAssembly', 'Worker']
           .filter((name) => name in globalThis);
         user.imported = await import('std').then(() => true, () => false);
         callback(null, user, context);
       }";
-    let user = world.one(script).await.unwrap().user;
+    let user = host.one(script).await.unwrap().user;
     assert_eq!(user["found"], serde_json::json!([]));
     assert_eq!(user["imported"], false);
 }
@@ -196,10 +196,10 @@ mod load {
     async fn an_endless_rule_is_denied_within_its_limit_and_250_ms() {
         let mut settings = settings();
         settings.time = LIMIT;
-        let world = World::open(&settings, &[]);
+        let host = ScriptHost::open(&settings, &[]);
         let mut slowest = Duration::ZERO;
         for (script, _) in ENDLESS.iter().chain(GREEDY) {
-            slowest = slowest.max(denied(&world, script).await.1);
+            slowest = slowest.max(denied(&host, script).await.1);
         }
         println!("{} scripts: the slowest was denied after {slowest:?}", ENDLESS.len() + GREEDY.len());
         assert!(slowest <= LIMIT + Duration::from_millis(250));

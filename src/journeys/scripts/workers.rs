@@ -5,8 +5,8 @@ use std::time::Duration;
 use vestibule::clock::Clock;
 use vestibule::script::DenyReason;
 
-use super::stub::{Stub, answer};
-use super::world::{World, settings};
+use super::http_stub::{HttpStub, answer};
+use super::script_host::{ScriptHost, settings};
 
 const PASSING: &str = "function (u, c, cb) { cb(null, u, c); }";
 const HANGING: &str = "function () { setTimeout(() => {}, 1e9); }";
@@ -14,8 +14,8 @@ const HANGING: &str = "function () { setTimeout(() => {}, 1e9); }";
 #[tokio::test]
 async fn two_logins_run_at_once_and_each_keeps_its_own() {
     // Neither gets its answer before both have asked.
-    let stub = Stub::open(2, |_| answer(200, "met")).await;
-    let world = World::open(&settings(), &[&stub.origin]);
+    let stub = HttpStub::open(2, |_| answer(200, "met")).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]);
     let script = |mark: &str| {
         let url = stub.url("/meet");
         format!(
@@ -27,7 +27,7 @@ async fn two_logins_run_at_once_and_each_keeps_its_own() {
         )
     };
     let (one, other) = (script("one"), script("other"));
-    let (one, other) = tokio::join!(world.one(&one), world.one(&other));
+    let (one, other) = tokio::join!(host.one(&one), host.one(&other));
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!((&one.user["met"], &other.user["met"]), (&"met one".into(), &"met other".into()));
     assert_eq!((one.console[0].text.as_str(), other.console.len()), ("one", 1));
@@ -35,11 +35,11 @@ async fn two_logins_run_at_once_and_each_keeps_its_own() {
 
 #[tokio::test]
 async fn a_slow_login_does_not_hold_up_another_worker() {
-    let world = World::open(&settings(), &[]);
-    let slow = world.one(HANGING);
+    let host = ScriptHost::open(&settings(), &[]);
+    let slow = host.one(HANGING);
     let quick = async {
         for _ in 0..5 {
-            world.one(PASSING).await.unwrap();
+            host.one(PASSING).await.unwrap();
         }
     };
     tokio::select! {
@@ -52,14 +52,14 @@ async fn a_slow_login_does_not_hold_up_another_worker() {
 async fn who_waits_too_long_for_a_worker_is_told_that_all_are_busy() {
     let mut one_worker = settings();
     (one_worker.workers, one_worker.time) = (1, Duration::from_millis(500));
-    let world = World::open(&one_worker, &[]);
-    world.one(PASSING).await.unwrap();
+    let host = ScriptHost::open(&one_worker, &[]);
+    host.one(PASSING).await.unwrap();
     let clock = Clock::system();
     let busy = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        (world.one(PASSING).await, clock.elapsed())
+        (host.one(PASSING).await, clock.elapsed())
     };
-    let (first, second, (third, took)) = tokio::join!(world.one(HANGING), world.one(HANGING), busy);
+    let (first, second, (third, took)) = tokio::join!(host.one(HANGING), host.one(HANGING), busy);
     // The second gets the first's place; the third would have to wait for both.
     assert_eq!(first.unwrap_err().reason, DenyReason::TimedOut);
     assert_eq!(second.unwrap_err().reason, DenyReason::TimedOut);
@@ -67,22 +67,22 @@ async fn who_waits_too_long_for_a_worker_is_told_that_all_are_busy() {
     assert_eq!((third.reason, third.rule.as_str()), (DenyReason::Busy, ""));
     assert!(third.to_string().contains("script.workers"), "{third}");
     assert!(took < Duration::from_millis(1000), "{took:?}");
-    world.one(PASSING).await.unwrap();
+    host.one(PASSING).await.unwrap();
 }
 
 #[tokio::test]
 async fn stopping_denies_who_runs_and_who_comes() {
-    let world = World::open(&settings(), &[]);
-    world.one(PASSING).await.unwrap();
+    let host = ScriptHost::open(&settings(), &[]);
+    host.one(PASSING).await.unwrap();
     let stop = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        world.scripts.stop().await;
+        host.scripts.stop().await;
     };
-    let (running, ()) = tokio::join!(world.one(HANGING), stop);
+    let (running, ()) = tokio::join!(host.one(HANGING), stop);
     assert_eq!(running.unwrap_err().reason, DenyReason::Stopped);
-    assert_eq!(world.one(PASSING).await.unwrap_err().reason, DenyReason::Stopped);
+    assert_eq!(host.one(PASSING).await.unwrap_err().reason, DenyReason::Stopped);
     #[cfg(target_os = "linux")]
-    assert!(world.pids().is_empty());
+    assert!(host.pids().is_empty());
 }
 
 #[tokio::test]
@@ -96,11 +96,11 @@ async fn a_worker_that_can_not_start_denies_the_login() {
         let command = WorkerCommand { program: program.into(), args };
         let scripts = Scripts::new(&settings(), command, Vec::new(), pool);
         let login = Login {
-            user: super::world::user(),
-            context: super::world::context(),
+            user: super::script_host::user(),
+            context: super::script_host::context(),
             configuration: std::collections::BTreeMap::new(),
         };
-        let rules = [super::world::rule("fine", 1, PASSING)];
+        let rules = [super::script_host::rule("fine", 1, PASSING)];
         // On a task of its own, as a server runs it: the future can move between threads.
         let run = async move { scripts.run_rules(&rules, login, std::sync::Arc::new(|_| Ok(()))).await };
         let denied = tokio::spawn(run).await.unwrap().unwrap_err();
@@ -119,54 +119,54 @@ mod processes {
 
     #[tokio::test]
     async fn a_worker_serves_many_logins_and_one_that_died_is_replaced_silently() {
-        let world = World::open(&settings(), &[]);
-        world.one(PASSING).await.unwrap();
-        let first = world.pids();
+        let host = ScriptHost::open(&settings(), &[]);
+        host.one(PASSING).await.unwrap();
+        let first = host.pids();
         assert_eq!(first.len(), 1);
-        world.one(PASSING).await.unwrap();
-        assert_eq!(world.pids(), first);
+        host.one(PASSING).await.unwrap();
+        assert_eq!(host.pids(), first);
         kill(first[0]);
-        world.one(PASSING).await.unwrap();
-        assert_eq!(world.pids().len(), 1);
-        assert_ne!(world.pids(), first);
-        let (one, other) = tokio::join!(world.one(PASSING), world.one(PASSING));
+        host.one(PASSING).await.unwrap();
+        assert_eq!(host.pids().len(), 1);
+        assert_ne!(host.pids(), first);
+        let (one, other) = tokio::join!(host.one(PASSING), host.one(PASSING));
         assert!(one.is_ok() && other.is_ok());
-        world.pids().into_iter().for_each(kill);
-        world.one(PASSING).await.unwrap();
+        host.pids().into_iter().for_each(kill);
+        host.one(PASSING).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_worker_killed_in_the_middle_denies_its_login_by_name() {
-        let world = World::open(&settings(), &[]);
-        world.one(PASSING).await.unwrap();
-        let pid = world.pids()[0];
+        let host = ScriptHost::open(&settings(), &[]);
+        host.one(PASSING).await.unwrap();
+        let pid = host.pids()[0];
         let murder = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             kill(pid);
         };
-        let (denied, ()) = tokio::join!(world.one(HANGING), murder);
+        let (denied, ()) = tokio::join!(host.one(HANGING), murder);
         let denied = denied.unwrap_err();
         assert_eq!((denied.reason, denied.rule.as_str()), (DenyReason::Crashed, "only-rule"));
-        world.one(PASSING).await.unwrap();
+        host.one(PASSING).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_login_that_is_given_up_takes_its_worker_with_it() {
-        let world = World::open(&settings(), &[]);
-        world.one(PASSING).await.unwrap();
-        let given_up = tokio::time::timeout(Duration::from_millis(100), world.one(HANGING)).await;
+        let host = ScriptHost::open(&settings(), &[]);
+        host.one(PASSING).await.unwrap();
+        let given_up = tokio::time::timeout(Duration::from_millis(100), host.one(HANGING)).await;
         assert!(given_up.is_err());
-        while !world.pids().is_empty() {
+        while !host.pids().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        world.one(PASSING).await.unwrap();
+        host.one(PASSING).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_worker_has_no_environment_no_files_and_hard_limits() {
-        let world = World::open(&settings(), &[]);
-        world.one(PASSING).await.unwrap();
-        let process = format!("/proc/{}", world.pids()[0]);
+        let host = ScriptHost::open(&settings(), &[]);
+        host.one(PASSING).await.unwrap();
+        let process = format!("/proc/{}", host.pids()[0]);
         assert_eq!(std::fs::read(format!("{process}/environ")).unwrap(), b"");
         assert_eq!(std::fs::read_link(format!("{process}/cwd")).unwrap().to_str(), Some("/"));
         let limits = std::fs::read_to_string(format!("{process}/limits")).unwrap();

@@ -12,11 +12,11 @@ use vestibule::api::{ApiError, Context, internal};
 use vestibule::app::Vestibule;
 
 use crate::socket::Socket;
-use crate::yard::Yard;
+use crate::test_server::TestServer;
 
 /// What a test and its resolvers share.
 #[derive(Clone)]
-pub(super) struct World {
+pub(super) struct Probe {
     /// How many events were made: a client that does not read must make that stop.
     pub(super) made: Arc<AtomicUsize>,
     /// Resolvers and streams of events that have begun.
@@ -27,10 +27,10 @@ pub(super) struct World {
     ended: Arc<Semaphore>,
 }
 
-impl World {
+impl Probe {
     /// Waits until one more has begun.
-    pub(super) fn begun(&self, yard: &Yard) {
-        yard.runtime.block_on(self.begun.acquire()).unwrap().forget();
+    pub(super) fn begun(&self, server: &TestServer) {
+        server.runtime.block_on(self.begun.acquire()).unwrap().forget();
     }
 
     /// Waits until one more stream of events was let go of.
@@ -45,9 +45,9 @@ impl World {
 }
 
 /// Tells when it is let go of.
-struct Held(World);
+struct DropSignal(Probe);
 
-impl Drop for Held {
+impl Drop for DropSignal {
     fn drop(&mut self) {
         self.0.ended.add_permits(1);
     }
@@ -82,9 +82,9 @@ impl Mutation {
 
     /// Ends when it is let.
     async fn waits(context: &Context) -> Result<bool, ApiError> {
-        let world = context.state::<World>()?;
-        world.begun.add_permits(1);
-        world.free.acquire().await.unwrap().forget();
+        let probe = context.state::<Probe>()?;
+        probe.begun.add_permits(1);
+        probe.free.acquire().await.unwrap().forget();
         Ok(true)
     }
 }
@@ -100,16 +100,16 @@ impl Subscription {
     }
 
     async fn silence(context: &Context) -> Result<Texts, ApiError> {
-        let world = context.state::<World>()?.clone();
-        world.begun.add_permits(1);
-        Ok(Box::pin(stream::unfold(Held(world), |held| async move {
+        let probe = context.state::<Probe>()?.clone();
+        probe.begun.add_permits(1);
+        Ok(Box::pin(stream::unfold(DropSignal(probe), |held| async move {
             std::future::pending::<()>().await;
             Some((Ok(String::new()), held))
         })))
     }
 
     async fn flood(context: &Context) -> Result<Texts, ApiError> {
-        let made = Arc::clone(&context.state::<World>()?.made);
+        let made = Arc::clone(&context.state::<Probe>()?.made);
         Ok(Box::pin(stream::repeat_with(move || {
             made.fetch_add(1, Ordering::SeqCst);
             Ok("x".repeat(64 * 1024))
@@ -126,25 +126,25 @@ impl Subscription {
     }
 }
 
-pub(super) fn open(set: &[&str]) -> (Yard, World) {
+pub(super) fn open(set: &[&str]) -> (TestServer, Probe) {
     let none = || Arc::new(Semaphore::new(0));
-    let world = World { made: Arc::default(), begun: none(), free: none(), ended: none() };
-    let mut yard = Yard::open(set);
-    yard.close();
-    let (schema, state) = (RootNode::new(Query, Mutation, Subscription), world.clone());
-    yard.serve(Vestibule::new(schema, internal::schema()).state(|_| Ok(state)));
-    assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(10))), "no keys");
-    (yard, world)
+    let probe = Probe { made: Arc::default(), begun: none(), free: none(), ended: none() };
+    let mut server = TestServer::open(set);
+    server.close();
+    let (schema, state) = (RootNode::new(Query, Mutation, Subscription), probe.clone());
+    server.serve(Vestibule::new(schema, internal::schema()).state(|_| Ok(state)));
+    assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
+    (server, probe)
 }
 
-pub(super) fn silent(yard: &Yard) -> Socket {
-    Socket::silent(&yard.runtime, yard.doors().public())
+pub(super) fn silent(server: &TestServer) -> Socket {
+    Socket::silent(&server.runtime, server.doors().public())
 }
 
-pub(super) fn with(yard: &Yard, token: &str) -> Socket {
-    Socket::with(&yard.runtime, yard.doors().public(), token)
+pub(super) fn with(server: &TestServer, token: &str) -> Socket {
+    Socket::with(&server.runtime, server.doors().public(), token)
 }
 
-pub(super) fn machine(yard: &Yard) -> Socket {
-    with(yard, &yard.machine_at_public())
+pub(super) fn machine(server: &TestServer) -> Socket {
+    with(server, &server.public_machine_token())
 }

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     /// The request line and the headers, names in lower case.
@@ -22,18 +22,18 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-pub(crate) struct Stub {
+pub(crate) struct HttpStub {
     pub(crate) origin: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<Request>>>,
 }
 
-type Decide = Arc<dyn Fn(&Asked) -> Answer + Send + Sync>;
+type Decide = Arc<dyn Fn(&Request) -> Answer + Send + Sync>;
 
-impl Stub {
+impl HttpStub {
     /// Requests for `/meet` are answered when `together` of them have come.
     pub(crate) async fn open(
         together: usize,
-        decide: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        decide: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -52,12 +52,12 @@ impl Stub {
         format!("{}{path}", self.origin)
     }
 
-    pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
+    pub(crate) fn requests(&self, path: &str) -> Vec<Request> {
         self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
     }
 }
 
-impl Asked {
+impl Request {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -67,7 +67,7 @@ pub(crate) fn answer(status: u16, body: impl Into<String>) -> Answer {
     Answer { status, headers: Vec::new(), body: body.into() }
 }
 
-async fn serve(mut stream: TcpStream, decide: Decide, barrier: Arc<Barrier>, log: Arc<Mutex<Vec<Asked>>>) {
+async fn serve(mut stream: TcpStream, decide: Decide, barrier: Arc<Barrier>, log: Arc<Mutex<Vec<Request>>>) {
     let mut bytes = Vec::new();
     let asked = loop {
         if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
@@ -93,7 +93,7 @@ async fn serve(mut stream: TcpStream, decide: Decide, barrier: Arc<Barrier>, log
     drop(stream.write_all(format!("{head}\r\n{body}").as_bytes()).await);
 }
 
-fn parse(text: &str) -> Option<Asked> {
+fn parse(text: &str) -> Option<Request> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut words = head.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
@@ -104,5 +104,5 @@ fn parse(text: &str) -> Option<Asked> {
     let head: String = lines.collect();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let length = length.map_or(0, |length| length.parse().unwrap());
-    (body.len() >= length).then(|| Asked { method, path, head, body: body.to_owned() })
+    (body.len() >= length).then(|| Request { method, path, head, body: body.to_owned() })
 }

@@ -1,4 +1,4 @@
-//! Both doors over a temporary database, with the [`Stub`] for a tenant.
+//! Both doors over a temporary database, with an [`Auth0Stub`] as their tenant.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -16,16 +16,17 @@ use vestibule::pool::PoolError;
 use vestibule::store::{Actor, LinkEmail, NewIdentity, Store};
 use vestibule::user::{Person, User};
 
-use crate::stub::{self, Stub};
+use crate::auth0_stub::Auth0Stub;
+use crate::tokens;
 
 pub(crate) const PUBLIC: &str = "https://public.vestibule.example/";
 pub(crate) const INTERNAL: &str = "https://internal.vestibule.example/";
 pub(crate) const NAMESPACE: &str = "https://vestibule.example/";
 
-pub(crate) struct Yard {
-    pub(crate) stub: Stub,
+pub(crate) struct TestServer {
+    pub(crate) auth0: Auth0Stub,
     pub(crate) runtime: Runtime,
-    pub(crate) wire: Wire,
+    pub(crate) http: Wire,
     pub(crate) config: Config,
     clock: Clock,
     doors: Option<Doors>,
@@ -56,35 +57,35 @@ pub(crate) fn config_in(dir: &Path, issuer: &str, set: &[&str]) -> Config {
     vestibule::config::load(sources).unwrap()
 }
 
-impl Yard {
+impl TestServer {
     /// Opens the doors and waits until they know the stub's keys.
     pub(crate) fn open(set: &[&str]) -> Self {
-        let yard = Self::open_without_waiting(set, |_| {});
-        assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(10))), "no keys");
-        yard
+        let server = Self::open_without_waiting(set, |_| {});
+        assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
+        server
     }
 
-    /// Opens the doors on a clock that stands still unless the test moves it.
-    pub(crate) fn open_at(clock: Clock, set: &[&str]) -> Self {
-        let yard = Self::with_clock(clock, set, |_| {});
-        assert!(yard.runtime.block_on(yard.doors().ready(Duration::from_secs(10))), "no keys");
-        yard
+    /// As [`open`](Self::open), on a clock that the test sets.
+    pub(crate) fn open_with_clock(clock: Clock, set: &[&str]) -> Self {
+        let server = Self::with_clock(clock, set, |_| {});
+        assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
+        server
     }
 
-    /// Opens the doors; `tell` prepares the stub.
-    pub(crate) fn open_without_waiting(set: &[&str], tell: impl FnOnce(&Stub)) -> Self {
-        Self::with_clock(Clock::system(), set, tell)
+    /// Opens the doors without waiting for keys; `prepare` sets up the stub first.
+    pub(crate) fn open_without_waiting(set: &[&str], prepare: impl FnOnce(&Auth0Stub)) -> Self {
+        Self::with_clock(Clock::system(), set, prepare)
     }
 
-    fn with_clock(clock: Clock, set: &[&str], tell: impl FnOnce(&Stub)) -> Self {
+    fn with_clock(clock: Clock, set: &[&str], prepare: impl FnOnce(&Auth0Stub)) -> Self {
         let runtime = Runtime::new().unwrap();
-        let stub = Stub::start();
-        tell(&stub);
+        let auth0 = Auth0Stub::start();
+        prepare(&auth0);
         let dir = tempfile::tempdir().unwrap();
-        let config = config_in(dir.path(), &stub.issuer, set);
-        let mut yard = Self { stub, runtime, wire: Wire::new(), config, clock, doors: None, _dir: dir };
-        yard.reopen();
-        yard
+        let config = config_in(dir.path(), &auth0.issuer, set);
+        let mut server = Self { auth0, runtime, http: Wire::new(), config, clock, doors: None, _dir: dir };
+        server.reopen();
+        server
     }
 
     /// Closes the doors and opens them again over the same database.
@@ -109,7 +110,7 @@ impl Yard {
         }
     }
 
-    /// Hands the doors over to a test that closes them itself.
+    /// Takes the doors, for a test that closes them itself.
     pub(crate) fn take_doors(&mut self) -> Doors {
         self.doors.take().unwrap()
     }
@@ -122,8 +123,8 @@ impl Yard {
         &self.doors().services().store
     }
 
-    /// Somebody of whom nothing is known but their Auth0 id comes for the first time.
-    pub(crate) fn arrive(&self, sub: &str) -> User {
+    /// Inserts a user with nothing but an Auth0 id, as on their first request.
+    pub(crate) fn insert_user(&self, sub: &str) -> User {
         let arrival = NewIdentity {
             auth0_id: sub.parse().unwrap(),
             email: None,
@@ -134,8 +135,8 @@ impl Yard {
         self.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
     }
 
-    /// Holds one of the pool's threads until it is let go.
-    pub(crate) fn hold_a_thread(&self) -> (JoinHandle<Result<(), PoolError>>, mpsc::Sender<()>) {
+    /// Occupies one of the pool's threads until the sender sends or is dropped.
+    pub(crate) fn occupy_thread(&self) -> (JoinHandle<Result<(), PoolError>>, mpsc::Sender<()>) {
         let pool = self.doors().services().pool.clone();
         let (release, wait) = mpsc::channel::<()>();
         let (begun, begins) = mpsc::channel::<()>();
@@ -150,8 +151,8 @@ impl Yard {
         (held, release)
     }
 
-    /// How many users the database holds.
-    pub(crate) fn rows(&self) -> usize {
+    /// The number of users in the database.
+    pub(crate) fn user_count(&self) -> usize {
         self.store().users(1000, None).unwrap().users.len()
     }
 
@@ -163,49 +164,43 @@ impl Yard {
         format!("http://{}/graphql", self.doors().internal())
     }
 
-    /// Asks the public door who `token` is.
+    /// Queries `me` at the public door.
     pub(crate) fn me(&self, token: &str) -> Answer {
-        self.wire
+        self.http
             .graphql(&self.public(), Some(token), "{ me { id auth0Id email roles } }", Value::Null)
             .unwrap()
     }
 
-    /// A good token of a user for the public door, with `claims` over the usual ones.
+    /// A user's token for the public door; `claims` override the usual ones.
     pub(crate) fn token(&self, sub: &str, claims: Value) -> String {
         self.token_for(PUBLIC, sub, claims)
     }
 
     pub(crate) fn token_for(&self, audience: &str, sub: &str, claims: Value) -> String {
-        let mut all = self.stub.claims(sub, audience);
+        let mut all = self.auth0.claims(sub, audience);
         for (claim, value) in claims.as_object().unwrap() {
             all[claim] = value.clone();
         }
-        stub::token(&all)
+        tokens::sign(&all)
     }
 
-    /// A machine's token for the public door, where it has no current user.
-    pub(crate) fn machine_at_public(&self) -> String {
+    /// A machine's token for the public door; a machine has no current user.
+    pub(crate) fn public_machine_token(&self) -> String {
         self.token_for(PUBLIC, "m1@clients", json!({"gty": "client-credentials", "azp": "m1"}))
     }
 
-    /// A clock that starts now.
-    pub(crate) fn clock(&self) -> Clock {
-        Clock::system()
-    }
-
-    /// Lets time pass.
-    pub(crate) fn rest(&self, time: Duration) {
+    pub(crate) fn sleep(&self, time: Duration) {
         self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
     /// A machine's token for the internal door.
-    pub(crate) fn machine(&self, scope: &str) -> String {
+    pub(crate) fn machine_token(&self, scope: &str) -> String {
         let claims = json!({"gty": "client-credentials", "azp": "m1", "scope": scope});
         self.token_for(INTERNAL, "m1@clients", claims)
     }
 }
 
-impl Drop for Yard {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.close();
     }

@@ -1,4 +1,4 @@
-//! `vestibule serve` as a process of its own on a given database, in front of the [`Stub`]; what else is run on that
+//! `vestibule serve` as a process of its own on a given database, in front of the [`Auth0Stub`]; what else is run on that
 //! database, and how it ended.
 
 use std::fs::File;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use vestibule::store::Settings;
 
-use crate::stub::Stub;
+use crate::auth0_stub::Auth0Stub;
 
 /// Killed, without a chance to tidy up, when it is dropped.
-pub(crate) struct Server {
+pub(crate) struct ServerProcess {
     child: Child,
     /// Kept open: a server that nobody listens to ends.
     _said: BufReader<ChildStdout>,
@@ -20,10 +20,10 @@ pub(crate) struct Server {
 }
 
 /// The executable with everything on port 0 and its database at `database`.
-pub(crate) fn vestibule(database: &Path, stub: Option<&Stub>, args: &[&str]) -> Command {
+pub(crate) fn vestibule_command(database: &Path, auth0: Option<&Auth0Stub>, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().args(["--profile", "development"]).args(args);
-    let issuer = stub.map_or("http://127.0.0.1:1/", |stub| stub.issuer.as_str());
+    let issuer = auth0.map_or("http://127.0.0.1:1/", |auth0| auth0.issuer.as_str());
     for set in [
         "public.listen=127.0.0.1:0".to_owned(),
         "internal.listen=127.0.0.1:0".to_owned(),
@@ -36,7 +36,7 @@ pub(crate) fn vestibule(database: &Path, stub: Option<&Stub>, args: &[&str]) -> 
 }
 
 /// How that database is opened without the executable.
-pub(crate) fn settings(database: &Path) -> Settings {
+pub(crate) fn store_settings(database: &Path) -> Settings {
     Settings {
         path: database.to_owned(),
         readers: 1,
@@ -48,17 +48,17 @@ pub(crate) fn settings(database: &Path) -> Settings {
 
 /// While other processes work.
 #[expect(clippy::disallowed_methods, reason = "they have no clock of ours")]
-pub(crate) fn rest(time: Duration) {
+pub(crate) fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// Runs a command to its end.
 pub(crate) fn run(database: &Path, args: &[&str]) -> Output {
-    vestibule(database, None, args).output().unwrap()
+    vestibule_command(database, None, args).output().unwrap()
 }
 
 /// The exit code of `output` and what it complained of, which must be no panic and, its causes aside, one line.
-pub(crate) fn complaint(output: &Output) -> (Option<i32>, String) {
+pub(crate) fn exit_code_and_error(output: &Output) -> (Option<i32>, String) {
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     assert!(!said.contains("panicked"), "{said}");
     let complaint: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("error: ")).collect();
@@ -66,14 +66,17 @@ pub(crate) fn complaint(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), complaint.join("\n"))
 }
 
-impl Server {
+impl ServerProcess {
     /// Starts it and waits until it listens. Its log goes to `<database>.log`.
-    pub(crate) fn start(database: &Path, stub: &Stub) -> Self {
+    pub(crate) fn start(database: &Path, auth0: &Auth0Stub) -> Self {
         let mut log = database.as_os_str().to_owned();
         log.push(".log");
         let log = File::options().create(true).append(true).open(log).unwrap();
-        let mut child =
-            vestibule(database, Some(stub), &["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = vestibule_command(database, Some(auth0), &["serve"])
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap());
         let public = said
             .by_ref()
@@ -92,7 +95,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());

@@ -12,7 +12,7 @@ use vestibule::script::{
     Denied, Effects, Login, MetadataUpdate, Outcome, Scripts, Settings, WorkerCommand, origin,
 };
 
-pub(crate) struct World {
+pub(crate) struct ScriptHost {
     pub(crate) scripts: Scripts,
     pub(crate) updates: Arc<Mutex<Vec<MetadataUpdate>>>,
     pub(crate) configuration: BTreeMap<String, String>,
@@ -29,7 +29,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-impl World {
+impl ScriptHost {
     /// The binary goes by a name of its own, so that a test finds its workers among all processes.
     pub(crate) fn open(settings: &Settings, allow_fetch: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -79,7 +79,7 @@ impl World {
         self.scripts.run_rules(rules, login, effects).await
     }
 
-    /// The process ids of this world's living workers.
+    /// The process ids of this host's living workers.
     #[cfg(target_os = "linux")]
     pub(crate) fn pids(&self) -> Vec<u32> {
         let program = self.program.to_str().unwrap();

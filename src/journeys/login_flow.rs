@@ -1,0 +1,147 @@
+//! The whole login flow: the dev tenant, its rules and both doors.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vestibule::app::{Bound, DevTenant, Development};
+use vestibule::clock::Clock;
+use vestibule::store::Actor;
+use vestibule::tenant::Direction;
+use vestibule::user::Status;
+
+use crate::dev_server::{DevServer, bundle_with, worker};
+use crate::test_server::{INTERNAL, PUBLIC};
+
+#[test]
+fn a_sign_up_becomes_a_row_and_the_next_login_a_payload() {
+    let dev = DevServer::open(&[]);
+    let rows = dev.user_count();
+    let first = dev.me(&dev.log_in("ada"));
+    assert_eq!(first.json()["data"]["me"]["email"], "ada@example.com", "{}", first.body);
+    assert_eq!((dev.user_count(), dev.exchange_count(Direction::In, "/api/v2/users/")), (rows + 1, 1));
+    let second = dev.me(&dev.log_in("ada"));
+    assert_eq!(second.json(), first.json());
+    assert_eq!((dev.user_count(), dev.exchange_count(Direction::In, "/api/v2/users/")), (rows + 1, 1));
+}
+
+/// The rule asks the Internal API for the user who is logging in. With one thread everywhere, whoever held it while
+/// waiting would wait for ever.
+#[test]
+fn a_rule_that_asks_the_internal_api_for_its_own_user_can_not_deadlock_it() {
+    let dev = DevServer::open(&["pool.threads=1", "script.workers=1"]);
+    let asked = std::thread::scope(|scope| {
+        let logins: Vec<_> = (0..8).map(|_| scope.spawn(|| dev.me(&dev.log_in("ada")).status)).collect();
+        logins.into_iter().map(|login| login.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(asked.iter().all(|status| *status == 200), "{asked:?}");
+    assert_eq!(dev.exchange_count(Direction::Out, "/graphql"), 8, "each login asked");
+    assert_eq!(dev.exchange_count(Direction::In, "/api/v2/users/"), 1);
+}
+
+#[test]
+fn staff_come_in_by_their_role_and_others_do_not() {
+    let dev = DevServer::open(&[]);
+    let internal = format!("http://{}/graphql", dev.development().doors.internal());
+    let ask = |name: &str| {
+        let token = dev.token(name, INTERNAL).json()["access_token"].as_str().unwrap().to_owned();
+        dev.http.graphql(&internal, Some(&token), "{ me { name } }", Value::Null).unwrap()
+    };
+    assert_eq!(ask("katherine").json(), json!({"data": {"me": {"name": "Katherine Johnson"}}}));
+    assert_eq!(ask("ada").code().as_deref(), Some("NOT_PERMITTED"));
+}
+
+#[test]
+fn a_blocked_user_logs_in_at_the_tenant_and_is_turned_away_at_the_door() {
+    let dev = DevServer::open(&[]);
+    let answer = dev.me(&dev.log_in("mallory"));
+    assert_eq!((answer.status, answer.code().as_deref()), (403, Some("BLOCKED")));
+}
+
+#[test]
+fn somebody_blocked_at_auth0_too_can_not_log_in_there_until_they_are_unblocked() {
+    let dev = DevServer::open(&["store.block_at_auth0=true"]);
+    assert_eq!(dev.me(&dev.log_in("ada")).status, 200);
+    let store = &dev.development().doors.services().store;
+    let ada = store.user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
+    for (status, answer) in [(Status::Blocked, 401), (Status::Active, 200)] {
+        store.set_status(ada.id, status, &Actor::Cli).unwrap();
+        while store.pending_deliveries().unwrap().0 > 0 {
+            std::thread::yield_now();
+        }
+        let login = dev.token("ada", PUBLIC);
+        assert_eq!(login.status, answer, "{status:?}: {}", login.body);
+    }
+}
+
+#[test]
+fn the_tenant_s_end_and_return_are_survived_and_healed() {
+    let mut dev = DevServer::open(&[]);
+    let (ada, edsger) = (dev.log_in("ada"), dev.log_in("edsger"));
+    assert_eq!(dev.me(&ada).status, 200);
+    let rows = dev.user_count();
+
+    // The tenant goes, the doors stay.
+    let Development { tenant, doors } = dev.development.take().unwrap();
+    let address = dev.issuer.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    dev.runtime.block_on(tenant.stop());
+    let public = format!("http://{}/graphql", doors.public());
+    let me = |token: &str| dev.http.graphql(&public, Some(token), "{ me { id } }", Value::Null).unwrap();
+    assert_eq!(me(&ada).status, 200, "a known user goes on being served");
+    let refused = me(&edsger);
+    assert_eq!((refused.status, refused.code().as_deref()), (503, Some("PROFILE_UNAVAILABLE")));
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert_eq!(doors.services().store.users(1000, None).unwrap().users.len(), rows, "nothing was inserted");
+
+    // It comes back, over the same state.
+    let internal = doors.internal();
+    let tenant = dev.runtime.block_on(async {
+        let bound = Bound::to(address, "tenant.http").await.unwrap();
+        DevTenant::start(&dev.config, bound, internal, worker(), Clock::system()).unwrap()
+    });
+    dev.runtime.block_on(async { tokio::time::sleep(Duration::from_secs(wait)).await });
+    let healed = me(&edsger);
+    assert_eq!(healed.status, 200, "{}", healed.body);
+    dev.development = Some(Development { tenant, doors });
+}
+
+#[test]
+fn a_rule_that_fails_denies_the_login_by_its_name() {
+    let failing = "function (user, context, callback) { callback(new Error('no luck')); }";
+    let bundle = bundle_with("rules/track-sign-up.js", failing);
+    let dev = DevServer::open(&[&format!("tenant.bundle={}", bundle.path().display())]);
+    let answer = dev.token("ada", PUBLIC);
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    let said = answer.json()["error_description"].as_str().unwrap().to_owned();
+    assert!(said.contains("track-sign-up") && said.contains("no luck"), "{said}");
+}
+
+#[test]
+fn a_body_that_does_not_arrive_is_not_waited_for_at_the_tenant() {
+    let dev = DevServer::open(&["http.body=200ms"]);
+    let host = dev.issuer.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let head = format!("POST /oauth/token HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10\r\n\r\na");
+    stream.write_all(head.as_bytes()).unwrap();
+    // Far more than it takes: without a limit nothing would come at all.
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+}
+
+#[test]
+fn each_door_has_a_page_to_try_it_on_and_without_the_setting_none() {
+    let dev = DevServer::open(&["internal.graphiql=false"]);
+    let doors = &dev.development().doors;
+    let get = |address, path| dev.http.get(&format!("http://{address}{path}"), &[]).unwrap();
+    let page = get(doors.public(), "/");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").unwrap().to_owned();
+    assert!(policy.contains(dev.issuer.trim_end_matches('/')), "{policy}");
+    assert_eq!(get(doors.public(), "/graphiql/door.json").at("/issuer"), dev.issuer);
+    for path in ["/", "/graphiql/door.json"] {
+        assert_eq!(get(doors.internal(), path).status, 404, "{path}");
+    }
+}
