@@ -41,7 +41,7 @@
 
 pub use api::{ApiError, Context, Schema, internal, public};
 pub use app::Vestibule;
-pub use auth::{Caller, Refusal, Who};
+pub use auth::{Caller, Principal, Refusal};
 pub use cli::main;
 pub use config::Config;
 pub use scope::Permissions;

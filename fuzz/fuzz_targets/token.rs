@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
-use vestibule::auth::{ClaimsSettings, Policy, Profile, fuzzing};
+use vestibule::auth::{ClaimsSettings, Policy, TokenProfile, fuzzing};
 
 /// The time that stands in the corpus' tokens, give or take an hour.
 const NOW: i64 = 1_790_000_000;
@@ -21,7 +21,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
         leeway: Duration::from_secs(5),
         max_lifetime: Duration::from_secs(86_400),
         keys_max_age: Duration::from_secs(86_400),
-        profile: Profile::Auth0,
+        profile: TokenProfile::Auth0,
     };
     Policy::new(&settings, "https://public.example/")
 });
@@ -49,7 +49,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(parts.len(), 3);
     assert_eq!(reading.header, plainly(parts[0]));
     assert_eq!(reading.payload, plainly(parts[1]));
-    if reading.believed {
+    if reading.accepted {
         let sub = reading.payload["sub"].as_str().expect("a believed token has a subject");
         assert!(!sub.is_empty() && !sub.chars().any(char::is_control));
         let exp = reading.payload["exp"].as_f64().expect("a believed token ends");

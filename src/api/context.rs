@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{ApiError, Services, SharedState};
-use crate::auth::{self, Caller, Gate, Refusal, Who};
+use crate::auth::{self, Caller, Gate, Principal, Refusal};
 use crate::pool::{Pool, PoolError};
 use crate::store::{AcceptedTerms, ActingUser, Actor, Interrupt, Store, StoreError};
 use crate::telemetry::RequestId;
@@ -87,10 +87,10 @@ impl Context {
     /// # Errors
     /// [`Refusal::NotPermitted`] for a machine, [`Refusal::NoToken`] for an anonymous caller.
     pub fn current_user(&self) -> Result<&CurrentUser, ApiError> {
-        match self.caller.who() {
-            Who::User(user) => Ok(user),
-            Who::Machine(_) => Err(Refusal::NotPermitted { missing: Default::default() }.into()),
-            Who::Anonymous => Err(Refusal::NoToken.into()),
+        match self.caller.principal() {
+            Principal::User(user) => Ok(user),
+            Principal::Machine(_) => Err(Refusal::NotPermitted { missing: Default::default() }.into()),
+            Principal::Anonymous => Err(Refusal::NoToken.into()),
         }
     }
 
@@ -121,13 +121,13 @@ impl Context {
         job: impl FnOnce(&Store, &Actor) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let store = self.store.for_request(self.request);
-        let (store, actor) = match self.caller.who() {
-            Who::User(user) => {
+        let (store, actor) = match self.caller.principal() {
+            Principal::User(user) => {
                 let acting_user = ActingUser { user: user.id(), issued_at: self.caller.issued_at() };
                 (store.as_user(acting_user), Actor::User(user.id()))
             }
-            Who::Machine(client) => (store, Actor::Machine(client.to_string())),
-            Who::Anonymous => return Err(Refusal::NoToken.into()),
+            Principal::Machine(client) => (store, Actor::Machine(client.to_string())),
+            Principal::Anonymous => return Err(Refusal::NoToken.into()),
         };
         self.run(move || job(&store, &actor)).await
     }
@@ -149,7 +149,7 @@ impl Context {
     /// claimed has no profile, and stays as it is.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`], the refusals of [`Profiles::look`](crate::auth::Profiles::look), and those of
+    /// [`ApiError::NotFound`], the refusals of [`Profiles::fetch`](crate::auth::Profiles::fetch), and those of
     /// [`Context::change`].
     pub(super) async fn refresh(&self, id: UserId) -> Result<User, ApiError> {
         let row = self.store.user(id)?.ok_or(ApiError::NotFound("There is no such user."))?;
@@ -157,7 +157,7 @@ impl Context {
         let fresh = row.profile_fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
         let own = row.auth0_id.clone().filter(|_| !fresh && row.status != Status::Erased);
         let Some(own) = own else { return Ok(row) };
-        let fetched = match self.gate.profiles().look(&own).await {
+        let fetched = match self.gate.profiles().fetch(&own).await {
             Ok(profile) => Some(profile),
             // Whoever is gone at Auth0 stays here.
             Err(Refusal::NoSuchUser) => None,
@@ -167,7 +167,7 @@ impl Context {
             let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;
             // The profile of an identity that is the row's own no more is nobody's.
             if user.auth0_id.as_ref() == Some(&own) {
-                auth::keep(store, &user, fetched.as_deref(), actor)
+                auth::store_profile(store, &user, fetched.as_deref(), actor)
             } else {
                 Ok(user)
             }

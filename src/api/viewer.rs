@@ -2,7 +2,7 @@
 
 use juniper::GraphQLEnum;
 
-use crate::auth::Who;
+use crate::auth::Principal;
 
 /// What kind of caller it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLEnum)]
@@ -15,12 +15,12 @@ pub enum ViewerKind {
     Anonymous,
 }
 
-impl From<&Who> for ViewerKind {
-    fn from(who: &Who) -> Self {
+impl From<&Principal> for ViewerKind {
+    fn from(who: &Principal) -> Self {
         match who {
-            Who::User(_) => Self::User,
-            Who::Machine(_) => Self::Machine,
-            Who::Anonymous => Self::Anonymous,
+            Principal::User(_) => Self::User,
+            Principal::Machine(_) => Self::Machine,
+            Principal::Anonymous => Self::Anonymous,
         }
     }
 }

@@ -71,7 +71,7 @@ fn tell(auth0: &Auth0, store: &Store, wish: &BlockDelivery) -> Result<Told, Stor
         Err(error) => error,
     };
     let wait = match &error {
-        Auth0Error::Limited { wait: Some(wait), .. } => (*wait).max(REST_MIN),
+        Auth0Error::RateLimited { wait: Some(wait), .. } => (*wait).max(REST_MIN),
         _ => rest(wish.tries),
     };
     store.postpone(wish, wait)?;
@@ -82,7 +82,7 @@ fn tell(auth0: &Auth0, store: &Store, wish: &BlockDelivery) -> Result<Told, Stor
         "Auth0 could not be told that somebody is blocked, or no longer; it will be tried again"
     );
     Ok(match error {
-        Auth0Error::Limited { .. } => Told::NotNow(wait),
+        Auth0Error::RateLimited { .. } => Told::NotNow(wait),
         _ => Told::NotNow(REST_MIN),
     })
 }

@@ -107,7 +107,7 @@ impl Doors {
 
     /// Waits until the tenant's keys are known, at most `time`. Says whether they are.
     pub async fn ready(&self, time: Duration) -> bool {
-        self.services.gate.keys().known(time).await
+        self.services.gate.keys().wait_until_ready(time).await
     }
 
     /// Drains both doors, then lets go of everything in the order of use.
@@ -166,8 +166,8 @@ pub(super) fn services(
     let Settings { issuer, jwks_uri, also, .. } = &config.auth0;
     let own = Issuer { issuer: issuer.clone(), jwks_uri: jwks_uri.clone(), same_users: true };
     let issuers: Vec<Issuer> = std::iter::once(own).chain(also.iter().cloned()).collect();
-    let users_of = issuers.iter().filter(|issuer| issuer.same_users).map(|issuer| issuer.issuer.clone());
-    let grants = Grants { users_of: users_of.collect(), roles: config.roles.clone() };
+    let user_issuers = issuers.iter().filter(|issuer| issuer.same_users).map(|issuer| issuer.issuer.clone());
+    let grants = Grants { user_issuers: user_issuers.collect(), roles: config.roles.clone() };
     let keys = Keys::start(
         issuers,
         config.claims.allowed(),

@@ -25,7 +25,7 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
         .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
     let services = services(config, auth0, store, SharedState::default(), clock)?;
-    services.gate.keys().known(KEYS).await;
+    services.gate.keys().wait_until_ready(KEYS).await;
     let (public, private) = (config.public.rules(&config.claims), config.internal.rules(&config.claims));
     let story = if internal {
         services.gate.explain("internal", &private, &public, token).await

@@ -17,7 +17,7 @@ use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
 /// A permit with its current user resolved. Only this file makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    who: Who,
+    who: Principal,
     permissions: Permissions,
     /// What it rests on; nothing for somebody without a token.
     claims: Option<Claims>,
@@ -25,7 +25,7 @@ pub struct Caller {
 
 /// Who is calling.
 #[derive(Debug, Clone)]
-pub enum Who {
+pub enum Principal {
     /// A person, with who they are.
     User(CurrentUser),
     /// A machine, by its client id. It has no current user.
@@ -51,16 +51,16 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
     let (subject, permissions) = permit.into_parts();
     let claims = subject.claims().cloned();
     let who = match subject {
-        Subject::Machine(client, _) => Who::Machine(client),
-        Subject::Anonymous => Who::Anonymous,
-        Subject::User(id, claims) => Who::User(current_user(id, &claims, users).await?),
+        Subject::Machine(client, _) => Principal::Machine(client),
+        Subject::Anonymous => Principal::Anonymous,
+        Subject::User(id, claims) => Principal::User(current_user(id, &claims, users).await?),
     };
     Ok(Caller { who, permissions, claims })
 }
 
 /// Whether a caller who was let in a while ago may stay. Asks nobody: their token must not have ended, nor been revoked,
 /// and its key must still be its issuer's.
-pub(super) fn still(caller: &Caller, users: &Users, keys: &Keys, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn revalidate(caller: &Caller, users: &Users, keys: &Keys, now: Timestamp) -> Result<(), Refusal> {
     let Some(claims) = &caller.claims else { return Ok(()) };
     // Without the leeway of the door: what two clocks may differ by is no reason to stay longer.
     if claims.expires_at() <= now {
@@ -70,7 +70,7 @@ pub(super) fn still(caller: &Caller, users: &Users, keys: &Keys, now: Timestamp)
     if claims.key().is_some_and(|key| !keys.hold(claims.issuer(), key)) {
         return Err(Refusal::UnknownKey);
     }
-    let Who::User(_) = &caller.who else { return Ok(()) };
+    let Principal::User(_) = &caller.who else { return Ok(()) };
     let Ok(id) = claims.subject().parse() else { return Ok(()) };
     users.store.revocation(&id).map_or(Ok(()), |revocation| stands(&revocation, claims))
 }
@@ -99,7 +99,7 @@ async fn current_user(id: Auth0Id, claims: &Claims, users: &Users) -> Result<Cur
         return Ok(CurrentUser::Row(Arc::new(user)));
     }
     // 3. Auth0: one fetch for all who wait for it.
-    let user = users.profiles.admit(&id).await?;
+    let user = users.profiles.provision(&id).await?;
     admissible(&user, claims)?;
     Ok(CurrentUser::Row(user))
 }
@@ -130,7 +130,7 @@ pub(super) async fn foresee(permit: Permit, users: &Users) -> Result<String, Ref
     if let Some(user) = by_email(claims.verified_email())? {
         return Ok(format!("in the database, by the token's verified email: {} would be linked", user.id));
     }
-    let profile = users.profiles.look(&id).await?;
+    let profile = users.profiles.fetch(&id).await?;
     let verified = profile.email.as_deref().filter(|_| profile.email_verified);
     Ok(match by_email(verified)? {
         Some(user) => format!("at Auth0; by the profile's verified email {} would be linked", user.id),
@@ -187,24 +187,24 @@ impl Users {
 }
 
 impl Caller {
-    /// Who it is.
-    pub fn who(&self) -> &Who {
+    /// Who is calling.
+    pub fn principal(&self) -> &Principal {
         &self.who
     }
 
     /// The current user. A machine and an anonymous caller have none.
     pub fn user(&self) -> Option<&CurrentUser> {
         match &self.who {
-            Who::User(user) => Some(user),
-            Who::Machine(_) | Who::Anonymous => None,
+            Principal::User(user) => Some(user),
+            Principal::Machine(_) | Principal::Anonymous => None,
         }
     }
 
     /// The machine's client id; nothing for anybody else.
     pub fn client_id(&self) -> Option<&str> {
         match &self.who {
-            Who::Machine(client) => Some(client),
-            Who::User(_) | Who::Anonymous => None,
+            Principal::Machine(client) => Some(client),
+            Principal::User(_) | Principal::Anonymous => None,
         }
     }
 

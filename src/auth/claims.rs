@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::header::{Header, decode, header, part};
 use super::key_set::Key;
-use super::policy::{Case, Names, Policy, RULES, seconds, strings};
+use super::policy::{ClaimsCtx, Names, Policy, RULES, seconds, strings};
 #[cfg(test)]
-use super::settings::Profile;
+use super::settings::TokenProfile;
 use super::{Bearer, Keys, Refusal};
 
 /// The payload of a token whose signature, issuer, audience and times were checked. Only this file makes one.
@@ -43,7 +43,7 @@ pub async fn claims(
     keys: &Keys,
     now: Timestamp,
 ) -> Result<Claims, Refusal> {
-    if let Some(claims) = policy.seen.recall(bearer, keys, now, policy.leeway) {
+    if let Some(claims) = policy.token_cache.get(bearer, keys, now, policy.leeway) {
         return Ok(claims);
     }
     let header = header(bearer.header(), &policy.algorithms, policy.profile)?;
@@ -54,8 +54,8 @@ pub async fn claims(
     let found = keys.key(unverified_issuer, header.kid.as_deref()).await?;
     verify(bearer, &header, &found.key)?;
     // The key is the issuer's own and the signature covers the payload: from here on both are trusted.
-    let claims = Claims { key: Some(found.key), ..judge(unverified_payload, policy, now)? };
-    policy.seen.remember(bearer, &claims, found.generation);
+    let claims = Claims { key: Some(found.key), ..validate(unverified_payload, policy, now)? };
+    policy.token_cache.insert(bearer, &claims, found.generation);
     Ok(claims)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn verify(bearer: &Bearer, header: &Header, key: &Key) -> Result<(), 
 pub(super) fn verified_signature(
     bearer: &Bearer,
     allowed: &[(&'static str, Algorithm)],
-    profile: Profile,
+    profile: TokenProfile,
     keys: &super::KeySet,
 ) -> Result<(), Refusal> {
     let header = header(bearer.header(), allowed, profile)?;
@@ -84,8 +84,12 @@ pub(super) fn verified_signature(
 }
 
 /// The claims policy: every rule, in its order.
-pub(super) fn judge(payload: Map<String, Value>, policy: &Policy, now: Timestamp) -> Result<Claims, Refusal> {
-    let case = Case { payload: &payload, policy, now: seconds(now) };
+pub(super) fn validate(
+    payload: Map<String, Value>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Claims, Refusal> {
+    let case = ClaimsCtx { payload: &payload, policy, now: seconds(now) };
     for (_, holds) in RULES {
         holds(&case)?;
     }

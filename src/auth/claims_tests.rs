@@ -1,15 +1,15 @@
 //! The claims policy as tables: payloads of tokens whose signature was found good.
 
 use super::*;
-use crate::auth::settings::Claims as Settings;
+use crate::auth::settings::ClaimsSettings;
 use serde_json::json;
 use std::time::Duration;
 
 const NOW: i64 = 1_790_000_000;
 const AUDIENCE: &str = "https://public.example/";
 
-fn policy(profile: Profile) -> Policy {
-    let settings = Settings {
+fn policy(profile: TokenProfile) -> Policy {
+    let settings = ClaimsSettings {
         namespace: "https://ns.example/".into(),
         algorithms: vec!["RS256".into()],
         leeway: Duration::from_secs(5),
@@ -34,7 +34,11 @@ pub(in crate::auth) fn claims_with(claims: &Value) -> Claims {
 }
 
 fn judged(payload: &Value) -> Result<Claims, Refusal> {
-    judge(payload.as_object().unwrap().clone(), &policy(Profile::Auth0), Timestamp::from_second(NOW).unwrap())
+    validate(
+        payload.as_object().unwrap().clone(),
+        &policy(TokenProfile::Auth0),
+        Timestamp::from_second(NOW).unwrap(),
+    )
 }
 
 /// The code that a token with `claim` set to `value` gets; `None` when it is believed.
@@ -182,7 +186,7 @@ fn rfc_9068_requires_what_it_names() {
     payload["jti"] = json!("1");
     let judged = |payload: &Value| {
         let now = Timestamp::from_second(NOW).unwrap();
-        judge(payload.as_object().unwrap().clone(), &policy(Profile::Rfc9068), now).is_ok()
+        validate(payload.as_object().unwrap().clone(), &policy(TokenProfile::Rfc9068), now).is_ok()
     };
     assert!(judged(&payload));
     for claim in ["client_id", "jti", "iat"] {

@@ -7,11 +7,11 @@ use jiff::{SignedDurationRound, Timestamp, Unit};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::claims::{judge, verify};
+use super::claims::{validate, verify};
 use super::header::{decode, header};
 use super::permit::Subject;
-use super::policy::{Case, RULES, seconds};
-use super::settings::Profile;
+use super::policy::{ClaimsCtx, RULES, seconds};
+use super::settings::TokenProfile;
 use super::{DoorRules, Gate, Permit, Refusal, Stage, bearer, caller, permit};
 
 /// What happened to a token at a door, stage by stage.
@@ -37,7 +37,7 @@ pub struct Step {
     /// What was asked.
     pub check: String,
     /// Whether it held; `None` when it was not reached.
-    pub held: Option<bool>,
+    pub passed: Option<bool>,
     /// What was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
@@ -123,7 +123,7 @@ impl Walk<'_> {
                 "This server takes {} (claims.algorithms). At Auth0 the signing algorithm is a setting of the API.",
                 allowed.join(", ")
             ),
-            Err(refusal) if policy.profile == Profile::Rfc9068 => format!(
+            Err(refusal) if policy.profile == TokenProfile::Rfc9068 => format!(
                 "{} Only RFC 9068 is taken (claims.profile): at Auth0 the token dialect is a setting of the API.",
                 refusal.message()
             ),
@@ -181,7 +181,7 @@ impl Walk<'_> {
         };
         self.step(Stage::Claims, "its signature fits", judged, String::new(), Some(fix))?;
 
-        let case = Case { payload: &payload, policy, now: seconds(self.now) };
+        let case = ClaimsCtx { payload: &payload, policy, now: seconds(self.now) };
         let mut ended = false;
         for (check, holds) in RULES {
             let judged = holds(&case);
@@ -191,7 +191,7 @@ impl Walk<'_> {
         if ended {
             return Err(Ended);
         }
-        judge(payload, policy, self.now).map_err(|_| Ended)
+        validate(payload, policy, self.now).map_err(|_| Ended)
     }
 
     /// What a rule found in the payload, and what to do if it does not hold.
@@ -257,7 +257,7 @@ impl Walk<'_> {
             Err(refusal) => refusal.message().into_owned(),
         };
         let fix = match &judged {
-            Err(Refusal::NotPermitted { missing }) if missing.is_empty() && !grants.know_users_of(&issuer) => format!(
+            Err(Refusal::NotPermitted { missing }) if missing.is_empty() && !grants.trusts_users_of(&issuer) => format!(
                 "Its issuer's machines may come, and its people are nobody here. If {issuer} is another domain of the \
                  same tenant, set same_users = true where [[auth0.also]] names it."
             ),
@@ -299,7 +299,7 @@ impl Walk<'_> {
         self.story.steps.push(Step {
             stage: stage.as_str(),
             check: check.to_owned(),
-            held: Some(code.is_none()),
+            passed: Some(code.is_none()),
             found: Some(found).filter(|found| !found.is_empty()),
             code,
             fix: fix.filter(|_| code.is_some()),
@@ -316,7 +316,7 @@ impl Walk<'_> {
                 self.story.steps.push(Step {
                     stage: name,
                     check,
-                    held: None,
+                    passed: None,
                     found: None,
                     code: None,
                     fix: None,

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tempfile::TempDir;
 
-use super::settings::{Claims as Settings, Profile};
+use super::settings::{ClaimsSettings, TokenProfile};
 use super::{Bearer, Claims, Keys, Policy, Refusal, claims, parse};
 use crate::auth0::{self, Auth0, Issuer};
 use crate::clock::Clock;
@@ -47,7 +47,7 @@ enum Pair {
 }
 
 impl Signer {
-    /// A fresh key for `algorithm`, one of [`Settings::ALGORITHMS`].
+    /// A fresh key for `algorithm`, one of [`ClaimsSettings::ALGORITHMS`].
     pub(super) fn new(algorithm: &'static str, kid: &str) -> Self {
         let rsa = |encoding| Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap(), encoding);
         let pair = match algorithm {
@@ -168,7 +168,7 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Trusts `signers`, each for its issuer. Call it inside a runtime: the keys are kept fresh by a task.
-    pub(super) fn open(signers: &[(&str, &Signer)], profile: Profile) -> Self {
+    pub(super) fn open(signers: &[(&str, &Signer)], profile: TokenProfile) -> Self {
         let mut sets: Vec<(&str, Vec<Value>)> = Vec::new();
         for (issuer, signer) in signers {
             match sets.iter_mut().find(|(known, _)| known == issuer) {
@@ -180,12 +180,12 @@ impl Desk {
     }
 
     /// Trusts issuers whose keys were never seen.
-    pub(super) fn open_without_keys(issuers: &[&str], profile: Profile) -> Self {
+    pub(super) fn open_without_keys(issuers: &[&str], profile: TokenProfile) -> Self {
         let sets: Vec<_> = issuers.iter().map(|issuer| (*issuer, Vec::new())).collect();
         Self::with_sets(&sets, profile)
     }
 
-    fn with_sets(sets: &[(&str, Vec<Value>)], profile: Profile) -> Self {
+    fn with_sets(sets: &[(&str, Vec<Value>)], profile: TokenProfile) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let path = dir.path().join("desk.db");
@@ -199,9 +199,9 @@ impl Desk {
             .iter()
             .map(|(issuer, _)| Issuer { issuer: (*issuer).to_owned(), jwks_uri: None, same_users: true })
             .collect();
-        let claims = Settings {
+        let claims = ClaimsSettings {
             namespace: NAMESPACE.into(),
-            algorithms: Settings::ALGORITHMS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            algorithms: ClaimsSettings::ALGORITHMS.iter().map(|(name, _)| (*name).to_owned()).collect(),
             leeway: Duration::from_secs(5),
             max_lifetime: Duration::from_secs(30 * 86_400),
             keys_max_age: Duration::from_secs(86_400),

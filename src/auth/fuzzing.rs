@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::claims::judge;
+use super::claims::validate;
 use super::header::{decode, header};
 use super::{Policy, parse};
 
@@ -15,8 +15,8 @@ pub struct Reading {
     pub header: Map<String, Value>,
     /// Its payload.
     pub payload: Map<String, Value>,
-    /// Whether its claims would be believed if its signature were good.
-    pub believed: bool,
+    /// Whether its claims would be accepted if its signature were good.
+    pub accepted: bool,
 }
 
 /// Reads a token as the bearer and the claims stage do, without a key. `None` when they refuse it.
@@ -24,6 +24,6 @@ pub fn read(token: &str, policy: &Policy, now: Timestamp) -> Option<Reading> {
     let bearer = parse(token).ok()?;
     header(bearer.header(), &policy.algorithms, policy.profile).ok()?;
     let payload = decode(bearer.payload()).ok()?;
-    let believed = judge(payload.clone(), policy, now).is_ok();
-    Some(Reading { header: decode(bearer.header()).ok()?, payload, believed })
+    let accepted = validate(payload.clone(), policy, now).is_ok();
+    Some(Reading { header: decode(bearer.header()).ok()?, payload, accepted })
 }

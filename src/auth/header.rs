@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
-use super::settings::Profile;
+use super::settings::TokenProfile;
 use super::{Refusal, json};
 
 /// The header of a token, reduced to what is used of it.
@@ -19,7 +19,7 @@ pub(super) struct Header {
 pub(super) fn header(
     part: &str,
     allowed: &[(&'static str, Algorithm)],
-    profile: Profile,
+    profile: TokenProfile,
 ) -> Result<Header, Refusal> {
     let header = decode(part)?;
     for unsupported in ["crit", "zip", "cty", "jwk", "jku", "x5u", "b64", "enc"] {
@@ -49,15 +49,15 @@ pub(super) fn header(
 }
 
 /// Types compare without case, and one without a slash is under `application/` (RFC 7515 §4.1.9).
-fn typed(typ: Option<&Value>, profile: Profile) -> bool {
+fn typed(typ: Option<&Value>, profile: TokenProfile) -> bool {
     let is = |typ: &str, wanted: &str| {
         typ.eq_ignore_ascii_case(wanted)
             || typ.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("application/"))
                 && typ.get(12..).is_some_and(|rest| rest.eq_ignore_ascii_case(wanted))
     };
     match typ {
-        None => profile == Profile::Auth0,
-        Some(Value::String(typ)) => is(typ, "at+jwt") || profile == Profile::Auth0 && is(typ, "JWT"),
+        None => profile == TokenProfile::Auth0,
+        Some(Value::String(typ)) => is(typ, "at+jwt") || profile == TokenProfile::Auth0 && is(typ, "JWT"),
         Some(_) => false,
     }
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn judge(header_json: &Value, profile: Profile) -> Result<Header, Refusal> {
+    fn judge(header_json: &Value, profile: TokenProfile) -> Result<Header, Refusal> {
         let part = URL_SAFE_NO_PAD.encode(header_json.to_string());
         header(&part, &[("RS256", Algorithm::RS256)], profile)
     }
@@ -101,21 +101,24 @@ mod tests {
             (json!(null), false, false),
         ] {
             let header = json!({"alg": "RS256", "typ": typ});
-            assert_eq!(judge(&header, Profile::Auth0).is_ok(), auth0, "{typ}");
-            assert_eq!(judge(&header, Profile::Rfc9068).is_ok(), rfc9068, "{typ}");
+            assert_eq!(judge(&header, TokenProfile::Auth0).is_ok(), auth0, "{typ}");
+            assert_eq!(judge(&header, TokenProfile::Rfc9068).is_ok(), rfc9068, "{typ}");
         }
-        assert!(judge(&json!({"alg": "RS256"}), Profile::Auth0).is_ok());
-        assert!(judge(&json!({"alg": "RS256"}), Profile::Rfc9068).is_err());
+        assert!(judge(&json!({"alg": "RS256"}), TokenProfile::Auth0).is_ok());
+        assert!(judge(&json!({"alg": "RS256"}), TokenProfile::Rfc9068).is_err());
     }
 
     #[test]
     fn only_configured_algorithms_pass() {
         for alg in ["none", "None", "NONE", "nOnE", "HS256", "rs256", "RS384", "RS256 ", ""] {
-            let refusal = judge(&json!({"alg": alg}), Profile::Auth0).unwrap_err();
+            let refusal = judge(&json!({"alg": alg}), TokenProfile::Auth0).unwrap_err();
             assert_eq!(refusal.code(), "BAD_ALGORITHM", "{alg}");
         }
-        assert_eq!(judge(&json!({"alg": ["RS256"]}), Profile::Auth0).unwrap_err().code(), "BAD_ALGORITHM");
-        assert_eq!(judge(&json!({}), Profile::Auth0).unwrap_err().code(), "BAD_ALGORITHM");
+        assert_eq!(
+            judge(&json!({"alg": ["RS256"]}), TokenProfile::Auth0).unwrap_err().code(),
+            "BAD_ALGORITHM"
+        );
+        assert_eq!(judge(&json!({}), TokenProfile::Auth0).unwrap_err().code(), "BAD_ALGORITHM");
     }
 
     #[test]
@@ -134,11 +137,11 @@ mod tests {
             ("kid", json!("a\u{0}")),
             ("kid", json!("k".repeat(257))),
         ] {
-            let refusal = judge(&json!({"alg": "RS256", name: value}), Profile::Auth0).unwrap_err();
+            let refusal = judge(&json!({"alg": "RS256", name: value}), TokenProfile::Auth0).unwrap_err();
             assert_eq!(refusal.code(), "MALFORMED_TOKEN", "{name}: {value}");
         }
         let strange =
-            judge(&json!({"alg": "RS256", "kid": "../../dev/null' OR 1=1--"}), Profile::Auth0).unwrap();
+            judge(&json!({"alg": "RS256", "kid": "../../dev/null' OR 1=1--"}), TokenProfile::Auth0).unwrap();
         assert_eq!(strange.kid.as_deref(), Some("../../dev/null' OR 1=1--"));
     }
 

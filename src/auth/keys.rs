@@ -81,7 +81,7 @@ struct Held {
 
 /// A key, and the set it was found in by its number.
 #[derive(Debug)]
-pub struct Found {
+pub struct PublishedKey {
     /// The key.
     pub key: Arc<Key>,
     /// [`Keys::generation`] at that moment.
@@ -132,7 +132,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`Refusal::WrongIssuer`], [`Refusal::KeysUnavailable`], [`Refusal::UnknownKey`].
-    pub async fn key(&self, issuer: &str, kid: Option<&str>) -> Result<Found, Refusal> {
+    pub async fn key(&self, issuer: &str, kid: Option<&str>) -> Result<PublishedKey, Refusal> {
         let of_issuer =
             self.0.issuers.iter().find(|of| of.issuer.issuer == issuer).ok_or(Refusal::WrongIssuer)?;
         if let Some(found) = self.0.find(of_issuer, kid)? {
@@ -150,7 +150,7 @@ impl Keys {
     }
 
     /// Waits until tokens of every trusted issuer can be decided on, at most `time`. Says whether they can.
-    pub async fn known(&self, time: Duration) -> bool {
+    pub async fn wait_until_ready(&self, time: Duration) -> bool {
         let known = async {
             for of_issuer in &self.0.issuers {
                 let mut fetches = of_issuer.fetches.subscribe();
@@ -223,9 +223,9 @@ impl Inner {
         (!too_old).then_some(held)
     }
 
-    fn find(&self, of_issuer: &OfIssuer, kid: Option<&str>) -> Result<Option<Found>, Refusal> {
+    fn find(&self, of_issuer: &OfIssuer, kid: Option<&str>) -> Result<Option<PublishedKey>, Refusal> {
         let held = self.usable(of_issuer).ok_or(Refusal::KeysUnavailable)?;
-        Ok(held.set.find(kid).map(|key| Found { key: Arc::clone(key), generation: held.generation }))
+        Ok(held.set.find(kid).map(|key| PublishedKey { key: Arc::clone(key), generation: held.generation }))
     }
 
     /// The fetch that will tell about an unknown `kid`, by its number, if the limits allow one.

@@ -29,9 +29,9 @@
 //! }
 //! ```
 //! ```compile_fail,E0451
-//! use vestibule::auth::{Caller, Who};
+//! use vestibule::auth::{Caller, Principal};
 //! fn forged() -> Caller {
-//!     Caller { who: Who::Anonymous, permissions: Default::default(), claims: None }
+//!     Caller { who: Principal::Anonymous, permissions: Default::default(), claims: None }
 //! }
 //! ```
 
@@ -74,16 +74,16 @@ use warp::{Filter, Rejection};
 
 use bearer::Nothing;
 pub use bearer::{Bearer, MAX_TOKEN, Presented, bearer, credential, parse};
-pub use caller::{Caller, Users, Who, caller};
+pub use caller::{Caller, Principal, Users, caller};
 pub use claims::{Claims, claims};
 pub use explain::{Explanation, Step};
 pub use key_set::{Key, KeySet, KeySetError};
-pub use keys::{Found, Keys};
-pub use permit::{Grants, Need, Permit, Subject, permit, permit_nobody};
+pub use keys::{Keys, PublishedKey};
+pub use permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
 pub use policy::Policy;
-pub use profiles::{Profiles, keep};
+pub use profiles::{Profiles, store_profile};
 pub use refusal::{Refusal, Stage};
-pub use settings::{Claims as ClaimsSettings, Profile};
+pub use settings::{ClaimsSettings, TokenProfile};
 pub use token_cache::TokenCache;
 
 use crate::clock::Clock;
@@ -163,9 +163,9 @@ impl Gate {
     ///
     /// # Errors
     /// The refusals of its last three stages.
-    pub async fn admit(&self, door: &DoorRules, presented: Presented) -> Result<Caller, Refusal> {
+    pub async fn authenticate(&self, door: &DoorRules, presented: Presented) -> Result<Caller, Refusal> {
         let permit = match presented {
-            Presented::Nothing(nothing) => permit_nobody(nothing, &door.need),
+            Presented::Nothing(nothing) => permit_anonymous(nothing, &door.need),
             Presented::Token(bearer) => {
                 let claims = claims(&bearer, &door.policy, &self.keys, self.clock.now()).await?;
                 permit(claims, &door.need, &self.grants)
@@ -178,8 +178,8 @@ impl Gate {
     ///
     /// # Errors
     /// When their token has ended or was revoked, its key has left its issuer's set, or they were blocked or erased.
-    pub fn still(&self, caller: &Caller) -> Result<(), Refusal> {
-        caller::still(caller, &self.users, &self.keys, self.clock.now())
+    pub fn revalidate(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller::revalidate(caller, &self.users, &self.keys, self.clock.now())
     }
 
     fn claims(&self, door: &Arc<DoorRules>) -> impl Fn(Presented) -> Stage2 + Clone + use<> {
@@ -206,7 +206,7 @@ impl Gate {
         move |evidence| {
             ready(match evidence {
                 Evidence::Claims(claims) => permit(claims, &door.need, &gate.grants),
-                Evidence::Nothing(nothing) => permit_nobody(nothing, &door.need),
+                Evidence::Nothing(nothing) => permit_anonymous(nothing, &door.need),
             })
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Claims;
 use super::forge::{AUDIENCE, Desk};
 use super::mutants::{Fate, Minted, Mutants};
-use super::settings::{Claims as Settings, Profile};
+use super::settings::{ClaimsSettings, TokenProfile};
 
 /// How many mutants a run makes.
 const RUN: usize = 20_000;
@@ -28,7 +28,7 @@ fn seed() -> u64 {
 
 fn desk(mutants: &Mutants) -> Desk {
     let signers: Vec<_> = mutants.signers.iter().map(|(issuer, signer)| (*issuer, signer)).collect();
-    Desk::open(&signers, Profile::Auth0)
+    Desk::open(&signers, TokenProfile::Auth0)
 }
 
 fn now() -> i64 {
@@ -141,7 +141,7 @@ async fn mutants_and_how_they_ended_are_written_down() {
     for (issuer, signer) in &mutants.signers {
         keys.entry(*issuer).or_insert(json!({"keys": []}))["keys"].as_array_mut().unwrap().push(signer.jwk());
     }
-    let algorithms = Settings::ALGORITHMS.map(|(name, _)| name);
+    let algorithms = ClaimsSettings::ALGORITHMS.map(|(name, _)| name);
     let policy =
         json!({"seed": seed, "audience": AUDIENCE, "leeway": 5, "algorithms": algorithms, "keys": keys});
     let mut lines = format!("{policy}\n");

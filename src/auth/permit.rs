@@ -22,7 +22,7 @@ pub struct Need {
 pub struct Grants {
     /// The trusted issuers whose `sub` names a user of ours: those of one tenant. Another tenant gives its ids out as it
     /// likes, also one that is somebody's here.
-    pub users_of: Vec<String>,
+    pub user_issuers: Vec<String>,
     /// What the roles of users give.
     pub roles: Roles,
 }
@@ -51,7 +51,7 @@ pub enum Subject {
 /// [`Refusal::NotPermitted`], naming what is missing; naming nothing when the subject is of no kind that is known here, or a
 /// user of an issuer whose users are not ours.
 pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Refusal> {
-    let subject = subject(claims).filter(|subject| grants.know(subject));
+    let subject = subject(claims).filter(|subject| grants.cover(subject));
     let subject = subject.ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
     let mut permissions = match &subject {
         // A machine's scopes are what was granted to it.
@@ -70,7 +70,7 @@ pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Re
 ///
 /// # Errors
 /// [`Refusal::NoToken`] where the door wants one; [`Refusal::NotPermitted`] where it also wants permissions.
-pub fn permit_nobody(_: Nothing, need: &Need) -> Result<Permit, Refusal> {
+pub fn permit_anonymous(_: Nothing, need: &Need) -> Result<Permit, Refusal> {
     if !need.anonymous {
         return Err(Refusal::NoToken);
     }
@@ -105,13 +105,13 @@ fn subject(claims: Claims) -> Option<Subject> {
 
 impl Grants {
     /// Whether the users of `issuer` are ours.
-    pub(super) fn know_users_of(&self, issuer: &str) -> bool {
-        self.users_of.iter().any(|of| of == issuer)
+    pub(super) fn trusts_users_of(&self, issuer: &str) -> bool {
+        self.user_issuers.iter().any(|of| of == issuer)
     }
 
-    fn know(&self, subject: &Subject) -> bool {
+    fn cover(&self, subject: &Subject) -> bool {
         match subject {
-            Subject::User(_, claims) => self.know_users_of(claims.issuer()),
+            Subject::User(_, claims) => self.trusts_users_of(claims.issuer()),
             Subject::Machine(..) | Subject::Anonymous => true,
         }
     }
@@ -150,8 +150,8 @@ mod tests {
         let roles: Roles =
             [("support".to_owned(), Permissions::from_scope("users:read"))].into_iter().collect();
         let claims = claims_with(claims);
-        let users_of = vec![claims.issuer().to_owned()];
-        permit(claims, &need, &Grants { users_of, roles })
+        let user_issuers = vec![claims.issuer().to_owned()];
+        permit(claims, &need, &Grants { user_issuers, roles })
     }
 
     fn missing(claims: &Value, need: &str) -> Option<String> {
@@ -205,10 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn users_of_an_issuer_whose_ids_are_its_own_are_refused_and_its_machines_are_not() {
+    fn user_issuers_an_issuer_whose_ids_are_its_own_are_refused_and_its_machines_are_not() {
         let need = Need { permissions: Permissions::default(), anonymous: false };
         let elsewhere =
-            Grants { users_of: vec!["https://ours.example/".to_owned()], roles: Roles::default() };
+            Grants { user_issuers: vec!["https://ours.example/".to_owned()], roles: Roles::default() };
         let judged = |claims: Value| permit(claims_with(&claims), &need, &elsewhere).map(drop);
         let refused = Refusal::NotPermitted { missing: Permissions::default() };
         assert_eq!(judged(json!({"sub": "auth0|1"})), Err(refused));

@@ -10,7 +10,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use super::settings::{Claims as Settings, Profile};
+use super::settings::{ClaimsSettings, TokenProfile};
 use super::token_cache::TokenCache;
 
 /// What a token must be to be believed at one door.
@@ -20,9 +20,9 @@ pub struct Policy {
     pub(super) algorithms: Vec<(&'static str, Algorithm)>,
     pub(super) leeway: Duration,
     pub(super) max_lifetime: Duration,
-    pub(super) profile: Profile,
+    pub(super) profile: TokenProfile,
     pub(super) names: Arc<Names>,
-    pub(super) seen: Arc<TokenCache>,
+    pub(super) token_cache: Arc<TokenCache>,
 }
 
 /// The full names of our custom claims, built once.
@@ -35,7 +35,7 @@ pub(super) struct Names {
 }
 
 /// A payload before the rules. Its signature was found good.
-pub(super) struct Case<'a> {
+pub(super) struct ClaimsCtx<'a> {
     pub(super) payload: &'a Map<String, Value>,
     pub(super) policy: &'a Policy,
     /// Seconds since 1970.
@@ -43,7 +43,7 @@ pub(super) struct Case<'a> {
 }
 
 /// A rule: what it asks, in words, and whether it holds.
-pub(super) type Rule = (&'static str, fn(&Case<'_>) -> Result<(), Refusal>);
+pub(super) type Rule = (&'static str, fn(&ClaimsCtx<'_>) -> Result<(), Refusal>);
 
 /// The claims policy, in the order its rules are judged. The issuer was judged before: it chose the keys.
 pub(super) const RULES: [Rule; 9] = [
@@ -61,7 +61,7 @@ pub(super) const RULES: [Rule; 9] = [
 impl Policy {
     /// The policy of the door with `audience`. Names of algorithms that are none are left out: the configuration
     /// refuses them at start.
-    pub fn new(settings: &Settings, audience: &str) -> Self {
+    pub fn new(settings: &ClaimsSettings, audience: &str) -> Self {
         let name = |claim: &str| format!("{}{claim}", settings.namespace);
         Self {
             audience: audience.to_owned(),
@@ -75,7 +75,7 @@ impl Policy {
                 email: name("email"),
                 email_verified: name("email_verified"),
             }),
-            seen: Arc::default(),
+            token_cache: Arc::default(),
         }
     }
 
@@ -84,13 +84,13 @@ impl Policy {
         &self.audience
     }
 
-    /// The tokens this door has seen.
-    pub fn seen(&self) -> &TokenCache {
-        &self.seen
+    /// The verified-token cache of this door.
+    pub fn token_cache(&self) -> &TokenCache {
+        &self.token_cache
     }
 }
 
-impl Case<'_> {
+impl ClaimsCtx<'_> {
     /// A claim that is a string.
     pub(super) fn text(&self, claim: &str) -> Option<&str> {
         self.payload.get(claim).and_then(Value::as_str)
@@ -120,7 +120,7 @@ impl Case<'_> {
 }
 
 /// An ID token is for the client that asked for it, never for an API (Auth0: "ID Tokens").
-fn is_access_token(case: &Case<'_>) -> Result<(), Refusal> {
+fn is_access_token(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let of_id_tokens = ["nonce", "at_hash", "c_hash"];
     hold(
         !of_id_tokens.iter().any(|claim| case.payload.contains_key(*claim)),
@@ -129,7 +129,7 @@ fn is_access_token(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 /// A string that is ours, or an array of strings that holds ours (RFC 7519 §4.1.3). Compared byte for byte.
-fn is_for_this_door(case: &Case<'_>) -> Result<(), Refusal> {
+fn is_for_this_door(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let ours = case.policy.audience.as_str();
     let meant = match case.payload.get("aud") {
         Some(Value::String(aud)) => aud == ours,
@@ -139,27 +139,27 @@ fn is_for_this_door(case: &Case<'_>) -> Result<(), Refusal> {
     hold(meant, Refusal::WrongAudience)
 }
 
-fn has_not_expired(case: &Case<'_>) -> Result<(), Refusal> {
+fn has_not_expired(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let over = case.now - case.expires()?;
     let ago = Duration::try_from_secs_f64(over).unwrap_or_default();
     hold(over <= case.policy.leeway.as_secs_f64(), Refusal::Expired { ago })
 }
 
 /// Milliseconds taken for seconds would live for fifty thousand years.
-fn does_not_live_too_long(case: &Case<'_>) -> Result<(), Refusal> {
+fn does_not_live_too_long(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     hold(
         case.expires()? - case.now <= case.policy.max_lifetime.as_secs_f64(),
         Refusal::BadClaims("The token expires too far in the future."),
     )
 }
 
-fn has_come(case: &Case<'_>) -> Result<(), Refusal> {
+fn has_come(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let latest = case.now + case.policy.leeway.as_secs_f64();
     let begun = [case.time("iat")?, case.time("nbf")?];
     hold(begun.into_iter().flatten().all(|time| time <= latest), Refusal::NotYetValid)
 }
 
-fn has_a_subject(case: &Case<'_>) -> Result<(), Refusal> {
+fn has_a_subject(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let proper =
         |sub: &str| !sub.is_empty() && sub.chars().count() <= 255 && !sub.chars().any(char::is_control);
     hold(
@@ -169,7 +169,7 @@ fn has_a_subject(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 /// In either of Auth0's dialects: `azp`, or RFC 9068's `client_id`. Both may be there if they agree.
-fn names_its_client(case: &Case<'_>) -> Result<(), Refusal> {
+fn names_its_client(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let mut named = ["azp", "client_id"].into_iter().filter(|claim| case.payload.contains_key(*claim));
     let (first, second) =
         (named.next().map(|claim| case.text(claim)), named.next().map(|claim| case.text(claim)));
@@ -179,7 +179,7 @@ fn names_its_client(case: &Case<'_>) -> Result<(), Refusal> {
     )
 }
 
-fn has_proper_types(case: &Case<'_>) -> Result<(), Refusal> {
+fn has_proper_types(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let claim = |claim: &str| case.payload.get(claim);
     for (value, what) in [
         (claim("permissions"), "The claim permissions of the token is no list of strings."),
@@ -198,8 +198,8 @@ fn has_proper_types(case: &Case<'_>) -> Result<(), Refusal> {
 }
 
 /// RFC 9068 §2.2 requires more than Auth0's own profile gives.
-fn has_what_its_profile_requires(case: &Case<'_>) -> Result<(), Refusal> {
-    if case.policy.profile == Profile::Auth0 {
+fn has_what_its_profile_requires(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    if case.policy.profile == TokenProfile::Auth0 {
         return Ok(());
     }
     let required = ["client_id", "jti"].iter().all(|claim| case.text(claim).is_some());

@@ -81,7 +81,7 @@ impl Profiles {
     /// # Errors
     /// [`Refusal::ProfileUnavailable`] (nothing was inserted), [`Refusal::NoSuchUser`], [`Refusal::EmailConflict`],
     /// [`Refusal::Busy`].
-    pub async fn admit(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
+    pub async fn provision(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
         self.bring(id, Wanted::Somebody, |landed| landed.user).await
     }
 
@@ -123,7 +123,7 @@ impl Profiles {
     ///
     /// # Errors
     /// [`Refusal::ProfileUnavailable`], [`Refusal::NoSuchUser`], [`Refusal::Busy`].
-    pub async fn look(&self, id: &Auth0Id) -> Result<Arc<Profile>, Refusal> {
+    pub async fn fetch(&self, id: &Auth0Id) -> Result<Arc<Profile>, Refusal> {
         self.bring(id, Wanted::Look, |landed| landed.profile).await
     }
 
@@ -240,12 +240,12 @@ impl Inner {
         };
         tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
         let mut state = self.state();
-        if error.is_about_one_user() {
+        if error.concerns_one_user() {
             state.breaker.answered();
             return Err(Failed::Unusable);
         }
         let asked = match error {
-            Auth0Error::Limited { wait, .. } => wait,
+            Auth0Error::RateLimited { wait, .. } => wait,
             _ => None,
         };
         Err(Failed::Away(state.breaker.failed(pass, self.clock.elapsed(), asked)))
@@ -275,7 +275,7 @@ impl Inner {
         let profile = self.ask(&own)?;
         let user = match (known, &profile) {
             (Some(user), profile) => {
-                keep(&self.store, &user, profile.as_ref(), &Actor::Gate).map_err(refused)?
+                store_profile(&self.store, &user, profile.as_ref(), &Actor::Gate).map_err(refused)?
             }
             (None, Some(profile)) => {
                 let arrival = arrival(own.clone(), profile);
@@ -294,7 +294,7 @@ impl Inner {
 ///
 /// # Errors
 /// As [`Store::refresh`].
-pub fn keep(
+pub fn store_profile(
     store: &Store,
     user: &User,
     fetched: Option<&Profile>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How tokens are judged.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claims {
+pub struct ClaimsSettings {
     /// What our custom claims begin with: `<namespace>user`, `<namespace>roles`, `<namespace>email`,
     /// `<namespace>email_verified`.
     pub namespace: String,
@@ -24,20 +24,20 @@ pub struct Claims {
     #[serde(with = "humantime_serde")]
     pub keys_max_age: Duration,
     /// Which token dialects are accepted.
-    pub profile: Profile,
+    pub profile: TokenProfile,
 }
 
 /// The token dialects of Auth0's APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Profile {
+pub enum TokenProfile {
     /// Auth0's own, and RFC 9068 too.
     Auth0,
     /// RFC 9068 alone: `typ` must be `at+jwt`.
     Rfc9068,
 }
 
-impl Claims {
+impl ClaimsSettings {
     /// The algorithms that can be configured, by the names of RFC 7518 §3.1: asymmetric ones alone.
     pub const ALGORITHMS: [(&'static str, Algorithm); 9] = [
         ("RS256", Algorithm::RS256),
@@ -51,7 +51,7 @@ impl Claims {
         ("EdDSA", Algorithm::EdDSA),
     ];
 
-    /// The configured algorithms, in their order. What names none of [`Claims::ALGORITHMS`] is left out.
+    /// The configured algorithms, in their order. What names none of [`ClaimsSettings::ALGORITHMS`] is left out.
     pub fn allowed(&self) -> Vec<(&'static str, Algorithm)> {
         let known = |name: &String| Self::ALGORITHMS.into_iter().find(|(known, _)| known == name);
         self.algorithms.iter().filter_map(known).collect()

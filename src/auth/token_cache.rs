@@ -49,7 +49,7 @@ impl Weighter<Print, Entry> for Size {
 
 impl TokenCache {
     /// The claims of a token that was verified with the keys that are still in force, and has not expired since.
-    pub(super) fn recall(
+    pub(super) fn get(
         &self,
         bearer: &Bearer,
         keys: &Keys,
@@ -65,14 +65,14 @@ impl TokenCache {
     }
 
     /// Remembers a token that passed.
-    pub(super) fn remember(&self, bearer: &Bearer, claims: &Claims, generation: u64) {
+    pub(super) fn insert(&self, bearer: &Bearer, claims: &Claims, generation: u64) {
         // No entry weighs less than its share, so that the bound in bytes bounds the entries too.
         let size = (bearer.signed().len() as u64 * PARSED).max(BYTES / ENTRIES as u64);
         self.tokens.insert(print(bearer), Entry { claims: claims.clone(), generation, size });
     }
 
     /// How many tokens were recalled, and how many had to be verified.
-    pub fn rate(&self) -> (u64, u64) {
+    pub fn hits_and_misses(&self) -> (u64, u64) {
         (self.hits.get(), self.misses.get())
     }
 }

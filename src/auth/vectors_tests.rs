@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::bearer::parse;
 use super::claims::verified_signature;
 use super::key_set::KeySet;
-use super::settings::{Claims, Profile};
+use super::settings::{ClaimsSettings, TokenProfile};
 
 /// Signature vectors whose mark we do not follow, and why.
 const SIGNATURES_DECIDED_OTHERWISE: &[(u64, &str)] = &[
@@ -33,9 +33,9 @@ const KEYS_DECIDED_OTHERWISE: &[(u64, &str)] =
 /// Whether a token with this signature would get as far as its claims.
 fn accepted(keys: &Value, token: &str) -> bool {
     let set = if keys.get("keys").is_some() { keys.clone() } else { json!({ "keys": [keys] }) };
-    let Ok(set) = KeySet::parse(&set.to_string(), &Claims::ALGORITHMS) else { return false };
+    let Ok(set) = KeySet::parse(&set.to_string(), &ClaimsSettings::ALGORITHMS) else { return false };
     let Ok(bearer) = parse(token) else { return false };
-    verified_signature(&bearer, &Claims::ALGORITHMS, Profile::Auth0, &set).is_ok()
+    verified_signature(&bearer, &ClaimsSettings::ALGORITHMS, TokenProfile::Auth0, &set).is_ok()
 }
 
 /// Runs a file; gives how many vectors there were and which were decided against their mark.

@@ -82,8 +82,10 @@ impl Auth0 {
         answer: Result<Response<Body>, ureq::Error>,
     ) -> Result<T, Auth0Error> {
         let text = self.text(call, answer)?;
-        serde_json::from_str(&text)
-            .map_err(|_| Auth0Error::Nonsense { call, what: "something that is not the JSON it gives" })
+        serde_json::from_str(&text).map_err(|_| Auth0Error::UnexpectedAnswer {
+            call,
+            what: "something that is not the JSON it gives",
+        })
     }
 
     /// Turns what came back into its text, or into the right error.
@@ -96,7 +98,7 @@ impl Auth0 {
         let mut answer = answer.map_err(unreachable)?;
         match answer.status().as_u16() {
             200 => {}
-            429 => return Err(Auth0Error::Limited { call, wait: self.wait_asked(answer.headers()) }),
+            429 => return Err(Auth0Error::RateLimited { call, wait: self.wait_asked(answer.headers()) }),
             status => {
                 let body = answer.body_mut().with_config().limit(MAX_BODY).read_to_string();
                 return Err(Auth0Error::Status { call, status, code: code(&body.unwrap_or_default()) });
@@ -105,7 +107,7 @@ impl Auth0 {
         let limit = if call == Call::Profile { MAX_PROFILE } else { MAX_BODY };
         answer.body_mut().with_config().limit(limit).read_to_string().map_err(|cause| match cause {
             ureq::Error::BodyExceedsLimit(_) => {
-                Auth0Error::Nonsense { call, what: "more bytes than it may have" }
+                Auth0Error::UnexpectedAnswer { call, what: "more bytes than it may have" }
             }
             other => unreachable(other),
         })

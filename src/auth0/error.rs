@@ -36,7 +36,7 @@ pub enum Auth0Error {
     },
     /// 429: the tenant's rate limit (Auth0: "Rate Limit Policy").
     #[error("{call} was rate limited")]
-    Limited {
+    RateLimited {
         /// What was asked.
         call: Call,
         /// How long the tenant asks us to wait, if it says.
@@ -54,7 +54,7 @@ pub enum Auth0Error {
     },
     /// A success whose content is not what the call gives.
     #[error("{call} was answered with {what}")]
-    Nonsense {
+    UnexpectedAnswer {
         /// What was asked.
         call: Call,
         /// What is wrong with the answer.
@@ -68,13 +68,13 @@ pub enum Auth0Error {
 impl Auth0Error {
     /// Whether it speaks of one user alone: whoever asks for another may get what they want. All else speaks of the tenant,
     /// of the way there or of our client, and would be said of anybody.
-    pub fn is_about_one_user(&self) -> bool {
+    pub fn concerns_one_user(&self) -> bool {
         match self {
             Self::Status { call: Call::Profile | Call::Block, status, .. } => {
                 // Of the rest of 400 to 499, these are about our token and its scopes, and about time.
                 (400..500).contains(status) && !matches!(status, 401 | 403 | 408)
             }
-            Self::Nonsense { call: Call::Profile | Call::Block, .. } => true,
+            Self::UnexpectedAnswer { call: Call::Profile | Call::Block, .. } => true,
             _ => false,
         }
     }

@@ -33,11 +33,14 @@ impl Auth0 {
         let document: Discovery =
             self.json(call, self.agent.get(format!("{issuer}.well-known/openid-configuration")).call())?;
         if document.issuer != issuer {
-            return Err(Auth0Error::Nonsense { call, what: "the document of another issuer" });
+            return Err(Auth0Error::UnexpectedAnswer { call, what: "the document of another issuer" });
         }
         let place = |url: &str| Url::parse(url).ok().map(|url| url.origin());
         if place(&document.jwks_uri).is_none() || place(&document.jwks_uri) != place(issuer) {
-            return Err(Auth0Error::Nonsense { call, what: "a jwks_uri that is not on the issuer's host" });
+            return Err(Auth0Error::UnexpectedAnswer {
+                call,
+                what: "a jwks_uri that is not on the issuer's host",
+            });
         }
         Ok(document.jwks_uri)
     }

@@ -44,9 +44,9 @@ impl Auth0 {
         })?;
         let Some(whole) = found else { return Ok(None) };
         let profile = Profile::read(whole)
-            .ok_or(Auth0Error::Nonsense { call, what: "something that is no profile" })?;
+            .ok_or(Auth0Error::UnexpectedAnswer { call, what: "something that is no profile" })?;
         if profile.user_id != id.as_str() {
-            return Err(Auth0Error::Nonsense { call, what: "the profile of somebody else" });
+            return Err(Auth0Error::UnexpectedAnswer { call, what: "the profile of somebody else" });
         }
         Ok(Some(profile))
     }

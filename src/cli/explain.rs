@@ -99,7 +99,7 @@ fn told(story: &Explanation) -> serde_json::Result<String> {
 }
 
 fn line(step: &Step, widest: usize) -> String {
-    let mark = match step.held {
+    let mark = match step.passed {
         Some(true) => '✓',
         Some(false) => '✗',
         None => '·',
@@ -127,10 +127,10 @@ mod tests {
 
     #[test]
     fn a_story_is_told_with_marks_codes_and_fixes() {
-        let step = |stage, held, code: Option<&'static str>| Step {
+        let step = |stage, passed, code: Option<&'static str>| Step {
             stage,
             check: "it holds".to_owned(),
-            held,
+            passed,
             found: Some("so it is".to_owned()),
             code,
             fix: code.map(|_| "mend it".to_owned()),

@@ -34,7 +34,8 @@ fn run(server: &TestServer, args: &[&str], input: &str) -> (i32, String) {
 
 /// The step that did not hold: its code, what was found and what to do.
 fn failed(story: &Value) -> (String, String, String) {
-    let step = story["steps"].as_array().unwrap().iter().find(|step| step["held"] == false).unwrap().clone();
+    let step =
+        story["steps"].as_array().unwrap().iter().find(|step| step["passed"] == false).unwrap().clone();
     let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
     (text("code"), text("found"), text("fix"))
 }

@@ -172,7 +172,7 @@ impl Account {
         }
         let erased = self.user.status == user::Status::Erased;
         let Some(id) = self.user.auth0_id.as_ref().filter(|_| !erased) else { return Ok(None) };
-        Ok(Some(Json(context.gate().profiles().look(id).await?.whole.clone())))
+        Ok(Some(Json(context.gate().profiles().fetch(id).await?.whole.clone())))
     }
 
     /// What was changed of them and by whom, the newest first: `first` from the beginning or `last` from the end, 1 to

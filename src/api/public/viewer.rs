@@ -14,7 +14,7 @@ pub struct Viewer;
 impl Viewer {
     /// What kind of caller it is.
     fn kind(context: &Context) -> ViewerKind {
-        context.caller().who().into()
+        context.caller().principal().into()
     }
 
     /// The current user; null for a machine and for a caller without a token.

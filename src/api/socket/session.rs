@@ -125,7 +125,9 @@ impl Session {
         match &self.caller {
             None if self.opened.elapsed() >= self.door.socket.init => Err(End::Close(Close::NO_INIT)),
             None => Ok(()),
-            Some(caller) => self.door.services.gate.still(caller).map_err(|refusal| self.refused(&refusal)),
+            Some(caller) => {
+                self.door.services.gate.revalidate(caller).map_err(|refusal| self.refused(&refusal))
+            }
         }
     }
 
@@ -163,7 +165,7 @@ impl Session {
                 let presented = presented(payload.as_ref()).map_err(|refusal| self.refused(&refusal))?;
                 let door = Arc::clone(&self.door);
                 let admitted = tokio::select! {
-                    admitted = door.services.gate.admit(&door.wanted, presented) => admitted,
+                    admitted = door.services.gate.authenticate(&door.wanted, presented) => admitted,
                     () = self.told.ending() => return Err(End::Close(Close::GOING_AWAY)),
                 };
                 self.caller = Some(admitted.map_err(|refusal| self.refused(&refusal))?);

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::Refusal;
 use super::forge::{Desk, OTHER_TENANT, Signer, TENANT, good_claims};
-use super::settings::Profile;
+use super::settings::TokenProfile;
 
 /// A number, what is tried, the token, and the code it is refused with; none if it is believed.
 type Row = (&'static str, String, String, Option<&'static str>);
@@ -32,7 +32,7 @@ struct Table {
 }
 
 impl Table {
-    fn lay(profile: Profile) -> Self {
+    fn lay(profile: TokenProfile) -> Self {
         let (key, other) = (Signer::new("RS256", "one"), Signer::new("RS256", "two"));
         let desk = Desk::open(&[(TENANT, &key), (OTHER_TENANT, &other)], profile);
         Self { key, other, desk }

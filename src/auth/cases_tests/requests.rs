@@ -6,8 +6,8 @@ use warp::http::{HeaderMap, HeaderValue};
 
 use super::{Table, row};
 use crate::auth::forge::{Desk, OTHER_TENANT, Signer, TENANT, good_claims};
-use crate::auth::permit::{Grants, Need, Permit, Subject, permit, permit_nobody};
-use crate::auth::settings::{Claims as Settings, Profile};
+use crate::auth::permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
+use crate::auth::settings::{ClaimsSettings, TokenProfile};
 use crate::auth::{Presented, Refusal, bearer};
 use crate::scope::Permissions;
 
@@ -26,7 +26,7 @@ fn need(permissions: &str, anonymous: bool) -> Need {
 #[tokio::test]
 async fn who_sends_nothing_is_nobody_and_who_sends_rubbish_is_refused_everywhere() {
     let Ok(Presented::Nothing(nothing)) = presented(&[], "") else { panic!("V01") };
-    let refusal = permit_nobody(nothing, &need("users:read", false)).unwrap_err();
+    let refusal = permit_anonymous(nothing, &need("users:read", false)).unwrap_err();
     assert_eq!(refusal, Refusal::NoToken, "V01");
     assert_eq!(
         refusal.challenge("internal").unwrap(),
@@ -34,10 +34,10 @@ async fn who_sends_nothing_is_nobody_and_who_sends_rubbish_is_refused_everywhere
         "V01: no error attribute"
     );
     let Ok(Presented::Nothing(nothing)) = presented(&[], "") else { panic!("V02") };
-    let permitted = permit_nobody(nothing, &need("", true)).unwrap();
+    let permitted = permit_anonymous(nothing, &need("", true)).unwrap();
     assert!(matches!(permitted.parts().0, Subject::Anonymous) && permitted.parts().1.is_empty(), "V02");
     // A door that lets anybody in asks the same of a token that is there.
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let token = table.other.token(&table.good());
     let Ok(Presented::Token(_)) = presented(&[&format!("Bearer {token}")], "") else { panic!("V03") };
     table.holds(&[row("V03", "signed by another tenant's key", token, "UNKNOWN_KEY")]).await;
@@ -74,7 +74,7 @@ fn a_token_is_sent_once_and_in_one_place() {
 
 #[tokio::test]
 async fn a_machine_is_judged_by_its_scope_and_a_user_is_not() {
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let machine = |scope: &str| {
         let mut claims = table.good();
         for (claim, value) in
@@ -84,7 +84,7 @@ async fn a_machine_is_judged_by_its_scope_and_a_user_is_not() {
         }
         table.key.token(&claims)
     };
-    let grants = Grants { users_of: vec![TENANT.to_owned()], ..Grants::default() };
+    let grants = Grants { user_issuers: vec![TENANT.to_owned()], ..Grants::default() };
     let permitted = async |token: String, asked: &str| -> Result<Permit, Refusal> {
         permit(table.desk.judge(&token).await.unwrap(), &need(asked, false), &grants)
     };
@@ -108,10 +108,10 @@ async fn a_machine_is_judged_by_its_scope_and_a_user_is_not() {
 #[tokio::test]
 async fn without_any_keys_nothing_is_decided_and_with_old_ones_it_is() {
     let key = Signer::new("ES256", "one");
-    let warm = Desk::open(&[(TENANT, &key)], Profile::Auth0);
+    let warm = Desk::open(&[(TENANT, &key)], TokenProfile::Auth0);
     let token = key.token(&good_claims(TENANT, warm.seconds()));
     assert!(warm.judge(&token).await.is_ok(), "V25: the tenant is away, its keys of the last run serve");
-    let cold = Desk::open_without_keys(&[TENANT], Profile::Auth0);
+    let cold = Desk::open_without_keys(&[TENANT], TokenProfile::Auth0);
     let refusal = cold.judge(&token).await.unwrap_err();
     assert_eq!((refusal.code(), refusal.status()), ("KEYS_UNAVAILABLE", 503), "V25");
     assert!(refusal.retry_after().is_some() && refusal.challenge("public").is_none(), "V25");
@@ -120,9 +120,9 @@ async fn without_any_keys_nothing_is_decided_and_with_old_ones_it_is() {
 /// Each algorithm that can be configured, with two tenants whose keys have the same name.
 #[tokio::test]
 async fn keys_of_one_issuer_never_verify_tokens_of_another() {
-    for (algorithm, _) in Settings::ALGORITHMS {
+    for (algorithm, _) in ClaimsSettings::ALGORITHMS {
         let (one, two) = (Signer::new(algorithm, "same"), Signer::new(algorithm, "same"));
-        let desk = Desk::open(&[(TENANT, &one), (OTHER_TENANT, &two)], Profile::Auth0);
+        let desk = Desk::open(&[(TENANT, &one), (OTHER_TENANT, &two)], TokenProfile::Auth0);
         let claims = |issuer| good_claims(issuer, desk.seconds());
         for (issuer, right, wrong) in [(TENANT, &one, &two), (OTHER_TENANT, &two, &one)] {
             assert!(desk.judge(&right.token(&claims(issuer))).await.is_ok(), "{algorithm} {issuer}");

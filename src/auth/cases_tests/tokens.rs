@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Table, row};
 use crate::auth::forge::{AUDIENCE, NAMESPACE, Signer, TENANT, encode, hmac_token};
-use crate::auth::settings::Profile;
+use crate::auth::settings::TokenProfile;
 
 #[tokio::test]
 async fn algorithms_that_need_no_key_or_a_public_one_are_refused() {
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let claims = table.good();
     let mut rows = Vec::new();
     for alg in ["none", "None", "NONE", "nOnE"] {
@@ -34,7 +34,7 @@ async fn algorithms_that_need_no_key_or_a_public_one_are_refused() {
 
 #[tokio::test]
 async fn a_header_brings_no_key_of_its_own_and_calls_nobody() {
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/keys.json", listener.local_addr().unwrap());
     let stranger = Signer::new("RS256", "one");
@@ -77,7 +77,7 @@ async fn a_header_brings_no_key_of_its_own_and_calls_nobody() {
 
 #[tokio::test]
 async fn a_member_that_stands_twice_is_refused_whatever_it_says() {
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let (header, claims) = (table.key.header().to_string(), table.good().to_string());
     let mut rows = Vec::new();
     for member in [r#""alg":"RS256""#, r#""kid":"one""#, r#""x":1,"x":1"#] {
@@ -95,7 +95,7 @@ async fn a_member_that_stands_twice_is_refused_whatever_it_says() {
 
 #[tokio::test]
 async fn times_are_numbers_and_near() {
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let now = table.desk.seconds();
     let mut rows = vec![row("V10", "no exp", table.without("exp"), "BAD_CLAIMS")];
     for exp in [
@@ -130,7 +130,7 @@ async fn times_are_numbers_and_near() {
 
 #[tokio::test]
 async fn audience_and_issuer_are_ours_byte_for_byte() {
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let mut rows = vec![
         row("V13", "no aud", table.without("aud"), "WRONG_AUDIENCE"),
         row("V15", "no iss", table.without("iss"), "WRONG_ISSUER"),
@@ -179,7 +179,7 @@ async fn audience_and_issuer_are_ours_byte_for_byte() {
 
 #[tokio::test]
 async fn types_are_those_of_access_tokens_in_the_dialect_that_is_set() {
-    for profile in [Profile::Auth0, Profile::Rfc9068] {
+    for profile in [TokenProfile::Auth0, TokenProfile::Rfc9068] {
         let table = Table::lay(profile);
         let mut claims = table.good();
         (claims["client_id"], claims["jti"]) = (json!("spa"), json!("1"));
@@ -197,7 +197,7 @@ async fn types_are_those_of_access_tokens_in_the_dialect_that_is_set() {
             if let Some(typ) = typ {
                 header["typ"] = json!(typ);
             }
-            let code = (lax_only && profile == Profile::Rfc9068).then_some("MALFORMED_TOKEN");
+            let code = (lax_only && profile == TokenProfile::Rfc9068).then_some("MALFORMED_TOKEN");
             rows.push(row("V18", format!("{typ:?} {profile:?}"), token(header), code));
         }
         for typ in [json!("secevent+jwt"), json!("dpop+jwt"), json!("logout+jwt"), json!(1)] {
@@ -209,7 +209,7 @@ async fn types_are_those_of_access_tokens_in_the_dialect_that_is_set() {
 
 #[tokio::test]
 async fn only_three_parts_of_strict_base64url_are_read() {
-    let table = Table::lay(Profile::Auth0);
+    let table = Table::lay(TokenProfile::Auth0);
     let token = table.key.token(&table.good());
     let parts: Vec<&str> = token.split('.').collect();
     let payload = parts[1];
