@@ -11,7 +11,7 @@ use crate::bundle::Bundle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::pool::{self, Pool};
-use crate::script::{self, Scripts, WorkerCommand};
+use crate::script::{self, ScriptRunner, WorkerCommand};
 use crate::tenant::Tenant;
 
 /// A dev tenant, serving.
@@ -20,7 +20,7 @@ pub struct DevTenant {
     bundle: Bundle,
     issuer: String,
     listening: Listening,
-    scripts: Scripts,
+    scripts: ScriptRunner,
     pools: [Pool; 2],
 }
 
@@ -46,9 +46,10 @@ impl DevTenant {
     ) -> anyhow::Result<Self> {
         let issuer = Self::issuer_at(bound.address());
         let bundle = Self::bundle(config, &issuer, internal)?;
-        let mut allowed = vec![script::origin(&issuer)?, script::origin(&format!("http://{internal}/"))?];
+        let mut allowed =
+            vec![script::parse_origin(&issuer)?, script::parse_origin(&format!("http://{internal}/"))?];
         for origin in &config.tenant.allow_fetch {
-            allowed.push(script::origin(origin).context("`tenant.allow_fetch`")?);
+            allowed.push(script::parse_origin(origin).context("`tenant.allow_fetch`")?);
         }
         // Two pools: a rule's fetch may wait for our Internal API, which may wait for this tenant. If both stood in one
         // queue, enough logins at once would wait for each other for ever.
@@ -56,7 +57,7 @@ impl DevTenant {
         let fetching =
             Pool::start(&pool::Settings { threads: config.script.workers.max(1) * 2, ..config.pool.clone() })
                 .context("the pool's threads can not be started")?;
-        let scripts = Scripts::new(&config.script, worker, allowed, fetching.clone());
+        let scripts = ScriptRunner::new(&config.script, worker, allowed, fetching.clone());
         let tenant =
             Tenant::open(&config.tenant, &issuer, bundle.clone(), scripts.clone(), own.clone(), clock)
                 .context("the dev tenant can not be opened")?;

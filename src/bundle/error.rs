@@ -40,7 +40,7 @@ pub enum BundleError {
     },
     /// Valid JSON that can not be meant.
     #[error("{}: {problem}", file.display())]
-    Wrong {
+    Invalid {
         /// The file.
         file: PathBuf,
         /// What is wrong, and what to do.

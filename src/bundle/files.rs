@@ -82,7 +82,7 @@ impl<'a> Files<'a> {
         // Links followed: one may lead anywhere.
         let real = path.canonicalize().map_err(unreadable)?;
         if !real.starts_with(self.root.canonicalize().map_err(unreadable)?) {
-            return Err(BundleError::Wrong {
+            return Err(BundleError::Invalid {
                 file: path.to_owned(),
                 problem: "it is a link that leads outside the bundle; put the file itself here".to_owned(),
             });
@@ -101,14 +101,14 @@ impl<'a> Files<'a> {
         let relative = Path::new(script);
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if !relative.components().all(inside) {
-            return Err(BundleError::Wrong {
+            return Err(BundleError::Invalid {
                 file: written_in.to_owned(),
                 problem: format!("the script {script:?} is outside the bundle; give a path inside it"),
             });
         }
         let beside = written_in.parent().unwrap_or(self.root).join(relative);
         let from_root = self.root.join(relative);
-        [beside, from_root].into_iter().find(|path| path.is_file()).ok_or_else(|| BundleError::Wrong {
+        [beside, from_root].into_iter().find(|path| path.is_file()).ok_or_else(|| BundleError::Invalid {
             file: written_in.to_owned(),
             problem: format!("its script {script:?} does not exist; add the file or correct the path"),
         })

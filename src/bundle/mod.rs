@@ -18,8 +18,8 @@ mod tests;
 
 pub use error::BundleError;
 pub use objects::{
-    Binding, Client, ClientGrant, JwtConfiguration, Person, ResourceServer, Role, RolePermission, Rule,
-    Scope, TenantSettings,
+    ActionBinding, ApiScope, Client, ClientGrant, JwtConfiguration, ResourceServer, Role, RolePermission,
+    Rule, TenantSettings, TestUser,
 };
 
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub struct Bundle {
     /// `rules-configs/`: what rules see as `configuration`.
     pub rules_configs: BTreeMap<String, String>,
     /// `triggers/triggers.json`: the actions that run at each trigger (`post-login`, …), in their order.
-    pub triggers: BTreeMap<String, Vec<Binding>>,
+    pub triggers: BTreeMap<String, Vec<ActionBinding>>,
     /// `clients/`.
     pub clients: Vec<Client>,
     /// `resource-servers/`: the APIs.
@@ -45,7 +45,7 @@ pub struct Bundle {
     /// `roles/`.
     pub roles: Vec<Role>,
     /// `people.json`: who can log in. Not part of Auth0's layout; its tools ignore the file.
-    pub people: Vec<Person>,
+    pub users: Vec<TestUser>,
 }
 
 impl Bundle {

@@ -42,7 +42,7 @@ pub struct Rule {
 
 /// An action in its place at a trigger, one of those that run there.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Binding {
+pub struct ActionBinding {
     /// The action's name.
     pub action_name: String,
 }
@@ -112,7 +112,7 @@ pub struct ResourceServer {
     pub name: String,
     /// What may be asked of it.
     #[serde(default)]
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<ApiScope>,
     /// How long its access tokens live, in seconds.
     #[serde(default = "day")]
     pub token_lifetime: u32,
@@ -132,7 +132,7 @@ pub struct ResourceServer {
 
 /// A scope of an API.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Scope {
+pub struct ApiScope {
     /// The scope itself.
     pub value: String,
     /// What people see.
@@ -179,7 +179,7 @@ pub struct RolePermission {
 
 /// Someone who can log in: a user as the Management API gives one, and what a dev tenant needs besides.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Person {
+pub struct TestUser {
     /// `auth0|…`. Absent: made from the email.
     #[serde(default)]
     pub user_id: String,

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use serde::Deserialize;
 
 use super::files::{Files, stem};
-use super::{Bundle, BundleError, Client, ClientGrant, Person, ResourceServer, Role, Rule};
+use super::{Bundle, BundleError, Client, ClientGrant, ResourceServer, Role, Rule, TestUser};
 
 /// See [`Bundle::read`].
 pub(super) fn bundle(root: &Path, keywords: &BTreeMap<String, String>) -> Result<Bundle, BundleError> {
@@ -21,7 +21,7 @@ pub(super) fn bundle(root: &Path, keywords: &BTreeMap<String, String>) -> Result
         rules_configs: rules_configs(files)?,
         triggers: files.json_if_there(&files.path("triggers/triggers.json"))?.unwrap_or_default(),
         resource_servers: resource_servers(files)?,
-        people: people(files, &roles)?,
+        users: users(files, &roles)?,
         clients,
         client_grants,
         roles,
@@ -168,9 +168,9 @@ fn roles(files: Files<'_>) -> Result<Vec<Role>, BundleError> {
     Ok(roles)
 }
 
-fn people(files: Files<'_>, roles: &[Role]) -> Result<Vec<Person>, BundleError> {
+fn users(files: Files<'_>, roles: &[Role]) -> Result<Vec<TestUser>, BundleError> {
     let path = files.path("people.json");
-    let mut people: Vec<Person> = files.json_if_there(&path)?.unwrap_or_default();
+    let mut people: Vec<TestUser> = files.json_if_there(&path)?.unwrap_or_default();
     let mut ids = Unique::new("person", "user_id");
     let mut emails = Unique::new("person", "email");
     for person in &mut people {
@@ -213,7 +213,7 @@ impl Unique {
 }
 
 fn wrong(file: &Path, problem: String) -> BundleError {
-    BundleError::Wrong { file: file.to_owned(), problem }
+    BundleError::Invalid { file: file.to_owned(), problem }
 }
 
 /// `./x.js` and `x.js` are one file.

@@ -33,7 +33,8 @@ fn the_fixtures_fit_together() {
     assert_eq!(clients, [("reports", false), ("rules", false), ("spa", true), ("vestibule", false)]);
     let management = bundle.client_grants.iter().find(|grant| grant.client_id == "vestibule").unwrap();
     assert_eq!(management.audience, "http://127.0.0.1:4002/api/v2/");
-    assert_eq!(bundle.people.len(), 5);
+    assert_eq!(bundle.users.len(), 5);
+    assert!(bundle.users.iter().all(|user| user.note.is_some() && user.password.is_some()));
     assert_eq!(bundle.rules_configs["SIGNUP_URL"], "");
     assert_eq!(bundle.rules_configs["INTERNAL_API"], "http://127.0.0.1:4001/graphql");
     let secret = bundle.clients.iter().find(|c| c.client_id == "rules").unwrap().client_secret.as_ref();
@@ -113,8 +114,8 @@ fn an_export_reads_unchanged() {
     assert_eq!(bundle.tenant.other["flags"]["a"], true);
     assert_eq!(bundle.resource_servers[0].token_lifetime, 86_400);
     assert_eq!(bundle.triggers["post-login"][0].action_name, "enrich");
-    assert_eq!(bundle.people[0].email, "ada@example.com");
-    assert!(bundle.people[0].user_id.starts_with("auth0|") && bundle.people[0].user_id.len() == 30);
+    assert_eq!(bundle.users[0].email, "ada@example.com");
+    assert!(bundle.users[0].user_id.starts_with("auth0|") && bundle.users[0].user_id.len() == 30);
     assert!(read(&[]).unwrap().clients.is_empty());
 }
 

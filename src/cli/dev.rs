@@ -55,13 +55,13 @@ fn introduce(
         }
     }
     out::line("\n  People (the password is in brackets)")?;
-    for person in &tenant.served().people {
+    for person in &tenant.served().users {
         let password = person.password.as_ref().map(Secret::expose).unwrap_or("no password");
         let note = person.note.as_deref().unwrap_or_default();
         out::line(format!("    {:<24} [{password}]  {note}", person.email))?;
     }
     let (wire, issuer, bundle) = (Wire::new(), tenant.issuer(), tenant.served());
-    let person = bundle.people.iter().find(|person| person.password.is_some());
+    let person = bundle.users.iter().find(|person| person.password.is_some());
     if let (Some(frontend), Some(person)) = (frontend(bundle), person) {
         let client = Client { issuer, client_id: &frontend.client_id, audience: &config.public.audience };
         let password = person.password.as_ref().map(Secret::expose).unwrap_or_default();

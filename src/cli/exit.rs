@@ -83,7 +83,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<BundleError>() {
         return Some(match error {
             BundleError::NotAFolder { .. } | BundleError::Unreadable { .. } => NO_INPUT,
-            BundleError::Json { .. } | BundleError::Wrong { .. } => DAMAGED_DATA,
+            BundleError::Json { .. } | BundleError::Invalid { .. } => DAMAGED_DATA,
             BundleError::Keyword { .. } => BAD_CONFIGURATION,
         });
     }
@@ -159,7 +159,7 @@ mod tests {
         }
         let folder = BundleError::NotAFolder { folder: "nowhere".into() };
         assert_eq!(code(&anyhow::Error::from(folder).context("`tenant.bundle`")), 66);
-        let wrong = BundleError::Wrong { file: "rules/a.js".into(), problem: "it is a link".into() };
+        let wrong = BundleError::Invalid { file: "rules/a.js".into(), problem: "it is a link".into() };
         assert_eq!(code(&wrong.into()), 65);
         assert_eq!(code(&ManifestError::Malformed("documents/a.json".into()).into()), 65);
         assert_eq!(code(&anyhow::anyhow!("out of luck")), 1);

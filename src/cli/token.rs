@@ -7,7 +7,7 @@ use super::http_client::{Wire, went_unanswered};
 use super::{Global, out};
 use crate::app::DevTenant;
 use crate::auth0::{Auth0, Auth0Error};
-use crate::bundle::Person;
+use crate::bundle::TestUser;
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
 use crate::telemetry::Secret;
@@ -85,8 +85,8 @@ fn from_dev_tenant(
     let bundle = DevTenant::bundle(config, issuer, config.internal.listen)?;
     let asked = if let Some(email) = person {
         // As the tenant does: the case of an email means nothing.
-        let is_meant = |person: &&Person| person.email.to_lowercase() == email.to_lowercase();
-        let Some(person) = bundle.people.iter().find(is_meant) else {
+        let is_meant = |person: &&TestUser| person.email.to_lowercase() == email.to_lowercase();
+        let Some(person) = bundle.users.iter().find(is_meant) else {
             bail!("no person of the bundle has the email {email}");
         };
         let frontend =

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use super::fetch::{Fetcher, pool_error};
 use super::ipc::{self, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, FetchCall, FromWorker};
 use super::ipc::{Reply, TO_WORKER_LIMIT, ToWorker, Verdict};
-use super::outcome::{ConsoleLine, Effects, Fetch};
+use super::outcome::{ConsoleLine, FetchRecord, MetadataWriter};
 use super::process::Worker;
 use super::redact::Redactor;
 use crate::pool::Pool;
@@ -40,7 +40,7 @@ struct Events {
     /// The rule that runs.
     index: Option<usize>,
     console: Vec<ConsoleLine>,
-    fetches: Vec<Fetch>,
+    fetches: Vec<FetchRecord>,
     fetched: usize,
     updated: usize,
     under_way: usize,
@@ -51,7 +51,7 @@ pub(super) struct Answerer<'a> {
     pub(super) record: &'a Record,
     pub(super) fetcher: &'a Fetcher,
     pub(super) pool: &'a Pool,
-    pub(super) effects: &'a Effects,
+    pub(super) effects: &'a MetadataWriter,
 }
 
 impl Record {
@@ -70,7 +70,7 @@ impl Record {
     }
 
     /// Hands the console and the fetches over.
-    pub(super) fn take(&self) -> (Vec<ConsoleLine>, Vec<Fetch>) {
+    pub(super) fn take(&self) -> (Vec<ConsoleLine>, Vec<FetchRecord>) {
         let mut events = self.lock();
         (std::mem::take(&mut events.console), std::mem::take(&mut events.fetches))
     }
@@ -197,7 +197,7 @@ impl Answerer<'_> {
                 return Err(CallError::new("ELIMIT", format!("fetch: a login may make {FETCHES} of them")));
             }
             let url = self.record.redactor.redact(&allowed.address).into_owned();
-            events.fetches.push(Fetch { script, method: allowed.method.clone(), url, status: None });
+            events.fetches.push(FetchRecord { script, method: allowed.method.clone(), url, status: None });
             events.fetches.len() - 1
         };
         let answer = self.fetcher.make(allowed).await?;

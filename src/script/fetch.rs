@@ -27,14 +27,14 @@ const OURS: [HeaderName; 7] = [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODI
 /// A text that does not name an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not an origin; write scheme, host and port only, as in \"http://127.0.0.1:4001\"")]
-pub struct NotAnOrigin(String);
+pub struct InvalidOrigin(String);
 
 /// Reads an origin as `tenant.allow_fetch` writes it: `http` or `https`, a host and perhaps a port.
 ///
 /// # Errors
 /// When the text has anything else in it (a path, credentials, a wildcard).
-pub fn origin(text: &str) -> Result<Origin, NotAnOrigin> {
-    let refused = || NotAnOrigin(text.to_owned());
+pub fn parse_origin(text: &str) -> Result<Origin, InvalidOrigin> {
+    let refused = || InvalidOrigin(text.to_owned());
     let url = Url::parse(text).map_err(|_| refused())?;
     let plain = matches!(url.scheme(), "http" | "https")
         && url.username().is_empty()
@@ -191,7 +191,8 @@ mod tests {
 
     fn fetcher() -> Fetcher {
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 1 }).unwrap();
-        let allowed = vec![origin("http://127.0.0.1:4001").unwrap(), origin("https://a.example").unwrap()];
+        let allowed =
+            vec![parse_origin("http://127.0.0.1:4001").unwrap(), parse_origin("https://a.example").unwrap()];
         Fetcher::new(allowed, Duration::from_secs(2), pool)
     }
 
@@ -245,11 +246,11 @@ mod tests {
 
     #[test]
     fn an_origin_has_no_path_and_no_wildcard() {
-        assert!(origin("http://127.0.0.1:4001/").is_ok());
+        assert!(parse_origin("http://127.0.0.1:4001/").is_ok());
         for text in
             ["http://a.example/x", "*", "https://*.a.example", "a.example", "http://u@a.example", "ws://a"]
         {
-            assert!(origin(text).is_err(), "{text}");
+            assert!(parse_origin(text).is_err(), "{text}");
         }
     }
 }

@@ -13,7 +13,7 @@ use super::conversation::{Answerer, Record};
 use super::crew::{Crew, NoWorker, WorkerCommand};
 use super::fetch::Fetcher;
 use super::ipc::{self, Run, Source, TO_WORKER_LIMIT, ToWorker, Verdict};
-use super::outcome::{Denied, DenyReason, Effects, Login, Outcome};
+use super::outcome::{Denied, DenyReason, LoginInput, LoginOutput, MetadataWriter};
 use super::process::Worker;
 use super::redact::Redactor;
 use super::settings::Settings;
@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_millis(50);
 ///
 /// Workers are started when they are first needed, and kept. Dropping the last clone kills them.
 #[derive(Clone)]
-pub struct Scripts(Arc<Shared>);
+pub struct ScriptRunner(Arc<Shared>);
 
 struct Shared {
     crew: Crew,
@@ -61,10 +61,10 @@ struct Fault {
     message: String,
 }
 
-impl Scripts {
+impl ScriptRunner {
     /// Starts nothing yet.
     ///
-    /// `allow_fetch` are the only origins scripts may call ([`origin`](super::origin) reads one). `pool` makes their
+    /// `allow_fetch` are the only origins scripts may call ([`parse_origin`](super::parse_origin) reads one). `pool` makes their
     /// fetches and metadata updates. Give them a pool of their own when a script may call a server in this very
     /// process: waiting for an answer that needs a thread of the same pool is how rules deadlock.
     pub fn new(settings: &Settings, worker: WorkerCommand, allow_fetch: Vec<Origin>, pool: Pool) -> Self {
@@ -85,12 +85,17 @@ impl Scripts {
     ///
     /// # Errors
     /// [`Denied`] unless every rule called back cleanly, in time and within its memory.
-    pub async fn run_rules(&self, rules: &[Rule], login: Login, effects: Effects) -> Result<Outcome, Denied> {
+    pub async fn run_rules(
+        &self,
+        rules: &[Rule],
+        login: LoginInput,
+        effects: MetadataWriter,
+    ) -> Result<LoginOutput, Denied> {
         let mut enabled: Vec<&Rule> = rules.iter().filter(|rule| rule.enabled).collect();
         enabled.sort_by_key(|rule| rule.order);
         if enabled.is_empty() {
-            let Login { user, context, .. } = login;
-            return Ok(Outcome { user, context, console: Vec::new(), fetches: Vec::new() });
+            let LoginInput { user, context, .. } = login;
+            return Ok(LoginOutput { user, context, console: Vec::new(), fetches: Vec::new() });
         }
         let names = enabled.iter().map(|rule| rule.name.clone()).collect();
         let record = Record::new(names, Redactor::new(&login.configuration));
@@ -99,7 +104,7 @@ impl Scripts {
         let ended = self.0.run(&enabled, login, &answerer).await;
         let (console, fetches) = record.take();
         match ended {
-            Ok((user, context)) => Ok(Outcome { user, context, console, fetches }),
+            Ok((user, context)) => Ok(LoginOutput { user, context, console, fetches }),
             Err(Fault { rule, reason, message }) => Err(Denied { rule, reason, message, console, fetches }),
         }
     }
@@ -112,7 +117,12 @@ impl Scripts {
 }
 
 impl Shared {
-    async fn run(&self, rules: &[&Rule], login: Login, answerer: &Answerer<'_>) -> Result<Passed, Fault> {
+    async fn run(
+        &self,
+        rules: &[&Rule],
+        login: LoginInput,
+        answerer: &Answerer<'_>,
+    ) -> Result<Passed, Fault> {
         let user_id = login.user.get("user_id").cloned();
         let run = frame(rules, login, self.time)?;
         let _slot = self.crew.slot().await?;
@@ -203,16 +213,16 @@ impl From<NoWorker> for Fault {
     }
 }
 
-impl std::fmt::Debug for Scripts {
+impl std::fmt::Debug for ScriptRunner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Scripts").field("time", &self.0.time).finish_non_exhaustive()
+        f.debug_struct("ScriptRunner").field("time", &self.0.time).finish_non_exhaustive()
     }
 }
 
-fn frame(rules: &[&Rule], login: Login, time: Duration) -> Result<Vec<u8>, Fault> {
+fn frame(rules: &[&Rule], login: LoginInput, time: Duration) -> Result<Vec<u8>, Fault> {
     let rules =
         rules.iter().map(|rule| Source { name: rule.name.clone(), script: rule.script.clone() }).collect();
-    let Login { user, context, configuration } = login;
+    let LoginInput { user, context, configuration } = login;
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let run = ToWorker::Run(Box::new(Run { rules, user, context, configuration, millis }));
     ipc::frame(&run, TO_WORKER_LIMIT).map_err(|error| {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::outcome::{DenyReason, Level, MetadataUpdate};
+use super::outcome::{ConsoleLevel, DenyReason, MetadataUpdate};
 
 /// The longest frame a worker may send: a user and a context of [`RESULT_LIMIT`] each, or a fetch with its body.
 pub(super) const FROM_WORKER_LIMIT: usize = 2 * 1024 * 1024;
@@ -82,7 +82,7 @@ pub(super) enum FromWorker {
     /// The rule at this index begins.
     Begin(usize),
     /// A line for the console.
-    Say(Level, String),
+    Say(ConsoleLevel, String),
     /// A script asks for something. Ids are never used twice in a worker's life.
     Call(u64, Call),
     /// The login is done.

@@ -1,6 +1,6 @@
 //! Rules and actions: the team's JavaScript, run at login.
 //!
-//! Owns the JavaScript engine and the processes it runs in. [`Scripts`] is the host: it keeps a few worker
+//! Owns the JavaScript engine and the processes it runs in. [`ScriptRunner`] is the host: it keeps a few worker
 //! processes of this same binary, gives each one login at a time, answers what its scripts ask for (a fetch, a
 //! metadata update, a timer) and holds the wall clock. The worker ([`worker_main`]) is QuickJS with a memory limit,
 //! behind resource limits of the kernel, with no network, no files and an empty environment. An interrupt inside the
@@ -34,10 +34,11 @@ mod redact;
 mod worker;
 
 pub use crew::WorkerCommand;
-pub use fetch::{NotAnOrigin, origin};
-pub use host::Scripts;
+pub use fetch::{InvalidOrigin, parse_origin};
+pub use host::ScriptRunner;
 pub use outcome::{
-    ConsoleLine, Denied, DenyReason, Effects, Fetch, Level, Login, MetadataKind, MetadataUpdate, Outcome,
+    ConsoleLevel, ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataKind,
+    MetadataUpdate, MetadataWriter,
 };
 pub use settings::Settings;
 pub use worker::worker_main;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// What the rules of one login work on.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct LoginInput {
     /// The rules' `user`: an object with at least a `user_id`.
     pub user: Value,
     /// The rules' `context`. Its `request.hostname` is what rules see as `auth0.domain`.
@@ -19,7 +19,7 @@ pub struct Login {
 }
 
 /// Applies a metadata update that a script asked for. Blocking; runs on the pool. An error's text goes to the script.
-pub type Effects = Arc<dyn Fn(MetadataUpdate) -> Result<(), String> + Send + Sync>;
+pub type MetadataWriter = Arc<dyn Fn(MetadataUpdate) -> Result<(), String> + Send + Sync>;
 
 /// `auth0.users.updateAppMetadata(user_id, metadata)`, or `updateUserMetadata`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub enum MetadataKind {
 
 /// Every rule called back cleanly.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct LoginOutput {
     /// The last rule's `user`. Its `user_id` is the one that came in.
     pub user: Value,
     /// The last rule's `context`, custom claims included.
@@ -52,7 +52,7 @@ pub struct Outcome {
     /// What the rules wrote to `console`.
     pub console: Vec<ConsoleLine>,
     /// What they fetched.
-    pub fetches: Vec<Fetch>,
+    pub fetches: Vec<FetchRecord>,
 }
 
 /// The login is denied.
@@ -67,7 +67,7 @@ pub struct Denied {
     /// What the rules had written to `console` by then.
     pub console: Vec<ConsoleLine>,
     /// What they had fetched by then.
-    pub fetches: Vec<Fetch>,
+    pub fetches: Vec<FetchRecord>,
 }
 
 /// Why a login was denied.
@@ -97,7 +97,7 @@ pub struct ConsoleLine {
     /// The rule that wrote it.
     pub script: String,
     /// How loud.
-    pub level: Level,
+    pub level: ConsoleLevel,
     /// The text, secrets blotted out.
     pub text: String,
 }
@@ -105,7 +105,7 @@ pub struct ConsoleLine {
 /// `console`'s methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum ConsoleLevel {
     /// `console.debug`
     Debug,
     /// `console.log`
@@ -120,7 +120,7 @@ pub enum Level {
 
 /// A request that went out for a script. Those that were refused did not go out and are not here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetch {
+pub struct FetchRecord {
     /// The rule that asked for it.
     pub script: String,
     /// The HTTP method.
@@ -141,7 +141,7 @@ impl fmt::Display for Denied {
     }
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for ConsoleLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Debug => "debug",

@@ -10,14 +10,14 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     pub(super) body: String,
     /// A client's or a person's id, for the exchanges.
-    pub(super) who: Option<String>,
+    pub(super) actor: Option<String>,
 }
 
 impl Answer {
     /// Of a status code that is one; anything else is 500.
     pub(super) fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let answer = Self { status, headers: HeaderMap::new(), body: String::new(), who: None };
+        let answer = Self { status, headers: HeaderMap::new(), body: String::new(), actor: None };
         answer.header("cache-control", "no-store").header("x-content-type-options", "nosniff")
     }
 
@@ -46,8 +46,8 @@ impl Answer {
         self
     }
 
-    pub(super) fn for_whom(mut self, who: impl Into<String>) -> Self {
-        self.who = Some(who.into());
+    pub(super) fn with_actor(mut self, actor: impl Into<String>) -> Self {
+        self.actor = Some(actor.into());
         self
     }
 

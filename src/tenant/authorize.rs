@@ -93,11 +93,11 @@ pub(super) async fn authorize(tenant: &Arc<Inner>, request: &Request) -> Answer 
     let back = Back { redirect_uri: &redirect_uri, state: params.get("state"), mode };
     let asked = match read(tenant, &params, &client_id, &redirect_uri) {
         Ok(asked) => asked,
-        Err(refusal) => return back.with(&refusal).for_whom(client_id),
+        Err(refusal) => return back.with(&refusal).with_actor(client_id),
     };
     match proceed(tenant, request, asked).await {
-        Ok(answer) => answer.for_whom(client_id),
-        Err(refusal) => back.with(&refusal).for_whom(client_id),
+        Ok(answer) => answer.with_actor(client_id),
+        Err(refusal) => back.with(&refusal).with_actor(client_id),
     }
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn logged_in(
         Ok::<_, Refusal>(to_callback.header("set-cookie", &set_cookie(tenant, &cookie, seconds)))
     };
     let answer = ended.await.unwrap_or_else(|refusal| back.with(&refusal));
-    answer.for_whom(who)
+    answer.with_actor(who)
 }
 
 /// `GET /v2/logout`: ends the session and goes to `returnTo`, if that is allowed.

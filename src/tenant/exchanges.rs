@@ -17,7 +17,7 @@ pub enum Direction {
 
 /// One request and its answer, without anything secret: no query, no header, no body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exchange {
+pub struct HttpExchange {
     /// Which way.
     pub direction: Direction,
     /// `GET`, `POST`, ….
@@ -27,15 +27,15 @@ pub struct Exchange {
     /// The answer's status; none when there was no answer.
     pub status: Option<u16>,
     /// The client or person it was for, or the script that asked, if that is known.
-    pub who: Option<String>,
+    pub actor: Option<String>,
 }
 
 /// The list.
 #[derive(Default)]
-pub(super) struct Exchanges(Mutex<VecDeque<Exchange>>);
+pub(super) struct Exchanges(Mutex<VecDeque<HttpExchange>>);
 
 impl Exchanges {
-    pub(super) fn note(&self, exchange: Exchange) {
+    pub(super) fn note(&self, exchange: HttpExchange) {
         let mut list = self.lock();
         if list.len() >= ROOM {
             list.pop_front();
@@ -44,12 +44,12 @@ impl Exchanges {
     }
 
     /// The oldest first.
-    pub(super) fn all(&self) -> Vec<Exchange> {
+    pub(super) fn all(&self) -> Vec<HttpExchange> {
         self.lock().iter().cloned().collect()
     }
 
     /// The list is only ever pushed to and popped from, so a poisoned lock still holds a whole one.
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Exchange>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<HttpExchange>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,7 +63,13 @@ mod tests {
         let exchanges = Exchanges::default();
         for i in 0..=ROOM {
             let (direction, method) = (Direction::In, "GET".to_owned());
-            exchanges.note(Exchange { direction, method, path: i.to_string(), status: Some(200), who: None });
+            exchanges.note(HttpExchange {
+                direction,
+                method,
+                path: i.to_string(),
+                status: Some(200),
+                actor: None,
+            });
         }
         let all = exchanges.all();
         assert_eq!(all.len(), ROOM);

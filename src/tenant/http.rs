@@ -13,7 +13,7 @@ use warp::host::Authority;
 use warp::http::{HeaderMap, Method, Response, header};
 
 use super::answer::Answer;
-use super::exchanges::{Direction, Exchange};
+use super::exchanges::{Direction, HttpExchange};
 use super::login::Visitor;
 use super::refusal::Refusal;
 use super::{Inner, authorize, clients, discovery, login_page, management, signup, token, userinfo};
@@ -128,12 +128,12 @@ async fn serve(tenant: &Arc<Inner>, request: &Request, refused: Option<Answer>) 
         Box::pin(route(tenant, request)).await
     };
     let answer = cors(tenant, request, answer);
-    tenant.exchanges.note(Exchange {
+    tenant.exchanges.note(HttpExchange {
         direction: Direction::In,
         method: request.method.to_string(),
         path: request.path.clone(),
         status: Some(answer.status.as_u16()),
-        who: answer.who.clone(),
+        actor: answer.actor.clone(),
     });
     answer.into_response()
 }

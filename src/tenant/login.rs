@@ -10,19 +10,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Inner;
-use super::exchanges::{Direction, Exchange};
+use super::exchanges::{Direction, HttpExchange};
 use super::people::{Account, CONNECTION};
 use super::refusal::Refusal;
 use super::state::stamp;
 use crate::bundle::{Client, Rule};
 use crate::script::{
-    ConsoleLine, Denied, DenyReason, Effects, Fetch, Login, MetadataUpdate, Outcome, Scripts,
+    ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter,
+    ScriptRunner,
 };
 use crate::telemetry::plain;
 
 /// What the rules of one login answer.
-type Ran = Result<Outcome, Denied>;
-type Run = dyn Fn(Login, Effects) -> Pin<Box<dyn Future<Output = Ran> + Send>> + Send + Sync;
+type Ran = Result<LoginOutput, Denied>;
+type Run = dyn Fn(LoginInput, MetadataWriter) -> Pin<Box<dyn Future<Output = Ran> + Send>> + Send + Sync;
 
 /// The rules, ready to run. Tests put a function in the scripts' place.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub(super) struct Rules(Arc<Run>);
 
 impl Rules {
     /// The bundle's rules that run at login, on real workers.
-    pub(super) fn of(scripts: Scripts, rules: &[Rule]) -> Self {
+    pub(super) fn of(scripts: ScriptRunner, rules: &[Rule]) -> Self {
         let at_login = |rule: &&Rule| rule.enabled && rule.stage == "login_success";
         let rules: Arc<[Rule]> = rules.iter().filter(at_login).cloned().collect();
         Self(Arc::new(move |login, effects| {
@@ -40,7 +41,9 @@ impl Rules {
     }
 
     #[cfg(test)]
-    pub(super) fn from_fn(run: impl Fn(Login, Effects) -> Ran + Clone + Send + Sync + 'static) -> Self {
+    pub(super) fn from_fn(
+        run: impl Fn(LoginInput, MetadataWriter) -> Ran + Clone + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(move |login, effects| {
             let run = run.clone();
             Box::pin(async move { run(login, effects) })
@@ -96,7 +99,7 @@ pub(super) async fn login(tenant: &Arc<Inner>, attempt: Attempt<'_>) -> Result<L
     } else {
         attempt.account.clone()
     };
-    let login = Login {
+    let login = LoginInput {
         user: Value::Object(account.for_rules()),
         context: context(tenant, &account, &attempt),
         configuration: tenant.bundle.rules_configs.clone(),
@@ -164,7 +167,7 @@ fn context(tenant: &Inner, account: &Account, attempt: &Attempt<'_>) -> Value {
     context
 }
 
-fn effects(tenant: &Arc<Inner>) -> Effects {
+fn effects(tenant: &Arc<Inner>) -> MetadataWriter {
     let tenant = Arc::clone(tenant);
     Arc::new(move |update: MetadataUpdate| {
         let known = tenant.people.find(&update.user_id).map_err(|error| error.to_string())?;
@@ -175,24 +178,24 @@ fn effects(tenant: &Arc<Inner>) -> Effects {
     })
 }
 
-fn note(tenant: &Inner, console: &[ConsoleLine], fetches: &[Fetch]) {
+fn note(tenant: &Inner, console: &[ConsoleLine], fetches: &[FetchRecord]) {
     for line in console {
         tracing::debug!(rule = %line.script, level = %line.level, "{}", plain(&line.text));
     }
     for fetch in fetches {
-        tenant.exchanges.note(Exchange {
+        tenant.exchanges.note(HttpExchange {
             direction: Direction::Out,
             method: fetch.method.clone(),
             path: fetch.url.clone(),
             status: fetch.status,
-            who: Some(fetch.script.clone()),
+            actor: Some(fetch.script.clone()),
         });
     }
 }
 
 /// What rules asked for that the tenant does not do is a refusal: silently leaving out a second factor would teach
 /// people that it works.
-fn read(user_id: String, outcome: Outcome) -> Result<LoggedIn, Refusal> {
+fn read(user_id: String, outcome: LoginOutput) -> Result<LoggedIn, Refusal> {
     let object = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
     let context = &outcome.context;
     for (member, what) in [("redirect", "a redirect"), ("multifactor", "a second factor")] {
@@ -242,8 +245,8 @@ fn refusal(denied: &Denied) -> Refusal {
 mod tests {
     use super::*;
 
-    fn outcome(context: Value) -> Outcome {
-        Outcome { user: json!({"user_id": "auth0|a"}), context, console: Vec::new(), fetches: Vec::new() }
+    fn outcome(context: Value) -> LoginOutput {
+        LoginOutput { user: json!({"user_id": "auth0|a"}), context, console: Vec::new(), fetches: Vec::new() }
     }
 
     #[test]

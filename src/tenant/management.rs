@@ -41,8 +41,8 @@ pub(super) async fn answer(tenant: &Arc<Inner>, request: &Request, path: &str) -
         None => error(429, "Global limit has been reached", Some("too_many_requests")),
     };
     // The token proved it, whatever the request then came to.
-    if answer.who.is_none() {
-        answer.who = client(tenant, request).map(|claims| client_id(&claims));
+    if answer.actor.is_none() {
+        answer.actor = client(tenant, request).map(|claims| client_id(&claims));
     }
     let reset = now.saturating_add(1).to_string();
     let answer = if left.is_none() { answer.header("retry-after", "1") } else { answer };
@@ -80,7 +80,7 @@ async fn route(tenant: &Arc<Inner>, request: &Request, path: &str) -> Answer {
         None => by_email(tenant, request),
     };
     match found {
-        Ok(answer) => answer.for_whom(client_id(&claims)),
+        Ok(answer) => answer.with_actor(client_id(&claims)),
         Err(refusal) => {
             let refusal: Refusal = refusal;
             error(refusal.status, &refusal.description, None)
@@ -131,7 +131,7 @@ fn authorized(tenant: &Inner, request: &Request, wanted: &str) -> Result<Map<Str
     let say = format!("Insufficient scope, expected any of: {wanted}");
     let refused = error(403, &say, Some("insufficient_scope"));
     let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{wanted}\"");
-    Err(Box::new(refused.header("www-authenticate", &challenge).for_whom(client_id(&claims))))
+    Err(Box::new(refused.header("www-authenticate", &challenge).with_actor(client_id(&claims))))
 }
 
 /// The claims of the request's token, if it is for this API.

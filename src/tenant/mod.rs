@@ -45,7 +45,7 @@ mod state;
 mod tests;
 
 pub use error::TenantError;
-pub use exchanges::{Direction, Exchange};
+pub use exchanges::{Direction, HttpExchange};
 pub use settings::Settings;
 
 use std::convert::Infallible;
@@ -58,27 +58,11 @@ use warp::Filter;
 use crate::bundle::{Bundle, Client};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::script::Scripts;
-use crate::telemetry::Secret;
+use crate::script::ScriptRunner;
 
 /// An open dev tenant. Cheap to clone; clones are the same tenant.
 #[derive(Clone)]
 pub struct Tenant(Arc<Inner>);
-
-/// Someone who can log in, for printing.
-#[derive(Debug, Clone)]
-pub struct PersonCard {
-    /// `auth0|…`.
-    pub user_id: String,
-    /// As they type it.
-    pub email: String,
-    /// What they are called.
-    pub name: String,
-    /// What this person is there to show.
-    pub note: String,
-    /// From the bundle, for development; none when the bundle has none.
-    pub password: Option<Secret>,
-}
 
 /// What every handler needs.
 struct Inner {
@@ -99,7 +83,7 @@ impl Tenant {
     /// Opens the tenant's file, makes its key the first time (a few hundred milliseconds), and is ready to serve.
     /// Blocking. `issuer` is where it will be reached: `http://127.0.0.1:PORT/`, with its final slash.
     ///
-    /// `pool` does the writes and the password hashing. Scripts should have another: see [`Scripts::new`].
+    /// `pool` does the writes and the password hashing. ScriptRunner should have another: see [`ScriptRunner::new`].
     ///
     /// # Errors
     /// [`TenantError`]: an issuer that is not loopback, a bundle that asks for what is not there, a file that can not
@@ -108,7 +92,7 @@ impl Tenant {
         settings: &Settings,
         issuer: &str,
         bundle: Bundle,
-        scripts: Scripts,
+        scripts: ScriptRunner,
         pool: Pool,
         clock: Clock,
     ) -> Result<Self, TenantError> {
@@ -132,7 +116,7 @@ impl Tenant {
         let state = state::State::open(&settings.data)?;
         let of_file = |error| state::unusable(&settings.data, error);
         let (pkcs8, born) = state.signing_key(clock.now(), keys::SigningKey::make).map_err(of_file)?;
-        let people = people::People::new(bundle.people.clone(), born, state.clone());
+        let people = people::People::new(bundle.users.clone(), born, state.clone());
         Ok(Self(Arc::new(Inner {
             issuer: issuer.to_owned(),
             key: keys::SigningKey::read(&pkcs8).map_err(of_file)?,
@@ -168,20 +152,8 @@ impl Tenant {
         &self.0.issuer
     }
 
-    /// The bundle's people.
-    pub fn people(&self) -> Vec<PersonCard> {
-        let card = |person: &crate::bundle::Person| PersonCard {
-            user_id: person.user_id.clone(),
-            email: person.email.clone(),
-            name: person.profile.get("name").and_then(Value::as_str).unwrap_or(&person.email).to_owned(),
-            note: person.note.clone().unwrap_or_default(),
-            password: person.password.clone(),
-        };
-        self.0.people.bundled().iter().map(card).collect()
-    }
-
     /// What went over the wire lately, the oldest first; at most 2,000.
-    pub fn exchanges(&self) -> Vec<Exchange> {
+    pub fn exchanges(&self) -> Vec<HttpExchange> {
         self.0.exchanges.all()
     }
 }

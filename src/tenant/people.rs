@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::TenantError;
 use super::state::{Record, State, stamp};
-use crate::bundle::Person;
+use crate::bundle::TestUser;
 use crate::script::MetadataUpdate;
 
 /// The one connection: Auth0's own database, under its usual name.
@@ -30,19 +30,19 @@ pub(super) struct Account {
 
 /// Finds people.
 pub(super) struct People {
-    bundled: Vec<Person>,
+    bundled: Vec<TestUser>,
     /// When the tenant was made: when its people were, unless the bundle says otherwise.
     born: Timestamp,
     state: State,
 }
 
 impl People {
-    pub(super) fn new(bundled: Vec<Person>, born: Timestamp, state: State) -> Self {
+    pub(super) fn new(bundled: Vec<TestUser>, born: Timestamp, state: State) -> Self {
         Self { bundled, born, state }
     }
 
     /// The bundle's people, as written.
-    pub(super) fn bundled(&self) -> &[Person] {
+    pub(super) fn bundled(&self) -> &[TestUser] {
         &self.bundled
     }
 
@@ -91,7 +91,7 @@ impl People {
         self.state.merge_metadata(&user_id, kind, base.unwrap_or_default(), metadata, now)
     }
 
-    fn of_bundle(&self, person: &Person, record: Option<Record>) -> Account {
+    fn of_bundle(&self, person: &TestUser, record: Option<Record>) -> Account {
         let mut user = person.profile.clone();
         user.insert("user_id".to_owned(), Value::from(person.user_id.as_str()));
         user.insert("email".to_owned(), Value::from(person.email.as_str()));

@@ -55,7 +55,7 @@ async fn add(tenant: &Arc<Inner>, request: &Request) -> Result<Answer, Refusal> 
         return Ok(refused("invalid_signup", "Invalid sign up"));
     }
     let body = json!({"_id": id, "email": email, "email_verified": false});
-    Ok(Answer::json(200, &body).for_whom(who))
+    Ok(Answer::json(200, &body).with_actor(who))
 }
 
 fn refused(code: &str, description: &str) -> Answer {

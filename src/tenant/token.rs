@@ -55,7 +55,7 @@ pub(super) async fn token(tenant: &Arc<Inner>, request: &Request) -> Answer {
         Ok(tokens) => Answer::json(200, &tokens).header("pragma", "no-cache"),
         Err(refusal) => refusal.answer(),
     };
-    answer.who = who;
+    answer.actor = who;
     answer
 }
 

@@ -27,7 +27,7 @@ fn told(tenant: &Inner, token: &Opaque) -> Result<Answer, Refusal> {
     let extra: Map<String, Value> = tenant.state.look(Kind::Extra, &name, now)?.unwrap_or_default();
     let mut told = claims::about(&account.user, &token.scopes);
     told.extend(extra);
-    Ok(Answer::json(200, &Value::Object(told)).for_whom(token.user_id.as_str()))
+    Ok(Answer::json(200, &Value::Object(told)).with_actor(token.user_id.as_str()))
 }
 
 /// Whose token it is, if it is good for `/userinfo`: that takes the scope `openid`.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::stage::{Stage, payload};
-use crate::tenant::Exchange;
+use crate::tenant::HttpExchange;
 
 const ME: &str = "{ me { id name email roles } }";
 
@@ -166,7 +166,7 @@ fn refused(
 }
 
 /// How often a profile was fetched.
-fn profiles(asked: &[Exchange]) -> usize {
+fn profiles(asked: &[HttpExchange]) -> usize {
     asked.iter().filter(|exchange| exchange.path.starts_with("/api/v2/users/")).count()
 }
 

@@ -13,7 +13,7 @@ use crate::app::{Development, Inbox};
 use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::telemetry::Secret;
-use crate::tenant::{Direction, Exchange};
+use crate::tenant::{Direction, HttpExchange};
 
 /// What the acts play on.
 pub(super) struct Stage<'a> {
@@ -90,7 +90,7 @@ impl<'a> Stage<'a> {
 
     /// A person logs in through the browser; each hop is told, and then what went on behind the tenant's back.
     pub(super) fn log_in(&mut self, email: &str, audience: &str) -> anyhow::Result<String> {
-        let person = self.bundle().people.iter().find(|person| person.email == email);
+        let person = self.bundle().users.iter().find(|person| person.email == email);
         let password = person.and_then(|person| person.password.as_ref()).map(Secret::expose);
         let password =
             password.with_context(|| format!("the bundle has no person {email} with a password"))?;
@@ -129,7 +129,7 @@ impl<'a> Stage<'a> {
         url: &str,
         token: Option<&str>,
         query: &str,
-    ) -> anyhow::Result<(Answer, Vec<Exchange>)> {
+    ) -> anyhow::Result<(Answer, Vec<HttpExchange>)> {
         self.told = self.development.tenant.tenant().exchanges().len();
         let answer = self.wire.graphql(url, token, query, Value::Null)?;
         let bearer = token.map_or("no token".to_owned(), shortened);
@@ -142,13 +142,13 @@ impl<'a> Stage<'a> {
     }
 
     /// Tells what the tenant saw since the last time, as far as it is `of` interest.
-    fn told(&mut self, of: impl Fn(&Exchange) -> bool) -> anyhow::Result<Vec<Exchange>> {
+    fn told(&mut self, of: impl Fn(&HttpExchange) -> bool) -> anyhow::Result<Vec<HttpExchange>> {
         let all = self.development.tenant.tenant().exchanges();
         let new: Vec<_> = all.iter().skip(self.told).filter(|exchange| of(exchange)).cloned().collect();
         self.told = all.len();
         for exchange in &new {
             let status = exchange.status.map_or("no answer".to_owned(), |status| status.to_string());
-            let who = exchange.who.as_deref().unwrap_or_default();
+            let who = exchange.actor.as_deref().unwrap_or_default();
             let what = match exchange.direction {
                 Direction::Out => format!("rule {who}"),
                 Direction::In => format!("the door asks the tenant {who}"),

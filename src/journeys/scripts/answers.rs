@@ -1,7 +1,7 @@
 //! How a rule can answer, and what it finds around it.
 
 use serde_json::json;
-use vestibule::script::{DenyReason, Level, MetadataKind};
+use vestibule::script::{ConsoleLevel, DenyReason, MetadataKind};
 
 use super::script_host::{ScriptHost, context, rule, settings, user};
 
@@ -151,10 +151,10 @@ async fn secrets_do_not_show_in_the_console_or_in_errors() {
     let denied = host.one(script).await.unwrap_err();
     assert_eq!(denied.message, "could not use [configuration.API_KEY]");
     let lines: Vec<_> = denied.console.iter().map(|line| (line.level, line.text.as_str())).collect();
-    assert_eq!(lines[0], (Level::Log, "plain [configuration.API_KEY] SHORT is on"));
-    assert_eq!(lines[1], (Level::Warn, "{\"nested\":{\"key\":\"[configuration.API_KEY]\"}}"));
-    assert_eq!(lines[2], (Level::Error, "configuration {API_KEY, SHORT}"));
-    assert_eq!(lines[3], (Level::Info, "[configuration.API_KEY]"));
+    assert_eq!(lines[0], (ConsoleLevel::Log, "plain [configuration.API_KEY] SHORT is on"));
+    assert_eq!(lines[1], (ConsoleLevel::Warn, "{\"nested\":{\"key\":\"[configuration.API_KEY]\"}}"));
+    assert_eq!(lines[2], (ConsoleLevel::Error, "configuration {API_KEY, SHORT}"));
+    assert_eq!(lines[3], (ConsoleLevel::Info, "[configuration.API_KEY]"));
     assert_eq!(lines[4].1, format!("{}[configura…", "x".repeat(990)));
     assert_eq!(lines[5].1, "global {token}");
     assert!(denied.console.iter().all(|line| line.script == "only-rule"));

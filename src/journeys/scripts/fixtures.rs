@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use vestibule::bundle::Rule;
-use vestibule::script::{MetadataKind, Outcome};
+use vestibule::script::{LoginOutput, MetadataKind};
 
 use super::http_stub::{HttpStub, answer};
 use super::script_host::{ScriptHost, context, rule, settings, user};
@@ -61,7 +61,7 @@ fn shipped() -> [Rule; 3] {
     ]
 }
 
-async fn log_in(host: &ScriptHost, who: Value) -> Outcome {
+async fn log_in(host: &ScriptHost, who: Value) -> LoginOutput {
     host.log_in(&shipped(), who, context()).await.unwrap()
 }
 

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use vestibule::bundle::Rule;
 use vestibule::pool::{self, Pool};
 use vestibule::script::{
-    Denied, Effects, Login, MetadataUpdate, Outcome, Scripts, Settings, WorkerCommand, origin,
+    Denied, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter, ScriptRunner, Settings, WorkerCommand,
+    parse_origin,
 };
 
 pub(crate) struct ScriptHost {
-    pub(crate) scripts: Scripts,
+    pub(crate) scripts: ScriptRunner,
     pub(crate) updates: Arc<Mutex<Vec<MetadataUpdate>>>,
     pub(crate) configuration: BTreeMap<String, String>,
     program: PathBuf,
@@ -36,10 +37,10 @@ impl ScriptHost {
         let program = dir.path().join("vestibule");
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_vestibule"), &program).unwrap();
         let command = WorkerCommand { program: program.clone(), args: vec!["script-worker".to_owned()] };
-        let allowed = allow_fetch.iter().map(|text| origin(text).unwrap()).collect();
+        let allowed = allow_fetch.iter().map(|text| parse_origin(text).unwrap()).collect();
         let pool = Pool::start(&pool::Settings { threads: 8, queue: 64 }).unwrap();
         Self {
-            scripts: Scripts::new(settings, command, allowed, pool),
+            scripts: ScriptRunner::new(settings, command, allowed, pool),
             updates: Arc::default(),
             configuration: BTreeMap::new(),
             program,
@@ -53,11 +54,11 @@ impl ScriptHost {
         self
     }
 
-    pub(crate) async fn run(&self, rules: &[Rule]) -> Result<Outcome, Denied> {
+    pub(crate) async fn run(&self, rules: &[Rule]) -> Result<LoginOutput, Denied> {
         self.log_in(rules, user(), context()).await
     }
 
-    pub(crate) async fn one(&self, script: &str) -> Result<Outcome, Denied> {
+    pub(crate) async fn one(&self, script: &str) -> Result<LoginOutput, Denied> {
         self.run(&[rule("only-rule", 1, script)]).await
     }
 
@@ -66,16 +67,16 @@ impl ScriptHost {
         rules: &[Rule],
         user: Value,
         context: Value,
-    ) -> Result<Outcome, Denied> {
+    ) -> Result<LoginOutput, Denied> {
         let updates = Arc::clone(&self.updates);
-        let effects: Effects = Arc::new(move |update: MetadataUpdate| {
+        let effects: MetadataWriter = Arc::new(move |update: MetadataUpdate| {
             if update.user_id == "auth0|nobody" {
                 return Err("The user does not exist.".to_owned());
             }
             updates.lock().unwrap().push(update);
             Ok(())
         });
-        let login = Login { user, context, configuration: self.configuration.clone() };
+        let login = LoginInput { user, context, configuration: self.configuration.clone() };
         self.scripts.run_rules(rules, login, effects).await
     }
 

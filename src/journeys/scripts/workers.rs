@@ -88,14 +88,14 @@ async fn stopping_denies_who_runs_and_who_comes() {
 #[tokio::test]
 async fn a_worker_that_can_not_start_denies_the_login() {
     use vestibule::pool::{self, Pool};
-    use vestibule::script::{Login, Scripts, WorkerCommand};
+    use vestibule::script::{LoginInput, ScriptRunner, WorkerCommand};
     for (program, args) in
         [("/does/not/exist", vec![]), ("/bin/sh", vec!["-c".to_owned(), "exit 0".to_owned()])]
     {
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 1 }).unwrap();
         let command = WorkerCommand { program: program.into(), args };
-        let scripts = Scripts::new(&settings(), command, Vec::new(), pool);
-        let login = Login {
+        let scripts = ScriptRunner::new(&settings(), command, Vec::new(), pool);
+        let login = LoginInput {
             user: super::script_host::user(),
             context: super::script_host::context(),
             configuration: std::collections::BTreeMap::new(),

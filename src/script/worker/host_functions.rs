@@ -11,7 +11,7 @@ use url::Url;
 use super::super::ipc::{
     CALLS_AT_ONCE, CONSOLE_LINES, Call, FromWorker, RESULT_LIMIT, Run, TEXT_LIMIT, Verdict,
 };
-use super::super::outcome::{DenyReason, Level};
+use super::super::outcome::{ConsoleLevel, DenyReason};
 use super::super::redact::Redactor;
 use super::pipe::Link;
 use crate::clock::Clock;
@@ -120,7 +120,7 @@ impl Session {
             return;
         }
         let text = if lines == CONSOLE_LINES { "(what follows is not kept)" } else { text };
-        let level = serde_json::from_value(level.into()).unwrap_or(Level::Log);
+        let level = serde_json::from_value(level.into()).unwrap_or(ConsoleLevel::Log);
         drop(self.link.send(&FromWorker::Say(level, self.clean(text))));
     }
 

@@ -88,7 +88,7 @@ async fn only_a_management_token_with_the_scope_is_let_in() {
         "Invalid token"
     );
     let who: Vec<_> =
-        world.tenant.exchanges().into_iter().filter(|e| e.path == path).map(|e| e.who).collect();
+        world.tenant.exchanges().into_iter().filter(|e| e.path == path).map(|e| e.actor).collect();
     assert_eq!(who[1].as_deref(), Some("vestibule"));
 }
 

@@ -147,7 +147,7 @@ async fn rules_see_auth0s_user_and_context_and_change_tokens() {
     let watch = Arc::clone(&seen);
     let world = World::with(
         |_| {},
-        move |login: Login, effects: Effects| {
+        move |login: LoginInput, effects: MetadataWriter| {
             watch.lock().unwrap().push((
                 login.user.clone(),
                 login.context.clone(),
@@ -165,8 +165,8 @@ async fn rules_see_auth0s_user_and_context_and_change_tokens() {
             context["accessToken"]["https://ns/roles"] = context["authorization"]["roles"].clone();
             context["accessToken"]["roles"] = json!(["king"]);
             context["idToken"]["https://ns/plan"] = json!("free");
-            let Login { user, .. } = login;
-            Ok(Outcome { user, context, console: Vec::new(), fetches: Vec::new() })
+            let LoginInput { user, .. } = login;
+            Ok(LoginOutput { user, context, console: Vec::new(), fetches: Vec::new() })
         },
     );
     let reply = world.person("katherine", &[("audience", PUBLIC), ("scope", "openid")]).await;
@@ -202,7 +202,7 @@ async fn rules_see_auth0s_user_and_context_and_change_tokens() {
 #[tokio::test]
 async fn a_rule_that_denies_gives_no_token() {
     let deny = |reason| {
-        move |_: Login, _: Effects| {
+        move |_: LoginInput, _: MetadataWriter| {
             let (rule, message) = ("gate".to_owned(), "no entry".to_owned());
             Err(Denied { rule, reason, message, console: Vec::new(), fetches: Vec::new() })
         }
@@ -219,7 +219,7 @@ async fn a_rule_that_denies_gives_no_token() {
 #[tokio::test]
 async fn someone_blocked_at_the_tenant_gets_nothing() {
     let world = World::with(
-        |bundle| drop(bundle.people[0].profile.insert("blocked".to_owned(), Value::from(true))),
+        |bundle| drop(bundle.users[0].profile.insert("blocked".to_owned(), Value::from(true))),
         |_, _| panic!("no rule runs for the blocked"),
     );
     let refused = world.person("ada", &[("audience", PUBLIC)]).await.error();
