@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use vestibule::clock::Clock;
 use vestibule::store::{
-    Actor, ImportRow, ImportRules, Imported, LinkEmail, Page, PageArgs, Settings, Store, UserCursor,
+    Actor, ImportOutcome, ImportRow, ImportRules, LinkEmail, Page, PageArgs, Settings, Store, UserCursor,
     UserFilter, UserOrder,
 };
 use vestibule::user::{Auth0Id, Email, Person, User, UserId};
@@ -80,13 +80,12 @@ fn measure(users: u64) -> Outcome<Measured> {
 fn load(store: &Store, users: u64) -> Outcome<()> {
     let rules = ImportRules { link: LinkEmail::Never, dry_run: false };
     let mut added = 0;
-    let mut import = store.begin_import(rules, &Actor::Cli, |(), outcome| {
-        added += u64::from(outcome == Imported::Added);
-    })?;
-    for i in 0..users {
-        import.add((), row(i)?)?;
-    }
-    import.finish()?;
+    store.import(
+        rules,
+        &Actor::Cli,
+        |(), outcome| added += u64::from(outcome == ImportOutcome::Added),
+        |import| -> Outcome<()> { (0..users).try_for_each(|i| Ok(import.add((), row(i)?)?)) },
+    )?;
     if added == users { Ok(()) } else { Err(format!("{added} users were added, not {users}").into()) }
 }
 

@@ -15,13 +15,8 @@ pub(super) fn run(global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told(Migrated { from, to, completed }: &Migrated) -> String {
-    let schema = if from == to { format!("schema {to} already") } else { format!("schema {from} → {to}") };
-    match completed {
-        true => format!("{schema}; completed after an import that was cut off"),
-        false if from == to => format!("{schema}, nothing to do"),
-        false => schema,
-    }
+fn told(Migrated { from, to }: &Migrated) -> String {
+    if from == to { format!("schema {to} already, nothing to do") } else { format!("schema {from} → {to}") }
 }
 
 #[cfg(test)]
@@ -30,10 +25,8 @@ mod tests {
 
     #[test]
     fn what_was_done_is_told_from_nothing_to_do() {
-        let told = |from, completed| told(&Migrated { from, to: 2, completed });
-        assert_eq!(told(0, false), "schema 0 → 2");
-        assert_eq!(told(2, false), "schema 2 already, nothing to do");
-        assert_eq!(told(0, true), "schema 0 → 2; completed after an import that was cut off");
-        assert_eq!(told(2, true), "schema 2 already; completed after an import that was cut off");
+        let told = |from| told(&Migrated { from, to: 2 });
+        assert_eq!(told(0), "schema 0 → 2");
+        assert_eq!(told(2), "schema 2 already, nothing to do");
     }
 }

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, bare, check, checksum, migrate, ownership};
+use super::{Settings, Store, StoreError, check, checksum, migrate, ownership};
 
 /// What the name of a copy from before a migration goes on with; then comes the version.
 const KEPT: &str = ".schema-";
@@ -32,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Missing`]; [`StoreError::Exists`], because a backup is never overwritten; [`StoreError::Output`];
-    /// [`StoreError::Full`]; [`StoreError::Damaged`], [`StoreError::CutOff`], [`StoreError::Unfinished`]; else as [`Store::open`].
+    /// [`StoreError::Full`]; [`StoreError::Damaged`], [`StoreError::CutOff`]; else as [`Store::open`].
     pub fn backup(settings: &Settings, to: &Path) -> Result<BackedUp, StoreError> {
         let database = open::existing_file(settings)?;
         let _lock = Lock::shared(&database)?;
@@ -43,7 +43,6 @@ impl Store {
         // To SQLite `VACUUM INTO` is a write, although not to this file.
         let connection = open::connect(&database, Purpose::Write, settings.busy_timeout)?;
         check::length(&connection, &database)?;
-        bare::refuse(&connection, &database)?;
         let copy = copy_beside(&connection, to)?;
         let (sha256, bytes) = sum(&copy).map_err(failed)?;
         copy.persist_noclobber(to).map_err(|error| match error.error.kind() {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, Verified, bare, chain, migrate};
+use super::{Settings, Store, StoreError, Verified, chain, migrate};
 
 /// More faults than anyone reads.
 const MAX_FAULTS: usize = 100;
@@ -64,14 +64,13 @@ impl Store {
     /// Reads the whole file, from one snapshot, while others may write. Changes and migrates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::NotOurs`]; [`StoreError::CutOff`]; [`StoreError::Unfinished`];
+    /// [`StoreError::Missing`]; [`StoreError::NotOurs`]; [`StoreError::CutOff`];
     /// [`StoreError::Damaged`] when the file is too damaged to be read to its end; else as every read.
     pub fn check(settings: &Settings) -> Result<Checked, StoreError> {
         let database = open::existing_file(settings)?;
         let _lock = Lock::shared(&database)?;
         let connection = open::connect(&database, Purpose::Read, settings.busy_timeout)?;
         length(&connection, &database)?;
-        bare::refuse(&connection, &database)?;
         inspect(&connection)
     }
 }

@@ -206,17 +206,6 @@ pub enum StoreError {
         /// The version the binary needs.
         known: i32,
     },
-    /// An import was cut off and left the database without what users are found by.
-    #[error(
-        "{path} lacks what users are found by, because an import was cut off; run `vestibule migrate`, or the import \
-         again"
-    )]
-    Unfinished {
-        /// Which file.
-        path: PathBuf,
-        /// Why it could not be completed, if that was tried.
-        source: Option<Box<StoreError>>,
-    },
     /// A migration failed, and its transaction was rolled back.
     #[error("can not migrate the database; it is as it was before")]
     Migration(#[source] Box<refinery::Error>),
@@ -254,11 +243,6 @@ impl StoreError {
             std::io::ErrorKind::NotFound => Self::Missing { path },
             _ => Self::Input { path, source },
         }
-    }
-
-    /// A database that could not be completed after an import.
-    pub(super) fn unfinished(path: &Path, source: Self) -> Self {
-        Self::Unfinished { path: path.to_owned(), source: Some(Box::new(source)) }
     }
 
     /// A value in `column` that we can not have written.

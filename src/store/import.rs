@@ -1,202 +1,190 @@
-//! Users from an export of Auth0's: many rows a transaction, and again without harm. `bulk` does it batch by batch.
+//! Import of very many users: one transaction when no other process has the database open, else batches.
 //!
-//! A row finds its user by Auth0 id, else by verified email, by the rules of every login. What the export says of the
-//! row's own identity is taken over; what it says of a linked one, or of somebody found by email alone, only fills
-//! gaps. Nobody is unblocked, nothing is emptied, and an email that is verified here stays so.
+//! `import_row.rs` decides what a row adds or changes.
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-use super::audit::{Action, Actor, Changes};
-use super::rows::{Details, NewUser};
-use super::users::{by_auth0_id, by_email};
+use super::audit::Actor;
+use super::import_row::{ImportOutcome, ImportRow};
+use super::lock::Lock;
+use super::open::TEMP_FILE;
 use super::{LinkEmail, Store, StoreError, Write};
-use crate::user::{Auth0Id, Email, Person, Status, User};
 
-/// One user of an export. What is absent says nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ImportRow {
-    /// Who they are to Auth0. Without it the row is pre-provisioned: whoever first comes with its email, verified, is
-    /// its person.
-    pub auth0_id: Option<Auth0Id>,
-    /// Required without `auth0_id`.
-    pub email: Option<Email>,
-    /// Whether Auth0 has seen to it that the email is theirs.
-    pub email_verified: bool,
-    /// What they are called.
-    pub person: Person,
-    /// Whether Auth0 turns them away.
-    pub blocked: bool,
-}
+/// Rows a transaction while other processes have the database open: they wait about a tenth of a second to write.
+const BATCH: usize = 2_000;
 
-impl ImportRow {
-    /// Whether it has no key by which anybody could be found to be this user.
-    pub(super) fn is_nobody(&self) -> bool {
-        self.auth0_id.is_none() && self.email.is_none()
-    }
+/// Pause after each batch. A waiting writer tries again at least every tenth of a second.
+const PAUSE: Duration = Duration::from_millis(120);
 
-    /// The email by which its user is found, and is to be found: an unverified one of somebody with an identity finds
-    /// nobody.
-    pub(super) fn key_email(&self) -> Option<&Email> {
-        self.email.as_ref().filter(|_| self.email_verified || self.auth0_id.is_none())
-    }
+/// Indexes that only lists read, and whose rows arrive in random order. Building one afterwards costs a sort instead of
+/// a random page per row.
+const LIST_INDEXES: [&str; 3] = ["users_by_email", "users_by_name", "users_by_family_name"];
 
-    fn verified_email(&self) -> Option<&Email> {
-        self.email.as_ref().filter(|_| self.email_verified)
-    }
+/// An import drops the list indexes once it has added this many users and this share of those who were there before:
+/// rebuilding an index reads all users.
+pub(super) const MANY: u64 = 10_000;
+const SHARE: u64 = 8;
 
-    fn new_user(&self) -> NewUser<'_> {
-        NewUser {
-            auth0_id: self.auth0_id.as_ref(),
-            email: self.email.as_ref(),
-            email_verified: self.verified_email().is_some(),
-            person: &self.person,
-            status: if self.blocked { Status::Blocked } else { Status::Active },
-            roles: &[],
-            profile: None,
-            // An export can be of any age.
-            fetched: false,
-        }
-    }
-}
+/// Page cache in KiB while rows are added, so that the indexes read by key stay in memory.
+const ROWS_CACHE_KIB: i64 = 512 * 1024;
+
+/// Page cache in KiB while indexes are built. SQLite sorts this much at once; smaller runs merge faster.
+const INDEX_CACHE_KIB: i64 = 32 * 1024;
+
+/// Settings of the one transaction. Sorting goes to a temporary file and uses one thread more.
+const SETTINGS: [(&str, i64); 3] =
+    [("cache_size", -ROWS_CACHE_KIB), ("temp_store", TEMP_FILE), ("threads", 1)];
 
 /// How to import.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportRules {
-    /// Whether a row with a new identity and the verified email of somebody with another is linked to them.
+    /// Whether a row with a new identity and the verified email of another user is linked to that user.
     pub link: LinkEmail,
-    /// Finds out what would become of each row, and undoes it.
+    /// Reports each outcome and changes nothing.
     pub dry_run: bool,
 }
 
-/// What became of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Imported {
-    /// A user was made.
-    Added,
-    /// A user was changed.
-    Changed,
-    /// Everything was so already.
-    Unchanged,
-    /// Nothing was done, because the user was erased and stays so.
-    Erased,
-    /// Nothing was done, because somebody else has the email verified.
-    EmailTaken,
-    /// Nothing was done: with neither Auth0 id nor email, nobody could ever be found to be this user.
-    Nobody,
+/// A running import. Each row has a position `P`, by which its outcome is reported.
+pub struct Import<'a, P> {
+    rules: ImportRules,
+    actor: &'a Actor,
+    report: &'a mut dyn FnMut(P, ImportOutcome),
+    run: Run<'a, P>,
+}
+
+enum Run<'a, P> {
+    OneTransaction { write: &'a Write<'a>, added: u64, drop_at: Option<u64>, dropped: Vec<String> },
+    Batches { store: &'a Store, batch: Vec<(P, ImportRow)> },
 }
 
 impl Store {
-    /// Imports `rows` in one transaction, and tells of each in order what became of it. Each change leaves a line in
-    /// the trail. Other processes wait for the write lock meanwhile, so some thousand rows at a time are enough.
+    /// Imports users. `feed` calls [`Import::add`] for each row, and `report` receives each outcome, in order.
+    ///
+    /// When no other process has the database open, the import is one transaction that no process can join: a crash, or
+    /// an error of `feed`, leaves the database as it was. Otherwise rows are committed in batches of 2,000, others
+    /// write in between, and batches stay imported when a later one fails. A dry run in batches counts a row that repeats
+    /// one of an earlier batch as another addition.
     ///
     /// # Errors
-    /// As every write; then none of the rows was imported.
-    pub fn import(
+    /// Those of `feed`; else as every write.
+    pub fn import<P, T, E: From<StoreError>>(
         &self,
-        rows: &[ImportRow],
         rules: ImportRules,
         actor: &Actor,
-    ) -> Result<Vec<Imported>, StoreError> {
-        let all = |write: &Write<'_>| rows.iter().map(|row| write.import(row, rules.link, actor)).collect();
-        if rules.dry_run { self.rehearse(all) } else { self.write(all) }
-    }
-
-    /// Adds `rows` to a database that was laid [`bare`](super::bare). Nobody can be found by their keys.
-    pub(super) fn import_new(&self, rows: &[ImportRow], actor: &Actor) -> Result<Vec<Imported>, StoreError> {
-        self.write(|write| {
-            for row in rows {
-                let (id, changes) = write.put_row(&row.new_user())?;
-                write.audit(actor, Action::Imported, id, changes)?;
+        mut report: impl FnMut(P, ImportOutcome),
+        feed: impl FnOnce(&mut Import<'_, P>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if !self.with_lock(Lock::try_exclusive)? {
+            let run = Run::Batches { store: self, batch: Vec::new() };
+            let mut import = Import { rules, actor, report: &mut report, run };
+            let value = feed(&mut import)?;
+            import.finish()?;
+            return Ok(value);
+        }
+        let outcome = self.transaction(&SETTINGS, |write| {
+            let drop_at = if rules.dry_run { None } else { Some(MANY.max(users(&write)? / SHARE)) };
+            let run = Run::OneTransaction { write: &write, added: 0, drop_at, dropped: Vec::new() };
+            let mut import = Import { rules, actor, report: &mut report, run };
+            let value = match feed(&mut import) {
+                Ok(value) => value,
+                Err(error) => return Ok(Err(error)),
+            };
+            import.finish()?;
+            if !rules.dry_run {
+                write.tx.commit()?;
             }
-            Ok(vec![Imported::Added; rows.len()])
-        })
+            Ok(Ok(value))
+        });
+        let shared = self.with_lock(Lock::share);
+        let value = outcome??;
+        shared?;
+        Ok(value)
     }
 }
 
-impl Write<'_> {
-    fn import(&self, row: &ImportRow, link: LinkEmail, actor: &Actor) -> Result<Imported, StoreError> {
-        if row.is_nobody() {
-            return Ok(Imported::Nobody);
-        }
-        if let Some(auth0_id) = &row.auth0_id
-            && let Some(user) = by_auth0_id(&self.tx, auth0_id)?
-        {
-            let own = user.auth0_id.as_ref() == Some(auth0_id);
-            return self.bring_up(&user, row, own, actor);
-        }
-        let found = row.key_email().map(|email| by_email(&self.tx, email)).transpose()?.flatten();
-        match (found, &row.auth0_id) {
-            (Some(user), Some(auth0_id)) => self.link_imported(&user, auth0_id, row, link, actor),
-            // An unverified email says nothing about somebody who has an identity.
-            (Some(user), None) if !row.email_verified && user.auth0_id.is_some() => Ok(Imported::EmailTaken),
-            (Some(user), None) => self.bring_up(&user, row, false, actor),
-            (None, _) => {
-                self.insert_row(&row.new_user(), actor, Action::Imported)?;
-                Ok(Imported::Added)
+impl<P> Import<'_, P> {
+    /// Imports a row by the rules of `import_row.rs`, at once or with its batch.
+    ///
+    /// # Errors
+    /// As every write.
+    pub fn add(&mut self, position: P, row: ImportRow) -> Result<(), StoreError> {
+        match &mut self.run {
+            Run::OneTransaction { write, added, drop_at, dropped } => {
+                let outcome = write.import_row(&row, self.rules.link, self.actor)?;
+                (self.report)(position, outcome);
+                *added += u64::from(outcome == ImportOutcome::Added);
+                if drop_at.is_some_and(|at| *added >= at) {
+                    *drop_at = None;
+                    *dropped = drop_list_indexes(write)?;
+                }
+                Ok(())
+            }
+            Run::Batches { batch, .. } => {
+                batch.push((position, row));
+                if batch.len() < BATCH {
+                    return Ok(());
+                }
+                self.import_batch()?;
+                give_way();
+                Ok(())
             }
         }
     }
 
-    fn link_imported(
-        &self,
-        user: &User,
-        auth0_id: &Auth0Id,
-        row: &ImportRow,
-        link: LinkEmail,
-        actor: &Actor,
-    ) -> Result<Imported, StoreError> {
-        let details = Details { person: &row.person, profile: None };
-        match self.link(user, auth0_id, Some(details), link, actor) {
-            Ok(linked) => {
-                self.bring_up(&linked, row, false, actor)?;
-                Ok(Imported::Changed)
-            }
-            // Told before anything is written.
-            Err(StoreError::EmailConflict) => Ok(Imported::EmailTaken),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Changes a user to what the row says: all of it when the row is of their `own` identity, else what they lack.
-    fn bring_up(
-        &self,
-        user: &User,
-        row: &ImportRow,
-        own: bool,
-        actor: &Actor,
-    ) -> Result<Imported, StoreError> {
-        if user.status == Status::Erased {
-            return Ok(Imported::Erased);
-        }
-        let person = if own { row.person.or(&user.person) } else { user.person.or(&row.person) };
-        let email = match (&user.email, &row.email) {
-            (old, Some(new)) if own || old.is_none() => Some(new),
-            (old, _) => old.as_ref(),
-        };
-        let same = email == user.email.as_ref();
-        let said = email.is_some() && email == row.verified_email();
-        let verified = said || (user.email_verified && same);
-        if let Some(email) = email
-            && verified
-            && !(same && user.email_verified)
-            && self.is_taken(email, user)?
+    fn finish(mut self) -> Result<(), StoreError> {
+        if let Run::OneTransaction { write, dropped, .. } = &self.run
+            && !dropped.is_empty()
         {
-            return Ok(Imported::EmailTaken);
+            write.tx.pragma_update(None, "cache_size", -INDEX_CACHE_KIB)?;
+            return Ok(write.tx.execute_batch(&dropped.join(";"))?);
         }
-        let mut changes = self.describe(user, &person, email, verified)?;
-        if row.blocked && user.status == Status::Active {
-            changes = changes.and(self.block_imported(user)?);
-        }
-        if changes.is_empty() {
-            return Ok(Imported::Unchanged);
-        }
-        self.audit(actor, Action::Imported, user.id, changes)?;
-        Ok(Imported::Changed)
+        self.import_batch()
     }
 
-    fn block_imported(&self, user: &User) -> Result<Changes, StoreError> {
-        self.put_status(user.id, Status::Blocked, Some(self.revocation(user)))?;
-        let changes = Changes::default().field("status", user.status.as_str(), Status::Blocked.as_str());
-        Ok(self.revoked(user, changes))
+    fn import_batch(&mut self) -> Result<(), StoreError> {
+        let Run::Batches { store, batch } = &mut self.run else { return Ok(()) };
+        let (positions, rows): (Vec<P>, Vec<ImportRow>) = batch.drain(..).unzip();
+        let outcomes: Vec<_> = store.transaction(&[], |write| {
+            let outcomes = rows
+                .iter()
+                .map(|row| write.import_row(row, self.rules.link, self.actor))
+                .collect::<Result<_, _>>()?;
+            if !self.rules.dry_run {
+                write.tx.commit()?;
+            }
+            Ok(outcomes)
+        })?;
+        for (position, outcome) in positions.into_iter().zip(outcomes) {
+            (self.report)(position, outcome);
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an import runs in a process of its own")]
+fn give_way() {
+    std::thread::sleep(PAUSE);
+}
+
+/// How many users there are. Rows are never deleted.
+fn users(write: &Write<'_>) -> Result<u64, StoreError> {
+    let last: i64 = write.tx.query_row("SELECT coalesce(max(rowid), 0) FROM users", [], |row| row.get(0))?;
+    Ok(last.unsigned_abs())
+}
+
+/// Drops the list indexes, and returns the statements that make them.
+fn drop_list_indexes(write: &Write<'_>) -> Result<Vec<String>, StoreError> {
+    let statement = |name| {
+        let sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1";
+        let create: String = write.tx.query_row(sql, [name], |row| row.get(0))?;
+        write.tx.execute_batch(&format!("DROP INDEX {name}"))?;
+        Ok(create)
+    };
+    LIST_INDEXES.into_iter().map(statement).collect()
+}
+
+impl<P> std::fmt::Debug for Import<'_, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Import").field("rules", &self.rules).finish_non_exhaustive()
     }
 }

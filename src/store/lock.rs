@@ -7,7 +7,6 @@
 use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::open::beside;
 use super::{StoreError, ownership};
@@ -26,12 +25,7 @@ impl Lock {
     /// [`StoreError::BeingRestored`]; [`StoreError::File`].
     pub(super) fn shared(database: &Path) -> Result<Self, StoreError> {
         let (path, file) = open(database)?;
-        let mut locked = file.try_lock_shared();
-        if matches!(locked, Err(TryLockError::WouldBlock)) {
-            wait_a_moment();
-            locked = file.try_lock_shared();
-        }
-        match locked {
+        match file.try_lock_shared() {
             Ok(()) => Ok(Self { path, file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::BeingRestored { path: database.to_owned() }),
             Err(TryLockError::Error(source)) => Err(StoreError::File { path, source }),
@@ -64,16 +58,6 @@ impl Lock {
         }
     }
 
-    /// Whether nobody else has the database open just now.
-    ///
-    /// # Errors
-    /// As [`Lock::shared`].
-    pub(super) fn is_alone(&self) -> Result<bool, StoreError> {
-        let alone = self.try_exclusive()?;
-        self.share()?;
-        Ok(alone)
-    }
-
     /// Lets others in again.
     ///
     /// # Errors
@@ -87,12 +71,6 @@ impl Lock {
             Err(TryLockError::Error(source)) => Err(StoreError::File { path: self.path.clone(), source }),
         }
     }
-}
-
-/// Who holds a lock may only have asked whether they are alone.
-#[expect(clippy::disallowed_methods, reason = "opening blocks")]
-fn wait_a_moment() {
-    std::thread::sleep(Duration::from_millis(10));
 }
 
 fn open(database: &Path) -> Result<(PathBuf, fs::File), StoreError> {
@@ -134,9 +112,8 @@ mod tests {
         assert!(one.try_exclusive().unwrap());
         assert!(matches!(Lock::shared(&database), Err(StoreError::BeingRestored { .. })));
         one.share().unwrap();
-        assert!(one.is_alone().unwrap());
         let other = Lock::shared(&database).unwrap();
-        assert!(!one.is_alone().unwrap() && !one.try_exclusive().unwrap());
+        assert!(!one.try_exclusive().unwrap());
         drop(one);
         assert!(other.try_exclusive().unwrap());
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use super::open::{TEMP_FILE, with_settings};
-use super::{StoreError, chain, pseudonym};
+use super::{StoreError, chain};
 
 // Cargo sees a changed migration, but not an added one: touch this file with it.
 mod embedded {
@@ -20,8 +20,6 @@ pub struct Migrated {
     pub from: i32,
     /// After: what this binary knows.
     pub to: i32,
-    /// Whether the database was completed too, after an import that was cut off.
-    pub completed: bool,
 }
 
 /// The newest version this binary knows.
@@ -64,10 +62,10 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<Migrated, 
     let runner = embedded::migrations::runner().set_grouped(true);
     let outcome = if pending { apply(connection, &runner)? } else { runner.run(connection) };
     match outcome {
-        Ok(_) => Ok(Migrated { from, to, completed: false }),
+        Ok(_) => Ok(Migrated { from, to }),
         // refinery looks and then leaps: another process may have leapt in between. Then the work is done.
         Err(error) => match (pending, version(connection)?) {
-            (true, now) if now == to => Ok(Migrated { from, to, completed: false }),
+            (true, now) if now == to => Ok(Migrated { from, to }),
             _ if is_busy(&error) => Err(StoreError::Busy),
             _ => Err(StoreError::Migration(Box::new(error))),
         },
@@ -100,8 +98,9 @@ fn is_busy(error: &refinery::Error) -> bool {
 ///
 /// # Errors
 /// [`StoreError::Migration`].
+#[cfg(test)]
 pub(super) fn up_to(connection: &mut Connection, version: i32) -> Result<(), StoreError> {
-    pseudonym::lend(connection)?;
+    super::pseudonym::lend(connection)?;
     let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
     let outcome = apply(connection, &runner.set_grouped(true))?;
     outcome.map(drop).map_err(|error| StoreError::Migration(Box::new(error)))

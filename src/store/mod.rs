@@ -13,9 +13,7 @@ mod admit;
 mod aside;
 mod audit;
 mod backup;
-mod bare;
 mod blocks;
-mod bulk;
 mod acting_user;
 mod chain;
 mod changes;
@@ -31,6 +29,7 @@ mod export;
 mod feed;
 mod identities;
 mod import;
+mod import_row;
 mod interrupt;
 mod keys;
 mod lock;
@@ -48,7 +47,6 @@ mod restore;
 mod refresh;
 mod rows;
 mod seed;
-mod seen;
 mod settings;
 mod revocations;
 mod terms;
@@ -64,7 +62,6 @@ pub use admit::{NewIdentity, PROFILE_MAX_BYTES, Provisioned};
 pub use audit::{Action, Actor, AuditLine};
 pub use backup::BackedUp;
 pub use blocks::BlockDelivery;
-pub use bulk::Import;
 pub use chain::{ChainHash, NotAHash, Verified};
 pub use check::Checked;
 pub use create::Expected;
@@ -77,7 +74,8 @@ pub use error::StoreError;
 pub use export::user_record;
 pub use feed::Change;
 pub use identities::Identity;
-pub use import::{ImportRow, ImportRules, Imported};
+pub use import::{Import, ImportRules};
+pub use import_row::{ImportOutcome, ImportRow};
 pub use interrupt::Interrupt;
 pub use keys::SavedKeys;
 pub use list::{Page, PageArgs, Period, SEARCH_MAX, SortKey, UserCursor, UserFilter, UserOrder};
@@ -173,7 +171,7 @@ impl Store {
     /// writes.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::SchemaTooOld`]; [`StoreError::Unfinished`]; else as [`Store::open`].
+    /// [`StoreError::Missing`]; [`StoreError::SchemaTooOld`]; else as [`Store::open`].
     pub fn open_existing(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
         Self::over(Opened::existing(settings)?, settings, clock)
     }
@@ -298,16 +296,30 @@ impl Store {
     /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
     /// revocation holds in this process, and the feed has told of it, when the call returns.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.count();
-        let outcome = self.shared.writer.with(|connection| {
-            let write = self.begin(connection)?;
-            if let Some(acting_user) = self.acting_user {
-                write.stands(acting_user)?;
-            }
+        self.transaction(&[], |write| {
             let outcome = steps(&write)?;
             write.tx.commit()?;
-            self.shared.wrote.store(true, Ordering::Relaxed);
             Ok(outcome)
+        })
+    }
+
+    /// [`Store::write`] under other [settings](open::with_settings), for `steps` that commit themselves, or do not.
+    fn transaction<T>(
+        &self,
+        settings: &[(&str, i64)],
+        steps: impl FnOnce(Write<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.count();
+        let outcome = self.shared.writer.with(|connection| {
+            open::with_settings(connection, settings, |connection| {
+                let write = self.begin(connection)?;
+                if let Some(acting_user) = self.acting_user {
+                    write.stands(acting_user)?;
+                }
+                let outcome = steps(write)?;
+                self.shared.wrote.store(true, Ordering::Relaxed);
+                Ok(outcome)
+            })
         })?;
         // In this order: who is told that somebody was blocked finds them blocked.
         self.shared.revocations.catch_up();
@@ -319,11 +331,6 @@ impl Store {
         if !self.background {
             self.shared.queries.count();
         }
-    }
-
-    /// [`Store::write`], undone: what would become of it.
-    fn rehearse<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.shared.writer.with(|connection| steps(&self.begin(connection)?))
     }
 
     fn begin<'a>(&self, connection: &'a mut Connection) -> Result<Write<'a>, StoreError> {

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Migrated, Settings, StoreError, backup, bare, check, migrate, truncate_wal};
+use super::{Migrated, Settings, StoreError, backup, check, migrate, truncate_wal};
 
 /// A database that is there, of the schema we know, and of which nobody makes another one meanwhile.
 pub(super) struct Opened {
@@ -25,14 +25,14 @@ impl Opened {
         let writer = Self::whole(&path, settings)?;
         let from = migrate::version(&writer)?;
         if from >= migrate::known() {
-            let migrated = made.unwrap_or(Migrated { from, to: from, completed: false });
-            return Self::of(path, lock, writer, migrated)?.completed();
+            let migrated = made.unwrap_or(Migrated { from, to: from });
+            return Self::of(path, lock, writer, migrated);
         }
         drop((writer, lock));
         let migrated = Self::bring_up(&path, settings)?;
         let lock = Lock::shared(&path)?;
         let writer = Self::whole(&path, settings)?;
-        Self::of(path, lock, writer, migrated)?.completed()
+        Self::of(path, lock, writer, migrated)
     }
 
     /// As it must be there.
@@ -42,8 +42,7 @@ impl Opened {
         open::narrow_all(&path)?;
         let known = migrate::known();
         let writer = Self::whole(&path, settings)?;
-        bare::refuse(&writer, &path)?;
-        Self::of(path, lock, writer, Migrated { from: known, to: known, completed: false })
+        Self::of(path, lock, writer, Migrated { from: known, to: known })
     }
 
     /// A connection to a file that nothing was cut off from.
@@ -58,41 +57,18 @@ impl Opened {
         Ok(Self { path, lock, writer, migrated })
     }
 
-    /// With all that an import which died laid aside.
-    fn completed(mut self) -> Result<Self, StoreError> {
-        if bare::is_whole(&self.writer)? {
-            return Ok(self);
-        }
-        if !self.lock.try_exclusive()? {
-            return Err(StoreError::InUse { path: self.path });
-        }
-        self.migrated.completed = complete(&mut self.writer, &self.path)?;
-        self.lock.share()?;
-        Ok(self)
-    }
-
     /// Brings the schema of a file up that nobody has open: a server of an older binary would go on writing as it
     /// knows it.
     fn bring_up(path: &Path, settings: &Settings) -> Result<Migrated, StoreError> {
         let _alone = Lock::exclusive(path)?;
         let mut writer = open::connect(path, Purpose::Write, settings.busy_timeout)?;
         let from = migrate::version(&writer)?;
-        // Before it is kept, and because migrations reckon with all that those before them made.
-        let completed = complete(&mut writer, path)?;
         if from > 0 && from < migrate::known() {
             backup::keep_before_migrating(path, from, settings.busy_timeout)?;
         }
-        let migrated = Migrated { completed, ..migrate::run(&mut writer, path)? };
+        let migrated = migrate::run(&mut writer, path)?;
         // What a migration took out of the file is not to stay in the log.
         truncate_wal(&writer)?;
         Ok(migrated)
     }
-}
-
-/// Makes what an import which died laid aside, if one did. Tells whether.
-fn complete(writer: &mut Connection, path: &Path) -> Result<bool, StoreError> {
-    if !bare::is_whole(writer)? {
-        tracing::warn!("an import was cut off; the indexes that it laid aside are built now");
-    }
-    bare::complete(writer).map_err(|error| StoreError::unfinished(path, error))
 }

@@ -6,7 +6,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempPath;
@@ -16,7 +15,7 @@ use super::check::{self, Checked};
 use super::erasures::Erasures;
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, Write, aside, bare, checksum, migrate, ownership, truncate_wal};
+use super::{Settings, Store, StoreError, Write, aside, checksum, migrate, ownership, truncate_wal};
 use crate::clock::Clock;
 use crate::user::UserId;
 
@@ -96,9 +95,7 @@ fn verified_copy(backup: &Path, vouched: Vouched, database: &Path) -> Result<(Te
     }
     // Closed before SQLite opens it.
     let copy = copy.into_temp_path();
-    let completed = open::connect(&copy, Purpose::Write, Duration::ZERO)
-        .and_then(|mut connection| bare::complete(&mut connection));
-    let fault = match completed.and_then(|_| check::file(&copy)) {
+    let fault = match check::file(&copy) {
         Ok(Checked { schema, known, .. }) if schema > known => {
             return Err(StoreError::SchemaTooNew { path: backup.to_owned(), found: schema, known });
         }
@@ -137,15 +134,9 @@ impl Old {
             Ok(metadata) if metadata.len() == 0 => return Ok(Self::Damaged),
             Ok(_) => {}
         }
-        let stock =
-            open::connect(database, Purpose::Write, settings.busy_timeout).and_then(|mut connection| {
-                // Who was erased can be told without indexes, too; with many people that takes long.
-                if let Err(error) = bare::complete(&mut connection) {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, "the import into the database that is there can not be completed");
-                }
-                if truncate_wal(&connection)? { Erasures::read(&connection) } else { Err(StoreError::Busy) }
-            });
+        let stock = open::connect(database, Purpose::Write, settings.busy_timeout).and_then(|connection| {
+            if truncate_wal(&connection)? { Erasures::read(&connection) } else { Err(StoreError::Busy) }
+        });
         match stock {
             Ok(erasures) => Ok(Self::Readable(erasures)),
             // Somebody's sqlite3 shell, or a binary from before there was a lock.

@@ -28,7 +28,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{LinkEmail, NewIdentity, Provisioned, SeedUser, Settings, Store};
+use super::{
+    ImportOutcome, ImportRow, ImportRules, LinkEmail, NewIdentity, Provisioned, SeedUser, Settings, Store,
+};
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Email, Person, User, UserId};
 
@@ -128,4 +130,24 @@ fn arrival(auth0_id: &str, email: Option<&str>, email_verified: bool) -> NewIden
         },
         profile: Some(serde_json::json!({ "user_id": auth0_id, "nickname": "countess" })),
     }
+}
+
+/// Imports `rows`, and returns their outcomes in order.
+fn import(store: &Store, rows: &[ImportRow], rules: ImportRules) -> Result<Vec<ImportOutcome>, StoreError> {
+    let mut outcomes = vec![None; rows.len()];
+    store.import(
+        rules,
+        &Actor::Cli,
+        |index: usize, outcome| outcomes[index] = Some(outcome),
+        |import| rows.iter().enumerate().try_for_each(|(index, row)| import.add(index, row.clone())),
+    )?;
+    Ok(outcomes.into_iter().map(Option::unwrap).collect())
+}
+
+/// Indexes and triggers, with their statements.
+fn schema(connection: &Connection) -> Vec<(String, String)> {
+    let sql = "SELECT name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY name";
+    let mut statement = connection.prepare(sql).unwrap();
+    let all = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    all.collect::<Result<_, _>>().unwrap()
 }

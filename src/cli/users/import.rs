@@ -14,7 +14,7 @@ use super::super::{Global, exit, out};
 use super::records::{self, Format, Notes, Place};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
-use crate::store::{Actor, Import, ImportRules, Imported, Store, StoreError};
+use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store, StoreError};
 
 /// Places that are told of each reason.
 const PLACES: usize = 5;
@@ -28,8 +28,8 @@ pub(in crate::cli) struct Args {
     /// The file's form, when its beginning does not tell.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Tells what would be done, and changes nothing. Rows are tried in batches, so a repetition far down the file is
-    /// told as one more addition.
+    /// Print what would be done, and change nothing. While servers run, rows are tried in batches, so a repetition far down
+    /// the file counts as another addition.
     #[arg(long)]
     dry_run: bool,
 }
@@ -43,27 +43,25 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
     let mut tally = Tally::default();
     let Tally { outcomes, unreadable } = &mut tally;
-    let mut import = store.begin_import(rules, &Actor::Cli, |place, outcome| {
-        outcomes.entry(outcome).or_default().add(place);
-    })?;
-    let outcome = all(input, args.format, &mut import, unreadable);
-    // Also of an import that broke off: what was committed stays.
-    if import.is_long_to_finish() {
-        bar.set_style(ProgressStyle::with_template("{spinner} finishing")?);
-        bar.enable_steady_tick(Duration::from_millis(100));
-    }
-    let finished = import.finish();
+    let imported = store.import(
+        rules,
+        &Actor::Cli,
+        |place, outcome| outcomes.entry(outcome).or_default().add(place),
+        |import| {
+            let notes = all(input, args.format, import, unreadable);
+            // The end of a large import builds indexes.
+            bar.set_style(ProgressStyle::with_template("{spinner} finishing")?);
+            bar.enable_steady_tick(Duration::from_millis(100));
+            notes
+        },
+    );
     bar.finish_and_clear();
-    for line in tally.told(args.dry_run) {
+    let notes = imported.with_context(|| {
+        format!("{} was not imported to its end; run the import again", args.file.display())
+    })?;
+    for line in tally.lines(args.dry_run) {
         out::line(line)?;
     }
-    let outcome = outcome.with_context(|| format!("{} was not read to its end", args.file.display()));
-    let notes = match (outcome, finished) {
-        (Ok(notes), Ok(())) => notes,
-        (Ok(_), Err(finished)) => return Err(finished).context("the import is not finished; run it again"),
-        (Err(outcome), Ok(())) => return Err(outcome),
-        (Err(outcome), Err(finished)) => return Err(outcome.context(finished)),
-    };
     store.close()?;
     for line in noted(&notes) {
         out::line(line)?;
@@ -119,7 +117,7 @@ type Counts<K> = BTreeMap<K, Count>;
 /// What became of all records.
 #[derive(Debug, Default)]
 struct Tally {
-    outcomes: Counts<Imported>,
+    outcomes: Counts<ImportOutcome>,
     unreadable: Counts<String>,
 }
 
@@ -141,7 +139,7 @@ impl Count {
 }
 
 impl Tally {
-    fn told(&self, dry_run: bool) -> Vec<String> {
+    fn lines(&self, dry_run: bool) -> Vec<String> {
         let number = |outcome| self.outcomes.get(&outcome).map_or(0, |count| count.number);
         let reasons: Vec<(String, &Count)> = self
             .outcomes
@@ -150,11 +148,11 @@ impl Tally {
             .chain(self.unreadable.iter().map(|(reason, count)| (reason.clone(), count)))
             .collect();
         let skipped: u64 = reasons.iter().map(|(_, count)| count.number).sum();
-        let (added, changed) = (number(Imported::Added), number(Imported::Changed));
-        let unchanged = number(Imported::Unchanged);
+        let (added, updated) = (number(ImportOutcome::Added), number(ImportOutcome::Updated));
+        let unchanged = number(ImportOutcome::Unchanged);
         let would = if dry_run { "would be " } else { "" };
         let mut lines = vec![format!(
-            "{would}added {added}, {would}changed {changed}, so already {unchanged}, skipped {skipped}"
+            "{would}added {added}, {would}updated {updated}, unchanged {unchanged}, skipped {skipped}"
         )];
         lines.extend(
             reasons
@@ -165,12 +163,14 @@ impl Tally {
     }
 }
 
-fn skipped(outcome: Imported) -> Option<&'static str> {
+fn skipped(outcome: ImportOutcome) -> Option<&'static str> {
     match outcome {
-        Imported::Added | Imported::Changed | Imported::Unchanged => None,
-        Imported::Erased => Some("the user was erased, and stays so"),
-        Imported::EmailTaken => Some("another user has the email verified; link or merge the two by hand"),
-        Imported::Nobody => Some("has neither user_id nor email, so nobody could be found to be this user"),
+        ImportOutcome::Added | ImportOutcome::Updated | ImportOutcome::Unchanged => None,
+        ImportOutcome::Erased => Some("the user was erased"),
+        ImportOutcome::EmailTaken => {
+            Some("another user has the email verified; link or merge the two by hand")
+        }
+        ImportOutcome::NoKey => Some("has neither user_id nor email"),
     }
 }
 

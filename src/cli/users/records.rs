@@ -7,8 +7,8 @@ use std::fmt;
 use std::io::{BufRead, Read};
 
 use anyhow::Context;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Unexpected, Visitor};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::store::ImportRow;
@@ -29,7 +29,7 @@ pub(super) enum Format {
 }
 
 /// Where a record stands, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Line(u64),
     /// In an array, which has no lines of its own.

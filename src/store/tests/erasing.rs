@@ -1,7 +1,7 @@
 //! After an erasure: no file of ours tells of the person any more.
 
 use super::*;
-use crate::store::{ImportRow, ImportRules, Imported, UserUpdate, migrate};
+use crate::store::{ImportOutcome, ImportRow, ImportRules, UserUpdate, migrate};
 use crate::user::Status;
 
 /// All that could tell who it was, in every state the row went through. An Auth0 id can hold an email.
@@ -60,7 +60,7 @@ fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
         ..ImportRow::default()
     };
     let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
-    house.store.import(&[row], rules, &Actor::Cli).unwrap();
+    import(&house.store, &[row], rules).unwrap();
     for linked in ["samlp|conn|second@example.com", "email|unlinked@example.com"] {
         house.store.link_identity(user.id, &id(linked), &Actor::Cli).unwrap();
     }
@@ -113,7 +113,7 @@ fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
     assert!(matches!(taken, Err(StoreError::IdentityTaken(who)) if who == user.id), "{taken:?}");
     let row = ImportRow { auth0_id: Some(id("google|1")), ..ImportRow::default() };
     let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
-    assert_eq!(house.store.import(&[row], rules, &Actor::Cli).unwrap(), [Imported::Erased]);
+    assert_eq!(import(&house.store, &[row], rules).unwrap(), [ImportOutcome::Erased]);
     let seed = SeedUser { auth0_id: Some(id(ADA)), ..seed() };
     assert_eq!(house.store.seed(&[seed], &Actor::Seed).unwrap(), 0);
     assert_eq!(house.rows(), 2);

@@ -1,7 +1,8 @@
 //! Importing: whom a row finds, what it changes, and what it never does.
 
 use super::*;
-use crate::store::{Expected, ImportRow, ImportRules, Imported};
+use crate::store::import::MANY;
+use crate::store::{Expected, ImportOutcome, ImportRow, ImportRules};
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
@@ -18,8 +19,8 @@ fn row(auth0_id: Option<&str>, email: Option<&str>, email_verified: bool) -> Imp
 }
 
 impl House {
-    fn import(&self, rows: &[ImportRow]) -> Vec<Imported> {
-        self.store.import(rows, RULES, &Actor::Cli).unwrap()
+    fn import(&self, rows: &[ImportRow]) -> Vec<ImportOutcome> {
+        import(&self.store, rows, RULES).unwrap()
     }
 
     fn by_id(&self, auth0_id: &str) -> User {
@@ -37,9 +38,9 @@ fn rows_are_added_once_and_each_leaves_a_line() {
         ImportRow { blocked: true, ..row(Some("auth0|3"), None, false) },
         row(None, None, false),
     ];
-    use Imported::{Added, Nobody, Unchanged};
-    assert_eq!(house.import(&rows), [Added, Added, Added, Added, Nobody]);
-    assert_eq!(house.import(&rows), [Unchanged, Unchanged, Unchanged, Unchanged, Nobody]);
+    use ImportOutcome::{Added, NoKey, Unchanged};
+    assert_eq!(house.import(&rows), [Added, Added, Added, Added, NoKey]);
+    assert_eq!(house.import(&rows), [Unchanged, Unchanged, Unchanged, Unchanged, NoKey]);
     assert_eq!(house.rows(), 4);
     let ada = house.by_id("auth0|1");
     assert_eq!(
@@ -60,7 +61,7 @@ fn what_the_export_says_anew_is_taken_over_and_what_it_leaves_out_stays() {
     let before = house.verified("auth0|1", ADA);
     let new =
         ImportRow { email_verified: false, ..row(Some("auth0|1"), Some("countess@example.com"), false) };
-    assert_eq!(house.import(&[new]), [Imported::Changed]);
+    assert_eq!(house.import(&[new]), [ImportOutcome::Updated]);
     let after = house.by_id("auth0|1");
     assert_eq!(after.person.name.as_deref(), Some("Ada King"));
     assert_eq!(after.person.phone, before.person.phone);
@@ -72,10 +73,10 @@ fn what_the_export_says_anew_is_taken_over_and_what_it_leaves_out_stays() {
     );
     // An export that asked for fewer fields does not take the verification away.
     house.import(&[row(Some("auth0|1"), Some("countess@example.com"), true)]);
-    assert_eq!(house.import(&[row(Some("auth0|1"), None, false)]), [Imported::Unchanged]);
+    assert_eq!(house.import(&[row(Some("auth0|1"), None, false)]), [ImportOutcome::Unchanged]);
     assert_eq!(
         house.import(&[row(Some("auth0|1"), Some("countess@example.com"), false)]),
-        [Imported::Unchanged]
+        [ImportOutcome::Unchanged]
     );
     assert!(house.by_id("auth0|1").email_verified);
 }
@@ -87,10 +88,10 @@ fn a_block_is_taken_over_with_its_withdrawal_and_nobody_is_unblocked() {
     let blocked =
         |blocked| ImportRow { blocked, person: user.person.clone(), ..row(Some("auth0|1"), None, false) };
     house.clock.advance(Duration::from_secs(1));
-    assert_eq!(house.import(&[blocked(true)]), [Imported::Changed]);
+    assert_eq!(house.import(&[blocked(true)]), [ImportOutcome::Updated]);
     let revocation = house.store.revocation(&id("auth0|1")).unwrap();
     assert_eq!((revocation.status, revocation.tokens_valid_from), (Status::Blocked, Some(house.clock.now())));
-    assert_eq!(house.import(&[blocked(false)]), [Imported::Unchanged]);
+    assert_eq!(house.import(&[blocked(false)]), [ImportOutcome::Unchanged]);
     assert_eq!(house.by_id("auth0|1").status, Status::Blocked);
 }
 
@@ -99,7 +100,7 @@ fn an_erased_user_stays_erased() {
     let house = House::new();
     let user = house.verified("auth0|1", ADA);
     let gone = house.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
-    assert_eq!(house.import(&[row(Some("auth0|1"), Some(ADA), true)]), [Imported::Erased]);
+    assert_eq!(house.import(&[row(Some("auth0|1"), Some(ADA), true)]), [ImportOutcome::Erased]);
     assert_eq!(house.store.user(user.id).unwrap(), Some(gone));
 }
 
@@ -111,22 +112,25 @@ fn a_verified_email_finds_its_user_by_the_rules_of_a_login() {
     let waiting = house.store.create(&waiting, &Actor::Cli).unwrap();
 
     // Unverified, it leads to nobody.
-    assert_eq!(house.import(&[row(Some("evil|1"), Some(ADA), false)]), [Imported::Added]);
-    assert_eq!(house.import(&[row(Some("evil|2"), Some("grace@example.com"), false)]), [Imported::Added]);
-    assert_eq!(house.import(&[row(None, Some(ADA), false)]), [Imported::EmailTaken]);
+    assert_eq!(house.import(&[row(Some("evil|1"), Some(ADA), false)]), [ImportOutcome::Added]);
+    assert_eq!(
+        house.import(&[row(Some("evil|2"), Some("grace@example.com"), false)]),
+        [ImportOutcome::Added]
+    );
+    assert_eq!(house.import(&[row(None, Some(ADA), false)]), [ImportOutcome::EmailTaken]);
 
     let google = row(Some("google|1"), Some(ADA), true);
     let never = ImportRules { link: LinkEmail::Never, ..RULES };
     assert_eq!(
-        house.store.import(std::slice::from_ref(&google), never, &Actor::Cli).unwrap(),
-        [Imported::EmailTaken]
+        import(&house.store, std::slice::from_ref(&google), never).unwrap(),
+        [ImportOutcome::EmailTaken]
     );
-    assert_eq!(house.import(&[google.clone(), google]), [Imported::Changed, Imported::Unchanged]);
+    assert_eq!(house.import(&[google.clone(), google]), [ImportOutcome::Updated, ImportOutcome::Unchanged]);
     let linked = house.by_id("google|1");
     assert_eq!((linked.id, linked.person), (ada.id, ada.person), "a linked identity fills gaps only");
 
     let claimed = row(Some("auth0|g"), Some("grace@example.com"), true);
-    assert_eq!(house.import(&[claimed]), [Imported::Changed]);
+    assert_eq!(house.import(&[claimed]), [ImportOutcome::Updated]);
     let claimed = house.by_id("auth0|g");
     assert_eq!(
         (claimed.id, claimed.auth0_id, claimed.email_verified),
@@ -134,7 +138,7 @@ fn a_verified_email_finds_its_user_by_the_rules_of_a_login() {
     );
 
     // Somebody's email that has become another's.
-    assert_eq!(house.import(&[row(Some("auth0|g"), Some(ADA), true)]), [Imported::EmailTaken]);
+    assert_eq!(house.import(&[row(Some("auth0|g"), Some(ADA), true)]), [ImportOutcome::EmailTaken]);
     assert_eq!(house.by_id("auth0|g").email, Some(email("grace@example.com")));
 }
 
@@ -144,24 +148,103 @@ fn a_dry_run_tells_the_same_and_changes_nothing() {
     house.verified("auth0|1", ADA);
     let rows = [row(Some("auth0|1"), None, false), row(Some("auth0|2"), None, false)];
     let mut feed = house.store.feed().unwrap();
-    let dry = house.store.import(&rows, ImportRules { dry_run: true, ..RULES }, &Actor::Cli).unwrap();
+    let dry = import(&house.store, &rows, ImportRules { dry_run: true, ..RULES }).unwrap();
     assert_eq!(house.rows(), 1);
     assert!(feed.try_recv().is_err());
     assert_eq!(house.import(&rows), dry);
-    assert_eq!(dry, [Imported::Changed, Imported::Added]);
+    assert_eq!(dry, [ImportOutcome::Updated, ImportOutcome::Added]);
+}
+
+/// A user found by both keys.
+fn keyed(number: u64) -> ImportRow {
+    row(Some(&format!("auth0|{number}")), Some(&format!("{number}@example.com")), true)
+}
+
+impl House {
+    /// Makes adding `auth0_id` fail.
+    fn forbid(&self, auth0_id: &str) {
+        let sql = format!(
+            "CREATE TRIGGER forbidden BEFORE INSERT ON users WHEN NEW.auth0_id = '{auth0_id}'
+             BEGIN SELECT RAISE(ABORT, 'on purpose'); END"
+        );
+        self.shell().execute_batch(&sql).unwrap();
+    }
 }
 
 #[test]
-fn a_batch_is_imported_whole_or_not_at_all() {
+fn an_import_that_has_the_database_alone_is_imported_whole_or_not_at_all() {
     let house = House::new();
+    house.forbid("auth0|3000");
+    let rows: Vec<_> = (1..=3000).map(keyed).collect();
+    assert!(import(&house.store, &rows, RULES).is_err());
+    assert_eq!(house.rows(), 0);
+    // The lock on the file is shared again.
+    house.another_process();
+}
+
+#[test]
+fn an_error_of_the_source_undoes_an_import_that_has_the_database_alone() {
+    let house = House::new();
+    let failed: Result<(), StoreError> = house.store.import(
+        RULES,
+        &Actor::Cli,
+        |(), _| {},
+        |import| {
+            import.add((), keyed(1))?;
+            Err(StoreError::Invalid("cut off"))
+        },
+    );
+    assert!(matches!(failed, Err(StoreError::Invalid("cut off"))));
+    assert_eq!(house.rows(), 0);
+}
+
+#[test]
+fn no_other_process_opens_the_database_during_an_import_that_has_it_alone() {
+    let house = House::new();
+    let outcome = house.store.import(
+        RULES,
+        &Actor::Cli,
+        |(), _| {},
+        |import| {
+            import.add((), keyed(1))?;
+            Ok::<_, StoreError>(Store::open(&house.settings, house.clock.clone()).err())
+        },
+    );
+    assert!(matches!(outcome.unwrap(), Some(StoreError::BeingRestored { .. })));
+    assert_eq!(house.rows(), 1);
+}
+
+#[test]
+fn batches_before_a_failed_one_stay_imported_while_others_have_the_database_open() {
+    let house = House::new();
+    let other = house.another_process();
+    house.forbid("auth0|3000");
+    let rows: Vec<_> = (1..=3000).map(keyed).collect();
+    assert!(import(&house.store, &rows, RULES).is_err());
+    assert_eq!(house.rows(), 1000, "a page holds no more");
+    assert!(other.user_by_auth0_id(&id("auth0|2000")).unwrap().is_some());
+    assert!(other.user_by_auth0_id(&id("auth0|2001")).unwrap().is_none());
+}
+
+#[test]
+fn the_list_indexes_that_a_large_import_drops_are_as_before_when_it_ends() {
+    let house = House::new();
+    let before = schema(&house.shell());
+    let many = MANY + 1;
     house
-        .shell()
-        .execute_batch(
-            "CREATE TRIGGER full BEFORE INSERT ON users WHEN NEW.auth0_id = 'auth0|2'
-             BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        .store
+        .import(
+            RULES,
+            &Actor::Cli,
+            |_, _| {},
+            |import| (0..many).try_for_each(|number| import.add(number, keyed(number))),
         )
         .unwrap();
-    let rows = [row(Some("auth0|1"), None, false), row(Some("auth0|2"), None, false)];
-    assert!(house.store.import(&rows, RULES, &Actor::Cli).is_err());
-    assert_eq!(house.rows(), 0);
+    assert_eq!(schema(&house.shell()), before);
+    house.store.close().unwrap();
+    let store = house.another_process();
+    assert_eq!(store.user_by_email(&email("7@example.com")).unwrap().unwrap().auth0_id, Some(id("auth0|7")));
+    assert!(store.verify_audit(None).unwrap().is_whole());
+    store.close().unwrap();
+    assert!(Store::check(&house.settings).unwrap().is_sound());
 }
