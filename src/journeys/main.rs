@@ -34,7 +34,7 @@
 //! - `disks`: full, read-only and damaged disks
 //!
 //! The sources:
-//! - `floors`: imports between modules, compared with `docs/architecture.md`
+//! - `layers`: imports between modules, compared with `docs/architecture.md`, and import cycles between files
 //!
 //! Support: `test_server` (both doors and a stub of Auth0), `dev_server` (both doors and the dev tenant),
 //! `server_process` (the executable), `auth0_stub`, `tokens`, `socket` (a WebSocket client).
@@ -59,10 +59,10 @@ mod developer;
 mod disks;
 mod doorway;
 mod explaining;
-mod floors;
 mod hostile;
 mod imports;
 mod keys;
+mod layers;
 mod load;
 mod login_flow;
 mod notes;
