@@ -62,7 +62,7 @@ fn tell(auth0: &Auth0, store: &Store, wish: &BlockDelivery) -> Result<Told, Stor
     let error = match auth0.set_blocked(&wish.auth0_id, wish.blocked) {
         Ok(exists) => {
             if !exists {
-                // Who is not there can not log in there.
+                // UserRef is not there can not log in there.
                 tracing::info!("somebody to block at Auth0 is not there any more");
             }
             store.mark_delivered(wish, &Actor::Gate)?;

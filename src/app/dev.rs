@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use warp::{Filter, Reply};
 
-use super::Bound;
-use super::listen::Listening;
+use super::Listener;
+use super::listen::Server;
 use crate::bundle::Bundle;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,7 +19,7 @@ pub struct DevTenant {
     tenant: Tenant,
     bundle: Bundle,
     issuer: String,
-    listening: Listening,
+    listening: Server,
     scripts: ScriptRunner,
     pools: [Pool; 2],
 }
@@ -39,7 +39,7 @@ impl DevTenant {
     /// When the bundle or the tenant's database can not be read.
     pub fn start(
         config: &Config,
-        bound: Bound,
+        bound: Listener,
         internal: SocketAddr,
         worker: WorkerCommand,
         clock: Clock,

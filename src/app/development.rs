@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::{Bound, DevTenant, Doors, Vestibule};
+use super::{DevTenant, Doors, Listener, Vestibule};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::script::WorkerCommand;
@@ -33,9 +33,9 @@ impl Development {
         worker: WorkerCommand,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let at_tenant = Bound::to(config.tenant.http, "tenant.http").await?;
-        let public = Bound::to(config.public.listen, "public.listen").await?;
-        let internal = Bound::to(config.internal.listen, "internal.listen").await?;
+        let at_tenant = Listener::bind(config.tenant.http, "tenant.http").await?;
+        let public = Listener::bind(config.public.listen, "public.listen").await?;
+        let internal = Listener::bind(config.internal.listen, "internal.listen").await?;
 
         let mut config = config.clone();
         config.auth0.issuer = DevTenant::issuer_at(at_tenant.address());

@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use warp::Filter;
 
 use super::blocks;
-use super::listen::Listening;
-use super::{Bound, Vestibule};
+use super::listen::Server;
+use super::{Listener, Vestibule};
 use crate::api::{self, Services, SharedState, TrustedDocuments, WebSockets};
 use crate::auth::{Gate, Grants, Keys, Profiles};
 use crate::auth0::{Auth0, Issuer, Settings};
@@ -24,7 +24,7 @@ use crate::store::Store;
 pub struct Doors {
     public: SocketAddr,
     internal: SocketAddr,
-    listening: [Listening; 2],
+    listening: [Server; 2],
     services: Services,
     drain: Duration,
     /// Works on until it is aborted: the look at other processes' changes, and what Auth0 is to be told.
@@ -44,8 +44,8 @@ impl Doors {
     pub fn open(
         vestibule: Vestibule,
         config: &Config,
-        public: Bound,
-        internal: Bound,
+        public: Listener,
+        internal: Listener,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let store = Store::open(&config.store, clock.clone())
@@ -61,8 +61,8 @@ impl Doors {
         vestibule: Vestibule,
         config: &Config,
         store: Store,
-        public: Bound,
-        internal: Bound,
+        public: Listener,
+        internal: Listener,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let [try_public, try_internal] = vestibule.queries_to_try();

@@ -27,24 +27,24 @@ const HEADERS_MAX: usize = 32 * 1024;
 
 /// A bound port that does not serve yet.
 #[derive(Debug)]
-pub struct Bound {
+pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 /// A port that serves until it is stopped.
 #[derive(Debug)]
-pub(super) struct Listening {
+pub(super) struct Server {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
-impl Bound {
+impl Listener {
     /// Binds `address`; port 0 takes a free one.
     ///
     /// # Errors
     /// When the port is taken or may not be used; the text names the setting, `key`.
-    pub async fn to(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
+    pub async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             anyhow::Error::new(error).context(format!(
                 "can not listen on {address}; give another address with `--set {key}=\"127.0.0.1:PORT\"`"
@@ -60,14 +60,14 @@ impl Bound {
     }
 
     /// Serves `routes` from now on.
-    pub(super) fn serve(self, routes: BoxedFilter<(Response,)>, settings: &HttpSettings) -> Listening {
+    pub(super) fn serve(self, routes: BoxedFilter<(Response,)>, settings: &HttpSettings) -> Server {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(accept(self.listener, routes, settings.clone(), stopped));
-        Listening { stop, task }
+        Server { stop, task }
     }
 }
 
-impl Listening {
+impl Server {
     /// Takes no more connections, lets requests under way end within `http.drain`, then closes what is left.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);

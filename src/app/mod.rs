@@ -8,7 +8,7 @@ mod doors;
 mod blocks;
 mod dev;
 mod development;
-mod inbox;
+mod post_sink;
 mod explain;
 
 pub use self::vestibule::Vestibule;
@@ -18,5 +18,5 @@ pub use dev::DevTenant;
 pub use development::Development;
 pub use doors::{Doors, trusted};
 pub use explain::explain;
-pub use inbox::Inbox;
-pub use listen::Bound;
+pub use listen::Listener;
+pub use post_sink::PostSink;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Global, out};
 use crate::app;
-use crate::config::{self, Entry, PRODUCTION, Reading};
+use crate::config::{self, Entry, PRODUCTION, Report};
 
 /// Prints the configuration that `serve` would take, secrets hidden; `--profile development` for that of `dev`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn as_json(reading: &Reading) -> serde_json::Result<String> {
+fn as_json(reading: &Report) -> serde_json::Result<String> {
     let settings: Vec<_> = reading
         .entries
         .iter()
@@ -42,7 +42,7 @@ fn as_json(reading: &Reading) -> serde_json::Result<String> {
 /// Longer values push their source to the right instead of all others'.
 const WIDEST_VALUE: usize = 44;
 
-fn as_table(reading: &Reading) -> String {
+fn as_table(reading: &Report) -> String {
     let rows: Vec<(&str, &str, String, String)> = reading
         .entries
         .iter()
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::config::{DEVELOPMENT, Sources};
 
-    fn reading() -> Reading {
+    fn reading() -> Report {
         let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         config::read(
             Sources { dir: Some(dir), ..Sources::new(DEVELOPMENT) }.with_override("pool.threads", "0"),

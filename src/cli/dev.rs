@@ -4,7 +4,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::frontend::{Client, frontend, machine_for};
-use super::http_client::Wire;
+use super::http_client::HttpClient;
 use super::{Global, out, signals};
 use crate::app::{Development, Vestibule};
 use crate::clock::Clock;
@@ -60,7 +60,7 @@ fn introduce(
         let note = person.note.as_deref().unwrap_or_default();
         out::line(format!("    {:<24} [{password}]  {note}", person.email))?;
     }
-    let (wire, issuer, bundle) = (Wire::new(), tenant.issuer(), tenant.served());
+    let (wire, issuer, bundle) = (HttpClient::new(), tenant.issuer(), tenant.served());
     let person = bundle.users.iter().find(|person| person.password.is_some());
     if let (Some(frontend), Some(person)) = (frontend(bundle), person) {
         let client = Client { issuer, client_id: &frontend.client_id, audience: &config.public.audience };
@@ -81,7 +81,7 @@ fn introduce(
 }
 
 /// Prints a line to paste, or why there is none: a rule that denies the login is what one is here to debug.
-fn to_paste(title: &str, who: &str, line: anyhow::Result<String>) -> Result<(), out::Unprinted> {
+fn to_paste(title: &str, who: &str, line: anyhow::Result<String>) -> Result<(), out::OutputError> {
     match line {
         Ok(line) => {
             out::line(format!("\n  {title}\n"))?;

@@ -1,17 +1,15 @@
-//! How a command's failure ends the process: its exit code, and what is said on standard error.
+//! Exit codes, and the error message on standard error.
 //!
-//! 0 done · 1 failed · 2 wrong use · 64 and above as `sysexits.h` has them, where one fits.
+//! 0 success · 1 failure · 2 wrong usage · 64 and above as in `sysexits.h`, where one fits.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::out::Unprinted;
-use super::schema::NoShape;
-use super::users::Nobody;
+use super::out::OutputError;
+use super::users::NoSuchUser;
 use crate::app::ManifestError;
 use crate::bundle::BundleError;
-use crate::config::Refused;
+use crate::config::ConfigError;
 use crate::store::StoreError;
 
 const FAILED: u8 = 1;
@@ -22,33 +20,25 @@ const NO_INPUT: u8 = 66;
 /// `EX_NOUSER`
 const NO_USER: u8 = 67;
 /// `EX_CANTCREAT`
-const CAN_NOT_CREATE: u8 = 73;
+const CANNOT_CREATE: u8 = 73;
 /// `EX_IOERR`
-const INPUT_OUTPUT: u8 = 74;
+const IO_ERROR: u8 = 74;
 /// `EX_TEMPFAIL`: the same command may succeed later.
-const TRY_AGAIN: u8 = 75;
+const TEMPORARY_FAILURE: u8 = 75;
 /// `EX_NOPERM`
 const NO_PERMISSION: u8 = 77;
 /// `EX_CONFIG`
-const BAD_CONFIGURATION: u8 = 78;
+const BAD_CONFIG: u8 = 78;
 
-/// A file that a command was told to read and can not.
-#[derive(Debug, thiserror::Error)]
-#[error("{} can not be read", path.display())]
-pub(super) struct Unreadable {
-    pub(super) path: PathBuf,
-    pub(super) source: std::io::Error,
-}
-
-/// The exit code that tells of `error`.
+/// The exit code for `error`.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
-/// Prints `error` and its causes to standard error. Help and version, which clap gives as errors too, go to
-/// standard output as they should.
-pub fn complain(error: &anyhow::Error) {
-    // What can not be printed here can not be told anywhere else either: the exit code stands.
+/// Prints `error` and its causes to standard error. Help and version, which clap returns as errors, go to standard
+/// output.
+pub fn print_error(error: &anyhow::Error) {
+    // If standard error is closed, the exit code is all that is left.
     drop(match error.downcast_ref::<clap::Error>() {
         Some(usage) => usage.print(),
         None if is_quiet(error) => Ok(()),
@@ -63,28 +53,22 @@ fn code(error: &anyhow::Error) -> u8 {
     if is_quiet(error) {
         return 0;
     }
-    error.chain().find_map(of_cause).unwrap_or(FAILED)
+    error.chain().find_map(code_of_cause).unwrap_or(FAILED)
 }
 
-/// The code of the first cause that has one of its own.
-fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if cause.is::<Refused>() {
-        return Some(BAD_CONFIGURATION);
+/// The exit code of one cause, if it has its own.
+fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if cause.is::<ConfigError>() {
+        return Some(BAD_CONFIG);
     }
-    if cause.is::<Nobody>() {
+    if cause.is::<NoSuchUser>() {
         return Some(NO_USER);
-    }
-    if cause.is::<Unreadable>() {
-        return Some(NO_INPUT);
-    }
-    if cause.is::<NoShape>() {
-        return Some(DAMAGED_DATA);
     }
     if let Some(error) = cause.downcast_ref::<BundleError>() {
         return Some(match error {
             BundleError::NotAFolder { .. } | BundleError::Unreadable { .. } => NO_INPUT,
             BundleError::Json { .. } | BundleError::Invalid { .. } => DAMAGED_DATA,
-            BundleError::Keyword { .. } => BAD_CONFIGURATION,
+            BundleError::Keyword { .. } => BAD_CONFIG,
         });
     }
     if let Some(error) = cause.downcast_ref::<ManifestError>() {
@@ -107,22 +91,22 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         StoreError::File { .. }
         | StoreError::Folder { .. }
         | StoreError::Exists { .. }
-        | StoreError::Output { .. } => Some(CAN_NOT_CREATE),
-        StoreError::Full(_) => Some(INPUT_OUTPUT),
+        | StoreError::Output { .. } => Some(CANNOT_CREATE),
+        StoreError::Full(_) => Some(IO_ERROR),
         StoreError::InUse { .. }
         | StoreError::BeingRestored { .. }
         | StoreError::Deploying(_)
-        | StoreError::Busy => Some(TRY_AGAIN),
+        | StoreError::Busy => Some(TEMPORARY_FAILURE),
         StoreError::ReadOnly { .. } => Some(NO_PERMISSION),
         _ => None,
     }
 }
 
 fn is_quiet(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<Unprinted>(), Some(Unprinted::ReaderLeft))
+    matches!(error.downcast_ref::<OutputError>(), Some(OutputError::ReaderClosed))
 }
 
-/// The error and its causes, each once: some errors repeat their cause's text.
+/// The error and its causes, without those whose text an outer error already includes.
 fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -142,11 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_of_failure_has_its_code() {
-        let refused = Refused { profile: "production".into(), problems: Vec::new() };
-        assert_eq!(code(&anyhow::Error::from(refused).context("can not start")), 78);
+    fn each_kind_of_failure_has_its_exit_code() {
+        let refused = ConfigError { profile: "production".into(), problems: Vec::new() };
+        assert_eq!(code(&anyhow::Error::from(refused).context("cannot start")), 78);
         let damaged = StoreError::Damaged { at: "users.email", source: None };
-        assert_eq!(code(&anyhow::Error::from(damaged).context("can not start")), 65);
+        assert_eq!(code(&anyhow::Error::from(damaged).context("cannot start")), 65);
         for (error, expected) in [
             (StoreError::CutOff { path: "v.db".into(), missing: 1 }, 65),
             (StoreError::Missing { path: "v.db".into() }, 66),
@@ -163,15 +147,15 @@ mod tests {
         assert_eq!(code(&wrong.into()), 65);
         assert_eq!(code(&ManifestError::Malformed("documents/a.json".into()).into()), 65);
         assert_eq!(code(&anyhow::anyhow!("out of luck")), 1);
-        assert_eq!(code(&Unprinted::ReaderLeft.into()), 0);
+        assert_eq!(code(&OutputError::ReaderClosed.into()), 0);
         assert_eq!(code(&clap::Command::new("x").try_get_matches_from(["x", "-y"]).unwrap_err().into()), 2);
     }
 
     #[test]
-    fn the_causes_are_told_in_order_and_once() {
+    fn causes_are_printed_in_order_and_once() {
         let error = Err::<(), _>(anyhow::anyhow!("disk full"))
-            .context("can not save: disk full")
-            .context("can not stop");
-        assert_eq!(chain(&error.unwrap_err()), "can not stop\n  because: can not save: disk full");
+            .context("cannot save: disk full")
+            .context("cannot stop");
+        assert_eq!(chain(&error.unwrap_err()), "cannot stop\n  because: cannot save: disk full");
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::http_client::{Answer, Wire};
+use super::http_client::{HttpClient, HttpResponse};
 use crate::bundle::{self, Bundle};
 
 /// The grant that logs people in by password (Auth0: "Resource Owner Password Flow", with a realm).
@@ -23,7 +23,7 @@ impl Client<'_> {
     /// An access token of a person, by their password (the `password-realm` grant).
     pub(super) fn token_by_password(
         &self,
-        wire: &Wire,
+        wire: &HttpClient,
         email: &str,
         password: &str,
     ) -> anyhow::Result<String> {
@@ -40,7 +40,7 @@ impl Client<'_> {
     }
 
     /// An access token of the client itself, by its secret.
-    pub(super) fn token_by_secret(&self, wire: &Wire, secret: &str) -> anyhow::Result<String> {
+    pub(super) fn token_by_secret(&self, wire: &HttpClient, secret: &str) -> anyhow::Result<String> {
         let login = json!({
             "grant_type": "client_credentials",
             "client_id": self.client_id,
@@ -50,13 +50,13 @@ impl Client<'_> {
         self.token(wire, &login)
     }
 
-    fn token(&self, wire: &Wire, login: &Value) -> anyhow::Result<String> {
+    fn token(&self, wire: &HttpClient, login: &Value) -> anyhow::Result<String> {
         access_token(&wire.post_json(&format!("{}oauth/token", self.issuer), &[], login)?)
     }
 }
 
 /// The access token in an answer of `/oauth/token`.
-pub(super) fn access_token(answer: &Answer) -> anyhow::Result<String> {
+pub(super) fn access_token(answer: &HttpResponse) -> anyhow::Result<String> {
     let body = answer.json();
     if answer.status != 200 {
         let said = |member: &str| body.get(member).and_then(Value::as_str).unwrap_or("no reason").to_owned();

@@ -11,13 +11,13 @@ use ureq::http::{HeaderMap, Request};
 
 /// A client that shows what it was answered.
 #[derive(Debug, Clone)]
-pub struct Wire {
+pub struct HttpClient {
     agent: Agent,
 }
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// All headers.
@@ -26,7 +26,7 @@ pub struct Answer {
     pub body: String,
 }
 
-impl Wire {
+impl HttpClient {
     /// Connects to nobody yet.
     #[expect(clippy::disallowed_methods, reason = "plays a frontend: its calls are not the server's")]
     pub fn new() -> Self {
@@ -46,7 +46,7 @@ impl Wire {
     ///
     /// # Errors
     /// When there is no answer.
-    pub fn get(&self, url: &str, headers: &[(&str, &str)]) -> anyhow::Result<Answer> {
+    pub fn get(&self, url: &str, headers: &[(&str, &str)]) -> anyhow::Result<HttpResponse> {
         self.send("GET", url, headers, String::new())
     }
 
@@ -59,7 +59,7 @@ impl Wire {
         url: &str,
         headers: &[(&str, &str)],
         form: &[(&str, &str)],
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<HttpResponse> {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let typed = [headers, &[("content-type", "application/x-www-form-urlencoded")]].concat();
         self.send("POST", url, &typed, body)
@@ -69,7 +69,12 @@ impl Wire {
     ///
     /// # Errors
     /// When there is no answer.
-    pub fn post_json(&self, url: &str, headers: &[(&str, &str)], body: &Value) -> anyhow::Result<Answer> {
+    pub fn post_json(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> anyhow::Result<HttpResponse> {
         let typed = [headers, &[("content-type", "application/json")]].concat();
         self.send("POST", url, &typed, body.to_string())
     }
@@ -84,7 +89,7 @@ impl Wire {
         token: Option<&str>,
         query: &str,
         variables: Value,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<HttpResponse> {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
         self.post_json(url, &headers, &json!({"query": query, "variables": variables}))
@@ -100,7 +105,7 @@ impl Wire {
         url: &str,
         headers: &[(&str, &str)],
         body: String,
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<HttpResponse> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -112,22 +117,22 @@ impl Wire {
         };
         let mut answer = answer.with_context(|| format!("{method} {url} got no answer"))?;
         let body = answer.body_mut().read_to_string().with_context(|| format!("{method} {url} broke off"))?;
-        Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
+        Ok(HttpResponse { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 }
 
-/// Whether an error of a [`Wire`] means that nobody answered: a refusal, however bad, is an answer.
-pub(super) fn went_unanswered(error: &anyhow::Error) -> bool {
+/// Whether an error of a [`HttpClient`] means that nobody answered: a refusal, however bad, is an answer.
+pub(super) fn is_connection_error(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.is::<ureq::Error>())
 }
 
-impl Default for Wire {
+impl Default for HttpClient {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Answer {
+impl HttpResponse {
     /// The body as JSON; `null` when it is none.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()

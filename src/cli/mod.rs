@@ -25,7 +25,7 @@ mod exit;
 pub mod http_client;
 mod frontend;
 
-pub use exit::{complain, exit_code};
+pub use exit::{exit_code, print_error};
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -73,10 +73,10 @@ enum Command {
     /// The people in the database.
     #[command(subcommand)]
     Users(users::Command),
-    /// Who changed what.
+    /// UserRef changed what.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Prints the schema of a door as SDL, or tells what changed between two schemas.
+    /// Print a door's GraphQL schema as SDL.
     Schema(schema::Args),
     /// A process that scripts run in; started by `vestibule` itself.
     #[command(hide = true)]
@@ -105,7 +105,7 @@ pub fn main(vestibule: Vestibule) -> ExitCode {
     match run(std::env::args_os(), vestibule) {
         Ok(code) => code,
         Err(error) => {
-            complain(&error);
+            print_error(&error);
             exit_code(&error)
         }
     }
@@ -114,7 +114,7 @@ pub fn main(vestibule: Vestibule) -> ExitCode {
 /// Runs what `args` (the program's name first) ask for.
 ///
 /// # Errors
-/// Whatever the command failed with. [`complain`] and [`exit_code`] know what to make of it.
+/// Whatever the command failed with. [`print_error`] and [`exit_code`] know what to make of it.
 pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> anyhow::Result<ExitCode> {
     let Cli { global, command } = parse(args)?;
     match command {
@@ -130,7 +130,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Check(args) => return check::run(&global, &args),
         Command::Users(command) => return users::run(&global, &command),
         Command::Audit(command) => return audit::run(&global, &command),
-        Command::Schema(args) => return schema::run(&args, &vestibule),
+        Command::Schema(args) => schema::run(&args, &vestibule)?,
         Command::ScriptWorker => return Ok(script::worker_main()),
     }
     Ok(ExitCode::SUCCESS)

@@ -7,24 +7,24 @@ pub(super) use crate::telemetry::plain;
 
 /// Why something could not be printed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unprinted {
+pub(super) enum OutputError {
     /// Whoever read our output has stopped. Nothing is left to do, and nothing went wrong.
     #[error("nobody reads the output any more")]
-    ReaderLeft,
+    ReaderClosed,
     /// The output is a full disk, or worse.
     #[error("can not write the output")]
     Failed(#[source] io::Error),
 }
 
 /// Prints one line, and at once: a command that goes on working shows how far it is.
-pub(super) fn line(text: impl Display) -> Result<(), Unprinted> {
+pub(super) fn line(text: impl Display) -> Result<(), OutputError> {
     write_line(&mut io::stdout().lock(), text)
 }
 
-fn write_line(out: &mut impl Write, text: impl Display) -> Result<(), Unprinted> {
+fn write_line(out: &mut impl Write, text: impl Display) -> Result<(), OutputError> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Unprinted::ReaderLeft,
-        _ => Unprinted::Failed(error),
+        ErrorKind::BrokenPipe => OutputError::ReaderClosed,
+        _ => OutputError::Failed(error),
     })
 }
 
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn a_reader_that_left_is_told_from_a_failed_write() {
         let error = |kind| write_line(&mut Broken(kind), "x").unwrap_err();
-        assert!(matches!(error(ErrorKind::BrokenPipe), Unprinted::ReaderLeft));
-        assert!(matches!(error(ErrorKind::StorageFull), Unprinted::Failed(_)));
+        assert!(matches!(error(ErrorKind::BrokenPipe), OutputError::ReaderClosed));
+        assert!(matches!(error(ErrorKind::StorageFull), OutputError::Failed(_)));
     }
 }

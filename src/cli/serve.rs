@@ -1,7 +1,7 @@
 //! `vestibule serve`: the two doors, in front of a real tenant.
 
 use super::{Global, out, signals};
-use crate::app::{Bound, Doors, Vestibule};
+use crate::app::{Doors, Listener, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
 use crate::telemetry;
@@ -10,8 +10,8 @@ pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let config = config::load(global.sources(PRODUCTION))?;
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
     signals::runtime()?.block_on(async {
-        let public = Bound::to(config.public.listen, "public.listen").await?;
-        let internal = Bound::to(config.internal.listen, "internal.listen").await?;
+        let public = Listener::bind(config.public.listen, "public.listen").await?;
+        let internal = Listener::bind(config.internal.listen, "internal.listen").await?;
         let doors = Doors::open(vestibule, &config, public, internal, Clock::system())?;
         let mut signals = signals::Signals::listen()?;
         let keys = doors.services().gate.keys().clone();

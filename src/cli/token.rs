@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 
 use super::frontend::{Client, frontend};
-use super::http_client::{Wire, went_unanswered};
+use super::http_client::{HttpClient, is_connection_error};
 use super::{Global, out};
 use crate::app::DevTenant;
 use crate::auth0::{Auth0, Auth0Error};
@@ -80,7 +80,7 @@ fn from_dev_tenant(
     person: Option<&str>,
     client: Option<&str>,
 ) -> anyhow::Result<String> {
-    let wire = Wire::new();
+    let wire = HttpClient::new();
     let issuer = &config.auth0.issuer;
     let bundle = DevTenant::bundle(config, issuer, config.internal.listen)?;
     let asked = if let Some(email) = person {
@@ -102,7 +102,7 @@ fn from_dev_tenant(
         Client { issuer, client_id: id, audience }.token_by_secret(&wire, secret.expose())
     };
     asked.map_err(|error| {
-        let hint = if went_unanswered(&error) { "; is `vestibule dev` running?" } else { "" };
+        let hint = if is_connection_error(&error) { "; is `vestibule dev` running?" } else { "" };
         error.context(format!("no token from {issuer}{hint}"))
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::problem::Problem;
+use super::problem::Diagnostic;
 use super::written::Written;
 use super::{ClaimsSettings, Config};
 
@@ -33,7 +33,7 @@ pub(super) struct Setting {
 }
 
 /// Adds every contradiction to `problems`. A key that already has a problem is not judged further.
-pub(super) fn judge(config: &Config, setting: &Setting, written: &Written, problems: &mut Vec<Problem>) {
+pub(super) fn judge(config: &Config, setting: &Setting, written: &Written, problems: &mut Vec<Diagnostic>) {
     let mut findings = Findings { written, problems };
     issuers(config, setting, &mut findings);
     management_client(config, &mut findings);
@@ -56,13 +56,13 @@ pub(super) fn judge(config: &Config, setting: &Setting, written: &Written, probl
 
 struct Findings<'a> {
     written: &'a Written,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Findings<'_> {
     fn add(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
         if !self.problems.iter().any(|problem| problem.key == key) {
-            self.problems.push(Problem::at(self.written, key, what, fix));
+            self.problems.push(Diagnostic::at(self.written, key, what, fix));
         }
     }
 

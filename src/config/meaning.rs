@@ -10,14 +10,14 @@ use figment::value::Value;
 use serde::Deserialize;
 
 use super::Config;
-use super::problem::Problem;
+use super::problem::Diagnostic;
 use super::written::{Written, literal};
 
 /// More mistakes than anyone reads.
 const MAX_ROUNDS: usize = 200;
 
 /// Reads the tree. `None` when a mistake has no place in it that could be put right; it is told all the same.
-pub(super) fn understand(written: &mut Written, problems: &mut Vec<Problem>) -> Option<Config> {
+pub(super) fn understand(written: &mut Written, problems: &mut Vec<Diagnostic>) -> Option<Config> {
     // An empty string means: not set.
     let emptied: Vec<String> =
         written.known().into_iter().filter(|key| written.text(key).is_some_and(str::is_empty)).collect();
@@ -50,7 +50,7 @@ fn put_right(
     written: &mut Written,
     error: &figment::Error,
     taken_as_text: &mut BTreeSet<String>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) -> bool {
     let path = &error.path;
     let key = path.join(".");
@@ -61,7 +61,7 @@ fn put_right(
         }
         Kind::MissingField(name) => {
             let key = if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
-            problems.push(Problem::unset(written, &key, hint(written, &key)));
+            problems.push(Diagnostic::unset(written, &key, hint(written, &key)));
             let stand_in = written.default(&key).cloned().unwrap_or_else(|| Value::from(""));
             written.put(&[path.as_slice(), &[name.to_string()]].concat(), Some(stand_in))
         }
@@ -73,7 +73,7 @@ fn put_right(
             {
                 return written.put(path, Some(typed));
             }
-            problems.push(Problem::at(written, &key, wrong(kind), hint(written, &key)));
+            problems.push(Diagnostic::at(written, &key, wrong(kind), hint(written, &key)));
             let default = written.default(&key).cloned();
             written.put(path, default)
         }
@@ -136,7 +136,7 @@ fn hint(written: &Written, key: &str) -> String {
     }
 }
 
-fn unknown(written: &Written, path: &[String], siblings: &[&str]) -> Problem {
+fn unknown(written: &Written, path: &[String], siblings: &[&str]) -> Diagnostic {
     let key = path.join(".");
     let (name, section) = match path.split_last() {
         Some((name, section)) => (name.as_str(), section.join(".")),
@@ -148,7 +148,7 @@ fn unknown(written: &Written, path: &[String], siblings: &[&str]) -> Problem {
         [] => format!("remove it; known here: {}", siblings.join(", ")),
         near => format!("did you mean {}?", near.join(" or ")),
     };
-    Problem::at(written, &key, "is not a key there is", fix)
+    Diagnostic::at(written, &key, "is not a key there is", fix)
 }
 
 /// The keys closest to a mistyped one: in its own section, and by the same name elsewhere.

@@ -4,7 +4,7 @@
 //! in, and the contradictions between rooms. Each room owns its own `Settings`; this one composes them.
 //! Leans on the rooms' `Settings` only. Never opens anything but configuration and secret files.
 //!
-//! Two forms: what was [written](Reading::entries), and what it [means](Config). Whatever is wrong is told at
+//! Two forms: what was [written](Report::entries), and what it [means](Config). Whatever is wrong is told at
 //! once, each problem with its key, its source and the fix.
 
 mod sources;
@@ -19,7 +19,7 @@ mod judge;
 
 mod problem;
 
-pub use problem::{Problem, Refused};
+pub use problem::{ConfigError, Diagnostic};
 pub use sources::Sources;
 pub use written::{Entry, Origin};
 
@@ -77,25 +77,25 @@ pub struct Config {
 
 /// What was written, and what it means if it can be taken.
 #[derive(Debug)]
-pub struct Reading {
+pub struct Report {
     /// The profile's name.
     pub profile: String,
     /// Every key in force, in the order of `default.toml`'s sections, with where its value comes from.
     pub entries: Vec<Entry>,
     /// The configuration, or everything that is wrong with it.
-    pub outcome: Result<Config, Refused>,
+    pub outcome: Result<Config, ConfigError>,
 }
 
 /// Reads and judges the configuration.
 ///
 /// # Errors
 /// When anything is wrong with it: all of it, at once.
-pub fn load(sources: Sources) -> Result<Config, Refused> {
+pub fn load(sources: Sources) -> Result<Config, ConfigError> {
     read(sources).outcome
 }
 
 /// Like [`load`], for showing: what was written is there even when it is refused.
-pub fn read(sources: Sources) -> Reading {
+pub fn read(sources: Sources) -> Report {
     let profile = sources.profile();
     let lenient = profile == DEVELOPMENT;
     let with_tenant = sources.tenant || lenient;
@@ -118,13 +118,13 @@ pub fn read(sources: Sources) -> Reading {
     let entries = written.entries();
     let outcome = match understood {
         Some(config) if problems.is_empty() => Ok(Config { profile: profile.clone(), ..config }),
-        _ => Err(Refused { profile: profile.clone(), problems }),
+        _ => Err(ConfigError { profile: profile.clone(), problems }),
     };
-    Reading { profile, entries, outcome }
+    Report { profile, entries, outcome }
 }
 
 /// Whoever chose no profile and has set up no production either has most likely just run `vestibule dev`.
-fn hint_at_development(problems: &mut [Problem]) {
+fn hint_at_development(problems: &mut [Diagnostic]) {
     if let Some(unset) = problems.iter_mut().find(|problem| problem.is_unset("auth0.issuer")) {
         unset.fix.push_str("; for what `vestibule dev` made on this machine, add `--profile development`");
     }

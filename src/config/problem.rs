@@ -8,7 +8,7 @@ use super::written::Written;
 
 /// One thing that is wrong. Never holds a value that might be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct Diagnostic {
     /// The key, with dots between levels; a file's path when the whole file can not be read.
     pub key: String,
     /// Where its value comes from.
@@ -23,14 +23,14 @@ const UNSET: &str = "is not set";
 
 /// The configuration is refused: exit code 78.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct ConfigError {
     /// The profile that was read.
     pub profile: String,
     /// All that is wrong, never empty.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<Diagnostic>,
 }
 
-impl Problem {
+impl Diagnostic {
     /// A problem with the value that is in force at `key`.
     pub(super) fn at(written: &Written, key: &str, what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
@@ -52,9 +52,9 @@ impl Problem {
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for ConfigError {}
 
-impl fmt::Display for Refused {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
         let plural = if count == 1 { "problem" } else { "problems" };
@@ -66,7 +66,7 @@ impl fmt::Display for Refused {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, source, what, fix } = self;
         write!(f, "  {key}  ({source})\n    {what}\n    fix: {fix}")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use figment::value::Value;
 
-use super::problem::Problem;
+use super::problem::Diagnostic;
 use super::written::{Origin, Written, is_secret};
 
 /// More than any secret or certificate; a mistaken path to something huge is refused instead of read.
@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// A value and a file from the same layer contradict each other. Between layers the later one wins, as ever.
 ///
 /// `credentials` is the folder of systemd's credentials, if it started us with some.
-pub(super) fn resolve(written: &mut Written, credentials: Option<&Path>, problems: &mut Vec<Problem>) {
+pub(super) fn resolve(written: &mut Written, credentials: Option<&Path>, problems: &mut Vec<Diagnostic>) {
     for key in written.known() {
         let file_key = format!("{key}_file");
         // `auth0.ca_file` is a setting of its own: only what no room knows is a file to read.
@@ -30,7 +30,7 @@ pub(super) fn resolve(written: &mut Written, credentials: Option<&Path>, problem
         written.put(&segments(&file_key), None);
         let Some(path) = path else {
             let problem =
-                Problem::at(written, &file_key, "is not a path", "give the file's path as a string");
+                Diagnostic::at(written, &file_key, "is not a path", "give the file's path as a string");
             problems.push(problem);
             continue;
         };
@@ -42,7 +42,7 @@ pub(super) fn resolve(written: &mut Written, credentials: Option<&Path>, problem
                 written.put(&segments(&key), Some(Value::String(named.tag(), text)));
                 written.files.insert(key, path);
             }
-            Err((what, fix)) => problems.push(Problem {
+            Err((what, fix)) => problems.push(Diagnostic {
                 key: file_key,
                 source: origin.to_string(),
                 what: format!("`{}` {what}", path.display()),
@@ -58,14 +58,14 @@ fn is_beaten(
     key: &str,
     file_key: &str,
     origin: &Origin,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) -> bool {
     if written.text(key).is_some_and(str::is_empty) {
         return false;
     }
     let direct = written.origin(key);
     if direct.beside(origin) {
-        problems.push(Problem {
+        problems.push(Diagnostic {
             key: key.to_owned(),
             source: direct.to_string(),
             what: format!("is given twice: directly, and by `{file_key}` ({origin})"),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value};
 
-use super::problem::Problem;
+use super::problem::Diagnostic;
 use super::written::{Origin, Written, literal};
 use super::{DEVELOPMENT, PRODUCTION};
 
@@ -86,7 +86,7 @@ impl Sources {
     }
 
     /// Lays the layers one over the other.
-    pub(super) fn write(&self, profile: &str) -> (Written, Vec<Problem>) {
+    pub(super) fn write(&self, profile: &str) -> (Written, Vec<Diagnostic>) {
         let mut problems = Vec::new();
         let defaults = match parse(DEFAULTS) {
             Ok(dict) => dict,
@@ -118,10 +118,10 @@ impl Sources {
     }
 
     /// Reads `<dir>/<profile>.toml`. A folder that was named must exist; the file need not.
-    fn file(&self, profile: &str, problems: &mut Vec<Problem>) -> Option<(PathBuf, Dict)> {
+    fn file(&self, profile: &str, problems: &mut Vec<Diagnostic>) -> Option<(PathBuf, Dict)> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if profile.is_empty() || !profile.chars().all(plain) {
-            problems.push(Problem {
+            problems.push(Diagnostic {
                 key: "profile".to_owned(),
                 source: "--profile or VESTIBULE_PROFILE".to_owned(),
                 what: "is not a name of letters, digits, `-` and `_`".to_owned(),
@@ -131,7 +131,7 @@ impl Sources {
         }
         let dir = self.dir.as_deref().unwrap_or(Path::new("config"));
         if self.dir.is_some() && !dir.is_dir() {
-            problems.push(Problem {
+            problems.push(Diagnostic {
                 key: "--config".to_owned(),
                 source: "flag".to_owned(),
                 what: format!("`{}` is not a folder", dir.display()),
@@ -145,7 +145,7 @@ impl Sources {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 // Those two mean something by themselves; any other name is what its file says.
                 if self.named().is_some() && ![DEVELOPMENT, PRODUCTION].contains(&profile) {
-                    problems.push(Problem {
+                    problems.push(Diagnostic {
                         key: "profile".to_owned(),
                         source: "--profile or VESTIBULE_PROFILE".to_owned(),
                         what: format!("is `{profile}`, and there is no file {}", path.display()),
@@ -155,7 +155,7 @@ impl Sources {
                 return None;
             }
             Err(error) => {
-                problems.push(Problem {
+                problems.push(Diagnostic {
                     key: path.display().to_string(),
                     source: "file".to_owned(),
                     what: format!("can not be read: {error}"),
@@ -175,7 +175,7 @@ impl Sources {
 }
 
 /// Makes the embedded tenant the issuer, wherever it listens.
-fn trust_the_tenant(written: &mut Written, problems: &mut Vec<Problem>) {
+fn trust_the_tenant(written: &mut Written, problems: &mut Vec<Diagnostic>) {
     let http = written.text("tenant.http").unwrap_or_default().to_owned();
     written.lay_text(Origin::tenant(), "auth0.issuer", &format!("http://{http}/"), problems);
     written.lay_text(Origin::tenant(), "auth0.jwks_uri", "", problems);
@@ -209,8 +209,8 @@ fn parse(text: &str) -> Result<Dict, String> {
     })
 }
 
-fn not_toml(path: &str, what: String) -> Problem {
-    Problem {
+fn not_toml(path: &str, what: String) -> Diagnostic {
+    Diagnostic {
         key: path.to_owned(),
         source: "file".to_owned(),
         what: format!("is not TOML: {what}"),
@@ -221,9 +221,9 @@ fn not_toml(path: &str, what: String) -> Problem {
 impl Written {
     /// Lays one key over what is there. The text stays a string here; where its key wants another type,
     /// it is read as TOML writes it (`meaning`).
-    fn lay_text(&mut self, origin: Origin, key: &str, text: &str, problems: &mut Vec<Problem>) {
+    fn lay_text(&mut self, origin: Origin, key: &str, text: &str, problems: &mut Vec<Diagnostic>) {
         if key.split('.').any(str::is_empty) || text.contains('\u{fffd}') {
-            problems.push(Problem {
+            problems.push(Diagnostic {
                 key: key.to_owned(),
                 source: origin.to_string(),
                 what: "is not a key, or its value is not UTF-8".to_owned(),

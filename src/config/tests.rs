@@ -45,13 +45,13 @@ fn with_file(text: &str) -> (tempfile::TempDir, Sources) {
 }
 
 /// The problems, in the order they were found.
-fn problems(sources: Sources) -> Vec<Problem> {
+fn problems(sources: Sources) -> Vec<Diagnostic> {
     load(sources).unwrap_err().problems
 }
 
 /// The one problem.
 #[track_caller]
-fn problem(sources: Sources) -> Problem {
+fn problem(sources: Sources) -> Diagnostic {
     let mut problems = problems(sources);
     assert_eq!(problems.len(), 1, "{problems:#?}");
     problems.remove(0)

@@ -8,7 +8,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::Serialize;
 
-use super::problem::Problem;
+use super::problem::Diagnostic;
 
 /// Sections in the order of `default.toml`.
 const SECTIONS: [&str; 12] = [
@@ -76,9 +76,9 @@ impl Written {
     }
 
     /// Lays a layer over what is there. A section stays a section: what would replace one is left out, and told.
-    pub(super) fn lay(&mut self, origin: Origin, mut dict: Dict, problems: &mut Vec<Problem>) {
+    pub(super) fn lay(&mut self, origin: Origin, mut dict: Dict, problems: &mut Vec<Diagnostic>) {
         for key in drop_clobbering(&mut dict, &self.defaults, "") {
-            problems.push(Problem {
+            problems.push(Diagnostic {
                 what: "is a section and can not be given a value".to_owned(),
                 fix: format!("set the keys in it, such as `{key}.…`; `config/default.toml` lists them"),
                 source: origin.to_string(),

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::cli::http_client::Wire;
+use vestibule::cli::http_client::HttpClient;
 use vestibule::clock::Clock;
 use vestibule::store::Store;
 use vestibule::user::UserId;
@@ -62,7 +62,7 @@ fn killed_after(works: Duration, round: u64, database: &Path, auth0: &Auth0Stub)
         for client in 0..CLIENTS {
             let (answered, public) = (&answered, &public);
             scope.spawn(move || {
-                let wire = Wire::new();
+                let wire = HttpClient::new();
                 for i in 0.. {
                     let sub = format!("auth0|{round}-{client}-{i}");
                     let email = format!("{round}-{client}-{i}@example.com");

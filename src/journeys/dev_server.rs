@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use vestibule::app::{Development, Vestibule};
-use vestibule::cli::http_client::{Answer, Wire};
+use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
 use vestibule::config::Config;
 use vestibule::script::WorkerCommand;
@@ -16,7 +16,7 @@ use crate::test_server::{PUBLIC, config_in};
 
 pub(crate) struct DevServer {
     pub(crate) runtime: Runtime,
-    pub(crate) http: Wire,
+    pub(crate) http: HttpClient,
     pub(crate) config: Config,
     pub(crate) development: Option<Development>,
     pub(crate) issuer: String,
@@ -50,14 +50,14 @@ impl DevServer {
         let opening = Development::open(vestibule, &config, worker(), Clock::system());
         let development = runtime.block_on(opening).unwrap();
         let issuer = development.tenant.issuer().to_owned();
-        Self { runtime, http: Wire::new(), config, development: Some(development), issuer, _dir: dir }
+        Self { runtime, http: HttpClient::new(), config, development: Some(development), issuer, _dir: dir }
     }
 
     pub(crate) fn development(&self) -> &Development {
         self.development.as_ref().unwrap()
     }
 
-    pub(crate) fn token(&self, name: &str, audience: &str) -> Answer {
+    pub(crate) fn token(&self, name: &str, audience: &str) -> HttpResponse {
         let login = json!({
             "grant_type": "http://auth0.com/oauth/grant-type/password-realm",
             "realm": "Username-Password-Authentication",
@@ -75,7 +75,7 @@ impl DevServer {
         answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
     }
 
-    pub(crate) fn me(&self, token: &str) -> Answer {
+    pub(crate) fn me(&self, token: &str) -> HttpResponse {
         let public = format!("http://{}/graphql", self.development().doors.public());
         self.http.graphql(&public, Some(token), "{ me { id email name } }", Value::Null).unwrap()
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use vestibule::cli::http_client::Wire;
+use vestibule::cli::http_client::HttpClient;
 
 use crate::dev_server::bundle_with;
 use crate::process::Process;
@@ -180,5 +180,5 @@ fn whether_dev_runs_is_asked_when_nobody_answers() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let complaint = complains(&["token", "--as", "ada@example.com"], &[format!("tenant.http={nobody}")]);
     assert!(complaint.contains("is `vestibule dev` running?"), "{complaint}");
-    assert!(Wire::new().get(&format!("http://{nobody}/"), &[]).is_err());
+    assert!(HttpClient::new().get(&format!("http://{nobody}/"), &[]).is_err());
 }

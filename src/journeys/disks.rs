@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use vestibule::cli::http_client::{Answer, Wire};
+use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
 use vestibule::store::{Actor, LinkEmail, NewIdentity, Provisioned, Store, StoreError};
 use vestibule::user::{Person, User};
@@ -37,9 +37,9 @@ fn admit(store: &Store, i: usize) -> Result<Provisioned, StoreError> {
     store.admit(&arrival, LinkEmail::Verified, &Actor::Gate)
 }
 
-fn me(server: &ServerProcess, auth0: &Auth0Stub, sub: &str) -> Answer {
+fn me(server: &ServerProcess, auth0: &Auth0Stub, sub: &str) -> HttpResponse {
     let token = tokens::sign(&auth0.claims(sub, PUBLIC));
-    let wire = Wire::new();
+    let wire = HttpClient::new();
     loop {
         let answer = wire.graphql(&server.public, Some(&token), "{ me { id } }", Value::Null).unwrap();
         // At first it is still fetching the keys.

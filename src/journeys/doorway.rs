@@ -1,14 +1,14 @@
 //! What a door's endpoint takes and refuses, over the wire: methods, media types, origins, hosts, limits.
 
 use serde_json::{Value, json};
-use vestibule::cli::http_client::Answer;
+use vestibule::cli::http_client::HttpResponse;
 
 use crate::test_server::TestServer;
 
 const ORIGIN: &[&str] = &["public.origins=[\"https://app.example\"]"];
 
 /// Asks the public door as a machine, with any method, query string, headers and body.
-fn ask(server: &TestServer, method: &str, query: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+fn ask(server: &TestServer, method: &str, query: &str, headers: &[(&str, &str)], body: &str) -> HttpResponse {
     let bearer = format!("Bearer {}", server.public_machine_token());
     let headers = [&[("authorization", bearer.as_str())], headers].concat();
     server.http.send(method, &format!("{}{query}", server.public()), &headers, body.to_owned()).unwrap()
@@ -18,7 +18,7 @@ fn ask(server: &TestServer, method: &str, query: &str, headers: &[(&str, &str)],
 fn a_page_of_a_known_origin_reads_answers_and_refusals_and_others_neither() {
     let server = TestServer::open(ORIGIN);
     let (known, other) = (("origin", "https://app.example"), ("origin", "https://app.example.evil"));
-    let allowed = |answer: &Answer| answer.header("access-control-allow-origin").map(str::to_owned);
+    let allowed = |answer: &HttpResponse| answer.header("access-control-allow-origin").map(str::to_owned);
     let wanted = [("access-control-request-method", "POST")];
     let preflight = |origin| {
         server.http.send("OPTIONS", &server.public(), &[&wanted[..], &[origin]].concat(), String::new())

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use vestibule::cli::http_client::Wire;
+use vestibule::cli::http_client::HttpClient;
 use vestibule::clock::Clock;
 
 use crate::auth0_stub::KeysReply;
@@ -20,7 +20,7 @@ fn traffic(
     on: impl Fn(&Clock) -> bool,
     mut next: impl FnMut(usize) -> String,
 ) -> Vec<Duration> {
-    let (clock, wire) = (Clock::system(), Wire::new());
+    let (clock, wire) = (Clock::system(), HttpClient::new());
     let mut times = Vec::new();
     while on(&clock) {
         let token = next(times.len());
@@ -65,7 +65,7 @@ fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
             .map(|flood| {
                 let (server, claims) = (&server, &claims);
                 scope.spawn(move || {
-                    let (clock, wire) = (Clock::system(), Wire::new());
+                    let (clock, wire) = (Clock::system(), HttpClient::new());
                     // One signature for all: an unknown key's is never looked at.
                     let (_, signature) = {
                         let token = tokens::sign(claims);

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::app::{Bound, DevTenant, Development};
+use vestibule::app::{DevTenant, Development, Listener};
 use vestibule::clock::Clock;
 use vestibule::store::Actor;
 use vestibule::tenant::Direction;
@@ -97,7 +97,7 @@ fn the_tenant_s_end_and_return_are_survived_and_healed() {
     // It comes back, over the same state.
     let internal = doors.internal();
     let tenant = dev.runtime.block_on(async {
-        let bound = Bound::to(address, "tenant.http").await.unwrap();
+        let bound = Listener::bind(address, "tenant.http").await.unwrap();
         DevTenant::start(&dev.config, bound, internal, worker(), Clock::system()).unwrap()
     });
     dev.runtime.block_on(async { tokio::time::sleep(Duration::from_secs(wait)).await });

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use vestibule::cli;
-use vestibule::cli::http_client::Answer;
+use vestibule::cli::http_client::HttpResponse;
 
 use crate::dev_server::DevServer;
 use crate::socket::Socket;
@@ -15,7 +15,7 @@ use crate::test_server::{INTERNAL, PUBLIC};
 #[path = "../../examples/notes.rs"]
 mod example;
 
-fn ask(dev: &DevServer, door: &str, token: Option<&str>, query: &str) -> Answer {
+fn ask(dev: &DevServer, door: &str, token: Option<&str>, query: &str) -> HttpResponse {
     let doors = &dev.development().doors;
     let address = if door == PUBLIC { doors.public() } else { doors.internal() };
     dev.http.graphql(&format!("http://{address}/graphql"), token, query, Value::Null).unwrap()

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::auth0_stub::Auth0Stub;
 use crate::test_server::PUBLIC;
 use crate::tokens;
-use vestibule::cli::http_client::Wire;
+use vestibule::cli::http_client::HttpClient;
 
 /// A process of ours that is killed when a test fails before it stopped.
 pub(crate) struct Process {
@@ -96,7 +96,7 @@ fn serve_answers_and_stops_cleanly_on_either_signal() {
     for signal in ["-TERM", "-INT"] {
         let mut process = Process::start("serve", &[format!("auth0.issuer={}", auth0.issuer)]);
         let public = process.line("Public");
-        let wire = Wire::new();
+        let wire = HttpClient::new();
         assert_eq!(wire.get(&public.replace("/graphql", "/healthz"), &[]).unwrap().status, 200);
         let mut claims = auth0.claims("m1@clients", PUBLIC);
         claims["gty"] = json!("client-credentials");

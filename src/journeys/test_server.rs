@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use vestibule::app::{Bound, Doors, Vestibule};
-use vestibule::cli::http_client::{Answer, Wire};
+use vestibule::app::{Doors, Listener, Vestibule};
+use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
 use vestibule::config::{Config, Sources};
 use vestibule::pool::PoolError;
@@ -26,7 +26,7 @@ pub(crate) const NAMESPACE: &str = "https://vestibule.example/";
 pub(crate) struct TestServer {
     pub(crate) auth0: Auth0Stub,
     pub(crate) runtime: Runtime,
-    pub(crate) http: Wire,
+    pub(crate) http: HttpClient,
     pub(crate) config: Config,
     clock: Clock,
     doors: Option<Doors>,
@@ -83,7 +83,8 @@ impl TestServer {
         prepare(&auth0);
         let dir = tempfile::tempdir().unwrap();
         let config = config_in(dir.path(), &auth0.issuer, set);
-        let mut server = Self { auth0, runtime, http: Wire::new(), config, clock, doors: None, _dir: dir };
+        let mut server =
+            Self { auth0, runtime, http: HttpClient::new(), config, clock, doors: None, _dir: dir };
         server.reopen();
         server
     }
@@ -97,8 +98,8 @@ impl TestServer {
     /// Opens the doors over the same database, with `vestibule` behind them.
     pub(crate) fn serve(&mut self, vestibule: Vestibule) {
         let doors = self.runtime.block_on(async {
-            let public = Bound::to(self.config.public.listen, "public.listen").await?;
-            let internal = Bound::to(self.config.internal.listen, "internal.listen").await?;
+            let public = Listener::bind(self.config.public.listen, "public.listen").await?;
+            let internal = Listener::bind(self.config.internal.listen, "internal.listen").await?;
             Doors::open(vestibule, &self.config, public, internal, self.clock.clone())
         });
         self.doors = Some(doors.unwrap());
@@ -165,7 +166,7 @@ impl TestServer {
     }
 
     /// Queries `me` at the public door.
-    pub(crate) fn me(&self, token: &str) -> Answer {
+    pub(crate) fn me(&self, token: &str) -> HttpResponse {
         self.http
             .graphql(&self.public(), Some(token), "{ me { id auth0Id email roles } }", Value::Null)
             .unwrap()

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::pages::{Form, Pages};
-use super::super::users::{Who, with_store};
+use super::super::users::{UserRef, with_store};
 use super::super::{Global, out};
 use crate::store::{AuditFilter, AuditLine};
 
@@ -12,7 +12,7 @@ use crate::store::{AuditFilter, AuditLine};
 pub(in crate::cli) struct Args {
     /// About this user: our id, an Auth0 id or an email.
     #[arg(long, value_name = "WHO")]
-    user: Option<Who>,
+    user: Option<UserRef>,
     /// Of this action, such as user.status_set.
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,

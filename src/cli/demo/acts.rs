@@ -20,7 +20,7 @@ pub(super) fn all(stage: &mut Stage<'_>) -> anyhow::Result<()> {
 
 /// Steps 1 to 7 for somebody new. Gives her token and the id she got.
 fn sign_up(stage: &mut Stage<'_>) -> anyhow::Result<(String, Value)> {
-    stage.title("1. Ada signs up. Nobody here has seen her.")?;
+    stage.title("1. Ada signs up. NoSuchUser here has seen her.")?;
     stage.say("Steps 1 to 6: she logs in, the rules run and ask the Internal API for her, the tenant signs a token.")?;
     let audience = stage.config().public.audience.clone();
     let token = stage.log_in("ada@example.com", &audience)?;
@@ -134,7 +134,7 @@ fn refusals(stage: &mut Stage<'_>, ada: &str) -> anyhow::Result<()> {
     stage.title("7. Five who are turned away, each with the reason.")?;
     let (public, internal) = (stage.public(), stage.internal());
     let (own, other) = (stage.config().public.audience.clone(), stage.config().internal.audience.clone());
-    refused(stage, "Nobody sends a token.", &public, None, 401, "NO_TOKEN")?;
+    refused(stage, "NoSuchUser sends a token.", &public, None, 401, "NO_TOKEN")?;
     let forged = forged(ada);
     refused(stage, "Somebody changes the token's signature.", &public, Some(&forged), 401, "BAD_SIGNATURE")?;
     refused(stage, "Ada takes her token to the other door.", &internal, Some(ada), 401, "WRONG_AUDIENCE")?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use url::Url;
 
 use super::super::frontend::{Client, access_token};
-use super::super::http_client::{Answer, Wire};
+use super::super::http_client::{HttpClient, HttpResponse};
 
 /// Where the tenant sends the browser after the login.
 const CALLBACK: &str = "http://127.0.0.1/callback";
@@ -24,7 +24,7 @@ pub(super) struct Hop {
 
 /// Logs in as a person would: opens the page, fills in the form, follows the redirect, trades the code for a token.
 pub(super) fn log_in(
-    wire: &Wire,
+    wire: &HttpClient,
     client: Client<'_>,
     email: &str,
     password: &str,
@@ -110,7 +110,7 @@ pub(super) fn log_in(
     Ok((access_token(&answer)?, hops))
 }
 
-fn hop(method: &'static str, url: &Url, answer: &Answer, note: &str) -> Hop {
+fn hop(method: &'static str, url: &Url, answer: &HttpResponse, note: &str) -> Hop {
     Hop { method, path: url.path().to_owned(), status: answer.status, note: note.to_owned() }
 }
 
@@ -121,7 +121,7 @@ fn random() -> anyhow::Result<String> {
 }
 
 /// The cookies an answer sets, as a request sends them back.
-fn cookies(answer: &Answer) -> Option<String> {
+fn cookies(answer: &HttpResponse) -> Option<String> {
     let set = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
     let pairs: Vec<_> = set.filter_map(|cookie| cookie.split(';').next()).collect();
     if pairs.is_empty() { None } else { Some(pairs.join("; ")) }

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use self::stage::Stage;
 use super::dev::this_worker;
 use super::{Global, out, signals};
-use crate::app::{Development, Inbox, Vestibule};
+use crate::app::{Development, PostSink, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, DEVELOPMENT, Sources};
 use crate::telemetry::{self, Format};
@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 
     let runtime = signals::runtime()?;
     // Where the sign-up rule posts to: in real life an analytics service, here a listener that keeps what comes.
-    let inbox = runtime.block_on(Inbox::open(&config.http))?;
+    let inbox = runtime.block_on(PostSink::open(&config.http))?;
     config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", inbox.url()));
     config.tenant.allow_fetch.push(inbox.url().to_owned());
     // What is shown is our own: the acts ask our schemas.

@@ -6,10 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::super::frontend::{self, Client};
-use super::super::http_client::{Answer, Wire};
+use super::super::http_client::{HttpClient, HttpResponse};
 use super::super::out;
 use super::browser;
-use crate::app::{Development, Inbox};
+use crate::app::{Development, PostSink};
 use crate::bundle::Bundle;
 use crate::config::Config;
 use crate::telemetry::Secret;
@@ -19,8 +19,8 @@ use crate::tenant::{Direction, HttpExchange};
 pub(super) struct Stage<'a> {
     config: &'a Config,
     development: &'a Development,
-    inbox: &'a Inbox,
-    wire: Wire,
+    inbox: &'a PostSink,
+    wire: HttpClient,
     /// The client that logs people in.
     frontend: String,
     /// How many of the tenant's exchanges were told.
@@ -32,13 +32,13 @@ impl<'a> Stage<'a> {
     pub(super) fn new(
         config: &'a Config,
         development: &'a Development,
-        inbox: &'a Inbox,
+        inbox: &'a PostSink,
     ) -> anyhow::Result<Self> {
         let frontend =
             frontend::frontend(development.tenant.served()).context("the bundle has no frontend")?;
         let frontend = frontend.client_id.clone();
         let mut stage =
-            Self { config, development, inbox, wire: Wire::new(), frontend, told: 0, failures: 0 };
+            Self { config, development, inbox, wire: HttpClient::new(), frontend, told: 0, failures: 0 };
         // What the doors fetched while they opened is no part of the story.
         stage.told = stage.development.tenant.tenant().exchanges().len();
         Ok(stage)
@@ -129,7 +129,7 @@ impl<'a> Stage<'a> {
         url: &str,
         token: Option<&str>,
         query: &str,
-    ) -> anyhow::Result<(Answer, Vec<HttpExchange>)> {
+    ) -> anyhow::Result<(HttpResponse, Vec<HttpExchange>)> {
         self.told = self.development.tenant.tenant().exchanges().len();
         let answer = self.wire.graphql(url, token, query, Value::Null)?;
         let bearer = token.map_or("no token".to_owned(), shortened);

@@ -1,7 +1,7 @@
 //! `vestibule users block` and `unblock`.
 
 use super::super::{Global, out};
-use super::{Who, with_store};
+use super::{UserRef, with_store};
 use crate::store::Actor;
 use crate::user::Status;
 
@@ -10,7 +10,7 @@ use crate::user::Status;
 pub(in crate::cli) struct Args {
     /// Our id, an Auth0 id or an email.
     #[arg(value_name = "WHO")]
-    who: Who,
+    who: UserRef,
     /// At Auth0 too, whatever `store.block_at_auth0` says. The running server tells Auth0, and tries until it knows.
     #[arg(long)]
     at_auth0: bool,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 
 use super::super::{Global, out};
-use super::{Who, with_store};
+use super::{UserRef, with_store};
 use crate::store::Actor;
 use crate::user::Status;
 
@@ -14,7 +14,7 @@ use crate::user::Status;
 pub(in crate::cli) struct Args {
     /// Our id, an Auth0 id or an email.
     #[arg(value_name = "WHO")]
-    who: Who,
+    who: UserRef,
     /// Without it nothing is erased.
     #[arg(long)]
     yes: bool,

@@ -1,7 +1,7 @@
 //! `vestibule users export`: everything we hold about one person. That it was given out is in the trail.
 
 use super::super::{Global, out};
-use super::{Who, with_store};
+use super::{UserRef, with_store};
 use crate::store::Actor;
 
 /// Whose.
@@ -9,7 +9,7 @@ use crate::store::Actor;
 pub(in crate::cli) struct Args {
     /// Our id, an Auth0 id or an email.
     #[arg(value_name = "WHO")]
-    who: Who,
+    who: UserRef,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ mod export;
 mod import;
 mod records;
 
-pub(super) use who::{Nobody, Who};
+pub(super) use who::{NoSuchUser, UserRef};
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! `vestibule users roles`: who may what.
 
 use super::super::{Global, out};
-use super::{Who, with_store};
+use super::{UserRef, with_store};
 use crate::config::Config;
 use crate::store::Actor;
 
@@ -10,7 +10,7 @@ use crate::store::Actor;
 pub(in crate::cli) struct Args {
     /// Our id, an Auth0 id or an email.
     #[arg(value_name = "WHO")]
-    who: Who,
+    who: UserRef,
     /// Adds a role; may be repeated.
     #[arg(long, value_name = "ROLE")]
     add: Vec<String>,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::{Global, out};
-use super::{Who, with_store};
+use super::{UserRef, with_store};
 use crate::store::{AcceptedTerms, Identity, user_record};
 
 /// Whom.
@@ -11,7 +11,7 @@ use crate::store::{AcceptedTerms, Identity, user_record};
 pub(in crate::cli) struct Args {
     /// Our id, an Auth0 id or an email.
     #[arg(value_name = "WHO")]
-    who: Who,
+    who: UserRef,
     /// Prints one JSON object, with the profile.
     #[arg(long)]
     json: bool,

@@ -7,18 +7,18 @@ use crate::user::{Auth0Id, Email, User, UserId};
 
 /// Our id, an Auth0 id or an email.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::cli) enum Who {
+pub(in crate::cli) enum UserRef {
     Id(UserId),
     Auth0(Auth0Id),
     Email(Email),
 }
 
-/// Nobody was found. Does not repeat what was typed: an email has no place in a log of a shell's errors.
+/// NoSuchUser was found. Does not repeat what was typed: an email has no place in a log of a shell's errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; `vestibule users list` tells who is there")]
-pub(in crate::cli) struct Nobody(&'static str);
+pub(in crate::cli) struct NoSuchUser(&'static str);
 
-impl FromStr for Who {
+impl FromStr for UserRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -35,7 +35,7 @@ impl FromStr for Who {
     }
 }
 
-impl Who {
+impl UserRef {
     pub(in crate::cli) fn find(&self, store: &Store) -> anyhow::Result<User> {
         let found: Result<Option<User>, StoreError> = match self {
             Self::Id(id) => store.user(*id),
@@ -49,7 +49,7 @@ impl Who {
                 "no user has this email verified, or waits for its person with it (an unverified email finds nobody)"
             }
         };
-        Ok(found?.ok_or(Nobody(nobody))?)
+        Ok(found?.ok_or(NoSuchUser(nobody))?)
     }
 }
 
@@ -59,10 +59,10 @@ mod tests {
 
     #[test]
     fn ids_and_emails_are_told_apart() {
-        let who = |text: &str| text.parse::<Who>();
-        assert!(matches!(who("01890000-0000-7000-8000-000000000001"), Ok(Who::Id(_))));
-        assert!(matches!(who("waad|ada@example.com"), Ok(Who::Auth0(_))));
-        assert_eq!(who("Ada@Example.com"), Ok(Who::Email("ada@example.com".parse().unwrap())));
+        let who = |text: &str| text.parse::<UserRef>();
+        assert!(matches!(who("01890000-0000-7000-8000-000000000001"), Ok(UserRef::Id(_))));
+        assert!(matches!(who("waad|ada@example.com"), Ok(UserRef::Auth0(_))));
+        assert_eq!(who("Ada@Example.com"), Ok(UserRef::Email("ada@example.com".parse().unwrap())));
         assert!(who("ada").is_err() && who("").is_err());
     }
 }

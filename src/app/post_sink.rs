@@ -7,8 +7,8 @@ use warp::Filter;
 use warp::http::StatusCode;
 use warp::reply::Reply;
 
-use super::Bound;
-use super::listen::Listening;
+use super::Listener;
+use super::listen::Server;
 use crate::api::HttpSettings;
 
 /// No post is longer.
@@ -16,19 +16,19 @@ const POST_MAX: u64 = 64 * 1024;
 
 /// The listener, on a free loopback port.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct PostSink {
     url: String,
     received: Arc<Mutex<Vec<Value>>>,
-    listening: Listening,
+    listening: Server,
 }
 
-impl Inbox {
+impl PostSink {
     /// Listens.
     ///
     /// # Errors
     /// When there is no free port.
     pub async fn open(settings: &HttpSettings) -> anyhow::Result<Self> {
-        let bound = Bound::to(([127, 0, 0, 1], 0).into(), "demo").await?;
+        let bound = Listener::bind(([127, 0, 0, 1], 0).into(), "demo").await?;
         let url = format!("http://{}/", bound.address());
         let received = Arc::<Mutex<Vec<Value>>>::default();
         let keep = Arc::clone(&received);
