@@ -108,6 +108,12 @@ impl Auth0Stub {
         self.replies.lock().unwrap().profiles.insert(sub.to_owned(), reply);
     }
 
+    /// Adds a user whose profile has this email.
+    pub(crate) fn add_user(&self, sub: &str, email: &str, verified: bool) {
+        let profile = json!({"user_id": sub, "email": email, "email_verified": verified});
+        self.set_profile(sub, ProfileReply::Json(profile));
+    }
+
     /// Delays every answer from now on.
     pub(crate) fn delay_replies(&self, delay: Duration) {
         self.replies.lock().unwrap().delay = delay;

@@ -3,27 +3,25 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::auth0_stub::ProfileReply;
-use crate::test_server::TestServer;
+use crate::test_server::{TestServer, manual_clock};
 
-fn profile(sub: &str) -> ProfileReply {
-    ProfileReply::Json(
-        json!({"user_id": sub, "email": format!("{}@example.com", &sub[6..]), "email_verified": true}),
-    )
+/// Adds a user to the tenant.
+fn add(server: &TestServer, sub: &str) {
+    server.auth0.add_user(sub, &format!("{}@example.com", &sub[6..]), true);
 }
 
 /// Some known users whose profiles are a week old, and their tokens.
 fn known(server: &TestServer, count: usize) -> Vec<String> {
-    let come = |i| {
+    let insert = |i| {
         let sub = format!("auth0|known-{i}");
         server.insert_user(&sub);
         server.token(&sub, json!({}))
     };
-    let tokens = (0..count).map(come).collect();
-    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
-    shell.execute("UPDATE users SET profile_fetched_at = profile_fetched_at - 7 * 86400000", []).unwrap();
+    let tokens = (0..count).map(insert).collect();
+    server.age_profiles();
     tokens
 }
 
@@ -42,13 +40,13 @@ fn known_users_are_served_and_change_things_while_the_tenant_hangs() {
     for i in 0..60 {
         server.auth0.set_profile(&format!("auth0|known-{i}"), ProfileReply::Hangs);
     }
-    server.auth0.set_profile("auth0|new", profile("auth0|new"));
+    add(&server, "auth0|new");
     for token in &tokens {
         assert_eq!(server.me(token).status, 200);
     }
     let update = "mutation { updateMe(input: {nickname: \"n\"}) { me { nickname } } }";
     for token in &tokens {
-        let answer = server.http.graphql(&server.public(), Some(token), update, Value::Null).unwrap();
+        let answer = server.ask_public(token.as_str(), update);
         assert_eq!(answer.at("/data/updateMe/me/nickname"), "n", "{}", answer.body);
     }
     // Nor do those whom nobody waits for stand in the way of a newcomer.
@@ -78,8 +76,9 @@ fn a_fetch_that_waited_for_its_turn_is_not_made_once_the_tenant_is_known_to_be_a
 
 #[test]
 fn a_tenant_that_fails_is_left_alone_by_all_newcomers_longer_each_time() {
-    let server = TestServer::open(&[]);
-    server.auth0.set_profile("auth0|good", profile("auth0|good"));
+    let clock = manual_clock();
+    let server = TestServer::open_with_clock(clock.clone(), &[]);
+    add(&server, "auth0|good");
     for (status, wait) in [(500, 1), (403, 2), (503, 4)] {
         let sub = format!("auth0|{status}");
         server.auth0.set_profile(&sub, ProfileReply::Status(status, vec![]));
@@ -87,7 +86,7 @@ fn a_tenant_that_fails_is_left_alone_by_all_newcomers_longer_each_time() {
         let calls = server.auth0.calls("/api/");
         refused(&server, &server.token("auth0|good", json!({})));
         assert_eq!(server.auth0.calls("/api/"), calls, "while it rests nobody calls");
-        server.sleep(Duration::from_secs(wait));
+        clock.advance(Duration::from_secs(wait));
     }
     assert_eq!(server.me(&server.token("auth0|good", json!({}))).status, 200);
     assert_eq!(server.user_count(), 1);
@@ -95,11 +94,11 @@ fn a_tenant_that_fails_is_left_alone_by_all_newcomers_longer_each_time() {
 
 #[test]
 fn a_tenant_that_limits_us_is_left_alone_as_long_as_it_asks() {
-    let server = TestServer::open(&[]);
-    let reset = (crate::tokens::now() + 40).to_string();
+    let clock = manual_clock();
+    let server = TestServer::open_with_clock(clock.clone(), &[]);
+    let reset = (clock.now().as_second() + 40).to_string();
     server.auth0.set_profile("auth0|1", ProfileReply::Status(429, vec![("x-ratelimit-reset", reset)]));
-    let wait: u64 = refused(&server, &server.token("auth0|1", json!({}))).parse().unwrap();
-    assert!((30..=40).contains(&wait), "{wait}");
+    assert_eq!(refused(&server, &server.token("auth0|1", json!({}))), "40");
     assert_eq!(server.user_count(), 0);
 }
 
@@ -109,7 +108,9 @@ fn a_profile_that_can_not_be_used_keeps_out_its_owner_and_nobody_else() {
     let bytes = |bytes: usize| json!({"user_id": "auth0|large", "user_metadata": {"all": "x".repeat(bytes)}});
     for (i, odd) in [
         ProfileReply::Html,
-        profile("auth0|other"),
+        ProfileReply::Json(
+            json!({"user_id": "auth0|other", "email": "other@example.com", "email_verified": true}),
+        ),
         ProfileReply::Json(json!({"user_id": 7})),
         ProfileReply::Json(bytes(2 * 1024 * 1024)),
         ProfileReply::Status(400, vec![]),
@@ -121,7 +122,7 @@ fn a_profile_that_can_not_be_used_keeps_out_its_owner_and_nobody_else() {
     {
         let (sub, next) = (format!("auth0|odd-{i}"), format!("auth0|good-{i}"));
         server.auth0.set_profile(&sub, odd);
-        server.auth0.set_profile(&next, profile(&next));
+        add(&server, &next);
         let token = server.token(&sub, json!({}));
         assert_eq!(refused(&server, &token), "60", "{i}");
         assert_eq!(server.me(&server.token(&next, json!({}))).status, 200, "{i}");
@@ -138,7 +139,7 @@ fn a_profile_that_is_large_or_oddly_typed_is_no_reason_to_keep_its_owner_out() {
         "user_metadata": {"all": "x".repeat(200 * 1024)}});
     server.auth0.set_profile("auth0|large", ProfileReply::Json(large));
     assert_eq!(server.me(&server.token("auth0|large", json!({}))).at("/data/me/email"), "large@example.com");
-    let row = server.store().user_by_auth0_id(&"auth0|large".parse().unwrap()).unwrap().unwrap();
+    let row = server.user("auth0|large");
     // What tells who they are is kept of it, so that later changes are followed.
     assert!(row.profile.is_some_and(|profile| profile.get("user_metadata").is_none()));
     assert!(row.profile_fetched_at.is_some());

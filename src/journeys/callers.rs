@@ -3,22 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, SeedUser};
+use vestibule::store::Actor;
 
-use crate::auth0_stub::{Auth0Stub, ProfileReply};
-use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
+use crate::auth0_stub::Auth0Stub;
+use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer, manual_clock};
 use crate::tokens;
-
-fn profile(sub: &str, email: &str, verified: bool) -> ProfileReply {
-    ProfileReply::Json(
-        json!({"user_id": sub, "email": email, "email_verified": verified, "name": "Ada", "nickname": "ada"}),
-    )
-}
-
-fn seed(server: &TestServer, user: Value) {
-    let user: SeedUser = serde_json::from_value(user).unwrap();
-    assert_eq!(server.store().seed(&[user], &Actor::Seed).unwrap(), 1);
-}
 
 #[test]
 fn a_payload_is_the_current_user_without_row_or_call() {
@@ -37,9 +26,7 @@ fn a_payload_is_the_current_user_without_row_or_call() {
 #[test]
 fn a_known_user_is_found_by_id_and_never_asked_for() {
     let server = TestServer::open(&[]);
-    seed(
-        &server,
-        json!({"auth0Id": "auth0|1", "email": "ada@example.com", "emailVerified": true, "roles": ["support"]}),
+    server.seed(json!({"auth0Id": "auth0|1", "email": "ada@example.com", "emailVerified": true, "roles": ["support"]}),
     );
     let answer = server.me(&server.token("auth0|1", json!({})));
     assert_eq!(answer.json()["data"]["me"]["email"], "ada@example.com", "{}", answer.body);
@@ -49,9 +36,9 @@ fn a_known_user_is_found_by_id_and_never_asked_for() {
 #[test]
 fn a_pre_provisioned_user_is_claimed_by_the_token_s_verified_email() {
     let server = TestServer::open(&[]);
-    seed(&server, json!({"email": "grace@example.com", "roles": ["support"]}));
+    server.seed(json!({"email": "grace@example.com", "roles": ["support"]}));
     let verified = |verified: Value| json!({format!("{NAMESPACE}email"): "Grace@Example.com", format!("{NAMESPACE}email_verified"): verified});
-    server.auth0.set_profile("auth0|thief", profile("auth0|thief", "grace@example.com", false));
+    server.auth0.add_user("auth0|thief", "grace@example.com", false);
     for not_true in [json!(false), json!("true"), json!(null)] {
         let thief = server.me(&server.token("auth0|thief", verified(not_true)));
         assert_eq!(thief.json()["data"]["me"]["roles"], json!([]), "an unverified email claims nothing");
@@ -67,7 +54,7 @@ fn a_pre_provisioned_user_is_claimed_by_the_token_s_verified_email() {
 #[test]
 fn a_new_user_is_fetched_once_and_stored() {
     let server = TestServer::open(&[]);
-    server.auth0.set_profile("auth0|1", profile("auth0|1", "Ada@Example.com", true));
+    server.auth0.add_user("auth0|1", "Ada@Example.com", true);
     let token = server.token("auth0|1", json!({}));
     let first = server.me(&token);
     assert_eq!(first.json()["data"]["me"]["email"], "ada@example.com", "{}", first.body);
@@ -78,8 +65,8 @@ fn a_new_user_is_fetched_once_and_stored() {
 #[test]
 fn a_profile_s_verified_email_claims_a_pre_provisioned_row() {
     let server = TestServer::open(&[]);
-    seed(&server, json!({"email": "ada@example.com", "roles": ["support"]}));
-    server.auth0.set_profile("auth0|1", profile("auth0|1", "ada@example.com", true));
+    server.seed(json!({"email": "ada@example.com", "roles": ["support"]}));
+    server.auth0.add_user("auth0|1", "ada@example.com", true);
     let answer = server.me(&server.token("auth0|1", json!({})));
     assert_eq!(answer.json()["data"]["me"]["roles"], json!(["support"]), "{}", answer.body);
     assert_eq!(server.user_count(), 1);
@@ -94,7 +81,7 @@ fn first_requests_at_once_are_one_row_and_one_call() {
 
 fn come_at_once(callers: usize) {
     let server = TestServer::open(&[]);
-    server.auth0.set_profile("auth0|1", profile("auth0|1", "ada@example.com", true));
+    server.auth0.add_user("auth0|1", "ada@example.com", true);
     let token = server.token("auth0|1", json!({}));
     let mut ids: Vec<String> = std::thread::scope(|scope| {
         let ask = || {
@@ -116,12 +103,10 @@ fn come_at_once(callers: usize) {
 #[test]
 fn a_machine_has_no_current_user_and_a_staff_member_comes_in_by_role() {
     let server = TestServer::open(&[]);
-    seed(&server, json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true}));
+    server.seed(json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true}));
     let query =
         "{ me { email } users(first: 1) { edges { node { email status } } pageInfo { hasNextPage } } }";
-    let ask = |token: &str| {
-        server.http.graphql(&server.internal(), Some(token), query, Value::Null).unwrap().json()
-    };
+    let ask = |token: &str| server.ask_internal(token, query, Value::Null).json();
     let users = json!({"edges": [{"node": {"email": "staff@example.com", "status": "ACTIVE"}}],
         "pageInfo": {"hasNextPage": false}});
     assert_eq!(ask(&server.machine_token("users:read"))["data"], json!({"me": null, "users": users}));
@@ -131,9 +116,10 @@ fn a_machine_has_no_current_user_and_a_staff_member_comes_in_by_role() {
 
 #[test]
 fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
-    let mut server = TestServer::open(&[]);
-    server.auth0.set_profile("auth0|known", profile("auth0|known", "known@example.com", true));
-    server.auth0.set_profile("auth0|new", profile("auth0|new", "new@example.com", true));
+    let clock = manual_clock();
+    let mut server = TestServer::open_with_clock(clock.clone(), &[]);
+    server.auth0.add_user("auth0|known", "known@example.com", true);
+    server.auth0.add_user("auth0|new", "new@example.com", true);
     let (known, new) = (server.token("auth0|known", json!({})), server.token("auth0|new", json!({})));
     assert_eq!(server.me(&known).status, 200);
     server.auth0.stop();
@@ -146,7 +132,7 @@ fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
     assert_eq!(server.user_count(), 1);
 
     server.auth0.restart();
-    server.sleep(Duration::from_secs(wait));
+    clock.advance(Duration::from_secs(wait));
     assert_eq!(server.me(&new).json()["data"]["me"]["email"], "new@example.com");
 }
 
@@ -156,15 +142,15 @@ fn a_withdrawn_token_gets_nobody_in_by_an_identity_that_is_new_here() {
     for (name, by_profile) in [("ada", false), ("bob", true)] {
         let (old, new) = (format!("auth0|{name}"), format!("google-oauth2|{name}"));
         let email = format!("{name}@example.com");
-        seed(&server, json!({"auth0Id": old, "email": email, "emailVerified": true}));
-        server.auth0.set_profile(&new, profile(&new, &email, true));
+        server.seed(json!({"auth0Id": old, "email": email, "emailVerified": true}));
+        server.auth0.add_user(&new, &email, true);
         let mut claims = json!({"iat": tokens::now() - 60});
         if !by_profile {
             claims[format!("{NAMESPACE}email")] = json!(email);
             claims[format!("{NAMESPACE}email_verified")] = json!(true);
         }
         let token = server.token(&new, claims);
-        let user = server.store().user_by_auth0_id(&old.parse().unwrap()).unwrap().unwrap();
+        let user = server.user(&old);
         server.store().sign_out_everywhere(user.id, &Actor::Cli).unwrap();
         for _ in 0..2 {
             let answer = server.me(&token);
@@ -181,10 +167,10 @@ fn another_tenant_s_machines_may_come_and_its_people_only_if_they_are_the_same()
     for (same, status, code) in [(false, 403, Some("NOT_PERMITTED")), (true, 200, None)] {
         let also = format!("auth0.also=[{{issuer = \"{}\", same_users = {same}}}]", other.issuer);
         let server = TestServer::open(&[&also]);
-        seed(&server, json!({"auth0Id": own_sub, "email": "ada@example.com", "emailVerified": true}));
+        server.seed(json!({"auth0Id": own_sub, "email": "ada@example.com", "emailVerified": true}));
         assert_eq!(server.me(&server.token(own_sub, json!({}))).status, 200);
         let mut claims = other.claims(own_sub, PUBLIC);
-        let row = server.store().user_by_auth0_id(&own_sub.parse().unwrap()).unwrap().unwrap();
+        let row = server.user(own_sub);
         let payload = json!({"id": row.id, "auth0Id": own_sub});
         for payload in [Value::Null, payload] {
             claims[format!("{NAMESPACE}user")] = payload;

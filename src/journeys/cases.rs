@@ -128,9 +128,7 @@ fn claims_that_do_not_hold_are_refused_and_their_good_neighbours_are_not() {
 #[test]
 fn a_bad_token_is_refused_even_where_nobody_needs_one() {
     let server = TestServer::open(&["public.anonymous=true"]);
-    let ask = |token: Option<&str>, query: &str| {
-        server.http.graphql(&server.public(), token, query, Value::Null).unwrap()
-    };
+    let ask = |token: Option<&str>, query: &str| server.ask_public(token, query);
     assert_eq!(ask(None, "{ __typename }").status, 200, "V02");
     let nobody = ask(None, "{ me { id } }");
     assert_eq!((nobody.status, nobody.at("/data/me")), (200, Value::Null), "V02");

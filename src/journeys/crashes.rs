@@ -8,16 +8,17 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use vestibule::cli::http_client::HttpClient;
 use vestibule::clock::Clock;
 use vestibule::store::Store;
 use vestibule::user::UserId;
 
-use crate::auth0_stub::{Auth0Stub, ProfileReply};
-use crate::server_process::{ServerProcess, run, sleep, store_settings};
+use crate::auth0_stub::Auth0Stub;
+use crate::executable::{ServerProcess, run_on, store_settings};
 use crate::test_server::PUBLIC;
 use crate::tokens;
+use crate::waiting::wait_until;
 
 const KILLS: u64 = 20;
 
@@ -42,7 +43,7 @@ fn no_answered_login_is_lost_when_the_server_is_killed() {
         let (least, spread) = WORKS;
         let works = Duration::from_millis(least + mixed(seed.wrapping_add(round)) % spread);
         answered.extend(killed_after(works, round, &database, &auth0));
-        let check = run(&database, &["check", "--json"]);
+        let check = run_on(&database, &["check", "--json"]);
         let found = String::from_utf8(check.stdout).unwrap();
         assert_eq!(check.status.code(), Some(0), "round {round}: {found}");
         let sound: Value = serde_json::from_str(&found).unwrap();
@@ -66,37 +67,28 @@ fn killed_after(works: Duration, round: u64, database: &Path, auth0: &Auth0Stub)
                 for i in 0.. {
                     let sub = format!("auth0|{round}-{client}-{i}");
                     let email = format!("{round}-{client}-{i}@example.com");
-                    auth0.set_profile(
-                        &sub,
-                        ProfileReply::Json(json!({"user_id": sub, "email": email, "email_verified": true})),
-                    );
+                    auth0.add_user(&sub, &email, true);
                     let token = tokens::sign(&auth0.claims(&sub, PUBLIC));
-                    // Until the first answer the server may still be fetching the keys.
-                    let id = loop {
-                        match wire.graphql(public, Some(&token), "{ me { id } }", Value::Null) {
-                            Ok(answer) if answer.status == 200 => {
-                                let id = answer.json()["data"]["me"]["id"].as_str().unwrap().parse().unwrap();
-                                break Some(id);
-                            }
-                            Ok(answer) if answer.status == 503 && i == 0 => continue,
-                            Ok(answer) => panic!("{} {}", answer.status, answer.body),
-                            // Killed.
-                            Err(_) => break None,
-                        }
+                    let id = match wire.graphql(public, Some(&token), "{ me { id } }", Value::Null) {
+                        Ok(answer) if answer.status == 200 => answer.at("/data/me/id"),
+                        Ok(answer) => panic!("{} {}", answer.status, answer.body),
+                        // The server was killed.
+                        Err(_) => break,
                     };
-                    let Some(id) = id else { break };
-                    answered.lock().unwrap().push((sub, id));
+                    answered.lock().unwrap().push((sub, id.as_str().unwrap().parse().unwrap()));
                 }
             });
         }
-        let patience = 30_000;
-        for _ in (0..patience).take_while(|_| answered.lock().unwrap().is_empty()) {
-            sleep(Duration::from_millis(2));
-        }
-        sleep(works);
+        wait_until("a first login", || !answered.lock().unwrap().is_empty());
+        pause(works);
         server.kill();
     });
     answered.into_inner().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server works meanwhile, at no event to wait for")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn lost_nobody(database: &Path, answered: &[Answered], round: u64) {

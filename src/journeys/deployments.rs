@@ -5,14 +5,6 @@ use vestibule::store::{Actor, DeploymentEnding, PlannedDeployment};
 
 use crate::test_server::TestServer;
 
-fn ask(server: &TestServer, scope: &str, document: &str, variables: Value) -> Value {
-    server
-        .http
-        .graphql(&server.internal(), Some(&server.machine_token(scope)), document, variables)
-        .unwrap()
-        .json()
-}
-
 fn deploy(server: &TestServer, tenant: &str, actor: &Actor, ending: Option<DeploymentEnding<'_>>) {
     let (git_ref, commit) = (Some("main".to_owned()), Some("c0ffee".to_owned()));
     let planned = PlannedDeployment { tenant: tenant.to_owned(), git_ref, commit, changes: 3 };
@@ -34,7 +26,8 @@ fn deployments_are_told_with_who_deployed_to_whom_may_know() {
         deployments(tenant: $tenant, outcome: $outcome, first: 2, after: $after) {
             totalCount pageInfo { hasNextPage endCursor }
             nodes { id tenant gitRef commit plannedChanges outcome failure endedAt actor { kind clientId user { id } } } } }";
-    let all = ask(&server, "users:read deploy:read", document, json!({}));
+    let all =
+        server.ask_internal(&server.machine_token("users:read deploy:read"), document, json!({})).json();
     let shown = &all["data"]["deployments"];
     assert_eq!((&shown["totalCount"], &shown["pageInfo"]["hasNextPage"]), (&json!(3), &json!(true)), "{all}");
     let (newest, failed) = (&shown["nodes"][0], &shown["nodes"][1]);
@@ -45,7 +38,8 @@ fn deployments_are_told_with_who_deployed_to_whom_may_know() {
         (&json!("FAILED"), &json!("a rule was refused: 400"))
     );
     let variables = json!({"after": shown["pageInfo"]["endCursor"]});
-    let oldest = ask(&server, "users:read deploy:read", document, variables);
+    let oldest =
+        server.ask_internal(&server.machine_token("users:read deploy:read"), document, variables).json();
     let oldest = &oldest["data"]["deployments"]["nodes"][0];
     assert_eq!(
         (&oldest["outcome"], &oldest["gitRef"], &oldest["commit"], &oldest["plannedChanges"]),
@@ -53,19 +47,23 @@ fn deployments_are_told_with_who_deployed_to_whom_may_know() {
     );
     assert_eq!(oldest["actor"], json!({"kind": "USER", "clientId": null, "user": {"id": ada}}));
     let filtered = json!({"tenant": "a.example", "outcome": "APPLIED"});
-    let filtered = ask(&server, "users:read deploy:read", document, filtered);
+    let filtered =
+        server.ask_internal(&server.machine_token("users:read deploy:read"), document, filtered).json();
     assert_eq!(filtered["data"]["deployments"]["totalCount"], 1, "{filtered}");
 
     let by_id = "query($id: ID!) { node(id: $id) { id ... on Deployment { tenant } } }";
     let id = json!({"id": failed["id"]});
-    let found = ask(&server, "users:read deploy:read", by_id, id.clone());
+    let found =
+        server.ask_internal(&server.machine_token("users:read deploy:read"), by_id, id.clone()).json();
     assert_eq!(found["data"]["node"], json!({"id": failed["id"], "tenant": "b.example"}));
     for (document, variables) in [(document, json!({})), (by_id, id)] {
-        let refused = ask(&server, "users:read audit:read", document, variables);
+        let refused =
+            server.ask_internal(&server.machine_token("users:read audit:read"), document, variables).json();
         assert_eq!(refused["errors"][0]["extensions"]["code"], "NOT_PERMITTED", "{refused}");
         assert_eq!(refused["errors"][0]["extensions"]["missing"], json!(["deploy:read"]));
     }
     let user_cursor = json!({"after": "bGluZTo0"});
-    let refused = ask(&server, "users:read deploy:read", document, user_cursor);
+    let refused =
+        server.ask_internal(&server.machine_token("users:read deploy:read"), document, user_cursor).json();
     assert_eq!(refused["errors"][0]["extensions"]["code"], "BAD_INPUT", "a cursor of another list");
 }

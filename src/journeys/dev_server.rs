@@ -40,14 +40,14 @@ pub(crate) fn bundle_with(file: &str, text: &str) -> TempDir {
 
 impl DevServer {
     pub(crate) fn open(set: &[&str]) -> Self {
-        Self::with(Vestibule::default(), set)
+        Self::open_with(Vestibule::default(), Clock::system(), set)
     }
 
-    /// Opens the doors with other schemas behind them.
-    pub(crate) fn with(vestibule: Vestibule, set: &[&str]) -> Self {
+    /// Opens everything on `clock`, with `vestibule` behind the doors.
+    pub(crate) fn open_with(vestibule: Vestibule, clock: Clock, set: &[&str]) -> Self {
         let (runtime, dir) = (Runtime::new().unwrap(), tempfile::tempdir().unwrap());
         let config = config_in(dir.path(), "http://127.0.0.1:1/", set);
-        let opening = Development::open(vestibule, &config, worker(), Clock::system());
+        let opening = Development::open(vestibule, &config, worker(), clock);
         let development = runtime.block_on(opening).unwrap();
         let issuer = development.tenant.issuer().to_owned();
         Self { runtime, http: HttpClient::new(), config, development: Some(development), issuer, _dir: dir }

@@ -8,17 +8,12 @@ use serde_json::Value;
 use vestibule::cli::http_client::HttpClient;
 
 use crate::dev_server::bundle_with;
-use crate::process::Process;
+use crate::executable::{Process, output, vestibule};
 use crate::test_server::{INTERNAL, PUBLIC};
 
-/// A command in the second terminal.
+/// Runs a command in the second terminal.
 fn run(args: &[&str], set: &[String]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().args(args);
-    for set in set {
-        command.args(["--set", set]);
-    }
-    command.output().unwrap()
+    output(vestibule(args, set), "")
 }
 
 /// What it prints when it ends well.
@@ -62,7 +57,7 @@ fn a_rule_that_denies_the_first_person_leaves_dev_running_and_told_of() {
     assert!(curl.contains("Bearer"), "the machine's line is there: {curl}");
     let complaint = complains(&["token", "--as", "ada@example.com"], &[bundle, http]);
     assert!(complaint.contains("not today") && !complaint.contains("running?"), "{complaint}");
-    assert_eq!(process.signal("-INT"), Some(0));
+    assert_eq!(process.stop("-INT"), Some(0));
 }
 
 #[test]
@@ -129,8 +124,8 @@ fn an_action_that_does_not_run_here_is_named_at_the_start() {
     let bundle = bundle_with("triggers/triggers.json", triggers);
     let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
     dev.line("More tokens");
-    assert_eq!(dev.signal("-TERM"), Some(0));
-    let log = dev.logged();
+    assert_eq!(dev.stop("-TERM"), Some(0));
+    let log = dev.log();
     let warning = log.lines().find(|line| line.contains("WARN")).unwrap_or_else(|| panic!("{log}"));
     for part in ["DOES NOT RUN", "deny-everyone", "post-login"] {
         assert!(warning.contains(part), "{part}: {warning}");
@@ -143,8 +138,8 @@ fn what_a_rule_says_stays_on_its_line_of_the_log() {
     let bundle = bundle_with("rules/track-sign-up.js", talking);
     let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
     dev.line("More tokens");
-    assert_eq!(dev.signal("-TERM"), Some(0));
-    let log = dev.logged();
+    assert_eq!(dev.stop("-TERM"), Some(0));
+    let log = dev.log();
     assert!(log.contains("one\u{fffd}2026 WARN forged\u{fffd}[2J"), "{log}");
 }
 

@@ -7,12 +7,12 @@ use std::process::Command;
 use serde_json::{Value, json};
 use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
-use vestibule::store::{Actor, LinkEmail, NewIdentity, Provisioned, Store, StoreError};
-use vestibule::user::{Person, User};
+use vestibule::store::{Actor, LinkEmail, Provisioned, Store, StoreError};
+use vestibule::user::User;
 
 use crate::auth0_stub::{Auth0Stub, ProfileReply};
-use crate::server_process::{ServerProcess, exit_code_and_error, run, store_settings, vestibule_command};
-use crate::test_server::PUBLIC;
+use crate::executable::{ServerProcess, exit_code_and_error, run_on, store_settings, vestibule_on};
+use crate::test_server::{PUBLIC, identity};
 use crate::tokens;
 
 /// A database with some users in it, closed.
@@ -20,33 +20,20 @@ fn furnished(dir: &Path, users: usize) -> PathBuf {
     let database = dir.join("vestibule.db");
     let store = Store::open(&store_settings(&database), Clock::system()).unwrap();
     for i in 0..users {
-        admit(&store, i).unwrap();
+        insert(&store, i).unwrap();
     }
     store.close().unwrap();
     database
 }
 
-fn admit(store: &Store, i: usize) -> Result<Provisioned, StoreError> {
-    let arrival = NewIdentity {
-        auth0_id: format!("auth0|{i}").parse().unwrap(),
-        email: Some(format!("u{i}@example.com").parse().unwrap()),
-        email_verified: true,
-        person: Person::default(),
-        profile: None,
-    };
-    store.admit(&arrival, LinkEmail::Verified, &Actor::Gate)
+fn insert(store: &Store, i: usize) -> Result<Provisioned, StoreError> {
+    let identity = identity(&format!("auth0|{i}"), Some(&format!("u{i}@example.com")));
+    store.admit(&identity, LinkEmail::Verified, &Actor::Gate)
 }
 
 fn me(server: &ServerProcess, auth0: &Auth0Stub, sub: &str) -> HttpResponse {
     let token = tokens::sign(&auth0.claims(sub, PUBLIC));
-    let wire = HttpClient::new();
-    loop {
-        let answer = wire.graphql(&server.public, Some(&token), "{ me { id } }", Value::Null).unwrap();
-        // At first it is still fetching the keys.
-        if answer.code().as_deref() != Some("KEYS_UNAVAILABLE") {
-            return answer;
-        }
-    }
+    HttpClient::new().graphql(&server.public, Some(&token), "{ me { id } }", Value::Null).unwrap()
 }
 
 /// A file system in memory, of its own size.
@@ -107,14 +94,14 @@ fn while_the_disk_is_full_known_users_are_served_and_new_ones_once_there_is_room
         assert_eq!(me(&server, &auth0, known).status, 200, "{known}");
     }
     let (code, said) =
-        exit_code_and_error(&run(&database, &["backup", &dir.join("b.db").display().to_string()]));
+        exit_code_and_error(&run_on(&database, &["backup", &dir.join("b.db").display().to_string()]));
     assert!(matches!(code, Some(73 | 74)), "{said}");
     assert!(!dir.join("b.db").exists());
 
     std::fs::remove_file(filler).unwrap();
     assert_eq!(me(&server, &auth0, &sub).status, 200, "there is room again");
     server.kill();
-    assert_eq!(run(&database, &["check"]).status.code(), Some(0));
+    assert_eq!(run_on(&database, &["check"]).status.code(), Some(0));
 }
 
 #[test]
@@ -122,11 +109,11 @@ fn a_file_system_that_is_read_only_is_told_in_a_line() {
     let Some(disk) = Disk::of("4m") else { return };
     let database = furnished(disk.0.path(), 1);
     disk.remount("ro");
-    let (code, said) = exit_code_and_error(&run(&database, &["serve"]));
+    let (code, said) = exit_code_and_error(&run_on(&database, &["serve"]));
     assert_eq!(code, Some(73), "{said}");
     assert!(said.contains("vestibule.db.lock") && said.contains("Read-only file system"), "{said}");
     disk.remount("rw");
-    assert_eq!(run(&database, &["check"]).status.code(), Some(0));
+    assert_eq!(run_on(&database, &["check"]).status.code(), Some(0));
 }
 
 #[cfg(unix)]
@@ -146,7 +133,7 @@ fn a_file_that_may_only_be_read_is_told_in_a_line() {
     std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o400)).unwrap();
     let copy = dir.path().join("vestibule");
     std::fs::copy(env!("CARGO_BIN_EXE_vestibule"), &copy).unwrap();
-    let serve = vestibule_command(&database, None, &["serve"]);
+    let serve = vestibule_on(&database, None, &["serve"]);
     let output = Command::new(&copy)
         .args(serve.get_args())
         .current_dir(dir.path())
@@ -182,7 +169,7 @@ fn a_damaged_file_is_refused_with_65_and_left_as_it_is() {
     ] {
         std::fs::write(&database, &bytes).unwrap();
         for command in ["check", "serve"] {
-            let output = run(&database, &[command]);
+            let output = run_on(&database, &[command]);
             let (code, said) = exit_code_and_error(&output);
             assert_eq!(
                 code,
@@ -228,7 +215,7 @@ fn a_flipped_bit_is_told_or_does_no_harm() {
         if sound {
             assert_eq!(found.unwrap(), users, "bit {} of byte {at}", i % 8);
         }
-        drop(admit(&store, 1000));
+        drop(insert(&store, 1000));
         drop(store.close());
         for suffix in ["-wal", "-shm"] {
             drop(std::fs::remove_file(dir.path().join(format!("vestibule.db{suffix}"))));
@@ -250,14 +237,14 @@ fn two_servers_share_a_database_and_nobody_restores_under_them() {
     let first = me(&one, &auth0, "auth0|new");
     assert_eq!(first.status, 200, "{}", first.body);
     assert_eq!(me(&other, &auth0, "auth0|new").json(), first.json());
-    assert_eq!(run(&database, &["backup", &backup]).status.code(), Some(0));
+    assert_eq!(run_on(&database, &["backup", &backup]).status.code(), Some(0));
     one.kill();
-    let (code, said) = exit_code_and_error(&run(&database, &["restore", &backup]));
+    let (code, said) = exit_code_and_error(&run_on(&database, &["restore", &backup]));
     assert_eq!(code, Some(75), "{said}");
     assert!(said.contains("in use"), "{said}");
     assert_eq!(me(&other, &auth0, "auth0|new").json(), first.json());
     other.kill();
-    let restored = run(&database, &["restore", &backup]);
+    let restored = run_on(&database, &["restore", &backup]);
     assert_eq!(restored.status.code(), Some(0), "{restored:?}");
     let server = ServerProcess::start(&database, &auth0);
     assert_eq!(me(&server, &auth0, "auth0|new").json(), first.json());

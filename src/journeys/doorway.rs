@@ -114,7 +114,7 @@ fn a_limit_that_is_passed_is_told_by_its_name() {
     let server = TestServer::open(&["internal.limits.response=300"]);
     let token = server.machine_token("users:read");
     let say = |query: &str, variables: Value| {
-        let answer = server.http.graphql(&server.internal(), Some(&token), query, variables).unwrap();
+        let answer = server.ask_internal(&token, query, variables);
         let message = answer.at("/errors/0/message").as_str().unwrap_or_default().to_owned();
         (answer.status, answer.code().unwrap_or_default(), message)
     };
@@ -150,7 +150,7 @@ fn the_introspection_query_of_every_tool_passes_at_the_internal_door() {
     );
     let server = TestServer::open(&[]);
     let token = server.machine_token("users:read");
-    let answer = server.http.graphql(&server.internal(), Some(&token), &query, Value::Null).unwrap();
+    let answer = server.ask_internal(&token, &query, Value::Null);
     assert_eq!(answer.at("/data/__schema/queryType/name"), "Query", "{}", answer.body);
 }
 

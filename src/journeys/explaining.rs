@@ -1,11 +1,9 @@
 //! `vestibule explain`, as people run it: on tokens that pass and on tokens that do not.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
 use crate::auth0_stub::{Auth0Stub, ProfileReply};
+use crate::executable::{output, vestibule_on};
 use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
 use crate::tokens::{self, now};
 
@@ -16,19 +14,9 @@ fn explain(server: &TestServer, door: &str, token: &str) -> (i32, Value) {
 }
 
 fn run(server: &TestServer, args: &[&str], input: &str) -> (i32, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_clear()
-        .args(["--profile", "development", "explain"])
-        .args(["--set", &format!("store.path={}", server.config.store.path.display())])
-        .args(["--set", &format!("auth0.issuer={}", server.auth0.issuer)])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let command =
+        vestibule_on(&server.config.store.path, Some(&server.auth0), &[&["explain"], args].concat());
+    let output = output(command, input);
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 

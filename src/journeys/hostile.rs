@@ -2,11 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use serde_json::json;
 
 use crate::test_server::TestServer;
+use crate::waiting::DEADLINE;
 
 /// How often a thing stands in a document: over every limit there is, up to what a body can hold.
 const MANY: [usize; 6] = [230, 500, 1_000, 3_000, 10_000, 30_000];
@@ -144,7 +144,7 @@ fn bodies() -> Vec<Vec<u8>> {
 /// Posts as a bare client does, and gives the status.
 pub(crate) fn post(door: SocketAddr, token: &str, length: usize, body: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(door).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let head = format!(
         "POST /graphql HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\naccept: application/graphql-response+json\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{ChildStdin, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
 use vestibule::store::Store;
 
-use crate::server_process::{run, sleep, store_settings, vestibule_command};
+use crate::executable::{run_on, store_settings, vestibule_on};
+use crate::waiting::wait_until;
 
 /// Enough for the import to drop the list indexes, also when the last 3,000 are still in the pipe.
 const USERS: usize = 14_000;
@@ -31,13 +31,13 @@ fn a_killed_import_leaves_the_database_as_it_was_and_can_be_run_again() {
     let kills = [Kill::Adding, Kill::Writing(1), Kill::Writing(6 << 20)];
     for (round, kill) in kills.into_iter().enumerate() {
         let database = dir.path().join(format!("{round}.db"));
-        assert_eq!(run(&database, &["migrate"]).status.code(), Some(0));
+        assert_eq!(run_on(&database, &["migrate"]).status.code(), Some(0));
         import_and_kill(&database, &export, kill);
         sound(&database);
         let before = users(&database);
         let may_be_committed = matches!(kill, Kill::Writing(_));
         assert!(before == 0 || (may_be_committed && before == USERS), "round {round}: {before}");
-        let again = run(&database, &["users", "import", export.to_str().unwrap()]);
+        let again = run_on(&database, &["users", "import", export.to_str().unwrap()]);
         let (added, unchanged) = (USERS - before, before);
         let expected = format!("added {added}, updated 0, unchanged {unchanged}, skipped 0\n");
         let printed = String::from_utf8(again.stdout).unwrap();
@@ -58,7 +58,7 @@ fn lines() -> String {
 }
 
 fn import_and_kill(database: &Path, export: &Path, kill: Kill) {
-    let mut import = vestibule_command(database, None, &["users", "import", "-"])
+    let mut import = vestibule_on(database, None, &["users", "import", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -69,13 +69,11 @@ fn import_and_kill(database: &Path, export: &Path, kill: Kill) {
     if let Kill::Writing(bytes) = kill {
         input = None;
         let log = database.with_extension("db-wal");
-        while std::fs::metadata(&log).map_or(0, |log| log.len()) < bytes {
-            // It may be done before this sees its log.
-            if import.try_wait().unwrap().is_some() {
-                return;
-            }
-            sleep(Duration::from_millis(1));
-        }
+        // It may be done before this sees its log.
+        wait_until("the import writes", || {
+            import.try_wait().unwrap().is_some()
+                || std::fs::metadata(&log).is_ok_and(|log| log.len() >= bytes)
+        });
     }
     import.kill().unwrap();
     import.wait().unwrap();
@@ -84,7 +82,7 @@ fn import_and_kill(database: &Path, export: &Path, kill: Kill) {
 
 /// Runs `vestibule check`.
 fn sound(database: &Path) {
-    let check = run(database, &["check", "--json"]);
+    let check = run_on(database, &["check", "--json"]);
     let found: Value = serde_json::from_slice(&check.stdout).unwrap();
     assert!(check.status.code() == Some(0) && found["sound"] == true, "{found}");
 }

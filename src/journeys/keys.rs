@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use vestibule::clock::Clock;
 
 use crate::auth0_stub::KeysReply;
-use crate::test_server::{NAMESPACE, PUBLIC, TestServer};
+use crate::test_server::{NAMESPACE, PUBLIC, TestServer, manual_clock};
 use crate::tokens::{self, jwk};
+use crate::waiting::wait_until;
 
 /// A token that needs no profile, signed with the first or the other key under `kid`.
 pub(crate) fn token(server: &TestServer, kid: &str, first: bool) -> String {
@@ -23,17 +24,12 @@ pub(crate) fn publish(server: &TestServer, keys: &[Value]) {
 /// Makes the doors fetch the keys, and waits until they did.
 pub(crate) fn refresh(server: &TestServer) {
     let keys = server.doors().services().gate.keys();
-    let before = server.auth0.calls("/.well-known/jwks.json");
-    keys.refresh();
-    for _ in 0..500 {
-        if server.auth0.calls("/.well-known/jwks.json") > before {
-            // The answer still has to arrive and be judged.
-            server.sleep(Duration::from_millis(100));
-            return;
-        }
-        server.sleep(Duration::from_millis(10));
+    // A fetch begins only when the one before has been applied.
+    for _ in 0..2 {
+        let before = keys.fetches();
+        keys.refresh();
+        wait_until("the keys are fetched", || keys.fetches() > before);
     }
-    panic!("the keys were not fetched");
 }
 
 #[test]
@@ -97,15 +93,10 @@ fn a_flood_of_unknown_keys_causes_one_fetch() {
     assert_eq!(server.me(&token(&server, "stub", true)).status, 200);
 }
 
-/// A clock that stands still, so far ahead that tokens issued while the doors open are not from its future.
-fn a_minute_ahead() -> Clock {
-    Clock::manual(Clock::system().now() + Duration::from_secs(60))
-}
-
 /// A minute on the doors' clock, with one token in five hundred of those that a real flood would bring.
 #[test]
 fn a_minute_of_unknown_keys_causes_at_most_three_fetches() {
-    let clock = a_minute_ahead();
+    let clock = manual_clock();
     let server = TestServer::open_with_clock(clock.clone(), &[]);
     let claims = server.auth0.claims("auth0|1", PUBLIC);
     let good = token(&server, "stub", true);
@@ -123,7 +114,7 @@ fn a_minute_of_unknown_keys_causes_at_most_three_fetches() {
 
 #[test]
 fn keys_of_the_last_run_end_when_they_are_too_old() {
-    let clock = a_minute_ahead();
+    let clock = manual_clock();
     let mut server = TestServer::open_with_clock(clock.clone(), &["claims.keys_max_age=2h"]);
     let good = token(&server, "stub", true);
     assert_eq!(server.me(&good).status, 200);
@@ -167,9 +158,7 @@ fn the_last_good_set_serves_a_cold_start_without_the_tenant() {
     let mut server = TestServer::open(&[]);
     let good = token(&server, "stub", true);
     assert_eq!(server.me(&good).status, 200);
-    while server.store().load_keys(&server.auth0.issuer).unwrap().is_none() {
-        server.sleep(Duration::from_millis(10));
-    }
+    wait_until("the keys are saved", || server.store().load_keys(&server.auth0.issuer).unwrap().is_some());
     server.auth0.stop();
     server.reopen();
     assert_eq!(server.me(&good).status, 200);
@@ -189,6 +178,6 @@ fn keys_that_grew_too_old_while_the_machine_slept_are_fetched_with_the_first_req
     claims["exp"] = json!(tokens::now() + 3 * 3600);
     let token = tokens::sign(&claims);
     assert_eq!(server.me(&token).code().as_deref(), Some("KEYS_UNAVAILABLE"));
-    assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(60))), "they were not fetched");
+    server.wait_until_ready();
     assert_eq!((server.me(&token).status, fetches()), (200, before + 1));
 }

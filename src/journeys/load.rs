@@ -13,6 +13,7 @@ use crate::hostile;
 use crate::keys::{publish, refresh, token};
 use crate::test_server::{PUBLIC, TestServer};
 use crate::tokens::{self, jwk, now};
+use crate::waiting::wait_until;
 
 /// Asks the public door with what `next` gives, at most every 10 ms, while `on` says so. Gives how long each answer took.
 fn traffic(
@@ -29,9 +30,14 @@ fn traffic(
         assert_eq!(answer.status, 200, "{}", answer.body);
         let took = clock.elapsed() - asked;
         times.push(took);
-        server.sleep(Duration::from_millis(10).saturating_sub(took));
+        pause(Duration::from_millis(10).saturating_sub(took));
     }
     times
+}
+
+#[expect(clippy::disallowed_methods, reason = "the rate of the traffic")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn percentile(times: &mut [Duration], percent: usize) -> Duration {
@@ -83,7 +89,7 @@ fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
                             .unwrap();
                         assert_eq!(answer.code().as_deref(), Some("UNKNOWN_KEY"));
                         let due = Duration::from_secs(60) * (i as u32 + 1) / (10_000 / FLOODS as u32);
-                        server.sleep(due.saturating_sub(clock.elapsed()));
+                        pause(due.saturating_sub(clock.elapsed()));
                     }
                     clock.elapsed()
                 })
@@ -130,7 +136,7 @@ fn a_rotation_every_ten_seconds_refuses_no_valid_token_twice() {
                 assert_eq!(server.me(&token).status, 200, "refused twice, rotation {rotation}");
             }
             taken.get_or_insert(clock.elapsed());
-            server.sleep(Duration::from_millis(20));
+            pause(Duration::from_millis(20));
         }
         slowest = slowest.max(taken.unwrap());
     }
@@ -177,9 +183,7 @@ fn an_endpoint_that_misbehaves_costs_neither_keys_nor_memory() {
 fn a_cold_start_without_the_tenant_serves_with_keys_and_heals_without() {
     let mut server = TestServer::open(&[]);
     let good = token(&server, "stub", true);
-    while server.store().load_keys(&server.auth0.issuer).unwrap().is_none() {
-        server.sleep(Duration::from_millis(10));
-    }
+    wait_until("the keys are saved", || server.store().load_keys(&server.auth0.issuer).unwrap().is_some());
     server.auth0.stop();
     let clock = Clock::system();
     server.reopen();
@@ -194,14 +198,14 @@ fn a_cold_start_without_the_tenant_serves_with_keys_and_heals_without() {
         let answer = server.me(&token(&server, "stub", true));
         assert_eq!((answer.status, answer.code().as_deref()), (503, Some("KEYS_UNAVAILABLE")));
         assert_eq!(server.http.get(&ready, &[]).unwrap().status, 503);
-        server.sleep(Duration::from_millis(100));
+        pause(Duration::from_millis(100));
     }
     server.auth0.answer_keys_with(KeysReply::Good);
     server.auth0.restart();
     let clock = Clock::system();
     while server.http.get(&ready, &[]).unwrap().status != 200 {
         assert!(clock.elapsed() < Duration::from_secs(5), "not healed within 5 s");
-        server.sleep(Duration::from_millis(20));
+        pause(Duration::from_millis(20));
     }
     println!(
         "cold start, tenant away, no keys: 503 for 12 s; healed {:.1?} after its return",

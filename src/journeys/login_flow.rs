@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::app::{DevTenant, Development, Listener};
+use vestibule::app::{DevTenant, Development, Listener, Vestibule};
 use vestibule::clock::Clock;
 use vestibule::store::Actor;
 use vestibule::tenant::Direction;
@@ -13,6 +13,7 @@ use vestibule::user::Status;
 
 use crate::dev_server::{DevServer, bundle_with, worker};
 use crate::test_server::{INTERNAL, PUBLIC};
+use crate::waiting::{DEADLINE, wait_until};
 
 #[test]
 fn a_sign_up_becomes_a_row_and_the_next_login_a_payload() {
@@ -67,9 +68,7 @@ fn somebody_blocked_at_auth0_too_can_not_log_in_there_until_they_are_unblocked()
     let ada = store.user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
     for (status, answer) in [(Status::Blocked, 401), (Status::Active, 200)] {
         store.set_status(ada.id, status, &Actor::Cli).unwrap();
-        while store.pending_deliveries().unwrap().0 > 0 {
-            std::thread::yield_now();
-        }
+        wait_until("the block is delivered", || store.pending_deliveries().unwrap().0 == 0);
         let login = dev.token("ada", PUBLIC);
         assert_eq!(login.status, answer, "{status:?}: {}", login.body);
     }
@@ -77,7 +76,8 @@ fn somebody_blocked_at_auth0_too_can_not_log_in_there_until_they_are_unblocked()
 
 #[test]
 fn the_tenant_s_end_and_return_are_survived_and_healed() {
-    let mut dev = DevServer::open(&[]);
+    let clock = Clock::manual(Clock::system().now());
+    let mut dev = DevServer::open_with(Vestibule::default(), clock.clone(), &[]);
     let (ada, edsger) = (dev.log_in("ada"), dev.log_in("edsger"));
     assert_eq!(dev.me(&ada).status, 200);
     let rows = dev.user_count();
@@ -98,9 +98,9 @@ fn the_tenant_s_end_and_return_are_survived_and_healed() {
     let internal = doors.internal();
     let tenant = dev.runtime.block_on(async {
         let bound = Listener::bind(address, "tenant.http").await.unwrap();
-        DevTenant::start(&dev.config, bound, internal, worker(), Clock::system()).unwrap()
+        DevTenant::start(&dev.config, bound, internal, worker(), clock.clone()).unwrap()
     });
-    dev.runtime.block_on(async { tokio::time::sleep(Duration::from_secs(wait)).await });
+    clock.advance(Duration::from_secs(wait));
     let healed = me(&edsger);
     assert_eq!(healed.status, 200, "{}", healed.body);
     dev.development = Some(Development { tenant, doors });
@@ -124,8 +124,7 @@ fn a_body_that_does_not_arrive_is_not_waited_for_at_the_tenant() {
     let mut stream = TcpStream::connect(&host).unwrap();
     let head = format!("POST /oauth/token HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10\r\n\r\na");
     stream.write_all(head.as_bytes()).unwrap();
-    // Far more than it takes: without a limit nothing would come at all.
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408");

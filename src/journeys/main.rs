@@ -37,17 +37,18 @@
 //! - `layers`: imports between modules, compared with `docs/architecture.md`, and import cycles between files
 //!
 //! Support: `test_server` (both doors and a stub of Auth0), `dev_server` (both doors and the dev tenant),
-//! `server_process` (the executable), `auth0_stub`, `tokens`, `socket` (a WebSocket client).
+//! `executable` (commands and servers as processes), `auth0_stub`, `tokens`, `socket` (a WebSocket client), `waiting`.
 
 // Tells clippy that helpers are test code too.
 #![cfg(test)]
 
 mod auth0_stub;
 mod dev_server;
-mod server_process;
+mod executable;
 mod socket;
 mod test_server;
 mod tokens;
+mod waiting;
 
 mod away;
 mod callers;

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use vestibule::cli;
 use vestibule::cli::http_client::HttpResponse;
+use vestibule::clock::Clock;
 
 use crate::dev_server::DevServer;
 use crate::socket::Socket;
@@ -23,7 +24,7 @@ fn ask(dev: &DevServer, door: &str, token: Option<&str>, query: &str) -> HttpRes
 
 #[test]
 fn people_write_notes_of_their_own() {
-    let dev = DevServer::with(example::notes(), &[]);
+    let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     let (ada, grace) = (dev.log_in("ada"), dev.log_in("grace"));
     let added = ask(&dev, PUBLIC, Some(&ada), "mutation { addNote(text: \"Bernoulli\") { text } }");
     assert_eq!(added.json(), json!({"data": {"addNote": {"text": "Bernoulli"}}}));
@@ -36,7 +37,7 @@ fn people_write_notes_of_their_own() {
 
 #[test]
 fn people_hear_of_their_own_notes_as_they_are_written() {
-    let dev = DevServer::with(example::notes(), &[]);
+    let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     let (ada, grace) = (dev.log_in("ada"), dev.log_in("grace"));
     let mut socket = Socket::with(&dev.runtime, dev.development().doors.public(), &ada);
     socket.subscribe("1", "subscription { noteAdded { text } }");
@@ -52,7 +53,7 @@ fn people_hear_of_their_own_notes_as_they_are_written() {
 
 #[test]
 fn the_page_of_a_door_begins_with_a_query_that_its_schema_answers() {
-    let dev = DevServer::with(example::notes(), &[]);
+    let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     let page = format!("http://{}/graphiql/door.json", dev.development().doors.public());
     let to_try = dev.http.get(&page, &[]).unwrap().at("/toTry").as_str().unwrap().to_owned();
     assert_eq!(to_try, "{ notes { text } }");
@@ -62,7 +63,7 @@ fn the_page_of_a_door_begins_with_a_query_that_its_schema_answers() {
 
 #[test]
 fn nobody_comes_past_the_gate_to_a_team_s_schema() {
-    let dev = DevServer::with(example::notes(), &[]);
+    let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     assert_eq!(ask(&dev, PUBLIC, None, "{ notes { text } }").code().as_deref(), Some("NO_TOKEN"));
     let mallory = dev.log_in("mallory");
     assert_eq!(ask(&dev, PUBLIC, Some(&mallory), "{ notes { text } }").code().as_deref(), Some("BLOCKED"));
@@ -71,7 +72,7 @@ fn nobody_comes_past_the_gate_to_a_team_s_schema() {
 #[test]
 fn staff_read_notes_by_a_permission_of_the_team_s_own() {
     let reading = |set: &[&str]| {
-        let dev = DevServer::with(example::notes(), set);
+        let dev = DevServer::open_with(example::notes(), Clock::system(), set);
         // The rule that puts users into tokens asks the team's schema, and finds them there.
         drop(ask(&dev, PUBLIC, Some(&dev.log_in("ada")), "{ notes { text } }"));
         let staff = dev.token("katherine", INTERNAL).json();

@@ -1,9 +1,12 @@
 //! The `users` and `audit` commands as an operator types them, on a database that a server may have open.
 
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::executable::run_on;
 
 const ADA: &str = "ada@example.com";
 
@@ -19,13 +22,7 @@ impl Shell {
     }
 
     fn run(&self, line: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_vestibule"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env_clear()
-            .args(["--profile", "development", "--set", &format!("store.path={}", self.path())])
-            .args(line.split(' '))
-            .output()
-            .unwrap()
+        run_on(Path::new(&self.path()), &line.split(' ').collect::<Vec<_>>())
     }
 
     /// What it prints, when it ends well.
@@ -114,7 +111,7 @@ fn who_is_not_there_is_told_apart_and_their_email_is_not_repeated() {
         let (code, complaint) = shell.fails(line);
         assert!(code == 66 && complaint.contains("store.path"), "{line}: {complaint}");
     }
-    assert!(!std::path::Path::new(&shell.path()).exists());
+    assert!(!Path::new(&shell.path()).exists());
     shell.says("migrate");
     for who in [ADA, "auth0|nobody", "01890000-0000-7000-8000-000000000001"] {
         let (code, complaint) = shell.fails(&format!("users show {who}"));

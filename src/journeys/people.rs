@@ -1,42 +1,25 @@
 //! The Public API's mutations, over the wire, and what asking for oneself costs.
 
-use serde_json::{Value, json};
-use vestibule::store::{Actor, LinkEmail, NewIdentity};
-use vestibule::user::{Person, Status, User};
+use serde_json::json;
+use vestibule::store::Actor;
+use vestibule::user::{Status, User};
 
-use crate::test_server::{NAMESPACE, TestServer};
-
-fn ada(server: &TestServer) -> User {
-    let arrival = NewIdentity {
-        auth0_id: "auth0|ada".parse().unwrap(),
-        email: Some("ada@example.com".parse().unwrap()),
-        email_verified: true,
-        person: Person { name: Some("Ada Lovelace".to_owned()), ..Person::default() },
-        profile: None,
-    };
-    server.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
-}
-
-fn ask(server: &TestServer, token: Option<&str>, document: &str) -> Value {
-    server.http.graphql(&server.public(), token, document, Value::Null).unwrap().json()
-}
-
-fn code(answer: &Value) -> Option<&str> {
-    answer.pointer("/errors/0/extensions/code")?.as_str()
-}
+use crate::auth0_stub::ProfileReply;
+use crate::test_server::{NAMESPACE, TestServer, error_code};
+use crate::waiting::wait_until;
 
 /// A token that carries the user, as after step 5.
 fn with_payload(server: &TestServer, user: &User) -> String {
     let claim = format!("{NAMESPACE}user");
     let payload = json!({"id": user.id, "auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true,
-        "name": "Ada Lovelace", "picture": "https://pics.example/ada.png", "roles": []});
+        "name": "ada", "picture": "https://pics.example/ada.png", "roles": []});
     server.token("auth0|ada", json!({claim: payload}))
 }
 
 #[test]
 fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
     let server = TestServer::open(&[]);
-    let user = ada(&server);
+    let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
     for (queries, fields) in [
         (0, "id auth0Id email emailVerified name picture roles"),
@@ -49,7 +32,7 @@ fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
             user.id
         );
         let before = server.store().queries();
-        let answer = ask(&server, Some(&token), &document);
+        let answer = server.ask_public(token.as_str(), &document).json();
         assert_eq!(server.store().queries() - before, queries, "{fields}");
         assert!(answer.get("errors").is_none(), "{answer}");
         assert_eq!(answer["data"]["me"], answer["data"]["again"]["user"]);
@@ -57,7 +40,7 @@ fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
     }
     let row = server.token("auth0|ada", json!({}));
     let before = server.store().queries();
-    ask(&server, Some(&row), "{ me { givenName createdAt } }");
+    server.ask_public(row.as_str(), "{ me { givenName createdAt } }").json();
     assert_eq!(server.store().queries() - before, 1, "the gate's own");
 }
 
@@ -68,11 +51,9 @@ fn machines_and_strangers_are_nobody_and_change_nothing() {
     for (token, kind, refusal) in
         [(Some(machine.as_str()), "MACHINE", "NOT_PERMITTED"), (None, "ANONYMOUS", "NO_TOKEN")]
     {
-        let answer = ask(
-            &server,
-            token,
-            "{ me { id } viewer { kind user { id } permissions } node(id: \"x\") { id } }",
-        );
+        let answer = server
+            .ask_public(token, "{ me { id } viewer { kind user { id } permissions } node(id: \"x\") { id } }")
+            .json();
         assert_eq!(
             answer,
             json!({"data": {"me": null, "viewer": {"kind": kind, "user": null, "permissions": []}, "node": null}})
@@ -85,8 +66,8 @@ fn machines_and_strangers_are_nobody_and_change_nothing() {
             "exportMe(input: {}) { data }",
             "eraseMe(input: {confirmId: \"x\"}) { erasedId }",
         ] {
-            let answer = ask(&server, token, &format!("mutation {{ {mutation} }}"));
-            assert_eq!(code(&answer), Some(refusal), "{mutation}: {answer}");
+            let answer = server.ask_public(token, &format!("mutation {{ {mutation} }}")).json();
+            assert_eq!(error_code(&answer), Some(refusal), "{mutation}: {answer}");
         }
     }
     assert_eq!(server.user_count(), 0);
@@ -95,27 +76,27 @@ fn machines_and_strangers_are_nobody_and_change_nothing() {
 #[test]
 fn people_change_themselves_and_every_change_is_audited_as_theirs() {
     let server = TestServer::open(&[]);
-    let user = ada(&server);
+    let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
     let newest = || server.store().audit_of(user.id, 1).unwrap().remove(0);
     let update = "mutation { updateMe(input: {nickname: \"countess\", name: \"\", clientMutationId: \"1\"}) {
         clientMutationId me { id name nickname email } } }";
-    let answer = ask(&server, Some(&token), update);
+    let answer = server.ask_public(token.as_str(), update).json();
     let me = json!({"id": user.id, "name": null, "nickname": "countess", "email": "ada@example.com"});
     assert_eq!(answer, json!({"data": {"updateMe": {"clientMutationId": "1", "me": me}}}));
     let line = newest();
     assert_eq!((line.action.as_str(), line.actor_id), ("user.updated", Some(user.id.to_string())));
-    assert_eq!(ask(&server, Some(&token), update), answer, "repeated");
+    assert_eq!(server.ask_public(token.as_str(), update).json(), answer, "repeated");
     assert_eq!(newest().id, line.id, "without another line");
 
     let accept =
         "mutation { acceptTerms(input: {version: \"2026-05\"}) { me { acceptedTerms { version } } } }";
-    let answer = ask(&server, Some(&token), accept);
+    let answer = server.ask_public(token.as_str(), accept).json();
     let terms = json!([{"version": "2026-05"}]);
     assert_eq!(answer["data"]["acceptTerms"]["me"]["acceptedTerms"], terms, "{answer}");
     assert_eq!(newest().action, "user.terms_accepted");
 
-    let answer = ask(&server, Some(&token), "mutation { exportMe(input: {}) { data } }");
+    let answer = server.ask_public(token.as_str(), "mutation { exportMe(input: {}) { data } }").json();
     let data = &answer["data"]["exportMe"]["data"];
     assert_eq!(
         (&data["user"]["email"], &data["acceptedTerms"][0]["version"]),
@@ -123,49 +104,50 @@ fn people_change_themselves_and_every_change_is_audited_as_theirs() {
     );
     assert_eq!(newest().action, "user.exported");
     let bad = "mutation { updateMe(input: {picture: \"javascript:alert(1)\"}) { me { id } } }";
-    assert_eq!(code(&ask(&server, Some(&token), bad)), Some("BAD_INPUT"));
+    assert_eq!(error_code(&server.ask_public(token.as_str(), bad).json()), Some("BAD_INPUT"));
 }
 
 #[test]
 fn signing_out_everywhere_ends_the_very_token_that_asked() {
     let server = TestServer::open(&[]);
-    let user = ada(&server);
+    let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
-    let answer = ask(&server, Some(&token), "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }");
+    let answer = server
+        .ask_public(token.as_str(), "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }")
+        .json();
     assert!(answer["data"]["signOutEverywhere"]["tokensValidFrom"].is_string(), "{answer}");
-    assert_eq!(code(&ask(&server, Some(&token), "{ me { id } }")), Some("TOKEN_REVOKED"));
+    assert_eq!(error_code(&server.ask_public(token.as_str(), "{ me { id } }").json()), Some("TOKEN_REVOKED"));
 }
 
 #[test]
 fn an_erasure_wants_ones_own_id_and_then_leaves_a_tombstone() {
     let server = TestServer::open(&[]);
-    let user = ada(&server);
+    let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
     let erase = |id: &str| format!("mutation {{ eraseMe(input: {{confirmId: \"{id}\"}}) {{ erasedId }} }}");
     let other = "0198c0de-0000-7000-8000-000000000001";
-    assert_eq!(code(&ask(&server, Some(&token), &erase(other))), Some("BAD_INPUT"));
+    assert_eq!(error_code(&server.ask_public(token.as_str(), &erase(other)).json()), Some("BAD_INPUT"));
     assert_eq!(server.store().user(user.id).unwrap().unwrap().status, Status::Active);
-    let answer = ask(&server, Some(&token), &erase(&user.id.to_string()));
+    let answer = server.ask_public(token.as_str(), &erase(&user.id.to_string())).json();
     assert_eq!(answer["data"]["eraseMe"]["erasedId"], json!(user.id), "{answer}");
     let row = server.store().user(user.id).unwrap().unwrap();
     assert_eq!((row.status, row.email), (Status::Erased, None));
-    assert_eq!(code(&ask(&server, Some(&token), "{ me { id } }")), Some("ERASED"));
+    assert_eq!(error_code(&server.ask_public(token.as_str(), "{ me { id } }").json()), Some("ERASED"));
 }
 
 #[test]
 fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
     let server = TestServer::open(&[]);
     // Seeded, so that nothing was fetched yet.
-    let seed = json!({"auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true});
-    server.store().seed(&[serde_json::from_value(seed).unwrap()], &Actor::Seed).unwrap();
-    let user = server.store().user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().unwrap();
+    server.seed(json!({"auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true}));
+    let user = server.user("auth0|ada");
     let token = with_payload(&server, &user);
     let profile = json!({"user_id": "auth0|ada", "email": "ada@example.com", "email_verified": true,
         "name": "Ada Lovelace", "nickname": "countess"});
-    server.auth0.set_profile("auth0|ada", crate::auth0_stub::ProfileReply::Json(profile));
+    server.auth0.set_profile("auth0|ada", ProfileReply::Json(profile));
     let refresh =
         "mutation { refreshMe(input: {clientMutationId: \"1\"}) { clientMutationId me { nickname } } }";
-    let answer = ask(&server, Some(&token), refresh);
+    let answer = server.ask_public(token.as_str(), refresh).json();
     assert_eq!(answer["data"]["refreshMe"]["me"]["nickname"], "countess", "{answer}");
     let calls = server.auth0.calls("/api/v2/users/");
     assert_eq!(calls, 1);
@@ -173,7 +155,7 @@ fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
     assert_eq!((line.action.as_str(), line.actor_id), ("user.refreshed", Some(user.id.to_string())));
     assert!(line.request_id.is_some());
     for _ in 0..5 {
-        assert_eq!(ask(&server, Some(&token), refresh), answer);
+        assert_eq!(server.ask_public(token.as_str(), refresh).json(), answer);
     }
     assert_eq!(
         server.auth0.calls("/api/v2/users/"),
@@ -185,25 +167,22 @@ fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
 #[test]
 fn a_refresh_of_somebody_who_is_signed_out_meanwhile_changes_nothing() {
     let server = TestServer::open(&["auth0.timeout=1min", "public.limits.time=1min"]);
-    let user = ada(&server);
+    let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
     let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
     shell.execute("UPDATE users SET profile_fetched_at = NULL", []).unwrap();
     let profile = json!({"user_id": user.auth0_id.as_ref().unwrap(), "nickname": "countess"});
-    server.auth0.set_profile(
-        user.auth0_id.as_ref().unwrap().as_str(),
-        crate::auth0_stub::ProfileReply::Json(profile),
-    );
+    server.auth0.set_profile(user.auth0_id.as_ref().unwrap().as_str(), ProfileReply::Json(profile));
     server.auth0.delay_replies(std::time::Duration::from_secs(1));
     let answer = std::thread::scope(|scope| {
-        let refresh = || ask(&server, Some(&token), "mutation { refreshMe(input: {}) { me { nickname } } }");
+        let refresh = || {
+            server.ask_public(token.as_str(), "mutation { refreshMe(input: {}) { me { nickname } } }").json()
+        };
         let asking = scope.spawn(refresh);
-        while server.auth0.calls("/oauth/token") == 0 {
-            std::thread::yield_now();
-        }
+        wait_until("the refresh calls Auth0", || server.auth0.calls("/oauth/token") > 0);
         server.store().set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
         asking.join().unwrap()
     });
-    assert_eq!(code(&answer), Some("TOKEN_REVOKED"), "{answer}");
+    assert_eq!(error_code(&answer), Some("TOKEN_REVOKED"), "{answer}");
     assert_eq!(server.store().user(user.id).unwrap().unwrap().person, user.person);
 }

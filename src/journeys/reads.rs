@@ -14,6 +14,7 @@ use vestibule::clock::Clock;
 use vestibule::store::{Actor, SeedUser, StoreError, UserFilter};
 
 use crate::test_server::TestServer;
+use crate::waiting::DEADLINE;
 
 struct Query;
 
@@ -46,19 +47,18 @@ impl Query {
 
 /// Serves the schema over some hundred users, so that a count is asked about.
 fn open(clock: Clock, set: &[&str]) -> (TestServer, Receiver<&'static str>) {
-    let (mut server, (tell, told)) = (TestServer::open_with_clock(clock, set), channel());
+    let (tell, told) = channel();
+    let schema = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
+    let vestibule = Vestibule::new(schema, internal::schema()).state(|_| Ok(Mutex::new(tell)));
+    let server = TestServer::open_with(vestibule, clock, set);
     let seeds: Vec<SeedUser> =
         (0..500).map(|i| serde_json::from_value(json!({"auth0Id": format!("auth0|{i}")})).unwrap()).collect();
     server.store().seed(&seeds, &Actor::Seed).unwrap();
-    server.close();
-    let schema = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
-    server.serve(Vestibule::new(schema, internal::schema()).state(|_| Ok(Mutex::new(tell))));
-    assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
     (server, told)
 }
 
 fn hear(told: &Receiver<&'static str>) -> &'static str {
-    told.recv_timeout(Duration::from_secs(20)).expect("nothing was told")
+    told.recv_timeout(DEADLINE).expect("nothing was told")
 }
 
 #[test]

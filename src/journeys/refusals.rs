@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use vestibule::store::Actor;
 use vestibule::user::Status;
 
-use crate::auth0_stub::ProfileReply;
 use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
 use crate::tokens::{self, now};
+use crate::waiting::wait_until;
 
 /// Asks the public door with `token` and says what a refusal must say.
 fn refused(server: &TestServer, token: &str, status: u16, code: &str, stage: &str) {
@@ -125,9 +125,7 @@ fn requests_that_present_no_token_or_two_are_told_apart() {
 #[test]
 fn a_bad_token_is_never_taken_for_an_anonymous_caller() {
     let server = TestServer::open(&["public.anonymous=true"]);
-    let ask = |token| {
-        server.http.graphql(&server.public(), token, "{ __typename me { id } }", Value::Null).unwrap()
-    };
+    let ask = |token| server.ask_public(token, "{ __typename me { id } }");
     let nobody = ask(None);
     assert_eq!(
         (nobody.status, nobody.json()["data"].clone()),
@@ -149,9 +147,7 @@ fn a_bad_token_is_never_taken_for_an_anonymous_caller() {
 #[test]
 fn an_outsider_is_refused_before_anything_is_looked_up() {
     let server = TestServer::open(&[]);
-    let ask = |token: &str| {
-        server.http.graphql(&server.internal(), Some(token), "{ me { id } }", Value::Null).unwrap()
-    };
+    let ask = |token: &str| server.ask_internal(token, "{ me { id } }", Value::Null);
     let user = server.token_for(INTERNAL, "auth0|stranger", json!({"scope": "users:read"}));
     for (token, missing) in [
         (user, true),
@@ -226,9 +222,8 @@ fn a_subject_the_tenant_does_not_know_is_asked_for_once_a_minute() {
 #[test]
 fn a_taken_email_is_a_conflict_where_linking_is_off() {
     let server = TestServer::open(&["link.email=never"]);
-    let ada = |sub: &str| json!({"user_id": sub, "email": "ada@example.com", "email_verified": true});
     for (sub, status, code) in [("auth0|1", 200, None), ("google-oauth2|2", 403, Some("EMAIL_CONFLICT"))] {
-        server.auth0.set_profile(sub, ProfileReply::Json(ada(sub)));
+        server.auth0.add_user(sub, "ada@example.com", true);
         let answer = server.me(&server.token(sub, json!({})));
         assert_eq!((answer.status, answer.code().as_deref()), (status, code), "{}", answer.body);
     }
@@ -245,10 +240,7 @@ fn without_any_keys_nothing_can_be_decided() {
     let ready = server.public().replace("/graphql", "/readyz");
     assert_eq!(server.http.get(&ready, &[]).unwrap().status, 503);
     server.auth0.publish_keys(&tokens::key_set().to_string());
-    assert!(
-        server.runtime.block_on(server.doors().ready(std::time::Duration::from_secs(5))),
-        "healed within 5 s"
-    );
+    server.wait_until_ready();
     assert_eq!(server.http.get(&ready, &[]).unwrap().status, 200);
 }
 
@@ -258,9 +250,8 @@ fn a_full_pool_is_busy_and_says_so() {
     let pool = server.doors().services().pool.clone();
     let (held, release) = server.occupy_thread();
     let waiting = server.runtime.spawn(async move { pool.run(|| ()).await });
-    while !format!("{:?}", server.doors().services().pool).contains("waiting: 1") {
-        std::thread::yield_now();
-    }
+    let waits = || format!("{:?}", server.doors().services().pool).contains("waiting: 1");
+    wait_until("the second job waits", waits);
     // Reading is not writing: who is linked by an email is written down.
     let claims = json!({format!("{NAMESPACE}email"): "a@b.c", format!("{NAMESPACE}email_verified"): true});
     refused(&server, &server.token("auth0|1", claims), 503, "BUSY", "caller");

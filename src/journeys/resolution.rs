@@ -1,15 +1,14 @@
 //! Resolution under attack and over time: emails that are not what they seem, erased people who come back, profiles
 //! that grow old, blocks that Auth0 is told of.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
 use vestibule::store::{Actor, Store};
-use vestibule::user::{Status, User};
+use vestibule::user::Status;
 
 use crate::auth0_stub::ProfileReply;
 use crate::test_server::{INTERNAL, NAMESPACE, TestServer};
+use crate::waiting::wait_until;
 
 const VICTIM: &str = "victim@example.com";
 
@@ -20,26 +19,6 @@ fn profile(sub: &str, email: &str, verified: bool, name: &str) -> ProfileReply {
 fn id(server: &TestServer, sub: &str, claims: Value) -> String {
     let answer = server.me(&server.token(sub, claims));
     answer.at("/data/me/id").as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
-}
-
-fn row(server: &TestServer, sub: &str) -> User {
-    server.store().user_by_auth0_id(&sub.parse().unwrap()).unwrap().unwrap()
-}
-
-/// Asks until it is so. Fails after a time that no machine needs.
-#[expect(clippy::disallowed_methods, reason = "a deadline for what happens in the background")]
-fn until(server: &TestServer, what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        server.sleep(Duration::from_millis(10));
-    }
-}
-
-/// Makes all stored profiles look a week old.
-fn age(server: &TestServer) {
-    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
-    shell.execute("UPDATE users SET profile_fetched_at = profile_fetched_at - 7 * 86400000", []).unwrap();
 }
 
 #[test]
@@ -56,7 +35,7 @@ fn an_unverified_email_gains_its_attacker_nothing_before_or_after_the_victim() {
     // Nor when they come again.
     assert_eq!(id(&server, "auth0|before", claims.clone()), before);
     assert_eq!(id(&server, "auth0|after", claims), after);
-    let victim = row(&server, "auth0|victim");
+    let victim = server.user("auth0|victim");
     assert_eq!(victim.person.name.as_deref(), Some("Victoria"));
     assert_eq!(server.store().identities(victim.id).unwrap().len(), 1);
 }
@@ -116,8 +95,7 @@ fn roles_from_anywhere_but_the_one_claim_are_no_privilege() {
         json!({format!("{NAMESPACE}user"): {"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "roles": ["admin"]}}),
     ] {
         let token = server.token_for(INTERNAL, "auth0|1", claims.clone());
-        let answer =
-            server.http.graphql(&server.internal(), Some(&token), "{ me { id } }", Value::Null).unwrap();
+        let answer = server.ask_internal(&token, "{ me { id } }", Value::Null);
         assert_eq!(answer.code().as_deref(), Some("NOT_PERMITTED"), "{claims}: {}", answer.body);
     }
     assert_eq!((server.user_count(), server.auth0.calls("/api/")), (0, 0));
@@ -130,7 +108,7 @@ fn many_visits_fetch_the_new_name_once(server: &TestServer, token: &str) {
             scope.spawn(|| assert_eq!(server.me(token).status, 200));
         }
     });
-    until(server, "the new name", || row(server, "auth0|1").person.name.as_deref() == Some("New"));
+    wait_until("the new name", || server.user("auth0|1").person.name.as_deref() == Some("New"));
     assert_eq!(server.auth0.calls("/api/v2/users/"), 2, "one fetch for all");
 }
 
@@ -141,7 +119,7 @@ fn a_profile_that_grew_old_is_fetched_once_and_in_nobody_s_way() {
     let token = server.token("auth0|1", json!({}));
     assert_eq!((server.me(&token).status, server.me(&token).status), (200, 200));
     assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "a young profile is left alone");
-    age(&server);
+    server.age_profiles();
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
     many_visits_fetch_the_new_name_once(&server, &token);
 }
@@ -153,13 +131,13 @@ fn an_old_profile_does_while_the_tenant_is_away_and_is_not_asked_for_again_and_a
     server.auth0.set_profile("auth0|2", profile("auth0|2", "new@example.com", true, "Nell"));
     let token = server.token("auth0|1", json!({}));
     assert_eq!(server.me(&token).status, 200);
-    age(&server);
+    server.age_profiles();
     server.auth0.set_profile("auth0|1", ProfileReply::Status(500, vec![]));
     assert_eq!(server.me(&token).status, 200);
-    until(&server, "the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
+    wait_until("the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
     // The breaker rests for a second after the failure; a newcomer shows when it is over.
     let newcomer = server.token("auth0|2", json!({}));
-    until(&server, "the breaker to let somebody through", || server.me(&newcomer).status == 200);
+    wait_until("the breaker to let somebody through", || server.me(&newcomer).status == 200);
     for _ in 0..20 {
         assert_eq!(server.me(&token).status, 200);
     }
@@ -171,7 +149,7 @@ fn the_old_profile_of_who_comes_by_payload_is_fetched_anew_beside_the_requests()
     let server = TestServer::open(&["auth0.profile_max_age=1day"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let mine = id(&server, "auth0|1", json!({}));
-    age(&server);
+    server.age_profiles();
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     let token = server.token("auth0|1", payload);
@@ -183,12 +161,12 @@ fn who_comes_by_payload_is_served_while_the_tenant_hangs_and_their_profile_is_ol
     let server = TestServer::open(&["auth0.profile_max_age=1day", "pool.threads=1", "pool.queue=1"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let mine = id(&server, "auth0|1", json!({}));
-    age(&server);
+    server.age_profiles();
     server.auth0.set_profile("auth0|1", ProfileReply::Status(500, vec![]));
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     let token = server.token("auth0|1", payload);
     assert_eq!(server.me(&token).status, 200);
-    until(&server, "the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
+    wait_until("the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
     for _ in 0..20 {
         assert_eq!(server.me(&token).status, 200);
     }
@@ -200,7 +178,7 @@ fn profiles_are_never_fetched_anew_where_that_is_off() {
     let server = TestServer::open(&["auth0.profile_max_age=0s"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let mine = id(&server, "auth0|1", json!({}));
-    age(&server);
+    server.age_profiles();
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     for claims in [json!({}), payload] {
         assert_eq!(server.me(&server.token("auth0|1", claims)).status, 200);
@@ -216,7 +194,7 @@ fn a_change_by_another_process_turns_its_user_away_and_is_told_to_who_listens() 
     assert_eq!(server.me(&token).status, 200);
     let mut feed = server.store().feed().unwrap();
     let other = Store::open(&server.config.store, Clock::system()).unwrap();
-    let user = row(&server, "auth0|1");
+    let user = server.user("auth0|1");
     other.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     // Without any request: the doors look by themselves.
     let change = server.runtime.block_on(async { feed.recv().await.unwrap() });
@@ -232,13 +210,13 @@ fn a_block_reaches_auth0_however_often_it_fails_and_over_a_restart() {
     let limited = vec![("retry-after", "1".to_owned())];
     server.auth0.set_profile("auth0|1", ProfileReply::Status(429, limited));
     let calls = server.auth0.calls("/api/v2/users/");
-    server.store().set_status(row(&server, "auth0|1").id, Status::Blocked, &Actor::Cli).unwrap();
-    until(&server, "the call that is limited", || server.auth0.calls("/api/v2/users/") == calls + 1);
+    server.store().set_status(server.user("auth0|1").id, Status::Blocked, &Actor::Cli).unwrap();
+    wait_until("the call that is limited", || server.auth0.calls("/api/v2/users/") == calls + 1);
     server.reopen();
     assert_eq!(server.store().pending_deliveries().unwrap().0, 1, "it waits for its turn");
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
-    until(&server, "the block to be told", || server.store().pending_deliveries().unwrap().0 == 0);
-    let line = &server.store().audit_of(row(&server, "auth0|1").id, 1).unwrap()[0];
+    wait_until("the block to be told", || server.store().pending_deliveries().unwrap().0 == 0);
+    let line = &server.store().audit_of(server.user("auth0|1").id, 1).unwrap()[0];
     assert_eq!(
         (line.action.as_str(), &line.changes["blockedAtAuth0"]["new"]),
         ("user.block_sent", &json!(true))

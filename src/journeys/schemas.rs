@@ -1,12 +1,13 @@
 //! The schemas as text: what stands in `schema/` is what the doors serve.
 
 use std::path::Path;
-use std::process::Command;
 
 use vestibule::app::Vestibule;
 
-fn vestibule(args: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_vestibule")).args(args).output().unwrap();
+use crate::executable::{output, vestibule};
+
+fn run(args: &[&str]) -> (Option<i32>, String) {
+    let output = output(vestibule(args, &[]), "");
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
@@ -31,7 +32,7 @@ fn the_schemas_in_the_repository_are_those_of_the_doors() {
 
 #[test]
 fn the_schema_command_prints_the_sdl() {
-    let (code, printed) = vestibule(&["schema", "public"]);
+    let (code, printed) = run(&["schema", "public"]);
     assert_eq!((code, printed.trim_end()), (Some(0), Vestibule::default().public_sdl().trim_end()));
 }
 

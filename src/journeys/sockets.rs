@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::socket::{PROTOCOL, Socket};
 use crate::tokens::now;
+use crate::waiting::wait_until;
 use schema::{machine, open, silent};
 
 #[test]
@@ -147,15 +148,12 @@ fn a_client_that_does_not_read_makes_its_events_wait() {
     client.subscribe("1", "subscription { flood }");
     // What was written stands in the buffers of two sockets, and then nothing more is made.
     let mut before = 0;
-    loop {
-        server.sleep(Duration::from_millis(300));
+    wait_until("no more events are made", || {
+        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
         let so_far = probe.made.load(Ordering::SeqCst);
         assert!(so_far < 1_000, "64 MB and no end");
-        if so_far > 0 && so_far == before {
-            break;
-        }
-        before = so_far;
-    }
+        so_far > 0 && so_far == std::mem::replace(&mut before, so_far)
+    });
     for _ in 0..before {
         assert_eq!(client.hear()["type"], "next");
     }
@@ -166,7 +164,7 @@ fn a_client_that_does_not_read_makes_its_events_wait() {
 fn a_resolver_s_panic_is_one_request_s_end() {
     let (server, _) = open(&[]);
     let token = server.public_machine_token();
-    let ask = |query: &str| server.http.graphql(&server.public(), Some(&token), query, Value::Null).unwrap();
+    let ask = |query: &str| server.ask_public(token.as_str(), query);
     let failed = ask("{ panics }");
     assert_eq!((failed.status, failed.code().as_deref()), (500, Some("INTERNAL")), "{}", failed.body);
     assert_eq!(failed.at("/errors/0/extensions/requestId").as_str(), failed.header("x-request-id"));

@@ -3,33 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, AuditFilter, LinkEmail, NewIdentity};
-use vestibule::user::{Person, UserId};
+use vestibule::store::{Actor, AuditFilter};
+use vestibule::user::UserId;
 
 use crate::auth0_stub::ProfileReply;
-use crate::test_server::{INTERNAL, TestServer};
+use crate::test_server::{INTERNAL, TestServer, error_code};
 
 const ALL: &str = "users:read users:write users:erase audit:read deploy:write";
-
-/// Somebody with an identity and a verified email.
-fn person(server: &TestServer, name: &str) -> UserId {
-    let arrival = NewIdentity {
-        auth0_id: format!("auth0|{name}").parse().unwrap(),
-        email: Some(format!("{name}@example.com").parse().unwrap()),
-        email_verified: true,
-        person: Person { name: Some(name.to_owned()), ..Person::default() },
-        profile: None,
-    };
-    server.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
-}
-
-fn ask(server: &TestServer, token: &str, document: &str, variables: Value) -> Value {
-    server.http.graphql(&server.internal(), Some(token), document, variables).unwrap().json()
-}
-
-fn code(answer: &Value) -> Option<&str> {
-    answer.pointer("/errors/0/extensions/code")?.as_str()
-}
 
 fn newest(server: &TestServer) -> Option<(i64, String, String, Option<String>)> {
     let page = server.store().audit(&AuditFilter::default(), 1, None).unwrap();
@@ -46,7 +26,8 @@ struct Case {
 }
 
 fn cases(server: &TestServer) -> Vec<Case> {
-    let (ada, bob, gone) = (person(server, "ada"), person(server, "bob"), person(server, "gone"));
+    let (ada, bob, gone) =
+        (server.insert_person("ada").id, server.insert_person("bob").id, server.insert_person("gone").id);
     let case = |name, input, needs, leaves| Case { name, input, needs, leaves };
     vec![
         case(
@@ -99,12 +80,12 @@ fn a_mutation_is_refused_without_its_permission_and_else_done_and_audited() {
         let document =
             format!("mutation M($input: {kind}!) {{ {name}(input: $input) {{ clientMutationId }} }}");
         let before = newest(&server);
-        let refused = ask(&server, &reader, &document, json!({"input": input}));
-        assert_eq!(code(&refused), Some("NOT_PERMITTED"), "{name}: {refused}");
+        let refused = server.ask_internal(&reader, &document, json!({"input": input})).json();
+        assert_eq!(error_code(&refused), Some("NOT_PERMITTED"), "{name}: {refused}");
         assert_eq!(refused["errors"][0]["extensions"]["missing"], json!([needs]), "{name}");
         assert_eq!(newest(&server), before, "{name}: nothing was done");
 
-        let done = ask(&server, &staff, &document, json!({"input": input}));
+        let done = server.ask_internal(&staff, &document, json!({"input": input})).json();
         assert_eq!(done, json!({"data": {name: {"clientMutationId": format!("m-{name}")}}}), "{name}");
         if let Some(leaves) = leaves {
             let (id, action, actor, request) = newest(&server).unwrap();
@@ -115,7 +96,7 @@ fn a_mutation_is_refused_without_its_permission_and_else_done_and_audited() {
 
         // Once more: as it is already, without another line. Signing out and exporting are done anew each time.
         let before = newest(&server);
-        let again = ask(&server, &staff, &document, json!({"input": input}));
+        let again = server.ask_internal(&staff, &document, json!({"input": input})).json();
         assert_eq!(again, done, "{name}: repeated");
         if !matches!(name, "signOutUser" | "exportUser") {
             assert_eq!(newest(&server), before, "{name}: repeated");
@@ -130,13 +111,13 @@ fn what_a_mutation_gives_is_what_now_stands() {
     let create = "mutation($input: CreateUserInput!) { createUser(input: $input) {
         user { id email emailVerified name roles status auth0Id identities { auth0Id } } } }";
     let input = |email: &str| json!({"input": {"email": email, "name": "", "roles": ["b", "a", "b"], "clientMutationId": "1"}});
-    let made = ask(&server, &staff, create, input("Ada@Example.com"));
+    let made = server.ask_internal(&staff, create, input("Ada@Example.com")).json();
     let user = &made["data"]["createUser"]["user"];
     assert_eq!((&user["email"], &user["name"]), (&json!("ada@example.com"), &Value::Null), "{made}");
     assert_eq!((&user["roles"], &user["identities"]), (&json!(["a", "b"]), &json!([])));
-    assert_eq!(ask(&server, &staff, create, input("ada@example.COM")), made, "repeated");
+    assert_eq!(server.ask_internal(&staff, create, input("ada@example.COM")).json(), made, "repeated");
     assert_eq!(
-        code(&ask(&server, &staff, create, input("bob@example.com"))),
+        error_code(&server.ask_internal(&staff, create, input("bob@example.com")).json()),
         Some("BAD_INPUT"),
         "another user"
     );
@@ -145,8 +126,8 @@ fn what_a_mutation_gives_is_what_now_stands() {
         "m2@clients",
         json!({"gty": "client-credentials", "azp": "m2", "scope": ALL}),
     );
-    let theirs = ask(&server, &other, create, input("ada@example.com"));
-    assert_eq!(code(&theirs), Some("EMAIL_CONFLICT"), "another caller's id is another id");
+    let theirs = server.ask_internal(&other, create, input("ada@example.com")).json();
+    assert_eq!(error_code(&theirs), Some("EMAIL_CONFLICT"), "another caller's id is another id");
 
     for (document, expected) in [
         ("mutation { setRoles(input: {id: \"nobody\", roles: []}) { user { id } } }", "NOT_FOUND"),
@@ -160,7 +141,11 @@ fn what_a_mutation_gives_is_what_now_stands() {
             "BAD_INPUT",
         ),
     ] {
-        assert_eq!(code(&ask(&server, &staff, document, Value::Null)), Some(expected), "{document}");
+        assert_eq!(
+            error_code(&server.ask_internal(&staff, document, Value::Null).json()),
+            Some(expected),
+            "{document}"
+        );
     }
 }
 
@@ -168,13 +153,13 @@ fn what_a_mutation_gives_is_what_now_stands() {
 #[test]
 fn who_is_blocked_or_loses_a_role_between_gate_and_change_changes_nothing() {
     let server = TestServer::open(&[]);
-    let ada = person(&server, "ada");
+    let ada = server.insert_person("ada").id;
     for (name, first) in [
         ("blocked", "blockUser(input: {id: $me})"),
         ("demoted", "setRoles(input: {id: $me, roles: [\"none\"]})"),
         ("gone", "signOutUser(input: {id: $me})"),
     ] {
-        let me = person(&server, name);
+        let me = server.insert_person(name).id;
         let permissions = json!({"permissions": ["users:read", "users:write"]});
         let token = server.token_for(INTERNAL, &format!("auth0|{name}"), permissions);
         let document = format!(
@@ -182,8 +167,8 @@ fn who_is_blocked_or_loses_a_role_between_gate_and_change_changes_nothing() {
                 first: {first} {{ user {{ id }} }}
                 second: updateUser(input: {{id: $ada, nickname: \"{name}\"}}) {{ user {{ nickname }} }} }}"
         );
-        let answer = ask(&server, &token, &document, json!({"me": me, "ada": ada}));
-        assert_eq!(code(&answer), Some("TOKEN_REVOKED"), "{name}: {answer}");
+        let answer = server.ask_internal(&token, &document, json!({"me": me, "ada": ada})).json();
+        assert_eq!(error_code(&answer), Some("TOKEN_REVOKED"), "{name}: {answer}");
         assert_eq!(answer["data"]["first"]["user"]["id"], json!(me), "{name}: the first was done");
         let nickname = server.store().user(ada).unwrap().unwrap().person.nickname;
         assert_eq!(nickname, None, "{name}");
@@ -195,7 +180,7 @@ fn a_list_costs_as_many_queries_for_many_as_for_one() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     for i in 0..12 {
-        let user = person(&server, &format!("p{i}"));
+        let user = server.insert_person(&format!("p{i}")).id;
         server
             .store()
             .link_identity(user, &format!("github|{i}").parse().unwrap(), &Actor::User(user))
@@ -209,7 +194,7 @@ fn a_list_costs_as_many_queries_for_many_as_for_one() {
                 action actor { kind user { id identities { auth0Id } } } user { id acceptedTerms { version } } } } } } } }";
     let cost = |first: i32| {
         let before = server.store().queries();
-        let answer = ask(&server, &staff, document, json!({"first": first}));
+        let answer = server.ask_internal(&staff, document, json!({"first": first})).json();
         let cost = server.store().queries() - before;
         let edges = answer["data"]["users"]["edges"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
         assert_eq!(edges.len(), usize::try_from(first).unwrap());
@@ -233,12 +218,13 @@ fn a_list_costs_as_many_queries_for_many_as_for_one() {
     );
 
     let before = server.store().queries();
-    ask(
-        &server,
-        &staff,
-        "{ users(first: 12) { edges { node { email } } pageInfo { hasNextPage } } }",
-        Value::Null,
-    );
+    server
+        .ask_internal(
+            &staff,
+            "{ users(first: 12) { edges { node { email } } pageInfo { hasNextPage } } }",
+            Value::Null,
+        )
+        .json();
     assert_eq!(server.store().queries() - before, 1, "the total is counted only for who asks");
 }
 
@@ -247,7 +233,7 @@ fn pages_follow_each_other_both_ways_in_every_order() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     for name in ["cleo", "ada", "bob", "dora", "Eve"] {
-        person(&server, name);
+        server.insert_person(name);
     }
     let document = "query($order: UserOrder, $first: Int, $after: String, $last: Int, $before: String) {
         users(orderBy: $order, first: $first, after: $after, last: $last, before: $before) {
@@ -258,17 +244,19 @@ fn pages_follow_each_other_both_ways_in_every_order() {
         nodes.iter().map(|node| node["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let order = json!({"field": "NAME", "direction": "DESC"});
-    let first = ask(&server, &staff, document, json!({"order": order, "first": 2}));
+    let first = server.ask_internal(&staff, document, json!({"order": order, "first": 2})).json();
     assert_eq!(names(&first), ["Eve", "dora"]);
     let info = &first["data"]["users"]["pageInfo"];
     assert_eq!((&info["hasNextPage"], &info["hasPreviousPage"]), (&json!(true), &json!(false)));
-    let next =
-        ask(&server, &staff, document, json!({"order": order, "first": 2, "after": info["endCursor"]}));
+    let next = server
+        .ask_internal(&staff, document, json!({"order": order, "first": 2, "after": info["endCursor"]}))
+        .json();
     assert_eq!(names(&next), ["cleo", "bob"]);
-    let last = ask(&server, &staff, document, json!({"order": order, "last": 2}));
+    let last = server.ask_internal(&staff, document, json!({"order": order, "last": 2})).json();
     assert_eq!(names(&last), ["bob", "ada"]);
     let start = &last["data"]["users"]["pageInfo"]["startCursor"];
-    let previous = ask(&server, &staff, document, json!({"order": order, "last": 9, "before": start}));
+    let previous =
+        server.ask_internal(&staff, document, json!({"order": order, "last": 9, "before": start})).json();
     assert_eq!(names(&previous), ["Eve", "dora", "cleo"]);
     let cursor = &info["endCursor"];
     for bad in [
@@ -277,7 +265,11 @@ fn pages_follow_each_other_both_ways_in_every_order() {
         json!({"first": 101}),
         json!({"first": 1, "after": "x"}),
     ] {
-        assert_eq!(code(&ask(&server, &staff, document, bad.clone())), Some("BAD_INPUT"), "{bad}");
+        assert_eq!(
+            error_code(&server.ask_internal(&staff, document, bad.clone()).json()),
+            Some("BAD_INPUT"),
+            "{bad}"
+        );
     }
 }
 
@@ -285,20 +277,15 @@ fn pages_follow_each_other_both_ways_in_every_order() {
 fn users_and_lines_are_found_by_filters_and_by_their_ids() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
-    let (ada, _) = (person(&server, "ada"), person(&server, "adam"));
-    let answer = ask(
-        &server,
-        &staff,
-        "query($ada: ID!) {
+    let (ada, _) = (server.insert_person("ada").id, server.insert_person("adam").id);
+    let answer = server.ask_internal(&staff, "query($ada: ID!) {
             searched: users(filter: {search: \"ADA\"}) { totalCount }
             exact: users(filter: {email: \"ADA@example.com\", status: ACTIVE}) { nodes { id } }
             later: users(filter: {createdAt: {from: \"2999-01-01T00:00:00Z\"}}) { totalCount }
             auditEvents(filter: {userId: $ada, action: \"user.inserted\"}) { totalCount nodes { id user { id } changes } }
             node(id: $ada) { id ... on User { email profile } }
             nothing: node(id: \"nothing\") { id }
-            viewer { kind clientId permissions user { id } } }",
-        json!({"ada": ada}),
-    );
+            viewer { kind clientId permissions user { id } } }", json!({"ada": ada})).json();
     let data = &answer["data"];
     assert_eq!(data["searched"]["totalCount"], 2, "{answer}");
     assert_eq!(data["exact"]["nodes"], json!([{"id": ada}]));
@@ -313,15 +300,18 @@ fn users_and_lines_are_found_by_filters_and_by_their_ids() {
     let event = &data["auditEvents"]["nodes"][0]["id"];
     let document =
         "query($id: ID!) { node(id: $id) { id ... on AuditEvent { action actor { kind user { id } } } } }";
-    let found = ask(&server, &staff, document, json!({"id": event}));
+    let found = server.ask_internal(&staff, document, json!({"id": event})).json();
     assert_eq!(
         found["data"]["node"],
         json!({"id": event, "action": "user.inserted", "actor": {"kind": "GATE", "user": null}})
     );
     let reader = server.machine_token("users:read");
-    assert_eq!(code(&ask(&server, &reader, document, json!({"id": event}))), Some("NOT_PERMITTED"));
+    assert_eq!(
+        error_code(&server.ask_internal(&reader, document, json!({"id": event})).json()),
+        Some("NOT_PERMITTED")
+    );
     for document in ["{ auditEvents { totalCount } }", "{ users { nodes { auditTrail { totalCount } } } }"] {
-        let refused = ask(&server, &reader, document, Value::Null);
+        let refused = server.ask_internal(&reader, document, Value::Null).json();
         assert_eq!(refused["errors"][0]["extensions"]["missing"], json!(["audit:read"]), "{document}");
     }
 }
@@ -330,15 +320,17 @@ fn users_and_lines_are_found_by_filters_and_by_their_ids() {
 fn a_profile_is_fetched_live_for_one_user_at_a_time() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
-    let ada = person(&server, "ada");
+    let ada = server.insert_person("ada").id;
     let profile = json!({"user_id": "auth0|ada", "app_metadata": {"plan": {"seats": 3}}, "logins_count": 4});
     server.auth0.set_profile("auth0|ada", ProfileReply::Json(profile.clone()));
-    let one = ask(&server, &staff, "query($id: ID!) { user(id: $id) { auth0Profile } }", json!({"id": ada}));
+    let one = server
+        .ask_internal(&staff, "query($id: ID!) { user(id: $id) { auth0Profile } }", json!({"id": ada}))
+        .json();
     assert_eq!(one["data"]["user"]["auth0Profile"], profile, "{one}");
-    person(&server, "bob");
+    server.insert_person("bob");
     let calls = server.auth0.calls("/api/v2/users/");
-    let many = ask(&server, &staff, "{ users { nodes { auth0Profile } } }", Value::Null);
-    assert_eq!(code(&many), Some("BAD_INPUT"));
+    let many = server.ask_internal(&staff, "{ users { nodes { auth0Profile } } }", Value::Null).json();
+    assert_eq!(error_code(&many), Some("BAD_INPUT"));
     assert_eq!(server.auth0.calls("/api/v2/users/"), calls, "nobody was fetched");
 }
 
@@ -346,14 +338,14 @@ fn a_profile_is_fetched_live_for_one_user_at_a_time() {
 fn profiles_that_are_looked_at_share_one_fetch_and_wait_while_auth0_rests() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
-    let (ada, bob) = (person(&server, "ada"), person(&server, "bob"));
+    let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);
     let document = "query($id: ID!) { user(id: $id) { auth0Profile } }";
-    let look = |id: UserId| ask(&server, &staff, document, json!({"id": id}));
+    let look = |id: UserId| server.ask_internal(&staff, document, json!({"id": id})).json();
     let profile = json!({"user_id": "auth0|ada"});
     server.auth0.set_profile("auth0|ada", ProfileReply::Json(profile.clone()));
     server.auth0.delay_replies(Duration::from_millis(500));
     let many = "query($id: ID!) { a: user(id: $id) { auth0Profile } b: user(id: $id) { auth0Profile } }";
-    let both = ask(&server, &staff, many, json!({"id": ada}));
+    let both = server.ask_internal(&staff, many, json!({"id": ada})).json();
     let expected = json!({"auth0Profile": profile});
     assert_eq!(both, json!({"data": {"a": expected, "b": expected}}));
     assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "one fetch for both");
@@ -363,7 +355,7 @@ fn profiles_that_are_looked_at_share_one_fetch_and_wait_while_auth0_rests() {
     server.auth0.set_profile("auth0|bob", ProfileReply::Status(429, vec![("retry-after", "40".to_owned())]));
     let before = server.auth0.calls("/api/v2/users/");
     for answer in [look(bob), look(bob), look(ada)] {
-        assert_eq!(code(&answer), Some("PROFILE_UNAVAILABLE"), "{answer}");
+        assert_eq!(error_code(&answer), Some("PROFILE_UNAVAILABLE"), "{answer}");
         let seconds = answer["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
         assert!((1..=40).contains(&seconds), "{answer}");
     }

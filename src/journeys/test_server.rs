@@ -13,11 +13,12 @@ use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
 use vestibule::config::{Config, Sources};
 use vestibule::pool::PoolError;
-use vestibule::store::{Actor, LinkEmail, NewIdentity, Store};
+use vestibule::store::{Actor, LinkEmail, NewIdentity, SeedUser, Store};
 use vestibule::user::{Person, User};
 
 use crate::auth0_stub::Auth0Stub;
 use crate::tokens;
+use crate::waiting::DEADLINE;
 
 pub(crate) const PUBLIC: &str = "https://public.vestibule.example/";
 pub(crate) const INTERNAL: &str = "https://internal.vestibule.example/";
@@ -57,19 +58,58 @@ pub(crate) fn config_in(dir: &Path, issuer: &str, set: &[&str]) -> Config {
     vestibule::config::load(sources).unwrap()
 }
 
+/// A clock that only the test advances. It starts a minute ahead, so that no token issued meanwhile is from its future.
+pub(crate) fn manual_clock() -> Clock {
+    Clock::manual(Clock::system().now() + Duration::from_secs(60))
+}
+
+/// A new identity; its email, if it has one, is verified.
+pub(crate) fn identity(sub: &str, email: Option<&str>) -> NewIdentity {
+    NewIdentity {
+        auth0_id: sub.parse().unwrap(),
+        email: email.map(|email| email.parse().unwrap()),
+        email_verified: email.is_some(),
+        person: Person::default(),
+        profile: None,
+    }
+}
+
+/// The new identity `auth0|NAME` with the verified email `NAME@example.com`.
+pub(crate) fn person(name: &str) -> NewIdentity {
+    let person = Person { name: Some(name.to_owned()), ..Person::default() };
+    NewIdentity { person, ..identity(&format!("auth0|{name}"), Some(&format!("{name}@example.com"))) }
+}
+
+/// The code of a GraphQL response's first error.
+pub(crate) fn error_code(response: &Value) -> Option<&str> {
+    response.pointer("/errors/0/extensions/code")?.as_str()
+}
+
 impl TestServer {
     /// Opens the doors and waits until they know the stub's keys.
     pub(crate) fn open(set: &[&str]) -> Self {
-        let server = Self::open_without_waiting(set, |_| {});
-        assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
-        server
+        Self::open_with_clock(Clock::system(), set)
     }
 
     /// As [`open`](Self::open), on a clock that the test sets.
     pub(crate) fn open_with_clock(clock: Clock, set: &[&str]) -> Self {
         let server = Self::with_clock(clock, set, |_| {});
-        assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
+        server.wait_until_ready();
         server
+    }
+
+    /// As [`open_with_clock`](Self::open_with_clock), with `vestibule` behind the doors.
+    pub(crate) fn open_with(vestibule: Vestibule, clock: Clock, set: &[&str]) -> Self {
+        let mut server = Self::open_with_clock(clock, set);
+        server.close();
+        server.serve(vestibule);
+        server.wait_until_ready();
+        server
+    }
+
+    /// Waits until the doors have keys.
+    pub(crate) fn wait_until_ready(&self) {
+        assert!(self.runtime.block_on(self.doors().ready(DEADLINE)), "no keys");
     }
 
     /// Opens the doors without waiting for keys; `prepare` sets up the stub first.
@@ -126,30 +166,51 @@ impl TestServer {
 
     /// Inserts a user with nothing but an Auth0 id, as on their first request.
     pub(crate) fn insert_user(&self, sub: &str) -> User {
-        let arrival = NewIdentity {
-            auth0_id: sub.parse().unwrap(),
-            email: None,
-            email_verified: false,
-            person: Person::default(),
-            profile: None,
-        };
-        self.store().admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
+        self.insert(&identity(sub, None))
+    }
+
+    /// Inserts `auth0|NAME` with the verified email `NAME@example.com`.
+    pub(crate) fn insert_person(&self, name: &str) -> User {
+        self.insert(&person(name))
+    }
+
+    fn insert(&self, identity: &NewIdentity) -> User {
+        self.store().admit(identity, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
+    }
+
+    /// Seeds one user, as the seed file writes them.
+    pub(crate) fn seed(&self, user: Value) {
+        let user: SeedUser = serde_json::from_value(user).unwrap();
+        assert_eq!(self.store().seed(&[user], &Actor::Seed).unwrap(), 1);
+    }
+
+    /// The user with this Auth0 id.
+    pub(crate) fn user(&self, sub: &str) -> User {
+        self.store().user_by_auth0_id(&sub.parse().unwrap()).unwrap().unwrap()
+    }
+
+    /// Makes all stored profiles a week old.
+    pub(crate) fn age_profiles(&self) {
+        let database = rusqlite::Connection::open(&self.config.store.path).unwrap();
+        database
+            .execute("UPDATE users SET profile_fetched_at = profile_fetched_at - 7 * 86400000", [])
+            .unwrap();
     }
 
     /// Occupies one of the pool's threads until the sender sends or is dropped.
     pub(crate) fn occupy_thread(&self) -> (JoinHandle<Result<(), PoolError>>, mpsc::Sender<()>) {
         let pool = self.doors().services().pool.clone();
-        let (release, wait) = mpsc::channel::<()>();
-        let (begun, begins) = mpsc::channel::<()>();
-        let held = self.runtime.spawn(async move {
+        let (release, released) = mpsc::channel::<()>();
+        let (start, started) = mpsc::channel::<()>();
+        let job = self.runtime.spawn(async move {
             pool.run(move || {
-                begun.send(()).unwrap();
-                wait.recv().unwrap();
+                start.send(()).unwrap();
+                released.recv().unwrap_or(());
             })
             .await
         });
-        begins.recv().unwrap();
-        (held, release)
+        started.recv_timeout(DEADLINE).unwrap();
+        (job, release)
     }
 
     /// The number of users in the database.
@@ -165,11 +226,19 @@ impl TestServer {
         format!("http://{}/graphql", self.doors().internal())
     }
 
+    /// Sends a query to the public door.
+    pub(crate) fn ask_public<'a>(&self, token: impl Into<Option<&'a str>>, query: &str) -> HttpResponse {
+        self.http.graphql(&self.public(), token.into(), query, Value::Null).unwrap()
+    }
+
+    /// Sends a query to the internal door.
+    pub(crate) fn ask_internal(&self, token: &str, query: &str, variables: Value) -> HttpResponse {
+        self.http.graphql(&self.internal(), Some(token), query, variables).unwrap()
+    }
+
     /// Queries `me` at the public door.
     pub(crate) fn me(&self, token: &str) -> HttpResponse {
-        self.http
-            .graphql(&self.public(), Some(token), "{ me { id auth0Id email roles } }", Value::Null)
-            .unwrap()
+        self.ask_public(token, "{ me { id auth0Id email roles } }")
     }
 
     /// A user's token for the public door; `claims` override the usual ones.
@@ -188,10 +257,6 @@ impl TestServer {
     /// A machine's token for the public door; a machine has no current user.
     pub(crate) fn public_machine_token(&self) -> String {
         self.token_for(PUBLIC, "m1@clients", json!({"gty": "client-credentials", "azp": "m1"}))
-    }
-
-    pub(crate) fn sleep(&self, time: Duration) {
-        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
     /// A machine's token for the internal door.

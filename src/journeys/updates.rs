@@ -15,10 +15,6 @@ fn subscribed(server: &TestServer, internal: bool, token: &str, query: &str) -> 
     client
 }
 
-fn person(server: &TestServer, name: &str) -> UserId {
-    server.insert_user(&format!("auth0|{name}")).id
-}
-
 fn rename(server: &TestServer, user: UserId, name: String) {
     let update = UserUpdate { nickname: Some(Some(name)), ..UserUpdate::default() };
     server.store().update(user, &update, &Actor::Cli).unwrap();
@@ -27,7 +23,7 @@ fn rename(server: &TestServer, user: UserId, name: String) {
 #[test]
 fn people_hear_of_their_own_changes_only() {
     let server = TestServer::open(&[]);
-    let (ada, bob) = (person(&server, "ada"), person(&server, "bob"));
+    let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);
     let token = server.token("auth0|ada", json!({}));
     let mut client = subscribed(&server, false, &token, "subscription { meChanged { id nickname } }");
     let heard = client.first(|turn| {
@@ -42,7 +38,7 @@ fn people_hear_of_their_own_changes_only() {
 #[test]
 fn staff_hear_of_every_user_or_of_one_and_of_lines_of_the_trail() {
     let server = TestServer::open(&[]);
-    let (ada, bob) = (person(&server, "ada"), person(&server, "bob"));
+    let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);
     let token = server.machine_token("users:read audit:read");
     let one =
         format!("subscription {{ userChanged(id: \"{ada}\") {{ id nickname identities {{ auth0Id }} }} }}");

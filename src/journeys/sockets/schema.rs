@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures_util::{Stream, stream};
 use juniper::{RootNode, graphql_object, graphql_subscription};
 use tokio::sync::Semaphore;
 use vestibule::api::{ApiError, Context, internal};
 use vestibule::app::Vestibule;
+use vestibule::clock::Clock;
 
 use crate::socket::Socket;
 use crate::test_server::TestServer;
@@ -129,12 +129,9 @@ impl Subscription {
 pub(super) fn open(set: &[&str]) -> (TestServer, Probe) {
     let none = || Arc::new(Semaphore::new(0));
     let probe = Probe { made: Arc::default(), begun: none(), free: none(), ended: none() };
-    let mut server = TestServer::open(set);
-    server.close();
     let (schema, state) = (RootNode::new(Query, Mutation, Subscription), probe.clone());
-    server.serve(Vestibule::new(schema, internal::schema()).state(|_| Ok(state)));
-    assert!(server.runtime.block_on(server.doors().ready(Duration::from_secs(10))), "no keys");
-    (server, probe)
+    let vestibule = Vestibule::new(schema, internal::schema()).state(|_| Ok(state));
+    (TestServer::open_with(vestibule, Clock::system(), set), probe)
 }
 
 pub(super) fn silent(server: &TestServer) -> Socket {
