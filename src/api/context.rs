@@ -1,21 +1,22 @@
-//! [`Caller`] → [`Context`]: what resolvers are given.
+//! The context of a request's resolvers: its [`Caller`], the database and the pool.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{ApiError, Services, SharedState};
+use super::error::ApiError;
+use super::services::{Services, SharedState};
 use crate::auth::{self, Caller, Gate, Principal, Refusal};
 use crate::pool::{Pool, PoolError};
 use crate::store::{AcceptedTerms, ActingUser, Actor, Interrupt, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
 
-/// How long a profile that was just fetched is not fetched again.
+/// How long a fetched profile is not fetched again.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
 
-/// What every resolver of a request shares.
+/// What all resolvers of a request share.
 #[derive(Debug, Clone)]
 pub struct Context {
     caller: Caller,
@@ -24,9 +25,9 @@ pub struct Context {
     pool: Pool,
     state: SharedState,
     request: RequestId,
-    /// How long each read may take.
+    /// Time that each read may take.
     read_time: Duration,
-    /// The caller's row, once somebody asked for more than their token tells.
+    /// The caller's row and terms, read when a field isn't in the token.
     row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
 }
 
@@ -41,25 +42,25 @@ impl Context {
         Self { caller, gate, store, pool, state, request, read_time, row: OnceLock::new() }
     }
 
-    /// Who is calling.
+    /// The caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// Our database. Point reads may run inline; what scans or writes goes through the [pool](Self::pool).
+    /// Our database. Reads by key may run inline; use [`Context::read`] for scans and [`Context::change`] for writes.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Where blocking work goes.
+    /// Threads for blocking work.
     pub fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// What a team's resolvers share, as [`Vestibule::state`](crate::app::Vestibule::state) opened it.
+    /// The value that [`Vestibule::state`](crate::app::Vestibule::state) opened for a team's resolvers.
     ///
     /// # Errors
-    /// [`ApiError::NoState`] when nothing was opened, or something of another type.
+    /// [`ApiError::NoState`] when nothing was opened, or a value of another type.
     pub fn state<T: 'static>(&self) -> Result<&T, ApiError> {
         self.state.get().ok_or(ApiError::NoState(std::any::type_name::<T>()))
     }
@@ -69,20 +70,20 @@ impl Context {
         &self.gate
     }
 
-    /// The request's name in its answer and in the log.
+    /// The request's id, in its response and in the log.
     pub fn request(&self) -> RequestId {
         self.request
     }
 
-    /// Asks for one more permission than the door did.
+    /// Requires one more permission than the door does.
     ///
     /// # Errors
-    /// [`Refusal::NotPermitted`], naming it.
+    /// [`Refusal::NotPermitted`], with the permission.
     pub fn require(&self, permission: &str) -> Result<(), ApiError> {
         Ok(self.caller.require(permission)?)
     }
 
-    /// The current user, for what only a person can do.
+    /// The current user, for fields that only a person can use.
     ///
     /// # Errors
     /// [`Refusal::NotPermitted`] for a machine, [`Refusal::NoToken`] for an anonymous caller.
@@ -94,9 +95,9 @@ impl Context {
         }
     }
 
-    /// Reads on the pool: lists, scans, whatever takes more than microseconds. A read through the handle that `job` gets
-    /// ends, [`StoreError::Interrupted`], when it takes nine tenths of `limits.time`, and when nobody waits for it any
-    /// more: the operation ran out of time, or its client has gone.
+    /// Runs a read on the pool: a list, a scan, anything that takes more than microseconds. The read ends with
+    /// [`StoreError::Interrupted`] after nine tenths of `limits.time`, and when this future is dropped because the
+    /// operation timed out or the client disconnected.
     ///
     /// # Errors
     /// Those of `job`, and [`ApiError::Pool`].
@@ -104,15 +105,15 @@ impl Context {
         &self,
         job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        // Dropped with this future, whoever drops it.
+        // Interrupts the read when this future is dropped.
         let interrupt = Interrupt::after(self.read_time);
         let store = self.store.interruptible(&interrupt);
         self.run(move || job(&store)).await
     }
 
-    /// Makes a change as the caller, on the pool. Every transaction through the handle that `job` gets is audited as
-    /// part of this request, and holds only if the caller was not blocked, erased or signed out, and kept their roles,
-    /// until then. A machine has no row to lose: its permissions end with its token.
+    /// Runs a change as the caller, on the pool. Each transaction of `job` is audited as part of this request. For a user
+    /// it is committed only if they weren't blocked, erased, signed out or given other roles in the meantime. A machine
+    /// has no row to check: its permissions end with its token.
     ///
     /// # Errors
     /// Those of `job`; [`StoreError::Revoked`]; [`Refusal::NoToken`] for an anonymous caller; [`ApiError::Pool`].
@@ -138,36 +139,34 @@ impl Context {
     ) -> Result<T, ApiError> {
         let outcome = self.pool.run(job).await;
         if matches!(outcome, Err(PoolError::Panicked)) {
-            tracing::error!(request_id = %self.request, "a job of a resolver panicked");
+            tracing::error!(request_id = %self.request, "a resolver's job panicked");
         }
         Ok(outcome??)
     }
 
-    /// A user with their profile fetched from Auth0 anew and stored, which is a [change](Self::change) as every other. One
-    /// fetch for all who wait for it, none while Auth0 rests after a failure, and none for a profile that was fetched in
-    /// the last ten seconds, so that nobody can use up the tenant's rate limit by asking again and again. A row that nobody
-    /// claimed has no profile, and stays as it is.
+    /// Fetches a user's profile from Auth0 and stores it as a [change](Self::change). Concurrent requests share one fetch.
+    /// Fetches nothing for ten seconds after the last fetch (to protect the tenant's rate limit), while the breaker is
+    /// open, and for a row without an Auth0 id.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`], the refusals of [`Profiles::fetch`](crate::auth::Profiles::fetch), and those of
-    /// [`Context::change`].
+    /// [`ApiError::NotFound`], the refusals of [`Profiles::fetch`](crate::auth::Profiles::fetch), and those of [`Context::change`].
     pub(super) async fn refresh(&self, id: UserId) -> Result<User, ApiError> {
-        let row = self.store.user(id)?.ok_or(ApiError::NotFound("There is no such user."))?;
+        let row = self.store.user(id)?.ok_or(ApiError::NO_SUCH_USER)?;
         let now = self.gate.clock().now();
-        let fresh = row.profile_fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
-        let own = row.auth0_id.clone().filter(|_| !fresh && row.status != Status::Erased);
-        let Some(own) = own else { return Ok(row) };
-        let fetched = match self.gate.profiles().fetch(&own).await {
+        let is_fresh = row.profile_fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
+        let auth0_id = row.auth0_id.clone().filter(|_| !is_fresh && row.status != Status::Erased);
+        let Some(auth0_id) = auth0_id else { return Ok(row) };
+        let profile = match self.gate.profiles().fetch(&auth0_id).await {
             Ok(profile) => Some(profile),
-            // Whoever is gone at Auth0 stays here.
+            // A user who was deleted at Auth0 stays here.
             Err(Refusal::NoSuchUser) => None,
             Err(refusal) => return Err(refusal.into()),
         };
         self.change(move |store, actor| {
             let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;
-            // The profile of an identity that is the row's own no more is nobody's.
-            if user.auth0_id.as_ref() == Some(&own) {
-                auth::store_profile(store, &user, fetched.as_deref(), actor)
+            // Don't store the profile of an identity that was unlinked in the meantime.
+            if user.auth0_id.as_ref() == Some(&auth0_id) {
+                auth::store_profile(store, &user, profile.as_deref(), actor)
             } else {
                 Ok(user)
             }
@@ -175,10 +174,10 @@ impl Context {
         .await
     }
 
-    /// The row of a current user: at most one query a request, and none if the gate already read it.
+    /// The row of a current user. Runs at most one query per request, and none if the gate already read the row.
     ///
     /// # Errors
-    /// When the database fails, or holds no such row though the token says so.
+    /// When the database fails, or has no row for the user in the token.
     pub fn row(&self, user: &CurrentUser) -> Result<Arc<User>, ApiError> {
         match user {
             CurrentUser::Row(row) => Ok(Arc::clone(row)),
@@ -186,13 +185,13 @@ impl Context {
         }
     }
 
-    /// The terms a current user agreed to. Together with [`Context::row`] one query.
+    /// The terms that a current user accepted. Shares its query with [`Context::row`].
     ///
     /// # Errors
     /// As [`Context::row`].
     pub fn terms(&self, user: &CurrentUser) -> Result<Vec<AcceptedTerms>, ApiError> {
         match user {
-            // Perhaps just read in this request's own change, which may have been to the terms.
+            // Not cached: this request may have just accepted terms.
             CurrentUser::Row(row) => Ok(self.store.accepted_terms(row.id)?),
             CurrentUser::Payload(_) => Ok(self.row_and_terms(user)?.1.clone()),
         }

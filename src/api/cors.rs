@@ -1,8 +1,8 @@
-//! Which pages of other origins may read a door's answers (the Fetch standard's CORS protocol), and which may open its
-//! WebSocket, where browsers ask nobody.
+//! The origins whose pages may read a door's responses (CORS, in the Fetch standard) and open its WebSocket, for which
+//! browsers send no preflight.
 //!
-//! Origins are compared exactly, after parsing. Nothing is reflected, there is no `*`, and no credentials: tokens travel in
-//! a header that the page's own code sets.
+//! Origins are parsed and compared exactly. There is no `*` and no `Access-Control-Allow-Credentials`: the page's own code
+//! sends the token in a header.
 
 use url::{Origin, Url};
 use warp::http::header::{
@@ -10,50 +10,50 @@ use warp::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, HOST,
     ORIGIN, VARY,
 };
-use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use warp::reply::Response;
 
-/// What the endpoint answers to.
+/// The methods of the endpoint.
 pub(super) const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
-/// The origins that a door lets in.
+/// The allowed origins of a door.
 #[derive(Debug, Clone)]
 pub(super) struct Origins(Vec<Origin>);
 
 impl Origins {
-    /// Of their texts. What is no origin lets nobody in; the configuration refuses it before.
+    /// Parses origins. Skips invalid ones, which the configuration refuses beforehand.
     pub(super) fn new(texts: &[String]) -> Self {
         Self(texts.iter().filter_map(|text| parsed(text)).collect())
     }
 
-    /// The answer to an OPTIONS request, which the gate never sees: browsers send preflights without a token.
-    pub(super) fn options(&self, headers: &HeaderMap) -> Response {
+    /// The response to OPTIONS, without authentication, because browsers send preflights without a token.
+    pub(super) fn preflight(&self, headers: &HeaderMap) -> Response {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
-        let answer = response.headers_mut();
-        answer.insert(ALLOW, HeaderValue::from_static(METHODS));
+        let response_headers = response.headers_mut();
+        response_headers.insert(ALLOW, HeaderValue::from_static(METHODS));
         if self.allowed(headers).is_some() && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             for (name, value) in [
                 (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
                 (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
-                // Ten minutes; Chromium takes no more than two hours.
+                // Ten minutes.
                 (ACCESS_CONTROL_MAX_AGE, "600"),
             ] {
-                answer.insert(name, HeaderValue::from_static(value));
+                response_headers.insert(name, HeaderValue::from_static(value));
             }
         }
-        self.mark(headers, response)
+        self.allow(headers, response)
     }
 
-    /// Adds what lets the page read the answer, if its origin is one of these.
-    pub(super) fn mark(&self, headers: &HeaderMap, mut response: Response) -> Response {
-        let answer = response.headers_mut();
-        if !answer.contains_key(VARY) {
-            answer.insert(VARY, HeaderValue::from_static("Origin"));
+    /// Adds the headers that let a page of an allowed origin read the response.
+    pub(super) fn allow(&self, headers: &HeaderMap, mut response: Response) -> Response {
+        let response_headers = response.headers_mut();
+        if !response_headers.contains_key(VARY) {
+            response_headers.insert(VARY, HeaderValue::from_static("Origin"));
         }
         if let Some(origin) = self.allowed(headers) {
-            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            answer.insert(
+            response_headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            response_headers.insert(
                 ACCESS_CONTROL_EXPOSE_HEADERS,
                 HeaderValue::from_static("x-request-id, retry-after, www-authenticate"),
             );
@@ -61,12 +61,12 @@ impl Origins {
         response
     }
 
-    /// Whether a WebSocket may be opened: by what is no page (it sends no `Origin`), by a page of this very host, or by a
-    /// page of one of these origins.
+    /// Whether a request may open a WebSocket: it isn't from a page (no `Origin`), or the page has the door's own host or an
+    /// allowed origin.
     pub(super) fn may_connect(&self, headers: &HeaderMap) -> bool {
         let Some(sent) = headers.get(ORIGIN) else { return true };
         let own = || {
-            // Behind a proxy that ends TLS the scheme is not ours to know; host and port are.
+            // Ignores the scheme, which is unknown behind a proxy that terminates TLS.
             let host = headers.get(HOST)?.to_str().ok()?;
             let (_, authority) = sent.to_str().ok()?.split_once("://")?;
             Some(authority.eq_ignore_ascii_case(host))
@@ -74,7 +74,7 @@ impl Origins {
         self.allowed(headers).is_some() || own().unwrap_or(false)
     }
 
-    /// The request's origin as we write it, if it is one of these.
+    /// The request's origin in canonical form, if it is allowed.
     fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut sent = headers.get_all(ORIGIN).iter();
         let (Some(one), None) = (sent.next(), sent.next()) else { return None };
@@ -84,7 +84,7 @@ impl Origins {
     }
 }
 
-/// A text that is an origin and nothing more: scheme, host, perhaps a port. `null` is none.
+/// Parses an origin: scheme, host, optional port, and nothing else. Refuses `null`.
 fn parsed(text: &str) -> Option<Origin> {
     let url = Url::parse(text).ok()?;
     let bare = matches!(url.scheme(), "http" | "https")
@@ -96,15 +96,10 @@ fn parsed(text: &str) -> Option<Origin> {
     bare.then(|| url.origin())
 }
 
-/// Headers of an answer that is data and never a page.
-pub(super) const NO_PAGE: [(HeaderName, &str); 3] = [
-    (HeaderName::from_static("x-content-type-options"), "nosniff"),
-    (HeaderName::from_static("content-security-policy"), "default-src 'none'; frame-ancestors 'none'"),
-    (HeaderName::from_static("referrer-policy"), "no-referrer"),
-];
-
 #[cfg(test)]
 mod tests {
+    use warp::http::HeaderName;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -119,10 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_let_in_exactly_or_not_at_all() {
+    fn an_origin_is_compared_exactly() {
         for (origin, answer) in [
             ("https://app.example", Some("https://app.example")),
-            // The same origin, however it is written.
+            // Other spellings of the same origin.
             ("https://app.example:443", Some("https://app.example")),
             ("HTTPS://APP.example", Some("https://app.example")),
             ("http://localhost:3000", Some("http://localhost:3000")),
@@ -140,20 +135,20 @@ mod tests {
             ("", None),
         ] {
             let sent = headers(&[("origin", origin)]);
-            let marked = origins().mark(&sent, Response::default());
-            let allowed = marked.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN);
+            let response = origins().allow(&sent, Response::default());
+            let allowed = response.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN);
             assert_eq!(allowed.map(|value| value.to_str().unwrap()), answer, "{origin}");
-            assert_eq!(marked.headers()[VARY], "Origin");
-            assert!(!marked.headers().contains_key("access-control-allow-credentials"));
+            assert_eq!(response.headers()[VARY], "Origin");
+            assert!(!response.headers().contains_key("access-control-allow-credentials"));
         }
         let twice = headers(&[("origin", "https://app.example"), ("origin", "https://app.example")]);
         assert_eq!(origins().allowed(&twice), None);
     }
 
     #[test]
-    fn a_preflight_is_answered_for_known_origins_alone() {
+    fn only_allowed_origins_get_a_preflight_response() {
         let ask = |origin| {
-            origins().options(&headers(&[("origin", origin), ("access-control-request-method", "POST")]))
+            origins().preflight(&headers(&[("origin", origin), ("access-control-request-method", "POST")]))
         };
         let (known, unknown) = (ask("https://app.example"), ask("https://evil.example"));
         assert_eq!(known.headers()[ACCESS_CONTROL_ALLOW_HEADERS], "authorization, content-type");
@@ -164,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_is_opened_by_no_page_by_our_own_and_by_known_ones() {
+    fn a_websocket_opens_without_an_origin_from_our_own_host_and_from_allowed_origins() {
         for (sent, may) in [
             (&[("host", "api.example")][..], true),
             (&[("host", "api.example:4000"), ("origin", "https://api.example:4000")], true),

@@ -1,9 +1,8 @@
-//! What an operation costs, measured on its document before that is validated: aliases, directives, root fields, and a cost
-//! in which page sizes multiply. Depth, tokens and fields are counted by juniper's parser.
+//! What an operation costs: aliases, directives, root fields, and a cost in which page sizes multiply. Measured before the
+//! document is validated. juniper's parser counts depth, tokens and fields.
 //!
-//! A field costs 1. What is selected inside a field with `first` or `last` counts once for each item of the page that it
-//! asks for; inside any other list, [`LIST`] times. Page sizes may be variables, so a [`Cost`] is a number once the variables
-//! are known.
+//! A field costs 1. The selections of a field with `first` or `last` count once for each item of the requested page; those of
+//! any other list count [`LIST_SIZE`] times. Page sizes may be variables, so the total of a [`Cost`] depends on them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,258 +10,245 @@ use std::sync::Arc;
 use juniper::meta::{Field, MetaType};
 use juniper::parser::{ParseError, parse_document_source};
 use juniper::{
-    Definition, GraphQLError, InputValue, OperationType, ScalarValue as _, SchemaType, Selection, Variables,
+    DefaultScalarValue, Definition, GraphQLError, InputValue, OperationType, ScalarValue as _, SchemaType,
+    Selection, Spanning, Variables,
 };
 
-use super::Limits;
-use super::outcome::Problem;
-use super::schema::Unfit;
+use super::request_error::{LimitExceeded, PrepareError, RequestError};
+use super::settings::Limits;
 
-/// Items that a list without a page size is taken to hold.
-const LIST: u64 = 10;
+/// Assumed items of a list without a page size.
+const LIST_SIZE: u64 = 10;
 
-/// Items of a page whose size neither the request nor the schema tells.
-const PAGE: u64 = 50;
+/// Assumed items of a page whose size neither the request nor the schema sets.
+const PAGE_SIZE: u64 = 50;
 
-/// The arguments that tell a page's size (GraphQL Cursor Connections).
-const SIZES: [&str; 2] = ["first", "last"];
+/// The arguments that set a page's size (GraphQL Cursor Connections).
+const SIZE_ARGUMENTS: [&str; 2] = ["first", "last"];
 
-/// A limit of the settings that a document or its operation is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Excess {
-    /// The limit's key in `limits`.
-    pub(super) limit: &'static str,
-    /// What it allows.
-    pub(super) most: u64,
-    /// What there is too much of.
-    pub(super) what: &'static str,
-}
-
-/// A cost with its page sizes left open.
+/// A cost whose page sizes may be variables.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cost {
-    known: u64,
-    pages: Vec<Pages>,
+    fixed: u64,
+    pages: Vec<PageCost>,
 }
 
-/// What costs as often as a page has items.
+/// The cost of a page whose size depends on variables.
 #[derive(Debug, Clone)]
-struct Pages {
+struct PageCost {
     times: u64,
-    size: Size,
-    each: Arc<Cost>,
+    size: PageSize,
+    item: Arc<Cost>,
 }
 
-/// A page's size: the sum of what `first` and `last` say, or else `otherwise`.
+/// A page's size: the sum of its `first` and `last`, or else `default`.
 #[derive(Debug, Clone, PartialEq)]
-struct Size {
-    known: Option<u64>,
+struct PageSize {
+    literal: Option<u64>,
+    /// Names of variables, with their defaults.
     variables: Vec<(String, Option<u64>)>,
-    otherwise: u64,
+    default: u64,
 }
 
-/// Measures the operation `name` of a document.
+/// Measures the operation `name` of a document, or its first one.
 ///
 /// # Errors
-/// When it is over a limit, or can not be parsed.
+/// When the operation exceeds a limit, or the document can't be parsed.
 pub(super) fn measure(
     text: &str,
     name: Option<&str>,
-    schema: &SchemaType<juniper::DefaultScalarValue>,
+    schema: &SchemaType<DefaultScalarValue>,
     limits: &Limits,
-) -> Result<Cost, Unfit> {
-    let document = parse_document_source(text, schema).map_err(|error| match over(&error.item) {
-        Some(excess) => Unfit::Problem(Problem::Excess(excess)),
-        None => Unfit::Invalid(GraphQLError::ParseError(error)),
+) -> Result<Cost, PrepareError> {
+    let document = parse_document_source(text, schema).map_err(|error| match parser_limit(&error.item) {
+        Some(exceeded) => RequestError::Limit(exceeded).into(),
+        None => PrepareError::Invalid(GraphQLError::ParseError(error)),
     })?;
-    let mut fragments = HashMap::new();
+    let (mut operation, mut fragments) = (None, HashMap::new());
     for definition in &document {
-        if let Definition::Fragment(fragment) = definition {
-            let fragment = &fragment.item;
-            let directives = fragment.directives.as_ref().map_or(0, Vec::len) as u64;
-            fragments.insert(
-                fragment.name.item,
-                (fragment.type_condition.item, directives, fragment.selection_set.as_slice()),
-            );
+        match definition {
+            Definition::Fragment(fragment) => {
+                let fragment = &fragment.item;
+                let directives = count(fragment.directives.as_ref());
+                let parts = (fragment.type_condition.item, directives, fragment.selection_set.as_slice());
+                fragments.insert(fragment.name.item, parts);
+            }
+            // The token limit bounds the cost of validating the other operations.
+            Definition::Operation(other) if operation.is_none() => {
+                let matches = name.is_none() || other.item.name.as_ref().map(|name| name.item) == name;
+                operation = matches.then_some(&other.item);
+            }
+            Definition::Operation(_) => {}
         }
     }
-    // The one that runs; the work that others cause is bounded by the tokens of the document.
-    let operation = document.iter().find_map(|definition| match definition {
-        Definition::Operation(operation)
-            if name.is_none() || operation.item.name.as_ref().map(|name| name.item) == name =>
-        {
-            Some(&operation.item)
-        }
-        _ => None,
-    });
-    // Validation tells of an operation that is not there.
+    // Validation reports a missing operation.
     let Some(operation) = operation else { return Ok(Cost::default()) };
     let root = match operation.operation_type {
         OperationType::Query => Some(schema.concrete_query_type()),
         OperationType::Mutation => schema.concrete_mutation_type(),
         OperationType::Subscription => schema.concrete_subscription_type(),
     };
-    let mut directives = operation.directives.as_ref().map_or(0, Vec::len);
+    let mut directives = count(operation.directives.as_ref());
     let mut defaults = HashMap::new();
-    for (variable, definition) in
-        operation.variables_definition.iter().flat_map(|definitions| &definitions.item.items)
-    {
-        directives += definition.directives.as_ref().map_or(0, Vec::len);
-        let default = definition.default_value.as_ref().and_then(|value| count(&value.item));
+    for (variable, definition) in operation.variables_definition.iter().flat_map(|all| &all.item.items) {
+        directives += count(definition.directives.as_ref());
+        let default = definition.default_value.as_ref().and_then(|value| item_count(&value.item));
         defaults.insert(variable.item, default);
     }
-    let mut measuring = Measuring {
+    let mut measurer = Measurer {
         schema,
         fragments,
         measured: HashMap::new(),
         open: HashSet::new(),
-        cyclic: false,
+        is_cyclic: false,
         defaults,
     };
-    let found = measuring.selections(&operation.selection_set, root, Inside::List);
-    // Validation refuses it.
-    if measuring.cyclic {
+    let totals = measurer.selections(&operation.selection_set, root, Parent::Field);
+    // Validation refuses a cycle.
+    if measurer.is_cyclic {
         return Ok(Cost::default());
     }
-    within("aliases", "aliases", found.aliases, limits.aliases)?;
-    let directives = found.directives.saturating_add(directives as u64);
-    within("directives", "directives", directives, limits.directives)?;
-    within("root_fields", "root fields", found.fields, limits.root_fields)?;
-    if operation.operation_type == OperationType::Subscription && (found.fields != 1 || found.introspects) {
-        return Err(Unfit::Problem(Problem::SubscriptionRoot));
+    check("aliases", "aliases", totals.aliases, limits.aliases)?;
+    check("directives", "directives", totals.directives.saturating_add(directives), limits.directives)?;
+    check("root_fields", "root fields", totals.fields, limits.root_fields)?;
+    let is_subscription = operation.operation_type == OperationType::Subscription;
+    if is_subscription && (totals.fields != 1 || totals.has_introspection) {
+        return Err(RequestError::SubscriptionRoot.into());
     }
-    Ok(found.cost)
+    Ok(totals.cost)
 }
 
-fn within(limit: &'static str, what: &'static str, found: u64, most: usize) -> Result<(), Unfit> {
-    let most = most as u64;
-    if found > most { Err(Unfit::Problem(Problem::Excess(Excess { limit, most, what }))) } else { Ok(()) }
+fn check(key: &'static str, unit: &'static str, count: u64, max: usize) -> Result<(), RequestError> {
+    let max = max as u64;
+    if count > max { Err(RequestError::Limit(LimitExceeded { key, max, unit })) } else { Ok(()) }
 }
 
-/// The limits that juniper's parser holds, in our words.
-fn over(error: &ParseError) -> Option<Excess> {
-    let excess = |limit, what, most: usize| Some(Excess { limit, what, most: most as u64 });
-    match *error {
-        ParseError::DepthLimitExceeded(most) => excess("depth", "nested levels", most),
-        ParseError::TokenLimitExceeded(most) => excess("tokens", "tokens", most),
-        ParseError::FieldLimitExceeded(most) => excess("fields", "fields", most),
-        _ => None,
-    }
+fn count<T>(items: Option<&Vec<T>>) -> u64 {
+    items.map_or(0, Vec::len) as u64
+}
+
+/// The limit that juniper's parser found exceeded.
+fn parser_limit(error: &ParseError) -> Option<LimitExceeded> {
+    let (key, unit, max) = match *error {
+        ParseError::DepthLimitExceeded(max) => ("depth", "nested levels", max),
+        ParseError::TokenLimitExceeded(max) => ("tokens", "tokens", max),
+        ParseError::FieldLimitExceeded(max) => ("fields", "fields", max),
+        _ => return None,
+    };
+    Some(LimitExceeded { key, unit, max: max as u64 })
 }
 
 impl Cost {
-    /// The cost with these variables.
-    pub(super) fn with(&self, variables: &Variables) -> u64 {
-        self.pages.iter().fold(self.known, |sum, pages| {
-            let each = pages.each.with(variables).saturating_mul(pages.times);
-            sum.saturating_add(each.saturating_mul(pages.size.with(variables)))
+    /// The total with these variables.
+    pub(super) fn total(&self, variables: &Variables) -> u64 {
+        self.pages.iter().fold(self.fixed, |sum, page| {
+            let item = page.item.total(variables).saturating_mul(page.times);
+            sum.saturating_add(item.saturating_mul(page.size.total(variables)))
         })
     }
 
     fn add(&mut self, other: Self) {
-        self.known = self.known.saturating_add(other.known);
+        self.fixed = self.fixed.saturating_add(other.fixed);
         self.pages.extend(other.pages);
     }
 
-    /// As often as a page has items.
-    fn paged(self, size: Size) -> Self {
+    /// Multiplies by the items of a page.
+    fn per_item(self, size: PageSize) -> Self {
         if size.variables.is_empty() {
-            return self.times(size.known.unwrap_or(size.otherwise));
+            return self.times(size.literal.unwrap_or(size.default));
         }
-        Self { known: 0, pages: vec![Pages { times: 1, size, each: Arc::new(self) }] }
+        Self { fixed: 0, pages: vec![PageCost { times: 1, size, item: Arc::new(self) }] }
     }
 
     fn times(mut self, times: u64) -> Self {
-        self.known = self.known.saturating_mul(times);
-        for pages in &mut self.pages {
-            pages.times = pages.times.saturating_mul(times);
+        self.fixed = self.fixed.saturating_mul(times);
+        for page in &mut self.pages {
+            page.times = page.times.saturating_mul(times);
         }
         self
     }
 }
 
-impl Size {
-    fn with(&self, variables: &Variables) -> u64 {
-        let told = self.variables.iter().filter_map(|(name, default)| match variables.get(name) {
-            Some(value) => count(value),
+impl PageSize {
+    fn total(&self, variables: &Variables) -> u64 {
+        let sizes = self.variables.iter().filter_map(|(name, default)| match variables.get(name) {
+            Some(value) => item_count(value),
             None => *default,
         });
-        told.chain(self.known).reduce(u64::saturating_add).unwrap_or(self.otherwise)
+        sizes.chain(self.literal).reduce(u64::saturating_add).unwrap_or(self.default)
     }
 }
 
-/// A number of items, if it is one. Less than none is none: the resolver refuses it.
-fn count(value: &InputValue) -> Option<u64> {
+/// A page size. A negative one counts as 0; the resolver refuses it.
+fn item_count(value: &InputValue) -> Option<u64> {
     let InputValue::Scalar(scalar) = value else { return None };
     scalar.try_to_int().map(|number| u64::try_from(number).unwrap_or(0))
 }
 
-/// What a selection set was found to hold, fragments expanded.
+/// The totals of a selection set, with its fragments expanded.
 #[derive(Debug, Clone, Default)]
-struct Found {
-    /// Fields at its own level.
+struct Totals {
+    /// Fields on the set's own level.
     fields: u64,
-    /// Whether one of them is of the introspection system.
-    introspects: bool,
+    /// Whether one of them belongs to the introspection system.
+    has_introspection: bool,
     aliases: u64,
     directives: u64,
     cost: Cost,
 }
 
-/// Where a selection set stands.
+/// The field that a selection set belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Inside {
-    /// A field whose items are counted already: its lists are the page itself.
+enum Parent {
+    /// A field with a page size: its items are counted already, so the lists inside it don't multiply.
     Page,
-    /// Anything else: a list multiplies.
-    List,
-    /// The schema's own description, which has its own switch: nothing multiplies.
+    /// Any other field: the lists inside it multiply.
+    Field,
+    /// A field of the introspection system, which has its own switch: nothing multiplies.
     Introspection,
 }
 
-/// A fragment's type, directives and selections.
+/// A fragment's type, number of directives, and selections.
 type Fragment<'d> = (&'d str, u64, &'d [Selection<'d>]);
 
-struct Measuring<'d, 's> {
-    schema: &'s SchemaType<juniper::DefaultScalarValue>,
+type Arguments<'d> = [(Spanning<&'d str>, Spanning<InputValue>)];
+
+struct Measurer<'d, 's> {
+    schema: &'s SchemaType<DefaultScalarValue>,
     fragments: HashMap<&'d str, Fragment<'d>>,
-    /// Each is measured once, however often it is spread: a few hundred tokens can expand to billions of spreads.
-    measured: HashMap<(&'d str, Inside), Found>,
-    /// Those being measured.
+    /// Each fragment is measured once, because a few hundred tokens can expand to billions of spreads.
+    measured: HashMap<(&'d str, Parent), Totals>,
+    /// Fragments being measured.
     open: HashSet<&'d str>,
-    /// Whether one of them spreads itself. Then nothing more is measured: the parser, too, counts no field beyond a
-    /// cycle, so that nothing bounds how often the pages of such fragments multiply.
-    cyclic: bool,
-    /// Variables of the operation, with their defaults.
+    /// Whether a fragment spreads itself. Then measuring stops: the parser counts no fields beyond a cycle either, so
+    /// the page sizes in it could multiply without a bound.
+    is_cyclic: bool,
+    /// The operation's variables, with their defaults.
     defaults: HashMap<&'d str, Option<u64>>,
 }
 
-impl<'d, 's> Measuring<'d, 's> {
+impl<'d, 's> Measurer<'d, 's> {
     fn selections(
         &mut self,
         selections: &'d [Selection<'d>],
         on: Option<&'s MetaType>,
-        inside: Inside,
-    ) -> Found {
-        let mut found = Found::default();
+        parent: Parent,
+    ) -> Totals {
+        let mut totals = Totals::default();
         for selection in selections {
-            if self.cyclic {
-                return found;
+            if self.is_cyclic {
+                return totals;
             }
             let (nested, directives) = match selection {
                 Selection::Field(field) => {
                     let field = &field.item;
-                    found.fields += 1;
-                    found.introspects |= field.name.item.starts_with("__");
-                    found.aliases += u64::from(field.alias.is_some());
-                    let nested = self.field(
-                        field.name.item,
-                        field.arguments.as_ref().map_or(&[][..], |arguments| &arguments.item.items),
-                        field.selection_set.as_deref(),
-                        on,
-                        inside,
-                    );
-                    (Found { fields: 0, introspects: false, ..nested }, &field.directives)
+                    let arguments =
+                        field.arguments.as_ref().map_or(&[][..], |arguments| &arguments.item.items);
+                    let nested =
+                        self.field(field.name.item, arguments, field.selection_set.as_deref(), on, parent);
+                    totals.aliases = totals.aliases.saturating_add(field.alias.is_some().into());
+                    let has_introspection = field.name.item.starts_with("__");
+                    (Totals { fields: 1, has_introspection, ..nested }, &field.directives)
                 }
                 Selection::InlineFragment(fragment) => {
                     let fragment = &fragment.item;
@@ -270,107 +256,90 @@ impl<'d, 's> Measuring<'d, 's> {
                         Some(name) => self.schema.concrete_type_by_name(name.item),
                         None => on,
                     };
-                    (self.selections(&fragment.selection_set, on, inside), &fragment.directives)
+                    (self.selections(&fragment.selection_set, on, parent), &fragment.directives)
                 }
                 Selection::FragmentSpread(spread) => {
-                    (self.fragment(spread.item.name.item, inside), &spread.item.directives)
+                    (self.fragment(spread.item.name.item, parent), &spread.item.directives)
                 }
             };
-            found.fields = found.fields.saturating_add(nested.fields);
-            found.introspects |= nested.introspects;
-            found.aliases = found.aliases.saturating_add(nested.aliases);
-            found.directives = found
-                .directives
-                .saturating_add(nested.directives)
-                .saturating_add(directives.as_ref().map_or(0, Vec::len) as u64);
-            found.cost.add(nested.cost);
+            totals.fields = totals.fields.saturating_add(nested.fields);
+            totals.has_introspection |= nested.has_introspection;
+            totals.aliases = totals.aliases.saturating_add(nested.aliases);
+            let directives = nested.directives.saturating_add(count(directives.as_ref()));
+            totals.directives = totals.directives.saturating_add(directives);
+            totals.cost.add(nested.cost);
         }
-        found
+        totals
     }
 
-    fn fragment(&mut self, name: &'d str, inside: Inside) -> Found {
-        if let Some(found) = self.measured.get(&(name, inside)) {
-            return found.clone();
+    fn fragment(&mut self, name: &'d str, parent: Parent) -> Totals {
+        if let Some(totals) = self.measured.get(&(name, parent)) {
+            return totals.clone();
         }
-        let Some(&(on, directives, selections)) = self.fragments.get(name) else { return Found::default() };
+        let Some(&(on, directives, selections)) = self.fragments.get(name) else { return Totals::default() };
         if !self.open.insert(name) {
-            self.cyclic = true;
-            return Found::default();
+            self.is_cyclic = true;
+            return Totals::default();
         }
-        let mut found = self.selections(selections, self.schema.concrete_type_by_name(on), inside);
-        found.directives = found.directives.saturating_add(directives);
+        let mut totals = self.selections(selections, self.schema.concrete_type_by_name(on), parent);
+        totals.directives = totals.directives.saturating_add(directives);
         self.open.remove(name);
-        self.measured.insert((name, inside), found.clone());
-        found
+        self.measured.insert((name, parent), totals.clone());
+        totals
     }
 
     fn field(
         &mut self,
         name: &'d str,
-        arguments: &'d [(juniper::Spanning<&'d str>, juniper::Spanning<InputValue>)],
+        arguments: &'d Arguments<'d>,
         selections: Option<&'d [Selection<'d>]>,
         on: Option<&'s MetaType>,
-        inside: Inside,
-    ) -> Found {
-        let one = Cost { known: 1, pages: Vec::new() };
-        let Some(selections) = selections else { return Found { cost: one, ..Found::default() } };
-        let introspection = inside == Inside::Introspection || name.starts_with("__");
-        // A field that is not there is told of by validation.
-        let field = on.and_then(|on| on.field_by_name(name)).filter(|_| !introspection);
-        let size = field.and_then(|field| self.size(field, arguments));
-        let nested_inside = match (introspection, &size) {
-            (true, _) => Inside::Introspection,
-            (false, Some(_)) => Inside::Page,
-            (false, None) => Inside::List,
+        parent: Parent,
+    ) -> Totals {
+        let one = Cost { fixed: 1, pages: Vec::new() };
+        let Some(selections) = selections else { return Totals { cost: one, ..Totals::default() } };
+        let is_introspection = parent == Parent::Introspection || name.starts_with("__");
+        // Validation reports an unknown field.
+        let field = on.and_then(|on| on.field_by_name(name)).filter(|_| !is_introspection);
+        let size = field.and_then(|field| self.page_size(field, arguments));
+        let nested_parent = match (is_introspection, &size) {
+            (true, _) => Parent::Introspection,
+            (false, Some(_)) => Parent::Page,
+            (false, None) => Parent::Field,
         };
         let on = field.and_then(|field| self.schema.concrete_type_by_name(field.field_type.innermost_name()));
-        let mut found = self.selections(selections, on, nested_inside);
-        found.cost = match (size, field) {
-            (Some(size), _) => found.cost.paged(size),
-            (None, Some(field)) if inside == Inside::List && self.is_list(field) => found.cost.times(LIST),
-            _ => found.cost,
+        let mut totals = self.selections(selections, on, nested_parent);
+        totals.cost = match (size, field) {
+            (Some(size), _) => totals.cost.per_item(size),
+            (None, Some(field)) if parent == Parent::Field && self.is_list(field) => {
+                totals.cost.times(LIST_SIZE)
+            }
+            _ => totals.cost,
         };
-        found.cost.add(one);
-        found
+        totals.cost.add(one);
+        totals
     }
 
-    /// Not [`juniper::Type::is_list`], which says no to `[T!]!`.
-    fn is_list(&self, field: &Field<juniper::DefaultScalarValue>) -> bool {
+    /// Unlike [`juniper::Type::is_list`], recognises `[T!]!`.
+    fn is_list(&self, field: &Field<DefaultScalarValue>) -> bool {
         self.schema.make_type(&field.field_type).list_contents().is_some()
     }
 
-    /// The page that a field asks for, if it is one that gives pages.
-    fn size(
-        &self,
-        field: &Field<juniper::DefaultScalarValue>,
-        arguments: &[(juniper::Spanning<&str>, juniper::Spanning<InputValue>)],
-    ) -> Option<Size> {
-        let paging: Vec<_> = field
-            .arguments
-            .iter()
-            .flatten()
-            .filter(|argument| SIZES.contains(&argument.name.as_str()))
-            .collect();
-        if paging.is_empty() {
-            return None;
-        }
-        let in_schema = paging.iter().filter_map(|argument| argument.default_value.as_ref().and_then(count));
-        let mut size =
-            Size { known: None, variables: Vec::new(), otherwise: in_schema.max().unwrap_or(PAGE) };
-        for (name, value) in arguments {
-            if !SIZES.contains(&name.item) {
-                continue;
-            }
-            match &value.item {
-                InputValue::Variable(variable) => {
-                    let default = self.defaults.get(variable.as_str()).copied().flatten();
-                    size.variables.push((variable.clone(), default));
-                }
-                value => {
-                    if let Some(items) = count(value) {
-                        size.known = Some(size.known.unwrap_or(0).saturating_add(items));
-                    }
-                }
+    /// The page size that a field is given; `None` for a field without a page size.
+    fn page_size(&self, field: &Field<DefaultScalarValue>, arguments: &Arguments<'_>) -> Option<PageSize> {
+        let is_size = |name: &str| SIZE_ARGUMENTS.contains(&name);
+        let mut sizes =
+            field.arguments.iter().flatten().filter(|argument| is_size(&argument.name)).peekable();
+        sizes.peek()?;
+        let in_schema = sizes.filter_map(|argument| argument.default_value.as_ref().and_then(item_count));
+        let default = in_schema.max().unwrap_or(PAGE_SIZE);
+        let mut size = PageSize { literal: None, variables: Vec::new(), default };
+        for (_, value) in arguments.iter().filter(|(name, _)| is_size(name.item)) {
+            if let InputValue::Variable(variable) = &value.item {
+                let default = self.defaults.get(variable.as_str()).copied().flatten();
+                size.variables.push((variable.clone(), default));
+            } else if let Some(items) = item_count(&value.item) {
+                size.literal = Some(size.literal.unwrap_or(0).saturating_add(items));
             }
         }
         Some(size)
@@ -378,5 +347,5 @@ impl<'d, 's> Measuring<'d, 's> {
 }
 
 #[cfg(test)]
-#[path = "cost_tests.rs"]
+#[path = "tests/cost.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! What a resolver answers when it can not give what was asked for.
+//! The error of a field.
 
 use juniper::{FieldError, IntoFieldError, Object, ScalarValue, Value};
 
@@ -6,72 +6,67 @@ use crate::auth::Refusal;
 use crate::pool::PoolError;
 use crate::store::StoreError;
 
-/// An error of one field. Its `extensions.code` is for machines; causes go to the log, not to clients.
+/// Why a resolver fails. Clients get a message and `extensions.code`; causes go to the log.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The caller may come in, but not see or do this.
+    /// The caller may not see or do this.
     #[error("{0}")]
     Refused(#[from] Refusal),
-    /// An argument is out of bounds; the text says which and how.
+    /// An argument is out of bounds. The text says which argument, and its bounds.
     #[error("{0}")]
     BadInput(&'static str),
-    /// What an argument names is not there; the text says what.
+    /// An argument names something that doesn't exist. The text says what.
     #[error("{0}")]
     NotFound(&'static str),
-    /// A subscriber fell so far behind that changes were passed over.
-    #[error("Some changes were missed; query again for what is now so.")]
+    /// A subscriber was too slow, so changes were skipped.
+    #[error("Some changes were missed; query the current data.")]
     Missed,
     /// The database refused or failed.
-    #[error("{}", told(.0))]
+    #[error("{}", code_and_message(.0).1)]
     Store(#[from] StoreError),
-    /// A resolver asked for what the vestibule was not given: a mistake of whoever put it together.
-    #[error("The server failed; its log tells more.")]
+    /// A resolver asked for a [state](super::Context::state) of a type that wasn't opened.
+    #[error("{FAILED}")]
     NoState(&'static str),
-    /// Too much is going on; or, of a job that panicked, the server failed.
+    /// The pool is full or stopped, or its job panicked.
     #[error("{}", if *.0 == PoolError::Panicked { FAILED } else { BUSY })]
     Pool(#[from] PoolError),
 }
 
-const BUSY: &str = "The server has too much to do; try again soon.";
-const FAILED: &str = "The server failed; its log tells more.";
+const BUSY: &str = "The server is busy; try again soon.";
+const FAILED: &str = "The server failed; its log has the details.";
 
-/// What clients are told of the store: what they can mend, and nothing else.
-fn told(error: &StoreError) -> &'static str {
+/// The code and the message for an error of the store. Clients learn what they can fix, and nothing else.
+fn code_and_message(error: &StoreError) -> (&'static str, &'static str) {
     match error {
-        StoreError::NotFound(_) => "There is no such user.",
-        StoreError::Erased(_) => "The user was erased, which can not be undone.",
-        StoreError::EmailConflict => "Another user has this email.",
-        StoreError::IdentityTaken(_) => "The identity leads to another user; merge the two instead.",
-        StoreError::NotLinked(_) => "The user has no such identity.",
-        StoreError::Invalid(what) => what,
-        StoreError::IdempotencyKeyReused => {
-            "This clientMutationId was used with another input; give each mutation its own."
+        StoreError::NotFound(_) => ("NOT_FOUND", "There is no such user."),
+        StoreError::NotLinked(_) => ("NOT_FOUND", "The user has no such identity."),
+        StoreError::Erased(_) => ("ERASED", "The user was erased, which can't be undone."),
+        StoreError::EmailConflict => ("EMAIL_CONFLICT", "Another user has this email."),
+        StoreError::IdentityTaken(_) => {
+            ("IDENTITY_TAKEN", "The identity belongs to another user; merge the two users instead.")
         }
-        StoreError::Revoked => "The token was revoked; log in again.",
-        StoreError::Interrupted => "Reading this took longer than it may (limits.time); ask for less.",
-        StoreError::Busy | StoreError::Closed => BUSY,
-        _ => FAILED,
+        StoreError::Invalid(message) => ("BAD_INPUT", message),
+        StoreError::IdempotencyKeyReused => (
+            "BAD_INPUT",
+            "This clientMutationId was used with another input; use a new idempotency key for each mutation.",
+        ),
+        StoreError::Revoked => ("TOKEN_REVOKED", "The token was revoked; log in again."),
+        StoreError::Interrupted => ("OUT_OF_TIME", "The read took too long (limits.time); ask for less."),
+        StoreError::Busy | StoreError::Closed => ("BUSY", BUSY),
+        _ => ("INTERNAL", FAILED),
     }
 }
 
 impl ApiError {
+    pub(super) const NO_SUCH_USER: Self = Self::NotFound("There is no such user.");
+
     fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code(),
             Self::BadInput(_) => "BAD_INPUT",
             Self::NotFound(_) => "NOT_FOUND",
             Self::Missed => "MISSED",
-            Self::Store(error) => match error {
-                StoreError::NotFound(_) | StoreError::NotLinked(_) => "NOT_FOUND",
-                StoreError::Erased(_) => "ERASED",
-                StoreError::EmailConflict => "EMAIL_CONFLICT",
-                StoreError::IdentityTaken(_) => "IDENTITY_TAKEN",
-                StoreError::Invalid(_) | StoreError::IdempotencyKeyReused => "BAD_INPUT",
-                StoreError::Revoked => "TOKEN_REVOKED",
-                StoreError::Interrupted => "OUT_OF_TIME",
-                StoreError::Busy | StoreError::Closed => "BUSY",
-                _ => "INTERNAL",
-            },
+            Self::Store(error) => code_and_message(error).0,
             Self::NoState(_) | Self::Pool(PoolError::Panicked) => "INTERNAL",
             Self::Pool(PoolError::Full | PoolError::Stopped) => "BUSY",
         }
@@ -85,12 +80,12 @@ impl<S: ScalarValue> IntoFieldError<S> for ApiError {
             Self::Store(error) if code == "INTERNAL" => {
                 tracing::error!(error = error as &dyn std::error::Error, "the store failed in a resolver");
             }
-            Self::NoState(wanted) => tracing::error!(wanted, "a resolver wants a state that was not opened"),
+            Self::NoState(wanted) => tracing::error!(wanted, "a resolver needs a state that was not opened"),
             _ => {}
         }
         let mut extensions = Object::with_capacity(2);
         extensions.add_field("code", Value::scalar(code.to_owned()));
-        // The status is that of the whole answer, so the header of a refused request has to stand here.
+        // `Retry-After` belongs to a whole response, so a field's error has an extension instead.
         if let Self::Refused(refusal) = &self
             && let Some(seconds) = refusal.retry_seconds()
         {
@@ -109,14 +104,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_that_panicked_is_a_failure_and_no_load() {
-        let told = |error: PoolError| {
+    fn a_panicked_job_is_internal_and_a_full_pool_is_busy() {
+        let code_and_message = |error: PoolError| {
             let error = ApiError::from(error);
             (error.code(), error.to_string())
         };
-        assert_eq!(told(PoolError::Panicked), ("INTERNAL", FAILED.to_owned()));
-        for load in [PoolError::Full, PoolError::Stopped] {
-            assert_eq!(told(load), ("BUSY", BUSY.to_owned()));
+        assert_eq!(code_and_message(PoolError::Panicked), ("INTERNAL", FAILED.to_owned()));
+        for error in [PoolError::Full, PoolError::Stopped] {
+            assert_eq!(code_and_message(error), ("BUSY", BUSY.to_owned()));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/healthz`: the process lives. `/readyz`: it can answer for its callers.
+//! `/healthz`: the process is alive. `/readyz`: it can serve requests.
 
 use serde_json::json;
 use warp::filters::BoxedFilter;
@@ -6,7 +6,7 @@ use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
-use super::Services;
+use super::services::Services;
 
 pub(super) fn routes(services: &Services) -> BoxedFilter<(Response,)> {
     let services = services.clone();
@@ -18,14 +18,14 @@ pub(super) fn routes(services: &Services) -> BoxedFilter<(Response,)> {
     alive.or(ready).unify().boxed()
 }
 
-/// 200 when keys are known and the database answers, 503 otherwise; the body says which is missing.
+/// 200 when the signing keys are loaded and the database responds, else 503. The body shows which of them is missing.
 fn ready(services: &Services) -> Response {
     let keys = services.gate.keys().ready();
     let store = services.store.ping().is_ok();
     let status = if keys && store { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let word = |ready| if ready { "ready" } else { "not ready" };
+    let state = |ready| if ready { "ready" } else { "not ready" };
     warp::reply::with_status(
-        warp::reply::json(&json!({"signingKeys": word(keys), "database": word(store)})),
+        warp::reply::json(&json!({"signingKeys": state(keys), "database": state(store)})),
         status,
     )
     .into_response()

@@ -1,5 +1,5 @@
-//! The host names a door answers to. A page of any site can make its own name lead to a loopback address (DNS
-//! rebinding) and so reach what listens there; it can not make the browser send another `Host`.
+//! Checks the `Host` of requests against DNS rebinding: a website can point its own name at a loopback address and so reach a
+//! local server, but it can't make the browser send another `Host`.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use warp::{Filter, Rejection};
 
 use super::DoorSettings;
 
-/// Probes come by address, and tell nothing.
+/// Probes use addresses instead of names, and their responses reveal nothing.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Lets through to `routes` what is addressed to one of `settings.hosts`; all there is, if there are none. Else 421
-/// (RFC 9110 §15.5.20). `door` is how the settings call the door.
+/// Serves `routes` only to requests whose `Host` is one of `settings.hosts`, unless that list is empty. Others get 421 (RFC
+/// 9110 §15.5.20). `door` is the door's name in the settings.
 pub fn restrict_hosts(
     door: &'static str,
     settings: &DoorSettings,
@@ -29,22 +29,22 @@ pub fn restrict_hosts(
     let misdirected = warp::path::full()
         .and(warp::header::headers_cloned())
         .and_then(move |path: FullPath, headers: HeaderMap| {
-            let passes = PROBES.contains(&path.as_str()) || is_one_of(&hosts, &headers);
-            std::future::ready(if passes { Err(warp::reject()) } else { Ok::<_, Rejection>(()) })
+            let accepted = PROBES.contains(&path.as_str()) || is_host_in(&hosts, &headers);
+            std::future::ready(if accepted { Err(warp::reject()) } else { Ok::<_, Rejection>(()) })
         })
         .untuple_one()
         .map(move || {
-            let told = format!("This server does not answer to that host name (`{door}.hosts`).\n");
-            warp::reply::with_status(told, StatusCode::MISDIRECTED_REQUEST).into_response()
+            let message = format!("The host name of the request is not in `{door}.hosts`.\n");
+            warp::reply::with_status(message, StatusCode::MISDIRECTED_REQUEST).into_response()
         });
     misdirected.or(routes).unify().boxed()
 }
 
-fn is_one_of(hosts: &[String], headers: &HeaderMap) -> bool {
+fn is_host_in(hosts: &[String], headers: &HeaderMap) -> bool {
     let mut sent = headers.get_all(HOST).iter();
     let (Some(one), None) = (sent.next(), sent.next()) else { return false };
     let Ok(host) = one.to_str() else { return false };
-    // Without the port; an IPv6 address has colons of its own, in brackets.
+    // Cut the port off; the colons of an IPv6 address are in brackets.
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => name,
         _ => host,
@@ -58,9 +58,9 @@ mod tests {
     use warp::http::HeaderValue;
 
     #[test]
-    fn a_name_counts_without_its_port_and_whatever_its_case() {
+    fn a_host_matches_without_its_port_and_in_any_case() {
         let hosts = ["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
-        for (host, known) in [
+        for (host, accepted) in [
             ("localhost", true),
             ("LOCALHOST:4001", true),
             ("127.0.0.1:4001", true),
@@ -72,8 +72,8 @@ mod tests {
             ("", false),
         ] {
             let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_str(host).unwrap())]);
-            assert_eq!(is_one_of(&hosts, &headers), known, "{host}");
+            assert_eq!(is_host_in(&hosts, &headers), accepted, "{host}");
         }
-        assert!(!is_one_of(&hosts, &HeaderMap::new()));
+        assert!(!is_host_in(&hosts, &HeaderMap::new()));
     }
 }

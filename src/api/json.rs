@@ -1,6 +1,5 @@
-//! The scalar `JSON`: a whole tree in one field.
-//!
-//! juniper's derive makes scalars of one number or one text, so this one is written out.
+//! The scalar `JSON`: a whole tree in one field. Written by hand, because juniper's derive only supports scalars of a single
+//! value.
 
 use juniper::macros::reflect::{BaseSubTypes, BaseType, Type, Types, WrappedType, WrappedValue};
 use juniper::meta::MetaType;
@@ -11,8 +10,8 @@ use juniper::{
 };
 use serde_json::ser::{CompactFormatter, Formatter};
 
-/// Any JSON value, given as it is. Numbers are those of IEEE 754 in double precision, as JavaScript has them (RFC 8259
-/// §6): whole ones are exact up to 2^53 either way. juniper's scalars hold no more.
+/// Any JSON value. Numbers have double precision, because juniper's scalars hold no more: integers are exact up to 2^53
+/// (RFC 8259 §6).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Json(pub serde_json::Value);
 
@@ -26,7 +25,7 @@ impl<S: ScalarValue> GraphQLType<S> for Json {
     fn meta(info: &(), registry: &mut Registry<S>) -> MetaType<S> {
         registry
             .build_scalar_type::<Self>(info)
-            .description("Any JSON value. Numbers have double precision: whole ones are exact up to 2^53.")
+            .description("Any JSON value. Numbers have double precision: integers are exact up to 2^53.")
             .specified_by_url("https://www.rfc-editor.org/rfc/rfc8259")
             .into_meta()
     }
@@ -60,7 +59,9 @@ impl<S: ScalarValue> FromInputValue<S> for Json {
     type Error = Box<str>;
 
     fn from_input_value(value: &InputValue<S>) -> Result<Self, Box<str>> {
-        serde_json::to_value(value).map(|value| Self(whole(value))).map_err(|_| "not a JSON value".into())
+        serde_json::to_value(value)
+            .map(|value| Self(with_integers(value)))
+            .map_err(|_| "not a JSON value".into())
     }
 }
 
@@ -92,10 +93,10 @@ impl<S> WrappedType<S> for Json {
 fn output<S: ScalarValue>(value: &serde_json::Value) -> Value<S> {
     match value {
         serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(truth) => Value::Scalar((*truth).into()),
+        serde_json::Value::Bool(value) => Value::Scalar((*value).into()),
         serde_json::Value::Number(number) => {
-            let whole = number.as_i64().and_then(|number| i32::try_from(number).ok());
-            Value::Scalar(whole.map_or_else(|| number.as_f64().unwrap_or_default().into(), S::from))
+            let integer = number.as_i64().and_then(|number| i32::try_from(number).ok());
+            Value::Scalar(integer.map_or_else(|| number.as_f64().unwrap_or_default().into(), S::from))
         }
         serde_json::Value::String(text) => Value::Scalar(text.clone().into()),
         serde_json::Value::Array(items) => Value::List(items.iter().map(output).collect()),
@@ -109,31 +110,35 @@ fn output<S: ScalarValue>(value: &serde_json::Value) -> Value<S> {
     }
 }
 
-/// Whole numbers that juniper could only hold as floating-point ones, as what they are.
-fn whole(value: serde_json::Value) -> serde_json::Value {
+/// Turns the floating-point numbers that juniper parsed from integers back into integers.
+fn with_integers(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
-        Value::Number(number) => number.as_f64().and_then(exact).map_or(Value::Number(number), Value::from),
-        Value::Array(items) => items.into_iter().map(whole).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, whole(value))).collect(),
+        Value::Number(number) => {
+            number.as_f64().and_then(as_integer).map_or(Value::Number(number), Value::from)
+        }
+        Value::Array(items) => items.into_iter().map(with_integers).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, with_integers(value))).collect()
+        }
         other => other,
     }
 }
 
-/// The whole number that a floating-point one is, if it is one exactly.
-fn exact(number: f64) -> Option<i64> {
-    const MOST: f64 = 9_007_199_254_740_992.0;
-    (number.fract() == 0.0 && number.abs() <= MOST).then_some(number as i64)
+/// The integer that a floating-point number equals, if there is one.
+fn as_integer(number: f64) -> Option<i64> {
+    const MAX: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= MAX).then_some(number as i64)
 }
 
-/// Writes whole numbers without a fraction, however juniper holds them: clients that tell the two apart find the ones
-/// they were given.
-pub(super) struct Numbers;
+/// Writes integers without a fraction, although juniper holds large ones as floating-point numbers. Some clients
+/// distinguish the two.
+pub(super) struct NumberFormatter;
 
-impl Formatter for Numbers {
+impl Formatter for NumberFormatter {
     fn write_f64<W: std::io::Write + ?Sized>(&mut self, writer: &mut W, value: f64) -> std::io::Result<()> {
-        match exact(value) {
-            Some(whole) => self.write_i64(writer, whole),
+        match as_integer(value) {
+            Some(integer) => self.write_i64(writer, integer),
             None => CompactFormatter.write_f64(writer, value),
         }
     }
@@ -146,14 +151,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_tree_goes_out_as_it_came_in() {
+    fn a_tree_is_output_unchanged() {
         let tree = json!({"a": [1, -2.5, "x", null, true], "b": {"": {}}});
         let out: Value<DefaultScalarValue> = output(&tree);
         assert_eq!(serde_json::to_value(&out).unwrap(), tree);
     }
 
     #[test]
-    fn whole_numbers_are_whole_both_ways() {
+    fn integers_stay_integers_in_both_directions() {
         for (number, text) in [
             (json!(7), "7"),
             (json!(-5_000_000_000_i64), "-5000000000"),
@@ -162,8 +167,8 @@ mod tests {
             (json!(1e300), "1e+300"),
         ] {
             let out: Value<DefaultScalarValue> = output(&number);
-            let said = crate::api::outcome::json(&out, 100).unwrap();
-            assert_eq!(String::from_utf8(said).unwrap(), text);
+            let json = crate::api::response::bounded_json(&out, 100).unwrap();
+            assert_eq!(String::from_utf8(json).unwrap(), text);
             let token =
                 if text.contains(['.', 'e']) { ScalarToken::Float(text) } else { ScalarToken::Int(text) };
             let literal: DefaultScalarValue = Json::from_str(token).unwrap();

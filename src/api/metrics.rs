@@ -1,4 +1,4 @@
-//! `/metrics` on the internal door, in Prometheus' text format: numbers only, of nobody in particular.
+//! `/metrics` on the internal door, in Prometheus' text format. Numbers only, no personal data.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use warp::filters::BoxedFilter;
 use warp::http::header::{CONTENT_TYPE, HeaderValue};
 use warp::reply::{Reply, Response};
 
-use super::Services;
+use super::services::Services;
 use crate::auth::DoorRules;
 
-/// The route. `doors` are both of them, by name.
+/// The route. `doors` are the rules of both doors, by name.
 pub fn metrics(services: &Services, doors: Vec<(&'static str, Arc<DoorRules>)>) -> BoxedFilter<(Response,)> {
     let services = services.clone();
     warp::path!("metrics")
@@ -39,13 +39,13 @@ fn text(services: &Services, doors: &[(&'static str, Arc<DoorRules>)]) -> String
         .into_iter()
         .map(|((door, code), count)| (format!("{{door=\"{door}\",code=\"{code}\"}}"), count))
         .collect();
-    family("refusals_total", "Requests turned away, by door and code.", refused);
+    family("refusals_total", "Refused requests, by door and code.", refused);
     let tokens = doors.iter().flat_map(|(name, door)| {
         let (recalled, verified) = door.policy.token_cache().hits_and_misses();
         [("recalled", recalled), ("verified", verified)]
             .map(|(how, count)| (format!("{{door=\"{name}\",how=\"{how}\"}}"), count))
     });
-    family("tokens_total", "Tokens looked at: recalled from those just seen, or verified.", tokens.collect());
+    family("tokens_total", "Tokens found in the cache (recalled) or verified.", tokens.collect());
     let fetches = services.gate.keys().fetches();
     family("key_fetches_total", "Fetches of signing keys.", vec![(String::new(), fetches)]);
     text

@@ -1,25 +1,26 @@
 //! The two doors: the GraphQL endpoint, its context, and the schemas behind it.
 //!
-//! Owns what happens between an HTTP request and its reply: path → method → caller → body → execute → reply. Leans on
-//! the gate for who is calling and on the store for what they may see. Never reads the configuration.
+//! Owns everything between an HTTP request and its response: path → method → caller → body → execute → response. Uses `auth` to
+//! authenticate callers and `store` for data. Never reads the configuration.
 //!
-//! A team with a schema of its own gives it to [`door`] in place of ours; its resolvers get a [`Context`] with the
+//! To serve a schema of your own, pass it to [`door`] instead of ours. Its resolvers get a [`Context`] with the
 //! [`Caller`](crate::auth::Caller).
 
 mod settings;
 mod endpoint;
+mod door;
 mod host;
 mod cors;
 mod request;
+mod request_error;
 mod operations;
-mod documents;
-mod socket;
+mod trusted_documents;
 mod schema;
 mod cost;
-mod shared_state;
+mod services;
 mod context;
-mod outcome;
-mod reply;
+mod response;
+mod socket;
 mod health;
 mod graphiql;
 mod metrics;
@@ -38,8 +39,7 @@ pub mod public;
 pub mod internal;
 
 pub use context::Context;
-pub use documents::{ManifestError, TrustedDocuments};
-pub use endpoint::{Services, door};
+pub use endpoint::door;
 pub use error::ApiError;
 pub use host::restrict_hosts;
 pub use json::Json;
@@ -47,9 +47,8 @@ pub use metrics::metrics;
 pub use node::NodeId;
 pub use scalar::{DateTime, Email};
 pub use schema::{Root, Schema, SubscriptionRoot};
-pub use settings::{
-    Documents as DocumentSettings, DoorSettings, Http as HttpSettings, Limits, Socket as SocketSettings,
-};
-pub use shared_state::SharedState;
+pub use services::{Services, SharedState};
+pub use settings::{DocumentSettings, DoorSettings, HttpSettings, Limits, SocketSettings};
 pub use socket::WebSockets;
+pub use trusted_documents::{ManifestError, TrustedDocuments};
 pub use viewer::ViewerKind;

@@ -1,4 +1,4 @@
-//! Documents → operations ready to run. A document that comes again is neither parsed nor validated again.
+//! Documents → operations ready to run, with a cache: a repeated document is neither parsed nor validated again.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -8,124 +8,127 @@ use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use self_cell::self_cell;
 
-use super::cost::{Cost, Excess};
-use super::documents::TrustedDocuments;
-use super::outcome::Problem;
+use super::cost::Cost;
 use super::request::Document;
-use super::schema::{Documents, Operation, Schema, Unfit};
-use super::{DoorSettings, Limits};
+use super::request_error::{PrepareError, RequestError};
+use super::schema::{ExecutableSchema, Operation, Schema};
+use super::settings::DoorSettings;
+use super::trusted_documents::TrustedDocuments;
 
-/// A door's operations.
+/// The operations of a door.
 pub(super) struct Operations {
-    documents: Arc<dyn Documents>,
+    schema: Arc<dyn ExecutableSchema>,
     trusted: TrustedDocuments,
-    limits: Limits,
-    /// Only what is valid and within the limits of its document is in it.
-    kept: Option<Cache<Key, Arc<Prepared>>>,
+    max_cost: u64,
+    /// Holds valid operations within the limits of their document.
+    cache: Option<Cache<CacheKey, Arc<PreparedOperation>>>,
 }
 
-/// An operation ready to run, together with the text it borrows from.
-pub(super) struct Prepared {
-    cell: Cell,
+/// An operation ready to run, together with the text that it borrows from.
+pub(super) struct PreparedOperation {
+    cell: OperationCell,
     cost: Cost,
 }
 
 self_cell!(
-    struct Cell {
+    struct OperationCell {
         owner: Source,
         #[covariant]
-        dependent: Borrowed,
+        dependent: BoxedOperation,
     }
 );
 
 struct Source {
-    documents: Arc<dyn Documents>,
+    schema: Arc<dyn ExecutableSchema>,
     text: Arc<str>,
 }
 
-type Borrowed<'a> = Box<dyn Operation + 'a>;
+type BoxedOperation<'a> = Box<dyn Operation + 'a>;
 
 impl Operations {
-    /// Warns of trusted documents that can not be run: those of a frontend that is older or newer than the schema.
+    /// Warns of trusted documents that can't be run, because the frontend's release doesn't match the schema.
     pub(super) fn new(schema: Schema, settings: &DoorSettings, trusted: TrustedDocuments) -> Self {
-        let limits = settings.limits.clone();
-        let kept = (limits.kept > 0).then(|| Cache::new(limits.kept));
-        let operations = Self { documents: schema.limited(settings), trusted, limits, kept };
-        for (id, text) in operations.trusted.all() {
-            match operations.documents.operation(text, None) {
-                Ok(_) | Err(Unfit::Invalid(GraphQLError::MultipleOperationsProvided)) => {}
+        let schema = schema.limit(settings);
+        for (id, text) in trusted.iter() {
+            match schema.prepare(text, None) {
+                Ok(_) | Err(PrepareError::Invalid(GraphQLError::MultipleOperationsProvided)) => {}
                 Err(_) => {
                     tracing::warn!(id, "a trusted document is not valid in the schema, or over a limit")
                 }
             }
         }
-        operations
+        let cached = settings.limits.kept;
+        let cache = (cached > 0).then(|| Cache::new(cached));
+        Self { schema, trusted, max_cost: settings.limits.cost, cache }
     }
 
-    /// The operation `name` of a document, or its only one.
-    pub(super) fn find(&self, document: &Document, name: Option<&str>) -> Result<Arc<Prepared>, Unfit> {
-        let text = self.trusted.text(document).map_err(Unfit::Problem)?;
-        if let Some(prepared) = self.kept.as_ref().and_then(|kept| kept.get(&Asked { text, name })) {
-            return Ok(prepared);
+    /// Prepares the operation `name` of a document, or its only one.
+    ///
+    /// # Errors
+    /// When the operation is invalid, not allowed here, or exceeds a limit with these variables.
+    pub(super) fn prepare(
+        &self,
+        document: &Document,
+        name: Option<&str>,
+        variables: &Variables,
+    ) -> Result<Arc<PreparedOperation>, PrepareError> {
+        let operation = self.find(document, name)?;
+        if operation.cost.total(variables) > self.max_cost {
+            return Err(RequestError::Cost(self.max_cost).into());
+        }
+        Ok(operation)
+    }
+
+    fn find(&self, document: &Document, name: Option<&str>) -> Result<Arc<PreparedOperation>, PrepareError> {
+        let text = self.trusted.resolve(document)?;
+        if let Some(operation) = self.cache.as_ref().and_then(|cache| cache.get(&CacheKeyRef { text, name }))
+        {
+            return Ok(operation);
         }
         let text = Arc::<str>::from(text);
-        let source = Source { documents: Arc::clone(&self.documents), text: Arc::clone(&text) };
+        let source = Source { schema: Arc::clone(&self.schema), text: Arc::clone(&text) };
         let mut cost = Cost::default();
-        let cell = Cell::try_new(source, |source| {
-            let measured = source.documents.operation(&source.text, name)?;
-            cost = measured.cost;
-            Ok::<_, Unfit>(measured.operation)
+        let cell = OperationCell::try_new(source, |source| {
+            let valid = source.schema.prepare(&source.text, name)?;
+            cost = valid.cost;
+            Ok::<_, PrepareError>(valid.operation)
         })?;
-        let prepared = Arc::new(Prepared { cell, cost });
-        if let Some(kept) = &self.kept {
-            kept.insert(Key { text, name: name.map(Into::into) }, Arc::clone(&prepared));
+        let operation = Arc::new(PreparedOperation { cell, cost });
+        if let Some(cache) = &self.cache {
+            cache.insert(CacheKey { text, name: name.map(Into::into) }, Arc::clone(&operation));
         }
-        Ok(prepared)
-    }
-
-    /// Whether the operation may be run with these variables.
-    pub(super) fn affordable(&self, prepared: &Prepared, variables: &Variables) -> Result<(), Problem> {
-        let most = self.limits.cost;
-        if prepared.cost.with(variables) > most {
-            return Err(Problem::Excess(Excess { limit: "cost", most, what: "fields" }));
-        }
-        Ok(())
+        Ok(operation)
     }
 }
 
-impl Prepared {
+impl PreparedOperation {
     pub(super) fn operation(&self) -> &dyn Operation {
         &**self.cell.borrow_dependent()
     }
 }
 
-/// What a kept operation is found by: the whole text, not a hash that another text may share.
+/// The cache's key: the whole text, not a hash that another text could share.
 #[derive(PartialEq, Eq)]
-struct Key {
+struct CacheKey {
     text: Arc<str>,
     name: Option<Box<str>>,
 }
 
-struct Asked<'a> {
+/// Looks up a [`CacheKey`] without allocating one.
+#[derive(Hash)]
+struct CacheKeyRef<'a> {
     text: &'a str,
     name: Option<&'a str>,
 }
 
-impl Hash for Key {
+impl Hash for CacheKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Asked { text: &self.text, name: self.name.as_deref() }.hash(state);
+        CacheKeyRef { text: &self.text, name: self.name.as_deref() }.hash(state);
     }
 }
 
-impl Hash for Asked<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
-        self.name.hash(state);
-    }
-}
-
-impl Equivalent<Key> for Asked<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
+impl Equivalent<CacheKey> for CacheKeyRef<'_> {
+    fn equivalent(&self, key: &CacheKey) -> bool {
         *self.text == *key.text && self.name == key.name.as_deref()
     }
 }
@@ -136,40 +139,40 @@ mod tests {
 
     use super::*;
 
-    fn operations(kept: usize) -> Operations {
-        // The public door as it is by default.
+    fn operations(cached: usize) -> Operations {
+        // The public door with the default settings.
         let defaults: toml::Table = toml::from_str(include_str!("../../config/default.toml")).unwrap();
         let mut settings = DoorSettings::deserialize(defaults["public"].clone()).unwrap();
-        settings.limits.kept = kept;
+        settings.limits.kept = cached;
         Operations::new(crate::api::public::schema().into(), &settings, TrustedDocuments::default())
     }
 
     #[test]
-    fn a_document_that_comes_again_is_the_operation_it_was() {
+    fn a_repeated_document_gets_the_cached_operation() {
         let find = |operations: &Operations, text: &str, name| {
             operations.find(&Document::Text(text.to_owned()), name).unwrap()
         };
-        let (text, keeping, forgetting) =
+        let (text, cached, uncached) =
             ("query A { me { id } } query B { me { name } }", operations(8), operations(0));
-        let first = find(&keeping, text, Some("A"));
-        assert!(Arc::ptr_eq(&first, &find(&keeping, text, Some("A"))));
+        let first = find(&cached, text, Some("A"));
+        assert!(Arc::ptr_eq(&first, &find(&cached, text, Some("A"))));
         assert!(
-            !Arc::ptr_eq(&first, &find(&keeping, text, Some("B"))),
+            !Arc::ptr_eq(&first, &find(&cached, text, Some("B"))),
             "another operation of the same document"
         );
-        let first = find(&forgetting, text, Some("A"));
-        assert!(!Arc::ptr_eq(&first, &find(&forgetting, text, Some("A"))));
+        let first = find(&uncached, text, Some("A"));
+        assert!(!Arc::ptr_eq(&first, &find(&uncached, text, Some("A"))));
     }
 
     #[test]
-    fn what_is_not_valid_is_not_kept_and_what_is_kept_is_bounded() {
+    fn invalid_documents_are_not_cached_and_the_cache_is_bounded() {
         let operations = operations(8);
         assert!(operations.find(&Document::Text("{ nothing }".to_owned()), None).is_err());
-        let kept = operations.kept.as_ref().unwrap();
-        assert_eq!(kept.len(), 0);
+        let cache = operations.cache.as_ref().unwrap();
+        assert_eq!(cache.len(), 0);
         for i in 0..1_000 {
             operations.find(&Document::Text(format!("{{ a{i}: __typename }}")), None).unwrap();
         }
-        assert!((1..=16).contains(&kept.len()), "{}", kept.len());
+        assert!((1..=16).contains(&cache.len()), "{}", cache.len());
     }
 }

@@ -1,7 +1,7 @@
-//! A schema as a door takes it: a juniper [`RootNode`] whose types are nobody else's business.
+//! A schema that a door can serve: a juniper [`RootNode`] with its types erased.
 //!
-//! The endpoint, the WebSocket and the cache speak to a [`Schema`] and to the [`Operation`]s it gives, so they are compiled
-//! once, and a team's own schema goes the same way as ours.
+//! The endpoint, the WebSocket and the cache use trait objects, so they are compiled once, and a team's own schema is served by
+//! the same code as ours.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,18 +13,19 @@ use juniper::{
     OperationType, RootNode, ValidatedOperation, Value, ValuesStream, Variables,
 };
 
+use super::context::Context;
 use super::cost::{self, Cost};
-use super::outcome::Problem;
-use super::{Context, DoorSettings};
+use super::request_error::PrepareError;
+use super::settings::{DoorSettings, Limits};
 
-/// A root of queries or of mutations that a door can serve. What juniper's macros make is one.
+/// A query or mutation root that a door can serve. juniper's macros implement it.
 pub trait Root:
     GraphQLTypeAsync<DefaultScalarValue, Context = Context, TypeInfo = ()> + Send + 'static
 {
 }
 impl<T: GraphQLTypeAsync<DefaultScalarValue, Context = Context, TypeInfo = ()> + Send + 'static> Root for T {}
 
-/// A root of subscriptions that a door can serve. What juniper's macros make is one.
+/// A subscription root that a door can serve. juniper's macros implement it.
 pub trait SubscriptionRoot:
     GraphQLSubscriptionType<DefaultScalarValue, Context = Context, TypeInfo = ()> + Send + 'static
 {
@@ -35,22 +36,22 @@ impl<T> SubscriptionRoot for T where
 }
 
 /// A schema that a door can serve: ours or a team's own.
-pub struct Schema(Box<dyn Unlimited>);
+pub struct Schema(Box<dyn SchemaBuilder>);
 
 impl Schema {
-    /// Of juniper's root node. The door sets its limits and, where the settings say so, turns introspection off.
+    /// Wraps juniper's root node. The door adds its limits and can turn introspection off.
     pub fn new<Q: Root, M: Root, S: SubscriptionRoot>(root: RootNode<Q, M, S>) -> Self {
         Self(Box::new(root))
     }
 
-    /// The schema as text, in GraphQL's schema definition language.
+    /// The schema in GraphQL's schema definition language.
     pub fn sdl(&self) -> String {
         self.0.sdl()
     }
 
-    /// With a door's limits.
-    pub(super) fn limited(self, settings: &DoorSettings) -> Arc<dyn Documents> {
-        self.0.limited(settings)
+    /// Adds a door's limits.
+    pub(super) fn limit(self, settings: &DoorSettings) -> Arc<dyn ExecutableSchema> {
+        self.0.limit(settings)
     }
 }
 
@@ -66,90 +67,83 @@ impl std::fmt::Debug for Schema {
     }
 }
 
-/// A result of an operation, or an event of a subscription: data, perhaps with errors in some fields.
-pub(super) type Answer = (Value, Vec<ExecutionError<DefaultScalarValue>>);
+/// The result of an operation, or an event of a subscription. Fields may have errors.
+pub(super) struct ExecutionOutput {
+    pub(super) data: Value,
+    pub(super) errors: Vec<ExecutionError<DefaultScalarValue>>,
+}
 
 /// The events of a subscription.
-pub(super) type Events<'a> = Pin<Box<dyn Stream<Item = Answer> + Send + 'a>>;
+pub(super) type Events<'a> = Pin<Box<dyn Stream<Item = ExecutionOutput> + Send + 'a>>;
 
-/// Why a document gives no operation.
-#[derive(Debug)]
-pub(super) enum Unfit {
-    /// It is over a limit, or not allowed here.
-    Problem(Problem),
-    /// It can not be parsed, or is not valid in the schema.
-    Invalid(GraphQLError),
-}
-
-trait Unlimited: Send + Sync {
+trait SchemaBuilder: Send + Sync {
     fn sdl(&self) -> String;
-    fn limited(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn Documents>;
+    fn limit(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn ExecutableSchema>;
 }
 
-/// Turns documents into operations.
-pub(super) trait Documents: Send + Sync {
-    /// Parses, measures and validates.
-    fn operation<'a>(&'a self, text: &'a str, name: Option<&str>) -> Result<Measured<'a>, Unfit>;
+/// A schema with the limits of its door.
+pub(super) trait ExecutableSchema: Send + Sync {
+    /// Parses, measures and validates a document.
+    fn prepare<'a>(&'a self, text: &'a str, name: Option<&str>) -> Result<ValidOperation<'a>, PrepareError>;
 }
 
-/// An operation that is valid in the schema and within the limits of its document, and what it costs.
-pub(super) struct Measured<'a> {
+/// An operation that is valid in the schema and within the limits of its document, and its cost.
+pub(super) struct ValidOperation<'a> {
     pub(super) operation: Box<dyn Operation + 'a>,
     pub(super) cost: Cost,
 }
 
-/// An operation that can be run any number of times.
+/// A validated operation, which can be executed many times.
 pub(super) trait Operation: Send + Sync {
     fn kind(&self) -> OperationType;
 
-    /// Runs a query or a mutation.
+    /// Executes a query or a mutation.
     fn execute<'a>(
         &'a self,
         variables: &'a Variables,
         context: &'a Context,
-    ) -> BoxFuture<'a, Result<Answer, GraphQLError>>;
+    ) -> BoxFuture<'a, Result<ExecutionOutput, GraphQLError>>;
 
-    /// Begins a subscription.
+    /// Starts a subscription.
     fn subscribe<'a>(
         &'a self,
         variables: &'a Variables,
         context: &'a Context,
-    ) -> BoxFuture<'a, Result<Subscribed<'a>, GraphQLError>>;
+    ) -> BoxFuture<'a, Result<SubscriptionStart<'a>, GraphQLError>>;
 }
 
-/// How a subscription began.
-pub(super) enum Subscribed<'a> {
-    /// Events follow.
+/// How a subscription starts.
+pub(super) enum SubscriptionStart<'a> {
     Events(Events<'a>),
-    /// Its resolver refused.
-    Refused(Answer),
+    /// Its resolver failed.
+    Failed(ExecutionOutput),
 }
 
-impl<Q: Root, M: Root, S: SubscriptionRoot> Unlimited for RootNode<Q, M, S> {
+impl<Q: Root, M: Root, S: SubscriptionRoot> SchemaBuilder for RootNode<Q, M, S> {
     fn sdl(&self) -> String {
         self.as_sdl()
     }
 
-    fn limited(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn Documents> {
+    fn limit(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn ExecutableSchema> {
         let limits = settings.limits.clone();
         let root = self.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);
         let root = if settings.introspection { root } else { root.disable_introspection() };
-        Arc::new(Limited { root, limits })
+        Arc::new(LimitedSchema { root, limits })
     }
 }
 
-struct Limited<Q: Root, M: Root, S: SubscriptionRoot> {
+struct LimitedSchema<Q: Root, M: Root, S: SubscriptionRoot> {
     root: RootNode<Q, M, S>,
-    limits: super::Limits,
+    limits: Limits,
 }
 
-impl<Q: Root, M: Root, S: SubscriptionRoot> Documents for Limited<Q, M, S> {
-    fn operation<'a>(&'a self, text: &'a str, name: Option<&str>) -> Result<Measured<'a>, Unfit> {
-        // Measured first: what is over a limit is not worth validating. juniper validates texts alone, so the document is
-        // parsed twice; the cache makes that once in its life.
+impl<Q: Root, M: Root, S: SubscriptionRoot> ExecutableSchema for LimitedSchema<Q, M, S> {
+    fn prepare<'a>(&'a self, text: &'a str, name: Option<&str>) -> Result<ValidOperation<'a>, PrepareError> {
+        // The limits come first, so that a document over a limit isn't validated. juniper validates text only, so each
+        // document is parsed twice, once in the cache's lifetime of it.
         let cost = cost::measure(text, name, &self.root.schema, &self.limits)?;
-        let operation = ValidatedOperation::new(text, name, &self.root).map_err(Unfit::Invalid)?;
-        Ok(Measured { operation: Box::new(operation), cost })
+        let operation = ValidatedOperation::new(text, name, &self.root).map_err(PrepareError::Invalid)?;
+        Ok(ValidOperation { operation: Box::new(operation), cost })
     }
 }
 
@@ -162,26 +156,29 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> Operation for ValidatedOperation<'_,
         &'a self,
         variables: &'a Variables,
         context: &'a Context,
-    ) -> BoxFuture<'a, Result<Answer, GraphQLError>> {
-        Box::pin(ValidatedOperation::execute(self, variables, context))
+    ) -> BoxFuture<'a, Result<ExecutionOutput, GraphQLError>> {
+        Box::pin(async move {
+            let (data, errors) = ValidatedOperation::execute(self, variables, context).await?;
+            Ok(ExecutionOutput { data, errors })
+        })
     }
 
     fn subscribe<'a>(
         &'a self,
         variables: &'a Variables,
         context: &'a Context,
-    ) -> BoxFuture<'a, Result<Subscribed<'a>, GraphQLError>> {
+    ) -> BoxFuture<'a, Result<SubscriptionStart<'a>, GraphQLError>> {
         Box::pin(async move {
             let (streams, errors) = self.resolve_into_stream(variables, context).await?;
             Ok(match events(streams) {
-                Some(events) if errors.is_empty() => Subscribed::Events(events),
-                _ => Subscribed::Refused((Value::null(), errors)),
+                Some(events) if errors.is_empty() => SubscriptionStart::Events(events),
+                _ => SubscriptionStart::Failed(ExecutionOutput { data: Value::null(), errors }),
             })
         })
     }
 }
 
-/// The events of the one root field a subscription has (GraphQL §5.2.4.1; the measure holds it to that).
+/// The events of a subscription's one root field (GraphQL §5.2.4.1; [`cost::measure`] enforces it).
 fn events<'a>(streams: Value<ValuesStream<'a>>) -> Option<Events<'a>> {
     let Value::Object(fields) = streams else { return None };
     let (name, Value::Scalar(values)) = fields.into_iter().next()? else { return None };
@@ -190,6 +187,6 @@ fn events<'a>(streams: Value<ValuesStream<'a>>) -> Option<Events<'a>> {
             Ok(value) => (value, Vec::new()),
             Err(errors) => (Value::null(), errors),
         };
-        (Value::Object(Object::from_iter([(name.clone(), value)])), errors)
+        ExecutionOutput { data: Value::Object(Object::from_iter([(name.clone(), value)])), errors }
     })))
 }

@@ -1,4 +1,4 @@
-//! `[public]`, `[internal]` and `[http]` in the configuration.
+//! The settings of `[public]`, `[internal]` and `[http]`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,39 +9,39 @@ use serde::Deserialize;
 use crate::auth::{self, ClaimsSettings, Need, Policy};
 use crate::scope::Permissions;
 
-/// One door.
+/// `[public]` or `[internal]`: one door.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DoorSettings {
-    /// Where it listens.
+    /// Address the door listens on.
     pub listen: SocketAddr,
-    /// The API's identifier at Auth0: the `aud` its tokens must hold.
+    /// The API's identifier at Auth0: the audience (`aud`) that tokens must have.
     pub audience: String,
-    /// Permissions a caller must hold, all of them.
+    /// Permissions that a caller must have, all of them.
     pub need: Permissions,
-    /// Whether callers without a token are let in, with no current user.
+    /// Whether callers without a token are accepted, with no current user.
     pub anonymous: bool,
-    /// Whether the schema may be asked for.
+    /// Whether introspection is enabled.
     pub introspection: bool,
-    /// Whether a page to try operations on, GraphiQL, stands at `/`.
+    /// Whether GraphiQL is served at `/`.
     pub graphiql: bool,
-    /// The application that page logs people in with; without one it has no log in.
+    /// Client id of the application that GraphiQL logs in with; without one it has no login.
     pub graphiql_client_id: Option<String>,
-    /// Origins whose pages may read the door's answers and open its WebSocket.
+    /// Origins whose pages may read responses and open WebSockets.
     #[serde(default)]
     pub origins: Vec<String>,
-    /// Host names the door answers to; all, if there are none.
+    /// Host names that requests may use; empty accepts all.
     pub hosts: Vec<String>,
-    /// What one request may cost.
+    /// Limits of one request.
     pub limits: Limits,
-    /// What WebSockets may use.
-    pub socket: Socket,
-    /// TrustedDocuments documents.
-    pub documents: Documents,
+    /// Limits of WebSockets.
+    pub socket: SocketSettings,
+    /// Trusted documents.
+    pub documents: DocumentSettings,
 }
 
 impl DoorSettings {
-    /// What the door wants of its callers.
+    /// What the door requires of its callers.
     pub fn rules(&self, claims: &ClaimsSettings) -> auth::DoorRules {
         auth::DoorRules {
             policy: Policy::new(claims, &self.audience),
@@ -50,11 +50,11 @@ impl DoorSettings {
     }
 }
 
-/// What one request may cost. What is over a limit is refused, and told which limit it was.
+/// Limits of one request. An error names the limit that a request exceeds.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of a request's body.
+    /// Bytes of a request body.
     pub body: usize,
     /// Tokens of a GraphQL document.
     pub tokens: usize,
@@ -62,67 +62,67 @@ pub struct Limits {
     pub depth: usize,
     /// Fields of an operation, fragments expanded.
     pub fields: usize,
-    /// Fields of an operation at its root.
+    /// Root fields of an operation.
     pub root_fields: usize,
     /// Aliases of an operation, fragments expanded.
     pub aliases: usize,
     /// Directives of an operation, fragments expanded.
     pub directives: usize,
-    /// Fields that an operation may make the server give: those inside a page count once for each of its items.
+    /// Cost of an operation: each field costs 1, and a field inside a page counts once for each of its items.
     pub cost: u64,
-    /// How long an operation may run.
+    /// Time that an operation may run.
     #[serde(with = "humantime_serde")]
     pub time: Duration,
-    /// Bytes of an answer.
+    /// Bytes of a response.
     pub response: usize,
-    /// Validated operations that are kept, so that a repeated one is neither parsed nor validated again.
+    /// Validated operations that are cached, so that a repeated document is neither parsed nor validated again.
     pub kept: usize,
 }
 
-/// TrustedDocuments documents: operations that requests name by an id.
+/// Where trusted documents come from. Requests name them by id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Documents {
-    /// The folder of their manifests; without one there are none.
+pub struct DocumentSettings {
+    /// Folder of the manifests; without one there are no trusted documents.
     pub dir: Option<PathBuf>,
-    /// Whether nothing else is served.
+    /// Whether all other documents are refused.
     pub only: bool,
 }
 
-/// What WebSockets may use, besides the limits of each operation.
+/// Limits of WebSockets, besides those of each operation.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Socket {
-    /// Connections that are open at once; more are refused.
+pub struct SocketSettings {
+    /// Open connections; more are refused.
     pub connections: usize,
-    /// Operations of a connection that run at once; more are refused.
+    /// Concurrent operations of a connection; more are refused.
     pub operations: usize,
     /// Bytes of a message from the client.
     pub message: usize,
-    /// How long the client may take to send `connection_init`.
+    /// Time for the client to send `connection_init`.
     #[serde(with = "humantime_serde")]
     pub init: Duration,
 }
 
-/// How connections are held, on every listener.
+/// Timeouts and limits of connections, for every listener.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Http {
-    /// How long a new connection may stay silent.
+pub struct HttpSettings {
+    /// Time until the first byte of a new connection.
     #[serde(with = "humantime_serde")]
     pub first_byte: Duration,
-    /// How long a request's headers may take to arrive.
+    /// Time for a request's headers to arrive.
     #[serde(with = "humantime_serde")]
     pub header: Duration,
-    /// How long a request's body may take to arrive.
+    /// Time for a request's body to arrive.
     #[serde(with = "humantime_serde")]
     pub body: Duration,
-    /// How long a connection may stay open between requests.
+    /// Time that a connection may stay open between requests.
     #[serde(with = "humantime_serde")]
     pub idle: Duration,
-    /// Connections a listener holds at once; more are closed on arrival.
+    /// Open connections of a listener; more are closed on arrival.
     pub connections: usize,
-    /// How long requests under way may take to end once the server was told to stop.
+    /// Time for running requests to end when the server stops.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
 }

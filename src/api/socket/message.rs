@@ -1,18 +1,17 @@
-//! The messages of `graphql-transport-ws` (the GraphQL over WebSocket protocol of the npm package `graphql-ws`), and the
-//! codes it closes with.
+//! The messages and close codes of `graphql-transport-ws`, the protocol of the npm package `graphql-ws`.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::api::outcome::{Body, Errors};
+use crate::api::response::{ResponseBody, ResponseErrors};
 use crate::auth::{Presented, Refusal, credential, parse};
 
-/// The name of the protocol, as `Sec-WebSocket-Protocol` has it.
+/// The subprotocol in `Sec-WebSocket-Protocol`.
 pub(super) const PROTOCOL: &str = "graphql-transport-ws";
 
-/// What a client says.
+/// A message from the client.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum FromClient {
@@ -31,25 +30,25 @@ pub(super) enum FromClient {
     },
 }
 
-/// What we say.
+/// A message to the client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ToClient<'a> {
     ConnectionAck,
     Pong,
-    Next { id: &'a str, payload: Body<'a> },
-    Error { id: &'a str, payload: Errors<'a> },
+    Next { id: &'a str, payload: ResponseBody<'a> },
+    Error { id: &'a str, payload: ResponseErrors<'a> },
     Complete { id: &'a str },
 }
 
-/// Why we close.
+/// The code and reason of a close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Close {
     pub(super) code: u16,
     pub(super) reason: Cow<'static, str>,
 }
 
-/// RFC 6455 §5.5: a control frame holds 125 bytes, two of them the code.
+/// A control frame holds 125 bytes, two of them for the code (RFC 6455 §5.5).
 const REASON_MAX: usize = 123;
 
 impl Close {
@@ -57,17 +56,16 @@ impl Close {
         Self { code, reason: Cow::Borrowed(reason) }
     }
 
-    /// The server stops. Clients come back by themselves.
+    /// The server stops. Clients reconnect by themselves.
     pub(super) const GOING_AWAY: Self = Self::new(1001, "The server is going away; connect again.");
-    pub(super) const TOO_BIG: Self = Self::new(1009, "The message is over the limit (socket.message).");
+    pub(super) const TOO_BIG: Self = Self::new(1009, "The message exceeds the limit (socket.message).");
     pub(super) const BAD_MESSAGE: Self = Self::new(4400, "Invalid message");
-    pub(super) const NOT_ACKNOWLEDGED: Self = Self::new(4401, "Unauthorized");
-    pub(super) const NO_INIT: Self = Self::new(4408, "Connection initialisation timeout");
-    pub(super) const TAKEN: Self = Self::new(4409, "Subscriber already exists");
+    pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
+    pub(super) const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
+    pub(super) const DUPLICATE_ID: Self = Self::new(4409, "Subscriber already exists");
     pub(super) const SECOND_INIT: Self = Self::new(4429, "Too many initialisation requests");
 
-    /// The gate said no: 4403, after which clients may try again with another token; or 1013, try again later, when it could
-    /// not decide.
+    /// The gate refused the caller: 4403. It could not decide: 1013, try again later.
     pub(super) fn refused(refusal: &Refusal) -> Self {
         let code = if refusal.status() == 503 { 1013 } else { 4403 };
         let mut reason = format!("{}: {}", refusal.code(), refusal.message());
@@ -76,24 +74,26 @@ impl Close {
     }
 }
 
-/// What `connection_init` presents: `Authorization` or `authorization` as the header would have it, or the bare token as
-/// `token`.
+/// The credential in `connection_init`: `Authorization` or `authorization` with the value of the HTTP header, or `token` with the
+/// bare token.
 ///
 /// # Errors
-/// As the bearer stage has them.
+/// Those of the bearer stage, and for two tokens.
 pub(super) fn presented(payload: Option<&Map<String, Value>>) -> Result<Presented, Refusal> {
-    let mut found = None;
+    let mut credentials = None;
     for name in ["Authorization", "authorization", "token"] {
         let value = match payload.and_then(|payload| payload.get(name)) {
             None | Some(Value::Null) => continue,
             Some(Value::String(value)) => value,
-            Some(_) => return Err(Refusal::MalformedRequest("The token of connection_init is no text.")),
+            Some(_) => {
+                return Err(Refusal::MalformedRequest("The token in connection_init is not a string."));
+            }
         };
-        if found.replace((name, value)).is_some() {
-            return Err(Refusal::MalformedRequest("Two tokens were sent in connection_init; send one."));
+        if credentials.replace((name, value)).is_some() {
+            return Err(Refusal::MalformedRequest("connection_init has two tokens; send one."));
         }
     }
-    match found {
+    match credentials {
         None => credential(None),
         Some(("token", token)) => parse(token).map(Presented::Token),
         Some((_, value)) => credential(Some(value)),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_where_clients_put_it() {
+    fn a_token_is_read_from_each_place_that_clients_use() {
         for payload in [
             json!({"Authorization": "Bearer a.b.c"}),
             json!({"authorization": "bearer a.b.c", "other": 1}),
@@ -119,8 +119,8 @@ mod tests {
         ] {
             assert!(matches!(from(payload.clone()), Ok(Presented::Token(_))), "{payload}");
         }
-        for nothing in [json!(null), json!({}), json!({"Authorization": "Basic dTpw"})] {
-            assert!(matches!(from(nothing.clone()), Ok(Presented::Nothing(_))), "{nothing}");
+        for absent in [json!(null), json!({}), json!({"Authorization": "Basic dTpw"})] {
+            assert!(matches!(from(absent.clone()), Ok(Presented::Nothing(_))), "{absent}");
         }
         for bad in [
             json!({"Authorization": 7}),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_fits_its_frame() {
+    fn a_long_reason_is_cut_to_the_size_of_its_frame() {
         let close = Close::refused(&Refusal::MalformedRequest(
             "A text that is longer than what a control frame of a WebSocket may hold, which is a hundred and twenty-five bytes \
              with the code.",

@@ -1,8 +1,8 @@
-//! Trusted documents: the operations of a team's own frontends, written down when those are built. A request names one by its
-//! id; where nothing else is served, what is not written down can not be asked.
+//! Trusted documents: the operations of a team's own frontends, listed in manifests when those are built. A request names one by
+//! its id; a door can refuse all other documents.
 //!
-//! Manifests as Relay (`persisted_queries.json`), Apollo (`generate-persisted-query-manifest`) and graphql-codegen's client
-//! preset (`persisted-documents.json`) write them.
+//! Reads the manifests of Relay (`persisted_queries.json`), Apollo (`generate-persisted-query-manifest`) and graphql-codegen's
+//! client preset (`persisted-documents.json`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -10,58 +10,58 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::outcome::Problem;
 use super::request::Document;
-use super::settings::Documents as Settings;
+use super::request_error::RequestError;
+use super::settings::DocumentSettings;
 
 /// The trusted documents of one door.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedDocuments {
     by_id: HashMap<String, Arc<str>>,
     texts: HashSet<Arc<str>>,
-    /// Whether nothing else is served.
+    /// Whether all other documents are refused.
     only: bool,
 }
 
-/// Why trusted documents can not be had.
+/// Why the trusted documents can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// The folder or a file in it can not be read.
-    #[error("{0} can not be read")]
+    /// The folder or a file in it.
+    #[error("cannot read {0}")]
     Unreadable(PathBuf, #[source] std::io::Error),
-    /// A file is of no known form.
+    /// A file in none of the three formats.
     #[error(
-        "{0} is no manifest: neither an object of ids and documents, as Relay and graphql-codegen write, nor Apollo's \
+        "{0} is not a manifest: write an object of ids and documents, as Relay and graphql-codegen do, or Apollo's \
          persisted query manifest of version 1"
     )]
     Malformed(PathBuf),
-    /// Two documents have one id.
-    #[error("{0} gives the id {1} to another document than a manifest before it; remove one of the two")]
+    /// Two documents with the same id.
+    #[error("{0} gives the id {1} to another document than an earlier manifest; remove one of the two")]
     Ambiguous(PathBuf, String),
 }
 
-/// The forms of a manifest.
+/// The formats of a manifest.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Manifest {
-    Apollo { format: String, version: u64, operations: Vec<Listed> },
+    Apollo { format: String, version: u64, operations: Vec<ApolloOperation> },
     Flat(BTreeMap<String, String>),
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct ApolloOperation {
     id: String,
     body: String,
 }
 
 impl TrustedDocuments {
-    /// Reads every `.json` file of the configured folder; nothing, if none is configured. Blocks.
+    /// Reads every `.json` file of the configured folder; none when no folder is configured. Blocks.
     ///
     /// # Errors
-    /// When a file is no manifest, or two disagree.
-    pub fn read(settings: &Settings) -> Result<Self, ManifestError> {
-        let mut trusted = Self { only: settings.only, ..Self::default() };
-        let Some(folder) = &settings.dir else { return Ok(trusted) };
+    /// When a file isn't a manifest, or two manifests disagree.
+    pub fn read(settings: &DocumentSettings) -> Result<Self, ManifestError> {
+        let mut documents = Self { only: settings.only, ..Self::default() };
+        let Some(folder) = &settings.dir else { return Ok(documents) };
         let unreadable = |error| ManifestError::Unreadable(folder.clone(), error);
         let mut files = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -72,9 +72,9 @@ impl TrustedDocuments {
         }
         files.sort();
         for file in files {
-            trusted.add(&file)?;
+            documents.add(&file)?;
         }
-        Ok(trusted)
+        Ok(documents)
     }
 
     fn add(&mut self, file: &Path) -> Result<(), ManifestError> {
@@ -85,7 +85,7 @@ impl TrustedDocuments {
             Ok(Manifest::Apollo { format, version: 1, operations })
                 if format == "apollo-persisted-query-manifest" =>
             {
-                operations.into_iter().map(|Listed { id, body }| (id, body)).collect()
+                operations.into_iter().map(|ApolloOperation { id, body }| (id, body)).collect()
             }
             _ => return Err(ManifestError::Malformed(file.to_owned())),
         };
@@ -100,24 +100,27 @@ impl TrustedDocuments {
         Ok(())
     }
 
-    /// All of them, each with its id.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// All documents as id and text.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.by_id.iter().map(|(id, text)| (id.as_str(), &**text))
     }
 
-    /// The text that a request asks for, if it may.
-    pub(super) fn text<'a>(&'a self, document: &'a Document) -> Result<&'a str, Problem> {
+    /// The text of a request's document.
+    ///
+    /// # Errors
+    /// When the id is unknown, or the text isn't a trusted document and only those are served.
+    pub(super) fn resolve<'a>(&'a self, document: &'a Document) -> Result<&'a str, RequestError> {
         match document {
             Document::Text(text) if self.only && !self.texts.contains(text.as_str()) => {
-                Err(Problem::Untrusted)
+                Err(RequestError::UntrustedDocument)
             }
             Document::Text(text) => Ok(text),
-            Document::Id(_) if self.by_id.is_empty() => Err(Problem::NoDocuments),
+            Document::Id(_) if self.by_id.is_empty() => Err(RequestError::NoDocuments),
             Document::Id(id) => {
-                // A documentId may tell how it was made (the draft appendix of GraphQL over HTTP on persisted documents).
+                // An id may have a prefix that names its hash (GraphQL over HTTP, draft appendix on persisted documents).
                 let bare = id.strip_prefix("sha256:").unwrap_or(id);
-                let found = self.by_id.get(id).or_else(|| self.by_id.get(bare));
-                found.map(|text| &**text).ok_or(Problem::UnknownDocument)
+                let text = self.by_id.get(id).or_else(|| self.by_id.get(bare));
+                text.map(|text| &**text).ok_or(RequestError::UnknownDocument)
             }
         }
     }
@@ -132,7 +135,7 @@ mod tests {
         for (name, text) in files {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
-        TrustedDocuments::read(&Settings { dir: Some(dir.path().to_owned()), only })
+        TrustedDocuments::read(&DocumentSettings { dir: Some(dir.path().to_owned()), only })
     }
 
     const FLAT: &str = r#"{"a1": "{ me { id } }", "b2": "query B { me { name } }"}"#;
@@ -140,35 +143,35 @@ mod tests {
         "operations": [{"id": "c3", "name": "C", "type": "query", "body": "query C { me { email } }"}]}"#;
 
     #[test]
-    fn documents_are_found_by_the_ids_of_any_manifest() {
+    fn documents_of_every_manifest_are_found_by_id() {
         let trusted =
             read(&[("relay.json", FLAT), ("apollo.json", APOLLO), ("notes.txt", "not read")], false).unwrap();
         for (id, text) in [
             ("a1", Ok("{ me { id } }")),
             ("sha256:b2", Ok("query B { me { name } }")),
             ("c3", Ok("query C { me { email } }")),
-            ("d4", Err(Problem::UnknownDocument)),
+            ("d4", Err(RequestError::UnknownDocument)),
         ] {
-            assert_eq!(trusted.text(&Document::Id(id.to_owned())), text, "{id}");
+            assert_eq!(trusted.resolve(&Document::Id(id.to_owned())), text, "{id}");
         }
         let other = Document::Text("{ __typename }".to_owned());
-        assert_eq!(trusted.text(&other), Ok("{ __typename }"), "others are served too");
+        assert_eq!(trusted.resolve(&other), Ok("{ __typename }"), "other documents are served too");
         assert_eq!(
-            TrustedDocuments::default().text(&Document::Id("a1".to_owned())),
-            Err(Problem::NoDocuments)
+            TrustedDocuments::default().resolve(&Document::Id("a1".to_owned())),
+            Err(RequestError::NoDocuments)
         );
     }
 
     #[test]
-    fn where_only_they_are_served_others_are_not_whoever_asks() {
+    fn only_trusted_documents_are_served_when_the_door_says_so() {
         let trusted = read(&[("relay.json", FLAT)], true).unwrap();
-        let ask = |text: &str| trusted.text(&Document::Text(text.to_owned())).map(drop);
-        assert_eq!(ask("{ me { id } }"), Ok(()), "written out, it is the same document");
-        assert_eq!(ask("{ me { id name } }"), Err(Problem::Untrusted));
+        let ask = |text: &str| trusted.resolve(&Document::Text(text.to_owned())).map(drop);
+        assert_eq!(ask("{ me { id } }"), Ok(()), "the text of a trusted document");
+        assert_eq!(ask("{ me { id name } }"), Err(RequestError::UntrustedDocument));
     }
 
     #[test]
-    fn a_file_that_is_no_manifest_is_told_by_its_name() {
+    fn the_error_names_the_file_that_is_not_a_manifest() {
         for bad in ["", "[]", r#"{"a1": 7}"#, r#"{"format": "other", "version": 1, "operations": []}"#] {
             let error = read(&[("broken.json", bad)], false).unwrap_err();
             assert!(
@@ -177,7 +180,7 @@ mod tests {
         }
         let twice = read(&[("a.json", FLAT), ("b.json", r#"{"a1": "{ __typename }"}"#)], false);
         assert!(matches!(twice, Err(ManifestError::Ambiguous(_, id)) if id == "a1"));
-        let nowhere = Settings { dir: Some("/nowhere/at/all".into()), only: false };
-        assert!(matches!(TrustedDocuments::read(&nowhere), Err(ManifestError::Unreadable(..))));
+        let missing = DocumentSettings { dir: Some("/nowhere/at/all".into()), only: false };
+        assert!(matches!(TrustedDocuments::read(&missing), Err(ManifestError::Unreadable(..))));
     }
 }

@@ -1,4 +1,4 @@
-//! What documents cost, on a schema with lists of every kind.
+//! Costs of documents, on a schema with lists of every kind.
 
 use juniper::{
     DefaultScalarValue, EmptyMutation, EmptySubscription, InputValue, RootNode, Variables, graphql_object,
@@ -77,7 +77,7 @@ fn cost_of(text: &str, variables: &[(&str, InputValue<DefaultScalarValue>)]) -> 
     let cost = measure(text, None, &root.schema, &limits(|_| {})).unwrap();
     let variables: Variables =
         variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    cost.with(&variables)
+    cost.total(&variables)
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn page_sizes_multiply_and_lists_without_one_count_ten_times() {
         ("{ page(first: -1) { total } }", 1),
         ("{ page(first: 10) { nodes { page(first: 10) { nodes { id } } } } }", 1 + 10 * (1 + 1 + 10 * 2)),
         ("{ page(first: 10) { nodes { items { id } } } }", 1 + 10 * (1 + 1 + 10)),
-        // Fragments cost where they are spread.
+        // A fragment costs once per spread.
         (
             "{ page(first: 7) { ...f } either(first: 2) { ...f } } fragment f on Page { nodes { id } }",
             2 + 9 * 2,
@@ -113,24 +113,24 @@ fn page_sizes_may_be_variables() {
     let int = |n: i32| InputValue::scalar(n);
     assert_eq!(cost_of(text, &[("m", int(3))]), cost(5, 3));
     assert_eq!(cost_of(text, &[("n", int(2)), ("m", int(1000))]), cost(2, 1000));
-    // Not told, or told to be nothing: what the schema says, else a whole page.
+    // Missing or null: the default of the schema, else a whole page.
     assert_eq!(cost_of(text, &[("n", InputValue::Null)]), cost(20, 50));
 }
 
 #[test]
-fn a_document_that_expands_beyond_measure_is_measured_at_once() {
+fn exponential_fragment_spreads_are_measured_quickly() {
     let mut text = String::from("query ($n: Int) { item { ...f0 } }");
     for i in 0..60 {
         text.push_str(&format!(" fragment f{i} on Item {{ ...f{0} ...f{0} }}", i + 1));
     }
     text.push_str(" fragment f60 on Item { ...f0 }");
-    // A cycle without a field: nothing to count, and validation refuses it.
+    // A cycle without a field costs nothing, and validation refuses it.
     assert_eq!(cost_of(&text, &[]), 0);
 }
 
 #[test]
-fn pages_in_a_cycle_do_not_multiply() {
-    // What is defined first is counted first by the parser, which goes round no cycle, so its limit is not met.
+fn pages_in_a_fragment_cycle_do_not_multiply() {
+    // The parser counts the first definition first and stops at a cycle, so its own limit is not exceeded.
     let mut text = String::from("fragment f0 on Query { page(first: $n) { total } ...f9 }");
     for i in 1..10 {
         text.push_str(&format!(" fragment f{i} on Query {{ {} }}", format!("...f{} ", i - 1).repeat(10)));
@@ -138,11 +138,11 @@ fn pages_in_a_cycle_do_not_multiply() {
     text.push_str(" query ($n: Int) { ...f9 }");
     let limited = Root::new(Query, EmptyMutation::new(), EmptySubscription::new()).limit_fields(8);
     let cost = measure(&text, None, &limited.schema, &limits(|_| {})).unwrap();
-    assert_eq!((cost.known, cost.pages.len()), (0, 0));
+    assert_eq!((cost.fixed, cost.pages.len()), (0, 0));
 }
 
 #[test]
-fn what_is_over_a_limit_is_told_by_its_name() {
+fn the_error_names_the_limit_that_is_exceeded() {
     let root = Root::new(Query, EmptyMutation::new(), EmptySubscription::new())
         .limit_depth(4)
         .limit_tokens(40)
@@ -164,11 +164,12 @@ fn what_is_over_a_limit_is_told_by_its_name() {
             "directives",
         ),
     ] {
-        let Err(Unfit::Problem(Problem::Excess(excess))) = measure(text, None, &root.schema, &limits(all))
+        let Err(PrepareError::Request(RequestError::Limit(exceeded))) =
+            measure(text, None, &root.schema, &limits(all))
         else {
             panic!("{text}")
         };
-        assert_eq!(excess.limit, limit, "{text}");
+        assert_eq!(exceeded.key, limit, "{text}");
     }
     let within = "{ item { ...f } } fragment f on Item { b: id c: id }";
     assert!(measure(within, None, &root.schema, &limits(all)).is_ok());

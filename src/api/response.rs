@@ -1,0 +1,294 @@
+//! A request's outcome, and its response: JSON for a WebSocket message; status, headers and body for HTTP.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use juniper::{DefaultScalarValue, ExecutionError, GraphQLError, Value};
+use serde::{Serialize, Serializer};
+use warp::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use warp::hyper::body::Bytes;
+use warp::reply::Response;
+
+use super::cors::METHODS;
+use super::json::NumberFormatter;
+use super::request_error::{PrepareError, RequestError};
+use super::schema::ExecutionOutput;
+use crate::auth::Refusal;
+use crate::telemetry::RequestId;
+
+/// How a request ended.
+pub(super) enum RequestOutcome {
+    /// The gate refused the caller.
+    Refused(Refusal),
+    /// The request isn't a GraphQL request, or could not be executed.
+    Failed(RequestError),
+    /// The document or its variables aren't valid in the schema.
+    Invalid(GraphQLError),
+    /// The operation was executed; fields may have errors.
+    Executed(ExecutionOutput),
+}
+
+impl From<PrepareError> for RequestOutcome {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Request(error) => Self::Failed(error),
+            PrepareError::Invalid(error) => Self::Invalid(error),
+        }
+    }
+}
+
+/// The JSON of a response.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum ResponseBody<'a> {
+    Executed {
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        errors: &'a [ExecutionError<DefaultScalarValue>],
+        data: &'a Value,
+    },
+    Errors {
+        errors: ResponseErrors<'a>,
+    },
+}
+
+/// The errors of a request that wasn't executed. Serializes as a list.
+pub(super) enum ResponseErrors<'a> {
+    Invalid(&'a GraphQLError),
+    One(ResponseError<'a>),
+}
+
+/// An error, with its members in the order that people read them.
+#[derive(Serialize)]
+pub(super) struct ResponseError<'a> {
+    message: Cow<'a, str>,
+    extensions: ErrorExtensions<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorExtensions<'a> {
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<&'a str>,
+    request_id: String,
+}
+
+impl Serialize for ResponseErrors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Invalid(errors) => errors.serialize(serializer),
+            Self::One(error) => [error].serialize(serializer),
+        }
+    }
+}
+
+impl RequestOutcome {
+    /// The response's JSON.
+    pub(super) fn body(&self, request: RequestId) -> ResponseBody<'_> {
+        let one = |code, stage, message| {
+            let extensions = ErrorExtensions { code, stage, request_id: request.to_string() };
+            ResponseBody::Errors { errors: ResponseErrors::One(ResponseError { message, extensions }) }
+        };
+        match self {
+            Self::Executed(ExecutionOutput { data, errors }) => ResponseBody::Executed { errors, data },
+            Self::Invalid(error) => ResponseBody::Errors { errors: ResponseErrors::Invalid(error) },
+            Self::Refused(refusal) => one(refusal.code(), Some(refusal.stage().as_str()), refusal.message()),
+            Self::Failed(error) => one(error.status_and_code().1, None, error.to_string().into()),
+        }
+    }
+
+    /// Logs the outcome. Each request logs it once.
+    pub(super) fn log(&self, door: &'static str, request: RequestId) {
+        match self {
+            Self::Refused(refusal) => {
+                let (code, stage) = (refusal.code(), refusal.stage().as_str());
+                tracing::info!(door, %request, code, stage, "refused");
+            }
+            Self::Failed(error) => match error.status_and_code() {
+                (status, code) if status.is_server_error() => {
+                    tracing::error!(door, %request, code, "failed");
+                }
+                (_, code) => tracing::debug!(door, %request, code, "not executed"),
+            },
+            Self::Invalid(_) => tracing::debug!(door, %request, "invalid operation"),
+            Self::Executed(output) => {
+                tracing::debug!(door, %request, errors = output.errors.len(), "executed");
+            }
+        }
+    }
+}
+
+/// Writes JSON of at most `max` bytes. Returns `None` when it would be longer, without holding more than `max`.
+pub(super) fn bounded_json(value: &impl Serialize, max: usize) -> Option<Vec<u8>> {
+    let mut writer = BoundedWriter { bytes: Vec::with_capacity(256), max };
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut writer, NumberFormatter)).ok()?;
+    Some(writer.bytes)
+}
+
+struct BoundedWriter {
+    bytes: Vec<u8>,
+    max: usize,
+}
+
+impl Write for BoundedWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.max {
+            return Err(io::Error::other("over the limit"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The media types of GraphQL over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MediaType {
+    /// `application/graphql-response+json`: an invalid operation gets 400.
+    GraphqlResponse,
+    /// `application/json`: an invalid operation gets 200, as older clients expect.
+    Json,
+}
+
+impl MediaType {
+    /// The best type that `Accept` allows; JSON without that header. `None` when it allows neither.
+    pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
+        if !headers.contains_key(ACCEPT) {
+            return Some(Self::Json);
+        }
+        let mut best: Option<(f32, Self)> = None;
+        let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        for range in values.flat_map(|value| value.split(',')) {
+            let mut parts = range.split(';').map(str::trim);
+            let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "application/graphql-response+json" => Self::GraphqlResponse,
+                "application/json" | "application/*" | "*/*" => Self::Json,
+                _ => continue,
+            };
+            let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+            // The first of equals wins.
+            if weight > 0.0 && best.is_none_or(|(highest, _)| weight > highest) {
+                best = Some((weight, media));
+            }
+        }
+        best.map(|(_, media)| media)
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+}
+
+/// Headers of a response that is data, never a page.
+const DATA_HEADERS: [(HeaderName, &str); 5] = [
+    (CACHE_CONTROL, "no-store"),
+    (VARY, "Accept, Authorization, Origin"),
+    (HeaderName::from_static("x-content-type-options"), "nosniff"),
+    (HeaderName::from_static("content-security-policy"), "default-src 'none'; frame-ancestors 'none'"),
+    (HeaderName::from_static("referrer-policy"), "no-referrer"),
+];
+
+/// Renders the response to one HTTP request.
+pub(super) struct Responder {
+    pub(super) door: &'static str,
+    pub(super) request: RequestId,
+    /// `None` when the client accepts neither media type.
+    pub(super) media: Option<MediaType>,
+    /// The limit of the body, in bytes.
+    pub(super) max_bytes: usize,
+}
+
+impl Responder {
+    /// Renders and logs the outcome. The only place that makes responses of the endpoint.
+    pub(super) fn render(&self, outcome: RequestOutcome) -> Response {
+        let Some(body) = bounded_json(&outcome.body(self.request), self.max_bytes) else {
+            // The error is short, however low the limit.
+            let unbounded = Self { max_bytes: usize::MAX, ..*self };
+            return unbounded.render(RequestOutcome::Failed(RequestError::ResponseTooLarge(self.max_bytes)));
+        };
+        outcome.log(self.door, self.request);
+        let mut response = Response::new(Bytes::from(body).into());
+        *response.status_mut() = self.status(&outcome);
+        let headers = response.headers_mut();
+        let media = self.media.unwrap_or(MediaType::Json).content_type();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+        headers.extend(DATA_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        if let Ok(request) = HeaderValue::try_from(self.request.to_string()) {
+            headers.insert(HeaderName::from_static("x-request-id"), request);
+        }
+        match &outcome {
+            RequestOutcome::Refused(refusal) => self.add_challenge(refusal, headers),
+            RequestOutcome::Failed(RequestError::Method) => {
+                headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+            }
+            RequestOutcome::Failed(RequestError::MutationByGet) => {
+                headers.insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    fn status(&self, outcome: &RequestOutcome) -> StatusCode {
+        match outcome {
+            RequestOutcome::Refused(refusal) => {
+                StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            RequestOutcome::Failed(error) => error.status_and_code().0,
+            RequestOutcome::Invalid(_) if self.media == Some(MediaType::GraphqlResponse) => {
+                StatusCode::BAD_REQUEST
+            }
+            RequestOutcome::Invalid(_) | RequestOutcome::Executed(_) => StatusCode::OK,
+        }
+    }
+
+    fn add_challenge(&self, refusal: &Refusal, headers: &mut HeaderMap) {
+        let challenge = refusal.challenge(self.door).and_then(|text| HeaderValue::try_from(text).ok());
+        headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+        let seconds = refusal.retry_seconds().map(HeaderValue::from);
+        headers.extend(seconds.map(|seconds| (RETRY_AFTER, seconds)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_over_the_limit_is_not_returned_in_part() {
+        assert_eq!(bounded_json(&"abc", 5).as_deref(), Some(&b"\"abc\""[..]));
+        assert_eq!(bounded_json(&"abcd", 5), None);
+    }
+
+    #[test]
+    fn the_media_type_with_the_highest_weight_wins() {
+        let of = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_str(accept).unwrap());
+            MediaType::negotiate(&headers)
+        };
+        assert_eq!(MediaType::negotiate(&HeaderMap::new()), Some(MediaType::Json));
+        for (accept, media) in [
+            ("*/*", Some(MediaType::Json)),
+            ("application/json", Some(MediaType::Json)),
+            ("application/graphql-response+json", Some(MediaType::GraphqlResponse)),
+            ("application/graphql-response+json, application/json;q=0.9", Some(MediaType::GraphqlResponse)),
+            (
+                "application/json;q=0.5, application/graphql-response+json; charset=utf-8; q=0.6",
+                Some(MediaType::GraphqlResponse),
+            ),
+            ("application/json, application/graphql-response+json", Some(MediaType::Json)),
+            ("text/html", None),
+            ("application/json;q=0", None),
+        ] {
+            assert_eq!(of(accept), media, "{accept}");
+        }
+    }
+}

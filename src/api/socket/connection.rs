@@ -1,0 +1,238 @@
+//! One WebSocket connection, from its upgrade to its close: its caller, its operations, and what ends it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+use warp::ws::{Message, WebSocket};
+
+use super::message::{Close, FromClient, ToClient, presented};
+use super::operation::{OperationMessage, RunningOperation};
+use super::shutdown::{CLOSE_TIMEOUT, ShutdownSignal};
+use crate::api::door::Door;
+use crate::api::request;
+use crate::api::request_error::RequestError;
+use crate::api::response::{RequestOutcome, ResponseBody, bounded_json};
+use crate::auth::{Caller, Refusal};
+use crate::telemetry::RequestId;
+
+/// Time between checks of the caller, so that an expired or revoked token closes its socket within a second.
+const REVALIDATE_EVERY: Duration = Duration::from_millis(500);
+
+/// Time between pings. A client that sends nothing from one ping to the next is disconnected.
+const PING_EVERY: Duration = Duration::from_secs(15);
+
+/// Time for a client to read a message. A slower one is disconnected.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Messages that wait to be written. When the queue is full, operations wait, and so do their sources.
+const MESSAGE_QUEUE: usize = 8;
+
+/// Serves a connection until either side ends it.
+pub(super) async fn serve(door: Arc<Door>, socket: WebSocket, shutdown: ShutdownSignal) {
+    let (sink, stream) = socket.split();
+    let (sender, messages) = mpsc::channel(MESSAGE_QUEUE);
+    let mut connection = Connection {
+        door,
+        sink,
+        stream,
+        shutdown,
+        messages,
+        sender,
+        caller: None,
+        running: HashMap::new(),
+        runs: 0,
+        is_alive: true,
+        opened: Instant::now(),
+    };
+    let Err(end) = connection.run().await;
+    // Nothing may be sent after the close frame, so operations end first.
+    connection.running.clear();
+    if let End::Close(close) = end {
+        tracing::debug!(door = connection.door.name, code = close.code, "closing a WebSocket");
+        let closing = async {
+            if connection.sink.send(Message::close_with(close.code, close.reason)).await.is_ok() {
+                while let Some(Ok(_)) = connection.stream.next().await {}
+            }
+        };
+        drop(tokio::time::timeout(CLOSE_TIMEOUT, closing).await);
+    }
+}
+
+/// How a connection ends.
+enum End {
+    /// With a close frame.
+    Close(Close),
+    /// The client is gone.
+    Gone,
+}
+
+struct Connection {
+    door: Arc<Door>,
+    sink: SplitSink<WebSocket, Message>,
+    stream: SplitStream<WebSocket>,
+    shutdown: ShutdownSignal,
+    messages: mpsc::Receiver<OperationMessage>,
+    sender: mpsc::Sender<OperationMessage>,
+    /// `None` until the gate accepts `connection_init`.
+    caller: Option<Caller>,
+    running: HashMap<Arc<str>, RunningOperation>,
+    /// Number of operations started. Clients may reuse an id, so each run has a number of its own.
+    runs: u64,
+    /// Whether the client sent anything since the last ping.
+    is_alive: bool,
+    opened: Instant,
+}
+
+impl Connection {
+    async fn run(&mut self) -> Result<std::convert::Infallible, End> {
+        let mut checks = tokio::time::interval(REVALIDATE_EVERY.min(self.door.socket.init));
+        let mut pings = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // During the shutdown, running operations may end.
+            let draining = self.shutdown.has_begun();
+            if draining && self.running.is_empty() {
+                return Err(End::Close(Close::GOING_AWAY));
+            }
+            let shutdown =
+                async { if draining { self.shutdown.drained().await } else { self.shutdown.begun().await } };
+            tokio::select! {
+                () = shutdown => if draining { return Err(End::Close(Close::GOING_AWAY)) },
+                _ = checks.tick() => self.revalidate()?,
+                _ = pings.tick() => self.ping().await?,
+                message = self.stream.next() => match message {
+                    Some(Ok(message)) => self.on_message(message).await?,
+                    Some(Err(_)) | None => return Err(End::Gone),
+                },
+                Some(message) = self.messages.recv() => self.forward(message).await?,
+            }
+        }
+    }
+
+    /// Checks that the client has sent `connection_init` in time and its caller is still accepted.
+    fn revalidate(&self) -> Result<(), End> {
+        match &self.caller {
+            None if self.opened.elapsed() >= self.door.socket.init => Err(End::Close(Close::INIT_TIMEOUT)),
+            None => Ok(()),
+            Some(caller) => {
+                self.door.services.gate.revalidate(caller).map_err(|refusal| self.refused(refusal))
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> End {
+        self.door.services.refusals.count(self.door.name, refusal.code());
+        let close = Close::refused(&refusal);
+        RequestOutcome::Refused(refusal).log(self.door.name, RequestId::fresh());
+        End::Close(close)
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if !std::mem::take(&mut self.is_alive) {
+            return Err(End::Gone);
+        }
+        self.write(Message::ping(Vec::new())).await
+    }
+
+    async fn on_message(&mut self, message: Message) -> Result<(), End> {
+        self.is_alive = true;
+        if message.as_bytes().len() > self.door.socket.message {
+            return Err(End::Close(Close::TOO_BIG));
+        }
+        if message.is_close() {
+            return Err(End::Gone);
+        }
+        if message.is_ping() || message.is_pong() {
+            // The library answers pings.
+            return Ok(());
+        }
+        let message = message.to_str().ok().and_then(|text| serde_json::from_str(text).ok());
+        match message.ok_or(End::Close(Close::BAD_MESSAGE))? {
+            FromClient::ConnectionInit { payload } => {
+                if self.caller.is_some() {
+                    return Err(End::Close(Close::SECOND_INIT));
+                }
+                let presented = presented(payload.as_ref()).map_err(|refusal| self.refused(refusal))?;
+                let door = Arc::clone(&self.door);
+                let caller = tokio::select! {
+                    caller = door.services.gate.authenticate(&door.rules, presented) => caller,
+                    () = self.shutdown.begun() => return Err(End::Close(Close::GOING_AWAY)),
+                };
+                self.caller = Some(caller.map_err(|refusal| self.refused(refusal))?);
+                self.send(&ToClient::ConnectionAck).await
+            }
+            FromClient::Ping {} => self.send(&ToClient::Pong).await,
+            FromClient::Pong {} => Ok(()),
+            FromClient::Subscribe { id, payload } => self.start(id, payload).await,
+            FromClient::Complete { id } => {
+                self.running.remove(id.as_str());
+                Ok(())
+            }
+        }
+    }
+
+    async fn start(&mut self, id: String, payload: serde_json::Value) -> Result<(), End> {
+        let Some(caller) = self.caller.clone() else { return Err(End::Close(Close::UNAUTHORIZED)) };
+        if self.shutdown.has_begun() {
+            // The client starts it again after the close.
+            return Ok(());
+        }
+        if self.running.contains_key(id.as_str()) {
+            return Err(End::Close(Close::DUPLICATE_ID));
+        }
+        let request = request::from_json(payload).map_err(|_| End::Close(Close::BAD_MESSAGE))?;
+        let max = self.door.socket.operations;
+        if self.running.len() >= max {
+            let outcome = RequestOutcome::Failed(RequestError::TooManyOperations(max));
+            let request_id = RequestId::fresh();
+            outcome.log(self.door.name, request_id);
+            if let ResponseBody::Errors { errors } = outcome.body(request_id) {
+                self.send(&ToClient::Error { id: &id, payload: errors }).await?;
+            }
+            return Ok(());
+        }
+        self.runs += 1;
+        let id = Arc::<str>::from(id);
+        let run = (Arc::clone(&id), self.runs);
+        self.running.insert(id, RunningOperation::start(&self.door, caller, request, run, &self.sender));
+        Ok(())
+    }
+
+    /// Forwards an operation's message, unless the client ended the operation in the meantime.
+    async fn forward(&mut self, message: OperationMessage) -> Result<(), End> {
+        if self.running.get(&message.id).is_none_or(|running| running.run != message.run) {
+            return Ok(());
+        }
+        if message.is_last {
+            self.running.remove(&message.id);
+        }
+        match message.text {
+            Some(text) => self.write(Message::text(text)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends a short message of our own; results of operations are [forwarded](Self::forward).
+    async fn send(&mut self, message: &ToClient<'_>) -> Result<(), End> {
+        let text = bounded_json(message, usize::MAX).and_then(|json| String::from_utf8(json).ok());
+        match text {
+            Some(text) => self.write(Message::text(text)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Blocks the connection until the client has read, so that a slow client delays its operations and uses no memory.
+    async fn write(&mut self, message: Message) -> Result<(), End> {
+        tokio::select! {
+            written = self.sink.send(message) => written.map_err(|_| End::Gone),
+            () = tokio::time::sleep(WRITE_TIMEOUT) => Err(End::Gone),
+            () = self.shutdown.drained() => Err(End::Close(Close::GOING_AWAY)),
+        }
+    }
+}

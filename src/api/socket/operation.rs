@@ -1,0 +1,164 @@
+//! An operation of a connection, in a task of its own: a slow or panicking resolver affects nothing else.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::{FutureExt, StreamExt};
+use juniper::OperationType;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::message::ToClient;
+use super::shutdown::ShutdownSignal;
+use crate::api::door::Door;
+use crate::api::operations::PreparedOperation;
+use crate::api::request::GraphqlRequest;
+use crate::api::request_error::RequestError;
+use crate::api::response::{RequestOutcome, ResponseBody, bounded_json};
+use crate::api::schema::SubscriptionStart;
+use crate::auth::Caller;
+use crate::telemetry::RequestId;
+
+/// A message of an operation, to be forwarded to the client.
+pub(super) struct OperationMessage {
+    pub(super) id: Arc<str>,
+    pub(super) run: u64,
+    /// `None` when the operation ends without a message.
+    pub(super) text: Option<String>,
+    pub(super) is_last: bool,
+}
+
+/// A running operation. Dropping it aborts the operation.
+pub(super) struct RunningOperation {
+    /// Tells apart operations that reuse an id.
+    pub(super) run: u64,
+    task: AbortHandle,
+}
+
+impl RunningOperation {
+    pub(super) fn start(
+        door: &Arc<Door>,
+        caller: Caller,
+        request: GraphqlRequest,
+        (id, run): (Arc<str>, u64),
+        messages: &mpsc::Sender<OperationMessage>,
+    ) -> Self {
+        let door = Arc::clone(door);
+        let (shutdown, messages) = (door.services.sockets.subscribe(), messages.clone());
+        let operation = OperationTask { id, run, request_id: RequestId::fresh(), messages, shutdown, door };
+        let task = tokio::spawn(async move {
+            // Fails only when the connection is closed.
+            drop(operation.run(caller, request).await);
+        });
+        Self { run, task: task.abort_handle() }
+    }
+}
+
+impl Drop for RunningOperation {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The connection is closed.
+struct Closed;
+
+struct OperationTask {
+    door: Arc<Door>,
+    id: Arc<str>,
+    run: u64,
+    request_id: RequestId,
+    messages: mpsc::Sender<OperationMessage>,
+    shutdown: ShutdownSignal,
+}
+
+impl OperationTask {
+    async fn run(&self, caller: Caller, request: GraphqlRequest) -> Result<(), Closed> {
+        let prepared = match self.door.prepare(&request) {
+            Ok(prepared) => prepared,
+            Err(error) => return self.fail(error.into()).await,
+        };
+        if prepared.operation().kind() == OperationType::Subscription {
+            return self.subscribe(&prepared, caller, &request).await;
+        }
+        let context = self.door.context(caller, self.request_id);
+        match self.door.execute(&prepared, &request, &context).await {
+            outcome @ RequestOutcome::Executed(_) => {
+                self.next(outcome).await?;
+                self.complete().await
+            }
+            outcome => self.fail(outcome).await,
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        prepared: &PreparedOperation,
+        caller: Caller,
+        request: &GraphqlRequest,
+    ) -> Result<(), Closed> {
+        let context = self.door.context(caller, self.request_id);
+        let start =
+            AssertUnwindSafe(prepared.operation().subscribe(&request.variables, &context)).catch_unwind();
+        let mut events = match tokio::time::timeout(self.door.limits.time, start).await {
+            Ok(Ok(Ok(SubscriptionStart::Events(events)))) => events,
+            Ok(Ok(Ok(SubscriptionStart::Failed(output)))) => {
+                self.next(RequestOutcome::Executed(output)).await?;
+                return self.complete().await;
+            }
+            Ok(Ok(Err(error))) => return self.fail(RequestOutcome::Invalid(error)).await,
+            Ok(Err(_panic)) => return self.fail(RequestOutcome::Failed(RequestError::Panicked)).await,
+            Err(_elapsed) => return self.fail(RequestOutcome::Failed(RequestError::Timeout)).await,
+        };
+        let mut shutdown = self.shutdown.clone();
+        loop {
+            let event = tokio::select! {
+                event = AssertUnwindSafe(events.next()).catch_unwind() => event,
+                // Without `complete`, so that clients subscribe again when they reconnect.
+                () = shutdown.begun() => return self.send(None, true).await,
+            };
+            match event {
+                Ok(Some(output)) => self.next(RequestOutcome::Executed(output)).await?,
+                Ok(None) => return self.complete().await,
+                Err(_panic) => return self.fail(RequestOutcome::Failed(RequestError::Panicked)).await,
+            }
+        }
+    }
+
+    /// Sends a result. Sends an error instead when the result is over the limit; the operation goes on.
+    async fn next(&self, outcome: RequestOutcome) -> Result<(), Closed> {
+        outcome.log(self.door.name, self.request_id);
+        let next = |outcome: &RequestOutcome, max| {
+            bounded_json(&ToClient::Next { id: &self.id, payload: outcome.body(self.request_id) }, max)
+        };
+        let max = self.door.limits.response;
+        let json = next(&outcome, max).or_else(|| {
+            let too_large = RequestOutcome::Failed(RequestError::ResponseTooLarge(max));
+            too_large.log(self.door.name, self.request_id);
+            next(&too_large, usize::MAX)
+        });
+        self.send(json, false).await
+    }
+
+    async fn complete(&self) -> Result<(), Closed> {
+        self.send(bounded_json(&ToClient::Complete { id: &self.id }, usize::MAX), true).await
+    }
+
+    /// Sends an error and ends the operation.
+    async fn fail(&self, outcome: RequestOutcome) -> Result<(), Closed> {
+        outcome.log(self.door.name, self.request_id);
+        match outcome.body(self.request_id) {
+            ResponseBody::Errors { errors } => {
+                let error = ToClient::Error { id: &self.id, payload: errors };
+                self.send(bounded_json(&error, usize::MAX), true).await
+            }
+            ResponseBody::Executed { .. } => self.complete().await,
+        }
+    }
+
+    async fn send(&self, json: Option<Vec<u8>>, is_last: bool) -> Result<(), Closed> {
+        let text = json.and_then(|json| String::from_utf8(json).ok());
+        let message = OperationMessage { id: Arc::clone(&self.id), run: self.run, text, is_last };
+        self.messages.send(message).await.map_err(|_| Closed)
+    }
+}
