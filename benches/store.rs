@@ -125,7 +125,7 @@ fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Dura
         let places: Vec<UserCursor> = ids
             .iter()
             .rev()
-            .map(|id| Ok(order.place(&store.user(*id)?.ok_or("a user is missing")?)))
+            .map(|id| Ok(order.cursor(&store.user(*id)?.ok_or("a user is missing")?)))
             .collect::<Outcome<_>>()?;
         kinds.push((first, Box::new(move |_| page(order, false, None))));
         kinds.push((any, Box::new(move |round| page(order, false, places.get(round as usize).cloned()))));

@@ -14,7 +14,7 @@ pub(super) type Updates<T> = BoxStream<'static, Result<T, ApiError>>;
 pub(super) fn of(
     store: &Store,
 ) -> Result<impl Stream<Item = Result<Change, ApiError>> + Send + use<>, ApiError> {
-    let feed = store.feed()?;
+    let feed = store.subscribe()?;
     Ok(stream::unfold(feed, |mut feed| async move {
         match feed.recv().await {
             Ok(change) => Some((Ok(change), feed)),

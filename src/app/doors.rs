@@ -143,7 +143,7 @@ fn watch(store: Store) -> JoinHandle<()> {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            store.look();
+            store.poll_changes();
         }
     })
 }

@@ -145,7 +145,7 @@ fn stands(revocation: &Revocation, claims: &Claims) -> Result<(), Refusal> {
         Status::Erased => return Err(Refusal::Erased),
         Status::Active => {}
     }
-    if revocation.takes(claims.issued_at()) { Ok(()) } else { Err(Refusal::TokenRevoked) }
+    if revocation.accepts_token_issued_at(claims.issued_at()) { Ok(()) } else { Err(Refusal::TokenRevoked) }
 }
 
 /// Like [`stands`] for a row that was just read: the identity it was linked to a moment ago is one that nothing was known

@@ -279,7 +279,7 @@ impl Inner {
             }
             (None, Some(profile)) => {
                 let arrival = arrival(own.clone(), profile);
-                self.store.admit(&arrival, self.link, &Actor::Gate).map_err(refused)?.into_user()
+                self.store.provision(&arrival, self.link, &Actor::Gate).map_err(refused)?.into_user()
             }
             (None, None) => return Err(Failed::Unknown),
         };

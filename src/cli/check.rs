@@ -36,7 +36,7 @@ fn as_json(path: &str, checked: &Checked) -> Value {
         "audit": checked.audit.as_ref().map(|audit| json!({
             "lines": audit.lines,
             "head": audit.head.map(|(line, hash)| json!({ "line": line, "hash": hash.to_string() })),
-            "broken": audit.broken,
+            "broken": audit.first_broken,
         })),
     })
 }
@@ -53,7 +53,7 @@ fn as_text(path: &str, checked: &Checked) -> String {
     };
     let audit = match &checked.audit {
         None => "not checked".to_owned(),
-        Some(audit) => match (audit.broken, audit.head) {
+        Some(audit) => match (audit.first_broken, audit.head) {
             (Some(line), _) => format!("broken at line {line}"),
             (None, Some((line, hash))) => format!("ok, {} lines, the last is {line} {hash}", audit.lines),
             (None, None) => "ok, no lines".to_owned(),
@@ -73,10 +73,10 @@ fn as_text(path: &str, checked: &Checked) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Verified;
+    use crate::store::AuditVerification;
 
     fn checked() -> Checked {
-        let audit = Verified { lines: 0, head: None, broken: None, holds_known: true };
+        let audit = AuditVerification { lines: 0, head: None, first_broken: None, contains_known_head: true };
         Checked { schema: 2, known: 2, integrity: vec![], foreign_keys: vec![], audit: Some(audit) }
     }
 
@@ -85,7 +85,7 @@ mod tests {
         let sound = as_text("v.db", &checked());
         assert!(sound.ends_with("\nsound") && sound.contains("2 of 2"), "{sound}");
         let mut broken = checked();
-        broken.audit.as_mut().unwrap().broken = Some(7);
+        broken.audit.as_mut().unwrap().first_broken = Some(7);
         let faults = [
             (Checked { schema: 3, ..checked() }, "newer than 2"),
             (Checked { schema: 0, audit: None, ..checked() }, "no database of ours"),

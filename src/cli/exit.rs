@@ -95,7 +95,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
         StoreError::Full(_) => Some(IO_ERROR),
         StoreError::InUse { .. }
         | StoreError::BeingRestored { .. }
-        | StoreError::Deploying(_)
+        | StoreError::DeploymentRunning(_)
         | StoreError::Busy => Some(TEMPORARY_FAILURE),
         StoreError::ReadOnly { .. } => Some(NO_PERMISSION),
         _ => None,

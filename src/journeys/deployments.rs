@@ -1,11 +1,11 @@
 //! Deployments, as the Internal API tells of them.
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, DeploymentEnding, PlannedDeployment};
+use vestibule::store::{Actor, DeploymentEnd, PlannedDeployment};
 
 use crate::test_server::TestServer;
 
-fn deploy(server: &TestServer, tenant: &str, actor: &Actor, ending: Option<DeploymentEnding<'_>>) {
+fn deploy(server: &TestServer, tenant: &str, actor: &Actor, ending: Option<DeploymentEnd<'_>>) {
     let (git_ref, commit) = (Some("main".to_owned()), Some("c0ffee".to_owned()));
     let planned = PlannedDeployment { tenant: tenant.to_owned(), git_ref, commit, changes: 3 };
     let id = server.store().begin_deployment(&planned, actor).unwrap();
@@ -18,8 +18,8 @@ fn deploy(server: &TestServer, tenant: &str, actor: &Actor, ending: Option<Deplo
 fn deployments_are_told_with_who_deployed_to_whom_may_know() {
     let server = TestServer::open(&[]);
     let ada = server.insert_user("auth0|ada").id;
-    deploy(&server, "a.example", &Actor::User(ada), Some(DeploymentEnding::Applied));
-    deploy(&server, "b.example", &Actor::Webhook, Some(DeploymentEnding::Failed("a rule was refused: 400")));
+    deploy(&server, "a.example", &Actor::User(ada), Some(DeploymentEnd::Applied));
+    deploy(&server, "b.example", &Actor::Webhook, Some(DeploymentEnd::Failed("a rule was refused: 400")));
     deploy(&server, "a.example", &Actor::Machine("ci".into()), None);
 
     let document = "query($tenant: String, $outcome: DeploymentOutcome, $after: String) {

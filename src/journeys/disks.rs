@@ -28,7 +28,7 @@ fn furnished(dir: &Path, users: usize) -> PathBuf {
 
 fn insert(store: &Store, i: usize) -> Result<Provisioned, StoreError> {
     let identity = identity(&format!("auth0|{i}"), Some(&format!("u{i}@example.com")));
-    store.admit(&identity, LinkEmail::Verified, &Actor::Gate)
+    store.provision(&identity, LinkEmail::Verified, &Actor::Gate)
 }
 
 fn me(server: &ServerProcess, auth0: &Auth0Stub, sub: &str) -> HttpResponse {

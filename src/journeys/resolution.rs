@@ -192,7 +192,7 @@ fn a_change_by_another_process_turns_its_user_away_and_is_told_to_who_listens() 
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
     let token = server.token("auth0|1", json!({}));
     assert_eq!(server.me(&token).status, 200);
-    let mut feed = server.store().feed().unwrap();
+    let mut feed = server.store().subscribe().unwrap();
     let other = Store::open(&server.config.store, Clock::system()).unwrap();
     let user = server.user("auth0|1");
     other.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();

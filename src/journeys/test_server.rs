@@ -175,7 +175,7 @@ impl TestServer {
     }
 
     fn insert(&self, identity: &NewIdentity) -> User {
-        self.store().admit(identity, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
+        self.store().provision(identity, LinkEmail::Verified, &Actor::Gate).unwrap().into_user()
     }
 
     /// Seeds one user, as the seed file writes them.

@@ -33,14 +33,14 @@ impl Revocation {
     /// Whether a token of that age is still good. `iat` has whole seconds, so a token of the very second of a
     /// revocation may be older than it: it is revoked, and the next login brings a good one. A token without `iat`
     /// can not show that it is newer.
-    pub fn takes(&self, issued_at: Option<Timestamp>) -> bool {
+    pub fn accepts_token_issued_at(&self, issued_at: Option<Timestamp>) -> bool {
         self.tokens_valid_from.is_none_or(|from| issued_at.is_some_and(|issued| issued >= from))
     }
 }
 
 impl Write<'_> {
     /// Asks whether `acting_user` still stands. What it reads stays true until the transaction ends.
-    pub(super) fn stands(&self, acting_user: ActingUser) -> Result<(), StoreError> {
+    pub(super) fn ensure_active(&self, acting_user: ActingUser) -> Result<(), StoreError> {
         let mut statement =
             self.tx.prepare_cached("SELECT status, tokens_valid_from FROM users WHERE id = ?1")?;
         let row = statement.query_one([acting_user.user.as_bytes()], |row| {
@@ -51,7 +51,7 @@ impl Write<'_> {
             status: status(&word)?,
             tokens_valid_from: moment("users.tokens_valid_from", valid_from)?,
         };
-        if revocation.status == Status::Active && revocation.takes(acting_user.issued_at) {
+        if revocation.status == Status::Active && revocation.accepts_token_issued_at(acting_user.issued_at) {
             return Ok(());
         }
         Err(StoreError::Revoked)

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::audit::{Action, Actor, Changes};
-use super::rows::{Details, NewUser};
+use super::rows::{Details, UserColumns};
 use super::users::{by_auth0_id, by_email};
 use super::{LinkEmail, Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User};
@@ -82,7 +82,7 @@ impl Store {
         }
         let Some(email) = verified_email else { return Ok(None) };
         // Strangers must not queue for the write lock. Nothing is decided by this look: who is sent on comes back
-        // through `admit`, which looks again.
+        // through `provision`, which looks again.
         if self.user_by_email(email)?.is_none() {
             return Ok(None);
         }
@@ -101,7 +101,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::EmailConflict`] when another user has the verified email and `link` is [`LinkEmail::Never`], or staff
     /// took the identity from somebody; else as every write.
-    pub fn admit(
+    pub fn provision(
         &self,
         arrival: &NewIdentity,
         link: LinkEmail,
@@ -121,7 +121,7 @@ impl Store {
                 let user = write.link(&user, &arrival.auth0_id, Some(details), link, actor)?;
                 return Ok(Provisioned::Linked(user));
             }
-            let row = NewUser {
+            let row = UserColumns {
                 auth0_id: Some(&arrival.auth0_id),
                 email: arrival.email.as_ref(),
                 email_verified: arrival.verified_email().is_some(),

@@ -12,7 +12,7 @@ impl Store {
     /// A user with the terms they agreed to, in one query.
     ///
     /// # Errors
-    /// As [`Store::users_of`].
+    /// As [`Store::users_by_id`].
     pub fn user_with_terms(&self, id: UserId) -> Result<Option<(User, Vec<AcceptedTerms>)>, StoreError> {
         let sql = format!(
             "{SELECT}, (SELECT json_group_array(json_array(version, accepted_at) ORDER BY accepted_at, version)
@@ -38,7 +38,7 @@ impl Store {
     ///
     /// # Errors
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
-    pub fn users_of(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    pub fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let sql = format!("{SELECT} FROM json_each(?1) j JOIN users u ON u.id = unhex(j.value)");
         self.read(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
@@ -54,8 +54,8 @@ impl Store {
     /// The identities of each user, in the order they were linked. Who has none is not in it.
     ///
     /// # Errors
-    /// As [`Store::users_of`].
-    pub fn identities_of(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<Identity>>, StoreError> {
+    /// As [`Store::users_by_id`].
+    pub fn identities_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<Identity>>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT i.user_id, i.auth0_id, i.linked_at
@@ -80,8 +80,8 @@ impl Store {
     /// The terms each user agreed to, the latest last. Who agreed to none is not in it.
     ///
     /// # Errors
-    /// As [`Store::users_of`].
-    pub fn terms_of(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<AcceptedTerms>>, StoreError> {
+    /// As [`Store::users_by_id`].
+    pub fn terms_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<AcceptedTerms>>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT t.user_id, t.version, t.accepted_at

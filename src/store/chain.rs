@@ -9,7 +9,7 @@
 //!
 //! `target` is the user's id in hexadecimal, `changes` a string with the text as it is stored; what is absent is
 //! `null`. So any tool can check the chain. A chain alone can not tell that its last lines were cut off: write down
-//! the [`Verified::head`] of today, and ask for it tomorrow.
+//! the [`AuditVerification::head`] of today, and ask for it tomorrow.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,21 +40,21 @@ pub(super) struct Row {
 
 /// What a check of the chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
+pub struct AuditVerification {
     /// Lines that were checked, the broken one not counted.
     pub lines: u64,
     /// The last line that holds, with its hash.
     pub head: Option<(i64, ChainHash)>,
     /// The first line whose hash is not what it and the line before it give.
-    pub broken: Option<i64>,
+    pub first_broken: Option<i64>,
     /// Whether the hash that was asked for is that of a line; `true` when none was.
-    pub holds_known: bool,
+    pub contains_known_head: bool,
 }
 
-impl Verified {
+impl AuditVerification {
     /// Whether nothing is wrong.
-    pub fn is_whole(&self) -> bool {
-        self.broken.is_none() && self.holds_known
+    pub fn is_intact(&self) -> bool {
+        self.first_broken.is_none() && self.contains_known_head
     }
 }
 
@@ -64,17 +64,21 @@ impl Store {
     ///
     /// # Errors
     /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
-    pub fn verify_audit(&self, known: Option<ChainHash>) -> Result<Verified, StoreError> {
+    pub fn verify_audit(&self, known: Option<ChainHash>) -> Result<AuditVerification, StoreError> {
         self.read(|connection| verify(connection, known))
     }
 }
 
-pub(super) fn verify(connection: &Connection, known: Option<ChainHash>) -> Result<Verified, StoreError> {
+pub(super) fn verify(
+    connection: &Connection,
+    known: Option<ChainHash>,
+) -> Result<AuditVerification, StoreError> {
     let mut statement = connection.prepare(
         "SELECT id, at, actor_kind, actor_id, action, target, changes, request_id, hash FROM audit ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
-    let mut found = Verified { lines: 0, head: None, broken: None, holds_known: known.is_none() };
+    let mut found =
+        AuditVerification { lines: 0, head: None, first_broken: None, contains_known_head: known.is_none() };
     while let Some(row) = rows.next()? {
         let line = Row {
             id: row.get(0)?,
@@ -88,12 +92,12 @@ pub(super) fn verify(connection: &Connection, known: Option<ChainHash>) -> Resul
         };
         let hash = ChainHash(row.get(8)?);
         if line.hash(found.head.map(|(_, hash)| hash)) != hash {
-            found.broken = Some(line.id);
+            found.first_broken = Some(line.id);
             return Ok(found);
         }
         found.lines += 1;
         found.head = Some((line.id, hash));
-        found.holds_known |= known == Some(hash);
+        found.contains_known_head |= known == Some(hash);
     }
     Ok(found)
 }
@@ -176,16 +180,16 @@ impl fmt::Debug for ChainHash {
 /// Not the 64 hexadecimal digits of a [`ChainHash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a hash of the trail: expected 64 hexadecimal digits")]
-pub struct NotAHash;
+pub struct ParseChainHashError;
 
 impl FromStr for ChainHash {
-    type Err = NotAHash;
+    type Err = ParseChainHashError;
 
-    fn from_str(text: &str) -> Result<Self, NotAHash> {
+    fn from_str(text: &str) -> Result<Self, ParseChainHashError> {
         let digits: Option<Vec<u8>> =
             text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
         let bytes: Vec<u8> = digits
-            .ok_or(NotAHash)?
+            .ok_or(ParseChainHashError)?
             .chunks(2)
             .filter_map(|pair| match pair {
                 [high, low] => Some(high << 4 | low),
@@ -193,9 +197,9 @@ impl FromStr for ChainHash {
             })
             .collect();
         if text.len() != 64 {
-            return Err(NotAHash);
+            return Err(ParseChainHashError);
         }
-        bytes.try_into().map(Self).map_err(|_| NotAHash)
+        bytes.try_into().map(Self).map_err(|_| ParseChainHashError)
     }
 }
 
@@ -227,7 +231,7 @@ mod tests {
         assert_eq!(hash.as_bytes(), expected.as_ref());
         assert_eq!(hash.to_string().parse(), Ok(hash));
         assert_ne!(line.hash(Some(hash)), hash);
-        assert_eq!("é".repeat(32).parse::<ChainHash>(), Err(NotAHash));
-        assert_eq!("0".repeat(63).parse::<ChainHash>(), Err(NotAHash));
+        assert_eq!("é".repeat(32).parse::<ChainHash>(), Err(ParseChainHashError));
+        assert_eq!("0".repeat(63).parse::<ChainHash>(), Err(ParseChainHashError));
     }
 }

@@ -32,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::set_status`].
-    pub fn set_status_at_auth0_too(
+    pub fn set_status_also_at_auth0(
         &self,
         id: UserId,
         status: Status,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::open::{self, Purpose};
-use super::{Settings, Store, StoreError, Verified, chain, migrate};
+use super::{AuditVerification, Settings, Store, StoreError, chain, migrate};
 
 /// More faults than anyone reads.
 const MAX_FAULTS: usize = 100;
@@ -32,7 +32,7 @@ pub struct Checked {
     pub foreign_keys: Vec<String>,
     /// The audit trail's chain; `None` when it was not checked: the file is damaged, or its schema is from before
     /// there was a chain or from after this binary.
-    pub audit: Option<Verified>,
+    pub audit: Option<AuditVerification>,
 }
 
 impl Checked {
@@ -41,7 +41,7 @@ impl Checked {
         (1..=self.known).contains(&self.schema)
             && self.integrity.is_empty()
             && self.foreign_keys.is_empty()
-            && self.audit.as_ref().is_none_or(Verified::is_whole)
+            && self.audit.as_ref().is_none_or(AuditVerification::is_intact)
     }
 
     /// The first fault, for people; `None` when there is none.
@@ -49,7 +49,7 @@ impl Checked {
         if self.schema == 0 {
             return Some("it holds no schema of ours".to_owned());
         }
-        let broken = self.audit.as_ref().and_then(|audit| audit.broken);
+        let broken = self.audit.as_ref().and_then(|audit| audit.first_broken);
         let newer = format!("its schema {} is newer than {}", self.schema, self.known);
         self.integrity
             .first()

@@ -15,7 +15,7 @@ use super::users::{from_millis, moment};
 use super::{PAGE_MAX, Page, PageArgs, Store, StoreError, Write};
 
 /// How long a deployment may give no sign before it is told as interrupted.
-pub const DEPLOYMENT_SILENCE_MAX: Duration = Duration::from_secs(60);
+pub const DEPLOYMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The longest message of a failure, in characters.
 pub const DEPLOYMENT_FAILURE_MAX_CHARS: usize = 1000;
@@ -71,7 +71,7 @@ pub enum DeploymentOutcome {
 
 /// The end of a deployment, as whoever deploys tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeploymentEnding<'a> {
+pub enum DeploymentEnd<'a> {
     /// All changes were made.
     Applied,
     /// A change could not be made. The text says which and why, in one line for people, and holds no secret.
@@ -93,7 +93,7 @@ impl Store {
     /// Notes that a deployment begins; gives its id.
     ///
     /// # Errors
-    /// [`StoreError::Deploying`] while another one to the tenant is under way; [`StoreError::Invalid`]; else as every
+    /// [`StoreError::DeploymentRunning`] while another one to the tenant is under way; [`StoreError::Invalid`]; else as every
     /// write.
     pub fn begin_deployment(&self, planned: &PlannedDeployment, actor: &Actor) -> Result<i64, StoreError> {
         if planned.tenant.is_empty() {
@@ -104,7 +104,7 @@ impl Store {
             let other = "SELECT id FROM deployments WHERE tenant = ?1 AND outcome IS NULL AND alive_until > ?2";
             let other = write.tx.query_row(other, params![planned.tenant, now], |row| row.get(0)).optional()?;
             if let Some(other) = other {
-                return Err(StoreError::Deploying(other));
+                return Err(StoreError::DeploymentRunning(other));
             }
             let (actor_kind, actor_id) = actor.parts();
             write.tx.execute(
@@ -133,12 +133,12 @@ impl Store {
         })
     }
 
-    /// A sign that a deployment goes on, due well within [`DEPLOYMENT_SILENCE_MAX`] of the one before.
+    /// A sign that a deployment goes on, due well within [`DEPLOYMENT_TIMEOUT`] of the one before.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when there is no such deployment, or it has ended or was told as interrupted: whoever
     /// deploys stops then, because another may have begun. Else as every write.
-    pub fn deployment_goes_on(&self, id: i64) -> Result<(), StoreError> {
+    pub fn keep_deployment_alive(&self, id: i64) -> Result<(), StoreError> {
         self.write(|write| {
             let sql = "UPDATE deployments SET alive_until = ?2
                        WHERE id = ?1 AND outcome IS NULL AND alive_until > ?3";
@@ -157,13 +157,13 @@ impl Store {
     pub fn end_deployment(
         &self,
         id: i64,
-        ending: DeploymentEnding<'_>,
+        ending: DeploymentEnd<'_>,
         actor: &Actor,
     ) -> Result<Deployment, StoreError> {
         let (outcome, failure) = match ending {
-            DeploymentEnding::Applied => (DeploymentOutcome::Applied, None),
-            DeploymentEnding::Failed(why) => (DeploymentOutcome::Failed, Some(why)),
-            DeploymentEnding::RolledBack => (DeploymentOutcome::RolledBack, None),
+            DeploymentEnd::Applied => (DeploymentOutcome::Applied, None),
+            DeploymentEnd::Failed(why) => (DeploymentOutcome::Failed, Some(why)),
+            DeploymentEnd::RolledBack => (DeploymentOutcome::RolledBack, None),
         };
         if failure.is_some_and(|why| {
             why.is_empty()
@@ -324,7 +324,7 @@ fn conditions(filter: &DeploymentFilter, now: i64) -> (String, Vec<Value>) {
 }
 
 fn alive_until(write: &Write<'_>) -> i64 {
-    write.now.saturating_add(DEPLOYMENT_SILENCE_MAX).unwrap_or(write.now).as_millisecond()
+    write.now.saturating_add(DEPLOYMENT_TIMEOUT).unwrap_or(write.now).as_millisecond()
 }
 
 /// Which deployment a line of the trail is about: its target is a user, and here there is none.

@@ -40,7 +40,7 @@ pub enum StoreError {
     IdempotencyKeyReused,
     /// Another deployment to the tenant is under way; its id.
     #[error("deployment {0} to this tenant is under way; wait until it has ended")]
-    Deploying(i64),
+    DeploymentRunning(i64),
     /// Somebody else held the database longer than `store.busy_timeout`.
     #[error("the database is busy; try again, or stop what else writes to it")]
     Busy,

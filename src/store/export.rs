@@ -30,7 +30,7 @@ impl Store {
             let trail: Vec<Value> = trail(&write.tx, id)?.iter().map(line).collect();
             Ok(json!({
                 "exportedAt": write.now,
-                "user": user_record(&user),
+                "user": user_json(&user),
                 "identities": identities,
                 "acceptedTerms": terms,
                 "audit": trail,
@@ -40,7 +40,7 @@ impl Store {
 }
 
 /// A row as JSON, by the names that clients use.
-pub fn user_record(user: &User) -> Value {
+pub fn user_json(user: &User) -> Value {
     json!({
         "id": user.id,
         "auth0Id": user.auth0_id,

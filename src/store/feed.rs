@@ -35,12 +35,12 @@ struct Told {
 
 impl Store {
     /// Gives what changes from now on: changes by this process when their call returns, those by another process at
-    /// the next [`Store::look`]. A receiver that falls far behind is told so (`Lagged`); when the store closes, all
+    /// the next [`Store::poll_changes`]. A receiver that falls far behind is told so (`Lagged`); when the store closes, all
     /// receivers end.
     ///
     /// # Errors
     /// [`StoreError::Closed`]; else as every read.
-    pub fn feed(&self) -> Result<broadcast::Receiver<Change>, StoreError> {
+    pub fn subscribe(&self) -> Result<broadcast::Receiver<Change>, StoreError> {
         let mut told = self.shared.feed.lock();
         let told = told.as_mut().ok_or(StoreError::Closed)?;
         if told.tell.receiver_count() == 0 {
@@ -51,7 +51,7 @@ impl Store {
 
     /// Notices what other processes changed: for the revocations and for the feed. The app calls it twice a second. Takes
     /// microseconds, and a millisecond or two when somebody listens and much has changed.
-    pub fn look(&self) {
+    pub fn poll_changes(&self) {
         self.shared.revocations.catch_up();
         self.tell();
     }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::users::{by_auth0_id, user_id};
-use super::{Actor, Expected, Store, StoreError, Write};
+use super::{Actor, NewUser, Store, StoreError, Write};
 use crate::user::{Auth0Id, Status, User, UserId};
 
 /// How long a creation is remembered by its mutation id, in milliseconds.
@@ -20,7 +20,7 @@ impl Store {
     /// [`StoreError::Invalid`] for an id that is empty or longer than 255 bytes.
     pub fn create_idempotent(
         &self,
-        expected: &Expected,
+        expected: &NewUser,
         mutation: &str,
         actor: &Actor,
     ) -> Result<User, StoreError> {

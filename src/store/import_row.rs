@@ -5,7 +5,7 @@
 //! import never unblocks a user, empties a field or takes a verification away.
 
 use super::audit::{Action, Actor, Changes};
-use super::rows::{Details, NewUser};
+use super::rows::{Details, UserColumns};
 use super::users::{by_auth0_id, by_email};
 use super::{LinkEmail, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User};
@@ -56,8 +56,8 @@ impl ImportRow {
         self.email.as_ref().filter(|_| self.email_verified)
     }
 
-    fn new_user(&self) -> NewUser<'_> {
-        NewUser {
+    fn columns(&self) -> UserColumns<'_> {
+        UserColumns {
             auth0_id: self.auth0_id.as_ref(),
             email: self.email.as_ref(),
             email_verified: self.verified_email().is_some(),
@@ -96,7 +96,7 @@ impl Write<'_> {
             }
             (Some(user), None) => self.update_imported(&user, row, false, actor),
             (None, _) => {
-                self.insert_row(&row.new_user(), actor, Action::Imported)?;
+                self.insert_row(&row.columns(), actor, Action::Imported)?;
                 Ok(ImportOutcome::Added)
             }
         }

@@ -151,7 +151,7 @@ impl<T> Page<T> {
 
 impl UserOrder {
     /// Where `user` stands in this order.
-    pub fn place(self, user: &User) -> UserCursor {
+    pub fn cursor(self, user: &User) -> UserCursor {
         let moment = |moment: Timestamp| SortKey::Moment(moment.as_millisecond());
         let text = |text: Option<&str>| SortKey::Text(text.unwrap_or_default().to_owned());
         let by = match self {

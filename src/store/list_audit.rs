@@ -57,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::list_audit`].
-    pub fn trails_of(
+    pub fn audit_by_user(
         &self,
         users: &[UserId],
         slice: &PageArgs<i64>,
@@ -91,7 +91,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::list_audit`].
-    pub fn trail_lengths_of(&self, users: &[UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
+    pub fn audit_counts_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT a.target, count(*) FROM json_each(?1) j JOIN audit a ON a.target = unhex(j.value)

@@ -62,16 +62,16 @@ pub use admit::{NewIdentity, PROFILE_MAX_BYTES, Provisioned};
 pub use audit::{Action, Actor, AuditLine};
 pub use backup::BackedUp;
 pub use blocks::BlockDelivery;
-pub use chain::{ChainHash, NotAHash, Verified};
+pub use chain::{AuditVerification, ChainHash, ParseChainHashError};
 pub use check::Checked;
-pub use create::Expected;
+pub use create::NewUser;
 pub use database::Database;
 pub use deployments::{
-    DEPLOYMENT_FAILURE_MAX_CHARS, DEPLOYMENT_SILENCE_MAX, Deployment, DeploymentEnding, DeploymentFilter,
+    DEPLOYMENT_FAILURE_MAX_CHARS, DEPLOYMENT_TIMEOUT, Deployment, DeploymentEnd, DeploymentFilter,
     DeploymentOutcome, PlannedDeployment,
 };
 pub use error::StoreError;
-pub use export::user_record;
+pub use export::user_json;
 pub use feed::Change;
 pub use identities::Identity;
 pub use import::{Import, ImportRules};
@@ -314,7 +314,7 @@ impl Store {
             open::with_settings(connection, settings, |connection| {
                 let write = self.begin(connection)?;
                 if let Some(acting_user) = self.acting_user {
-                    write.stands(acting_user)?;
+                    write.ensure_active(acting_user)?;
                 }
                 let outcome = steps(write)?;
                 self.shared.wrote.store(true, Ordering::Relaxed);

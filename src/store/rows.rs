@@ -10,7 +10,7 @@ use super::{StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
 /// A row to be made.
-pub(super) struct NewUser<'a> {
+pub(super) struct UserColumns<'a> {
     pub(super) auth0_id: Option<&'a Auth0Id>,
     pub(super) email: Option<&'a Email>,
     pub(super) email_verified: bool,
@@ -32,7 +32,7 @@ pub(super) struct Details<'a> {
 impl Write<'_> {
     pub(super) fn insert(
         &self,
-        row: &NewUser<'_>,
+        row: &UserColumns<'_>,
         actor: &Actor,
         action: Action,
     ) -> Result<User, StoreError> {
@@ -43,7 +43,7 @@ impl Write<'_> {
     /// [`Write::insert`] for whoever does not need the row back.
     pub(super) fn insert_row(
         &self,
-        row: &NewUser<'_>,
+        row: &UserColumns<'_>,
         actor: &Actor,
         action: Action,
     ) -> Result<UserId, StoreError> {
@@ -56,7 +56,7 @@ impl Write<'_> {
     }
 
     /// The row alone, without its identity and its line in the trail, which is to tell the changes that are given.
-    pub(super) fn put_row(&self, row: &NewUser<'_>) -> Result<(UserId, Changes), StoreError> {
+    pub(super) fn put_row(&self, row: &UserColumns<'_>) -> Result<(UserId, Changes), StoreError> {
         let id = UserId::new(self.now);
         let now = self.now.as_millisecond();
         let mut statement = self.tx.prepare_cached(

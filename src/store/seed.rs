@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::audit::{Action, Actor};
-use super::rows::NewUser;
+use super::rows::UserColumns;
 use super::users::{by_auth0_id, by_email};
 use super::{Store, StoreError, Write};
 use crate::user::{Auth0Id, Email, Person, Status};
@@ -71,7 +71,7 @@ impl Store {
                     }
                 }
                 let person = seed.person();
-                let row = NewUser {
+                let row = UserColumns {
                     auth0_id: seed.auth0_id.as_ref(),
                     email: seed.email.as_ref(),
                     email_verified: seed.email_verified,

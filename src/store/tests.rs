@@ -79,7 +79,7 @@ impl House {
 
     /// Somebody with an identity and a verified email.
     fn verified(&self, auth0_id: &str, email: &str) -> User {
-        match self.store.admit(&arrival(auth0_id, Some(email), true), LinkEmail::Verified, &Actor::Gate) {
+        match self.store.provision(&arrival(auth0_id, Some(email), true), LinkEmail::Verified, &Actor::Gate) {
             Ok(Provisioned::Inserted(user)) => user,
             other => panic!("{other:?}"),
         }

@@ -49,7 +49,7 @@ impl AccountBatch {
         context: &Context,
         user: UserId,
     ) -> Result<Vec<Identity>, ApiError> {
-        let found = self.identities.get(context, &user, |store, users| store.identities_of(users));
+        let found = self.identities.get(context, &user, |store, users| store.identities_by_user(users));
         Ok(found.await?.unwrap_or_default())
     }
 
@@ -58,12 +58,12 @@ impl AccountBatch {
         context: &Context,
         user: UserId,
     ) -> Result<Vec<AcceptedTerms>, ApiError> {
-        let found = self.terms.get(context, &user, |store, users| store.terms_of(users));
+        let found = self.terms.get(context, &user, |store, users| store.terms_by_user(users));
         Ok(found.await?.unwrap_or_default())
     }
 
     pub(super) async fn trail_length(&self, context: &Context, user: UserId) -> Result<u64, ApiError> {
-        let found = self.trail_lengths.get(context, &user, |store, users| store.trail_lengths_of(users));
+        let found = self.trail_lengths.get(context, &user, |store, users| store.audit_counts_by_user(users));
         Ok(found.await?.unwrap_or_default())
     }
 
@@ -79,8 +79,9 @@ impl AccountBatch {
             let trails = trails.entry(paging.clone());
             Arc::clone(trails.or_insert_with(|| Arc::new(Batch::new(Arc::clone(&self.users)))))
         };
-        let found = trails
-            .get(context, &user, move |store, users| Ok(AuditEvent::trails(store.trails_of(users, &slice)?)));
+        let found = trails.get(context, &user, move |store, users| {
+            Ok(AuditEvent::trails(store.audit_by_user(users, &slice)?))
+        });
         let part = found.await?.unwrap_or(Page { items: Vec::new(), more: false });
         Ok(connection::Edges::new(part, paging, AuditEvent::place))
     }

@@ -58,7 +58,7 @@ impl People {
     ) -> Result<Option<Account>, ApiError> {
         let Some(id) = id else { return Ok(None) };
         let fetch = |store: &store::Store, ids: &[UserId]| {
-            let accounts = AccountBatch::of(store.users_of(ids)?).into_iter();
+            let accounts = AccountBatch::of(store.users_by_id(ids)?).into_iter();
             Ok(accounts.map(|account| (account.user.id, account)).collect::<HashMap<_, _>>())
         };
         self.0.get(context, &id, fetch).await

@@ -18,7 +18,7 @@ use super::payload::{
 use super::user_id;
 use crate::api::{ApiError, Context, Json};
 use crate::scope;
-use crate::store::Expected;
+use crate::store::NewUser;
 use crate::user::{Auth0Id, Status};
 
 /// The most roles a user has, and the longest name of one, in bytes.
@@ -55,7 +55,7 @@ impl Mutation {
         mut input: CreateUserInput,
     ) -> Result<Option<CreateUserPayload>, ApiError> {
         context.require(scope::USERS_WRITE)?;
-        let expected = Expected {
+        let expected = NewUser {
             person: input.person().person()?,
             auth0_id: input.auth0_id.as_deref().map(auth0_id).transpose()?,
             email: input.email.map(|email| email.0),

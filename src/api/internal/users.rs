@@ -124,7 +124,7 @@ impl UserConnection {
         let accounts = Page { items: AccountBatch::of(items), more };
         let page = connection::Edges::new(accounts, &paging, |account: &Account| {
             let user: &User = &account.user;
-            UserListCursor(order, order.place(user))
+            UserListCursor(order, order.cursor(user))
         });
         Ok(Self { page, filter })
     }

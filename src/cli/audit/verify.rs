@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::users::with_store;
 use super::super::{Global, exit, out};
-use crate::store::{ChainHash, Verified};
+use crate::store::{AuditVerification, ChainHash};
 
 /// Against what.
 #[derive(Debug, clap::Args)]
@@ -23,28 +23,28 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let found = with_store(global, |store, _| Ok(store.verify_audit(args.head)?))?;
     out::line(if args.json { as_json(&found) } else { as_text(&found) })?;
-    Ok(if found.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
+    Ok(if found.is_intact() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
 }
 
-fn as_json(found: &Verified) -> String {
+fn as_json(found: &AuditVerification) -> String {
     json!({
-        "whole": found.is_whole(),
+        "whole": found.is_intact(),
         "lines": found.lines,
         "head": found.head.map(|(line, hash)| json!({ "line": line, "hash": hash.to_string() })),
-        "broken": found.broken,
-        "headFound": found.holds_known,
+        "broken": found.first_broken,
+        "headFound": found.contains_known_head,
     })
     .to_string()
 }
 
-fn as_text(found: &Verified) -> String {
+fn as_text(found: &AuditVerification) -> String {
     let lines = found.lines;
-    match (found.broken, found.head) {
+    match (found.first_broken, found.head) {
         (Some(broken), _) => format!(
             "BROKEN at line {broken}: it, or a line before it, was changed or taken out by hand. The {lines} lines before \
              it hold; a backup tells what it was"
         ),
-        (None, _) if !found.holds_known => format!(
+        (None, _) if !found.contains_known_head => format!(
             "CUT: {lines} lines hold, but none of them has the hash that was asked for: lines were taken off the end, or \
              all were written anew"
         ),
@@ -60,11 +60,16 @@ mod tests {
     #[test]
     fn whole_broken_and_cut_are_told_apart() {
         let hash: ChainHash = "ab".repeat(32).parse().unwrap();
-        let whole = Verified { lines: 3, head: Some((3, hash)), broken: None, holds_known: true };
+        let whole = AuditVerification {
+            lines: 3,
+            head: Some((3, hash)),
+            first_broken: None,
+            contains_known_head: true,
+        };
         assert_eq!(as_text(&whole), format!("whole: 3 lines, the last is 3 {hash}"));
-        let broken = Verified { broken: Some(4), ..whole.clone() };
+        let broken = AuditVerification { first_broken: Some(4), ..whole.clone() };
         assert!(as_text(&broken).starts_with("BROKEN at line 4"));
-        let cut = Verified { holds_known: false, ..whole };
+        let cut = AuditVerification { contains_known_head: false, ..whole };
         assert!(as_text(&cut).starts_with("CUT: 3 lines") && as_json(&cut).contains(r#""whole":false"#));
     }
 }

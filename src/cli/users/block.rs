@@ -21,7 +21,7 @@ pub(super) fn run(global: &Global, args: &Args, blocked: bool) -> anyhow::Result
         let user = args.who.find(store)?;
         let status = if blocked { Status::Blocked } else { Status::Active };
         let user = if args.at_auth0 {
-            store.set_status_at_auth0_too(user.id, status, &Actor::Cli)?
+            store.set_status_also_at_auth0(user.id, status, &Actor::Cli)?
         } else {
             store.set_status(user.id, status, &Actor::Cli)?
         };

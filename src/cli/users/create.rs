@@ -2,7 +2,7 @@
 
 use super::super::{Global, out};
 use super::with_new_store;
-use crate::store::{Actor, Expected};
+use crate::store::{Actor, NewUser};
 use crate::user::{Auth0Id, Email, Person, WORDS_MAX, is_words};
 
 /// Whom. Without an Auth0 id, whoever first comes with the email, verified, is this user.
@@ -34,7 +34,7 @@ fn name(text: &str) -> Result<String, String> {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_new_store(global, |store, config| {
-        let expected = Expected {
+        let expected = NewUser {
             auth0_id: args.auth0_id.clone(),
             email: args.email.clone(),
             email_verified: args.verified,

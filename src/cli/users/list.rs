@@ -3,7 +3,7 @@
 use super::super::pages::{Form, Pages};
 use super::super::{Global, out};
 use super::with_store;
-use crate::store::user_record;
+use crate::store::user_json;
 use crate::user::{Status, User, UserId};
 
 /// Which, and how.
@@ -18,7 +18,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
-        let form = Form { place: |user: &User| user.id, go_on: "--after", text: line, json: user_record };
+        let form = Form { place: |user: &User| user.id, go_on: "--after", text: line, json: user_json };
         args.pages.print(&form, args.after, |first, after| {
             let page = store.users(first, after)?;
             Ok((page.users, page.has_next))

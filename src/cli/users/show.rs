@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{Global, out};
 use super::{UserRef, with_store};
-use crate::store::{AcceptedTerms, Identity, user_record};
+use crate::store::{AcceptedTerms, Identity, user_json};
 
 /// Whom.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
         let user = args.who.find(store)?;
         let (identities, terms) = (store.identities(user.id)?, store.accepted_terms(user.id)?);
-        let record = user_record(&user);
+        let record = user_json(&user);
         out::line(if args.json {
             as_json(record, &identities, &terms).to_string()
         } else {

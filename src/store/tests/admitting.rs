@@ -8,7 +8,7 @@ use crate::store::PROFILE_MAX_BYTES;
 const ADA: &str = "ada@example.com";
 
 fn admit(house: &House, arrival: &NewIdentity, link: LinkEmail) -> Result<Provisioned, StoreError> {
-    house.store.admit(arrival, link, &Actor::Gate)
+    house.store.provision(arrival, link, &Actor::Gate)
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_hundred_first_requests_at_once_are_one_row() {
                 scope.spawn(move || {
                     start.wait();
                     let arrival = arrival("auth0|1", Some(ADA), true);
-                    store.admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
+                    store.provision(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
                 })
             })
             .collect();

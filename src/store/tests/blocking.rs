@@ -16,7 +16,7 @@ fn auth0_is_told_of_nobody_unless_it_is_wished() {
     house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     assert_eq!(house.store.next_due().unwrap(), None);
     // By argument, and although they are blocked here already.
-    house.store.set_status_at_auth0_too(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    house.store.set_status_also_at_auth0(user.id, Status::Blocked, &Actor::Cli).unwrap();
     assert_eq!(house.store.pending_deliveries().unwrap(), (2, Some(house.clock.now())));
     // By setting.
     let settings = Settings { block_at_auth0: true, ..house.settings.clone() };
@@ -30,9 +30,9 @@ fn auth0_is_told_of_nobody_unless_it_is_wished() {
 fn wishes_outlive_a_restart_and_the_last_one_counts() {
     let (house, user) = house();
     let store = &house.store;
-    store.set_status_at_auth0_too(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    store.set_status_also_at_auth0(user.id, Status::Blocked, &Actor::Cli).unwrap();
     house.clock.advance(Duration::from_secs(1));
-    store.set_status_at_auth0_too(user.id, Status::Active, &Actor::Cli).unwrap();
+    store.set_status_also_at_auth0(user.id, Status::Active, &Actor::Cli).unwrap();
     store.close().unwrap();
     let store = house.another_process();
     for _ in 0..2 {
@@ -48,7 +48,7 @@ fn wishes_outlive_a_restart_and_the_last_one_counts() {
 #[test]
 fn a_postponed_wish_is_due_again_later_and_others_go_first() {
     let (house, user) = house();
-    house.store.set_status_at_auth0_too(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    house.store.set_status_also_at_auth0(user.id, Status::Blocked, &Actor::Cli).unwrap();
     let first = house.store.next_due().unwrap().unwrap();
     house.store.postpone(&first, Duration::from_secs(60)).unwrap();
     let second = house.store.next_due().unwrap().unwrap();
@@ -63,10 +63,10 @@ fn a_postponed_wish_is_due_again_later_and_others_go_first() {
 #[test]
 fn a_wish_made_while_auth0_was_being_told_is_told_next() {
     let (house, user) = house();
-    house.store.set_status_at_auth0_too(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    house.store.set_status_also_at_auth0(user.id, Status::Blocked, &Actor::Cli).unwrap();
     let under_way = house.store.next_due().unwrap().unwrap();
     house.clock.advance(Duration::from_secs(1));
-    house.store.set_status_at_auth0_too(user.id, Status::Active, &Actor::Cli).unwrap();
+    house.store.set_status_also_at_auth0(user.id, Status::Active, &Actor::Cli).unwrap();
     house.store.mark_delivered(&under_way, &Actor::Gate).unwrap();
     assert_eq!(house.store.pending_deliveries().unwrap().0, 2);
 }
@@ -92,7 +92,7 @@ fn auth0_is_told_of_every_new_way_to_somebody_blocked() {
     assert_eq!(told(), ["github|1"]);
     // By their email.
     let comes = arrival("apple|1", Some("ada@example.com"), true);
-    store.admit(&comes, LinkEmail::Verified, &Actor::Gate).unwrap();
+    store.provision(&comes, LinkEmail::Verified, &Actor::Gate).unwrap();
     assert_eq!(told(), ["apple|1"]);
     // And whoever becomes one with them, in either direction.
     let other = house.verified("auth0|2", "other@example.com");

@@ -83,7 +83,7 @@ fn an_erased_person_is_a_tombstone_for_good() {
     for identity in ["auth0|1", "google|1"] {
         assert_eq!(store.user_by_auth0_id(&id(identity)).unwrap().as_ref(), Some(&gone));
         assert_eq!(store.revocation(&id(identity)).unwrap().status, Status::Erased);
-        let again = store.admit(&arrival(identity, Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
+        let again = store.provision(&arrival(identity, Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
         assert_eq!(again.unwrap(), Provisioned::Known(gone.clone()));
     }
     assert!(matches!(store.set_status(user.id, Status::Active, &Actor::Cli), Err(StoreError::Erased(_))));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::store::{
-    AuditFilter, DEPLOYMENT_SILENCE_MAX, DeploymentEnding, DeploymentFilter, DeploymentOutcome, PageArgs,
+    AuditFilter, DEPLOYMENT_TIMEOUT, DeploymentEnd, DeploymentFilter, DeploymentOutcome, PageArgs,
     PlannedDeployment,
 };
 
@@ -41,7 +41,7 @@ fn a_deployment_is_told_from_its_beginning_to_its_end_and_both_are_audited() {
     );
     house.clock.advance(Duration::from_secs(5));
     let why = "the client `spa` was refused: 403";
-    let ended = house.store.end_deployment(id, DeploymentEnding::Failed(why), &Actor::Webhook).unwrap();
+    let ended = house.store.end_deployment(id, DeploymentEnd::Failed(why), &Actor::Webhook).unwrap();
     assert_eq!((ended.outcome, ended.failure.as_deref()), (DeploymentOutcome::Failed, Some(why)));
     assert_eq!(ended.ended_at.unwrap().duration_since(ended.begun_at).as_secs(), 5);
     assert_eq!(house.store.deployment(id).unwrap(), Some(ended));
@@ -53,31 +53,31 @@ fn a_deployment_is_told_from_its_beginning_to_its_end_and_both_are_audited() {
     assert_eq!(lines[1].changes["commit"]["new"], "c0ffee");
     assert_eq!(lines[0].changes["outcome"]["new"], "failed");
     assert!(!lines[0].changes.to_string().contains("spa"), "not why: the trail can not be erased");
-    assert!(house.store.verify_audit(None).unwrap().is_whole());
+    assert!(house.store.verify_audit(None).unwrap().is_intact());
 }
 
 #[test]
 fn one_that_gives_no_sign_any_more_is_interrupted_and_keeps_nobody_from_the_next() {
     let house = House::new();
     let killed = begin(&house, "a.example");
-    house.clock.advance(DEPLOYMENT_SILENCE_MAX / 2);
-    house.store.deployment_goes_on(killed).unwrap();
-    house.clock.advance(DEPLOYMENT_SILENCE_MAX / 2);
+    house.clock.advance(DEPLOYMENT_TIMEOUT / 2);
+    house.store.keep_deployment_alive(killed).unwrap();
+    house.clock.advance(DEPLOYMENT_TIMEOUT / 2);
     assert_eq!(outcome(&house, killed), DeploymentOutcome::Running);
     let refused = house.store.begin_deployment(&planned("a.example"), &Actor::Cli);
-    assert!(matches!(refused, Err(StoreError::Deploying(id)) if id == killed), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::DeploymentRunning(id)) if id == killed), "{refused:?}");
     begin(&house, "b.example");
 
-    house.clock.advance(DEPLOYMENT_SILENCE_MAX / 2);
+    house.clock.advance(DEPLOYMENT_TIMEOUT / 2);
     let store = house.another_process();
     assert_eq!(store.deployment(killed).unwrap().unwrap().outcome, DeploymentOutcome::Interrupted);
     let next = begin(&house, "a.example");
     assert!(
-        matches!(house.store.deployment_goes_on(killed), Err(StoreError::Invalid(_))),
+        matches!(house.store.keep_deployment_alive(killed), Err(StoreError::Invalid(_))),
         "it is told to stop"
     );
     // Not dead after all: its end is what it says.
-    house.store.end_deployment(killed, DeploymentEnding::RolledBack, &Actor::Cli).unwrap();
+    house.store.end_deployment(killed, DeploymentEnd::RolledBack, &Actor::Cli).unwrap();
     assert_eq!(
         (outcome(&house, killed), outcome(&house, next)),
         (DeploymentOutcome::RolledBack, DeploymentOutcome::Running)
@@ -89,14 +89,14 @@ fn an_end_is_told_once_and_a_failure_in_a_line() {
     let house = House::new();
     let id = begin(&house, "a.example");
     for why in ["", "two\nlines", &"x".repeat(1001)] {
-        let refused = house.store.end_deployment(id, DeploymentEnding::Failed(why), &Actor::Cli);
+        let refused = house.store.end_deployment(id, DeploymentEnd::Failed(why), &Actor::Cli);
         assert!(matches!(refused, Err(StoreError::Invalid(_))), "{why}");
     }
-    house.store.end_deployment(id, DeploymentEnding::Applied, &Actor::Cli).unwrap();
+    house.store.end_deployment(id, DeploymentEnd::Applied, &Actor::Cli).unwrap();
     for id in [id, id + 1] {
-        let again = house.store.end_deployment(id, DeploymentEnding::Applied, &Actor::Cli);
+        let again = house.store.end_deployment(id, DeploymentEnd::Applied, &Actor::Cli);
         assert!(matches!(again, Err(StoreError::Invalid(_))), "{again:?}");
-        assert!(house.store.deployment_goes_on(id).is_err());
+        assert!(house.store.keep_deployment_alive(id).is_err());
     }
     assert_eq!(house.store.deployment(id + 1).unwrap(), None);
     assert_eq!(house.store.audit(&AuditFilter::default(), 10, None).unwrap().lines.len(), 2);
@@ -107,11 +107,11 @@ fn deployments_are_listed_by_tenant_and_outcome_the_newest_first() {
     let house = House::new();
     let ids = ["a", "a", "b", "a", "b"].map(|tenant| {
         let id = begin(&house, tenant);
-        house.store.end_deployment(id, DeploymentEnding::Applied, &Actor::Cli).unwrap();
+        house.store.end_deployment(id, DeploymentEnd::Applied, &Actor::Cli).unwrap();
         id
     });
     let silent = begin(&house, "a");
-    house.clock.advance(DEPLOYMENT_SILENCE_MAX);
+    house.clock.advance(DEPLOYMENT_TIMEOUT);
     let running = begin(&house, "a");
     let reversed = [running, silent, ids[4], ids[3], ids[2], ids[1], ids[0]];
     assert_eq!(listed(&house, None, None), reversed);

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::{Expected, TERMS_MAX_VERSIONS, UserUpdate};
+use crate::store::{NewUser, TERMS_MAX_VERSIONS, UserUpdate};
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
 
-fn expected(address: &str) -> Expected {
-    Expected { email: Some(email(address)), roles: vec!["support".into()], ..Expected::default() }
+fn expected(address: &str) -> NewUser {
+    NewUser { email: Some(email(address)), roles: vec!["support".into()], ..NewUser::default() }
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn a_created_user_waits_for_whoever_has_the_email() {
     assert_eq!((&made.auth0_id, made.email_verified, made.status), (&None, false, Status::Active));
     assert_eq!(house.actions(made.id), ["user.created"]);
     let came = arrival("auth0|1", Some(ADA), true);
-    let came = house.store.admit(&came, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
+    let came = house.store.provision(&came, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
     assert_eq!((came.id, came.roles), (made.id, made.roles));
 }
 
@@ -27,19 +27,19 @@ fn a_created_user_waits_for_whoever_has_the_email() {
 fn what_is_taken_is_not_created_twice() {
     let house = House::new();
     let ada = house.verified("auth0|1", ADA);
-    let create = |expected: &Expected| house.store.create(expected, &Actor::Cli);
+    let create = |expected: &NewUser| house.store.create(expected, &Actor::Cli);
     house.store.create(&expected("grace@example.com"), &Actor::Cli).unwrap();
-    let taken = Expected { email_verified: true, ..expected(ADA) };
+    let taken = NewUser { email_verified: true, ..expected(ADA) };
     assert!(matches!(create(&taken), Err(StoreError::EmailConflict)));
     assert!(matches!(create(&expected("grace@example.com")), Err(StoreError::EmailConflict)));
     // It would wait for ever: whoever comes with the email is Ada, or Grace's row.
     assert!(matches!(create(&expected(ADA)), Err(StoreError::EmailConflict)));
     let verified =
-        Expected { auth0_id: Some(id("auth0|3")), email_verified: true, ..expected("grace@example.com") };
+        NewUser { auth0_id: Some(id("auth0|3")), email_verified: true, ..expected("grace@example.com") };
     assert!(matches!(create(&verified), Err(StoreError::EmailConflict)));
-    let identity = Expected { auth0_id: Some(id("auth0|1")), ..Expected::default() };
+    let identity = NewUser { auth0_id: Some(id("auth0|1")), ..NewUser::default() };
     assert!(matches!(create(&identity), Err(StoreError::IdentityTaken(who)) if who == ada.id));
-    for hopeless in [Expected::default(), Expected { email_verified: true, ..identity }] {
+    for hopeless in [NewUser::default(), NewUser { email_verified: true, ..identity }] {
         assert!(matches!(create(&hopeless), Err(StoreError::Invalid(_))), "{hopeless:?}");
     }
     assert_eq!(house.rows(), 2);

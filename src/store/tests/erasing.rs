@@ -45,7 +45,7 @@ fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
     }
     let mut ada = arrival(ADA, Some("first.address@example.com"), true);
     ada.profile = Some(serde_json::json!({ "user_metadata": { "likes": "analytical-engine" } }));
-    let user = house.store.admit(&ada, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
+    let user = house.store.provision(&ada, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
     let update = UserUpdate {
         name: Some(Some("Countess of L.".into())),
         phone: Some(Some("+445678".into())),
@@ -99,8 +99,11 @@ fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
             let found =
                 store.find_or_link(&id(theirs), Some(&address), LinkEmail::Verified, &Actor::Gate).unwrap();
             assert_eq!(found.unwrap().id, user.id);
-            let admitted =
-                store.admit(&arrival(theirs, Some("a@example.com"), true), LinkEmail::Verified, &Actor::Gate);
+            let admitted = store.provision(
+                &arrival(theirs, Some("a@example.com"), true),
+                LinkEmail::Verified,
+                &Actor::Gate,
+            );
             assert!(
                 matches!(&admitted, Ok(Provisioned::Known(user)) if user.status == Status::Erased),
                 "{admitted:?}"
@@ -123,7 +126,7 @@ fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
 fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
     let house = House::new();
     let user = house.verified(ADA, "first.address@example.com");
-    house.store.set_status_at_auth0_too(user.id, Status::Erased, &Actor::Cli).unwrap();
+    house.store.set_status_also_at_auth0(user.id, Status::Erased, &Actor::Cli).unwrap();
     let found = traces(&house);
     assert!(
         !found.is_empty()
@@ -131,7 +134,7 @@ fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
         "{found:?}"
     );
     // The ids are gone, so a second wish changes nothing.
-    house.store.set_status_at_auth0_too(user.id, Status::Erased, &Actor::Cli).unwrap();
+    house.store.set_status_also_at_auth0(user.id, Status::Erased, &Actor::Cli).unwrap();
     let wish = house.store.next_due().unwrap().unwrap();
     assert_eq!((wish.auth0_id.as_str(), wish.blocked), (ADA, true));
     house.store.mark_delivered(&wish, &Actor::Gate).unwrap();
@@ -180,7 +183,7 @@ impl House {
         let mut other = arrival(&format!("auth0|other{i}"), Some(&format!("other{i}@example.com")), true);
         other.person = Person { name: Some(format!("Other {i}")), ..Person::default() };
         other.profile = None;
-        self.store.admit(&other, LinkEmail::Verified, &Actor::Gate).unwrap();
+        self.store.provision(&other, LinkEmail::Verified, &Actor::Gate).unwrap();
     }
 }
 

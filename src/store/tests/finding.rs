@@ -8,7 +8,7 @@ use crate::user::Status;
 fn a_row_is_read_back_as_it_was_written() {
     let house = House::new();
     let arrival = arrival("auth0|1", Some("Ada@Example.com"), true);
-    let user = house.store.admit(&arrival, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
+    let user = house.store.provision(&arrival, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
     assert_eq!(user.auth0_id, Some(arrival.auth0_id));
     assert_eq!(user.email, Some(email("ada@example.com")));
     assert!(user.email_verified && user.roles.is_empty());
@@ -24,7 +24,7 @@ fn a_row_is_read_back_as_it_was_written() {
 fn an_unverified_email_of_somebody_finds_nobody() {
     let house = House::new();
     let squatter = arrival("auth0|1", Some("ada@example.com"), false);
-    house.store.admit(&squatter, LinkEmail::Verified, &Actor::Gate).unwrap();
+    house.store.provision(&squatter, LinkEmail::Verified, &Actor::Gate).unwrap();
     assert_eq!(house.store.user_by_email(&email("ada@example.com")).unwrap(), None);
     // A row that staff made does, verified or not.
     let expected = house.expected("ada@example.com", false);
@@ -132,9 +132,9 @@ fn a_read_by_key_waits_for_no_scan() {
         assert!(store.next_due().unwrap().is_none() && store.load_keys("https://t/").unwrap().is_none());
         store.ping().unwrap();
         // Nor does what looks at other processes' changes, with somebody who listens.
-        let mut feed = store.feed().unwrap();
+        let mut feed = store.subscribe().unwrap();
         store.set_status(ada.id, Status::Blocked, &Actor::Cli).unwrap();
-        store.look();
+        store.poll_changes();
         assert_eq!(feed.try_recv().unwrap().user, Some(ada.id));
         Ok(())
     });

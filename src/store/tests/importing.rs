@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::import::MANY;
-use crate::store::{Expected, ImportOutcome, ImportRow, ImportRules};
+use crate::store::{ImportOutcome, ImportRow, ImportRules, NewUser};
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
@@ -49,10 +49,13 @@ fn rows_are_added_once_and_each_leaves_a_line() {
     );
     assert_eq!(house.actions(ada.id), ["user.imported"]);
     assert_eq!(house.store.revocation(&id("auth0|3")).unwrap().status, Status::Blocked);
-    assert!(house.store.verify_audit(None).unwrap().is_whole());
+    assert!(house.store.verify_audit(None).unwrap().is_intact());
     // Whoever comes with the email of the third, verified, is its person.
     let grace = arrival("auth0|g", Some("grace@example.com"), true);
-    assert!(matches!(house.store.admit(&grace, LinkEmail::Never, &Actor::Gate), Ok(Provisioned::Linked(_))));
+    assert!(matches!(
+        house.store.provision(&grace, LinkEmail::Never, &Actor::Gate),
+        Ok(Provisioned::Linked(_))
+    ));
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn an_erased_user_stays_erased() {
 fn a_verified_email_finds_its_user_by_the_rules_of_a_login() {
     let house = House::new();
     let ada = house.verified("auth0|1", ADA);
-    let waiting = Expected { email: Some(email("grace@example.com")), ..Expected::default() };
+    let waiting = NewUser { email: Some(email("grace@example.com")), ..NewUser::default() };
     let waiting = house.store.create(&waiting, &Actor::Cli).unwrap();
 
     // Unverified, it leads to nobody.
@@ -147,7 +150,7 @@ fn a_dry_run_tells_the_same_and_changes_nothing() {
     let house = House::new();
     house.verified("auth0|1", ADA);
     let rows = [row(Some("auth0|1"), None, false), row(Some("auth0|2"), None, false)];
-    let mut feed = house.store.feed().unwrap();
+    let mut feed = house.store.subscribe().unwrap();
     let dry = import(&house.store, &rows, ImportRules { dry_run: true, ..RULES }).unwrap();
     assert_eq!(house.rows(), 1);
     assert!(feed.try_recv().is_err());
@@ -244,7 +247,7 @@ fn the_list_indexes_that_a_large_import_drops_are_as_before_when_it_ends() {
     house.store.close().unwrap();
     let store = house.another_process();
     assert_eq!(store.user_by_email(&email("7@example.com")).unwrap().unwrap().auth0_id, Some(id("auth0|7")));
-    assert!(store.verify_audit(None).unwrap().is_whole());
+    assert!(store.verify_audit(None).unwrap().is_intact());
     store.close().unwrap();
     assert!(Store::check(&house.settings).unwrap().is_sound());
 }

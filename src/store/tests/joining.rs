@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::{Expected, Revocation};
+use crate::store::{NewUser, Revocation};
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
@@ -33,11 +33,11 @@ fn a_linked_identity_leads_to_its_user_and_to_nobody_else() {
 #[test]
 fn a_waiting_row_that_is_given_an_identity_waits_no_more() {
     let house = House::new();
-    let waiting = Expected { email: Some(email(ADA)), ..Expected::default() };
+    let waiting = NewUser { email: Some(email(ADA)), ..NewUser::default() };
     let waiting = house.store.create(&waiting, &Actor::Cli).unwrap();
     let theirs = house.store.link_identity(waiting.id, &id("auth0|1"), &Actor::Cli).unwrap();
     assert_eq!((theirs.auth0_id, theirs.email_verified), (Some(id("auth0|1")), false));
-    let thief = house.store.admit(&arrival("evil|1", Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
+    let thief = house.store.provision(&arrival("evil|1", Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
     assert_ne!(thief.unwrap().into_user().id, waiting.id, "its email is not verified");
 }
 
@@ -63,7 +63,8 @@ fn an_unlinked_identity_is_a_stranger_whose_old_tokens_are_withdrawn() {
         assert_eq!(store.revocation(&id("google|1")), None);
     }
     // Also when it comes back as somebody else.
-    let back = house.store.admit(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    let back =
+        house.store.provision(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
     assert_ne!(back.into_user().id, ada.id);
     assert_eq!(house.store.revocation(&id("auth0|1")), revoked);
 
@@ -94,7 +95,7 @@ fn an_identity_taken_from_somebody_blocked_is_not_blocked_for_ever() {
 #[test]
 fn a_merge_leaves_one_user_with_all_identities_and_a_tombstone() {
     let house = House::new();
-    let kept = house.store.admit(&arrival("auth0|1", Some(ADA), false), LinkEmail::Never, &Actor::Gate);
+    let kept = house.store.provision(&arrival("auth0|1", Some(ADA), false), LinkEmail::Never, &Actor::Gate);
     let kept = kept.unwrap().into_user();
     let gone = house.verified("google|1", ADA);
     house.store.set_roles(gone.id, &["admin".into()], &Actor::Cli).unwrap();
@@ -130,10 +131,10 @@ fn a_merge_leaves_one_user_with_all_identities_and_a_tombstone() {
 #[test]
 fn a_merge_fills_gaps_and_overwrites_nothing() {
     let house = House::new();
-    let waiting = Expected {
+    let waiting = NewUser {
         email: Some(email("grace@example.com")),
         person: Person { name: Some("Grace".into()), ..Person::default() },
-        ..Expected::default()
+        ..NewUser::default()
     };
     let kept = house.store.create(&waiting, &Actor::Cli).unwrap();
     let gone = house.verified("auth0|1", ADA);
@@ -149,9 +150,9 @@ fn a_merge_fills_gaps_and_overwrites_nothing() {
 fn a_row_that_waits_and_the_one_its_person_made_meanwhile_become_one() {
     let house = House::new();
     // They came with an unverified email, so nothing told that the row is theirs.
-    let waiting = Expected { email: Some(email(ADA)), roles: vec!["support".into()], ..Expected::default() };
+    let waiting = NewUser { email: Some(email(ADA)), roles: vec!["support".into()], ..NewUser::default() };
     let kept = house.store.create(&waiting, &Actor::Cli).unwrap();
-    let gone = house.store.admit(&arrival("auth0|1", Some(ADA), false), LinkEmail::Never, &Actor::Gate);
+    let gone = house.store.provision(&arrival("auth0|1", Some(ADA), false), LinkEmail::Never, &Actor::Gate);
     let merged = house.store.merge(kept.id, gone.unwrap().into_user().id, &Actor::Cli).unwrap();
     assert_eq!((merged.auth0_id, merged.email), (Some(id("auth0|1")), Some(email(ADA))));
     assert_eq!(merged.roles, ["support"]);
@@ -163,8 +164,9 @@ fn an_unlinked_identity_is_linked_again_by_staff_alone() {
     let house = House::new();
     let ada = house.verified("auth0|1", ADA);
     let google = id("google|1");
-    let comes =
-        |store: &Store| store.admit(&arrival("google|1", Some(ADA), true), LinkEmail::Verified, &Actor::Gate);
+    let comes = |store: &Store| {
+        store.provision(&arrival("google|1", Some(ADA), true), LinkEmail::Verified, &Actor::Gate)
+    };
     assert!(matches!(comes(&house.store), Ok(Provisioned::Linked(_))));
     for _ in 0..2 {
         house.store.unlink_identity(ada.id, &google, &Actor::Cli).unwrap();
@@ -178,7 +180,7 @@ fn an_unlinked_identity_is_linked_again_by_staff_alone() {
     // Others still are.
     let other = arrival("google|2", Some(ADA), true);
     assert!(matches!(
-        house.store.admit(&other, LinkEmail::Verified, &Actor::Gate),
+        house.store.provision(&other, LinkEmail::Verified, &Actor::Gate),
         Ok(Provisioned::Linked(_))
     ));
 }

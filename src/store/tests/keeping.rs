@@ -1,7 +1,7 @@
 //! Keeping: backups, restoring them, checking a file, and who is kept out meanwhile.
 
 use super::*;
-use crate::store::{Expected, Vouched, migrate};
+use crate::store::{NewUser, Vouched, migrate};
 
 const ADA: &str = "ada@example.com";
 
@@ -114,7 +114,10 @@ fn nobody_restores_under_a_running_process_and_nobody_starts_under_a_restore() {
     shell.execute_batch("BEGIN; SELECT * FROM users").unwrap();
     house.another_process().verify_audit(None).unwrap();
     let hasty = Settings { busy_timeout: Duration::ZERO, ..house.settings.clone() };
-    house.another_process().admit(&arrival("auth0|9", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    house
+        .another_process()
+        .provision(&arrival("auth0|9", None, false), LinkEmail::Never, &Actor::Gate)
+        .unwrap();
     let outcome = Store::restore(&hasty, &backup, Vouched::ByChecksum, &house.clock);
     assert!(matches!(outcome, Err(StoreError::Busy)), "{outcome:?}");
     drop(shell);
@@ -215,7 +218,7 @@ fn a_file_that_was_cut_off_is_not_opened_whatever_is_left_of_it() {
     // With pages in the log: as a process leaves it that was killed.
     std::fs::write(&house.settings.path, &whole).unwrap();
     let store = open().unwrap();
-    store.admit(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    store.provision(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
     let (database, wal) = (house.file("killed.db"), house.file("killed.db-wal"));
     let copy = |from: PathBuf, to: &Path| {
         // By another process: closing the file here would drop SQLite's locks.
@@ -236,7 +239,7 @@ fn a_file_that_was_cut_off_is_not_opened_whatever_is_left_of_it() {
 fn a_sound_file_is_told_from_one_that_is_not() {
     let house = House::new();
     house.verified("auth0|1", ADA);
-    let waiting = Expected { email: Some(email("g@example.com")), ..Expected::default() };
+    let waiting = NewUser { email: Some(email("g@example.com")), ..NewUser::default() };
     house.store.create(&waiting, &Actor::Cli).unwrap();
     let found = Store::check(&house.settings).unwrap();
     assert!(found.is_sound() && found.first_fault().is_none(), "{found:?}");

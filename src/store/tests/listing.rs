@@ -70,7 +70,7 @@ fn every_order_walks_the_same_list_forwards_and_backwards() {
                         house.store.list_users(&UserFilter::default(), order, descending, &slice).unwrap();
                     let (last, more) =
                         (if from_end { part.items.first() } else { part.items.last() }, part.more);
-                    edge = last.map(|user| order.place(user));
+                    edge = last.map(|user| order.cursor(user));
                     let page = ids(part);
                     if from_end {
                         walked.splice(0..0, page)
@@ -94,7 +94,7 @@ fn a_slice_lies_between_its_places() {
     let (house, _) = street();
     let whole =
         house.store.list_users(&UserFilter::default(), UserOrder::Email, true, &slice(10)).unwrap().items;
-    let place = |at: usize| Some(UserOrder::Email.place(&whole[at]));
+    let place = |at: usize| Some(UserOrder::Email.cursor(&whole[at]));
     let between = PageArgs { after: place(1), before: place(5), limit: 2, from_end: true };
     let part = house.store.list_users(&UserFilter::default(), UserOrder::Email, true, &between).unwrap();
     assert_eq!((part.items.as_slice(), part.more), (&whole[3..5], true));
@@ -168,7 +168,8 @@ fn a_search_looks_at_the_first_matches_only() {
 fn many_users_are_read_at_once_and_unknown_ids_passed_over() {
     let (house, users) = street();
     let wanted = [users[4].id, UserId::new(users[0].created_at), users[1].id];
-    let mut found: Vec<_> = house.store.users_of(&wanted).unwrap().into_iter().map(|user| user.id).collect();
+    let mut found: Vec<_> =
+        house.store.users_by_id(&wanted).unwrap().into_iter().map(|user| user.id).collect();
     found.sort_unstable();
     assert_eq!(found, [users[1].id, users[4].id]);
 }

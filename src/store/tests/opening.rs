@@ -157,7 +157,7 @@ fn who_only_reads_waits_for_nobody_who_writes() {
     for open in [Store::open, Store::open_existing] {
         let store = open(&hasty, house.clock.clone()).unwrap();
         assert_eq!(store.user(ada.id).unwrap().as_ref(), Some(&ada));
-        assert!(store.verify_audit(None).unwrap().is_whole());
+        assert!(store.verify_audit(None).unwrap().is_intact());
         store.close().unwrap();
     }
     shell.execute_batch("ROLLBACK").unwrap();
@@ -221,10 +221,10 @@ fn a_writer_that_another_process_holds_up_is_busy() {
     let store = Store::open(&hasty, house.clock.clone()).unwrap();
     let shell = house.shell();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let outcome = store.admit(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate);
+    let outcome = store.provision(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate);
     assert!(matches!(outcome, Err(StoreError::Busy)), "{outcome:?}");
     // Reads go on.
     assert_eq!(store.user_by_auth0_id(&id("auth0|1")).unwrap(), None);
     shell.execute_batch("ROLLBACK").unwrap();
-    assert!(store.admit(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).is_ok());
+    assert!(store.provision(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).is_ok());
 }

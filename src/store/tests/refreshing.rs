@@ -16,7 +16,7 @@ fn named(name: &str, address: &str, verified: bool) -> NewIdentity {
 
 /// A user who was fetched as `before`, an hour ago.
 fn fetched(house: &House, before: &NewIdentity) -> User {
-    let user = house.store.admit(before, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
+    let user = house.store.provision(before, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
     house.clock.advance(Duration::from_secs(3600));
     user
 }

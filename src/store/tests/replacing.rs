@@ -61,7 +61,8 @@ fn restores_in_one_second_each_keep_what_they_replace() {
     let mut replaced = Vec::new();
     for i in 0..3 {
         let store = house.another_process();
-        let late = store.admit(&arrival(&format!("auth0|{i}"), None, false), LinkEmail::Never, &Actor::Gate);
+        let late =
+            store.provision(&arrival(&format!("auth0|{i}"), None, false), LinkEmail::Never, &Actor::Gate);
         store.close().unwrap();
         replaced.push((late.unwrap().into_user(), house.restore(&backup).unwrap().kept.unwrap()));
     }
@@ -84,7 +85,7 @@ fn a_restore_is_in_the_trail() {
     assert_eq!(lines.len(), 1);
     assert_eq!((lines[0].actor_kind.as_str(), lines[0].target), ("cli", None));
     assert_eq!(lines[0].changes, json!({ "backup": { "old": null, "new": sha256 } }));
-    assert!(store.verify_audit(None).unwrap().is_whole());
+    assert!(store.verify_audit(None).unwrap().is_intact());
     assert_eq!(store.audit_of(ada.id, 10).unwrap().len(), 1);
 }
 

@@ -39,7 +39,7 @@ fn who_was_erased_since_the_backup_is_erased_again() {
     }
     assert_eq!(store.user(one.id).unwrap(), Some(one));
     assert_eq!(store.user(other.id).unwrap(), Some(other));
-    let again = store.admit(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    let again = store.provision(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
     assert!(matches!(again, Provisioned::Known(user) if user.id == late.id));
     store.close().unwrap();
     assert!(Store::check(&house.settings).unwrap().is_sound());
@@ -49,7 +49,7 @@ fn who_was_erased_since_the_backup_is_erased_again() {
 fn erased_identities_are_known_over_backups_of_any_origin() {
     let erase = |store: &Store, auth0_id: &str| {
         let arrival = arrival(auth0_id, Some(&format!("{}@example.com", auth0_id.len())), true);
-        let user = store.admit(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
+        let user = store.provision(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
         store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
         user.id
     };
@@ -65,7 +65,7 @@ fn erased_identities_are_known_over_backups_of_any_origin() {
     let store = house.another_process();
     for erased in ["auth0|theirs", "waad|ours@example.com"] {
         assert_eq!(store.revocation(&id(erased)).unwrap().status, Status::Erased, "{erased}");
-        let again = store.admit(&arrival(erased, None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+        let again = store.provision(&arrival(erased, None, false), LinkEmail::Never, &Actor::Gate).unwrap();
         assert_eq!(again.into_user().status, Status::Erased, "{erased}");
     }
     assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);

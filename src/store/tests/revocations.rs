@@ -64,7 +64,7 @@ fn somebody_blocked_before_they_ever_came_is_blocked_when_they_come() {
     let expected = house.expected(ADA, true);
     house.store.set_status(expected.id, Status::Blocked, &Actor::Cli).unwrap();
     let came =
-        house.store.admit(&arrival("auth0|1", Some(ADA), true), LinkEmail::Never, &Actor::Gate).unwrap();
+        house.store.provision(&arrival("auth0|1", Some(ADA), true), LinkEmail::Never, &Actor::Gate).unwrap();
     assert!(matches!(came, Provisioned::Linked(_)), "{came:?}");
     assert_eq!(house.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 }

@@ -38,7 +38,7 @@ fn what_changed_since_outlives_the_next_seeding() {
     house.store.seed(&users, &Actor::Seed).unwrap();
     house
         .store
-        .admit(&arrival("auth0|7", Some("grace@example.com"), true), LinkEmail::Never, &Actor::Gate)
+        .provision(&arrival("auth0|7", Some("grace@example.com"), true), LinkEmail::Never, &Actor::Gate)
         .unwrap();
     let ada = house.store.user_by_auth0_id(&id("auth0|1")).unwrap().unwrap();
     house.store.set_status(ada.id, Status::Erased, &Actor::Cli).unwrap();

@@ -18,13 +18,13 @@ fn house_with_a_trail() -> (House, User) {
 fn a_trail_as_it_was_written_is_whole() {
     let (house, _) = house_with_a_trail();
     let found = house.store.verify_audit(None).unwrap();
-    assert!(found.is_whole() && found.lines == 5, "{found:?}");
+    assert!(found.is_intact() && found.lines == 5, "{found:?}");
     let head = found.head.unwrap();
     house.verified("auth0|3", "edsger@example.com");
-    assert!(house.store.verify_audit(Some(head.1)).unwrap().is_whole());
+    assert!(house.store.verify_audit(Some(head.1)).unwrap().is_intact());
     let other: ChainHash = "0".repeat(64).parse().unwrap();
     let found = house.store.verify_audit(Some(other)).unwrap();
-    assert!(!found.is_whole() && found.broken.is_none(), "{found:?}");
+    assert!(!found.is_intact() && found.first_broken.is_none(), "{found:?}");
 }
 
 #[test]
@@ -35,13 +35,13 @@ fn the_first_line_that_was_tampered_with_is_named() {
         let (house, _) = house_with_a_trail();
         let tamper = format!("DROP TRIGGER audit_is_never_updated; UPDATE audit SET {change} WHERE id = 3");
         house.shell().execute_batch(&tamper).unwrap();
-        assert_eq!(house.store.verify_audit(None).unwrap().broken, Some(3), "{change}");
+        assert_eq!(house.store.verify_audit(None).unwrap().first_broken, Some(3), "{change}");
     }
     for (tamper, broken) in [("id = 3", Some(4)), ("id = 1", Some(2))] {
         let (house, _) = house_with_a_trail();
         let tamper = format!("DROP TRIGGER audit_is_never_deleted; DELETE FROM audit WHERE {tamper}");
         house.shell().execute_batch(&tamper).unwrap();
-        assert_eq!(house.store.verify_audit(None).unwrap().broken, broken, "{tamper}");
+        assert_eq!(house.store.verify_audit(None).unwrap().first_broken, broken, "{tamper}");
     }
 }
 
@@ -53,8 +53,8 @@ fn lines_that_were_cut_off_are_missed_by_their_hash() {
         .shell()
         .execute_batch("DROP TRIGGER audit_is_never_deleted; DELETE FROM audit WHERE id = 5")
         .unwrap();
-    assert!(house.store.verify_audit(None).unwrap().is_whole(), "the chain alone can not tell");
-    assert!(!house.store.verify_audit(Some(head)).unwrap().is_whole());
+    assert!(house.store.verify_audit(None).unwrap().is_intact(), "the chain alone can not tell");
+    assert!(!house.store.verify_audit(Some(head)).unwrap().is_intact());
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn lines_from_before_the_chain_are_chained_when_the_schema_is_brought_up() {
     let settings = Settings { path, ..house.settings.clone() };
     let store = Store::open(&settings, house.clock.clone()).unwrap();
     let found = store.verify_audit(None).unwrap();
-    assert_eq!((found.lines, found.broken, found.head.unwrap().0), (3, None, 8));
+    assert_eq!((found.lines, found.first_broken, found.head.unwrap().0), (3, None, 8));
     let lines = store.audit(&AuditFilter::default(), 10, None).unwrap().lines;
     assert_eq!(lines.iter().map(|line| line.action.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
     // And it goes on from there.
-    store.admit(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    store.provision(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
     assert_eq!(store.verify_audit(None).unwrap().head.unwrap().0, 9);
     let shell = Connection::open(&settings.path).unwrap();
     assert!(shell.execute("UPDATE audit SET at = 0", []).is_err(), "it is append-only again");
