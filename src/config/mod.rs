@@ -1,27 +1,27 @@
 //! The configuration: the only reader of the environment.
 //!
-//! Owns where settings come from (embedded defaults, `<profile>.toml`, `VESTIBULE_…`, flags), the order they win
-//! in, and the contradictions between rooms. Each room owns its own `Settings`; this one composes them.
-//! Leans on the rooms' `Settings` only. Never opens anything but configuration and secret files.
+//! Owns where settings come from (embedded defaults, `<profile>.toml`, `VESTIBULE_…`, flags), the order in which they win,
+//! and the contradictions between rooms. Each room owns its `Settings`; this one composes them. Leans on the rooms'
+//! `Settings` only. Never opens anything but configuration and secret files.
 //!
-//! Two forms: what was [written](Report::entries), and what it [means](Config). Whatever is wrong is told at
-//! once, each problem with its key, its source and the fix.
+//! Two forms: the [layers](Report::entries) as written, and the [typed settings](Config). All mistakes are reported at
+//! once, each with its key, its source and the fix.
 
 mod sources;
 
-mod written;
+mod layers;
 
-mod meaning;
+mod resolve;
 
 mod secret_file;
 
-mod judge;
+mod validate;
 
-mod problem;
+mod diagnostic;
 
-pub use problem::{ConfigError, Diagnostic};
+pub use diagnostic::{ConfigError, Diagnostic};
+pub use layers::{Entry, Origin};
 pub use sources::Sources;
-pub use written::{Entry, Origin};
 
 use serde::Deserialize;
 
@@ -35,14 +35,14 @@ use crate::store::{LinkSettings, Settings as StoreSettings};
 use crate::telemetry::Settings as LogSettings;
 use crate::tenant::Settings as TenantSettings;
 
-/// The one profile that may trust an http or localhost issuer. Every other is judged as production, so that a
-/// mistyped name is never the lenient one.
+/// The one profile that may trust an http or localhost issuer. All others have production's rules, so that a mistyped
+/// name never relaxes them.
 pub const DEVELOPMENT: &str = "development";
 
-/// The profile of `vestibule serve`, unless told.
+/// The default profile of `vestibule serve`.
 pub const PRODUCTION: &str = "production";
 
-/// What was written, understood and found free of contradictions.
+/// Typed settings without contradictions.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -55,19 +55,19 @@ pub struct Config {
     pub public: DoorSettings,
     /// The door for machines and staff.
     pub internal: DoorSettings,
-    /// How tokens are judged.
+    /// How tokens are verified.
     pub claims: ClaimsSettings,
     /// The permissions each role gives.
     pub roles: Roles,
-    /// How a new identity finds a user who is already here.
+    /// How a new identity is linked to an existing user.
     pub link: LinkSettings,
     /// The database.
     pub store: StoreSettings,
     /// The bounded pool.
     pub pool: PoolSettings,
-    /// How connections are held.
+    /// Limits of HTTP connections.
     pub http: HttpSettings,
-    /// What scripts may use.
+    /// Limits of scripts.
     pub script: ScriptSettings,
     /// The embedded dev tenant.
     pub tenant: TenantSettings,
@@ -75,59 +75,49 @@ pub struct Config {
     pub log: LogSettings,
 }
 
-/// What was written, and what it means if it can be taken.
+/// The keys as written, and the settings if they are valid.
 #[derive(Debug)]
 pub struct Report {
     /// The profile's name.
     pub profile: String,
-    /// Every key in force, in the order of `default.toml`'s sections, with where its value comes from.
+    /// Every key in force, in the order of `default.toml`'s sections, with the source of its value.
     pub entries: Vec<Entry>,
-    /// The configuration, or everything that is wrong with it.
+    /// The settings, or all mistakes.
     pub outcome: Result<Config, ConfigError>,
 }
 
-/// Reads and judges the configuration.
+/// Reads and validates the configuration.
 ///
 /// # Errors
-/// When anything is wrong with it: all of it, at once.
+/// All mistakes at once.
 pub fn load(sources: Sources) -> Result<Config, ConfigError> {
     read(sources).outcome
 }
 
-/// Like [`load`], for showing: what was written is there even when it is refused.
+/// Like [`load`], for display: the entries are there even when the configuration is invalid.
 pub fn read(sources: Sources) -> Report {
     let profile = sources.profile();
     let lenient = profile == DEVELOPMENT;
     let with_tenant = sources.tenant || lenient;
 
-    // 1  What was written: the layers, one over the other.
-    let (mut written, mut problems) = sources.write(&profile);
-    // 2  Values that stand in files of their own.
-    secret_file::resolve(&mut written, sources.credentials.as_deref(), &mut problems);
-    // 3  What it means: names and types.
-    let understood = meaning::understand(&mut written, &mut problems);
-    // 4  What can not be meant: contradictions.
-    if let Some(config) = &understood {
-        judge::judge(config, &judge::Setting { lenient, with_tenant }, &written, &mut problems);
+    // 1  The layers, merged.
+    let (mut layers, mut diagnostics) = sources.merge(&profile);
+    // 2  Values read from files of their own.
+    secret_file::resolve(&mut layers, sources.credentials.as_deref(), &mut diagnostics);
+    // 3  Names and types.
+    let (tree, config) = resolve::resolve(&layers, &mut diagnostics);
+    // 4  Contradictions.
+    if let Some(config) = &config {
+        validate::validate(config, &validate::Rules { lenient, with_tenant }, &layers, &mut diagnostics);
     }
-
     if profile == PRODUCTION && sources.named().is_none() {
-        hint_at_development(&mut problems);
+        resolve::suggest_development(&mut diagnostics);
     }
-
-    let entries = written.entries();
-    let outcome = match understood {
-        Some(config) if problems.is_empty() => Ok(Config { profile: profile.clone(), ..config }),
-        _ => Err(ConfigError { profile: profile.clone(), problems }),
+    let outcome = match config {
+        Some(config) if diagnostics.is_empty() => Ok(Config { profile: profile.clone(), ..config }),
+        _ => Err(ConfigError { profile: profile.clone(), problems: diagnostics }),
     };
-    Report { profile, entries, outcome }
-}
-
-/// Whoever chose no profile and has set up no production either has most likely just run `vestibule dev`.
-fn hint_at_development(problems: &mut [Diagnostic]) {
-    if let Some(unset) = problems.iter_mut().find(|problem| problem.is_unset("auth0.issuer")) {
-        unset.fix.push_str("; for what `vestibule dev` made on this machine, add `--profile development`");
-    }
+    Report { profile, entries: layers.entries(&tree), outcome }
 }
 
 #[cfg(test)]

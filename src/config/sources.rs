@@ -1,23 +1,23 @@
-//! Where settings come from: the layers of what was written, in the order they win.
+//! The layers of the configuration, and the order in which they win.
 
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value};
 
-use super::problem::Diagnostic;
-use super::written::{Origin, Written, literal};
+use super::diagnostic::Diagnostic;
+use super::layers::{LayerKind, Layers, Origin, literal};
 use super::{DEVELOPMENT, PRODUCTION};
 
 /// `config/default.toml`.
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// What a variable of ours begins with.
+/// The prefix of our environment variables.
 const PREFIX: &str = "VESTIBULE_";
 
-/// Variables of ours that are not settings: the profile, and a test's folder of sample tokens.
+/// Variables with our prefix that are not settings: the profile, and a test's folder of sample tokens.
 const NOT_SETTINGS: [&str; 2] = ["PROFILE", "VECTORS"];
 
-/// Where to read from. [`Sources::new`] reads nothing but files; tests need no environment.
+/// Where to read the configuration from.
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// `--profile`.
@@ -26,17 +26,17 @@ pub struct Sources {
     pub default_profile: String,
     /// `--config`: the folder of `<profile>.toml`. By default `config`, which need not exist.
     pub dir: Option<PathBuf>,
-    /// The environment; variables that are not ours are ignored.
+    /// Environment variables; those without our prefix are ignored.
     pub env: Vec<(String, String)>,
-    /// The folder of systemd's credentials (`CREDENTIALS_DIRECTORY`).
+    /// systemd's `$CREDENTIALS_DIRECTORY`.
     pub credentials: Option<PathBuf>,
     /// `--set`, in order.
     pub flags: Vec<(String, String)>,
-    /// What the command itself decides; wins over all else.
+    /// Values set by the command itself; they win over all else.
     pub overrides: Vec<(String, String)>,
-    /// Whether the command runs the embedded dev tenant, so that its address (`tenant.http`) is the issuer. In
-    /// development it is that for the other commands too, as long as nobody names another.
-    /// With port 0 the issuer has port 0 too: who binds it corrects it.
+    /// Whether the command runs the embedded dev tenant, so that its address (`tenant.http`) is the issuer. In the
+    /// `development` profile it is the issuer for other commands too, unless another is configured. With port 0 the
+    /// issuer has port 0 too, until the port is bound.
     pub tenant: bool,
 }
 
@@ -55,8 +55,8 @@ impl Sources {
         }
     }
 
-    /// Takes in the process's environment, as far as it is ours.
-    #[expect(clippy::disallowed_methods, reason = "this is the reader of the environment")]
+    /// Adds the variables of this process's environment that have our prefix.
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
     pub fn with_environment(mut self) -> Self {
         self.env = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
@@ -67,75 +67,71 @@ impl Sources {
         self
     }
 
-    /// Decides a key, whatever was written.
+    /// Sets a key, whatever other layers say.
     pub fn with_override(mut self, key: &str, value: impl Into<String>) -> Self {
         self.overrides.push((key.to_owned(), value.into()));
         self
     }
 
-    /// The profile these sources ask for.
+    /// The profile to read.
     pub(super) fn profile(&self) -> String {
         self.named().unwrap_or(&self.default_profile).to_owned()
     }
 
-    /// The profile that somebody named, if anybody did.
+    /// The profile that the user named, if any.
     pub(super) fn named(&self) -> Option<&str> {
         let from_env =
             || self.env.iter().find(|(name, value)| name == "VESTIBULE_PROFILE" && !value.is_empty());
         self.profile.as_ref().or_else(|| from_env().map(|(_, value)| value)).map(String::as_str)
     }
 
-    /// Lays the layers one over the other.
-    pub(super) fn write(&self, profile: &str) -> (Written, Vec<Diagnostic>) {
-        let mut problems = Vec::new();
+    /// Merges all layers.
+    pub(super) fn merge(&self, profile: &str) -> (Layers, Vec<Diagnostic>) {
+        let mut diagnostics = Vec::new();
         let defaults = match parse(DEFAULTS) {
             Ok(dict) => dict,
             Err(what) => {
-                problems.push(not_toml("default.toml", what));
+                diagnostics.push(not_toml("default.toml", what));
                 Dict::new()
             }
         };
-        let mut written = Written::new(defaults);
-        if let Some((path, dict)) = self.file(profile, &mut problems) {
-            written.lay(Origin::file(&path), dict, &mut problems);
+        let mut layers = Layers::new(defaults);
+        if let Some((path, dict)) = self.read_file(profile, &mut diagnostics) {
+            layers.merge(Origin::file(&path), dict, &mut diagnostics);
         }
         for (name, value) in &self.env {
             let Some(rest) = name.strip_prefix(PREFIX).filter(|rest| !is_foreign(rest)) else { continue };
             let key = key_of_variable(rest);
-            written.lay_text(Origin::env(name), &key, value, &mut problems);
+            merge_text(&mut layers, Origin::new(LayerKind::Env, name), &key, value, &mut diagnostics);
         }
         for (key, value) in &self.flags {
-            written.lay_text(Origin::flag(key), key, value, &mut problems);
+            merge_text(&mut layers, Origin::new(LayerKind::Flag, key), key, value, &mut diagnostics);
         }
-        let unsaid = written.text("auth0.issuer").is_some_and(str::is_empty);
-        if self.tenant || (profile == DEVELOPMENT && unsaid) {
-            trust_the_tenant(&mut written, &mut problems);
+        let unset = layers.text("auth0.issuer").is_some_and(str::is_empty);
+        if self.tenant || (profile == DEVELOPMENT && unset) {
+            trust_dev_tenant(&mut layers, &mut diagnostics);
         }
         for (key, value) in &self.overrides {
-            written.lay_text(Origin::command(), key, value, &mut problems);
+            merge_text(&mut layers, Origin::new(LayerKind::Command, ""), key, value, &mut diagnostics);
         }
-        (written, problems)
+        (layers, diagnostics)
     }
 
-    /// Reads `<dir>/<profile>.toml`. A folder that was named must exist; the file need not.
-    fn file(&self, profile: &str, problems: &mut Vec<Diagnostic>) -> Option<(PathBuf, Dict)> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if profile.is_empty() || !profile.chars().all(plain) {
-            problems.push(Diagnostic {
-                key: "profile".to_owned(),
-                source: "--profile or VESTIBULE_PROFILE".to_owned(),
-                what: "is not a name of letters, digits, `-` and `_`".to_owned(),
-                fix: "name a profile, such as `development` or `production`".to_owned(),
-            });
+    /// Reads `<dir>/<profile>.toml`. A folder given with `--config` must exist; the file is optional.
+    fn read_file(&self, profile: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<(PathBuf, Dict)> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if profile.is_empty() || !profile.chars().all(allowed) {
+            let what = "is not a name of letters, digits, `-` and `_`";
+            diagnostics.push(bad_profile(what, "name a profile, such as `development` or `production`"));
             return None;
         }
         let dir = self.dir.as_deref().unwrap_or(Path::new("config"));
         if self.dir.is_some() && !dir.is_dir() {
-            problems.push(Diagnostic {
+            diagnostics.push(Diagnostic {
                 key: "--config".to_owned(),
                 source: "flag".to_owned(),
                 what: format!("`{}` is not a folder", dir.display()),
-                fix: "name the folder that holds the profiles' files".to_owned(),
+                fix: "give the folder with the profiles' files".to_owned(),
             });
             return None;
         }
@@ -143,23 +139,19 @@ impl Sources {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                // Those two mean something by themselves; any other name is what its file says.
+                // These two have a meaning of their own; any other profile is defined by its file.
                 if self.named().is_some() && ![DEVELOPMENT, PRODUCTION].contains(&profile) {
-                    problems.push(Diagnostic {
-                        key: "profile".to_owned(),
-                        source: "--profile or VESTIBULE_PROFILE".to_owned(),
-                        what: format!("is `{profile}`, and there is no file {}", path.display()),
-                        fix: "write that file, or name a profile that has one".to_owned(),
-                    });
+                    let what = format!("is `{profile}`, and there is no file {}", path.display());
+                    diagnostics.push(bad_profile(what, "create that file, or name a profile that has one"));
                 }
                 return None;
             }
             Err(error) => {
-                problems.push(Diagnostic {
+                diagnostics.push(Diagnostic {
                     key: path.display().to_string(),
                     source: "file".to_owned(),
-                    what: format!("can not be read: {error}"),
-                    fix: "let this user read it, or remove it".to_owned(),
+                    what: format!("cannot be read: {error}"),
+                    fix: "make it readable for this user, or remove it".to_owned(),
                 });
                 return None;
             }
@@ -167,21 +159,23 @@ impl Sources {
         match parse(&text) {
             Ok(dict) => Some((path, dict)),
             Err(what) => {
-                problems.push(not_toml(&path.display().to_string(), what));
+                diagnostics.push(not_toml(&path.display().to_string(), what));
                 None
             }
         }
     }
 }
 
-/// Makes the embedded tenant the issuer, wherever it listens.
-fn trust_the_tenant(written: &mut Written, problems: &mut Vec<Diagnostic>) {
-    let http = written.text("tenant.http").unwrap_or_default().to_owned();
-    written.lay_text(Origin::tenant(), "auth0.issuer", &format!("http://{http}/"), problems);
-    written.lay_text(Origin::tenant(), "auth0.jwks_uri", "", problems);
+/// Makes the dev tenant the issuer, at the address where it listens.
+fn trust_dev_tenant(layers: &mut Layers, diagnostics: &mut Vec<Diagnostic>) {
+    let issuer = format!("http://{}/", layers.text("tenant.http").unwrap_or_default());
+    for (key, value) in [("auth0.issuer", issuer.as_str()), ("auth0.jwks_uri", "")] {
+        let origin = Origin::new(LayerKind::Command, "the dev tenant's address, tenant.http");
+        merge_text(layers, origin, key, value, diagnostics);
+    }
 }
 
-/// `VESTIBULE_AUTH0__CLIENT_ID` → `auth0.client_id`. A keyword of the bundle keeps its case.
+/// `AUTH0__CLIENT_ID` → `auth0.client_id`. A keyword of the bundle keeps its case.
 fn key_of_variable(rest: &str) -> String {
     let key = rest.replace("__", ".");
     match key.get(..KEYWORDS.len()) {
@@ -194,19 +188,28 @@ fn key_of_variable(rest: &str) -> String {
 
 const KEYWORDS: &str = "tenant.keywords.";
 
-/// Whether a variable is not a setting. Kubernetes gives every pod `VESTIBULE_PORT…` and `VESTIBULE_SERVICE_…`
-/// when a service is called `vestibule`; all of our keys have a level, and so two underscores.
+/// Whether a variable is not a setting. For a service called `vestibule`, Kubernetes sets `VESTIBULE_PORT…` and
+/// `VESTIBULE_SERVICE_…` in every pod; our keys all have a section, and so two underscores.
 fn is_foreign(rest: &str) -> bool {
     let of_kubernetes = rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_");
     NOT_SETTINGS.contains(&rest) || (of_kubernetes && !rest.contains("__"))
 }
 
-/// Reads a file. The error tells the place and what is wrong there, but does not quote the line: it may hold a secret.
+/// Parses a file. The error has the line's number but not its text, which may contain a secret.
 fn parse(text: &str) -> Result<Dict, String> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         format!("line {}: {}", before.matches('\n').count() + 1, error.message().replace('\n', ", "))
     })
+}
+
+fn bad_profile(what: impl Into<String>, fix: &str) -> Diagnostic {
+    Diagnostic {
+        key: "profile".to_owned(),
+        source: "--profile or VESTIBULE_PROFILE".to_owned(),
+        what: what.into(),
+        fix: fix.to_owned(),
+    }
 }
 
 fn not_toml(path: &str, what: String) -> Diagnostic {
@@ -218,27 +221,24 @@ fn not_toml(path: &str, what: String) -> Diagnostic {
     }
 }
 
-impl Written {
-    /// Lays one key over what is there. The text stays a string here; where its key wants another type,
-    /// it is read as TOML writes it (`meaning`).
-    fn lay_text(&mut self, origin: Origin, key: &str, text: &str, problems: &mut Vec<Diagnostic>) {
-        if key.split('.').any(str::is_empty) || text.contains('\u{fffd}') {
-            problems.push(Diagnostic {
-                key: key.to_owned(),
-                source: origin.to_string(),
-                what: "is not a key, or its value is not UTF-8".to_owned(),
-                fix: "write it like `VESTIBULE_PUBLIC__LISTEN=…` or `--set public.listen=…`".to_owned(),
-            });
-            return;
-        }
-        // A whole section can be given as an inline table.
-        let table = text.starts_with('{').then(|| literal(text)).flatten().and_then(Value::into_dict);
-        let value = match table {
-            Some(dict) if self.is_section(key) => Value::from(dict),
-            _ => Value::from(text),
-        };
-        if let Some(dict) = figment::util::nest(key, value).into_dict() {
-            self.lay(origin, dict, problems);
-        }
+/// Merges one key. The value stays text; where its key needs another type, `resolve` parses it as TOML.
+fn merge_text(layers: &mut Layers, origin: Origin, key: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) {
+    if key.split('.').any(str::is_empty) || text.contains('\u{fffd}') {
+        diagnostics.push(Diagnostic {
+            key: key.to_owned(),
+            source: origin.to_string(),
+            what: "is not a key, or its value is not UTF-8".to_owned(),
+            fix: "write it like `VESTIBULE_PUBLIC__LISTEN=…` or `--set public.listen=…`".to_owned(),
+        });
+        return;
+    }
+    // A whole section can be given as an inline table.
+    let table = text.starts_with('{').then(|| literal(text)).flatten().and_then(Value::into_dict);
+    let value = match table {
+        Some(dict) if layers.is_section(key) => Value::from(dict),
+        _ => Value::from(text),
+    };
+    if let Some(dict) = figment::util::nest(key, value).into_dict() {
+        layers.merge(origin, dict, diagnostics);
     }
 }

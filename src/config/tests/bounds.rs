@@ -1,9 +1,9 @@
-//! Numbers, times, ports and host names that are beyond what can be meant.
+//! Bounds of numbers and durations; ports; host names.
 
 use super::*;
 
 #[test]
-fn no_number_and_no_time_is_beyond_all_measure() {
+fn every_number_and_duration_has_an_upper_bound() {
     let defaults: toml::Table = include_str!("../../../config/default.toml").parse().unwrap();
     let mut keys = Vec::new();
     let mut walk = vec![(String::new(), toml::Value::Table(defaults))];
@@ -30,7 +30,7 @@ fn no_number_and_no_time_is_beyond_all_measure() {
 }
 
 #[test]
-fn a_host_is_a_name_and_the_problem_says_which() {
+fn a_host_with_scheme_port_or_path_is_refused_with_the_name_to_write() {
     for (written, name) in [
         ("https://api.example.com", "\"api.example.com\""),
         ("api.example.com:4001", "\"api.example.com\""),
@@ -50,6 +50,6 @@ fn a_host_is_a_name_and_the_problem_says_which() {
 }
 
 #[test]
-fn port_zero_may_be_asked_for_more_than_once() {
+fn several_listeners_can_use_port_zero() {
     assert!(load(with(&[("public.listen", "127.0.0.1:0"), ("internal.listen", "127.0.0.1:0")])).is_ok());
 }

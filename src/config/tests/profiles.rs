@@ -1,9 +1,9 @@
-//! Which profile is read, and what `development` alone may do.
+//! Which profile is read, and what only `development` allows.
 
 use super::*;
 
 #[test]
-fn a_profile_that_was_named_and_has_no_file_is_the_first_problem() {
+fn a_named_profile_without_a_file_is_the_first_problem() {
     for sources in [
         Sources { profile: Some("nope".into()), ..with(&[("pool.threads", "0")]) },
         Sources { env: vec![owned(("VESTIBULE_PROFILE", "nope"))], ..with(&[("pool.threads", "0")]) },
@@ -12,7 +12,7 @@ fn a_profile_that_was_named_and_has_no_file_is_the_first_problem() {
         assert_eq!((found[0].key.as_str(), found[1].key.as_str()), ("profile", "pool.threads"));
         assert!(found[0].what.contains("nope.toml"), "{}", found[0].what);
     }
-    // The command's own profile needs none, and neither do the two that the executable knows.
+    // The command's default profile needs no file, and neither do `development` and `production`.
     let (_dir, mut sources) = with_file("");
     sources.dir = Some(tempfile::tempdir().unwrap().keep());
     assert!(load(sources.clone()).is_ok());
@@ -22,7 +22,7 @@ fn a_profile_that_was_named_and_has_no_file_is_the_first_problem() {
 }
 
 #[test]
-fn whoever_set_up_nothing_is_told_of_the_development_profile() {
+fn an_unset_issuer_suggests_the_development_profile() {
     let unset = Sources { flags: Vec::new(), ..sources() };
     let fix = |sources| problems(sources).into_iter().find(|found| found.key == "auth0.issuer").unwrap().fix;
     assert!(fix(unset.clone()).contains("`--profile development`"), "{}", fix(unset.clone()));
@@ -31,7 +31,7 @@ fn whoever_set_up_nothing_is_told_of_the_development_profile() {
 }
 
 #[test]
-fn the_embedded_tenant_is_development_s_issuer_wherever_it_listens_unless_another_is_named() {
+fn in_development_the_dev_tenant_is_the_issuer_unless_another_is_set() {
     let development = |flags: &[(&str, &str)]| {
         let flags = flags.iter().copied().map(owned).collect();
         load(Sources { flags, default_profile: DEVELOPMENT.into(), ..sources() }).unwrap().auth0.issuer
@@ -49,7 +49,7 @@ fn the_embedded_tenant_is_development_s_issuer_wherever_it_listens_unless_anothe
 }
 
 #[test]
-fn the_embedded_tenant_is_the_issuer_wherever_it_listens() {
+fn commands_with_the_dev_tenant_use_it_as_the_issuer() {
     let mut sources =
         with(&[("tenant.http", "127.0.0.1:4999"), ("auth0.issuer", "https://team.eu.auth0.com/")]);
     sources.default_profile = DEVELOPMENT.to_owned();

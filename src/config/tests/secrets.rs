@@ -1,10 +1,10 @@
-//! Secrets in files, and that none of them shows.
+//! Secrets in files, and that no output shows one.
 
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
-/// A file with a secret, and a source that names it.
+/// A file with a secret, and its path.
 fn secret(text: &str, mode: u32) -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secret");
@@ -15,7 +15,7 @@ fn secret(text: &str, mode: u32) -> (tempfile::TempDir, String) {
 }
 
 #[test]
-fn systemd_s_credentials_may_be_readable_by_their_group_and_nothing_else_may() {
+fn only_systemd_credentials_may_be_readable_by_their_group() {
     let credentials = |mode, folder: Option<&Path>| {
         let (dir, path) = secret("hush", mode);
         let id = ("VESTIBULE_AUTH0__CLIENT_ID", "abc");
@@ -82,7 +82,7 @@ fn an_empty_or_missing_secret_file_is_refused() {
 }
 
 #[test]
-fn no_secret_shows_in_entries_or_problems() {
+fn entries_and_problems_never_show_a_secret() {
     let (_dir, sources) = with_file(
         "[auth0]\nclient_secret = [\"hunter2\"]\n[tenant.keywords]\nRULES_CLIENT_SECRET = \"hunter2\"\nAPI_KEY = \"hunter2\"",
     );

@@ -1,4 +1,4 @@
-//! The configuration from outside: what wins, what is refused, and that each refusal names key, source and fix.
+//! Which layer wins, what is refused, and that each diagnostic names the key, its source and the fix.
 
 mod bounds;
 mod profiles;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// Valid in production with nothing but these flags.
+/// A minimal valid configuration for production.
 fn sources() -> Sources {
     let flags = [
         ("auth0.issuer", "https://team.eu.auth0.com/"),
@@ -44,7 +44,7 @@ fn with_file(text: &str) -> (tempfile::TempDir, Sources) {
     (dir, sources)
 }
 
-/// The problems, in the order they were found.
+/// The problems, in order.
 fn problems(sources: Sources) -> Vec<Diagnostic> {
     load(sources).unwrap_err().problems
 }
@@ -62,7 +62,7 @@ fn entry(sources: Sources, key: &str) -> Entry {
 }
 
 #[test]
-fn origins_are_origins_and_the_public_door_s_alone() {
+fn only_the_public_door_has_origins_and_only_valid_ones() {
     for origin in
         ["*", "null", "app.example", "https://app.example/path", "https://*.example", "ftp://app.example"]
     {
@@ -91,7 +91,7 @@ fn the_defaults_are_those_of_default_toml() {
 
 #[test]
 fn every_default_has_a_comment() {
-    let defaults = include_str!("../../config/default.toml");
+    let defaults = include_str!("../../../config/default.toml");
     let mut above = "";
     for line in defaults.lines() {
         let is_comment = |line: &str| line.starts_with("# ");
@@ -108,14 +108,14 @@ fn the_development_profile_needs_nothing_else() {
     assert_eq!(config.auth0.issuer, "http://127.0.0.1:4002/");
     assert_eq!(config.tenant.keywords["SIGNUP_URL"], "");
     // The client is one of the bundle that the dev tenant serves.
-    let client = include_str!("../../fixtures/tenant/clients/vestibule.json");
+    let client = include_str!("../../../fixtures/tenant/clients/vestibule.json");
     let client: serde_json::Value = serde_json::from_str(client).unwrap();
     assert_eq!(client["client_id"], config.auth0.client_id.unwrap());
     assert_eq!(client["client_secret"], config.auth0.client_secret.unwrap().expose());
 }
 
 #[test]
-fn later_layers_win_and_say_so() {
+fn later_layers_win_and_are_named_as_the_source() {
     let (_dir, mut sources) = with_file("[pool]\nthreads = 2\nqueue = 3\n[http]\nconnections = 9");
     sources.env = vec![owned(("VESTIBULE_POOL__QUEUE", "5")), owned(("VESTIBULE_HTTP__CONNECTIONS", "6"))];
     sources.flags.push(owned(("http.connections", "7")));
@@ -132,7 +132,7 @@ fn later_layers_win_and_say_so() {
 }
 
 #[test]
-fn text_takes_the_type_its_key_wants() {
+fn text_is_parsed_as_the_type_of_its_key() {
     let config = load(with_env(&[
         ("VESTIBULE_AUTH0__CLIENT_ID", "12345"),
         ("VESTIBULE_AUTH0__CLIENT_SECRET", "[\"true\"]"),
@@ -157,7 +157,7 @@ fn text_takes_the_type_its_key_wants() {
 }
 
 #[test]
-fn variables_that_are_no_settings_are_left_alone() {
+fn unrelated_variables_are_ignored() {
     let env = [
         "VESTIBULE_VECTORS",
         "VESTIBULE_PORT",
@@ -186,22 +186,23 @@ fn a_mistyped_key_is_refused_with_its_source_and_the_nearest_key() {
 fn a_wrong_type_is_refused_with_an_example() {
     for (key, value, what) in [
         ("pool.threads", "many", "is text, expected a whole number"),
+        ("public.listen", "", "is not set"),
         ("pool.threads", "-1", "is a negative number, expected a whole number"),
         ("public.anonymous", "yes", "is text, expected true or false"),
         ("internal.need", "users:read", "is text, expected a list"),
-        ("public.listen", "localhost:4000", "can not be read: invalid socket address syntax"),
-        ("link.email", "always", "is none of `verified`, `never`"),
-        ("pool", "4", "is a section and can not be given a value"),
+        ("public.listen", "localhost:4000", "cannot be read: invalid socket address syntax"),
+        ("link.email", "always", "is not one of `verified`, `never`"),
+        ("pool", "4", "is a section and cannot be given a value"),
     ] {
         let problem = problem(with(&[(key, value)]));
         assert_eq!((problem.key.as_str(), problem.source), (key, format!("--set {key}")));
         assert_eq!(problem.what, what);
     }
-    assert_eq!(problem(with(&[("pool.threads", "x")])).fix, "write it like `threads = 4`, or leave it out");
+    assert_eq!(problem(with(&[("pool.threads", "x")])).fix, "write it like `threads = 4`, or remove it");
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let (_dir, mut sources) =
         with_file("[public]\nlisten = 4000\ncolour = \"red\"\n[claims]\nleeway = \"2m\"\n[nothing]");
     sources.flags.retain(|(key, _)| key != "auth0.issuer");
@@ -220,7 +221,7 @@ fn a_file_that_is_not_toml_is_refused_with_its_line_but_not_its_text() {
 }
 
 #[test]
-fn a_folder_that_is_named_must_exist() {
+fn the_config_folder_must_exist() {
     let missing = Sources { dir: Some("/nowhere/at/all".into()), ..sources() };
     assert_eq!(problem(missing).key, "--config");
 }

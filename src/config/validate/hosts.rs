@@ -1,11 +1,11 @@
-//! Host names that a door could never be addressed by.
+//! Host names that no request could have.
 
 use url::Url;
 
-use super::Findings;
+use super::Diagnostics;
 use crate::config::Config;
 
-pub(super) fn judge(config: &Config, findings: &mut Findings<'_>) {
+pub(super) fn validate(config: &Config, diagnostics: &mut Diagnostics<'_>) {
     for (key, hosts) in [("public.hosts", &config.public.hosts), ("internal.hosts", &config.internal.hosts)] {
         for text in hosts {
             let name = name_in(text);
@@ -14,14 +14,14 @@ pub(super) fn judge(config: &Config, findings: &mut Findings<'_>) {
             }
             let fix = match name {
                 Some(name) => format!("write \"{name}\": the name alone, without scheme, port or path"),
-                None => "write each like \"api.example.com\"; an empty list answers to all".to_owned(),
+                None => "write names like \"api.example.com\"; an empty list accepts all".to_owned(),
             };
-            findings.add(key, format!("holds `{text}`, which is not a host name"), fix);
+            diagnostics.add(key, format!("contains `{text}`, which is not a host name"), fix);
         }
     }
 }
 
-/// The host in what somebody wrote, as clients send it: in lower case, IDNA, IPv6 in brackets. No wildcard is one.
+/// The host name in `text` as clients send it: lower case, IDNA, IPv6 in brackets. Wildcards are not supported.
 fn name_in(text: &str) -> Option<String> {
     let with_scheme = || Url::parse(text).ok().filter(Url::has_host);
     let url = with_scheme().or_else(|| Url::parse(&format!("http://{text}")).ok())?;

@@ -1,0 +1,139 @@
+//! Contradictions: values that are each valid and together wrong, or unsafe for the profile.
+
+mod issuers;
+mod doors;
+mod hosts;
+mod limits;
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::diagnostic::Diagnostic;
+use super::layers::Layers;
+use super::{ClaimsSettings, Config};
+
+/// Auth0 silently drops claims under its own domains.
+const RESERVED_NAMESPACES: [&str; 3] = ["auth0.com", "webtask.io", "webtask.run"];
+
+/// A larger difference between clocks should be fixed, not tolerated.
+const MAX_LEEWAY: Duration = Duration::from_secs(60);
+
+/// Keys are fetched every 8 minutes; with a lower maximum they would be too old between two fetches.
+const MIN_KEYS_AGE: Duration = Duration::from_secs(600);
+
+/// What the profile and the command allow.
+pub(super) struct Rules {
+    /// Whether http and localhost issuers may be trusted.
+    pub(super) lenient: bool,
+    /// Whether the dev tenant may run, and so use its port.
+    pub(super) with_tenant: bool,
+}
+
+/// Adds every contradiction to `list`. A key that already has a diagnostic gets no second one.
+pub(super) fn validate(config: &Config, rules: &Rules, layers: &Layers, list: &mut Vec<Diagnostic>) {
+    let mut diagnostics = Diagnostics { layers, list };
+    issuers::validate(config, rules, &mut diagnostics);
+    doors::validate(config, rules, &mut diagnostics);
+    hosts::validate(config, &mut diagnostics);
+    claims(config, &mut diagnostics);
+    limits::validate(config, &mut diagnostics);
+    tenant(config, &mut diagnostics);
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
+        let what = format!("cannot be read: {error}");
+        diagnostics.add("log.filter", what, "write it like `info` or `warn,vestibule=debug`");
+    }
+}
+
+struct Diagnostics<'a> {
+    layers: &'a Layers,
+    list: &'a mut Vec<Diagnostic>,
+}
+
+impl Diagnostics<'_> {
+    fn add(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
+        if !self.list.iter().any(|diagnostic| diagnostic.key == key) {
+            self.list.push(self.layers.diagnostic(key, what, fix));
+        }
+    }
+
+    /// Adds a diagnostic if `wrong`.
+    fn add_if(&mut self, wrong: bool, key: &str, what: &str, fix: &str) {
+        if wrong {
+            self.add(key, what, fix);
+        }
+    }
+
+    /// A key and its source, for a message about another key.
+    fn name(&self, key: &str) -> String {
+        format!("`{key}` ({})", self.layers.origin(key))
+    }
+}
+
+fn claims(config: &Config, diagnostics: &mut Diagnostics<'_>) {
+    let claims = &config.claims;
+    match Url::parse(&claims.namespace) {
+        Ok(url) if url.scheme() == "https" && claims.namespace.ends_with('/') => {
+            let host = url.host_str().unwrap_or_default();
+            let reserved = |domain: &&&str| host == **domain || host.ends_with(&format!(".{domain}"));
+            if let Some(domain) = RESERVED_NAMESPACES.iter().find(reserved) {
+                let what = format!("is under {domain}: Auth0 drops such claims");
+                diagnostics.add("claims.namespace", what, "use a domain of your own");
+            }
+        }
+        _ => diagnostics.add(
+            "claims.namespace",
+            "is not an https URL with a final slash",
+            "write it like \"https://example.com/\"; nothing has to be served there",
+        ),
+    }
+    let fix = "list at least one, such as RS256";
+    diagnostics.add_if(claims.algorithms.is_empty(), "claims.algorithms", "is empty: no token is valid", fix);
+    // Asymmetric signatures only: the keys that verify them cannot forge tokens.
+    let known = ClaimsSettings::ALGORITHMS.map(|(name, _)| name);
+    let named = claims.algorithms.iter().map(String::as_str);
+    let unknown: Vec<&str> = named.filter(|name| !known.contains(name)).collect();
+    if !unknown.is_empty() {
+        let what = format!("names {}, which is not supported", unknown.join(", "));
+        diagnostics.add("claims.algorithms", what, format!("choose from {}", known.join(", ")));
+    }
+    diagnostics.add_if(
+        claims.keys_max_age < MIN_KEYS_AGE,
+        "claims.keys_max_age",
+        "is under 10 minutes, and keys are fetched every 8",
+        "remove it to use the default, or set 10min or more",
+    );
+    let fix = "synchronise the machines' clocks, and keep it at a few seconds";
+    diagnostics.add_if(claims.leeway > MAX_LEEWAY, "claims.leeway", "is over 60 s", fix);
+}
+
+fn tenant(config: &Config, diagnostics: &mut Diagnostics<'_>) {
+    let tenant = &config.tenant;
+    if tenant.data == config.store.path {
+        let what = format!("equals {}: two databases in one file", diagnostics.name("store.path"));
+        diagnostics.add("tenant.data", what, "give the dev tenant a file of its own");
+    }
+    diagnostics.add_if(
+        !tenant.http.ip().to_canonical().is_loopback(),
+        "tenant.http",
+        "is not a loopback address: anyone can log in at the dev tenant",
+        "use 127.0.0.1 or [::1]",
+    );
+    if let Some(origin) = tenant.allow_fetch.iter().find(|origin| !is_origin(origin)) {
+        let what = format!("contains `{origin}`, which is not an origin");
+        diagnostics.add("tenant.allow_fetch", what, "write origins like \"https://example.com\"");
+    }
+}
+
+/// Scheme, host, perhaps a port, and nothing more. The parser accepts `*` as a host name; this does not.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        !text.contains('*')
+            && matches!(url.scheme(), "http" | "https")
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
+}
