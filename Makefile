@@ -1,4 +1,4 @@
-# `make` alone says what it can do. A target's text is what stands after its `##`.
+# `make` lists the targets, each with the text after its `##`.
 
 CARGO ?= cargo
 ARGS ?=
@@ -6,31 +6,31 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help run demo test e2e load check fmt release
 
-help: ## This list
+help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## The whole flow on this machine: dev tenant and both doors (ARGS="--set …" for more)
+run: ## Run the dev tenant and both doors on this machine (more settings: ARGS="--set …")
 	$(CARGO) run --locked -- dev $(ARGS)
 
-demo: ## The seven steps, narrated, on free ports and a temporary folder
+demo: ## Run the seven steps of a login, with comments, on free ports and in a temporary folder
 	$(CARGO) run --locked -- demo $(ARGS)
 
-test: ## All tests; needs no network (ARGS=name for some of them)
+test: ## Run all tests, without a network (some of them: ARGS=name)
 	$(CARGO) test --locked $(ARGS)
 
-e2e: ## Real clients and other people's libraries; needs Node, Python, a network (ARGS=file for one suite)
+e2e: ## Run the tests with real clients and libraries; needs Node, Python and a network (one suite: ARGS=file)
 	e2e/run $(ARGS)
 
-load: ## The gate and the doors under load, at full length, measured: about six minutes
+load: ## Measure the gate and the doors under load (about six minutes)
 	$(CARGO) test --locked --release --test journeys -- --ignored --nocapture --test-threads 1 load::
 
-check: ## What CI holds a change to: format, lints, docs
+check: ## Check format, lints and docs, as CI does
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
-fmt: ## Formats the source
+fmt: ## Format the source
 	$(CARGO) fmt
 
-release: ## The executable to deploy: target/release/vestibule
+release: ## Build the executable to deploy: target/release/vestibule
 	$(CARGO) build --locked --release

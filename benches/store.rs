@@ -1,9 +1,9 @@
-//! The store at two sizes, side by side: `cargo bench --bench store -- 10000 10000000`, small to large; without
-//! numbers a thousand and ten thousand users. Databases are made in the system's temporary folder and removed.
+//! Imports and reads in databases of different sizes, side by side: `cargo bench --bench store -- 10000 10000000`, from
+//! small to large; by default 1,000 and 10,000 users. The databases are in the system's temporary folder and are removed.
 //!
-//! Reads are of users picked at random. Those of different kinds take turns, as a server's do, so that none has the
-//! caches to itself. Medians, and the 99th percentile in brackets. An import is what `vestibule users import` does with
-//! records that are read already.
+//! Prints medians, the 99th percentile in brackets, and the ratio of the largest database to the smallest. Users are picked
+//! at random. Reads of different kinds take turns, as in a server, so that they share the caches. An import does what
+//! `vestibule users import` does once its file is parsed.
 
 use std::time::{Duration, Instant};
 
@@ -14,21 +14,21 @@ use vestibule::store::{
 };
 use vestibule::user::{Auth0Id, Email, Person, User, UserId};
 
-/// Rounds, each with a read of each kind.
+/// The number of rounds. Each round has one read of each kind.
 const ROUNDS: u64 = 5_000;
 
-/// Users a page.
+/// The number of users on a page.
 const PAGE: usize = 50;
 
-/// What is paged through, and how its pages at the start, at random and at the end are called.
+/// The orders to page through, with labels for the first page, a random one and the last.
 const ORDERS: [(UserOrder, [&str; 3]); 3] = [
     (UserOrder::Created, ["page by time, first", "page by time, any", "page by time, last"]),
     (UserOrder::Email, ["page by email, first", "page by email, any", "page by email, last"]),
     (UserOrder::Name, ["page by name, first", "page by name, any", "page by name, last"]),
 ];
 
-/// How much larger the large one may cost, by the project's promise.
-const PROMISE: f64 = 2.0;
+/// The largest ratio the project promises, between the largest database and the smallest.
+const RATIO_MAX: f64 = 2.0;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -40,11 +40,11 @@ struct Measured {
     reads: Vec<(&'static str, Duration, Duration)>,
 }
 
-#[expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+#[expect(clippy::print_stdout, reason = "prints the measurements")]
 fn main() -> Outcome<()> {
-    // Cargo's own `--bench` is among them.
-    let given: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let sizes = if given.is_empty() { vec![1_000, 10_000] } else { given };
+    // Skips Cargo's own `--bench`.
+    let arguments: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let sizes = if arguments.is_empty() { vec![1_000, 10_000] } else { arguments };
     let measured: Vec<Measured> = sizes.into_iter().map(measure).collect::<Outcome<_>>()?;
     for line in table(&measured) {
         println!("{line}");
@@ -89,7 +89,7 @@ fn load(store: &Store, users: u64) -> Outcome<()> {
     if added == users { Ok(()) } else { Err(format!("{added} users were added, not {users}").into()) }
 }
 
-/// Ids of users picked at random.
+/// The ids of random users.
 fn ids(store: &Store, users: u64) -> Outcome<Vec<UserId>> {
     (0..ROUNDS)
         .map(|i| {
@@ -101,7 +101,7 @@ fn ids(store: &Store, users: u64) -> Outcome<Vec<UserId>> {
 
 type Read<'a> = Box<dyn Fn(u64) -> Outcome<bool> + 'a>;
 
-/// Medians and 99th percentiles, in [`ROUNDS`] rounds of one read of each kind. Each must find something.
+/// The median and the 99th percentile of each kind of read, over [`ROUNDS`] rounds. Fails if a read finds nothing.
 fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Duration)>> {
     let ids = ids(store, users)?;
     let id = |round: u64| ids.get(round as usize).copied().ok_or("more rounds than ids");
@@ -117,11 +117,11 @@ fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Dura
     let page = |order: UserOrder, from_end: bool, after: Option<UserCursor>| -> Outcome<bool> {
         let slice = PageArgs { after, before: None, limit: PAGE, from_end };
         let part: Page<User> = store.list_users(&UserFilter::default(), order, false, &slice)?;
-        // Only a page near the end may be shorter.
+        // Only the last page may be shorter.
         Ok(part.items.len() == PAGE || !part.more)
     };
     for (order, [first, any, last]) in ORDERS {
-        // Not of whom the same round has read.
+        // Reversed, so that a page does not begin at the user that its round has just read.
         let places: Vec<UserCursor> = ids
             .iter()
             .rev()
@@ -136,7 +136,7 @@ fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Dura
         for ((name, read), times) in kinds.iter().zip(&mut times) {
             let (found, time) = timed(|| read(round))?;
             if !found {
-                return Err(format!("{name}: a read found less than there is").into());
+                return Err(format!("{name}: a read found too little").into());
             }
             times.push(time);
         }
@@ -152,7 +152,7 @@ fn reads(store: &Store, users: u64) -> Outcome<Vec<(&'static str, Duration, Dura
         .collect())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
+#[expect(clippy::disallowed_methods, reason = "measures time")]
 fn timed<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(T, Duration)> {
     let start = Instant::now();
     Ok((work()?, start.elapsed()))
@@ -175,7 +175,7 @@ fn row(i: u64) -> Outcome<ImportRow> {
     })
 }
 
-/// As random as Auth0's, so that each lands in another place of its index.
+/// As random as Auth0's ids, so that neighbours are spread over the index.
 fn auth0_id(i: u64) -> Outcome<Auth0Id> {
     Ok(format!("auth0|{:016x}{:08x}", mixed(i), i as u32).parse()?)
 }
@@ -184,7 +184,7 @@ fn email(i: u64) -> Outcome<Email> {
     Ok(format!("{:x}.{i}@example{}.com", mixed(i ^ 7) >> 40, i % 100).parse()?)
 }
 
-/// Numbers in an order that looks random and is the same each time (SplitMix64).
+/// The same pseudo-random number for the same `i` (SplitMix64).
 fn mixed(i: u64) -> u64 {
     let z = i.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -210,7 +210,7 @@ fn table(measured: &[Measured]) -> Vec<String> {
         };
         let other = large.reads.get(at).map_or(*one, |(_, median, _)| *median);
         let ratio = other.as_secs_f64() / one.as_secs_f64();
-        let kept = if ratio <= PROMISE { "" } else { "  over the promise" };
+        let kept = if ratio <= RATIO_MAX { "" } else { "  over the limit" };
         lines.push(format!("{name:<22}{}{:>10}{kept}", cells(&read), format!("{ratio:.2}x")));
     }
     lines

@@ -1,4 +1,4 @@
-// `vestibule dev` on free ports and in a temporary folder, and what its lines say about it.
+// Starts `vestibule dev` on free ports and in a temporary folder, and reads its URLs from its output.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,17 +9,17 @@ import { after, before } from "node:test";
 export const root = join(import.meta.dirname, "..");
 const program = join(root, "target", "debug", "vestibule");
 
-/** The APIs' identifiers, as `config/development.toml` has them. */
+/** The audiences in `config/development.toml`. */
 export const AUDIENCES = {
   public: "https://public.vestibule.example/",
   internal: "https://internal.vestibule.example/",
 };
 
 /**
- * Starts it and waits until it says its last line. `set` holds more settings, as `--set` takes them.
+ * Starts the server and waits for the last line of its introduction. `set` holds more `key=value` settings.
  *
- * Gives the URLs of both doors, of their pages and of the tenant; `token(name, door)` logs one of the people in by
- * password; `stop()` tells it to stop and gives its exit code.
+ * Returns the URLs of both doors, of their pages and of the tenant; `token(name, door)`, which logs a person in by
+ * password; and `stop()`, which sends SIGTERM and returns the exit code.
  */
 export async function development(set = []) {
   const folder = mkdtempSync(join(tmpdir(), "vestibule-e2e-"));
@@ -37,26 +37,26 @@ export async function development(set = []) {
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("VESTIBULE_"))),
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
-  // A test that fails before it stops the process must not leave it behind.
+  const exited = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
+  // A failed test leaves no process behind.
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
 
-  const said = {};
+  const urls = {};
   for await (const line of createInterface(child.stdout)) {
     const [, name, url] = line.match(/^ {2}(\S.*?) +(http\S+)$/) ?? [];
-    if (name) said[name] = url;
+    if (name) urls[name] = url;
     if (line.includes("Ctrl-C")) break;
   }
-  const { "Public API": publicApi, "Internal API": internalApi, "Dev tenant": tenant } = said;
-  if (!publicApi || !internalApi || !tenant) throw new Error(`vestibule dev ended: ${await ended}`);
+  const { "Public API": publicApi, "Internal API": internalApi, "Dev tenant": tenant } = urls;
+  if (!publicApi || !internalApi || !tenant) throw new Error(`vestibule dev exited: ${await exited}`);
 
   return {
     child,
     tenant,
     public: publicApi,
     internal: internalApi,
-    pages: { public: said["Public page"], internal: said["Internal page"] },
+    pages: { public: urls["Public page"], internal: urls["Internal page"] },
     async token(name, door = "public") {
       const login = {
         grant_type: "http://auth0.com/oauth/grant-type/password-realm",
@@ -69,15 +69,15 @@ export async function development(set = []) {
       };
       const headers = { "Content-Type": "application/json" };
       const url = new URL("oauth/token", tenant);
-      const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(login) });
-      const { access_token: token, error_description: problem } = await answer.json();
-      if (!token) throw new Error(`the tenant gave ${name} no token: ${problem}`);
+      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(login) });
+      const { access_token: token, error_description: error } = await response.json();
+      if (!token) throw new Error(`the tenant refused a token to ${name}: ${error}`);
       return token;
     },
     async stop() {
-      // Told twice, it would not wait for what is under way.
+      // A second signal would cut the drain short.
       if (!child.killed) child.kill("SIGTERM");
-      const code = await ended;
+      const code = await exited;
       process.removeListener("exit", kill);
       rmSync(folder, { recursive: true, force: true });
       return code;
@@ -86,10 +86,10 @@ export async function development(set = []) {
 }
 
 /**
- * Starts one before the tests of a file, and stops it after them. Gives what `development()` does, once the tests run, and
- * in `tokens` a token for each door that `people` names somebody for.
+ * Starts one server for all tests of a file and stops it after them. Returns an object that has the members of
+ * `development()` once the tests run, and in `tokens` a token for each door in `people`.
  */
-export function forTheTests(people = {}) {
+export function sharedDevelopment(people = {}) {
   const vestibule = { tokens: {} };
   before(async () => {
     Object.assign(vestibule, await development());

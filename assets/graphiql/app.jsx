@@ -1,4 +1,4 @@
-// The page: asks the door about itself, ends a login under way, and shows GraphiQL.
+// The page: fetches the door's settings, completes a pending login and shows GraphiQL.
 
 import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
@@ -10,18 +10,18 @@ import "./page.css";
 
 const ENDPOINT = new URL("graphql", location.href);
 
-/** What the editor begins with: a query that this door answers, spread over lines if it can be read. */
+/** The editor's first content: a query that this door answers, pretty-printed if it parses. */
 function start(query) {
   let lines = query;
   try {
     lines = print(parse(query));
   } catch {
-    // The editor tells what is wrong with it.
+    // The editor shows the error.
   }
   return `# Ctrl-Enter runs it.\n# Ctrl-Space completes.\n${lines}\n`;
 }
 
-/** Sends the token with every request and every socket; an Authorization of the Headers tab goes before it. */
+/** Sends the token with every request and socket, unless the Headers tab sets an Authorization header. */
 function fetcher(token) {
   const socket = new URL(ENDPOINT);
   socket.protocol = socket.protocol.replace("http", "ws");

@@ -1,5 +1,5 @@
-// Makes what the executable embeds, in `dist/`: the script, its style and the licenses of all that is in them, gzip'd.
-// `npm ci && npm run build`. The same sources and lock file give the same bytes.
+// Builds `dist/`, which the executable embeds: the script, the style sheet and the licenses, gzip-compressed.
+// `npm ci && npm run build`. The build is reproducible: the same sources and lock file give the same bytes.
 
 import { build } from "esbuild";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 
 process.chdir(import.meta.dirname);
 
-/** GraphiQL's own fonts are left out: they weigh as much as all the rest, and the system's serve. */
+/** Removes GraphiQL's fonts, which are as large as the rest of the bundle; the page uses system fonts. */
 const withoutFonts = {
   name: "without-fonts",
   setup: ({ onLoad }) =>
@@ -34,7 +34,7 @@ const { outputFiles, metafile } = await build({
   write: false,
 });
 
-/** The packages that something of was taken from, and their license texts. */
+/** The license text of every package in the bundle. */
 function licenses() {
   const folder = (input) => input.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0];
   const folders = [...new Set(Object.keys(metafile.inputs).map(folder).filter(Boolean))].sort();

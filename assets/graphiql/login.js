@@ -1,11 +1,11 @@
-// A login by authorization code with PKCE (RFC 7636, S256) at the door's tenant, as Auth0's single-page applications do it.
+// Login by authorization code with PKCE (RFC 7636, S256) at the door's tenant, as in Auth0's single-page applications.
 //
-// The verifier must outlive the trip to the tenant, so it waits in this tab's session storage and is taken out on return.
-// The token is kept in memory alone: a reload forgets it, and the tenant's session gives another at one click.
+// The verifier must survive the redirect, so it is in this tab's session storage until the tenant redirects back. The token
+// is in memory only: after a reload, one click gets another by the tenant's session.
 
 const PENDING = "vestibule:login";
 
-/** Leaves for the tenant's login page. */
+/** Redirects to the tenant's login page. */
 export async function logIn(door) {
   const [state, verifier] = [random(), random()];
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
@@ -24,7 +24,7 @@ export async function logIn(door) {
   location.assign(url);
 }
 
-/** Forgets the token and ends the tenant's session, so that someone else can log in. */
+/** Drops the token and ends the tenant's session, so that another person can log in. */
 export function logOut(door) {
   const url = new URL("v2/logout", door.issuer);
   url.search = new URLSearchParams({ client_id: door.clientId, returnTo: here() });
@@ -32,14 +32,14 @@ export function logOut(door) {
 }
 
 /**
- * Ends a login that this page began: `{ token, who }`. `undefined` when the page was opened in another way.
- * Throws what the tenant answers, or why its answer is not taken.
+ * Completes a login that this page began and returns `{ token, who }`; `undefined` if there is none.
+ * Throws the tenant's error, or the reason why its answer is refused.
  */
 export async function returned(door) {
   const answer = new URLSearchParams(location.search);
   const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
   if (!answer.has("state")) return undefined;
-  // Codes are good once: neither a reload nor the history may send this one again.
+  // A code can be used once: a reload or the history must not send it again.
   sessionStorage.removeItem(PENDING);
   history.replaceState(null, "", here());
   if (answer.get("state") !== pending?.state) throw new Error("This login was not begun in this tab. Log in again.");
@@ -61,12 +61,12 @@ export async function returned(door) {
   return { token: tokens.access_token, who: who(tokens.id_token) };
 }
 
-/** This page's address, as the client's callbacks list it. */
+/** This page's address, which must be one of the client's callbacks. */
 function here() {
   return location.origin + location.pathname;
 }
 
-/** Whom the ID token is about, for showing. It came from the tenant itself, so its signature tells nothing new. */
+/** The name to show, from the ID token. It comes directly from the tenant, so its signature need not be checked. */
 function who(idToken) {
   const [, payload] = idToken.split(".");
   const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));

@@ -1,31 +1,31 @@
 /**
- * Puts our own user into the access token: what the rule `user-in-token` of fixtures/tenant does on a laptop, as a
- * post-login Action, which is what Auth0 runs (it ended Rules on 18 November 2026).
+ * Adds our own user to the access token. This post-login Action does at Auth0 what the rule `user-in-token` in
+ * fixtures/tenant does on a laptop (Auth0 ended Rules on 18 November 2026).
  *
- * Asks the Internal API for the user by Auth0 id, with a machine-to-machine token, and adds what it answers as the claim
- * <NAMESPACE>user. Adds the tenant's roles as <NAMESPACE>roles, and the email with whether it is verified, by which the
- * Public API finds someone it expects but has not seen.
+ * Queries the Internal API by Auth0 id, with a machine-to-machine token, and sets the result as the claim <NAMESPACE>user.
+ * Also sets the tenant's roles as <NAMESPACE>roles, and <NAMESPACE>email and <NAMESPACE>email_verified, by which the Public
+ * API finds a user who was entered before their first login.
  *
- * Someone the Internal API does not know (yet), or who is not active, gets a token without the user claim. So does
- * everyone while it is away: it must not lock people out, and the Public API finds the user by itself.
+ * The token has no user claim if the Internal API does not know the user (yet), if the user is not active, or if the
+ * Internal API is down: an outage must not prevent logins, and the Public API finds the user without the claim.
  *
  * At Auth0: Actions → Library → Create Action → Build from scratch, trigger "Login / Post Login", the newest Node.
  * Paste this file, add the secrets, deploy, and drag it into Actions → Triggers → post-login. The secrets:
  *
- *   NAMESPACE          what claims.namespace is, with its final slash
+ *   NAMESPACE          the value of claims.namespace, with its final slash
  *   TOKEN_URL          https://YOUR-TENANT.eu.auth0.com/oauth/token
- *   INTERNAL_API       https://internal.example.com/graphql; its host stands in internal.hosts
- *   INTERNAL_AUDIENCE  what internal.audience is
- *   CLIENT_ID          a machine-to-machine application that is authorized for that API with users:read
+ *   INTERNAL_API       https://internal.example.com/graphql; list its host in internal.hosts
+ *   INTERNAL_AUDIENCE  the value of internal.audience
+ *   CLIENT_ID          a machine-to-machine application, authorized for that API with users:read
  *   CLIENT_SECRET      its secret
  */
 const QUERY = `query ($id: String!) {
   user(auth0Id: $id) { id auth0Id email emailVerified name picture roles status }
 }`;
 
-// Each call; Auth0 ends a trigger after 20 seconds.
-const PATIENCE = 3000;
-const CACHED = 'machine-token';
+// For each call, in milliseconds. Auth0 ends a trigger after 20 seconds.
+const TIMEOUT = 3000;
+const CACHE_KEY = 'machine-token';
 
 exports.onExecutePostLogin = async (event, api) => {
   const { user, secrets } = event;
@@ -44,9 +44,9 @@ exports.onExecutePostLogin = async (event, api) => {
       claim('user', { id, auth0Id, email, emailVerified, name, picture, roles });
     }
   } catch (error) {
-    // A token that is no longer taken must not stay.
-    api.cache.delete(CACHED);
-    console.warn('the token goes without the user:', error.message);
+    // Drop the machine token, which may be the cause.
+    api.cache.delete(CACHE_KEY);
+    console.warn('the token is issued without the user:', error.message);
   }
 
   async function ask(token) {
@@ -55,10 +55,10 @@ exports.onExecutePostLogin = async (event, api) => {
     return body.data.user;
   }
 
-  // The cache outlives a login, so most of them need no new token.
+  // The cache survives a login, so most logins need no new token.
   async function machineToken() {
-    const kept = api.cache.get(CACHED);
-    if (kept) return kept.value;
+    const cached = api.cache.get(CACHE_KEY);
+    if (cached) return cached.value;
 
     const body = await post(secrets.TOKEN_URL, {
       grant_type: 'client_credentials',
@@ -66,15 +66,15 @@ exports.onExecutePostLogin = async (event, api) => {
       client_secret: secrets.CLIENT_SECRET,
       audience: secrets.INTERNAL_AUDIENCE,
     });
-    // It says so when it can not keep it; then the next login asks anew.
-    api.cache.set(CACHED, body.access_token, { ttl: (body.expires_in - 60) * 1000 });
+    // Ignores a failure to cache: the next login then requests another token.
+    api.cache.set(CACHE_KEY, body.access_token, { ttl: (body.expires_in - 60) * 1000 });
     return body.access_token;
   }
 
   async function post(url, body, token) {
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
     if (token) headers.authorization = 'Bearer ' + token;
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(TIMEOUT);
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal });
     if (!response.ok) throw new Error(url + ' answered ' + response.status);
     return response.json();

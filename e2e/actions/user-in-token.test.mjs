@@ -1,5 +1,5 @@
-// The post-login Action of docs/actions, that very file, with a stand-in for Auth0's `event` and `api`, against the real
-// Internal API. It has to put into a token what the rule of the same name does, which the dev tenant runs.
+// The post-login Action in docs/actions, with stubs of Auth0's `event` and `api`, against the real Internal API. It sets the
+// same claims as the rule of the same name, which the dev tenant runs.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,22 +16,22 @@ before(async () => {
 });
 after(() => vestibule?.stop());
 
-/** What Auth0 keeps for an Action from one login to the next: `api.cache`, with its limits. */
+/** A stub of `api.cache`, with Auth0's limits. */
 function cache() {
-  const kept = new Map();
+  const entries = new Map();
   return {
-    kept,
-    get: (key) => kept.get(key),
+    entries,
+    get: (key) => entries.get(key),
     set(key, value, { ttl }) {
       assert.ok(Buffer.byteLength(key) <= 64 && Buffer.byteLength(value) <= 4096, "over the cache's limits");
-      kept.set(key, { value, expires_at: Date.now() + ttl });
+      entries.set(key, { value, expires_at: Date.now() + ttl });
       return { type: "success" };
     },
-    delete: (key) => kept.delete(key),
+    delete: (key) => entries.delete(key),
   };
 }
 
-/** Runs the file as Auth0 does: a CommonJS module with Node's globals. Gives the claims it sets and what it warned of. */
+/** Runs the file as Auth0 does, as a CommonJS module with Node's globals. Returns its claims and warnings. */
 async function run(user, roles, { api = {}, secrets = {} } = {}) {
   const claims = {};
   const warnings = [];
@@ -54,7 +54,7 @@ async function run(user, roles, { api = {}, secrets = {} } = {}) {
   };
   const accessToken = { setCustomClaim: (name, value) => (claims[name] = value) };
   await module.exports.onExecutePostLogin(event, { accessToken, cache: cache(), ...api });
-  // As they go into a token.
+  // As JSON writes them into a token.
   return { claims: JSON.parse(JSON.stringify(claims)), warnings };
 }
 
@@ -70,23 +70,23 @@ for (const [name, roles] of [
   ["grace", []],
   ["katherine", ["admin"]],
 ]) {
-  test(`what it sets for ${name} is what the rule puts into a token, and makes them the current user`, async () => {
-    // The first visit makes or claims the row; at the next login the rule finds it.
+  test(`the Action sets the same claims for ${name} as the rule, and they resolve to the current user`, async () => {
+    // The first request inserts or claims the row; at the next login the rule finds it.
     const { data } = await me(await vestibule.token(name));
     const token = await vestibule.token(name);
-    const said = payload(token);
-    const ours = Object.fromEntries(Object.entries(said).filter(([claim]) => claim.startsWith(NAMESPACE)));
-    const user = { user_id: said.sub, email: `${name}@example.com`, email_verified: true };
+    const claimsOfRule = payload(token);
+    const expected = Object.fromEntries(Object.entries(claimsOfRule).filter(([claim]) => claim.startsWith(NAMESPACE)));
+    const user = { user_id: claimsOfRule.sub, email: `${name}@example.com`, email_verified: true };
     const { claims, warnings } = await run(user, roles);
     assert.deepEqual(warnings, []);
-    assert.deepEqual(claims, ours);
+    assert.deepEqual(claims, expected);
     const { id, auth0Id, email } = claims[`${NAMESPACE}user`];
-    assert.deepEqual([id, auth0Id, email], [data.me.id, said.sub, user.email]);
+    assert.deepEqual([id, auth0Id, email], [data.me.id, claimsOfRule.sub, user.email]);
     assert.deepEqual(await me(token), { data });
   });
 }
 
-test("somebody new, somebody blocked and somebody without roles get no user, and what is known of them", async () => {
+test("new and blocked users get roles and email, but no user claim", async () => {
   const { claims, warnings } = await run({ user_id: "auth0|nobody", email: "n@example.com", email_verified: false });
   assert.deepEqual(warnings, []);
   assert.deepEqual(claims, {
@@ -99,11 +99,11 @@ test("somebody new, somebody blocked and somebody without roles get no user, and
   assert.deepEqual(blocked, { claims: { [`${NAMESPACE}roles`]: [] }, warnings: [] });
 });
 
-test("a machine token is asked for once, and again when it is no longer taken", async () => {
+test("the machine token is cached, and replaced once it is refused", async () => {
   const api = { cache: cache() };
   const user = { user_id: "auth0|nobody" };
   await run(user, [], { api });
-  const [{ value: first }] = api.cache.kept.values();
+  const [{ value: first }] = api.cache.entries.values();
   assert.equal(payload(first).aud, AUDIENCES.internal);
   assert.deepEqual((await run(user, [], { api, secrets: { CLIENT_SECRET: "wrong" } })).warnings, []);
   api.cache.set("machine-token", "a.b.c", { ttl: 1000 });
@@ -111,7 +111,7 @@ test("a machine token is asked for once, and again when it is no longer taken", 
   assert.deepEqual((await run(user, [], { api })).warnings, []);
 });
 
-test("an Internal API that is away locks nobody out", async () => {
+test("logins succeed while the Internal API is down", async () => {
   const { claims, warnings } = await run({ user_id: "auth0|x" }, ["support"], {
     secrets: { INTERNAL_API: "http://127.0.0.1:1/graphql" },
   });

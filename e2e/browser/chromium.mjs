@@ -1,7 +1,7 @@
-// Debian's Chromium, headless, asking nobody but the pages it is sent to.
+// Debian's Chromium, headless, without background requests.
 import { chromium } from "playwright-core";
 
-/** A browser; `close` it. */
+/** Launches a browser; `close()` it after use. */
 export function browser() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",

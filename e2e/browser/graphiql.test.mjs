@@ -1,4 +1,4 @@
-// A person at a door's page: logs in at the tenant, asks, and is answered. `PICTURES` names a folder for pictures.
+// GraphiQL in a browser: log in at the tenant, send queries. `PICTURES` names a folder for screenshots.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -17,80 +17,80 @@ after(async () => {
   await vestibule?.stop();
 });
 
-/** A door's page in a window of its own, with what its console says and whom it asks. */
+/** Opens a door's page in a new window. Returns its console output and the origins it contacts, too. */
 async function open(door) {
   const context = await chromium.newContext({ viewport: { width: 1120, height: 560 }, deviceScaleFactor: 2 });
   const page = await context.newPage();
-  const said = [];
-  const asked = new Set();
-  page.on("console", (message) => said.push(message.text()));
-  page.on("pageerror", (error) => said.push(error.message));
-  page.on("request", (request) => asked.add(new URL(request.url()).origin));
+  const console = [];
+  const origins = new Set();
+  page.on("console", (message) => console.push(message.text()));
+  page.on("pageerror", (error) => console.push(error.message));
+  page.on("request", (request) => origins.add(new URL(request.url()).origin));
   await page.goto(vestibule.pages[door]);
-  return { page, context, said, asked };
+  return { page, context, console, origins };
 }
 
-/** By one click on the tenant's page; `seen` is called when it shows. */
-async function logIn(page, name, seen = async () => {}) {
+/** Logs in by one click on the tenant's page; calls `onLoginPage` when it shows. */
+async function logIn(page, name, onLoginPage = async () => {}) {
   await page.getByRole("button", { name: "Log in" }).click();
   await page.waitForURL((url) => url.pathname === "/u/login");
-  await seen();
+  await onLoginPage();
   await page.locator(`button[value="auth0|${name}"]`).click();
   await page.getByRole("button", { name: "Log out" }).waitFor();
 }
 
-/** Runs what stands in the editor and gives what came back. */
+/** Runs the query in the editor and returns the response. */
 async function run(page) {
-  const answered = page.waitForResponse((response) => {
+  const responded = page.waitForResponse((response) => {
     const body = response.request().postData() ?? "";
     return response.url().endsWith("/graphql") && !body.includes("IntrospectionQuery");
   });
   await page.getByRole("button", { name: /^Execute/ }).click();
-  const answer = await (await answered).json();
-  // What the person sees is what came.
+  const result = await (await responded).json();
+  // Wait until the page shows it.
   await page.waitForFunction(
     (text) => document.querySelector(".result-window")?.innerText.includes(text),
-    answer.data ? '"data"' : '"errors"',
+    result.data ? '"data"' : '"errors"',
   );
-  return answer;
+  return result;
 }
 
-async function picture(page, name) {
+async function screenshot(page, name) {
   const folder = process.env.PICTURES;
   if (folder) await page.screenshot({ path: join(folder, name) });
 }
 
-test("a person logs in through the tenant's page and sees who they are", async () => {
-  const { page, context, said, asked } = await open("public");
-  await logIn(page, "grace", () => picture(page, "login.png"));
+test("a person logs in at the tenant's page and is the current user", async () => {
+  const { page, context, console, origins } = await open("public");
+  await logIn(page, "grace", () => screenshot(page, "login.png"));
   const { me } = (await run(page)).data;
   assert.equal(me.email, "grace@example.com");
   assert.equal(me.name, "Grace Hopper");
   await page.getByRole("button", { name: /Documentation Explorer/ }).click();
   await page.locator(".graphiql-doc-explorer-type-name", { hasText: "Query" }).click();
-  await picture(page, "graphiql.png");
+  await screenshot(page, "graphiql.png");
 
-  const inline = said.filter((text) => /policy|violat/i.test(text));
-  assert.deepEqual(inline, [], "nothing the page does is against its policy");
+  const violations = console.filter((text) => /policy|violat/i.test(text));
+  assert.deepEqual(violations, [], "the page keeps to its Content-Security-Policy");
   const own = [vestibule.pages.public, vestibule.tenant].map((url) => new URL(url).origin);
-  assert.deepEqual([...asked].sort(), own.sort(), "nobody else is asked for anything");
+  assert.deepEqual([...origins].sort(), own.sort(), "the page contacts only its door and the tenant");
   await context.close();
 });
 
-test("the token is kept nowhere and its code is not in the address", async () => {
+test("the token is not stored, and the code is not left in the address", async () => {
   const { page, context } = await open("public");
   await logIn(page, "ada");
   assert.equal(page.url(), vestibule.pages.public);
-  const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
-  assert.ok(!kept.includes("eyJ") && !kept.includes("verifier"), kept);
+  const stored = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+  assert.ok(!stored.includes("eyJ") && !stored.includes("verifier"), stored);
   await page.reload();
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("button", { name: "Log out" }).waitFor();
-  assert.equal((await run(page)).data.me.email, "ada@example.com", "the tenant's session speaks for them");
+  assert.equal((await run(page)).data.me.email, "ada@example.com", "the tenant's session logs them in");
   await context.close();
 });
 
-test("staff come in at the internal door, others are told what they lack, and logging out lets another in", async () => {
+test("the internal door admits staff only, and another person can log in after logging out", async () => {
   const { page, context } = await open("internal");
   await logIn(page, "ada");
   const { errors } = await run(page);
@@ -102,7 +102,7 @@ test("staff come in at the internal door, others are told what they lack, and lo
   await context.close();
 });
 
-test("an Authorization of the Headers tab goes before the log in", async () => {
+test("an Authorization header in the Headers tab overrides the login", async () => {
   const { page, context } = await open("public");
   await page.getByRole("button", { name: "Headers", exact: true }).click();
   await page.locator('[aria-label="Headers"] .graphiql-editor:not(.hidden) .CodeMirror').click();
@@ -111,7 +111,7 @@ test("an Authorization of the Headers tab goes before the log in", async () => {
   await context.close();
 });
 
-test("an answer to a login that this page did not begin is refused", async () => {
+test("a login response without a pending login in this tab is refused", async () => {
   const { page, context } = await open("public");
   await page.goto(`${vestibule.pages.public}?code=stolen&state=foreign`);
   await page.getByRole("alert").waitFor();

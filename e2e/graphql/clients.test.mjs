@@ -1,22 +1,21 @@
-// The clients that frontends use, as their documentation sets them up, at both doors: each gets data, variables and a
-// refusal's code through.
+// The common frontend clients, set up as in their documentation, at both doors: data, variables and refusal codes arrive.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApolloClient, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { CombinedGraphQLErrors, ServerError } from "@apollo/client/errors";
 import { Client, fetchExchange } from "@urql/core";
 import { ClientError, GraphQLClient } from "graphql-request";
-import { forTheTests } from "../development.mjs";
+import { sharedDevelopment } from "../development.mjs";
 
 const WHO = "query Who($more: Boolean!) { me { __typename id email roles @include(if: $more) } }";
 
-const vestibule = forTheTests({ public: "katherine", internal: "katherine" });
+const vestibule = sharedDevelopment({ public: "katherine", internal: "katherine" });
 const { tokens } = vestibule;
 
-/** The first error, as a client kept it. */
+/** The first error of a response. */
 const first = ([{ message, extensions }]) => ({ message, code: extensions?.code });
 
-/** Asks with a client; gives `{ data }` or `{ error }`. */
+/** Each sends the query and returns `{ data }` or `{ error }`. */
 const clients = {
   async "@apollo/client"(uri, headers, variables) {
     const client = new ApolloClient({ cache: new InMemoryCache(), link: new HttpLink({ uri, headers }) });
@@ -56,7 +55,7 @@ for (const door of ["public", "internal"]) {
     for (const [name, ask] of Object.entries(clients)) {
       const headers = (token) => ({ authorization: `Bearer ${token}` });
 
-      test(`${name} is answered`, async () => {
+      test(`${name} receives data`, async () => {
         const { data, error } = await ask(vestibule[door], headers(tokens[door]), { more: true });
         assert.equal(error, undefined);
         assert.equal(data.me.email, "katherine@example.com");
@@ -65,13 +64,13 @@ for (const door of ["public", "internal"]) {
         assert.equal(less.data.me.roles, undefined);
       });
 
-      test(`${name} gets a refusal's code`, async () => {
+      test(`${name} receives the code of a refusal`, async () => {
         assert.equal((await ask(vestibule[door], {}, { more: true })).error.code, "NO_TOKEN");
         const other = tokens[door === "public" ? "internal" : "public"];
         assert.equal((await ask(vestibule[door], headers(other), { more: true })).error.code, "WRONG_AUDIENCE");
       });
 
-      test(`${name} is told what is wrong with an operation`, async () => {
+      test(`${name} receives validation errors`, async () => {
         const { error } = await ask(vestibule[door], headers(tokens[door]), { more: null });
         assert.match(error.message, /more/);
       });

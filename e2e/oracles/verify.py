@@ -1,4 +1,4 @@
-"""What PyJWT makes of each token in a file of mutants: a JSON list of errors, null where it accepts one."""
+"""Verifies each token in a file of mutants with PyJWT. Prints a JSON list of errors, null where PyJWT accepts the token."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ with open(sys.argv[1], encoding="utf-8") as file:
 KEYS = {issuer: jwt.PyJWKSet.from_dict(keys) for issuer, keys in policy["keys"].items()}
 
 
-def judge(token: str) -> str | None:
-    """Verifies with the policy the gate has; the unverified issuer chooses the keys."""
+def error(token: str) -> str | None:
+    """Verifies with the gate's policy; the unverified issuer selects the keys."""
     try:
         issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
         key = KEYS[issuer][jwt.get_unverified_header(token)["kid"]]
@@ -26,8 +26,8 @@ def judge(token: str) -> str | None:
             options={"require": ["iss", "sub", "aud", "exp"]},
         )
         return None
-    except Exception as error:  # Whatever it raises, it did not accept the token.
-        return f"{type(error).__name__}: {error}"
+    except Exception as refusal:  # Any exception means that the token is refused.
+        return f"{type(refusal).__name__}: {refusal}"
 
 
-json.dump([judge(mutant["token"]) for mutant in mutants], sys.stdout)
+json.dump([error(mutant["token"]) for mutant in mutants], sys.stdout)
