@@ -20,6 +20,7 @@
 //! - `updates`, `deployments`: subscriptions and queries for user changes and deployments
 //! - `reads`: what ends a running query
 //! - `schemas`: the SDL files in `schema/`
+//! - `reference`: the doors compared with `juniper_warp`, the stock filter, over the same schemas
 //!
 //! The dev tenant and scripts:
 //! - `login_flow`: the dev tenant, its rules and both doors
@@ -71,6 +72,7 @@ mod operator;
 mod people;
 mod process;
 mod reads;
+mod reference;
 mod refusals;
 mod resolution;
 mod schemas;
