@@ -13,13 +13,13 @@ use juniper::{FieldError, graphql_object, graphql_subscription};
 use tokio::sync::broadcast::{Sender, channel, error::RecvError};
 use vestibule::api::{ApiError, Context, internal};
 use vestibule::app::Vestibule;
-use vestibule::store::{Database, rusqlite};
+use vestibule::sqlite::{Database, DatabaseSchema, DatabaseSettings, rusqlite};
 
-const MIGRATIONS: &[(&str, &str)] = &[(
+static SCHEMA: DatabaseSchema = DatabaseSchema::new(&[(
     "V1__notes",
     "CREATE TABLE notes (id INTEGER PRIMARY KEY, author TEXT NOT NULL, text TEXT NOT NULL) STRICT;
      CREATE INDEX notes_by_author ON notes (author, id);",
-)];
+)]);
 
 #[derive(Debug, Clone, GraphQLObject)]
 struct Note {
@@ -42,17 +42,17 @@ impl Notes {
             let (id, author): (i64, String) = (row.get(0)?, row.get(1)?);
             Ok(Note { id: id.to_string().into(), author: author.into(), text: row.get(2)? })
         };
-        Ok(self.database.read(|connection| {
+        self.database.read(|connection| {
             Ok(connection.prepare_cached(sql)?.query_map([author], note)?.collect::<Result<_, _>>()?)
-        })?)
+        })
     }
 
     fn add(&self, author: String, text: String) -> Result<Note, ApiError> {
-        let id = self.database.write(|tx| {
+        let note = self.database.write(|tx| {
             tx.execute("INSERT INTO notes (author, text) VALUES (?1, ?2)", [&author, &text])?;
-            Ok(tx.last_insert_rowid())
+            let id = tx.last_insert_rowid().to_string();
+            Ok::<_, ApiError>(Note { id: id.into(), author: author.into(), text })
         })?;
-        let note = Note { id: id.to_string().into(), author: author.into(), text };
         // It fails when nobody listens.
         let _ = self.added.send(note.clone());
         Ok(note)
@@ -138,7 +138,8 @@ pub(crate) fn notes() -> Vestibule {
     Vestibule::new(RootNode::new(Query, Mutation, Subscription), internal)
         .state(|config| {
             let path = config.store.path.with_file_name("notes.db");
-            let database = Database::open(&path, MIGRATIONS, &config.store)?;
+            let settings = DatabaseSettings { path, ..config.store.database() };
+            let database = Database::open(&settings, &SCHEMA)?;
             Ok(Notes { database, added: channel(64).0 })
         })
         .to_try("{ notes { text } }", "{ __typename }")

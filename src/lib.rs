@@ -45,7 +45,7 @@ pub use auth::{Caller, Principal, Refusal};
 pub use cli::main;
 pub use config::Config;
 pub use scope::Permissions;
-pub use store::{Database, rusqlite};
+pub use sqlite::{Database, DatabaseError, DatabaseSchema, DatabaseSettings, rusqlite};
 pub use user::{CurrentUser, UserId};
 
 // The modules below are for the executable, the tests and the benches. They may change without notice.
@@ -63,6 +63,8 @@ pub mod pool;
 pub mod telemetry;
 
 // Layer 1: files and the network.
+#[doc(hidden)]
+pub mod sqlite;
 #[doc(hidden)]
 pub mod auth0;
 #[doc(hidden)]

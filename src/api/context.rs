@@ -9,7 +9,8 @@ use super::error::ApiError;
 use super::services::{Services, SharedState};
 use crate::auth::{self, Caller, Gate, Principal, Refusal};
 use crate::pool::{Pool, PoolError};
-use crate::store::{AcceptedTerms, ActingUser, Actor, Interrupt, Store, StoreError};
+use crate::sqlite::Interrupt;
+use crate::store::{AcceptedTerms, ActingUser, Actor, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
 
@@ -96,7 +97,7 @@ impl Context {
     }
 
     /// Runs a read on the pool: a list, a scan, anything that takes more than microseconds. The read ends with
-    /// [`StoreError::Interrupted`] after nine tenths of `limits.time`, and when this future is dropped because the
+    /// [`DatabaseError::Interrupted`](crate::sqlite::DatabaseError::Interrupted) after nine tenths of `limits.time`, and when this future is dropped because the
     /// operation timed out or the client disconnected.
     ///
     /// # Errors
@@ -106,7 +107,7 @@ impl Context {
         job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
         // Interrupts the read when this future is dropped.
-        let interrupt = Interrupt::after(self.read_time);
+        let interrupt = Interrupt::after(self.read_time, self.gate.clock().clone());
         let store = self.store.interruptible(&interrupt);
         self.run(move || job(&store)).await
     }

@@ -4,6 +4,7 @@ use juniper::{FieldError, IntoFieldError, Object, ScalarValue, Value};
 
 use crate::auth::Refusal;
 use crate::pool::PoolError;
+use crate::sqlite::{DatabaseError, rusqlite};
 use crate::store::StoreError;
 
 /// Why a resolver fails. Clients get a message and `extensions.code`; causes go to the log.
@@ -51,9 +52,23 @@ fn code_and_message(error: &StoreError) -> (&'static str, &'static str) {
             "This clientMutationId was used with another input; use a new idempotency key for each mutation.",
         ),
         StoreError::Revoked => ("TOKEN_REVOKED", "The token was revoked; log in again."),
-        StoreError::Interrupted => ("OUT_OF_TIME", "The read took too long (limits.time); ask for less."),
-        StoreError::Busy | StoreError::Closed => ("BUSY", BUSY),
+        StoreError::Database(DatabaseError::Interrupted) => {
+            ("OUT_OF_TIME", "The read took too long (limits.time); ask for less.")
+        }
+        StoreError::Database(DatabaseError::Busy | DatabaseError::Closed) => ("BUSY", BUSY),
         _ => ("INTERNAL", FAILED),
+    }
+}
+
+impl From<DatabaseError> for ApiError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for ApiError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
     }
 }
 

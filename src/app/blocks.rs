@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::auth0::{Auth0, Auth0Error};
 use crate::pool::{Pool, PoolError};
+use crate::sqlite::DatabaseError;
 use crate::store::{Actor, BlockDelivery, Store, StoreError};
 
 /// How often the store is asked whether something is due: a point read.
@@ -40,7 +41,7 @@ enum Told {
 async fn next(auth0: &Auth0, store: &Store, pool: &Pool) -> Told {
     let wish = match store.next_due() {
         Ok(Some(wish)) => wish,
-        Ok(None) | Err(StoreError::Closed) => return Told::Nothing,
+        Ok(None) | Err(StoreError::Database(DatabaseError::Closed)) => return Told::Nothing,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "can not read whom Auth0 is to block");
             return Told::NotNow(REST_MIN);

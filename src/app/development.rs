@@ -6,7 +6,8 @@ use super::{DevTenant, Doors, Listener, Vestibule};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::script::WorkerCommand;
-use crate::store::{Actor, SeedUser, Store, StoreError};
+use crate::sqlite::DatabaseError;
+use crate::store::{Actor, SeedUser, Store};
 
 /// How long the doors may take to learn the tenant's keys, which are a port away.
 const READY: std::time::Duration = std::time::Duration::from_secs(10);
@@ -63,7 +64,7 @@ impl Development {
 fn seed(config: &Config, store: &Store) -> anyhow::Result<()> {
     let Some(path) = &config.store.seed else { return Ok(()) };
     let text = std::fs::read_to_string(path)
-        .map_err(|source| StoreError::unreadable(path, source))
+        .map_err(|source| DatabaseError::unreadable(path, source))
         .context("the seed can not be read (`store.seed`)")?;
     let users: Vec<SeedUser> = serde_json::from_str(&text)
         .with_context(|| format!("the seed {} is not a list of users (`store.seed`)", path.display()))?;

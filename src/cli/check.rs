@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Global, exit, out};
 use crate::config::{self, PRODUCTION};
-use crate::store::{Checked, Store};
+use crate::store::{CheckReport, Store};
 
 /// How to tell.
 #[derive(Debug, clap::Args)]
@@ -26,13 +26,13 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if checked.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
 }
 
-fn as_json(path: &str, checked: &Checked) -> Value {
+fn as_json(path: &str, checked: &CheckReport) -> Value {
     json!({
         "path": path,
         "sound": checked.is_sound(),
-        "schema": { "found": checked.schema, "known": checked.known },
-        "integrity": checked.integrity,
-        "foreignKeys": checked.foreign_keys,
+        "schema": { "found": checked.file.schema, "known": checked.file.known },
+        "integrity": checked.file.integrity,
+        "foreignKeys": checked.file.foreign_keys,
         "audit": checked.audit.as_ref().map(|audit| json!({
             "lines": audit.lines,
             "head": audit.head.map(|(line, hash)| json!({ "line": line, "hash": hash.to_string() })),
@@ -41,15 +41,15 @@ fn as_json(path: &str, checked: &Checked) -> Value {
     })
 }
 
-fn as_text(path: &str, checked: &Checked) -> String {
+fn as_text(path: &str, checked: &CheckReport) -> String {
     let faults = |faults: &[String]| match faults {
         [] => "ok".to_owned(),
         faults => faults.join("\n                "),
     };
-    let schema = match checked.schema {
+    let schema = match checked.file.schema {
         0 => "none: this is no database of ours".to_owned(),
-        schema if schema > checked.known => format!("{schema}, newer than {}", checked.known),
-        schema => format!("{schema} of {}", checked.known),
+        schema if schema > checked.file.known => format!("{schema}, newer than {}", checked.file.known),
+        schema => format!("{schema} of {}", checked.file.known),
     };
     let audit = match &checked.audit {
         None => "not checked".to_owned(),
@@ -65,32 +65,43 @@ fn as_text(path: &str, checked: &Checked) -> String {
     };
     format!(
         "{path}\n  schema        {schema}\n  integrity     {}\n  foreign keys  {}\n  audit trail   {audit}\n{verdict}",
-        faults(&checked.integrity),
-        faults(&checked.foreign_keys),
+        faults(&checked.file.integrity),
+        faults(&checked.file.foreign_keys),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlite::FileReport;
     use crate::store::AuditVerification;
 
-    fn checked() -> Checked {
+    fn sound_file() -> FileReport {
+        FileReport { schema: 2, known: 2, integrity: vec![], foreign_keys: vec![] }
+    }
+
+    fn checked(file: FileReport) -> CheckReport {
         let audit = AuditVerification { lines: 0, head: None, first_broken: None, contains_known_head: true };
-        Checked { schema: 2, known: 2, integrity: vec![], foreign_keys: vec![], audit: Some(audit) }
+        CheckReport { file, audit: Some(audit) }
     }
 
     #[test]
     fn each_fault_is_told_to_people_and_to_machines() {
-        let sound = as_text("v.db", &checked());
+        let sound = as_text("v.db", &checked(sound_file()));
         assert!(sound.ends_with("\nsound") && sound.contains("2 of 2"), "{sound}");
-        let mut broken = checked();
+        let mut broken = checked(sound_file());
         broken.audit.as_mut().unwrap().first_broken = Some(7);
         let faults = [
-            (Checked { schema: 3, ..checked() }, "newer than 2"),
-            (Checked { schema: 0, audit: None, ..checked() }, "no database of ours"),
-            (Checked { integrity: vec!["row 7 missing".into()], ..checked() }, "row 7 missing"),
-            (Checked { foreign_keys: vec!["audit row 1 → users".into()], ..checked() }, "audit row 1"),
+            (checked(FileReport { schema: 3, ..sound_file() }), "newer than 2"),
+            (checked(FileReport { schema: 0, ..sound_file() }), "no database of ours"),
+            (
+                checked(FileReport { integrity: vec!["row 7 missing".into()], ..sound_file() }),
+                "row 7 missing",
+            ),
+            (
+                checked(FileReport { foreign_keys: vec!["audit row 1 → users".into()], ..sound_file() }),
+                "audit row 1",
+            ),
             (broken, "broken at line 7"),
         ];
         for (checked, expected) in faults {

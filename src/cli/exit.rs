@@ -10,6 +10,7 @@ use super::users::NoSuchUser;
 use crate::app::ManifestError;
 use crate::bundle::BundleError;
 use crate::config::ConfigError;
+use crate::sqlite::DatabaseError;
 use crate::store::StoreError;
 
 const FAILED: u8 = 1;
@@ -77,29 +78,31 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             ManifestError::Malformed(_) | ManifestError::Ambiguous(..) => DAMAGED_DATA,
         });
     }
-    match cause.downcast_ref::<StoreError>()? {
-        StoreError::NotFound(_) => Some(NO_USER),
-        StoreError::Damaged { .. }
-        | StoreError::Empty { .. }
-        | StoreError::CutOff { .. }
-        | StoreError::StrayLog { .. }
-        | StoreError::Checksum { .. }
-        | StoreError::Unsound { .. } => Some(DAMAGED_DATA),
-        StoreError::Missing { .. } | StoreError::NoChecksum { .. } | StoreError::Input { .. } => {
-            Some(NO_INPUT)
-        }
-        StoreError::File { .. }
-        | StoreError::Folder { .. }
-        | StoreError::Exists { .. }
-        | StoreError::Output { .. } => Some(CANNOT_CREATE),
-        StoreError::Full(_) => Some(IO_ERROR),
-        StoreError::InUse { .. }
-        | StoreError::BeingRestored { .. }
-        | StoreError::DeploymentRunning(_)
-        | StoreError::Busy => Some(TEMPORARY_FAILURE),
-        StoreError::ReadOnly { .. } => Some(NO_PERMISSION),
-        _ => None,
+    match cause.downcast_ref::<StoreError>() {
+        Some(StoreError::NotFound(_)) => Some(NO_USER),
+        Some(StoreError::DeploymentRunning(_)) => Some(TEMPORARY_FAILURE),
+        Some(StoreError::Database(error)) => code_of_database(error),
+        Some(_) => None,
+        None => code_of_database(cause.downcast_ref()?),
     }
+}
+
+fn code_of_database(error: &DatabaseError) -> Option<u8> {
+    use DatabaseError as E;
+    Some(match error {
+        E::Damaged { .. }
+        | E::Empty { .. }
+        | E::Truncated { .. }
+        | E::OrphanedLog { .. }
+        | E::ChecksumMismatch { .. }
+        | E::UnsoundBackup { .. } => DAMAGED_DATA,
+        E::Missing { .. } | E::NoChecksum { .. } | E::Read { .. } => NO_INPUT,
+        E::Create { .. } | E::IsFolder { .. } | E::Exists { .. } | E::Write { .. } => CANNOT_CREATE,
+        E::Full(_) => IO_ERROR,
+        E::InUse { .. } | E::Locked { .. } | E::Busy => TEMPORARY_FAILURE,
+        E::ReadOnly { .. } => NO_PERMISSION,
+        _ => return None,
+    })
 }
 
 fn is_quiet(error: &anyhow::Error) -> bool {
@@ -129,17 +132,17 @@ mod tests {
     fn each_kind_of_failure_has_its_exit_code() {
         let refused = ConfigError { profile: "production".into(), problems: Vec::new() };
         assert_eq!(code(&anyhow::Error::from(refused).context("cannot start")), 78);
-        let damaged = StoreError::Damaged { at: "users.email", source: None };
+        let damaged = DatabaseError::Damaged { at: "users.email", source: None };
         assert_eq!(code(&anyhow::Error::from(damaged).context("cannot start")), 65);
         for (error, expected) in [
-            (StoreError::CutOff { path: "v.db".into(), missing: 1 }, 65),
-            (StoreError::Missing { path: "v.db".into() }, 66),
-            (StoreError::Folder { path: "/tmp".into() }, 73),
-            (StoreError::Exists { path: "v.db".into() }, 73),
-            (StoreError::InUse { path: "v.db".into() }, 75),
-            (StoreError::ReadOnly { path: "v.db".into() }, 77),
+            (DatabaseError::Truncated { path: "v.db".into(), missing: 1 }, 65),
+            (DatabaseError::Missing { path: "v.db".into() }, 66),
+            (DatabaseError::IsFolder { path: "/tmp".into() }, 73),
+            (DatabaseError::Exists { path: "v.db".into() }, 73),
+            (DatabaseError::InUse { path: "v.db".into() }, 75),
+            (DatabaseError::ReadOnly { path: "v.db".into() }, 77),
         ] {
-            assert_eq!(code(&error.into()), expected);
+            assert_eq!(code(&StoreError::from(error).into()), expected);
         }
         let folder = BundleError::NotAFolder { folder: "nowhere".into() };
         assert_eq!(code(&anyhow::Error::from(folder).context("`tenant.bundle`")), 66);

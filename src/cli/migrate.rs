@@ -4,7 +4,8 @@ use anyhow::Context;
 
 use super::{Global, out};
 use crate::config::{self, PRODUCTION};
-use crate::store::{Migrated, Store};
+use crate::sqlite::Migrated;
+use crate::store::Store;
 
 /// `serve` and `dev` migrate too. This is for doing it beforehand, with nothing listening.
 pub(super) fn run(global: &Global) -> anyhow::Result<()> {

@@ -7,7 +7,8 @@ use anyhow::Context;
 use super::{Global, out};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
-use crate::store::{Restored, Store, Vouched};
+use crate::sqlite::Verification;
+use crate::store::{Restored, Store};
 
 /// Which backup.
 #[derive(Debug, clap::Args)]
@@ -22,9 +23,9 @@ pub(super) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let config = config::load(global.sources(PRODUCTION))?;
-    let vouched = if args.unchecked { Vouched::ByNothing } else { Vouched::ByChecksum };
+    let verification = if args.unchecked { Verification::FileOnly } else { Verification::Checksum };
     let path = config.store.path.display();
-    let restored = Store::restore(&config.store, &args.file, vouched, &Clock::system())
+    let restored = Store::restore(&config.store, &args.file, verification, &Clock::system())
         .with_context(|| format!("can not restore {path}"))?;
     for line in told(&restored) {
         out::line(line)?;

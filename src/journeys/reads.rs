@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use vestibule::api::{ApiError, Context, internal};
 use vestibule::app::Vestibule;
 use vestibule::clock::Clock;
+use vestibule::sqlite::DatabaseError;
 use vestibule::store::{Actor, SeedUser, StoreError, UserFilter};
 
 use crate::test_server::TestServer;
@@ -35,7 +36,7 @@ impl Query {
             told.send("begun").unwrap();
             loop {
                 if let Err(error) = store.count_users(&UserFilter::default()) {
-                    let ended = matches!(error, StoreError::Interrupted);
+                    let ended = matches!(error, StoreError::Database(DatabaseError::Interrupted));
                     told.send(if ended { "ended" } else { "failed" }).unwrap();
                     return Err::<i32, _>(error);
                 }

@@ -37,7 +37,7 @@ impl Store {
     /// The users with these ids, in no order; unknown ids are passed over.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
         let sql = format!("{SELECT} FROM json_each(?1) j JOIN users u ON u.id = unhex(j.value)");
         self.read(|connection| {

@@ -20,19 +20,19 @@ pub struct BlockDelivery {
     pub blocked: bool,
     /// How often Auth0 was told in vain.
     pub tries: u32,
-    wished_at: i64,
+    enqueued_at: i64,
 }
 
 impl Store {
     /// The wish that is due longest, if one is due. A point read.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn next_due(&self) -> Result<Option<BlockDelivery>, StoreError> {
         let now = self.shared.clock.now().as_millisecond();
         self.look_up(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT auth0_id, blocked, tries, wished_at FROM auth0_blocks WHERE due_at <= ?1
+                "SELECT auth0_id, blocked, attempts, enqueued_at FROM block_outbox WHERE due_at <= ?1
                  ORDER BY due_at LIMIT 1",
             )?;
             let mut rows = statement.query([now])?;
@@ -41,10 +41,10 @@ impl Store {
             Ok(Some(BlockDelivery {
                 auth0_id: auth0_id
                     .parse()
-                    .map_err(|error| StoreError::damaged("auth0_blocks.auth0_id", error))?,
+                    .map_err(|error| StoreError::damaged("block_outbox.auth0_id", error))?,
                 blocked: row.get(1)?,
                 tries: row.get(2)?,
-                wished_at: row.get(3)?,
+                enqueued_at: row.get(3)?,
             }))
         })
     }
@@ -59,9 +59,9 @@ impl Store {
             let done = write
                 .tx
                 .prepare_cached(
-                    "DELETE FROM auth0_blocks WHERE auth0_id = ?1 AND wished_at = ?2 AND blocked = ?3",
+                    "DELETE FROM block_outbox WHERE auth0_id = ?1 AND enqueued_at = ?2 AND blocked = ?3",
                 )?
-                .execute(params![wish.auth0_id.as_str(), wish.wished_at, wish.blocked])?;
+                .execute(params![wish.auth0_id.as_str(), wish.enqueued_at, wish.blocked])?;
             if done == 0 {
                 return Ok(false);
             }
@@ -86,9 +86,9 @@ impl Store {
             write
                 .tx
                 .prepare_cached(
-                    "UPDATE auth0_blocks SET tries = tries + 1, due_at = ?3 WHERE auth0_id = ?1 AND wished_at = ?2",
+                    "UPDATE block_outbox SET attempts = attempts + 1, due_at = ?3 WHERE auth0_id = ?1 AND enqueued_at = ?2",
                 )?
-                .execute(params![wish.auth0_id.as_str(), wish.wished_at, due])?;
+                .execute(params![wish.auth0_id.as_str(), wish.enqueued_at, due])?;
             Ok(())
         })
     }
@@ -100,10 +100,10 @@ impl Store {
     pub fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
         self.read(|connection| {
             let mut statement =
-                connection.prepare_cached("SELECT count(*), min(wished_at) FROM auth0_blocks")?;
+                connection.prepare_cached("SELECT count(*), min(enqueued_at) FROM block_outbox")?;
             let (count, oldest): (i64, Option<i64>) =
                 statement.query_one([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let oldest = oldest.map(|millis| from_millis("auth0_blocks.wished_at", millis)).transpose()?;
+            let oldest = oldest.map(|millis| from_millis("block_outbox.enqueued_at", millis)).transpose()?;
             Ok((count.unsigned_abs(), oldest))
         })
     }
@@ -125,9 +125,9 @@ impl Write<'_> {
 
     fn wish_block(&self, auth0_id: &Auth0Id, blocked: bool) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "INSERT INTO auth0_blocks (auth0_id, blocked, wished_at, due_at) VALUES (?1, ?2, ?3, ?3)
+            "INSERT INTO block_outbox (auth0_id, blocked, enqueued_at, due_at) VALUES (?1, ?2, ?3, ?3)
              ON CONFLICT (auth0_id) DO UPDATE SET
-                 blocked = excluded.blocked, wished_at = excluded.wished_at, tries = 0, due_at = excluded.due_at",
+                 blocked = excluded.blocked, enqueued_at = excluded.enqueued_at, attempts = 0, due_at = excluded.due_at",
         )?;
         statement.execute(params![auth0_id.as_str(), blocked, self.now.as_millisecond()])?;
         Ok(())

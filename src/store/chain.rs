@@ -15,11 +15,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
 use super::{Store, StoreError};
+use crate::sqlite::hex;
 
 /// The hash of a line, and so of all before it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ impl Store {
     /// when no line has it any more, lines were cut off or all were written anew.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn verify_audit(&self, known: Option<ChainHash>) -> Result<AuditVerification, StoreError> {
         self.read(|connection| verify(connection, known))
     }
@@ -130,34 +130,6 @@ impl Row {
     }
 }
 
-/// Lends `audit_hash(before, id, at, …)` to the migration that chains the lines which are there already.
-pub(super) fn lend_function(connection: &Connection) -> Result<(), StoreError> {
-    let flags =
-        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
-    connection.create_scalar_function(FUNCTION, ARGUMENTS, flags, |call| {
-        let line = Row {
-            id: call.get(1)?,
-            at: call.get(2)?,
-            actor_kind: call.get(3)?,
-            actor_id: call.get(4)?,
-            action: call.get(5)?,
-            target: call.get(6)?,
-            changes: call.get(7)?,
-            request_id: call.get(8)?,
-        };
-        Ok(line.hash(call.get::<Option<[u8; 32]>>(0)?.map(ChainHash)).0)
-    })?;
-    Ok(())
-}
-
-/// Takes it back.
-pub(super) fn take_function(connection: &Connection) -> Result<(), StoreError> {
-    Ok(connection.remove_function(FUNCTION, ARGUMENTS)?)
-}
-
-const FUNCTION: &str = "audit_hash";
-const ARGUMENTS: i32 = 9;
-
 impl ChainHash {
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
@@ -201,11 +173,6 @@ impl FromStr for ChainHash {
         }
         bytes.try_into().map(Self).map_err(|_| ParseChainHashError)
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]

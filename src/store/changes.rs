@@ -9,7 +9,7 @@ use rusqlite::params;
 use serde_json::Value;
 
 use super::audit::{Action, Actor, Changes};
-use super::{Store, StoreError, Write, backup, truncate_wal};
+use super::{Store, StoreError, Write};
 use crate::user::{Status, User, UserId};
 
 impl Store {
@@ -77,7 +77,7 @@ impl Store {
         })?;
         if status == Status::Erased {
             self.scrub();
-            if let Err(error) = backup::drop_kept(&self.shared.path) {
+            if let Err(error) = self.database.remove_kept_copies() {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "an erased person is still in a copy from before a migration; remove <database>.schema-* by hand"
@@ -150,7 +150,7 @@ impl Store {
     /// Takes what was erased out of the write-ahead log: there, its old pages outlive the transaction.
     /// The erasure stands whether or not this succeeds now; every checkpoint does the same.
     pub(super) fn scrub(&self) {
-        if let Err(error) = self.shared.writer.with(|connection| truncate_wal(connection)) {
+        if let Err(error) = self.database.checkpoint() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "erased data may stay in the write-ahead log until the next checkpoint"
@@ -185,7 +185,9 @@ impl Write<'_> {
         ])?;
         self.tx.prepare_cached("DELETE FROM accepted_terms WHERE user_id = ?1")?.execute([id.as_bytes()])?;
         // A mutation's id is whatever its client makes it of.
-        self.tx.prepare_cached("DELETE FROM creations WHERE user_id = ?1")?.execute([id.as_bytes()])?;
+        self.tx
+            .prepare_cached("DELETE FROM idempotency_keys WHERE user_id = ?1")?
+            .execute([id.as_bytes()])?;
         self.forget_identities(id)
     }
 }

@@ -195,7 +195,7 @@ impl Store {
     /// The deployment with this id.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn deployment(&self, id: i64) -> Result<Option<Deployment>, StoreError> {
         let now = self.shared.clock.now().as_millisecond();
         self.read(|connection| by_id(connection, id, now))
@@ -266,7 +266,9 @@ impl DeploymentOutcome {
             Some(word) => [Self::Applied, Self::Failed, Self::RolledBack]
                 .into_iter()
                 .find(|outcome| outcome.as_str() == word)
-                .ok_or(StoreError::Damaged { at: "deployments.outcome", source: None }),
+                .ok_or(
+                    crate::sqlite::DatabaseError::Damaged { at: "deployments.outcome", source: None }.into(),
+                ),
         }
     }
 }

@@ -12,11 +12,8 @@ use serde_json::Value;
 use super::audit::{Action, Actor, Changes};
 use super::pseudonym::{self, Key};
 use super::users::{by_id, moment, user_id};
-use super::{StoreError, Write, migrate};
+use super::{StoreError, Write};
 use crate::user::{Status, User, UserId};
-
-/// The schema that put pseudonyms in the place of erased people's ids.
-const FIRST_PSEUDONYMOUS: i32 = 4;
 
 /// The people a database has erased.
 pub(super) struct Erasures {
@@ -37,13 +34,8 @@ struct Tombstone {
 }
 
 impl Erasures {
-    /// Those in this database, of whatever schema.
+    /// Those in this database.
     pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
-        let plain = migrate::version(connection)? < FIRST_PSEUDONYMOUS;
-        let keys = match plain {
-            true => vec![Key::new(connection.query_one("SELECT randomblob(32)", [], |row| row.get(0))?)],
-            false => pseudonym::keys(connection)?,
-        };
         let mut statement = connection
             .prepare("SELECT id, tokens_valid_from, created_at FROM users WHERE status = 'erased'")?;
         let mut rows = statement.query([])?;
@@ -54,11 +46,11 @@ impl Erasures {
                 id,
                 tokens_valid_from: moment("users.tokens_valid_from", row.get(1)?)?,
                 created_at: row.get(2)?,
-                pseudonyms: pseudonyms(connection, id, keys.first().filter(|_| plain))?,
+                pseudonyms: pseudonyms(connection, id)?,
                 merged_into: merged_into(connection, id)?,
             });
         }
-        Ok(Self { tombstones: without_mere_merges(all), keys })
+        Ok(Self { tombstones: without_mere_merges(all), keys: pseudonym::keys(connection)? })
     }
 
     /// Erases all of them here too, and tells how many of them were not yet.
@@ -66,7 +58,7 @@ impl Erasures {
         for key in &self.keys {
             write
                 .tx
-                .prepare_cached("INSERT OR IGNORE INTO pseudonym_keys (key) VALUES (?1)")?
+                .prepare_cached("INSERT INTO pseudonym_keys (key) VALUES (?1) ON CONFLICT DO NOTHING")?
                 .execute([key.as_bytes()])?;
         }
         // Before anything is erased here and the ids are gone.
@@ -128,14 +120,10 @@ fn without_mere_merges(all: Vec<Tombstone>) -> Vec<Tombstone> {
     }
 }
 
-/// Of a tombstone's identities. `key` makes them where the ids are still there.
-fn pseudonyms(connection: &Connection, user: UserId, key: Option<&Key>) -> Result<Vec<String>, StoreError> {
+/// Of a tombstone's identities.
+fn pseudonyms(connection: &Connection, user: UserId) -> Result<Vec<String>, StoreError> {
     let identities = super::identities::of(connection, user)?;
-    let pseudonym = |identity: super::Identity| match key {
-        Some(key) => key.pseudonym(identity.auth0_id.as_str()),
-        None => identity.auth0_id.to_string(),
-    };
-    Ok(identities.into_iter().map(pseudonym).collect())
+    Ok(identities.into_iter().map(|identity| identity.auth0_id.to_string()).collect())
 }
 
 /// By the line of the trail that tells how the row became a tombstone.

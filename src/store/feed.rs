@@ -6,6 +6,7 @@ use tokio::sync::broadcast;
 
 use super::users::user_id;
 use super::{Store, StoreError, chain};
+use crate::sqlite::DatabaseError;
 use crate::user::UserId;
 
 /// How many changes a receiver may be behind before it is told that it missed some.
@@ -39,10 +40,10 @@ impl Store {
     /// receivers end.
     ///
     /// # Errors
-    /// [`StoreError::Closed`]; else as every read.
+    /// As every read.
     pub fn subscribe(&self) -> Result<broadcast::Receiver<Change>, StoreError> {
         let mut told = self.shared.feed.lock();
-        let told = told.as_mut().ok_or(StoreError::Closed)?;
+        let told = told.as_mut().ok_or(DatabaseError::Closed)?;
         if told.tell.receiver_count() == 0 {
             told.last = self.look_up(chain::head)?.map_or(0, |(id, _)| id);
         }

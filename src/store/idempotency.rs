@@ -77,9 +77,9 @@ impl Store {
 
 impl Write<'_> {
     fn created_before(&self, actor: &str, mutation: &str) -> Result<Option<User>, StoreError> {
-        let mut statement = self
-            .tx
-            .prepare_cached("SELECT user_id FROM creations WHERE actor = ?1 AND mutation = ?2 AND at > ?3")?;
+        let mut statement = self.tx.prepare_cached(
+            "SELECT user_id FROM idempotency_keys WHERE actor = ?1 AND key = ?2 AND created_at > ?3",
+        )?;
         let since = self.now.as_millisecond().saturating_sub(REMEMBERED);
         let found: Option<[u8; 16]> =
             statement.query_one(params![actor, mutation, since], |row| row.get(0)).optional()?;
@@ -89,10 +89,12 @@ impl Write<'_> {
     fn remember(&self, actor: &str, mutation: &str, user: UserId) -> Result<(), StoreError> {
         let now = self.now.as_millisecond();
         self.tx
-            .prepare_cached("DELETE FROM creations WHERE at <= ?1")?
+            .prepare_cached("DELETE FROM idempotency_keys WHERE created_at <= ?1")?
             .execute([now.saturating_sub(REMEMBERED)])?;
         self.tx
-            .prepare_cached("INSERT INTO creations (actor, mutation, user_id, at) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached(
+                "INSERT INTO idempotency_keys (actor, key, user_id, created_at) VALUES (?1, ?2, ?3, ?4)",
+            )?
             .execute(params![actor, mutation, user.as_bytes(), now])?;
         Ok(())
     }

@@ -22,7 +22,7 @@ impl Store {
     /// The identities of a user, in the order they were linked. Those of a tombstone are pseudonyms: `erased|…`.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn identities(&self, id: UserId) -> Result<Vec<Identity>, StoreError> {
         self.read(|connection| of(connection, id))
     }

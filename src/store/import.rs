@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use super::audit::Actor;
 use super::import_row::{ImportOutcome, ImportRow};
-use super::lock::Lock;
-use super::open::TEMP_FILE;
 use super::{LinkEmail, Store, StoreError, Write};
 
 /// Rows a transaction while other processes have the database open: they wait about a tenth of a second to write.
@@ -32,8 +30,7 @@ const ROWS_CACHE_KIB: i64 = 512 * 1024;
 const INDEX_CACHE_KIB: i64 = 32 * 1024;
 
 /// Settings of the one transaction. Sorting goes to a temporary file and uses one thread more.
-const SETTINGS: [(&str, i64); 3] =
-    [("cache_size", -ROWS_CACHE_KIB), ("temp_store", TEMP_FILE), ("threads", 1)];
+const SETTINGS: [(&str, i64); 3] = [("cache_size", -ROWS_CACHE_KIB), ("temp_store", 1), ("threads", 1)];
 
 /// How to import.
 #[derive(Debug, Clone, Copy)]
@@ -74,14 +71,15 @@ impl Store {
         mut report: impl FnMut(P, ImportOutcome),
         feed: impl FnOnce(&mut Import<'_, P>) -> Result<T, E>,
     ) -> Result<T, E> {
-        if !self.with_lock(Lock::try_exclusive)? {
+        let exclusive = self.database.try_exclusive().map_err(StoreError::from)?;
+        if exclusive.is_none() {
             let run = Run::Batches { store: self, batch: Vec::new() };
             let mut import = Import { rules, actor, report: &mut report, run };
             let value = feed(&mut import)?;
             import.finish()?;
             return Ok(value);
         }
-        let outcome = self.transaction(&SETTINGS, |write| {
+        self.transaction(&SETTINGS, |write| {
             let drop_at = if rules.dry_run { None } else { Some(MANY.max(users(&write)? / SHARE)) };
             let run = Run::OneTransaction { write: &write, added: 0, drop_at, dropped: Vec::new() };
             let mut import = Import { rules, actor, report: &mut report, run };
@@ -94,11 +92,7 @@ impl Store {
                 write.tx.commit()?;
             }
             Ok(Ok(value))
-        });
-        let shared = self.with_lock(Lock::share);
-        let value = outcome??;
-        shared?;
-        Ok(value)
+        })?
     }
 }
 

@@ -35,7 +35,7 @@ impl Store {
     /// The key set of `issuer` as it was last saved.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn load_keys(&self, issuer: &str) -> Result<Option<SavedKeys>, StoreError> {
         let found: Option<(String, i64)> = self.look_up(|connection| {
             let mut statement =

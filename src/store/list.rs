@@ -102,7 +102,7 @@ impl Store {
     /// A part of the users whom `filter` lets through, in `order`, or in its reverse.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn list_users(
         &self,
         filter: &UserFilter,

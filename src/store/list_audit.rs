@@ -16,7 +16,7 @@ impl Store {
     /// action, the length of the user's trail.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn list_audit(
         &self,
         filter: &AuditFilter,

@@ -10,18 +10,12 @@
 //! A public function is one transaction with one `now`; a private one is a step inside it.
 
 mod admit;
-mod aside;
 mod audit;
-mod backup;
 mod blocks;
 mod acting_user;
 mod chain;
 mod changes;
-mod check;
-mod checksum;
-mod connections;
 mod create;
-mod database;
 mod deployments;
 mod erasures;
 mod error;
@@ -30,22 +24,17 @@ mod feed;
 mod identities;
 mod import;
 mod import_row;
-mod interrupt;
 mod keys;
-mod lock;
 mod list;
+mod maintenance;
 mod list_audit;
 mod batch_reads;
 mod merge;
-mod migrate;
 mod idempotency;
-mod open;
-mod opened;
-mod ownership;
 mod pseudonym;
-mod restore;
 mod refresh;
 mod rows;
+mod schema;
 mod seed;
 mod settings;
 mod revocations;
@@ -60,12 +49,9 @@ mod tests;
 pub use acting_user::ActingUser;
 pub use admit::{NewIdentity, PROFILE_MAX_BYTES, Provisioned};
 pub use audit::{Action, Actor, AuditLine};
-pub use backup::BackedUp;
 pub use blocks::BlockDelivery;
 pub use chain::{AuditVerification, ChainHash, ParseChainHashError};
-pub use check::Checked;
 pub use create::NewUser;
-pub use database::Database;
 pub use deployments::{
     DEPLOYMENT_FAILURE_MAX_CHARS, DEPLOYMENT_TIMEOUT, Deployment, DeploymentEnd, DeploymentFilter,
     DeploymentOutcome, PlannedDeployment,
@@ -76,11 +62,9 @@ pub use feed::Change;
 pub use identities::Identity;
 pub use import::{Import, ImportRules};
 pub use import_row::{ImportOutcome, ImportRow};
-pub use interrupt::Interrupt;
 pub use keys::SavedKeys;
 pub use list::{Page, PageArgs, Period, SEARCH_MAX, SortKey, UserCursor, UserFilter, UserOrder};
-pub use migrate::Migrated;
-pub use restore::{Restored, Vouched};
+pub use maintenance::{CheckReport, Restored};
 pub use revocations::Revocation;
 pub use seed::SeedUser;
 pub use settings::{LinkEmail, LinkSettings, Settings};
@@ -89,30 +73,24 @@ pub use trail::{AuditFilter, AuditPage};
 pub use update::UserUpdate;
 pub use users::{PAGE_MAX, UserPage};
 
-/// The SQLite that a [`Database`] is read and written with.
-pub use rusqlite;
-
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::clock::Clock;
+use crate::sqlite::{Database, Interrupt, with_settings};
 use crate::telemetry::{Counter, RequestId};
-use connections::Lane;
 use feed::Feed;
-use interrupt::Bounds;
-use lock::Lock;
-use open::Purpose;
-use opened::Opened;
 use revocations::Revocations;
+use schema::SCHEMA;
 
 /// A handle to the database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    database: Database,
     shared: Arc<Shared>,
     /// Goes into the audit lines that are written through this handle.
     request: Option<RequestId>,
@@ -120,26 +98,14 @@ pub struct Store {
     acting_user: Option<ActingUser>,
     /// Not counted in `queries`.
     background: bool,
-    /// What ends reads before they are done, if anything.
-    bounds: Option<Bounds>,
 }
 
 struct Shared {
-    path: PathBuf,
-    writer: Lane,
-    /// For scans, pages, counts and exports.
-    readers: Lane,
-    /// For reads by key, which never wait for a scan.
-    points: Lane,
     queries: Counter,
     revocations: Revocations,
     feed: Feed,
-    /// Whether anything was committed through this handle.
-    wrote: AtomicBool,
     block_at_auth0: bool,
     clock: Clock,
-    /// `None` once closed.
-    lock: Mutex<Option<Lock>>,
 }
 
 /// A write transaction: holds SQLite's write lock from its first statement, so what it reads stays true.
@@ -155,64 +121,32 @@ struct Write<'a> {
 }
 
 impl Store {
-    /// Opens the database, made and migrated as needed, with every setting set and read back. It is migrated only when no
-    /// other process has it open, and the file of the older schema is kept beside it, as `<database>.schema-<version>`.
+    /// Opens the database; creates and migrates it as needed: see [`Database::open`].
     ///
     /// # Errors
-    /// [`StoreError::File`], [`StoreError::Open`], [`StoreError::NotOurs`], [`StoreError::SchemaTooNew`],
-    /// [`StoreError::Migration`], [`StoreError::Setting`], [`StoreError::Damaged`], [`StoreError::Empty`],
-    /// [`StoreError::CutOff`], [`StoreError::StrayLog`], [`StoreError::ReadOnly`], [`StoreError::BeingRestored`],
-    /// [`StoreError::InUse`], [`StoreError::Busy`]: each names what to do.
+    /// As [`Database::open`].
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
-        Self::over(Opened::made(settings)?, settings, clock)
+        Self::new(Database::open(&settings.database(), &SCHEMA)?, settings, clock)
     }
 
-    /// Opens a database that must be there, with the schema we know. Makes and migrates nothing, and waits for nobody who
-    /// writes.
+    /// Opens a database that must exist with the schema of this binary. Creates and migrates nothing, and does not wait for
+    /// a process that writes.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::SchemaTooOld`]; else as [`Store::open`].
+    /// As [`Database::open_existing`].
     pub fn open_existing(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
-        Self::over(Opened::existing(settings)?, settings, clock)
+        Self::new(Database::open_existing(&settings.database(), &SCHEMA)?, settings, clock)
     }
 
-    fn over(opened: Opened, settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
-        let Opened { path, lock, writer, .. } = opened;
-        let connect = |purpose| open::connect(&path, purpose, settings.busy_timeout);
-        let readers = || {
-            let readers: Result<_, _> =
-                (0..settings.readers.max(1)).map(|_| connect(Purpose::Read)).collect();
-            readers.map(|readers| Lane::new(readers, settings.busy_timeout))
+    fn new(database: Database, settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
+        let shared = Shared {
+            queries: Counter::default(),
+            revocations: Revocations::load(database.own_reader()?, clock.clone())?,
+            feed: Feed::new(),
+            block_at_auth0: settings.block_at_auth0,
+            clock,
         };
-        let (readers, points) = (readers()?, readers()?);
-        let revocations = Revocations::load(connect(Purpose::Read)?, clock.clone())?;
-        Ok(Self {
-            shared: Arc::new(Shared {
-                path,
-                writer: Lane::new(vec![writer], settings.busy_timeout),
-                readers,
-                points,
-                queries: Counter::default(),
-                revocations,
-                feed: Feed::new(),
-                wrote: AtomicBool::new(false),
-                block_at_auth0: settings.block_at_auth0,
-                clock,
-                lock: Mutex::new(Some(lock)),
-            }),
-            request: None,
-            acting_user: None,
-            background: false,
-            bounds: None,
-        })
-    }
-
-    /// Makes the file if it is absent and brings its schema to what this binary knows.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
-        Opened::made(settings).map(|opened| opened.migrated)
+        Ok(Self { database, shared: Arc::new(shared), request: None, acting_user: None, background: false })
     }
 
     /// The same database; what is changed through this handle is audited as part of `request`.
@@ -230,7 +164,7 @@ impl Store {
     /// Whether the database answers: for readiness checks. Reads a page, writes nothing.
     ///
     /// # Errors
-    /// [`StoreError::Closed`], [`StoreError::Busy`], or what SQLite says.
+    /// [`StoreError::Database`].
     pub fn ping(&self) -> Result<(), StoreError> {
         self.look_up(|connection| {
             let mut statement =
@@ -239,24 +173,30 @@ impl Store {
         })
     }
 
-    /// Ends all work on the database: waits for what runs, moves the WAL into the file and closes it. Who wrote nothing
-    /// leaves the WAL to those who did, and so waits for none of them.
-    /// Every later call on any clone is [`StoreError::Closed`]; closing twice does nothing.
+    /// The same database; a read through this handle that `interrupt` ends is
+    /// [`DatabaseError::Interrupted`](crate::sqlite::DatabaseError::Interrupted). Changes are never interrupted.
+    #[must_use]
+    pub fn interruptible(&self, interrupt: &Interrupt) -> Self {
+        Self { database: self.database.interruptible(interrupt), ..self.clone() }
+    }
+
+    /// The databases that restores have replaced and that are still beside this one. They still hold users who were erased
+    /// since.
     ///
     /// # Errors
-    /// When the checkpoint fails. Nothing is lost then: the WAL holds it.
+    /// As [`Database::replaced_copies`].
+    pub fn replaced_copies(&self) -> Result<Vec<PathBuf>, StoreError> {
+        Ok(self.database.replaced_copies()?)
+    }
+
+    /// Ends all work on the database and closes it: see [`Database::close`].
+    ///
+    /// # Errors
+    /// As [`Database::close`].
     pub fn close(&self) -> Result<(), StoreError> {
-        // Readers first: one that is still at work would keep its part of the WAL from being moved.
-        drop((self.shared.readers.close(), self.shared.points.close()));
         self.shared.revocations.close();
         self.shared.feed.close();
-        let writers = self.shared.writer.close();
-        let wrote = self.shared.wrote.load(Ordering::Relaxed);
-        let closed = writers.iter().filter(|_| wrote).try_for_each(|writer| truncate_wal(writer).map(drop));
-        drop(writers);
-        // Last, because whoever waits for it puts another file in the place of this one.
-        drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
-        closed
+        Ok(self.database.close()?)
     }
 
     /// How many times the database was asked so far, but [in the background](Store::in_background): reads and write
@@ -267,30 +207,14 @@ impl Store {
 
     /// A read that scans, or may.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.lent(&self.shared.readers, query)
+        self.count();
+        self.database.read(query)
     }
 
     /// A read by key. It may run inline, so it waits for nothing that scans.
     fn look_up<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        self.lent(&self.shared.points, query)
-    }
-
-    fn lent<T>(
-        &self,
-        lane: &Lane,
-        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
         self.count();
-        lane.with(|connection| match &self.bounds {
-            Some(bounds) => bounds.hold(connection, &self.shared.clock, query),
-            None => query(connection),
-        })
-    }
-
-    /// What this process has of the lock on the file.
-    fn with_lock<T>(&self, work: impl FnOnce(&Lock) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let lock = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        work(lock.as_ref().ok_or(StoreError::Closed)?)
+        self.database.read_by_key(query)
     }
 
     /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
@@ -303,22 +227,20 @@ impl Store {
         })
     }
 
-    /// [`Store::write`] under other [settings](open::with_settings), for `steps` that commit themselves, or do not.
+    /// [`Store::write`] under other [settings](with_settings), for `steps` that commit themselves, or do not.
     fn transaction<T>(
         &self,
         settings: &[(&str, i64)],
         steps: impl FnOnce(Write<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.count();
-        let outcome = self.shared.writer.with(|connection| {
-            open::with_settings(connection, settings, |connection| {
+        let outcome = self.database.with_writer(|connection| {
+            with_settings(connection, settings, |connection| {
                 let write = self.begin(connection)?;
                 if let Some(acting_user) = self.acting_user {
                     write.ensure_active(acting_user)?;
                 }
-                let outcome = steps(write)?;
-                self.shared.wrote.store(true, Ordering::Relaxed);
-                Ok(outcome)
+                steps(write)
             })
         })?;
         // In this order: who is told that somebody was blocked finds them blocked.
@@ -357,14 +279,4 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
     }
-}
-
-/// Moves the WAL into the file and cuts it to nothing, so that what was overwritten is gone from both.
-/// Another process at work can keep it from being cut; then the next checkpoint does. Tells whether it was.
-fn truncate_wal(connection: &Connection) -> Result<bool, StoreError> {
-    let blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    if blocked {
-        tracing::warn!("another reader keeps the write-ahead log; it is cut at the next checkpoint");
-    }
-    Ok(!blocked)
 }

@@ -13,12 +13,9 @@ use aws_lc_rs::hmac;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, params};
 
-use super::chain::hex;
 use super::{StoreError, Write};
+use crate::sqlite::hex;
 use crate::user::UserId;
-
-/// What [`lend`] calls its function.
-const FUNCTION: &str = "pseudonym";
 
 /// One of the database's keys.
 pub(super) struct Key {
@@ -52,15 +49,14 @@ pub(super) fn keys(connection: &Connection) -> Result<Vec<Key>, StoreError> {
     Ok(keys)
 }
 
-/// Lends SQLite the function `pseudonym(key, auth0_id)`.
-pub(super) fn lend(connection: &Connection) -> Result<(), StoreError> {
+/// Adds the SQL function `pseudonym(key, auth0_id)`.
+pub(super) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
-    connection.create_scalar_function(FUNCTION, 2, flags, |call| {
+    connection.create_scalar_function("pseudonym", 2, flags, |call| {
         let key = Key::new(call.get(0)?);
         Ok(key.pseudonym(call.get_raw(1).as_str()?))
-    })?;
-    Ok(())
+    })
 }
 
 impl Write<'_> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sqlite::DatabaseSettings;
+
 /// Where the database is and how it is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,14 @@ pub struct Settings {
     /// Users that `dev` and `demo` add to the database: a JSON list.
     #[serde(default)]
     pub seed: Option<PathBuf>,
+}
+
+impl Settings {
+    /// How the file is opened. For a file of your own, replace `path`.
+    pub fn database(&self) -> DatabaseSettings {
+        let Self { path, readers, busy_timeout, .. } = self;
+        DatabaseSettings { path: path.clone(), readers: *readers, busy_timeout: *busy_timeout }
+    }
 }
 
 /// How a new identity finds a user who is already here.

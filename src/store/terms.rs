@@ -67,7 +67,7 @@ impl Store {
     /// What a user agreed to, the latest last.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn accepted_terms(&self, id: UserId) -> Result<Vec<AcceptedTerms>, StoreError> {
         self.look_up(|connection| of(connection, id))
     }

@@ -43,7 +43,7 @@ impl Store {
     /// length, wherever it is; with both a user and an action, the length of the user's trail.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn audit(
         &self,
         filter: &AuditFilter,

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
 
 use super::{Store, StoreError};
+use crate::sqlite::DatabaseError;
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
 /// The most rows one page or list holds, whatever was asked for. The doors ask for far less.
@@ -37,7 +38,7 @@ impl Store {
     /// The user with our id, erased ones too.
     ///
     /// # Errors
-    /// As every read: [`StoreError::Busy`], [`StoreError::Closed`], [`StoreError::Damaged`].
+    /// As every read: [`StoreError::Database`].
     pub fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.look_up(|connection| by_id(connection, id))
     }
@@ -165,7 +166,7 @@ pub(super) fn user_id(bytes: [u8; 16]) -> UserId {
 }
 
 pub(super) fn status(word: &str) -> Result<Status, StoreError> {
-    Status::parse(word).ok_or(StoreError::Damaged { at: "users.status", source: None })
+    Status::parse(word).ok_or(DatabaseError::Damaged { at: "users.status", source: None }.into())
 }
 
 pub(super) fn moment(column: &'static str, millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {

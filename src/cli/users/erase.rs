@@ -31,8 +31,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         );
         let user = store.set_status(user.id, Status::Erased, &Actor::Cli)?;
         out::line(format_args!("{} is {}", user.id, user.status.as_str()))?;
-        let copies =
-            store.set_aside().context("erased, but copies beside the database could not be looked for")?;
+        let copies = store
+            .replaced_copies()
+            .context("erased, but copies beside the database could not be looked for")?;
         if let Some(line) = of_copies(&copies) {
             out::line(line)?;
         }

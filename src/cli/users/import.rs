@@ -14,7 +14,8 @@ use super::super::{Global, exit, out};
 use super::records::{self, Format, Notes, Place};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
-use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store, StoreError};
+use crate::sqlite::DatabaseError;
+use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store};
 
 /// Places that are told of each reason.
 const PLACES: usize = 5;
@@ -76,7 +77,7 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
         bar.set_style(ProgressStyle::with_template("{spinner} {bytes} {bytes_per_sec}")?);
         return Ok((buffered(bar.wrap_read(std::io::stdin())), bar));
     }
-    let input = File::open(file).map_err(|source| StoreError::unreadable(file, source))?;
+    let input = File::open(file).map_err(|source| DatabaseError::unreadable(file, source))?;
     let bar = ProgressBar::new(input.metadata().map_or(0, |metadata| metadata.len()));
     bar.set_style(ProgressStyle::with_template("{wide_bar} {percent}% {bytes_per_sec}, {eta} to go")?);
     Ok((buffered(bar.wrap_read(input)), bar))

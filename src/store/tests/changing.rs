@@ -116,33 +116,6 @@ fn nothing_of_an_erased_person_stays_in_the_files() {
 }
 
 #[test]
-fn nothing_of_an_erased_person_stays_in_a_copy_from_before_a_migration() {
-    let house = House::new();
-    let path = house.file("old.db");
-    let mut old = Connection::open(&path).unwrap();
-    crate::store::migrate::up_to(&mut old, 1).unwrap();
-    old.execute_batch(
-        "INSERT INTO users (id, email, email_verified, status, roles, created_at, updated_at)
-         VALUES (zeroblob(16), 'erase.me@example.com', 1, 'active', '[]', 5, 5)",
-    )
-    .unwrap();
-    drop(old);
-    let store = Store::open(&Settings { path, ..house.settings.clone() }, house.clock.clone()).unwrap();
-    let holds = || {
-        let files = std::fs::read_dir(house.dir.path()).unwrap().map(|file| file.unwrap().path());
-        let of_old = files.filter(|file| file.to_string_lossy().contains("old.db"));
-        let word = b"erase.me@example.com";
-        // By another process: reading here would drop SQLite's locks.
-        let bytes = |file: &Path| std::process::Command::new("cat").arg(file).output().unwrap().stdout;
-        of_old.filter(|file| bytes(file).windows(word.len()).any(|bytes| bytes == word)).count()
-    };
-    assert!(holds() >= 2, "the database and the copy from before its migration");
-    let user = store.user_by_email(&email("erase.me@example.com")).unwrap().unwrap();
-    store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
-    assert_eq!(holds(), 0);
-}
-
-#[test]
 fn a_line_tells_who_changed_what_and_no_personal_data() {
     let house = House::new();
     let staff = house.verified("auth0|staff", "staff@example.com");

@@ -1,7 +1,7 @@
 //! After an erasure: no file of ours tells of the person any more.
 
 use super::*;
-use crate::store::{ImportOutcome, ImportRow, ImportRules, UserUpdate, migrate};
+use crate::store::{ImportOutcome, ImportRow, ImportRules, UserUpdate};
 use crate::user::Status;
 
 /// All that could tell who it was, in every state the row went through. An Auth0 id can hold an email.
@@ -143,38 +143,6 @@ fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
     assert_eq!(traces(&house), [""; 0], "while the database is open");
     house.store.close().unwrap();
     assert_eq!(traces(&house), [""; 0], "after it was closed");
-}
-
-#[test]
-fn who_was_erased_before_there_were_pseudonyms_has_them_after_the_migration() {
-    let house = House::new();
-    house.store.close().unwrap();
-    std::fs::remove_file(&house.settings.path).unwrap();
-    let mut old = house.shell();
-    migrate::up_to(&mut old, 3).unwrap();
-    old.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         BEGIN;
-         INSERT INTO users (id, auth0_id, email_verified, status, roles, created_at, updated_at)
-         VALUES (randomblob(16), 'waad|erase.me@example.com', 0, 'erased', '[]', 0, 0),
-                (randomblob(16), 'auth0|live', 0, 'active', '[]', 0, 0);
-         INSERT INTO identities SELECT auth0_id, id, 0 FROM users;
-         INSERT INTO unlinked_identities VALUES ('email|unlinked@example.com', 1800000000000, 1);
-         COMMIT;",
-    )
-    .unwrap();
-    drop(old);
-    let store = house.another_process();
-    // It is kept for who goes back to the older executable, and goes with the next erasure.
-    std::fs::remove_file(house.file("vestibule.db.schema-3")).unwrap();
-    assert_eq!(traces(&house), [""; 0], "while the database is open");
-    assert_eq!(store.revocation(&id(ADA)).unwrap().status, Status::Erased);
-    assert_eq!(store.user_by_auth0_id(&id(ADA)).unwrap().unwrap().status, Status::Erased);
-    assert_eq!(store.user_by_auth0_id(&id("auth0|live")).unwrap().unwrap().status, Status::Active);
-    assert!(store.revocation(&id("email|unlinked@example.com")).unwrap().tokens_valid_from.is_some());
-    store.close().unwrap();
-    assert_eq!(traces(&house), [""; 0], "after it was closed");
-    assert!(Store::check(&house.settings).unwrap().is_sound());
 }
 
 impl House {

@@ -3,6 +3,7 @@
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::*;
+use crate::sqlite::DatabaseError;
 use crate::user::Status;
 
 #[test]
@@ -61,5 +62,5 @@ fn a_closed_store_ends_its_feeds() {
     let mut feed = house.store.subscribe().unwrap();
     house.store.close().unwrap();
     assert_eq!(feed.try_recv(), Err(TryRecvError::Closed));
-    assert!(matches!(house.store.subscribe(), Err(StoreError::Closed)));
+    assert!(matches!(house.store.subscribe(), Err(StoreError::Database(DatabaseError::Closed))));
 }

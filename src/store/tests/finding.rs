@@ -1,6 +1,7 @@
 //! Finding: by id, by Auth0 id, by email, page by page, and what it costs.
 
 use super::*;
+use crate::sqlite::DatabaseError;
 use crate::store::users::{BY_AUTH0_ID, BY_EMAIL};
 use crate::user::Status;
 
@@ -96,7 +97,10 @@ fn a_value_we_can_not_have_written_is_damage_not_a_panic() {
     let user = house.verified("auth0|1", "ada@example.com");
     house.shell().execute("UPDATE users SET roles = '[7]'", []).unwrap();
     let outcome = house.store.user(user.id);
-    assert!(matches!(outcome, Err(StoreError::Damaged { at: "users.roles", .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(StoreError::Database(DatabaseError::Damaged { at: "users.roles", .. }))),
+        "{outcome:?}"
+    );
 }
 
 #[test]

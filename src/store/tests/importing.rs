@@ -1,6 +1,7 @@
 //! Importing: whom a row finds, what it changes, and what it never does.
 
 use super::*;
+use crate::sqlite::DatabaseError;
 use crate::store::import::MANY;
 use crate::store::{ImportOutcome, ImportRow, ImportRules, NewUser};
 use crate::user::Status;
@@ -213,7 +214,7 @@ fn no_other_process_opens_the_database_during_an_import_that_has_it_alone() {
             Ok::<_, StoreError>(Store::open(&house.settings, house.clock.clone()).err())
         },
     );
-    assert!(matches!(outcome.unwrap(), Some(StoreError::BeingRestored { .. })));
+    assert!(matches!(outcome.unwrap(), Some(StoreError::Database(DatabaseError::Locked { .. }))));
     assert_eq!(house.rows(), 1);
 }
 

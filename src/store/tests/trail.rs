@@ -1,7 +1,7 @@
 //! The audit trail: its chain, and its pages.
 
 use super::*;
-use crate::store::{AuditFilter, ChainHash, migrate};
+use crate::store::{AuditFilter, ChainHash};
 use crate::user::Status;
 
 fn house_with_a_trail() -> (House, User) {
@@ -55,35 +55,6 @@ fn lines_that_were_cut_off_are_missed_by_their_hash() {
         .unwrap();
     assert!(house.store.verify_audit(None).unwrap().is_intact(), "the chain alone can not tell");
     assert!(!house.store.verify_audit(Some(head)).unwrap().is_intact());
-}
-
-#[test]
-fn lines_from_before_the_chain_are_chained_when_the_schema_is_brought_up() {
-    let house = House::new();
-    let path = house.file("old.db");
-    let mut old = Connection::open(&path).unwrap();
-    migrate::up_to(&mut old, 1).unwrap();
-    old.execute_batch(
-        "INSERT INTO users (id, email_verified, status, roles, created_at, updated_at)
-             VALUES (zeroblob(16), 0, 'active', '[]', 5, 5);
-         INSERT INTO audit (at, actor_kind, action, target, changes) VALUES (5, 'cli', 'a', zeroblob(16), '{}');
-         INSERT INTO audit (id, at, actor_kind, actor_id, action, changes, request_id)
-             VALUES (7, 6, 'user', 'x', 'b', '{\"é\": 1}', 'r');
-         INSERT INTO audit (at, actor_kind, action, changes) VALUES (7, 'cli', 'c', '{}');",
-    )
-    .unwrap();
-    drop(old);
-    let settings = Settings { path, ..house.settings.clone() };
-    let store = Store::open(&settings, house.clock.clone()).unwrap();
-    let found = store.verify_audit(None).unwrap();
-    assert_eq!((found.lines, found.first_broken, found.head.unwrap().0), (3, None, 8));
-    let lines = store.audit(&AuditFilter::default(), 10, None).unwrap().lines;
-    assert_eq!(lines.iter().map(|line| line.action.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
-    // And it goes on from there.
-    store.provision(&arrival("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
-    assert_eq!(store.verify_audit(None).unwrap().head.unwrap().0, 9);
-    let shell = Connection::open(&settings.path).unwrap();
-    assert!(shell.execute("UPDATE audit SET at = 0", []).is_err(), "it is append-only again");
 }
 
 #[test]

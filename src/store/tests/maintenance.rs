@@ -1,10 +1,25 @@
-//! Restoring after somebody was erased: they stay erased, whatever the backup holds of them.
+//! Backup, check and restore of the users' file. A user who was erased since the backup is erased again.
 
 use super::*;
-use crate::store::{Vouched, migrate};
+use crate::sqlite::Verification;
+use crate::store::AuditFilter;
 use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
+
+impl House {
+    fn backup(&self, name: &str) -> PathBuf {
+        let file = self.file(name);
+        Store::backup(&self.settings, &file).unwrap();
+        file
+    }
+
+    /// Restores after this process has closed the database.
+    fn restore(&self, backup: &Path) -> Result<crate::store::Restored, StoreError> {
+        self.store.close().unwrap();
+        Store::restore(&self.settings, backup, Verification::Checksum, &self.clock)
+    }
+}
 
 #[test]
 fn who_was_erased_since_the_backup_is_erased_again() {
@@ -74,7 +89,7 @@ fn erased_identities_are_known_over_backups_of_any_origin() {
     assert_ne!(store.user_by_auth0_id(&id("auth0|both")).unwrap().unwrap().id, both);
     // The next one over, too.
     store.close().unwrap();
-    let restored = Store::restore(&house.settings, &backup, Vouched::ByChecksum, &house.clock).unwrap();
+    let restored = Store::restore(&house.settings, &backup, Verification::Checksum, &house.clock).unwrap();
     assert_eq!(restored.erased_again, Some(2));
     let store = house.another_process();
     assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);
@@ -83,35 +98,61 @@ fn erased_identities_are_known_over_backups_of_any_origin() {
 }
 
 #[test]
-fn who_was_erased_under_an_older_schema_is_known_after_a_restore() {
+fn a_restore_is_in_the_audit_log() {
     let house = House::new();
-    let backup = house.backup("monday.db");
-    house.store.close().unwrap();
-    std::fs::remove_file(&house.settings.path).unwrap();
-    let mut old = house.shell();
-    migrate::up_to(&mut old, 1).unwrap();
-    old.execute_batch(
-        "BEGIN;
-         INSERT INTO users (id, auth0_id, email_verified, status, roles, created_at, updated_at)
-         VALUES (randomblob(16), 'waad|ada@example.com', 0, 'erased', '[]', 0, 0);
-         INSERT INTO identities SELECT auth0_id, id, 0 FROM users;
-         COMMIT;",
-    )
-    .unwrap();
-    drop(old);
-    assert_eq!(house.restore(&backup).unwrap().erased_again, Some(1));
+    let ada = house.verified("auth0|1", "ada@example.com");
+    let file = house.file("monday.db");
+    let sha256 = Store::backup(&house.settings, &file).unwrap().sha256;
+    house.restore(&file).unwrap();
     let store = house.another_process();
-    let tombstone = store.user_by_auth0_id(&id("waad|ada@example.com")).unwrap().unwrap();
-    assert_eq!(tombstone.status, Status::Erased);
-    assert_eq!(store.revocation(&id("waad|ada@example.com")).unwrap().status, Status::Erased);
-    assert!(tombstone.auth0_id.unwrap().as_str().starts_with("erased|"));
+    let filter = AuditFilter { action: Some("database.restored".into()), ..AuditFilter::default() };
+    let lines = store.audit(&filter, 10, None).unwrap().lines;
+    assert_eq!(lines.len(), 1);
+    assert_eq!((lines[0].actor_kind.as_str(), lines[0].target), ("cli", None));
+    assert_eq!(lines[0].changes, serde_json::json!({ "backup": { "old": null, "new": sha256 } }));
+    assert!(store.verify_audit(None).unwrap().is_intact());
+    assert_eq!(store.audit_of(ada.id, 10).unwrap().len(), 1);
 }
 
 #[test]
-fn what_restores_put_aside_is_named_and_nothing_else() {
+fn an_erasure_that_cannot_be_read_is_reported_as_unknown() {
     let house = House::new();
-    assert_eq!(house.store.set_aside().unwrap(), [""; 0].map(PathBuf::from));
-    let backup = house.backup("vestibule.db.monday");
-    let kept = house.restore(&backup).unwrap().kept.unwrap();
-    assert_eq!(house.another_process().set_aside().unwrap(), [kept]);
+    let backup = house.backup("monday.db");
+    house.store.close().unwrap();
+    house.shell().execute_batch("PRAGMA foreign_keys = OFF; DROP TABLE pseudonym_keys").unwrap();
+    let restored = house.restore(&backup).unwrap();
+    assert_eq!(restored.erased_again, None);
+    assert_eq!(house.another_process().replaced_copies().unwrap().first(), restored.kept.as_ref());
+}
+
+#[test]
+fn a_check_and_a_restore_find_a_broken_audit_log() {
+    let house = House::new();
+    house.verified("auth0|1", ADA);
+    house.verified("auth0|2", "g@example.com");
+    let found = Store::check(&house.settings).unwrap();
+    assert!(found.is_sound(), "{found:?}");
+    assert_eq!(found.audit.unwrap().lines, 2);
+    let backup = house.backup("monday.db");
+    let shell = Connection::open(&backup).unwrap();
+    shell.execute_batch("DROP TRIGGER audit_is_never_updated; UPDATE audit SET at = 0 WHERE id = 2").unwrap();
+    drop(shell);
+    let found = Store::check(&Settings { path: backup.clone(), ..house.settings.clone() }).unwrap();
+    assert!(found.file.is_sound() && !found.is_sound(), "{found:?}");
+    assert_eq!(found.audit.unwrap().first_broken, Some(2));
+    house.store.close().unwrap();
+    let outcome = Store::restore(&house.settings, &backup, Verification::FileOnly, &house.clock);
+    assert!(outcome.unwrap_err().to_string().contains("broken at line 2"));
+    assert_eq!(house.another_process().verify_audit(None).unwrap().lines, 2);
+}
+
+#[test]
+fn a_file_of_an_earlier_schema_is_refused_and_left_alone() {
+    let house = House::new();
+    house.store.close().unwrap();
+    let earlier = "UPDATE refinery_schema_history SET name = 'users_identities_audit_keys', checksum = '7'";
+    house.shell().execute(earlier, []).unwrap();
+    let error = Store::open(&house.settings, house.clock.clone()).unwrap_err();
+    assert!(error.to_string().contains("open it with the build that wrote it"), "{error}");
+    assert!(Store::migrate(&house.settings).is_err());
 }

@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::chain::hex;
-use super::open::beside;
+use super::paths::{beside, temporary_beside};
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const BLOCK: usize = 256 * 1024;
 
-/// Where the checksum of `file` stands.
+/// The path of the checksum of `file`.
 pub(super) fn path_of(file: &Path) -> PathBuf {
     beside(file, ".sha256")
 }
 
-/// SHA-256 of all that `from` gives, in hexadecimal, and how many bytes that were; `to` is given a copy.
+/// Copies `from` to `to`. Returns the SHA-256 in hexadecimal and the number of bytes.
 pub(super) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<(String, u64)> {
     let (mut sum, mut bytes, mut block) = (Context::new(&SHA256), 0, vec![0; BLOCK]);
     loop {
@@ -33,10 +32,15 @@ pub(super) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<(Str
     }
 }
 
-/// What the checksum file of `file` says; `None` when it is not there.
+/// The SHA-256 of a file in hexadecimal, and its length.
+pub(super) fn of(file: &Path) -> io::Result<(String, u64)> {
+    copy(&mut fs::File::open(file)?, &mut io::sink())
+}
+
+/// The content of the checksum file of `file`; `None` when it does not exist.
 ///
 /// # Errors
-/// When it can not be read, or its first word is not 64 hexadecimal digits.
+/// When it cannot be read, or its first word is not 64 hexadecimal digits.
 pub(super) fn read(file: &Path) -> io::Result<Option<String>> {
     let text = match fs::read_to_string(path_of(file)) {
         Ok(text) => text,
@@ -51,24 +55,20 @@ pub(super) fn read(file: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Puts the checksum beside `file`, whole or not at all.
+/// Writes the checksum beside `file`, completely or not at all.
 pub(super) fn write(file: &Path, sum: &str) -> io::Result<()> {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-    let mut text = tempfile::NamedTempFile::new_in(directory_of(file))?;
+    let mut text = temporary_beside(file)?;
     writeln!(text, "{sum}  {name}")?;
     text.as_file().sync_all()?;
     text.persist(path_of(file))?;
     Ok(())
 }
 
-/// The directory that `file` stands in.
-pub(super) fn directory_of(file: &Path) -> &Path {
-    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes the names in the directory of `file` last through a power cut.
-pub(super) fn sync_directory_of(file: &Path) -> io::Result<()> {
-    fs::File::open(directory_of(file))?.sync_all()
+/// Bytes in hexadecimal, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_back_and_is_the_sum_of_the_standard() {
+    fn a_written_checksum_is_read_back_and_is_the_sum_of_the_standard() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("abc");
         assert_eq!(read(&file).unwrap(), None);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_checksum_is_told_from_one_that_is_not_there() {
+    fn a_malformed_checksum_differs_from_a_missing_one() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("abc");
         for wrong in ["", "abc", &"g".repeat(64)] {

@@ -1,0 +1,132 @@
+//! Whether a database file is sound, by everything that can be seen in the file alone.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use super::connect::Connector;
+use super::lock::Lock;
+use super::paths::{beside, resolve_existing};
+use super::{DatabaseError, DatabaseSchema, DatabaseSettings, migrate};
+
+/// More faults than anyone reads.
+const MAX_FAULTS: usize = 100;
+
+/// Bytes of a write-ahead log before its first frame, and of a frame before its page (sqlite.org/fileformat.html §4.1).
+const WAL_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+
+/// What SQLite finds in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileReport {
+    /// The schema's version; 0 when the file holds none.
+    pub schema: i32,
+    /// The newest version this binary knows. Of a newer one, only what SQLite itself can check is checked.
+    pub known: i32,
+    /// Faults of pages, indexes, types and constraints (`PRAGMA integrity_check`), at most a hundred.
+    pub integrity: Vec<String>,
+    /// Rows that reference a missing row, as `table rowid → table`, at most a hundred.
+    pub foreign_keys: Vec<String>,
+}
+
+impl FileReport {
+    /// Whether there is no fault.
+    pub fn is_sound(&self) -> bool {
+        self.first_fault().is_none()
+    }
+
+    /// Whether the values of the tables can be read as what they are.
+    pub fn is_readable(&self) -> bool {
+        self.integrity.is_empty() && (1..=self.known).contains(&self.schema)
+    }
+
+    /// The first fault, for people.
+    pub fn first_fault(&self) -> Option<String> {
+        if self.schema == 0 {
+            return Some("it holds no schema of ours".to_owned());
+        }
+        let newer = || format!("its schema {} is newer than {}", self.schema, self.known);
+        self.integrity
+            .first()
+            .cloned()
+            .or_else(|| self.foreign_keys.first().map(|key| format!("{key} does not exist")))
+            .or_else(|| (self.schema > self.known).then(newer))
+    }
+}
+
+/// Reads the whole file, in one snapshot, while others may write. `inspect` reads the same snapshot and adds what the owner
+/// of the tables can check. Changes and migrates nothing.
+///
+/// # Errors
+/// [`DatabaseError::Missing`]; [`DatabaseError::OtherProgram`]; [`DatabaseError::Truncated`]; [`DatabaseError::Damaged`]
+/// when the file is too damaged to be read to its end; else as every read.
+pub fn check<T, E: From<DatabaseError>>(
+    settings: &DatabaseSettings,
+    schema: &'static DatabaseSchema,
+    inspect: impl FnOnce(&Connection, &FileReport) -> Result<T, E>,
+) -> Result<(FileReport, T), E> {
+    let path = resolve_existing(&settings.path)?;
+    let _lock = Lock::shared(&path)?;
+    let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
+    let connection = connector.reader()?;
+    refuse_truncated(&connection, &connector)?;
+    let snapshot = connection.unchecked_transaction().map_err(DatabaseError::from)?;
+    let report = report(&snapshot, schema)?;
+    let more = inspect(&snapshot, &report)?;
+    Ok((report, more))
+}
+
+/// Refuses a file that is shorter than its header says, without reading it. What is beyond its end must be in the
+/// write-ahead log: a page per frame. A log of many frames can hide that some are missing; [`check`] finds them.
+///
+/// # Errors
+/// [`DatabaseError::Truncated`].
+pub(super) fn refuse_truncated(connection: &Connection, connector: &Connector) -> Result<(), DatabaseError> {
+    // While it is read, no other connection moves pages between the two or frees any.
+    let snapshot = connection.unchecked_transaction()?;
+    let value = |name| -> Result<u64, DatabaseError> {
+        let value: i64 = snapshot.pragma_query_value(None, name, |row| row.get(0))?;
+        Ok(value.unsigned_abs())
+    };
+    // The first read begins the snapshot.
+    snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let (page, pages) = (value("page_size")?, value("page_count")?);
+    let path = &connector.path;
+    let length = |path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let frames = length(beside(path, "-wal")).saturating_sub(WAL_HEADER) / (page + FRAME_HEADER);
+    let missing = (pages * page).saturating_sub(length(path.clone()));
+    if missing > frames * page {
+        return Err(DatabaseError::Truncated { path: path.clone(), missing });
+    }
+    Ok(())
+}
+
+/// What SQLite finds in one snapshot of a file.
+pub(super) fn report(snapshot: &Connection, schema: &DatabaseSchema) -> Result<FileReport, DatabaseError> {
+    Ok(FileReport {
+        schema: migrate::version(snapshot)?,
+        known: schema.version()?,
+        integrity: integrity(snapshot)?,
+        foreign_keys: foreign_keys(snapshot)?,
+    })
+}
+
+fn integrity(connection: &Connection) -> Result<Vec<String>, DatabaseError> {
+    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({MAX_FAULTS})"))?;
+    let faults: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
+}
+
+fn foreign_keys(connection: &Connection) -> Result<Vec<String>, DatabaseError> {
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    let mut faults = Vec::new();
+    while let Some(row) = rows.next()?
+        && faults.len() < MAX_FAULTS
+    {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        let rowid = row.get::<_, Option<i64>>(1)?.map_or_else(String::new, |rowid| format!(" row {rowid}"));
+        faults.push(format!("{table}{rowid} → {parent}"));
+    }
+    Ok(faults)
+}

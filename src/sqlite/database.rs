@@ -1,0 +1,241 @@
+//! The handle to an open database: its connections, transactions and lock.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::connect::{Connector, checkpoint};
+use super::interrupt::{Bounds, Interrupt};
+use super::lock::Lock;
+use super::open::OpenFile;
+use super::paths::all_beside;
+use super::pool::ConnectionPool;
+use super::{DatabaseError, DatabaseSchema, DatabaseSettings, kept, set_aside};
+
+/// A handle to a database file. Cheap to clone. All calls block.
+///
+/// Embed the crate and give your own tables a file of their own with it: a schema has one owner, and your versions and ours
+/// would race for the same numbers. Reference users by their id, which never changes; an erased user keeps it.
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+    bounds: Option<Bounds>,
+}
+
+struct Shared {
+    connector: Connector,
+    writer: ConnectionPool,
+    /// For scans, pages, counts and exports.
+    readers: ConnectionPool,
+    /// For reads by key, which never wait for a scan.
+    key_readers: ConnectionPool,
+    /// Whether this handle may have written.
+    wrote: AtomicBool,
+    /// `None` once closed.
+    lock: Mutex<Option<Lock>>,
+}
+
+/// Keeps other processes out of the database until it is dropped.
+pub(crate) struct Exclusive<'a>(&'a Database);
+
+impl Database {
+    /// Opens the database. Creates it if it is absent, with mode 0600, and runs pending migrations when no other process has
+    /// it open; the file of the older schema is kept beside it, as `<database>.schema-<version>`. Each setting of SQLite is
+    /// read back.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Create`], [`DatabaseError::Open`], [`DatabaseError::OtherProgram`],
+    /// [`DatabaseError::UnknownSchema`], [`DatabaseError::SchemaTooNew`], [`DatabaseError::Migration`],
+    /// [`DatabaseError::Setting`], [`DatabaseError::Damaged`], [`DatabaseError::Empty`], [`DatabaseError::Truncated`],
+    /// [`DatabaseError::OrphanedLog`], [`DatabaseError::ReadOnly`], [`DatabaseError::Locked`], [`DatabaseError::InUse`],
+    /// [`DatabaseError::Busy`]: each says what to do.
+    pub fn open(settings: &DatabaseSettings, schema: &'static DatabaseSchema) -> Result<Self, DatabaseError> {
+        Self::with_pools(OpenFile::migrated(settings, schema)?, settings.readers)
+    }
+
+    /// Opens a database that must exist with the newest schema. Creates and migrates nothing, and does not wait for a
+    /// process that writes.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Missing`]; [`DatabaseError::SchemaTooOld`]; else as [`Database::open`].
+    pub fn open_existing(
+        settings: &DatabaseSettings,
+        schema: &'static DatabaseSchema,
+    ) -> Result<Self, DatabaseError> {
+        Self::with_pools(OpenFile::existing(settings, schema)?, settings.readers)
+    }
+
+    fn with_pools(open: OpenFile, readers: usize) -> Result<Self, DatabaseError> {
+        let OpenFile { connector, lock, writer, .. } = open;
+        let timeout = connector.busy_timeout;
+        let pool = || {
+            let readers: Result<_, _> = (0..readers.max(1)).map(|_| connector.reader()).collect();
+            readers.map(|readers| ConnectionPool::new(readers, timeout))
+        };
+        let (readers, key_readers) = (pool()?, pool()?);
+        let writer = ConnectionPool::new(vec![writer], timeout);
+        let (wrote, lock) = (AtomicBool::new(false), Mutex::new(Some(lock)));
+        let shared = Shared { connector, writer, readers, key_readers, wrote, lock };
+        Ok(Self { shared: Arc::new(shared), bounds: None })
+    }
+
+    /// Runs a read that scans, or may.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Busy`], [`DatabaseError::Closed`], [`DatabaseError::Interrupted`], and those of `query`.
+    pub fn read<T, E: From<DatabaseError>>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.read_from(&self.shared.readers, query)
+    }
+
+    /// Runs a read by key. It never waits for a scan, so it may run inline.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub fn read_by_key<T, E: From<DatabaseError>>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.read_from(&self.shared.key_readers, query)
+    }
+
+    fn read_from<T, E: From<DatabaseError>>(
+        &self,
+        pool: &ConnectionPool,
+        query: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        pool.with(|connection| match &self.bounds {
+            Some(bounds) => bounds.apply(connection, query),
+            None => query(connection),
+        })
+    }
+
+    /// Runs one write transaction, which holds SQLite's write lock from its beginning, so what it reads stays true. It is
+    /// rolled back when `steps` fails or panics, and never interrupted.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub fn write<T, E: From<DatabaseError>>(
+        &self,
+        steps: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.with_writer(|connection| {
+            let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+            let tx = begun.map_err(DatabaseError::from)?;
+            let value = steps(&tx)?;
+            tx.commit().map_err(DatabaseError::from)?;
+            Ok(value)
+        })
+    }
+
+    /// Runs `work` with the one connection that writes. For transactions with settings of their own.
+    pub(crate) fn with_writer<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.shared.wrote.store(true, Ordering::Relaxed);
+        self.shared.writer.with(work)
+    }
+
+    /// The same database; a read through this handle that `interrupt` ends is [`DatabaseError::Interrupted`].
+    #[must_use]
+    pub fn interruptible(&self, interrupt: &Interrupt) -> Self {
+        Self { bounds: Some(interrupt.bounds()), ..self.clone() }
+    }
+
+    /// A connection for one owner, which only reads. Drop it before [`Database::close`].
+    pub(crate) fn own_reader(&self) -> Result<Connection, DatabaseError> {
+        self.shared.connector.reader()
+    }
+
+    /// Keeps other processes out until the guard is dropped. `None` when another process has the database open.
+    pub(crate) fn try_exclusive(&self) -> Result<Option<Exclusive<'_>>, DatabaseError> {
+        let exclusive = self.with_lock(Lock::try_exclusive)?;
+        Ok(exclusive.then_some(Exclusive(self)))
+    }
+
+    fn with_lock<T>(&self, work: impl FnOnce(&Lock) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        let lock = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        work(lock.as_ref().ok_or(DatabaseError::Closed)?)
+    }
+
+    /// Moves the write-ahead log into the file and empties it: there, overwritten pages outlive their transaction.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub fn checkpoint(&self) -> Result<(), DatabaseError> {
+        self.shared.writer.with(|connection| checkpoint(connection).map(drop))
+    }
+
+    /// Removes the copies from before migrations, `<database>.schema-<version>`.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Write`].
+    pub fn remove_kept_copies(&self) -> Result<(), DatabaseError> {
+        let path = &self.shared.connector.path;
+        kept::remove(path).map_err(DatabaseError::write(path))
+    }
+
+    /// The databases that restores have replaced and that are still beside this one.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Read`].
+    pub fn replaced_copies(&self) -> Result<Vec<PathBuf>, DatabaseError> {
+        let path = &self.shared.connector.path;
+        all_beside(path, set_aside::REPLACED).map_err(|source| DatabaseError::unreadable(path, source))
+    }
+
+    /// Ends all work on the database: waits for calls that run, moves the write-ahead log into the file and closes it. A
+    /// handle that wrote nothing leaves the log to the processes that did.
+    /// Every later call on any clone is [`DatabaseError::Closed`]; closing twice does nothing.
+    ///
+    /// # Errors
+    /// When the checkpoint fails. Nothing is lost then: the log holds it.
+    pub fn close(&self) -> Result<(), DatabaseError> {
+        self.shared.close()
+    }
+}
+
+impl Shared {
+    fn close(&self) -> Result<(), DatabaseError> {
+        // Readers first: a running one would keep its part of the log from being moved.
+        drop((self.readers.close(), self.key_readers.close()));
+        let writers = self.writer.close();
+        let wrote = self.wrote.load(Ordering::Relaxed);
+        let closed = writers.iter().filter(|_| wrote).try_for_each(|writer| checkpoint(writer).map(drop));
+        drop(writers);
+        // Last, because a process that waits for it puts another file in the place of this one.
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        closed
+    }
+}
+
+/// The write-ahead log moves into the file when the last handle goes, so that the file alone is complete.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "a database was not closed cleanly; its log is read at the next start");
+        }
+    }
+}
+
+impl Drop for Exclusive<'_> {
+    fn drop(&mut self) {
+        // A database that was closed meanwhile has no lock to share.
+        if let Err(error) = self.0.with_lock(Lock::share)
+            && !matches!(error, DatabaseError::Closed)
+        {
+            tracing::error!(%error, "other processes may find the database locked until this one ends");
+        }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}

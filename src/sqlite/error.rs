@@ -1,0 +1,255 @@
+//! Every way a database file fails.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why a database could not be opened, read or written. Holds paths, never the values of rows.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Another connection held the database longer than the busy timeout.
+    #[error("the database is busy; try again, or stop what else writes to it")]
+    Busy,
+    /// An [`Interrupt`](super::Interrupt) ended the read.
+    #[error("the read took too long, or its caller has gone; ask for less")]
+    Interrupted,
+    /// [`close`](super::Database::close) was called.
+    #[error("the database is closed: the process is stopping")]
+    Closed,
+    /// The file could not be created, or its mode not be set.
+    #[error(
+        "cannot create {path} for its owner only; check `store.path`, and that its directory can be written"
+    )]
+    Create {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The path is that of a folder.
+    #[error("{path} is a folder; name a file in it with `store.path`")]
+    IsFolder {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// SQLite could not open the file.
+    #[error("cannot open the database {path}; check `store.path`")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// SQLite's error.
+        source: rusqlite::Error,
+    },
+    /// The file does not exist, and the command does not create it.
+    #[error("there is no file {path}; check its name, and `store.path` if it is the database's")]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file has no content. No interruption of ours leaves one like that.
+    #[error("{path} is empty where a database should be; restore a backup, or remove it to begin with none")]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file ends before its last page, and the write-ahead log does not hold the rest.
+    #[error("{path} was cut off: at least {missing} bytes are missing at its end; restore a backup")]
+    Truncated {
+        /// Which file.
+        path: PathBuf,
+        /// How many bytes.
+        missing: u64,
+    },
+    /// The database is gone and its write-ahead log is not. SQLite would replay it into the next file of that name.
+    #[error(
+        "there is no {path}, but its write-ahead log {log} is there: put back the database it belongs to or restore a \
+         backup; to begin with none, move the log away"
+    )]
+    OrphanedLog {
+        /// Which database.
+        path: PathBuf,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The file, its file system or its owner forbids writing.
+    #[error("the database {path} can only be read; check its owner and mode, and how its disk is mounted")]
+    ReadOnly {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Other processes have the database open, so it can be neither replaced nor migrated.
+    #[error(
+        "{path} is in use, so it can be neither replaced nor migrated; stop the server and other processes that have \
+         it open, then try again"
+    )]
+    InUse {
+        /// Which database.
+        path: PathBuf,
+    },
+    /// Another process has the database for itself: it restores, migrates or imports.
+    #[error(
+        "{path} is locked by another process that restores, migrates or imports; try again when it is done"
+    )]
+    Locked {
+        /// Which database.
+        path: PathBuf,
+    },
+    /// A backup never overwrites a file.
+    #[error("{path} exists already; give the backup another name")]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}; check that its directory exists, can be written and has room")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A backup has no checksum file.
+    #[error("there is no {}.sha256 to verify the backup by; find it, or restore with --unchecked", .path.display())]
+    NoChecksum {
+        /// Which backup.
+        path: PathBuf,
+    },
+    /// A backup has changed since its checksum was written.
+    #[error("{path} does not match {}.sha256: it was damaged or changed; use another backup", .path.display())]
+    ChecksumMismatch {
+        /// Which backup.
+        path: PathBuf,
+    },
+    /// A backup is damaged, or holds no schema of ours.
+    #[error("the backup {path} is damaged: {fault}; use another backup")]
+    UnsoundBackup {
+        /// Which backup.
+        path: PathBuf,
+        /// The first fault.
+        fault: String,
+    },
+    /// A database with another `application_id`, or with tables and none.
+    #[error("{path} is the database of another program; name another file")]
+    OtherProgram {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file ran a migration that this binary has in another form, or not at all.
+    #[error(
+        "{path} has a schema that this binary does not know: its migration {version} is `{name}`; open it with the \
+         build that wrote it, or move it away to begin with a new file"
+    )]
+    UnknownSchema {
+        /// Which file.
+        path: PathBuf,
+        /// The version of the first migration that differs.
+        version: i32,
+        /// Its name in the file.
+        name: String,
+    },
+    /// A newer binary wrote the file. Going on would lose what the newer schema holds.
+    #[error(
+        "{path} has schema {found}, this binary knows up to {known}; start a newer vestibule or restore a backup"
+    )]
+    SchemaTooNew {
+        /// Which file.
+        path: PathBuf,
+        /// The version in the file.
+        found: i32,
+        /// The newest version in the binary.
+        known: i32,
+    },
+    /// An older binary wrote the file, and this command does not migrate.
+    #[error(
+        "{path} has schema {found}, this binary needs {known}; stop the server and run `vestibule migrate`"
+    )]
+    SchemaTooOld {
+        /// Which file.
+        path: PathBuf,
+        /// The version in the file.
+        found: i32,
+        /// The version the binary needs.
+        known: i32,
+    },
+    /// A migration failed, and its transaction was rolled back.
+    #[error("cannot migrate the database; it is as it was before")]
+    Migration(#[source] Box<refinery::Error>),
+    /// SQLite accepted a setting and did not keep it, so its guarantee does not hold.
+    #[error("SQLite keeps {setting} = {found} where {wanted} was set; is the file on a network file system?")]
+    Setting {
+        /// The pragma or db-config flag.
+        setting: &'static str,
+        /// The value that was set.
+        wanted: String,
+        /// The value that was read back.
+        found: String,
+    },
+    /// The file, or a value in it, is not in the form we write.
+    #[error("the database is damaged at {at}; run `vestibule check`, and restore a backup")]
+    Damaged {
+        /// Column or file.
+        at: &'static str,
+        /// The cause, unless `at` says enough.
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+    /// The disk is full. The transaction was rolled back.
+    #[error("the disk is full, and what did not fit was undone; free some space and try again")]
+    Full(#[source] rusqlite::Error),
+    /// Any other error of SQLite, such as a failed read.
+    #[error("the database failed")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl DatabaseError {
+    /// A named file that could not be opened: [`Missing`](Self::Missing) or [`Read`](Self::Read).
+    pub fn unreadable(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Read { path, source },
+        }
+    }
+
+    /// Makes a [`Create`](Self::Create) of an I/O error about `path`.
+    pub(super) fn create(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
+        move |source| Self::Create { path: path.to_owned(), source }
+    }
+
+    /// Makes a [`Write`](Self::Write) of an I/O error about `path`.
+    pub(super) fn write(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
+        move |source| Self::Write { path: path.to_owned(), source }
+    }
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error as E;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::OperationInterrupted) => Self::Interrupted,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged { at: "the file", source: Some(Box::new(error)) }
+            }
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            _ => match error {
+                // A column held what its table cannot hold.
+                E::InvalidColumnType(..)
+                | E::FromSqlConversionFailure(..)
+                | E::IntegralValueOutOfRange(..) => {
+                    Self::Damaged { at: "a stored value", source: Some(Box::new(error)) }
+                }
+                error => Self::Sqlite(error),
+            },
+        }
+    }
+}

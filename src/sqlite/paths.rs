@@ -1,0 +1,119 @@
+//! The database file, the files beside it, and who may read them.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::DatabaseError;
+
+/// The path of the database: absolute, so that SQLite's special names (":memory:", "file:…") are files too, and with
+/// links followed, because its companions are beside the file itself.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, DatabaseError> {
+    // Before anything is put beside it.
+    if path.is_dir() {
+        return Err(DatabaseError::IsFolder { path: path.to_owned() });
+    }
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path),
+        outcome => outcome,
+    }
+    .map_err(DatabaseError::create(path))
+}
+
+/// The path of a database that must exist.
+pub(super) fn resolve_existing(path: &Path) -> Result<PathBuf, DatabaseError> {
+    let path = resolve(path)?;
+    match has_content(&path) {
+        Ok(true) => Ok(path),
+        // SQLite would take it for a new database.
+        Ok(false) => Err(DatabaseError::Empty { path }),
+        Err(source) => Err(DatabaseError::unreadable(&path, source)),
+    }
+}
+
+/// Whether a file that exists has content. It is never opened for that: closing any descriptor of a file drops all POSIX
+/// locks this process has on it, those of SQLite included (sqlite.org/howtocorrupt.html §2.2).
+pub(super) fn has_content(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.len() > 0)
+}
+
+/// A companion of the database: its path with `suffix` appended.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The companions of the database whose names go on with `suffix`, in order.
+pub(super) fn all_beside(path: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
+    let prefix = beside(Path::new(path.file_name().unwrap_or_default()), suffix);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory_of(path))? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_os_str().as_encoded_bytes()) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The directory of a file.
+pub(super) fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the names in the directory of `file` survive a power cut.
+pub(super) fn sync_directory_of(file: &Path) -> io::Result<()> {
+    fs::File::open(directory_of(file))?.sync_all()
+}
+
+/// A new file in the directory of `path`, of mode 0600, to be renamed to `path` when it is complete.
+pub(super) fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".vestibule-").tempfile_in(directory_of(path))
+}
+
+/// Refuses a write-ahead log whose database is gone: it is the last of its data, and SQLite would replay it into a new
+/// file.
+pub(super) fn refuse_orphaned_log(path: &Path) -> Result<(), DatabaseError> {
+    // In this order: another process that creates the database creates the file before its log.
+    let (log, exists) = (has_log(path)?, path.try_exists());
+    if log && !exists.map_err(DatabaseError::create(path))? {
+        return Err(DatabaseError::OrphanedLog { path: path.to_owned(), log: beside(path, "-wal") });
+    }
+    Ok(())
+}
+
+/// Whether the write-ahead log of a database has content.
+pub(super) fn has_log(path: &Path) -> Result<bool, DatabaseError> {
+    let log = beside(path, "-wal");
+    match has_content(&log) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        outcome => outcome.map_err(DatabaseError::create(&log)),
+    }
+}
+
+/// Takes the permissions of others from the database and its log, such as those of a backup restored with `cp`. SQLite
+/// gives a new log the mode of the database.
+#[cfg(unix)]
+pub(super) fn restrict_to_owner(path: &Path) -> Result<(), DatabaseError> {
+    use std::os::unix::fs::PermissionsExt;
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        let mode = match fs::metadata(&file) {
+            Ok(metadata) => metadata.permissions().mode(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(DatabaseError::Create { path: file, source }),
+        };
+        if mode & 0o077 != 0 {
+            tracing::warn!(path = %file.display(), "others could read the database; now only its owner can");
+            let restricted = fs::Permissions::from_mode(mode & 0o700);
+            fs::set_permissions(&file, restricted).map_err(DatabaseError::create(&file))?;
+        }
+    }
+    Ok(())
+}
+
+/// Elsewhere the directory's access list decides.
+#[cfg(not(unix))]
+pub(super) fn restrict_to_owner(_: &Path) -> Result<(), DatabaseError> {
+    Ok(())
+}

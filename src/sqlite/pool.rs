@@ -1,0 +1,152 @@
+//! The connection pool: a fixed number of equal connections, each lent for one query or one transaction.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::DatabaseError;
+
+/// A fixed number of equal connections. The writer's pool has one, so that there is one writer.
+///
+/// The mutex is held to take and to return a connection, not while it works.
+pub(super) struct ConnectionPool {
+    state: Mutex<State>,
+    returned: Condvar,
+    /// How long a caller waits for a connection before [`DatabaseError::Busy`].
+    timeout: Duration,
+}
+
+struct State {
+    /// A stack: the connection used last has the warmest cache.
+    idle: Vec<Connection>,
+    lent: usize,
+    closed: bool,
+}
+
+/// Returned to its pool when dropped.
+struct PooledConnection<'a> {
+    pool: &'a ConnectionPool,
+    connection: Option<Connection>,
+}
+
+impl ConnectionPool {
+    pub(super) fn new(idle: Vec<Connection>, timeout: Duration) -> Self {
+        let state = State { idle, lent: 0, closed: false };
+        Self { state: Mutex::new(state), returned: Condvar::new(), timeout }
+    }
+
+    /// Runs `work` with a connection, which returns to the pool also when `work` panics.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Busy`] when none came free in time, [`DatabaseError::Closed`], and those of `work`.
+    pub(super) fn with<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut pooled = self.acquire()?;
+        match pooled.connection.as_mut() {
+            Some(connection) => work(connection),
+            None => Err(DatabaseError::Closed.into()),
+        }
+    }
+
+    /// Lends no more, waits for the connections that are lent, and returns all. Empty the second time.
+    pub(super) fn close(&self) -> Vec<Connection> {
+        let mut state = self.lock();
+        state.closed = true;
+        self.returned.notify_all();
+        let waited = self.returned.wait_timeout_while(state, self.timeout, |state| state.lent > 0);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.idle)
+    }
+
+    fn acquire(&self) -> Result<PooledConnection<'_>, DatabaseError> {
+        let waited = self
+            .returned
+            .wait_timeout_while(self.lock(), self.timeout, |state| state.idle.is_empty() && !state.closed);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.closed {
+            return Err(DatabaseError::Closed);
+        }
+        let connection = state.idle.pop().ok_or(DatabaseError::Busy)?;
+        state.lent += 1;
+        Ok(PooledConnection { pool: self, connection: Some(connection) })
+    }
+
+    /// Pushes and pops leave the state valid, so a poisoned lock still holds a good one.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for PooledConnection<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        state.lent = state.lent.saturating_sub(1);
+        state.idle.extend(self.connection.take());
+        let closed = state.closed;
+        drop(state);
+        // One connection came free, so one caller is enough; once closed, only `close` waits.
+        if closed { self.pool.returned.notify_all() } else { self.pool.returned.notify_one() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(connections: usize) -> ConnectionPool {
+        let idle = (0..connections).map(|_| Connection::open_in_memory().unwrap()).collect();
+        ConnectionPool::new(idle, Duration::from_millis(20))
+    }
+
+    fn try_use(pool: &ConnectionPool) -> Result<(), DatabaseError> {
+        pool.with(|_| Ok(()))
+    }
+
+    #[test]
+    fn a_pool_without_a_free_connection_is_busy() {
+        let pool = pool(1);
+        let inner = pool.with(|_| Ok::<_, DatabaseError>(try_use(&pool))).unwrap();
+        assert!(matches!(inner, Err(DatabaseError::Busy)));
+        assert!(try_use(&pool).is_ok());
+    }
+
+    #[test]
+    fn a_panic_returns_the_connection() {
+        let pool = pool(1);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _ = pool.with(|_| -> Result<(), DatabaseError> { panic!("on purpose") });
+        }));
+        assert!(caught.is_err());
+        assert!(try_use(&pool).is_ok());
+    }
+
+    #[test]
+    fn a_closed_pool_lends_nothing_and_returns_its_connections_once() {
+        let pool = pool(2);
+        assert_eq!(pool.close().len(), 2);
+        assert!(matches!(try_use(&pool), Err(DatabaseError::Closed)));
+        assert_eq!(pool.close().len(), 0);
+    }
+
+    #[test]
+    fn callers_wait_for_each_other() {
+        let idle = vec![Connection::open_in_memory().unwrap()];
+        let pool = ConnectionPool::new(idle, Duration::from_secs(60));
+        let count = Mutex::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let add = |_: &mut Connection| -> Result<(), DatabaseError> {
+                        *count.lock().unwrap() += 1;
+                        Ok(())
+                    };
+                    pool.with(add).unwrap();
+                });
+            }
+        });
+        assert_eq!(*count.lock().unwrap(), 8);
+    }
+}

@@ -1,0 +1,54 @@
+//! What differs between two kinds of database file.
+
+use refinery::Migration;
+use rusqlite::Connection;
+
+use super::DatabaseError;
+
+/// The tables of a database file and how it is recognised.
+#[derive(Debug, Clone, Copy)]
+pub struct DatabaseSchema {
+    migrations: &'static [(&'static str, &'static str)],
+    application_id: i32,
+    functions: fn(&Connection) -> rusqlite::Result<()>,
+}
+
+impl DatabaseSchema {
+    /// A schema made by `migrations`: names such as `V1__notes`, and their SQL.
+    ///
+    /// Migrations run forward only, each once, all pending ones in one transaction. A file remembers their checksums:
+    /// never edit one that has run, add the next version.
+    pub const fn new(migrations: &'static [(&'static str, &'static str)]) -> Self {
+        Self { migrations, application_id: 0, functions: |_| Ok(()) }
+    }
+
+    /// Marks files with this `PRAGMA application_id`, so that each program refuses the other's files.
+    #[must_use]
+    pub const fn with_application_id(self, application_id: i32) -> Self {
+        Self { application_id, ..self }
+    }
+
+    /// Adds SQL functions to each connection.
+    #[must_use]
+    pub const fn with_functions(self, functions: fn(&Connection) -> rusqlite::Result<()>) -> Self {
+        Self { functions, ..self }
+    }
+
+    pub(super) fn application_id(&self) -> i32 {
+        self.application_id
+    }
+
+    pub(super) fn add_functions(&self, connection: &Connection) -> rusqlite::Result<()> {
+        (self.functions)(connection)
+    }
+
+    pub(super) fn migrations(&self) -> Result<Vec<Migration>, DatabaseError> {
+        let migrations = self.migrations.iter().map(|(name, sql)| Migration::unapplied(name, sql));
+        migrations.collect::<Result<_, _>>().map_err(|error| DatabaseError::Migration(Box::new(error)))
+    }
+
+    /// The newest version; 0 without migrations.
+    pub(super) fn version(&self) -> Result<i32, DatabaseError> {
+        Ok(self.migrations()?.iter().map(Migration::version).max().unwrap_or(0))
+    }
+}

@@ -1,0 +1,195 @@
+//! Restoring: a backup is verified, prepared and put in place, or nothing changes.
+
+use super::*;
+use crate::clock::Clock;
+use crate::sqlite::{Previous, Restore, Restored, Verification};
+
+fn clock() -> Clock {
+    Clock::manual(jiff::Timestamp::UNIX_EPOCH)
+}
+
+pub(super) fn restore(file: &TestFile, backup: &Path) -> Result<Restored, DatabaseError> {
+    begin(file, backup, Verification::Checksum)?.install(&clock())
+}
+
+fn begin(file: &TestFile, backup: &Path, verification: Verification) -> Result<Restore, DatabaseError> {
+    Restore::begin(&file.settings, &NOTES, backup, verification)
+}
+
+#[test]
+fn the_database_is_what_the_backup_was_and_the_previous_one_is_kept() {
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    add(&file.open(), "b");
+    let restored = restore(&file, &backup).unwrap();
+    assert_eq!(texts(&file.open()), ["a"]);
+    let kept = DatabaseSettings { path: restored.kept.clone().unwrap(), ..file.settings.clone() };
+    assert_eq!(texts_in(&kept), ["a", "b"]);
+    assert_eq!(file.open().replaced_copies().unwrap().first(), restored.kept.as_ref());
+}
+
+#[test]
+fn the_new_database_keeps_what_was_read_from_the_previous_one() {
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    add(&file.open(), "late");
+    let restore = begin(&file, &backup, Verification::Checksum).unwrap();
+    let previous = restore.read_previous(|connection| -> Result<String, DatabaseError> {
+        Ok(connection.query_one("SELECT text FROM notes ORDER BY id DESC LIMIT 1", [], |row| row.get(0))?)
+    });
+    let Previous::Read(text) = previous else { panic!("{previous:?}") };
+    let inserted = restore.prepare(|connection| -> Result<usize, DatabaseError> {
+        Ok(connection.execute("INSERT INTO notes (text) VALUES (?1)", [text])?)
+    });
+    assert_eq!(inserted.unwrap(), 1);
+    restore.install(&clock()).unwrap();
+    assert_eq!(texts(&file.open()), ["a", "late"]);
+}
+
+#[test]
+fn a_restore_that_is_not_installed_changes_nothing() {
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    let before = file.names();
+    let restore = begin(&file, &backup, Verification::Checksum).unwrap();
+    let refused: Result<(), _> = restore.prepare(|_| Err(restore.unsound("a note is missing".to_owned())));
+    assert!(refused.unwrap_err().to_string().contains("a note is missing"));
+    drop(restore);
+    assert_eq!(file.names(), before);
+    assert_eq!(texts(&file.open()), ["a"]);
+}
+
+#[test]
+fn a_running_process_and_a_restore_exclude_each_other() {
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    let server = file.open();
+    let outcome = restore(&file, &backup);
+    assert!(matches!(outcome, Err(DatabaseError::InUse { .. })), "{outcome:?}");
+    server.close().unwrap();
+    let running = begin(&file, &backup, Verification::Checksum).unwrap();
+    let outcome = file.try_open();
+    assert!(matches!(outcome, Err(DatabaseError::Locked { .. })), "{outcome:?}");
+    drop(running);
+    // A shell that reads keeps its part of the log.
+    let database = Database::open(&file.impatient(), &NOTES).unwrap();
+    let shell = file.shell();
+    shell.execute_batch("BEGIN; SELECT * FROM notes").unwrap();
+    add(&database, "b");
+    drop(database);
+    let outcome = Restore::begin(&file.impatient(), &NOTES, &backup, Verification::Checksum);
+    assert!(matches!(outcome, Err(DatabaseError::Busy)), "{outcome:?}");
+    drop(shell);
+    restore(&file, &backup).unwrap();
+}
+
+#[test]
+fn a_backup_that_changed_since_it_was_made_is_refused_and_nothing_changes() {
+    let file = TestFile::with(&["Lovelace"]);
+    let backup = file.backup("monday.db");
+    let mut bytes = std::fs::read(&backup).unwrap();
+    // In a text: no check of pages or constraints would see it.
+    let text = bytes.windows(8).position(|window| window == b"Lovelace").unwrap();
+    bytes[text] ^= 0x10;
+    std::fs::write(&backup, &bytes).unwrap();
+    let outcome = restore(&file, &backup);
+    assert!(matches!(outcome, Err(DatabaseError::ChecksumMismatch { .. })), "{outcome:?}");
+    let letter = "Dear Sir or Madam, this is a letter and not a database at all. ".repeat(20);
+    for (content, fault) in
+        [(&bytes[..bytes.len() / 2], "malformed"), (b"", "no schema"), (letter.as_bytes(), "not a database")]
+    {
+        std::fs::write(&backup, content).unwrap();
+        let error = begin(&file, &backup, Verification::FileOnly).unwrap_err();
+        assert!(matches!(error, DatabaseError::UnsoundBackup { .. }), "{error:?}");
+        assert!(error.to_string().contains(fault), "{error}");
+    }
+    std::fs::remove_file(file.path("monday.db.sha256")).unwrap();
+    let outcome = restore(&file, &backup);
+    assert!(matches!(outcome, Err(DatabaseError::NoChecksum { .. })), "{outcome:?}");
+    let outcome = restore(&file, &file.path("no.db"));
+    assert!(matches!(outcome, Err(DatabaseError::Missing { .. })), "{outcome:?}");
+    std::fs::remove_file(&backup).unwrap();
+    Connection::open(&backup).unwrap().execute("CREATE TABLE theirs (a)", []).unwrap();
+    let outcome = begin(&file, &backup, Verification::FileOnly);
+    let theirs = matches!(&outcome, Err(DatabaseError::OtherProgram { path }) if *path == backup);
+    assert!(theirs, "{outcome:?}");
+    assert_eq!(file.names(), ["monday.db", "notes.db", "notes.db.lock"]);
+    assert_eq!(texts(&file.open()), ["Lovelace"]);
+}
+
+#[test]
+fn a_backup_is_migrated_or_refused_by_its_schema() {
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    let newer = Restore::begin(&file.settings, &TAGGED_NOTES, &backup, Verification::Checksum).unwrap();
+    newer.prepare(|_| Ok::<_, DatabaseError>(())).unwrap();
+    newer.install(&clock()).unwrap();
+    assert_eq!(version(&file.settings.path), 2);
+    // A backup does not depend on being understood.
+    let backup = file.backup("tuesday.db");
+    let outcome = restore(&file, &backup);
+    assert!(
+        matches!(&outcome, Err(DatabaseError::SchemaTooNew { found: 2, path, .. }) if *path == backup),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_replaced_and_kept_as_it_is() {
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    for (left, log_stays) in [(&[7; 5000][..], false), (&[][..], true)] {
+        std::fs::write(&file.settings.path, left).unwrap();
+        std::fs::write(file.path("notes.db-wal"), [8; 500]).unwrap();
+        let restore = begin(&file, &backup, Verification::Checksum).unwrap();
+        let previous = restore.read_previous(|_| Ok::<_, DatabaseError>(()));
+        assert!(matches!(previous, Previous::Unreadable), "{previous:?}");
+        let kept = restore.install(&clock()).unwrap().kept.unwrap();
+        assert_eq!(std::fs::read(&kept).unwrap(), left);
+        let mut log = kept.into_os_string();
+        log.push("-wal");
+        // SQLite removes the log of a file with content.
+        assert_eq!(std::fs::read(log).is_ok(), log_stays);
+        assert_eq!(texts(&file.open()), ["a"]);
+    }
+}
+
+#[test]
+fn a_log_without_its_database_is_kept_and_not_replayed() {
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    let database = Database::open(&file.impatient(), &NOTES).unwrap();
+    let shell = file.shell();
+    shell.execute_batch("BEGIN; SELECT * FROM notes").unwrap();
+    add(&database, "late");
+    database.close().unwrap();
+    // The log is full while the shell reads.
+    let log = std::fs::read(file.path("notes.db-wal")).unwrap();
+    drop(shell);
+    std::fs::remove_file(&file.settings.path).unwrap();
+    std::fs::write(file.path("notes.db-wal"), &log).unwrap();
+    let restored = restore(&file, &backup).unwrap();
+    assert_eq!((restored.kept, log.is_empty()), (None, false));
+    assert_eq!(std::fs::read(restored.kept_log.unwrap()).unwrap(), log);
+    assert_eq!(texts(&file.open()), ["a"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_new_database_belongs_to_the_owner_of_the_previous_one() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const NOBODY: u32 = 65_534;
+    let file = TestFile::with(&["a"]);
+    let backup = file.backup("monday.db");
+    if chown(&file.settings.path, Some(NOBODY), Some(NOBODY)).is_err() {
+        println!("not tested: this user cannot give files away");
+        return;
+    }
+    restore(&file, &backup).unwrap();
+    let database = file.open();
+    add(&database, "b");
+    for name in ["notes.db", "notes.db-wal", "notes.db-shm"] {
+        let metadata = std::fs::metadata(file.path(name)).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (NOBODY, NOBODY), "{name}");
+    }
+}

@@ -1,0 +1,101 @@
+//! The operator's commands on the database file: migrate, back up, check, restore.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::audit::{Action, Actor, Changes};
+use super::erasures::Erasures;
+use super::schema::SCHEMA;
+use super::{AuditVerification, Settings, Store, StoreError, Write, chain};
+use crate::clock::Clock;
+use crate::sqlite::{self, Backup, FileReport, Migrated, Previous, Restore, Verification};
+use crate::user::UserId;
+
+/// What a check of the database found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReport {
+    /// What SQLite finds in the file.
+    pub file: FileReport,
+    /// The hash chain of the audit log; `None` when it could not be read: the file is damaged, or its schema unknown.
+    pub audit: Option<AuditVerification>,
+}
+
+impl CheckReport {
+    /// Whether there is no fault.
+    pub fn is_sound(&self) -> bool {
+        self.file.is_sound() && self.audit.as_ref().is_none_or(AuditVerification::is_intact)
+    }
+}
+
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The previous database; `None` when there was none.
+    pub kept: Option<PathBuf>,
+    /// A write-ahead log whose database was gone.
+    pub kept_log: Option<PathBuf>,
+    /// How many users were erased again; `None` when the previous database could not be read, or was gone.
+    pub erased_again: Option<usize>,
+}
+
+impl Store {
+    /// Creates the database if it is absent, and migrates it to the schema of this binary.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
+        Ok(sqlite::migrate(&settings.database(), &SCHEMA)?)
+    }
+
+    /// Copies the database into a new file, with its checksum beside it, while servers run: see [`sqlite::backup`].
+    ///
+    /// # Errors
+    /// As [`sqlite::backup`].
+    pub fn backup(settings: &Settings, to: &Path) -> Result<Backup, StoreError> {
+        Ok(sqlite::backup(&settings.database(), &SCHEMA, to)?)
+    }
+
+    /// Reads the whole file, in one snapshot, while servers run. Changes and migrates nothing.
+    ///
+    /// # Errors
+    /// As [`sqlite::check`].
+    pub fn check(settings: &Settings) -> Result<CheckReport, StoreError> {
+        let (file, audit) = sqlite::check(&settings.database(), &SCHEMA, |snapshot, report| {
+            report.is_readable().then(|| chain::verify(snapshot, None)).transpose()
+        })?;
+        Ok(CheckReport { file, audit })
+    }
+
+    /// Verifies a backup and makes it the database, migrated to the schema of this binary. The previous database stays as
+    /// `<database>.replaced-<moment>`. Users that it erased are erased again before anyone is served.
+    ///
+    /// # Errors
+    /// As [`Restore::begin`]; the database is unchanged then.
+    pub fn restore(
+        settings: &Settings,
+        backup: &Path,
+        verification: Verification,
+        clock: &Clock,
+    ) -> Result<Restored, StoreError> {
+        let restore = Restore::begin(&settings.database(), &SCHEMA, backup, verification)?;
+        let erasures = restore.read_previous(Erasures::read);
+        let erased_again = restore.prepare(|connection| {
+            if let Some(line) = chain::verify(connection, None)?.first_broken {
+                return Err(restore.unsound(format!("the audit log is broken at line {line}")).into());
+            }
+            let write = Write::begin(connection, clock, None, settings.block_at_auth0)?;
+            let changes = Changes::default().field("backup", Value::Null, restore.sha256());
+            write.audit(&Actor::Cli, Action::Restored, None::<UserId>, changes)?;
+            let count = match erasures {
+                Previous::Absent => Some(0),
+                Previous::Unreadable => None,
+                Previous::Read(erasures) => Some(erasures.apply(&write)?),
+            };
+            write.tx.commit()?;
+            Ok::<_, StoreError>(count)
+        })?;
+        let sqlite::Restored { kept, kept_log } = restore.install(clock)?;
+        Ok(Restored { kept, kept_log, erased_again })
+    }
+}
