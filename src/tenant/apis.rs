@@ -1,31 +1,31 @@
-//! The tenant's APIs, and who may ask for which of their scopes. Pure: decided from the bundle alone.
+//! The tenant's APIs, and the scopes that machines and users get. Pure: depends on the bundle only.
 
 use crate::bundle::{Bundle, ResourceServer};
 
 use super::TenantError;
-use super::refusal::Refusal;
+use super::oauth_error::OAuthError;
 
 /// Scopes of the Management API that the tenant serves.
 pub(super) const READ_USERS: &str = "read:users";
 pub(super) const UPDATE_USERS: &str = "update:users";
 
-/// What a user may be told about themselves, at any audience (OpenID Connect Core 1.0 §5.4).
+/// The scopes of OpenID Connect (Core 1.0 §5.4), granted at any audience.
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
 
-/// An API, as tokens need to know it.
+/// An API's settings for tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Api {
     /// The audience.
     pub(super) identifier: String,
-    /// How long its access tokens live, in seconds.
+    /// The lifetime of its access tokens, in seconds.
     pub(super) lifetime: u32,
-    /// RFC 9068 instead of Auth0's own dialect.
+    /// Tokens follow RFC 9068 instead of Auth0's own dialect.
     pub(super) rfc9068: bool,
     /// Tokens carry `permissions`.
     pub(super) authz: bool,
-    /// RBAC: users get the scopes that their roles grant, no others.
+    /// RBAC: users get only the scopes that their roles grant.
     pub(super) enforce: bool,
-    /// What may be asked.
+    /// The scopes that exist.
     pub(super) scopes: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ impl Api {
     fn new(server: &ResourceServer) -> Result<Self, TenantError> {
         if server.signing_alg != "RS256" {
             return Err(TenantError::Bundle(format!(
-                "the API {:?} wants {} tokens; only RS256 is served, so set its signing_alg",
+                "the API {:?} wants {} tokens; the dev tenant signs with RS256 only, so set its signing_alg",
                 server.identifier, server.signing_alg
             )));
         }
@@ -48,7 +48,7 @@ impl Api {
     }
 }
 
-/// All of them, and the Management API, which every tenant has.
+/// The bundle's APIs and the Management API, which every tenant has.
 pub(super) struct Apis {
     apis: Vec<Api>,
     management: String,
@@ -58,7 +58,7 @@ impl Apis {
     pub(super) fn new(bundle: &Bundle, issuer: &str) -> Result<Self, TenantError> {
         let management = format!("{issuer}api/v2/");
         let mut apis = bundle.resource_servers.iter().map(Api::new).collect::<Result<Vec<_>, _>>()?;
-        apis.retain(|api| !is_some_management(&api.identifier) && api.identifier != management);
+        apis.retain(|api| !is_auth0_management(&api.identifier) && api.identifier != management);
         apis.push(Api {
             identifier: management.clone(),
             lifetime: 86_400,
@@ -76,67 +76,65 @@ impl Apis {
     }
 
     /// The API with this audience.
-    pub(super) fn find(&self, audience: &str) -> Result<&Api, Refusal> {
+    pub(super) fn find(&self, audience: &str) -> Result<&Api, OAuthError> {
         let found = self.apis.iter().find(|api| api.identifier == audience);
-        found.ok_or_else(|| Refusal::access_denied(format!("Service not found: {audience}")))
+        found.ok_or_else(|| OAuthError::access_denied(format!("Service not found: {audience}")))
     }
 
-    /// The scopes that a machine gets of `api`: those of its client grant, or those of them that it asked for.
+    /// The scopes that a machine gets at `api`: those of its client grant, or the ones among them that it requests.
     pub(super) fn machine_scopes(
         &self,
         bundle: &Bundle,
         client_id: &str,
         api: &Api,
-        asked: Option<&str>,
-    ) -> Result<Vec<String>, Refusal> {
-        let grant = bundle.client_grants.iter().find(|grant| {
-            // An exported grant names the Management API of the tenant it comes from; here it means ours.
-            let ours = grant.audience == api.identifier
-                || (api.identifier == self.management && is_some_management(&grant.audience));
-            grant.client_id == client_id && ours
-        });
-        let grant = grant.ok_or_else(|| {
-            Refusal::access_denied(format!(
+        requested: Option<&str>,
+    ) -> Result<Vec<String>, OAuthError> {
+        let is_for_api = |audience: &str| {
+            // An exported grant names the Management API of its own tenant; here it means this tenant's.
+            audience == api.identifier || (api.identifier == self.management && is_auth0_management(audience))
+        };
+        let mut grants = bundle.client_grants.iter().filter(|grant| grant.client_id == client_id);
+        let grant = grants.find(|grant| is_for_api(&grant.audience)).ok_or_else(|| {
+            OAuthError::access_denied(format!(
                 "Client is not authorized to access \"{}\". You need to create a \"client-grant\" associated to this \
                  API. See: https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants",
                 api.identifier
             ))
         })?;
-        let asked: Option<Vec<&str>> =
-            asked.filter(|asked| !asked.is_empty()).map(|asked| asked.split(' ').collect());
-        let wanted = |scope: &&String| asked.as_ref().is_none_or(|asked| asked.contains(&scope.as_str()));
-        Ok(grant.scope.iter().filter(wanted).cloned().collect())
+        let is_requested = |scope: &&String| match requested {
+            None | Some("") => true,
+            Some(requested) => requested.split(' ').any(|requested| requested == scope.as_str()),
+        };
+        Ok(grant.scope.iter().filter(is_requested).cloned().collect())
     }
 
-    /// The scopes that a user's client gets: what it asked for, as far as OpenID Connect or the API has it, and under
-    /// RBAC as far as the user's `permissions` grant it. What is unknown is dropped silently, as Auth0 does.
-    ///
-    /// `asked` is `None` when no scope was named at all: then a trusted client (one that saw the password) gets
-    /// everything that the API has.
+    /// The scopes that a user's client gets: the requested ones that OpenID Connect or the API has and, under RBAC, that
+    /// the user's `permissions` include. Unknown scopes are dropped silently, as at Auth0.
     pub(super) fn user_scopes(
         &self,
         api: Option<&Api>,
         permissions: &[String],
-        asked: Asked<'_>,
+        requested: ScopeRequest<'_>,
     ) -> Vec<String> {
-        let everything = || api.map_or_else(Vec::new, |api| api.scopes.iter().map(String::as_str).collect());
-        let asked: Vec<&str> = match asked {
-            Asked::For(scope) => scope.split(' ').collect(),
-            Asked::Nothing => Vec::new(),
-            Asked::NothingButTrusted => everything(),
+        let requested: Vec<&str> = match (requested, api) {
+            (ScopeRequest::Named(scope), _) => scope.split(' ').collect(),
+            (ScopeRequest::OmittedByTrustedClient, Some(api)) => {
+                api.scopes.iter().map(String::as_str).collect()
+            }
+            _ => Vec::new(),
         };
-        let of_api = |scope: &str| {
+        // The Management API gives a user's token no scopes: they would let it read other users.
+        let api = api.filter(|api| api.identifier != self.management);
+        let is_of_api = |scope: &str| {
             api.is_some_and(|api| {
-                // A user's token reaches no one else through the Management API.
-                api.identifier != self.management
-                    && api.scopes.iter().any(|known| known == scope)
-                    && (!api.enforce || permissions.iter().any(|held| held == scope))
+                api.scopes.iter().any(|known| known == scope)
+                    && (!api.enforce || permissions.iter().any(|permission| permission == scope))
             })
         };
         let mut granted: Vec<String> = Vec::new();
-        for scope in asked {
-            let known = OIDC_SCOPES.contains(&scope) || of_api(scope);
-            if known && !granted.iter().any(|already| already == scope) {
+        for scope in requested {
+            let is_known = OIDC_SCOPES.contains(&scope) || is_of_api(scope);
+            if is_known && !granted.iter().any(|already| already == scope) {
                 granted.push(scope.to_owned());
             }
         }
@@ -144,19 +142,19 @@ impl Apis {
     }
 }
 
-/// What a request says about scope.
+/// The `scope` of a user's token request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked<'a> {
-    /// These, separated by spaces.
-    For(&'a str),
-    /// No word of it.
-    Nothing,
-    /// No word of it, from a client that was given the person's password.
-    NothingButTrusted,
+pub(super) enum ScopeRequest<'a> {
+    /// These scopes, separated by spaces.
+    Named(&'a str),
+    /// No `scope`: no scopes are granted.
+    Omitted,
+    /// No `scope`, from a client that has the user's password: all scopes of the API are granted.
+    OmittedByTrustedClient,
 }
 
-/// Whether an identifier is the Management API of a tenant at Auth0.
-fn is_some_management(identifier: &str) -> bool {
+/// Whether an identifier is the Management API of a real tenant.
+fn is_auth0_management(identifier: &str) -> bool {
     identifier.starts_with("https://") && identifier.ends_with(".auth0.com/api/v2/")
 }
 
@@ -191,11 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_gets_its_grant_or_less() {
+    fn a_machine_gets_the_requested_scopes_of_its_grant() {
         let bundle = bundle();
         let apis = Apis::new(&bundle, "http://127.0.0.1/").unwrap();
-        let scopes = |client: &str, audience: &str, asked| {
-            apis.find(audience).and_then(|api| apis.machine_scopes(&bundle, client, api, asked))
+        let scopes = |client: &str, audience: &str, requested| {
+            apis.find(audience).and_then(|api| apis.machine_scopes(&bundle, client, api, requested))
         };
         assert_eq!(scopes("m", "https://open", None).unwrap(), ["a", "b"]);
         assert_eq!(scopes("m", "https://open", Some("b c")).unwrap(), ["b"]);
@@ -213,27 +211,31 @@ mod tests {
     }
 
     #[test]
-    fn a_user_gets_what_was_asked_and_exists_and_under_rbac_what_roles_grant() {
+    fn a_user_gets_the_requested_scopes_that_exist_and_under_rbac_those_of_the_roles() {
         let bundle = bundle();
         let apis = Apis::new(&bundle, "http://127.0.0.1/").unwrap();
         let held = ["a".to_owned()];
-        for (audience, asked, expected) in [
-            (Some("https://open"), Asked::For("openid a z openid offline_access"), vec!["openid", "a"]),
-            (Some("https://open"), Asked::Nothing, vec![]),
-            (Some("https://open"), Asked::NothingButTrusted, vec!["a", "b"]),
-            (Some("https://rbac"), Asked::For("openid b a"), vec!["openid", "a"]),
-            (Some("https://rbac"), Asked::NothingButTrusted, vec!["a"]),
-            (Some("http://127.0.0.1/api/v2/"), Asked::For("read:users openid"), vec!["openid"]),
-            (None, Asked::For("openid profile a"), vec!["openid", "profile"]),
-            (None, Asked::NothingButTrusted, vec![]),
+        for (audience, requested, expected) in [
+            (
+                Some("https://open"),
+                ScopeRequest::Named("openid a z openid offline_access"),
+                vec!["openid", "a"],
+            ),
+            (Some("https://open"), ScopeRequest::Omitted, vec![]),
+            (Some("https://open"), ScopeRequest::OmittedByTrustedClient, vec!["a", "b"]),
+            (Some("https://rbac"), ScopeRequest::Named("openid b a"), vec!["openid", "a"]),
+            (Some("https://rbac"), ScopeRequest::OmittedByTrustedClient, vec!["a"]),
+            (Some("http://127.0.0.1/api/v2/"), ScopeRequest::Named("read:users openid"), vec!["openid"]),
+            (None, ScopeRequest::Named("openid profile a"), vec!["openid", "profile"]),
+            (None, ScopeRequest::OmittedByTrustedClient, vec![]),
         ] {
             let api = audience.map(|audience| apis.find(audience).unwrap());
-            assert_eq!(apis.user_scopes(api, &held, asked), expected, "{audience:?} {asked:?}");
+            assert_eq!(apis.user_scopes(api, &held, requested), expected, "{audience:?} {requested:?}");
         }
     }
 
     #[test]
-    fn an_api_with_other_signatures_is_refused() {
+    fn an_api_with_another_signing_algorithm_is_refused() {
         let servers = vec![server(serde_json::json!({"identifier": "u", "signing_alg": "HS256"}))];
         let bundle = Bundle { resource_servers: servers, ..Bundle::default() };
         assert!(matches!(Apis::new(&bundle, "http://127.0.0.1/"), Err(TenantError::Bundle(_))));

@@ -1,59 +1,60 @@
-//! Applications: which one is asking, whether it proved it, and where its people may be sent.
+//! Clients: authentication, registered URLs and origins.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 
+use super::oauth_error::OAuthError;
 use super::params::Params;
-use super::refusal::Refusal;
 use crate::bundle::{Bundle, Client};
 
-/// The client of a token request: by its secret in the body or in a `Basic` header (RFC 6749 §2.3.1), or, if it is
-/// public, by its id alone.
+/// Authenticates the client of a token request: by its secret in the body or in a `Basic` header (RFC 6749 §2.3.1), or,
+/// if it is public, by its id alone.
 pub(super) fn authenticate<'a>(
     bundle: &'a Bundle,
     params: &Params,
     authorization: Option<&str>,
-) -> Result<&'a Client, Refusal> {
+) -> Result<&'a Client, OAuthError> {
     let (id, secret) = match authorization {
         Some(header) => {
-            let (id, secret) = basic(header).ok_or_else(Refusal::unknown_client)?;
+            let (id, secret) = basic(header).ok_or_else(OAuthError::unknown_client)?;
             if params.get("client_secret").is_some()
                 || params.get("client_id").is_some_and(|other| other != id)
             {
-                return Err(Refusal::invalid_request("The client authenticates in two ways; use one"));
+                return Err(OAuthError::invalid_request("The client authenticates in two ways; use one"));
             }
             (id, Some(secret))
         }
-        None => (params.need("client_id")?.to_owned(), params.get("client_secret").map(str::to_owned)),
+        None => (params.require("client_id")?.to_owned(), params.get("client_secret").map(str::to_owned)),
     };
-    let client = find(bundle, &id).ok_or_else(Refusal::unknown_client)?;
+    let client = find(bundle, &id).ok_or_else(OAuthError::unknown_client)?;
     if client.is_public() {
         return Ok(client);
     }
-    let proved = match (&client.client_secret, &secret) {
-        (Some(kept), Some(given)) => {
-            verify_slices_are_equal(kept.expose().as_bytes(), given.as_bytes()).is_ok()
+    match (&client.client_secret, &secret) {
+        (Some(expected), Some(given))
+            if verify_slices_are_equal(expected.expose().as_bytes(), given.as_bytes()).is_ok() =>
+        {
+            Ok(client)
         }
-        _ => false,
-    };
-    if proved { Ok(client) } else { Err(Refusal::unknown_client()) }
+        _ => Err(OAuthError::unknown_client()),
+    }
 }
 
-/// By its id.
+/// Finds a client by its id.
 pub(super) fn find<'a>(bundle: &'a Bundle, client_id: &str) -> Option<&'a Client> {
     bundle.clients.iter().find(|client| client.client_id == client_id)
 }
 
-/// Whether `url` is one of `registered`, byte for byte. Of a registered loopback URL without a port any port will do,
-/// as RFC 8252 §7.3 has it: development servers pick theirs freely.
+/// Whether `url` is one of `registered`, byte for byte. A registered loopback URL without a port matches any port (RFC
+/// 8252 §7.3), because development servers choose theirs freely.
 pub(super) fn is_registered(registered: &[String], url: &str) -> bool {
     let portless = without_port(url);
     registered.iter().any(|known| known == url || portless.as_ref().is_some_and(|portless| portless == known))
 }
 
-/// Whether a browser at `origin` may ask: an origin the client lists, or that of a callback.
+/// Whether a browser at `origin` may read responses: the client lists it, or a callback has it.
 pub(super) fn is_origin(client: &Client, origin: &str) -> bool {
     let plain = |url: &String| url::Url::parse(url).ok().map(|url| url.origin().ascii_serialization());
     let lists = [&client.web_origins, &client.allowed_origins, &client.callbacks];
@@ -62,7 +63,7 @@ pub(super) fn is_origin(client: &Client, origin: &str) -> bool {
     is_registered(&known, origin)
 }
 
-/// A loopback URL without its port; `None` when it has none or is no loopback.
+/// A loopback URL without its port; `None` when it has no port or is not loopback.
 fn without_port(url: &str) -> Option<String> {
     let rest = url.strip_prefix("http://")?;
     let (authority, path) = rest.split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len()))?;
@@ -95,21 +96,21 @@ mod tests {
     }
 
     #[test]
-    fn a_client_proves_itself_by_its_secret_in_one_place() {
+    fn a_client_authenticates_by_its_secret_in_one_place() {
         let bundle = bundle();
         let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
-        let try_it = |form: &str, header: Option<&str>| {
+        let authenticate_with = |form: &str, header: Option<&str>| {
             let params = Params::from_form(form.as_bytes()).unwrap();
             authenticate(&bundle, &params, header).map(|c| c.client_id.as_str()).map_err(|r| r.status)
         };
-        assert_eq!(try_it("client_id=m&client_secret=s:e%25cret", None), Ok("m"));
-        assert_eq!(try_it("", Some(&basic("m:s%3Ae%25cret"))), Ok("m"));
-        assert_eq!(try_it("client_id=m", Some(&basic("m:s%3Ae%25cret"))), Ok("m"));
-        assert_eq!(try_it("client_id=spa", None), Ok("spa"));
+        assert_eq!(authenticate_with("client_id=m&client_secret=s:e%25cret", None), Ok("m"));
+        assert_eq!(authenticate_with("", Some(&basic("m:s%3Ae%25cret"))), Ok("m"));
+        assert_eq!(authenticate_with("client_id=m", Some(&basic("m:s%3Ae%25cret"))), Ok("m"));
+        assert_eq!(authenticate_with("client_id=spa", None), Ok("spa"));
         for (form, header, status) in [
             ("client_id=m", None, 401),
             ("client_id=m&client_secret=wrong", None, 401),
-            ("client_id=nobody&client_secret=x", None, 401),
+            ("client_id=unknown&client_secret=x", None, 401),
             ("client_id=exported", None, 401),
             ("", Some(basic("m:wrong")), 401),
             ("", Some("Basic !".to_owned()), 401),
@@ -118,12 +119,12 @@ mod tests {
             ("client_secret=x", Some(basic("m:x")), 400),
             ("client_id=spa", Some(basic("m:x")), 400),
         ] {
-            assert_eq!(try_it(form, header.as_deref()), Err(status), "{form} {header:?}");
+            assert_eq!(authenticate_with(form, header.as_deref()), Err(status), "{form} {header:?}");
         }
     }
 
     #[test]
-    fn callbacks_match_exactly_but_for_the_port_of_a_portless_loopback() {
+    fn callbacks_match_exactly_except_for_the_port_of_a_portless_loopback_url() {
         let registered =
             ["http://localhost/cb", "http://127.0.0.1", "http://127.0.0.1:3000/x", "https://app/cb"]
                 .map(str::to_owned);
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_asks_from_a_listed_origin_or_a_callbacks() {
+    fn only_listed_origins_and_those_of_callbacks_may_read_responses() {
         let bundle = bundle();
         let spa = find(&bundle, "spa").unwrap();
         for (origin, expected) in [

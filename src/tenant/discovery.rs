@@ -1,4 +1,4 @@
-//! `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 §3): only what is there.
+//! `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 §3).
 
 use serde_json::{Value, json};
 

@@ -1,24 +1,24 @@
-//! Why a dev tenant does not open, or can not answer.
+//! Why a dev tenant fails to open, or to handle a request.
 
 use std::path::PathBuf;
 
-/// What keeps the dev tenant from working.
+/// An error of the dev tenant.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// Not a loopback address: the tenant hands out tokens to whoever clicks.
+    /// The issuer is not a loopback address. The tenant logs in anyone who clicks, so it is never served elsewhere.
     #[error(
-        "the dev tenant serves loopback only, so its issuer can not be {issuer:?}; use http://127.0.0.1:PORT/"
+        "the dev tenant serves loopback only, so its issuer cannot be {issuer:?}; use http://127.0.0.1:PORT/"
     )]
     NotLoopback {
-        /// What was given.
+        /// The issuer given.
         issuer: String,
     },
-    /// Something in the bundle that the dev tenant can not serve.
-    #[error("the dev tenant can not serve this bundle: {0}")]
+    /// The bundle needs something the dev tenant does not support.
+    #[error("the dev tenant cannot serve this bundle: {0}")]
     Bundle(String),
-    /// There is no file, and none can be made.
+    /// The database file does not exist and cannot be created, or is not writable.
     #[error(
-        "the dev tenant's file {} can not be made or written: {source}; name another with `tenant.data`",
+        "the dev tenant's file {} cannot be created or written: {source}; name another with `tenant.data`",
         file.display()
     )]
     File {
@@ -27,9 +27,9 @@ pub enum TenantError {
         /// Why.
         source: std::io::Error,
     },
-    /// There is a file, and it is not one of the dev tenant that could be used.
+    /// The file exists but is not a usable database of the dev tenant.
     #[error(
-        "the dev tenant's file {} can not be used: {source}; remove it to start afresh, or name another with `tenant.data`",
+        "the dev tenant's file {} cannot be used: {source}; remove it to start afresh, or name another with `tenant.data`",
         file.display()
     )]
     Unusable {
@@ -38,19 +38,19 @@ pub enum TenantError {
         /// Why.
         source: Box<TenantError>,
     },
-    /// SQLite refuses.
+    /// SQLite returned an error.
     #[error("the database: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// A migration fails.
-    #[error("the database can not be migrated: {0}")]
+    /// A migration failed.
+    #[error("the database cannot be migrated: {0}")]
     Migration(#[from] refinery::Error),
-    /// What stands in the database is not what we put there.
+    /// The database holds data this version did not write.
     #[error("the database is damaged: {0}")]
     Damaged(&'static str),
-    /// The cryptographic library refuses.
+    /// The cryptographic library failed.
     #[error("the dev tenant's keys: {0}")]
     Crypto(&'static str),
-    /// The pool refuses.
+    /// The pool is full or stopped, or the job panicked.
     #[error("the dev tenant is busy: {0}")]
     Pool(#[from] crate::pool::PoolError),
 }

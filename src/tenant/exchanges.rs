@@ -1,43 +1,43 @@
-//! What went over the wire, in and out: a bounded list, for `demo` to narrate and for journeys to count.
+//! The HTTP exchanges, in and out: a bounded list that `demo` prints and tests count.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The most that is remembered.
-const ROOM: usize = 2_000;
+/// The most exchanges kept.
+const CAPACITY: usize = 2_000;
 
-/// Which way a request went.
+/// The direction of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// To the tenant.
     In,
-    /// From a script, to wherever it asked.
+    /// From a script to another server.
     Out,
 }
 
-/// One request and its answer, without anything secret: no query, no header, no body.
+/// One request and its response, without secrets: no query, no header, no body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpExchange {
-    /// Which way.
+    /// To the tenant, or from a script.
     pub direction: Direction,
     /// `GET`, `POST`, ….
     pub method: String,
-    /// The path of what came in; the URL, without its query, of what went out.
+    /// The path of an incoming request; the URL without its query of an outgoing one.
     pub path: String,
-    /// The answer's status; none when there was no answer.
+    /// The response's status; `None` when there was no response.
     pub status: Option<u16>,
-    /// The client or person it was for, or the script that asked, if that is known.
+    /// The client or user the request was for, or the script that made it, if known.
     pub actor: Option<String>,
 }
 
-/// The list.
+/// The latest exchanges.
 #[derive(Default)]
-pub(super) struct Exchanges(Mutex<VecDeque<HttpExchange>>);
+pub(super) struct ExchangeLog(Mutex<VecDeque<HttpExchange>>);
 
-impl Exchanges {
-    pub(super) fn note(&self, exchange: HttpExchange) {
+impl ExchangeLog {
+    pub(super) fn record(&self, exchange: HttpExchange) {
         let mut list = self.lock();
-        if list.len() >= ROOM {
+        if list.len() >= CAPACITY {
             list.pop_front();
         }
         list.push_back(exchange);
@@ -48,7 +48,7 @@ impl Exchanges {
         self.lock().iter().cloned().collect()
     }
 
-    /// The list is only ever pushed to and popped from, so a poisoned lock still holds a whole one.
+    /// The list is only pushed to and popped from, so it is consistent even after a panic.
     fn lock(&self) -> MutexGuard<'_, VecDeque<HttpExchange>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,20 +59,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_are_forgotten() {
-        let exchanges = Exchanges::default();
-        for i in 0..=ROOM {
+    fn the_oldest_exchanges_are_dropped() {
+        let exchanges = ExchangeLog::default();
+        for i in 0..=CAPACITY {
             let (direction, method) = (Direction::In, "GET".to_owned());
-            exchanges.note(HttpExchange {
-                direction,
-                method,
-                path: i.to_string(),
-                status: Some(200),
-                actor: None,
-            });
+            let (path, status) = (i.to_string(), Some(200));
+            exchanges.record(HttpExchange { direction, method, path, status, actor: None });
         }
         let all = exchanges.all();
-        assert_eq!(all.len(), ROOM);
+        assert_eq!(all.len(), CAPACITY);
         assert_eq!(all[0].path, "1");
     }
 }

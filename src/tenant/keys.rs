@@ -1,4 +1,4 @@
-//! The signing key: RS256, 2048 bits, made at first start. Signs, verifies its own, and shows its public half.
+//! The signing key: RS256, 2048 bits, generated at the first start. Signs and verifies the tenant's tokens.
 
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::TenantError;
 
-/// The tenant's one key.
+/// The tenant's only key.
 pub(super) struct SigningKey {
     pair: KeyPair,
     kid: String,
@@ -21,16 +21,18 @@ pub(super) struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a key and gives it as PKCS#8. Takes a few hundred milliseconds.
-    pub(super) fn make() -> Result<Vec<u8>, TenantError> {
-        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| TenantError::Crypto("can not be made"))?;
-        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| TenantError::Crypto("can not be written"))?;
+    /// Generates a key, as PKCS#8. Takes a few hundred milliseconds.
+    pub(super) fn generate() -> Result<Vec<u8>, TenantError> {
+        let pair =
+            KeyPair::generate(KeySize::Rsa2048).map_err(|_| TenantError::Crypto("cannot be generated"))?;
+        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| TenantError::Crypto("cannot be encoded"))?;
         Ok(pkcs8.as_ref().to_vec())
     }
 
-    /// Reads [`SigningKey::make`]'s bytes back. The `kid` is the key's thumbprint (RFC 7638), so it is stable.
-    pub(super) fn read(pkcs8: &[u8]) -> Result<Self, TenantError> {
-        let pair = KeyPair::from_pkcs8(pkcs8).map_err(|_| TenantError::Damaged("the key is no RSA key"))?;
+    /// Reads the bytes of [`SigningKey::generate`]. The `kid` is the key's thumbprint (RFC 7638), so it is stable.
+    pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, TenantError> {
+        let pair =
+            KeyPair::from_pkcs8(pkcs8).map_err(|_| TenantError::Damaged("the key is not an RSA key"))?;
         let public = pair.public_key();
         let modulus = URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero());
         let exponent = URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero());
@@ -46,7 +48,7 @@ impl SigningKey {
         }]})
     }
 
-    /// A JWT of `payload`, its header's `typ` as given. About a millisecond.
+    /// Signs `payload` as a JWT whose header has this `typ`. Takes about a millisecond.
     pub(super) fn sign(&self, typ: &str, payload: &Map<String, Value>) -> Result<String, TenantError> {
         let header = json!({"alg": "RS256", "typ": typ, "kid": self.kid});
         let encode = |json: String| URL_SAFE_NO_PAD.encode(json);
@@ -54,12 +56,11 @@ impl SigningKey {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-            .map_err(|Unspecified| TenantError::Crypto("can not sign"))?;
+            .map_err(|Unspecified| TenantError::Crypto("cannot sign"))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// The payload of a token that this very key signed and that is in time at `now` (unix seconds). `None` for
-    /// anything else: the tenant reads back only what it wrote itself, so there is nothing to be lenient about.
+    /// The payload of a token that this key signed, with this issuer, that has not expired at `now` (unix seconds).
     pub(super) fn verify(&self, token: &str, issuer: &str, now: i64) -> Option<Map<String, Value>> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
@@ -74,8 +75,8 @@ impl SigningKey {
             .verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?)
             .ok()?;
         let payload = object(payload)?;
-        let in_time = payload.get("exp")?.as_i64()? > now;
-        (in_time && payload.get("iss")? == issuer).then_some(payload)
+        let is_current = payload.get("exp")?.as_i64()? > now;
+        (is_current && payload.get("iss")? == issuer).then_some(payload)
     }
 }
 
@@ -92,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn others_verify_what_it_signs_by_its_key_set() {
-        let pkcs8 = SigningKey::make().unwrap();
-        let key = SigningKey::read(&pkcs8).unwrap();
-        assert_eq!(key.kid, SigningKey::read(&pkcs8).unwrap().kid);
+    fn another_library_verifies_its_tokens_with_the_key_set() {
+        let pkcs8 = SigningKey::generate().unwrap();
+        let key = SigningKey::from_pkcs8(&pkcs8).unwrap();
+        assert_eq!(key.kid, SigningKey::from_pkcs8(&pkcs8).unwrap().kid);
         let token = key.sign("at+jwt", &payload()).unwrap();
 
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
@@ -110,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn it_verifies_its_own_tokens_only() {
-        let key = SigningKey::read(&SigningKey::make().unwrap()).unwrap();
-        let other = SigningKey::read(&SigningKey::make().unwrap()).unwrap();
+    fn only_its_own_current_tokens_verify() {
+        let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
+        let other = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
         let token = key.sign("JWT", &payload()).unwrap();
         let issuer = "http://127.0.0.1/";
         assert!(key.verify(&token, issuer, 1).is_some());

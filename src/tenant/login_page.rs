@@ -1,117 +1,113 @@
-//! `/u/login`: the page where a person says who they are, and its form's answer.
+//! `/u/login`: shows the login page and handles its forms.
 
 use std::sync::Arc;
 
-use super::answer::Answer;
-use super::authorize::{self, Asked, Mode};
-use super::http::Request;
+use super::authorization_request::AuthorizationRequest;
+use super::callback::ResponseMode;
+use super::db::TicketKind;
+use super::oauth_error::OAuthError;
 use super::params::Params;
-use super::people::Account;
-use super::refusal::Refusal;
-use super::state::Kind;
-use super::{Inner, TenantError, page};
+use super::request::HttpRequest;
+use super::response::HttpResponse;
+use super::users::TenantUser;
+use super::{Inner, TenantError, authorize, clients, html};
 
 /// `GET /u/login?state=…`: the page.
-pub(super) fn show(tenant: &Arc<Inner>, request: &Request) -> Answer {
+pub(super) fn show(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     let params = Params::from_form(request.query.as_bytes()).unwrap_or_default();
-    match under_way(tenant, &params) {
-        Ok((state, asked)) => form(tenant, state, &asked, None, 200),
-        Err(answer) => *answer,
+    match pending_login(tenant, &params) {
+        Ok((state, authorization)) => render(tenant, state, &authorization, None, 200),
+        Err(response) => *response,
     }
 }
 
 /// `POST /u/login` with `state` and either `user` (the one-click buttons: a `user_id`) or `email` and `password`.
-pub(super) async fn submit(tenant: &Arc<Inner>, request: &Request) -> Answer {
-    // The one-click buttons ask for no password, so no other site's page may press them.
+pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
+    // The one-click buttons need no password, so another site's page must not be able to submit them.
     if !request.is_same_origin() {
-        return page::error(403, "This form was sent from another site.");
+        return html::error(403, "This form was sent from another site.");
     }
     let params = match Params::from_body(request.header("content-type"), &request.body) {
         Ok(params) => params,
-        Err(refusal) => return page::error(refusal.status, &refusal.description),
+        Err(error) => return html::error(error.status, &error.description),
     };
-    let (state, asked) = match under_way(tenant, &params) {
-        Ok((state, asked)) => (state.to_owned(), asked),
-        Err(answer) => return *answer,
+    let (state, authorization) = match pending_login(tenant, &params) {
+        Ok((state, authorization)) => (state.to_owned(), authorization),
+        Err(response) => return *response,
     };
-    match person(tenant, &params).await {
-        Ok(Some(account)) => {
-            // Taken only now, so that a mistyped password can be typed again; whoever takes it goes on.
-            let inner = Arc::clone(tenant);
-            let take = move || inner.state.take::<Asked>(Kind::Login, &state, inner.clock.now());
-            match tenant.in_pool(take).await {
-                Ok(Some(asked)) => authorize::logged_in(tenant, request, asked, account).await,
+    match authenticate(tenant, &params).await {
+        // The ticket is taken only now, so that a user can correct a mistyped password.
+        Ok(Some(user)) => {
+            let taken = tenant.in_pool(move |tenant| {
+                let (kind, now) = (TicketKind::Login, tenant.clock.now());
+                tenant.db.take_ticket::<AuthorizationRequest>(kind, &state, now)
+            });
+            match taken.await {
+                Ok(Some(authorization)) => authorize::complete(tenant, request, authorization, user).await,
                 Ok(None) => expired(),
                 Err(error) => failed(error),
             }
         }
-        Ok(None) => form(tenant, &state, &asked, Some("Wrong email or password."), 400),
+        Ok(None) => render(tenant, &state, &authorization, Some("Wrong email or password."), 400),
         Err(error) => failed(error),
     }
 }
 
-async fn person(tenant: &Arc<Inner>, params: &Params) -> Result<Option<Account>, TenantError> {
+async fn authenticate(tenant: &Arc<Inner>, params: &Params) -> Result<Option<TenantUser>, TenantError> {
     if let Some(user_id) = params.get("user") {
-        return tenant.people.find(user_id);
+        return tenant.users.find(user_id);
     }
     let (Some(email), Some(password)) = (params.get("email"), params.get("password")) else {
         return Ok(None);
     };
-    let (inner, email, password) = (Arc::clone(tenant), email.to_owned(), password.to_owned());
-    tenant.in_pool(move || inner.people.authenticate(&email, &password)).await
+    let (email, password) = (email.to_owned(), password.to_owned());
+    tenant.in_pool(move |tenant| tenant.users.authenticate(&email, &password)).await
 }
 
-fn under_way<'a>(tenant: &Inner, params: &'a Params) -> Result<(&'a str, Asked), Box<Answer>> {
+fn pending_login<'a>(
+    tenant: &Inner,
+    params: &'a Params,
+) -> Result<(&'a str, AuthorizationRequest), Box<HttpResponse>> {
     let expired = || Box::new(expired());
     let state = params.get("state").ok_or_else(expired)?;
-    let asked = tenant.state.look::<Asked>(Kind::Login, state, tenant.clock.now());
-    let asked = asked.map_err(|error| Box::new(failed(error)))?;
-    Ok((state, asked.ok_or_else(expired)?))
+    let pending = tenant.db.read_ticket(TicketKind::Login, state, tenant.clock.now());
+    let pending = pending.map_err(|error| Box::new(failed(error)))?;
+    Ok((state, pending.ok_or_else(expired)?))
 }
 
-fn form(tenant: &Inner, state: &str, asked: &Asked, problem: Option<&str>, status: u16) -> Answer {
-    let signed_up = match tenant.state.all_signed_up() {
-        Ok(records) => records,
+fn render(
+    tenant: &Inner,
+    state: &str,
+    authorization: &AuthorizationRequest,
+    problem: Option<&str>,
+    status: u16,
+) -> HttpResponse {
+    let users = match tenant.users.all() {
+        Ok(users) => users,
         Err(error) => return failed(error),
     };
-    let mut cards: Vec<page::Card> = tenant
-        .people
-        .bundled()
-        .iter()
-        .filter_map(|person| {
-            let account = tenant.people.find(&person.user_id).ok()??;
-            Some(page::Card::new(&account, person.note.as_deref()))
-        })
-        .collect();
-    for record in signed_up {
-        if let Ok(Some(account)) = tenant.people.find(&record.user_id) {
-            cards.push(page::Card::new(&account, Some("signed up here")));
-        }
-    }
-    let client = super::clients::find(&tenant.bundle, &asked.client_id);
-    page::login(
-        status,
-        &page::Login {
-            tenant: tenant.bundle.tenant.friendly_name.as_deref().unwrap_or("Dev tenant"),
-            application: client.map_or("", |client| client.name.as_str()),
-            redirect_uri: &asked.redirect_uri,
-            state,
-            cards: &cards,
-            problem,
-            hint: asked.login_hint.as_deref().unwrap_or_default(),
-            has_opener: asked.mode == Mode::WebMessage,
-        },
-    )
+    let client = clients::find(&tenant.bundle, &authorization.client_id);
+    let page = html::LoginPage {
+        tenant: tenant.bundle.tenant.friendly_name.as_deref().unwrap_or("Dev tenant"),
+        application: client.map_or("", |client| client.name.as_str()),
+        redirect_uri: &authorization.redirect_uri,
+        state,
+        users: &users,
+        problem,
+        email: authorization.login_hint.as_deref().unwrap_or_default(),
+        has_opener: authorization.mode == ResponseMode::WebMessage,
+    };
+    html::login(status, &page)
 }
 
-fn expired() -> Answer {
-    page::error(
+fn expired() -> HttpResponse {
+    html::error(
         400,
         "This login has expired or was used already. Go back to the application and start again.",
     )
 }
 
-fn failed(error: TenantError) -> Answer {
-    let refusal = Refusal::from(error);
-    page::error(refusal.status, &refusal.description)
+fn failed(error: TenantError) -> HttpResponse {
+    let error = OAuthError::from(error);
+    html::error(error.status, &error.description)
 }

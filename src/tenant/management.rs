@@ -1,153 +1,221 @@
-//! The Management API v2, as far as the doors need it: users by id and by email, behind a token and its scopes.
+//! The Management API v2, as far as the doors and scripts need it: get a user by id or email, update a user.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Inner;
-use super::answer::Answer;
 use super::apis::{READ_USERS, UPDATE_USERS};
-use super::http::Request;
+use super::oauth_error::OAuthError;
 use super::params::Params;
-use super::patch::patch;
-use super::refusal::{Refusal, management as error};
+use super::request::HttpRequest;
+use super::response::HttpResponse;
+use crate::script::{MetadataKind, MetadataUpdate};
 
 /// Requests a second. Auth0's own limits are lower; this one only stops a runaway loop.
 const LIMIT: u32 = 1_000;
 
-/// How many requests the running second has seen.
+/// The number of requests in the current second.
 #[derive(Default)]
-pub(super) struct Meter(Mutex<(i64, u32)>);
+pub(super) struct RateLimit(Mutex<(i64, u32)>);
 
-impl Meter {
-    /// Counts a request at `now` (unix seconds): how many are left, or `None` when it is one too many.
+impl RateLimit {
+    /// Counts a request at `now` (unix seconds). Returns how many are left, or `None` when the limit is exceeded.
     fn take(&self, now: i64) -> Option<u32> {
-        let mut meter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if meter.0 != now {
-            *meter = (now, 0);
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 != now {
+            *current = (now, 0);
         }
-        meter.1 = meter.1.saturating_add(1);
-        LIMIT.checked_sub(meter.1)
+        current.1 = current.1.saturating_add(1);
+        LIMIT.checked_sub(current.1)
     }
 }
 
-/// `/api/v2/…`; `path` is what follows.
-pub(super) async fn answer(tenant: &Arc<Inner>, request: &Request, path: &str) -> Answer {
+/// `/api/v2/…`; `path` is the part after it.
+pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest, path: &str) -> HttpResponse {
     let now = tenant.clock.now().as_second();
-    let left = tenant.meter.take(now);
-    let mut answer = match left {
-        Some(_) => route(tenant, request, path).await,
-        None => error(429, "Global limit has been reached", Some("too_many_requests")),
+    let left = tenant.rate_limit.take(now);
+    let claims = claims(tenant, request);
+    let mut response = match left {
+        Some(_) => route(tenant, request, path, claims.as_ref()).await,
+        None => error(429, "Global limit has been reached", "too_many_requests").header("retry-after", "1"),
     };
-    // The token proved it, whatever the request then came to.
-    if answer.actor.is_none() {
-        answer.actor = client(tenant, request).map(|claims| client_id(&claims));
-    }
-    let reset = now.saturating_add(1).to_string();
-    let answer = if left.is_none() { answer.header("retry-after", "1") } else { answer };
-    answer
+    response.actor = claims.and_then(|claims| claims.get("azp")?.as_str().map(str::to_owned));
+    response
         .header("x-ratelimit-limit", &LIMIT.to_string())
         .header("x-ratelimit-remaining", &left.unwrap_or(0).to_string())
-        .header("x-ratelimit-reset", &reset)
+        .header("x-ratelimit-reset", &now.saturating_add(1).to_string())
 }
 
-async fn route(tenant: &Arc<Inner>, request: &Request, path: &str) -> Answer {
+async fn route(
+    tenant: &Arc<Inner>,
+    request: &HttpRequest,
+    path: &str,
+    claims: Option<&Map<String, Value>>,
+) -> HttpResponse {
     let by_id = path.strip_prefix("users/").filter(|id| !id.is_empty() && !id.contains('/'));
     if by_id.is_none() && path != "users-by-email" {
-        return error(404, "Not Found", None);
+        return error(404, "Not Found", "");
     }
     let scope = match (request.method.as_str(), by_id) {
         ("GET", _) => READ_USERS,
         ("PATCH", Some(_)) => UPDATE_USERS,
         (_, by_id) => {
             let allowed = if by_id.is_some() { "GET, PATCH" } else { "GET" };
-            return error(405, &format!("This dev tenant answers {allowed} here"), None)
-                .header("allow", allowed);
+            let message = format!("This dev tenant supports {allowed} here");
+            return error(405, &message, "").header("allow", allowed);
         }
     };
-    let claims = match authorized(tenant, request, scope) {
-        Ok(claims) => claims,
-        Err(refused) => return *refused,
-    };
+    if let Some(refused) = refuse(request, claims, scope) {
+        return refused;
+    }
     let id = match by_id.map(|id| percent_decode_str(id).decode_utf8()).transpose() {
         Ok(id) => id,
-        Err(_) => return error(400, "Path validation error: 'id' is no UTF-8", Some("invalid_uri")),
+        Err(_) => return error(400, "Path validation error: 'id' is not UTF-8", "invalid_uri"),
     };
-    let found = match id {
-        Some(id) if scope == UPDATE_USERS => Ok(patch(tenant, request, id.into_owned()).await),
-        Some(id) => user(tenant, request, &id),
-        None => by_email(tenant, request),
+    let response = match id {
+        Some(id) if scope == UPDATE_USERS => update_user(tenant, request, id.into_owned()).await,
+        Some(id) => get_user(tenant, request, &id),
+        None => get_users_by_email(tenant, request),
     };
-    match found {
-        Ok(answer) => answer.with_actor(client_id(&claims)),
-        Err(refusal) => {
-            let refusal: Refusal = refusal;
-            error(refusal.status, &refusal.description, None)
-        }
-    }
+    response.unwrap_or_else(|failed| error(failed.status, &failed.description, ""))
 }
 
-fn user(tenant: &Inner, request: &Request, id: &str) -> Result<Answer, Refusal> {
-    Ok(match tenant.people.find(id)? {
-        Some(account) => Answer::json(200, &Value::Object(fields(request, account.user)?)),
-        None => error(404, "The user does not exist.", Some("inexistent_user")),
+/// Refuses a request without a token for this API, or without the scope.
+fn refuse(request: &HttpRequest, claims: Option<&Map<String, Value>>, scope: &str) -> Option<HttpResponse> {
+    if request.header("authorization").is_none() {
+        return Some(error(401, "Missing authentication", ""));
+    }
+    let Some(claims) = claims else { return Some(error(401, "Invalid token", "")) };
+    let granted = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    if granted.split(' ').any(|granted| granted == scope) {
+        return None;
+    }
+    let message = format!("Insufficient scope, expected any of: {scope}");
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+    Some(error(403, &message, "insufficient_scope").header("www-authenticate", &challenge))
+}
+
+fn get_user(tenant: &Inner, request: &HttpRequest, id: &str) -> Result<HttpResponse, OAuthError> {
+    Ok(match tenant.users.find(id)? {
+        Some(user) => HttpResponse::json(200, &select_fields(request, user.user)?),
+        None => unknown_user(),
     })
 }
 
-fn by_email(tenant: &Inner, request: &Request) -> Result<Answer, Refusal> {
+fn get_users_by_email(tenant: &Inner, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
     let params = Params::from_form(request.query.as_bytes())?;
     let Some(email) = params.get("email") else {
-        let say = "Query validation error: 'Missing required property: email'";
-        return Ok(error(400, say, Some("invalid_query_string")));
+        let message = "Query validation error: 'Missing required property: email'";
+        return Ok(error(400, message, "invalid_query_string"));
     };
-    // Auth0 compares as written; its database connections store lower case.
-    let found = tenant.people.find_by_email(email)?.filter(|account| account.email() == email);
-    let users = found.map(|account| fields(request, account.user)).transpose()?;
-    Ok(Answer::json(200, &users.map(Value::Object).into_iter().collect()))
+    // Auth0 compares the exact text; its database connections store lower case.
+    let found = tenant.users.find_by_email(email)?.filter(|user| user.email() == email);
+    let users = found.map(|user| select_fields(request, user.user)).transpose()?;
+    Ok(HttpResponse::json(200, &users.into_iter().collect()))
 }
 
-/// `fields` and `include_fields`: which members to give, or to leave out.
-fn fields(request: &Request, mut user: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+/// Applies `fields` and `include_fields`: the members to return, or to leave out.
+fn select_fields(request: &HttpRequest, mut user: Map<String, Value>) -> Result<Value, OAuthError> {
     let params = Params::from_form(request.query.as_bytes())?;
     if let Some(fields) = params.get("fields") {
         let named: Vec<&str> = fields.split(',').map(str::trim).collect();
         let include = params.get("include_fields") != Some("false");
         user.retain(|member, _| named.contains(&member.as_str()) == include);
     }
-    Ok(user)
+    Ok(Value::Object(user))
 }
 
-/// The claims of a Management API token that has the scope.
-fn authorized(tenant: &Inner, request: &Request, wanted: &str) -> Result<Map<String, Value>, Box<Answer>> {
-    if request.header("authorization").is_none() {
-        return Err(Box::new(error(401, "Missing authentication", None)));
+/// The changes of a `PATCH`.
+#[derive(Default)]
+struct UserChanges {
+    blocked: Option<bool>,
+    metadata: Vec<(MetadataKind, Map<String, Value>)>,
+}
+
+/// `PATCH /api/v2/users/{id}`: changes `blocked` and the metadata and returns the whole user. Refuses other members.
+async fn update_user(
+    tenant: &Arc<Inner>,
+    request: &HttpRequest,
+    id: String,
+) -> Result<HttpResponse, OAuthError> {
+    let changes = match parse_changes(&request.body) {
+        Ok(changes) => changes,
+        Err(message) => return Ok(error(400, &message, "invalid_body")),
+    };
+    let updated = tenant.in_pool(move |tenant| {
+        let now = tenant.clock.now();
+        if tenant.users.find(&id)?.is_none() {
+            return Ok(None);
+        }
+        if let Some(blocked) = changes.blocked {
+            tenant.db.set_blocked(&id, blocked, now)?;
+        }
+        for (kind, metadata) in changes.metadata {
+            tenant.users.update_metadata(MetadataUpdate { user_id: id.clone(), kind, metadata }, now)?;
+        }
+        tenant.users.find(&id)
+    });
+    Ok(match updated.await? {
+        Some(user) => HttpResponse::json(200, &Value::Object(user.user)),
+        None => unknown_user(),
+    })
+}
+
+fn parse_changes(body: &[u8]) -> Result<UserChanges, String> {
+    let body: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|_| "Payload validation error: 'Expected type object'".to_owned())?;
+    let mut changes = UserChanges::default();
+    for (member, value) in body {
+        match (member.as_str(), value) {
+            ("blocked", Value::Bool(blocked)) => changes.blocked = Some(blocked),
+            ("app_metadata", Value::Object(metadata)) => changes.metadata.push((MetadataKind::App, metadata)),
+            ("user_metadata", Value::Object(metadata)) => {
+                changes.metadata.push((MetadataKind::User, metadata));
+            }
+            ("blocked" | "app_metadata" | "user_metadata", _) => {
+                return Err(format!(
+                    "Payload validation error: 'Expected another type' on property {member}"
+                ));
+            }
+            _ => {
+                return Err(format!(
+                    "Payload validation error: 'Additional properties not allowed: {member}'; this dev tenant \
+                     changes blocked, app_metadata and user_metadata"
+                ));
+            }
+        }
     }
-    let claims = client(tenant, request).ok_or_else(|| Box::new(error(401, "Invalid token", None)))?;
-    let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
-    if scope.split(' ').any(|held| held == wanted) {
-        return Ok(claims);
-    }
-    let say = format!("Insufficient scope, expected any of: {wanted}");
-    let refused = error(403, &say, Some("insufficient_scope"));
-    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{wanted}\"");
-    Err(Box::new(refused.header("www-authenticate", &challenge).with_actor(client_id(&claims))))
+    Ok(changes)
 }
 
 /// The claims of the request's token, if it is for this API.
-fn client(tenant: &Inner, request: &Request) -> Option<Map<String, Value>> {
+fn claims(tenant: &Inner, request: &HttpRequest) -> Option<Map<String, Value>> {
     let claims = tenant.verify(request.bearer()?)?;
     let management = tenant.apis.management();
-    let is_meant = match claims.get("aud")? {
+    let has_audience = match claims.get("aud")? {
         Value::String(audience) => audience == management,
         Value::Array(list) => list.iter().any(|audience| audience == management),
         _ => false,
     };
-    is_meant.then_some(claims)
+    has_audience.then_some(claims)
 }
 
-fn client_id(claims: &Map<String, Value>) -> String {
-    claims.get("azp").and_then(Value::as_str).unwrap_or_default().to_owned()
+fn unknown_user() -> HttpResponse {
+    error(404, "The user does not exist.", "inexistent_user")
+}
+
+/// An error in the Management API's shape; without `errorCode` when `code` is empty.
+fn error(status: u16, message: &str, code: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(status);
+    let reason = response.status.canonical_reason().unwrap_or("Error");
+    let mut body = json!({"statusCode": status, "error": reason, "message": message, "errorCode": code});
+    if let (true, Some(members)) = (code.is_empty(), body.as_object_mut()) {
+        members.remove("errorCode");
+    }
+    response = response.header("content-type", "application/json; charset=utf-8");
+    response.body(body.to_string())
 }
 
 #[cfg(test)]
@@ -155,11 +223,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_has_room_for_so_many() {
-        let meter = Meter::default();
-        assert_eq!(meter.take(1), Some(LIMIT - 1));
-        let last = (1..LIMIT).map(|_| meter.take(1)).last();
-        assert_eq!((last, meter.take(1)), (Some(Some(0)), None));
-        assert_eq!(meter.take(2), Some(LIMIT - 1));
+    fn requests_beyond_the_limit_of_a_second_are_refused() {
+        let limit = RateLimit::default();
+        assert_eq!(limit.take(1), Some(LIMIT - 1));
+        let last = (1..LIMIT).map(|_| limit.take(1)).last();
+        assert_eq!((last, limit.take(1)), (Some(Some(0)), None));
+        assert_eq!(limit.take(2), Some(LIMIT - 1));
     }
 }

@@ -1,24 +1,27 @@
-//! The dev tenant: Auth0 as far as its own SDKs can tell, from a bundle, on loopback.
+//! The dev tenant: an emulation of Auth0 for local development, served from a bundle on loopback.
 //!
 //! Owns its endpoints (discovery, keys, tokens, login page, `/userinfo`, the Management API's users), its signing key
-//! and its own SQLite file. Leans on floor 0, on `bundle` for what it serves and on `script` for the rules it runs at
-//! every login. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they meet Auth0, so that
-//! a disagreement shows. Never opens a port (the app does), and refuses an issuer that is not loopback.
+//! and its own SQLite file. Imports floor 0, `bundle` for its configuration and `script` for the rules it runs at every
+//! login. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they meet Auth0, so that a
+//! disagreement shows in tests. Never opens a port (the app does), and refuses an issuer that is not loopback.
 //!
-//! Reading order: `http.rs` (from the wire to a handler), `authorize.rs` and `login_page.rs`, `login.rs` (rules),
-//! `token.rs`, `claims.rs` (what a token says), then the rest.
+//! Reading order: `http.rs` (routing), `authorize.rs` and `login_page.rs`, `login.rs` (rules), `token.rs`, `claims.rs`
+//! (the contents of tokens), then the rest.
 
 mod error;
 mod settings;
 
 mod http;
+mod request;
+mod response;
 
-mod answer;
-mod refusal;
+mod oauth_error;
 
 mod authorize;
+mod authorization_request;
+mod callback;
+mod html;
 mod login_page;
-mod page;
 
 mod login;
 
@@ -32,14 +35,13 @@ mod pkce;
 
 mod discovery;
 mod management;
-mod patch;
 mod signup;
 mod userinfo;
 
+mod db;
 mod exchanges;
 mod keys;
-mod people;
-mod state;
+mod users;
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +57,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use warp::Filter;
 
-use crate::bundle::{Bundle, Client};
+use crate::bundle::Bundle;
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::script::ScriptRunner;
@@ -64,30 +66,29 @@ use crate::script::ScriptRunner;
 #[derive(Clone)]
 pub struct Tenant(Arc<Inner>);
 
-/// What every handler needs.
+/// The state that every handler shares.
 struct Inner {
     issuer: String,
     bundle: Bundle,
     apis: apis::Apis,
-    people: people::People,
-    state: state::State,
+    users: users::UserDirectory,
+    db: db::TenantDb,
     key: keys::SigningKey,
-    rules: login::Rules,
+    rules: login::LoginRules,
     pool: Pool,
     clock: Clock,
-    exchanges: exchanges::Exchanges,
-    meter: management::Meter,
+    exchanges: exchanges::ExchangeLog,
+    rate_limit: management::RateLimit,
 }
 
 impl Tenant {
-    /// Opens the tenant's file, makes its key the first time (a few hundred milliseconds), and is ready to serve.
-    /// Blocking. `issuer` is where it will be reached: `http://127.0.0.1:PORT/`, with its final slash.
+    /// Opens the tenant's database and generates its signing key the first time (a few hundred milliseconds). Blocking.
     ///
-    /// `pool` does the writes and the password hashing. ScriptRunner should have another: see [`ScriptRunner::new`].
+    /// `issuer` is the tenant's own URL, `http://127.0.0.1:PORT/` with its final slash. `pool` runs the writes and the
+    /// password hashing. Scripts should have another: see [`ScriptRunner::new`].
     ///
     /// # Errors
-    /// [`TenantError`]: an issuer that is not loopback, a bundle that asks for what is not there, a file that can not
-    /// be used.
+    /// [`TenantError`]: the issuer is not loopback, the bundle needs something unsupported, or the file is unusable.
     pub fn open(
         settings: &Settings,
         issuer: &str,
@@ -97,7 +98,7 @@ impl Tenant {
         clock: Clock,
     ) -> Result<Self, TenantError> {
         warn_of_actions(&bundle);
-        let rules = login::Rules::of(scripts, &bundle.rules);
+        let rules = login::LoginRules::new(scripts, &bundle.rules);
         Self::with_rules(settings, issuer, bundle, rules, pool, clock)
     }
 
@@ -105,7 +106,7 @@ impl Tenant {
         settings: &Settings,
         issuer: &str,
         bundle: Bundle,
-        rules: login::Rules,
+        rules: login::LoginRules,
         pool: Pool,
         clock: Clock,
     ) -> Result<Self, TenantError> {
@@ -113,93 +114,82 @@ impl Tenant {
             return Err(TenantError::NotLoopback { issuer: issuer.to_owned() });
         }
         let apis = apis::Apis::new(&bundle, issuer)?;
-        let state = state::State::open(&settings.data)?;
-        let of_file = |error| state::unusable(&settings.data, error);
-        let (pkcs8, born) = state.signing_key(clock.now(), keys::SigningKey::make).map_err(of_file)?;
-        let people = people::People::new(bundle.users.clone(), born, state.clone());
+        let db = db::TenantDb::open(&settings.data)?;
+        let unusable = |error| db::unusable(&settings.data, error);
+        let (pkcs8, created_at) =
+            db.signing_key(clock.now(), keys::SigningKey::generate).map_err(unusable)?;
         Ok(Self(Arc::new(Inner {
             issuer: issuer.to_owned(),
-            key: keys::SigningKey::read(&pkcs8).map_err(of_file)?,
-            exchanges: exchanges::Exchanges::default(),
-            meter: management::Meter::default(),
+            key: keys::SigningKey::from_pkcs8(&pkcs8).map_err(unusable)?,
+            users: users::UserDirectory::new(bundle.users.clone(), created_at, db.clone()),
+            exchanges: exchanges::ExchangeLog::default(),
+            rate_limit: management::RateLimit::default(),
             bundle,
             apis,
-            people,
-            state,
+            db,
             rules,
             pool,
             clock,
         })))
     }
 
-    /// The tenant as a filter that answers every request; the app's listener serves it.
-    ///
-    /// `body` is how long a request's body may take to arrive.
+    /// The tenant as a filter that answers every request. A request's body must arrive within `body_timeout`.
     pub fn filter(
         &self,
-        body: Duration,
+        body_timeout: Duration,
     ) -> impl Filter<Extract = (impl warp::Reply + use<>,), Error = Infallible>
     + Clone
     + Send
     + Sync
     + 'static
     + use<> {
-        http::filter(Arc::clone(&self.0), body)
+        http::filter(Arc::clone(&self.0), body_timeout)
     }
 
-    /// The issuer, with its final slash, as its tokens carry it.
-    pub fn issuer(&self) -> &str {
-        &self.0.issuer
-    }
-
-    /// What went over the wire lately, the oldest first; at most 2,000.
+    /// The latest HTTP exchanges, the oldest first; at most 2,000.
     pub fn exchanges(&self) -> Vec<HttpExchange> {
         self.0.exchanges.all()
     }
 }
 
 impl Inner {
-    /// Runs what writes or takes its time.
+    /// Runs a write, or other blocking work, on the pool.
     async fn in_pool<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> Result<T, TenantError> + Send + 'static,
+        self: &Arc<Self>,
+        job: impl FnOnce(&Self) -> Result<T, TenantError> + Send + 'static,
     ) -> Result<T, TenantError> {
-        self.pool.run(job).await?
+        let tenant = Arc::clone(self);
+        self.pool.run(move || job(&tenant)).await?
     }
 
-    /// The API of an audience, if one is named.
-    fn api(&self, audience: Option<&str>) -> Result<Option<&apis::Api>, refusal::Refusal> {
+    /// The API with this audience, if one is given.
+    fn api(&self, audience: Option<&str>) -> Result<Option<&apis::Api>, oauth_error::OAuthError> {
         audience.map(|audience| self.apis.find(audience)).transpose()
     }
 
-    /// What the tokens of one request have in common.
-    fn issue<'a>(&'a self, client: &'a Client, jti: &'a str) -> claims::Issue<'a> {
-        let now = self.clock.now().as_second();
-        claims::Issue { issuer: &self.issuer, client_id: &client.client_id, now, jti }
+    /// The audience that a request names, else the tenant's default.
+    fn audience<'a>(&'a self, params: &'a params::Params) -> Option<&'a str> {
+        let default = self.bundle.tenant.default_audience.as_deref().filter(|audience| !audience.is_empty());
+        params.get("audience").or(default)
     }
 
-    /// The claims of a token of ours that is in time.
+    /// The claims of a token that this tenant signed and that has not expired.
     fn verify(&self, token: &str) -> Option<Map<String, Value>> {
         self.key.verify(token, &self.issuer, self.clock.now().as_second())
     }
 }
 
-/// A bundle exported from a real tenant has actions, and is served without them. What one would have denied is let in,
-/// so nobody may miss that it does not run.
+/// Warns of each action bound to a trigger: the tenant runs rules only, so an action that would deny a login does not.
 fn warn_of_actions(bundle: &Bundle) {
     for (trigger, bindings) in &bundle.triggers {
         for binding in bindings {
             let action = &binding.action_name;
-            tracing::warn!(
-                trigger,
-                action,
-                "the action DOES NOT RUN here, as it would at Auth0: only rules do"
-            );
+            tracing::warn!(trigger, action, "this action DOES NOT RUN here, only at Auth0");
         }
     }
 }
 
-/// `http` or `https`, a loopback host, a final slash and nothing more.
+/// Whether an issuer is `http` or `https`, a loopback host, a final slash and nothing else, as a URL parser writes it.
 fn is_loopback(issuer: &str) -> bool {
     let Ok(url) = url::Url::parse(issuer) else { return false };
     let is_local = match url.host() {
@@ -208,7 +198,6 @@ fn is_loopback(issuer: &str) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    // Byte for byte what it parses to: no user, no query, no path, no spelling of its own.
     is_local
         && matches!(url.scheme(), "http" | "https")
         && format!("{}/", url.origin().ascii_serialization()) == issuer

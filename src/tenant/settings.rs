@@ -6,19 +6,19 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// The dev tenant.
+/// The settings of the dev tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where it listens; loopback only.
+    /// The address it listens on; loopback only.
     pub http: SocketAddr,
     /// The bundle it serves: a folder in the layout of Auth0's deploy CLI.
     pub bundle: PathBuf,
-    /// Its own state: keys, people's metadata, codes. A file of its own.
+    /// Its SQLite file: signing key, users' metadata, codes.
     pub data: PathBuf,
     /// Origins that scripts may fetch from, besides the tenant's own and our Internal API's.
     pub allow_fetch: Vec<String>,
-    /// What `@@KEY@@` and `##KEY##` in the bundle stand for.
+    /// The values of `@@KEY@@` and `##KEY##` in the bundle.
     #[serde(default)]
     pub keywords: BTreeMap<String, String>,
 }

@@ -1,70 +1,65 @@
-//! `POST /dbconnections/signup`: someone new, who exists in this tenant's file alone.
+//! `POST /dbconnections/signup`: adds a user, who exists in this tenant's file only.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::answer::Answer;
-use super::http::Request;
+use super::db::{self, NewUser};
+use super::oauth_error::OAuthError;
 use super::params::Params;
-use super::people::{self, CONNECTION};
-use super::refusal::Refusal;
-use super::state::{self, SignUp};
+use super::request::HttpRequest;
+use super::response::HttpResponse;
+use super::users::{self, CONNECTION};
 use super::{Inner, clients};
 
-/// The shortest password it takes, as Auth0's default policy has it.
-const SHORTEST: usize = 8;
+/// The shortest password, in characters, as in Auth0's default policy.
+const MIN_PASSWORD: usize = 8;
 
-pub(super) async fn signup(tenant: &Arc<Inner>, request: &Request) -> Answer {
-    match add(tenant, request).await {
-        Ok(answer) => answer,
-        Err(refusal) => refusal.answer(),
-    }
+pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
+    add_user(tenant, request).await.unwrap_or_else(|error| error.response())
 }
 
-async fn add(tenant: &Arc<Inner>, request: &Request) -> Result<Answer, Refusal> {
+async fn add_user(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let client =
-        clients::find(&tenant.bundle, params.need("client_id")?).ok_or_else(Refusal::unknown_client)?;
-    let who = client.client_id.clone();
-    if params.need("connection")? != CONNECTION {
-        return Err(Refusal::invalid_request(format!("Unknown connection; this tenant has {CONNECTION}")));
+        clients::find(&tenant.bundle, params.require("client_id")?).ok_or_else(OAuthError::unknown_client)?;
+    if params.require("connection")? != CONNECTION {
+        return Err(OAuthError::invalid_request(format!("Unknown connection; this tenant has {CONNECTION}")));
     }
-    let (email, password) = (params.need("email")?.to_lowercase(), params.need("password")?.to_owned());
+    let (email, password) = (params.require("email")?.to_lowercase(), params.require("password")?.to_owned());
     if !is_email(&email) {
         return Ok(refused("invalid_signup", "Invalid sign up"));
     }
-    if password.chars().count() < SHORTEST {
+    if password.chars().count() < MIN_PASSWORD {
         return Ok(refused("invalid_password", "Password is too weak"));
     }
-    let metadata = params.get("user_metadata").and_then(|text| serde_json::from_str(text).ok());
-    let inner = Arc::clone(tenant);
-    let id = state::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
-    let (user_id, address) = (format!("auth0|{id}"), email.clone());
-    let added = tenant.in_pool(move || {
-        if inner.people.find_by_email(&address)?.is_some() {
+    let user_metadata = params.get("user_metadata").and_then(|text| serde_json::from_str(text).ok());
+    let id = db::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
+    let body = json!({"_id": id, "email": email, "email_verified": false});
+    let added = tenant.in_pool(move |tenant| {
+        if tenant.users.find_by_email(&email)?.is_some() {
             return Ok(false);
         }
-        let hash = people::hash_password(&password)?;
-        let now = inner.clock.now();
-        let profile = people::fresh_profile(&user_id, &address, now);
-        inner.state.sign_up(&SignUp { user_id, email: address, profile, hash, user_metadata: metadata }, now)
+        let (user_id, now) = (format!("auth0|{id}"), tenant.clock.now());
+        let hash = users::hash_password(&password)?;
+        let profile = users::new_profile(&user_id, &email, now);
+        tenant.db.sign_up(&NewUser { user_id, email, profile, hash, user_metadata }, now)
     });
-    if !added.await? {
-        // Auth0 tells no more either: who has an account is nobody's business.
-        return Ok(refused("invalid_signup", "Invalid sign up"));
+    if added.await? {
+        Ok(HttpResponse::json(200, &body).with_actor(client.client_id.as_str()))
+    } else {
+        // As Auth0: the response does not reveal that the email has an account.
+        Ok(refused("invalid_signup", "Invalid sign up"))
     }
-    let body = json!({"_id": id, "email": email, "email_verified": false});
-    Ok(Answer::json(200, &body).with_actor(who))
 }
 
-fn refused(code: &str, description: &str) -> Answer {
-    let body: Value =
+fn refused(code: &str, description: &str) -> HttpResponse {
+    let body =
         json!({"name": "BadRequestError", "code": code, "description": description, "statusCode": 400});
-    Answer::json(400, &body)
+    HttpResponse::json(400, &body)
 }
 
-/// Enough to tell an address from a slip. The doors judge emails; the tenant only keeps them.
+/// Whether a text looks like an address. The doors validate emails; the tenant only stores them.
 fn is_email(email: &str) -> bool {
     let is_plain = !email.chars().any(|c| c.is_whitespace() || c.is_control()) && email.len() <= 254;
     let parts = email.split_once('@');

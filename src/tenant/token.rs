@@ -1,142 +1,140 @@
-//! `POST /oauth/token`: a client, and for users their proof, become tokens.
+//! `POST /oauth/token`: exchanges a client's or a user's proof for tokens.
 //!
-//! 1. parameters → client    2. grant type → who is meant    3. scopes    4. tokens
+//! 1. parameters and client    2. grant type and user    3. scopes    4. tokens
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::answer::Answer;
-use super::apis::{Api, Asked};
-use super::claims::{self, Issue, OfLogin, OfUser};
-use super::http::Request;
-use super::login::{self, Attempt, LoggedIn};
+use super::apis::{Api, ScopeRequest};
+use super::authorization_request::AuthorizationCode;
+use super::claims::{self, LoginDetails, TokenContext, UserGrant};
+use super::db::{self, TicketKind};
+use super::login::{self, LoginAttempt, LoginResult};
+use super::oauth_error::OAuthError;
 use super::params::Params;
-use super::refusal::Refusal;
-use super::state::{self, Kind};
+use super::request::HttpRequest;
+use super::response::HttpResponse;
+use super::users::CONNECTION;
 use super::{Inner, clients, pkce};
 use crate::bundle::Client;
 
-/// Auth0's extension grant: a password, and which connection it is for.
+/// Auth0's extension grant: a password and its connection.
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
 
-/// How long an opaque access token lives, in seconds.
+/// The lifetime of an opaque access token, in seconds.
 const OPAQUE_LIFETIME: u32 = 86_400;
 
-/// What a code stands for.
+/// The content of an opaque access token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Code {
-    pub(super) client_id: String,
-    pub(super) redirect_uri: String,
-    pub(super) challenge: Option<String>,
-    pub(super) audience: Option<String>,
-    pub(super) scope: Option<String>,
-    pub(super) nonce: Option<String>,
-    pub(super) session: Option<String>,
-    /// When they logged in, if the application asked how long ago that may be.
-    #[serde(default)]
-    pub(super) auth_time: Option<i64>,
-    pub(super) login: LoggedIn,
-}
-
-/// What an opaque access token stands for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Opaque {
+pub(super) struct OpaqueToken {
     pub(super) user_id: String,
     pub(super) client_id: String,
     pub(super) scopes: Vec<String>,
 }
 
-pub(super) async fn token(tenant: &Arc<Inner>, request: &Request) -> Answer {
-    let mut who = None;
-    let answer = exchange(tenant, request, &mut who).await;
-    let mut answer = match answer {
-        Ok(tokens) => Answer::json(200, &tokens).header("pragma", "no-cache"),
-        Err(refusal) => refusal.answer(),
-    };
-    answer.actor = who;
-    answer
+/// The tokens that a grant asks for.
+struct TokenRequest<'a> {
+    client: &'a Client,
+    api: Option<&'a Api>,
+    scope: ScopeRequest<'a>,
+    gty: Option<&'a str>,
+    details: LoginDetails<'a>,
 }
 
-async fn exchange(
+pub(super) async fn token(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
+    let mut client_id = None;
+    let mut response = match grant(tenant, request, &mut client_id).await {
+        Ok(tokens) => HttpResponse::json(200, &tokens).header("pragma", "no-cache"),
+        Err(error) => error.response(),
+    };
+    response.actor = client_id;
+    response
+}
+
+/// Sets `client_id` once the client is authenticated.
+async fn grant(
     tenant: &Arc<Inner>,
-    request: &Request,
-    who: &mut Option<String>,
-) -> Result<Value, Refusal> {
+    request: &HttpRequest,
+    client_id: &mut Option<String>,
+) -> Result<Value, OAuthError> {
     let params = Params::from_body(request.header("content-type"), &request.body)?;
-    let grant_type = params.need("grant_type")?;
+    let grant_type = params.require("grant_type")?;
     if !["client_credentials", "authorization_code", "password", PASSWORD_REALM].contains(&grant_type) {
-        let say = format!("Unsupported grant type: {grant_type}");
-        return Err(Refusal::new(400, "unsupported_grant_type", say));
+        let description = format!("Unsupported grant type: {grant_type}");
+        return Err(OAuthError::new(400, "unsupported_grant_type", description));
     }
     let client = clients::authenticate(&tenant.bundle, &params, request.header("authorization"))?;
-    *who = Some(client.client_id.clone());
-    let public_machine = grant_type == "client_credentials" && client.is_public();
-    if !client.may_use(grant_type) || public_machine {
-        let say = format!("Grant type '{grant_type}' not allowed for the client.");
-        return Err(Refusal::unauthorized_client(say));
+    *client_id = Some(client.client_id.clone());
+    let is_public_machine = grant_type == "client_credentials" && client.is_public();
+    if !client.may_use(grant_type) || is_public_machine {
+        let description = format!("Grant type '{grant_type}' not allowed for the client.");
+        return Err(OAuthError::unauthorized_client(description));
     }
     match grant_type {
-        "client_credentials" => machine(tenant, client, &params),
-        "authorization_code" => code(tenant, client, &params).await,
+        "client_credentials" => client_credentials(tenant, client, &params),
+        "authorization_code" => authorization_code(tenant, client, &params).await,
         _ => password(tenant, client, &params, request, grant_type).await,
     }
 }
 
-/// The audience a request means: its own, else the tenant's default.
-pub(super) fn audience<'a>(tenant: &'a Inner, params: &'a Params) -> Option<&'a str> {
-    let default = tenant.bundle.tenant.default_audience.as_deref().filter(|audience| !audience.is_empty());
-    params.get("audience").or(default)
-}
-
-fn machine(tenant: &Inner, client: &Client, params: &Params) -> Result<Value, Refusal> {
-    let audience = audience(tenant, params)
-        .ok_or_else(|| Refusal::access_denied("Non-global clients are not allowed access to APIv1"))?;
+fn client_credentials(tenant: &Inner, client: &Client, params: &Params) -> Result<Value, OAuthError> {
+    let audience = tenant
+        .audience(params)
+        .ok_or_else(|| OAuthError::access_denied("Non-global clients are not allowed access to APIv1"))?;
     let api = tenant.apis.find(audience)?;
     let scopes = tenant.apis.machine_scopes(&tenant.bundle, &client.client_id, api, params.get("scope"))?;
-    let jti = state::random()?;
-    let claims = tenant.issue(client, &jti).machine(api, &scopes);
+    let jti = db::random()?;
+    let claims = context(tenant, client, &jti).machine(api, &scopes);
     let token = tenant.key.sign(claims::typ(api), &claims)?;
-    Ok(answer(token, api.lifetime, &scopes, None))
+    Ok(token_response(&token, api.lifetime, &scopes, None))
 }
 
-async fn code(tenant: &Arc<Inner>, client: &Client, params: &Params) -> Result<Value, Refusal> {
-    let text = params.need("code")?.to_owned();
-    let inner = Arc::clone(tenant);
-    // Taken before it is judged: a code that was shown with a wrong verifier is spent.
-    let code: Option<Code> =
-        tenant.in_pool(move || inner.state.take(Kind::Code, &text, inner.clock.now())).await?;
-    let code = code.ok_or_else(|| Refusal::invalid_grant("Invalid authorization code"))?;
-    judge(&code, client, params)?;
-    let asked = code.scope.as_deref().map_or(Asked::Nothing, Asked::For);
-    let grant = Grant { api: tenant.api(code.audience.as_deref())?, asked, gty: None };
-    let of =
-        OfLogin { nonce: code.nonce.as_deref(), sid: code.session.as_deref(), auth_time: code.auth_time };
-    tokens(tenant, client, grant, &code.login, of).await
+async fn authorization_code(
+    tenant: &Arc<Inner>,
+    client: &Client,
+    params: &Params,
+) -> Result<Value, OAuthError> {
+    let text = params.require("code")?.to_owned();
+    // Taken before it is validated: a code presented with a wrong verifier is spent.
+    let taken =
+        tenant.in_pool(move |tenant| tenant.db.take_ticket(TicketKind::Code, &text, tenant.clock.now()));
+    let code: Option<AuthorizationCode> = taken.await?;
+    let code = code.ok_or_else(|| OAuthError::invalid_grant("Invalid authorization code"))?;
+    validate_code(&code, client, params)?;
+    let request = TokenRequest {
+        client,
+        api: tenant.api(code.audience.as_deref())?,
+        scope: code.scope.as_deref().map_or(ScopeRequest::Omitted, ScopeRequest::Named),
+        gty: None,
+        details: LoginDetails {
+            nonce: code.nonce.as_deref(),
+            sid: code.session.as_deref(),
+            auth_time: code.auth_time,
+        },
+    };
+    user_tokens(tenant, request, &code.login).await
 }
 
-/// Whether whoever brings the code is whoever asked for it (RFC 6749 §4.1.3, RFC 7636 §4.6).
-fn judge(code: &Code, client: &Client, params: &Params) -> Result<(), Refusal> {
+/// Checks that the client that presents the code is the one that requested it (RFC 6749 §4.1.3, RFC 7636 §4.6).
+fn validate_code(code: &AuthorizationCode, client: &Client, params: &Params) -> Result<(), OAuthError> {
     if code.client_id != client.client_id {
-        return Err(Refusal::invalid_grant("Invalid authorization code"));
+        return Err(OAuthError::invalid_grant("Invalid authorization code"));
     }
     let sent = params.get("redirect_uri");
     if sent != Some(code.redirect_uri.as_str()) {
-        let say = format!(
-            "The redirect URI is wrong. You sent {}, and we expected {}",
-            sent.unwrap_or("null"),
-            code.redirect_uri
-        );
-        return Err(Refusal::unauthorized_client(say));
+        let (sent, expected) = (sent.unwrap_or("null"), &code.redirect_uri);
+        let description = format!("The redirect URI is wrong. You sent {sent}, and we expected {expected}");
+        return Err(OAuthError::unauthorized_client(description));
     }
     match (&code.challenge, params.get("code_verifier")) {
-        (Some(challenge), Some(verifier)) if pkce::proves(verifier, challenge) => Ok(()),
-        (Some(_), Some(_)) => Err(Refusal::invalid_grant("Failed to verify code verifier")),
-        (Some(_), None) => Err(Refusal::invalid_request("Parameter 'code_verifier' is required")),
+        (Some(challenge), Some(verifier)) if pkce::verify(verifier, challenge) => Ok(()),
+        (Some(_), Some(_)) => Err(OAuthError::invalid_grant("Failed to verify code verifier")),
+        (Some(_), None) => Err(OAuthError::invalid_request("Parameter 'code_verifier' is required")),
         // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
-        (None, Some(_)) => Err(Refusal::invalid_grant("Failed to verify code verifier")),
-        (None, None) if client.is_public() => Err(Refusal::unknown_client()),
+        (None, Some(_)) => Err(OAuthError::invalid_grant("Failed to verify code verifier")),
+        (None, None) if client.is_public() => Err(OAuthError::unknown_client()),
         (None, None) => Ok(()),
     }
 }
@@ -145,132 +143,112 @@ async fn password(
     tenant: &Arc<Inner>,
     client: &Client,
     params: &Params,
-    request: &Request,
+    request: &HttpRequest,
     grant_type: &str,
-) -> Result<Value, Refusal> {
-    let (username, secret) = (params.need("username")?.to_owned(), params.need("password")?.to_owned());
-    if grant_type == PASSWORD_REALM && params.need("realm")? != super::people::CONNECTION {
-        return Err(Refusal::access_denied(format!(
-            "Unknown or invalid realm; this tenant has {}",
-            super::people::CONNECTION
-        )));
+) -> Result<Value, OAuthError> {
+    let (username, password) =
+        (params.require("username")?.to_owned(), params.require("password")?.to_owned());
+    if grant_type == PASSWORD_REALM && params.require("realm")? != CONNECTION {
+        let description = format!("Unknown or invalid realm; this tenant has {CONNECTION}");
+        return Err(OAuthError::access_denied(description));
     }
-    let api = tenant.api(audience(tenant, params))?;
-    let inner = Arc::clone(tenant);
-    let account = tenant.in_pool(move || inner.people.authenticate(&username, &secret)).await?;
-    let account = account.ok_or_else(|| Refusal::invalid_grant("Wrong email or password."))?;
-    let attempt = Attempt {
-        account,
+    let api = tenant.api(tenant.audience(params))?;
+    let user = tenant.in_pool(move |tenant| tenant.users.authenticate(&username, &password)).await?;
+    let user = user.ok_or_else(|| OAuthError::invalid_grant("Wrong email or password."))?;
+    let attempt = LoginAttempt {
+        user,
         client,
         protocol: "oauth2-password",
         is_fresh: true,
         session: None,
-        visitor: &request.visitor(),
+        remote: &request.remote(),
         query: json!({}),
         body: params.for_rules(),
     };
     let login = login::login(tenant, attempt).await?;
-    let asked = params.get("scope").map_or(Asked::NothingButTrusted, Asked::For);
-    tokens(tenant, client, Grant { api, asked, gty: Some("password") }, &login, OfLogin::default()).await
+    let scope = params.get("scope").map_or(ScopeRequest::OmittedByTrustedClient, ScopeRequest::Named);
+    let details = LoginDetails::default();
+    user_tokens(tenant, TokenRequest { client, api, scope, gty: Some("password"), details }, &login).await
 }
 
-struct Grant<'a> {
-    api: Option<&'a Api>,
-    asked: Asked<'a>,
-    gty: Option<&'a str>,
-}
-
-async fn tokens(
+async fn user_tokens(
     tenant: &Arc<Inner>,
-    client: &Client,
-    grant: Grant<'_>,
-    login: &LoggedIn,
-    of: OfLogin<'_>,
-) -> Result<Value, Refusal> {
-    let account = tenant.people.find(&login.user_id)?;
-    let account = account.ok_or_else(|| Refusal::invalid_grant("The user does not exist."))?;
-    let audience = grant.api.map_or("", |api| api.identifier.as_str());
-    let permissions = tenant.bundle.permissions(&account.roles, audience);
+    request: TokenRequest<'_>,
+    login: &LoginResult,
+) -> Result<Value, OAuthError> {
+    let TokenRequest { client, api, scope, gty, details } = request;
+    let user = tenant.users.find(&login.user_id)?;
+    let user = user.ok_or_else(|| OAuthError::invalid_grant("The user does not exist."))?;
+    let audience = api.map_or("", |api| api.identifier.as_str());
+    let permissions = tenant.bundle.permissions(&user.roles, audience);
     let scopes = match &login.scope {
         Some(set_by_a_rule) => set_by_a_rule.clone(),
-        None => tenant.apis.user_scopes(grant.api, &permissions, grant.asked),
+        None => tenant.apis.user_scopes(api, &permissions, scope),
     };
-    let jti = state::random()?;
-    let issue: Issue<'_> = tenant.issue(client, &jti);
-    let is_openid = scopes.iter().any(|scope| scope == "openid");
-
-    let id_token = if is_openid {
+    let jti = db::random()?;
+    let context = context(tenant, client, &jti);
+    let mut id_token = None;
+    if scopes.iter().any(|scope| scope == "openid") {
         let lifetime = client.jwt_configuration.lifetime_in_seconds.unwrap_or(36_000);
-        let about = claims::about(&login.user, &scopes);
-        Some(tenant.key.sign("JWT", &issue.id(lifetime, about, &login.id, of))?)
-    } else {
-        None
-    };
-    let lifetime = grant.api.map_or(OPAQUE_LIFETIME, |api| api.lifetime);
-    let opaque = match grant.api {
-        Some(_) => None,
-        None => Some(Opaque {
-            user_id: login.user_id.clone(),
-            client_id: client.client_id.clone(),
-            scopes: scopes.clone(),
-        }),
-    };
-    let extra = is_openid.then(|| claims::allowed(&login.id));
-    let kept = keep(tenant, opaque, extra, extra_name(&login.user_id, &client.client_id), lifetime).await?;
-    let access = match (grant.api, kept) {
-        (Some(api), _) => {
-            let of = OfUser {
-                subject: &login.user_id,
-                scopes: &scopes,
-                permissions: &permissions,
-                gty: grant.gty,
-                custom: &login.access,
-            };
-            tenant.key.sign(claims::typ(api), &issue.user(api, of))?
-        }
-        (None, opaque) => opaque.unwrap_or_default(),
-    };
-    Ok(answer(access, lifetime, &scopes, id_token))
-}
-
-/// Keeps what `/userinfo` needs later: what an opaque token stands for, and what rules put into the ID token.
-async fn keep(
-    tenant: &Arc<Inner>,
-    opaque: Option<Opaque>,
-    extra: Option<Map<String, Value>>,
-    name: String,
-    lifetime: u32,
-) -> Result<Option<String>, Refusal> {
-    if opaque.is_none() && extra.is_none() {
-        return Ok(None);
+        let profile = claims::profile(&login.user, &scopes);
+        id_token = Some(tenant.key.sign("JWT", &context.id(lifetime, profile, &login.id, details))?);
     }
-    let inner = Arc::clone(tenant);
-    let kept = tenant.in_pool(move || {
-        let (now, seconds) = (inner.clock.now(), i64::from(lifetime));
-        if let Some(extra) = extra {
-            inner.state.keep(Kind::Extra, &name, &extra, now, seconds)?;
+    let lifetime = api.map_or(OPAQUE_LIFETIME, |api| api.lifetime);
+    if id_token.is_some() {
+        store_extra_claims(tenant, login, client, lifetime).await?;
+    }
+    let access_token = match api {
+        Some(api) => {
+            let (subject, scopes, permissions) = (&login.user_id, &scopes, &permissions);
+            let grant = UserGrant { subject, scopes, permissions, gty, custom: &login.access };
+            tenant.key.sign(claims::typ(api), &context.user(api, grant))?
         }
-        opaque.map(|opaque| inner.state.issue(Kind::AccessToken, &opaque, now, seconds)).transpose()
-    });
-    Ok(kept.await?)
+        None => {
+            let (user_id, client_id) = (login.user_id.clone(), client.client_id.clone());
+            let token = OpaqueToken { user_id, client_id, scopes: scopes.clone() };
+            let issued = tenant.in_pool(move |tenant| {
+                tenant.db.issue_ticket(TicketKind::AccessToken, &token, tenant.clock.now(), lifetime.into())
+            });
+            issued.await?
+        }
+    };
+    Ok(token_response(&access_token, lifetime, &scopes, id_token))
 }
 
-/// Under what name [`Kind::Extra`] is kept.
-pub(super) fn extra_name(user_id: &str, client_id: &str) -> String {
+/// Stores the rules' ID token claims for `/userinfo`.
+async fn store_extra_claims(
+    tenant: &Arc<Inner>,
+    login: &LoginResult,
+    client: &Client,
+    lifetime: u32,
+) -> Result<(), OAuthError> {
+    let name = extra_claims_key(&login.user_id, &client.client_id);
+    let extra = claims::permitted(&login.id);
+    let stored = tenant.in_pool(move |tenant| {
+        tenant.db.store_ticket(TicketKind::Extra, &name, &extra, tenant.clock.now(), lifetime.into())
+    });
+    Ok(stored.await?)
+}
+
+/// The text of a [`TicketKind::Extra`].
+pub(super) fn extra_claims_key(user_id: &str, client_id: &str) -> String {
     format!("{user_id} {client_id}")
 }
 
-fn answer(access: String, lifetime: u32, scopes: &[String], id_token: Option<String>) -> Value {
-    let mut answer = Map::from_iter([
-        ("access_token".to_owned(), Value::from(access)),
-        ("token_type".to_owned(), Value::from("Bearer")),
-        ("expires_in".to_owned(), Value::from(lifetime)),
-    ]);
+fn context<'a>(tenant: &'a Inner, client: &'a Client, jti: &'a str) -> TokenContext<'a> {
+    let now = tenant.clock.now().as_second();
+    TokenContext { issuer: &tenant.issuer, client_id: &client.client_id, now, jti }
+}
+
+fn token_response(access: &str, lifetime: u32, scopes: &[String], id_token: Option<String>) -> Value {
+    let mut members = vec![
+        ("access_token", json!(access)),
+        ("token_type", json!("Bearer")),
+        ("expires_in", json!(lifetime)),
+    ];
     if !scopes.is_empty() {
-        answer.insert("scope".to_owned(), Value::from(scopes.join(" ")));
+        members.push(("scope", json!(scopes.join(" "))));
     }
-    if let Some(id_token) = id_token {
-        answer.insert("id_token".to_owned(), Value::from(id_token));
-    }
-    Value::Object(answer)
+    members.extend(id_token.map(|id_token| ("id_token", json!(id_token))));
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
 }

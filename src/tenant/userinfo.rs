@@ -1,57 +1,54 @@
-//! `/userinfo` (OpenID Connect Core 1.0 §5.3): the claims of whoever a token was issued to.
+//! `/userinfo` (OpenID Connect Core 1.0 §5.3): the claims of the user a token was issued for.
 
 use serde_json::{Map, Value};
 
 use super::Inner;
-use super::answer::Answer;
 use super::claims;
-use super::http::Request;
-use super::refusal::Refusal;
-use super::state::Kind;
-use super::token::{Opaque, extra_name};
+use super::db::TicketKind;
+use super::oauth_error::OAuthError;
+use super::request::HttpRequest;
+use super::response::HttpResponse;
+use super::token::{OpaqueToken, extra_claims_key};
 
-/// Takes an opaque access token, or a JWT whose audience has `/userinfo`.
-pub(super) fn userinfo(tenant: &Inner, request: &Request) -> Answer {
-    let Some(token) = request.bearer() else { return unauthorized() };
-    match read(tenant, token) {
-        Ok(Some(opaque)) => told(tenant, &opaque).unwrap_or_else(|refusal| refusal.answer()),
+/// Accepts an opaque access token, or a JWT whose audience includes `/userinfo`; either needs the scope `openid`.
+pub(super) fn userinfo(tenant: &Inner, request: &HttpRequest) -> HttpResponse {
+    let unauthorized = || {
+        HttpResponse::text(401, "Unauthorized").header("www-authenticate", "Bearer error=\"invalid_token\"")
+    };
+    match claims(tenant, request) {
+        Ok(Some((user_id, claims))) => HttpResponse::json(200, &claims).with_actor(user_id),
         Ok(None) => unauthorized(),
-        Err(refusal) => refusal.answer(),
+        Err(error) => error.response(),
     }
 }
 
-fn told(tenant: &Inner, token: &Opaque) -> Result<Answer, Refusal> {
+/// The user's id and claims; `None` when the token or the user is not valid.
+fn claims(tenant: &Inner, request: &HttpRequest) -> Result<Option<(String, Value)>, OAuthError> {
+    let Some(token) = request.bearer() else { return Ok(None) };
     let now = tenant.clock.now();
-    let Some(account) = tenant.people.find(&token.user_id)? else { return Ok(unauthorized()) };
-    let name = extra_name(&token.user_id, &token.client_id);
-    let extra: Map<String, Value> = tenant.state.look(Kind::Extra, &name, now)?.unwrap_or_default();
-    let mut told = claims::about(&account.user, &token.scopes);
-    told.extend(extra);
-    Ok(Answer::json(200, &Value::Object(told)).with_actor(token.user_id.as_str()))
-}
-
-/// Whose token it is, if it is good for `/userinfo`: that takes the scope `openid`.
-fn read(tenant: &Inner, token: &str) -> Result<Option<Opaque>, Refusal> {
-    let now = tenant.clock.now();
-    let opaque = match tenant.verify(token) {
-        Some(claims) => of_jwt(tenant, &claims),
-        None => tenant.state.look::<Opaque>(Kind::AccessToken, token, now)?,
+    let token = match tenant.verify(token) {
+        Some(claims) => from_jwt(tenant, &claims),
+        None => tenant.db.read_ticket::<OpaqueToken>(TicketKind::AccessToken, token, now)?,
     };
-    Ok(opaque.filter(|opaque| opaque.scopes.iter().any(|scope| scope == "openid")))
+    let Some(token) = token.filter(|token| token.scopes.iter().any(|scope| scope == "openid")) else {
+        return Ok(None);
+    };
+    let Some(user) = tenant.users.find(&token.user_id)? else { return Ok(None) };
+    let key = extra_claims_key(&token.user_id, &token.client_id);
+    let extra: Option<Map<String, Value>> = tenant.db.read_ticket(TicketKind::Extra, &key, now)?;
+    let mut claims = claims::profile(&user.user, &token.scopes);
+    claims.extend(extra.unwrap_or_default());
+    Ok(Some((token.user_id, Value::Object(claims))))
 }
 
-fn of_jwt(tenant: &Inner, claims: &Map<String, Value>) -> Option<Opaque> {
+fn from_jwt(tenant: &Inner, claims: &Map<String, Value>) -> Option<OpaqueToken> {
     let userinfo = format!("{}userinfo", tenant.issuer);
-    let is_meant = claims.get("aud")?.as_array()?.iter().any(|audience| audience == userinfo.as_str());
+    let has_audience = claims.get("aud")?.as_array()?.iter().any(|audience| audience == userinfo.as_str());
     let client = claims.get("azp").or_else(|| claims.get("client_id"))?;
     let scopes = claims.get("scope")?.as_str()?.split(' ').map(str::to_owned).collect();
-    is_meant.then_some(Opaque {
+    has_audience.then_some(OpaqueToken {
         user_id: claims.get("sub")?.as_str()?.to_owned(),
         client_id: client.as_str()?.to_owned(),
         scopes,
     })
-}
-
-fn unauthorized() -> Answer {
-    Answer::text(401, "Unauthorized").header("www-authenticate", "Bearer error=\"invalid_token\"")
 }

@@ -1,22 +1,21 @@
 //! The Management API's users.
 
 use serde_json::json;
-use warp::http;
 
 use super::*;
 
-impl World {
-    async fn management(&self, path: &str) -> Reply {
-        let token = self.machine("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+impl TestTenant {
+    async fn management(&self, path: &str) -> TestResponse {
+        let token = self.machine_tokens("vestibule", &format!("{ISSUER}api/v2/")).await.json();
         let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
         self.get(path, &[("authorization", &bearer)]).await
     }
 }
 
 #[tokio::test]
-async fn a_user_is_found_by_id_and_by_email() {
-    let world = World::open();
-    let ada = world.management("/api/v2/users/auth0%7Cada").await;
+async fn a_user_is_returned_by_id_and_by_email() {
+    let tenant = TestTenant::open();
+    let ada = tenant.management("/api/v2/users/auth0%7Cada").await;
     assert_eq!(ada.status, 200);
     let user = ada.json();
     assert_eq!((&user["user_id"], &user["email_verified"]), (&json!("auth0|ada"), &json!(true)));
@@ -24,22 +23,22 @@ async fn a_user_is_found_by_id_and_by_email() {
     for absent in ["app_metadata", "user_metadata", "password", "note", "roles", "logins_count"] {
         assert!(user.get(absent).is_none(), "{absent}");
     }
-    assert_eq!(world.management("/api/v2/users/auth0|ada").await.json(), user);
+    assert_eq!(tenant.management("/api/v2/users/auth0|ada").await.json(), user);
     assert_eq!(
-        world.management("/api/v2/users-by-email?email=ada%40example.com").await.json(),
+        tenant.management("/api/v2/users-by-email?email=ada%40example.com").await.json(),
         json!([user])
     );
-    assert_eq!(world.management("/api/v2/users-by-email?email=Ada%40example.com").await.json(), json!([]));
-    let some = world.management("/api/v2/users/auth0%7Cada?fields=user_id,email").await.json();
+    assert_eq!(tenant.management("/api/v2/users-by-email?email=Ada%40example.com").await.json(), json!([]));
+    let some = tenant.management("/api/v2/users/auth0%7Cada?fields=user_id,email").await.json();
     assert_eq!(some, json!({"user_id": "auth0|ada", "email": "ada@example.com"}));
-    let rest = world.management("/api/v2/users/auth0%7Cada?fields=email&include_fields=false").await.json();
+    let rest = tenant.management("/api/v2/users/auth0%7Cada?fields=email&include_fields=false").await.json();
     assert!(rest.get("email").is_none() && rest.get("name").is_some());
 }
 
 #[tokio::test]
-async fn answers_carry_the_limits_and_errors_have_auth0s_shape() {
-    let world = World::open();
-    let missing = world.management("/api/v2/users/auth0%7Cnobody").await;
+async fn responses_have_rate_limit_headers_and_errors_auth0s_shape() {
+    let tenant = TestTenant::open();
+    let missing = tenant.management("/api/v2/users/auth0%7Cunknown").await;
     assert_eq!(
         missing.json(),
         json!({"statusCode": 404, "error": "Not Found", "message": "The user does not exist.", "errorCode": "inexistent_user"})
@@ -47,72 +46,72 @@ async fn answers_carry_the_limits_and_errors_have_auth0s_shape() {
     assert_eq!(missing.header("x-ratelimit-limit"), "1000");
     assert_eq!(missing.header("x-ratelimit-remaining"), "999");
     assert_eq!(missing.header("x-ratelimit-reset"), (NOW + 1).to_string());
-    assert_eq!(world.management("/api/v2/users-by-email").await.json()["errorCode"], "invalid_query_string");
-    assert_eq!(world.management("/api/v2/users/%ff").await.json()["errorCode"], "invalid_uri");
-    assert_eq!(world.management("/api/v2/clients").await.status, 404);
-    let delete = with_headers(http::Request::delete("/api/v2/users/auth0%7Cada"), &[]);
-    assert_eq!(world.send(delete, "").await.status, 405);
+    assert_eq!(tenant.management("/api/v2/users-by-email").await.json()["errorCode"], "invalid_query_string");
+    assert_eq!(tenant.management("/api/v2/users/%ff").await.json()["errorCode"], "invalid_uri");
+    assert_eq!(tenant.management("/api/v2/clients").await.status, 404);
+    let delete = with_headers(warp::http::Request::delete("/api/v2/users/auth0%7Cada"), &[]);
+    assert_eq!(tenant.send(delete, "").await.status, 405);
 }
 
 #[tokio::test]
-async fn only_a_management_token_with_the_scope_is_let_in() {
-    let world = World::with(
+async fn only_a_management_token_with_the_scope_is_accepted() {
+    let tenant = TestTenant::with(
         |bundle| {
             let grant = bundle.client_grants.iter_mut().find(|grant| grant.client_id == "vestibule").unwrap();
             grant.scope = vec!["read:clients".to_owned()];
         },
-        pass,
+        accept,
     );
     let path = "/api/v2/users/auth0%7Cada";
-    assert_eq!(world.get(path, &[]).await.json()["message"], "Missing authentication");
-    let scopeless = world.management(path).await;
+    assert_eq!(tenant.get(path, &[]).await.json()["message"], "Missing authentication");
+    let scopeless = tenant.management(path).await;
     assert_eq!(
         scopeless.json(),
         json!({"statusCode": 403, "error": "Forbidden", "errorCode": "insufficient_scope",
             "message": "Insufficient scope, expected any of: read:users"})
     );
-    let machine = world.machine("reports", INTERNAL).await.json();
-    let person = world.person("ada", &[("audience", PUBLIC), ("scope", "openid")]).await.json();
-    let own = world
-        .person("ada", &[("audience", &format!("{ISSUER}api/v2/")), ("scope", "read:users")])
+    let machine = tenant.machine_tokens("reports", INTERNAL).await.json();
+    let person = tenant.user_tokens("ada", &[("audience", PUBLIC), ("scope", "openid")]).await.json();
+    let own = tenant
+        .user_tokens("ada", &[("audience", &format!("{ISSUER}api/v2/")), ("scope", "read:users")])
         .await
         .json();
     for (token, status) in [(&machine, 401), (&person, 401), (&own, 403)] {
         let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
-        assert_eq!(world.get(path, &[("authorization", &bearer)]).await.status, status);
+        assert_eq!(tenant.get(path, &[("authorization", &bearer)]).await.status, status);
         let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
-        assert_eq!(world.get(path, &twice).await.status, 401);
+        assert_eq!(tenant.get(path, &twice).await.status, 401);
     }
     assert_eq!(
-        world.get(path, &[("authorization", "Bearer nonsense")]).await.json()["message"],
+        tenant.get(path, &[("authorization", "Bearer nonsense")]).await.json()["message"],
         "Invalid token"
     );
     let who: Vec<_> =
-        world.tenant.exchanges().into_iter().filter(|e| e.path == path).map(|e| e.actor).collect();
+        tenant.tenant.exchanges().into_iter().filter(|e| e.path == path).map(|e| e.actor).collect();
     assert_eq!(who[1].as_deref(), Some("vestibule"));
 }
 
 #[tokio::test]
-async fn a_patch_blocks_and_merges_metadata_and_refuses_the_rest_by_name() {
-    let world = World::open();
-    let token = world.machine("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+async fn a_patch_blocks_merges_metadata_and_refuses_other_members() {
+    let tenant = TestTenant::open();
+    let token = tenant.machine_tokens("vestibule", &format!("{ISSUER}api/v2/")).await.json();
     let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
     let patch = async |id: &str, body: Value| {
-        let request = http::Request::patch(format!("/api/v2/users/{id}"));
+        let request = warp::http::Request::patch(format!("/api/v2/users/{id}"));
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        world.send(with_headers(request, &headers), &body.to_string()).await
+        tenant.send(with_headers(request, &headers), &body.to_string()).await
     };
     let user = patch("auth0%7Cada", json!({"blocked": true, "app_metadata": {"a": 1, "b": 2}})).await.json();
     assert_eq!((&user["blocked"], &user["app_metadata"]), (&json!(true), &json!({"a": 1, "b": 2})));
-    assert_eq!(world.management("/api/v2/users/auth0%7Cada").await.json(), user);
-    let login = world.person("ada", &[("audience", PUBLIC)]).await;
+    assert_eq!(tenant.management("/api/v2/users/auth0%7Cada").await.json(), user);
+    let login = tenant.user_tokens("ada", &[("audience", PUBLIC)]).await;
     assert!(login.json()["error_description"].as_str().unwrap().contains("blocked"), "{}", login.json());
 
     let user = patch("auth0%7Cada", json!({"blocked": false, "app_metadata": {"a": null}})).await.json();
     assert_eq!((&user["blocked"], &user["app_metadata"]), (&json!(false), &json!({"b": 2})));
-    assert_eq!(world.person("ada", &[("audience", PUBLIC)]).await.status, 200);
+    assert_eq!(tenant.user_tokens("ada", &[("audience", PUBLIC)]).await.status, 200);
     assert_eq!(
-        patch("auth0%7Cnobody", json!({"blocked": true})).await.json()["errorCode"],
+        patch("auth0%7Cunknown", json!({"blocked": true})).await.json()["errorCode"],
         "inexistent_user"
     );
     for bad in [json!({"blocked": "yes"}), json!({"email": "a@b"}), json!([])] {

@@ -1,24 +1,24 @@
-//! An answer before it becomes a response, so that what every answer needs is added in one place.
+//! A response under construction. Sets the headers that every response needs.
 
 use warp::http::header::{HeaderMap, HeaderName, HeaderValue};
 use warp::http::{Response, StatusCode};
 
-/// A response, and who it was for.
+/// A response, and the client or user it was for.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: String,
-    /// A client's or a person's id, for the exchanges.
+    /// The id of a client or user, for the recorded exchanges.
     pub(super) actor: Option<String>,
 }
 
-impl Answer {
-    /// Of a status code that is one; anything else is 500.
+impl HttpResponse {
+    /// An empty response. An invalid status becomes 500.
     pub(super) fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let answer = Self { status, headers: HeaderMap::new(), body: String::new(), actor: None };
-        answer.header("cache-control", "no-store").header("x-content-type-options", "nosniff")
+        let response = Self { status, headers: HeaderMap::new(), body: String::new(), actor: None };
+        response.header("cache-control", "no-store").header("x-content-type-options", "nosniff")
     }
 
     pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
@@ -33,7 +33,7 @@ impl Answer {
         Self::new(302).header("location", to)
     }
 
-    /// Sets a header. A value that no header can carry is left out.
+    /// Sets a header. A value that is not valid in a header is left out.
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(HeaderName::from_static(name), value);
@@ -41,14 +41,12 @@ impl Answer {
         self
     }
 
-    pub(super) fn body(mut self, body: String) -> Self {
-        self.body = body;
-        self
+    pub(super) fn body(self, body: String) -> Self {
+        Self { body, ..self }
     }
 
-    pub(super) fn with_actor(mut self, actor: impl Into<String>) -> Self {
-        self.actor = Some(actor.into());
-        self
+    pub(super) fn with_actor(self, actor: impl Into<String>) -> Self {
+        Self { actor: Some(actor.into()), ..self }
     }
 
     pub(super) fn into_response(self) -> Response<String> {

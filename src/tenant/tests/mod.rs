@@ -1,9 +1,12 @@
-//! The endpoints, request by request, against a tenant with a manual clock and functions in the rules' place.
+//! The endpoints, against a tenant with a manual clock and with functions instead of rules.
 
 mod authorize;
-mod browser;
+mod http;
+mod login;
 mod management;
+mod signup;
 mod token;
+mod userinfo;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -16,8 +19,8 @@ use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
-use warp::http;
 
+use super::login::LoginRules;
 use super::*;
 use crate::pool;
 use crate::script::{LoginInput, LoginOutput, MetadataWriter};
@@ -27,25 +30,25 @@ pub(super) const PUBLIC: &str = "https://public.vestibule.example/";
 pub(super) const INTERNAL: &str = "https://internal.vestibule.example/";
 const NOW: i64 = 1_800_000_000;
 
-/// A tenant of the fixture bundle.
-pub(super) struct World {
+/// A tenant that serves the fixture bundle.
+pub(super) struct TestTenant {
     pub(super) tenant: Tenant,
     pub(super) clock: Clock,
     _folder: tempfile::TempDir,
 }
 
-/// What came back.
-pub(super) struct Reply {
+/// A response, read whole.
+pub(super) struct TestResponse {
     pub(super) status: u16,
-    pub(super) headers: http::HeaderMap,
+    pub(super) headers: warp::http::HeaderMap,
     pub(super) text: String,
 }
 
-impl Reply {
+impl TestResponse {
     #[track_caller]
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text)
-            .unwrap_or_else(|_| panic!("{} is no JSON: {}", self.status, self.text))
+            .unwrap_or_else(|_| panic!("{} is not JSON: {}", self.status, self.text))
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
@@ -61,10 +64,10 @@ impl Reply {
     }
 }
 
-impl World {
-    /// Without rules.
+impl TestTenant {
+    /// Opens it without rules.
     pub(super) fn open() -> Self {
-        Self::with(|_| {}, pass)
+        Self::with(|_| {}, accept)
     }
 
     pub(super) fn with(
@@ -81,7 +84,7 @@ impl World {
         let clock = Clock::manual(Timestamp::from_second(NOW).unwrap());
         let settings = settings(&folder);
         let pool = Pool::start(&pool::Settings { threads: 2, queue: 64 }).unwrap();
-        let rules = login::Rules::from_fn(rules);
+        let rules = LoginRules::from_fn(rules);
         let tenant = Tenant::with_rules(&settings, ISSUER, bundle, rules, pool, clock.clone()).unwrap();
         Self { tenant, clock, _folder: folder }
     }
@@ -90,7 +93,7 @@ impl World {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    pub(super) async fn send(&self, request: http::request::Builder, body: &str) -> Reply {
+    pub(super) async fn send(&self, request: warp::http::request::Builder, body: &str) -> TestResponse {
         let request = request.body(body.to_owned()).unwrap();
         let service = TowerToHyperService::new(warp::service(self.tenant.filter(Duration::from_secs(60))));
         let response = service.call(request).await.unwrap();
@@ -102,11 +105,11 @@ impl World {
             }
         }
         let text = String::from_utf8(bytes).unwrap();
-        Reply { status: parts.status.as_u16(), headers: parts.headers, text }
+        TestResponse { status: parts.status.as_u16(), headers: parts.headers, text }
     }
 
-    pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
-        self.send(with_headers(http::Request::get(path), headers), "").await
+    pub(super) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> TestResponse {
+        self.send(with_headers(warp::http::Request::get(path), headers), "").await
     }
 
     pub(super) async fn post_form(
@@ -114,29 +117,29 @@ impl World {
         path: &str,
         form: &[(&str, &str)],
         headers: &[(&str, &str)],
-    ) -> Reply {
+    ) -> TestResponse {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = with_headers(http::Request::post(path), headers);
+        let request = with_headers(warp::http::Request::post(path), headers);
         self.send(request.header("content-type", "application/x-www-form-urlencoded"), &body).await
     }
 
-    pub(super) async fn token(&self, form: &[(&str, &str)]) -> Reply {
+    pub(super) async fn token(&self, form: &[(&str, &str)]) -> TestResponse {
         self.post_form("/oauth/token", form, &[]).await
     }
 
-    /// A machine's token.
-    pub(super) async fn machine(&self, client: &str, audience: &str) -> Reply {
+    /// A machine's tokens, by client credentials.
+    pub(super) async fn machine_tokens(&self, client: &str, audience: &str) -> TestResponse {
         let secret = format!("dev-only-secret-of-{client}");
         let grant = ("grant_type", "client_credentials");
         self.token(&[grant, ("client_id", client), ("client_secret", &secret), ("audience", audience)]).await
     }
 
-    /// A fixture person's tokens, by password.
-    pub(super) async fn person(&self, name: &str, more: &[(&str, &str)]) -> Reply {
+    /// A test user's tokens, by password.
+    pub(super) async fn user_tokens(&self, name: &str, more: &[(&str, &str)]) -> TestResponse {
         let (email, password) = (format!("{name}@example.com"), format!("dev-only-{name}"));
         let mut form = vec![
             ("grant_type", "http://auth0.com/oauth/grant-type/password-realm"),
-            ("realm", people::CONNECTION),
+            ("realm", users::CONNECTION),
             ("client_id", "spa"),
             ("username", &email),
             ("password", &password),
@@ -145,9 +148,9 @@ impl World {
         self.token(&form).await
     }
 
-    /// The header and the claims of a token, its signature checked with the published keys.
+    /// The header and claims of a token, after a check of its signature with the published keys.
     #[track_caller]
-    pub(super) fn read(&self, token: &str) -> (jsonwebtoken::Header, Value) {
+    pub(super) fn decode(&self, token: &str) -> (jsonwebtoken::Header, Value) {
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let keys: JwkSet = serde_json::from_value(self.tenant.0.key.jwks()).unwrap();
         let header = decode_header(token).unwrap();
@@ -160,19 +163,22 @@ impl World {
     }
 
     #[track_caller]
-    pub(super) fn claims(&self, reply: &Reply) -> Value {
-        let json = reply.json();
-        self.read(json["access_token"].as_str().unwrap_or_else(|| panic!("no token in {json}"))).1
+    pub(super) fn claims(&self, response: &TestResponse) -> Value {
+        let json = response.json();
+        self.decode(json["access_token"].as_str().unwrap_or_else(|| panic!("no token in {json}"))).1
     }
 }
 
-/// Rules that change nothing.
-pub(super) fn pass(login: LoginInput, _: MetadataWriter) -> Result<LoginOutput, crate::script::Denied> {
+/// Rules that accept every login unchanged.
+pub(super) fn accept(login: LoginInput, _: MetadataWriter) -> Result<LoginOutput, crate::script::Denied> {
     let LoginInput { user, context, .. } = login;
     Ok(LoginOutput { user, context, console: Vec::new(), fetches: Vec::new() })
 }
 
-fn with_headers(mut request: http::request::Builder, headers: &[(&str, &str)]) -> http::request::Builder {
+fn with_headers(
+    mut request: warp::http::request::Builder,
+    headers: &[(&str, &str)],
+) -> warp::http::request::Builder {
     if !headers.iter().any(|(name, _)| *name == "host") {
         request = request.header("host", "127.0.0.1:4002");
     }
@@ -189,7 +195,7 @@ fn settings(folder: &tempfile::TempDir) -> Settings {
     }
 }
 
-/// The fixtures, without their scripts.
+/// The fixture bundle without its rules.
 fn bundle() -> Bundle {
     let keywords = [
         ("ISSUER", ISSUER),
@@ -232,7 +238,7 @@ async fn the_key_and_its_id_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();
-        let rules = login::Rules::from_fn(pass);
+        let rules = LoginRules::from_fn(accept);
         Tenant::with_rules(&settings(&folder), ISSUER, bundle(), rules, pool, Clock::system()).unwrap()
     };
     let before = open().0.key.jwks();
@@ -244,10 +250,10 @@ async fn the_key_and_its_id_survive_a_restart() {
 
 #[tokio::test]
 async fn exchanges_are_recorded_without_secrets() {
-    let world = World::open();
-    world.machine("reports", INTERNAL).await;
-    world.get("/v2/logout?client_id=spa&secret=1", &[]).await;
-    let exchanges = world.tenant.exchanges();
+    let tenant = TestTenant::open();
+    tenant.machine_tokens("reports", INTERNAL).await;
+    tenant.get("/v2/logout?client_id=spa&secret=1", &[]).await;
+    let exchanges = tenant.tenant.exchanges();
     let seen: Vec<_> = exchanges
         .iter()
         .map(|e| (e.method.as_str(), e.path.as_str(), e.status, e.actor.as_deref()))

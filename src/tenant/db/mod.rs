@@ -1,0 +1,135 @@
+//! The tenant's SQLite file: the signing key, users' state beyond the bundle, and tickets.
+//!
+//! One connection behind a lock, held for one statement or one short transaction, never across an `await` and never
+//! while rules run. Reads by key run inline; writes go through the pool.
+
+mod tickets;
+mod user_records;
+
+pub(super) use tickets::{TicketKind, random};
+pub(super) use user_records::{NewUser, UserRecord};
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::TenantError;
+
+mod migrations {
+    refinery::embed_migrations!("src/tenant/migrations");
+}
+
+/// A handle to the file. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct TenantDb(Arc<Mutex<Connection>>);
+
+impl TenantDb {
+    /// Opens the file, creates it (mode 0600) when it is absent, and migrates it.
+    pub(super) fn open(file: &Path) -> Result<Self, TenantError> {
+        create_private(file).map_err(|source| TenantError::File { file: file.to_owned(), source })?;
+        Self::connect(file).map_err(|source| unusable(file, source))
+    }
+
+    fn connect(file: &Path) -> Result<Self, TenantError> {
+        let mut connection = Connection::open(file)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        // A power cut may lose the last logins; a wait for the disk at every login would cost more.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "trusted_schema", "OFF")?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
+        migrations::migrations::runner().run(&mut connection)?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    /// The signing key and when it was created. The first time, `generate` creates it.
+    pub(super) fn signing_key(
+        &self,
+        now: Timestamp,
+        generate: impl FnOnce() -> Result<Vec<u8>, TenantError>,
+    ) -> Result<(Vec<u8>, Timestamp), TenantError> {
+        let connection = self.lock();
+        let read = || {
+            let sql = "SELECT pkcs8, made_at FROM signing_key";
+            connection
+                .query_row(sql, [], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?)))
+                .optional()
+        };
+        let (pkcs8, created_at) = match read()? {
+            Some(stored) => stored,
+            None => {
+                let pkcs8 = generate()?;
+                // Another process may have stored its key in the meantime; then that one counts.
+                connection.execute(
+                    "INSERT INTO signing_key (one, pkcs8, made_at) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING",
+                    (&pkcs8, timestamp(now)),
+                )?;
+                read()?.ok_or(TenantError::Damaged("the signing key was not stored"))?
+            }
+        };
+        let created_at = created_at.parse();
+        Ok((pkcs8, created_at.map_err(|_| TenantError::Damaged("the signing key has no date"))?))
+    }
+
+    /// SQLite rolls back a transaction that a panic left open, so a poisoned lock is safe to take.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds the file's name to an error.
+pub(super) fn unusable(file: &Path, source: TenantError) -> TenantError {
+    TenantError::Unusable { file: file.to_owned(), source: Box::new(source) }
+}
+
+/// A time in Auth0's format: milliseconds, UTC.
+pub(super) fn timestamp(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
+fn create_private(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unusable_file_is_named_and_its_removal_advised_only_if_it_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = folder.path().join("text.db");
+        std::fs::write(&text, "no database, and longer than SQLite's header is: ".repeat(9)).unwrap();
+        let error = |file: &Path| TenantDb::open(file).err().unwrap().to_string();
+        assert!(error(&text).contains("text.db") && error(&text).contains("remove it"), "{}", error(&text));
+        for nowhere in [folder.path().to_owned(), folder.path().join("absent/tenant.db")] {
+            let error = error(&nowhere);
+            assert!(error.contains(&nowhere.display().to_string()) && !error.contains("remove"), "{error}");
+            assert!(error.contains("tenant.data"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_generated_once_and_the_file_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tenant.db");
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let db = TenantDb::open(&file).unwrap();
+        assert_eq!(db.signing_key(now, || Ok(vec![1])).unwrap(), (vec![1], now));
+        drop(db);
+        let again = TenantDb::open(&file).unwrap();
+        assert_eq!(again.signing_key(now, || panic!("generated twice")).unwrap(), (vec![1], now));
+        #[cfg(unix)]
+        {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The tenant's HTML pages: login, web message and error. Self-contained: no script, font or image from elsewhere.
+
+use serde_json::{Map, Value, json};
+use url::Origin;
+
+use super::db;
+use super::response::HttpResponse;
+use super::users::TenantUser;
+
+const STYLE: &str = include_str!("login.css");
+
+/// The contents of the login page.
+pub(super) struct LoginPage<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) application: &'a str,
+    /// The callback: browsers apply `form-action` to the redirects of a form too.
+    pub(super) redirect_uri: &'a str,
+    /// The ticket of the pending login.
+    pub(super) state: &'a str,
+    /// Users with a one-click button, each with a note.
+    pub(super) users: &'a [(TenantUser, String)],
+    pub(super) problem: Option<&'a str>,
+    /// Prefills the email.
+    pub(super) email: &'a str,
+    /// Whether the window that opened this page waits for its message.
+    pub(super) has_opener: bool,
+}
+
+/// The login page.
+pub(super) fn login(status: u16, page: &LoginPage<'_>) -> HttpResponse {
+    let state = format!("<input type=\"hidden\" name=\"state\" value=\"{}\">", escape(page.state));
+    let mut main = format!("<h1>Log in to {}</h1>", escape(page.application));
+    if let Some(problem) = page.problem {
+        main += &format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem));
+    }
+    if !page.users.is_empty() {
+        let buttons: String = page.users.iter().map(|(user, note)| button(user, note)).collect();
+        main += &format!(
+            "<h2>With a test user of the bundle</h2>\
+             <form method=\"post\" action=\"/u/login\" class=\"people\">{state}{buttons}</form>"
+        );
+    }
+    main += &format!(
+        "<h2>With email and password</h2>\
+         <form method=\"post\" action=\"/u/login\" class=\"password\">{state}\
+         <label>Email<input name=\"email\" type=\"email\" autocomplete=\"username\" required value=\"{}\"></label>\
+         <label>Password<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>\
+         <button class=\"go\">Log in</button></form>",
+        escape(page.email)
+    );
+    let title = format!("Log in · {}", page.tenant);
+    let response = document(status, &title, page.tenant, &main, form_action(page.redirect_uri));
+    // `same-origin` would cut the page off from its opener for good.
+    if page.has_opener { response.header("cross-origin-opener-policy", "unsafe-none") } else { response }
+}
+
+/// Posts the response to the parent window (a silent login's frame) or the opener (a login in a popup), as Auth0's page
+/// does. The target is the callback's origin only.
+pub(super) fn web_message<'a>(
+    to: &Origin,
+    response: impl Iterator<Item = (&'a str, &'a str)>,
+) -> HttpResponse {
+    if !to.is_tuple() {
+        return error(400, "response_mode=web_message needs the callback of a web page.");
+    }
+    let Ok(nonce) = db::random() else { return no_random_numbers() };
+    let to = to.ascii_serialization();
+    let response: Map<String, Value> =
+        response.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    let message = json!({"type": "authorization_response", "response": response});
+    // A `<` could end the script element.
+    let [message, target] =
+        [message, Value::from(to.clone())].map(|json| json.to_string().replace('<', "\\u003c"));
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Logged in</title></head><body>\
+         <script nonce=\"{nonce}\">(window.opener || window.parent).postMessage({message}, {target});</script>\
+         </body></html>"
+    );
+    let policy =
+        format!("script-src 'nonce-{nonce}'; form-action 'none'; base-uri 'none'; frame-ancestors {to}");
+    page(200, html, &policy).header("referrer-policy", "no-referrer")
+}
+
+/// An error page, for errors that cannot go to a callback.
+pub(super) fn error(status: u16, problem: &str) -> HttpResponse {
+    let main = format!("<h1>This login cannot continue</h1><p class=\"problem\">{}</p>", escape(problem));
+    document(status, "Login error", "Dev tenant", &main, None)
+}
+
+fn button(user: &TenantUser, note: &str) -> String {
+    let words = user.name().split_whitespace();
+    let initials: String = words.filter_map(|word| word.chars().next()).take(2).collect();
+    let mut tags: String =
+        user.roles.iter().map(|role| format!("<span class=\"tag\">{}</span>", escape(role))).collect();
+    if user.user.get("email_verified") != Some(&Value::Bool(true)) {
+        tags += "<span class=\"tag warn\">email not verified</span>";
+    }
+    format!(
+        "<button name=\"user\" value=\"{}\"><span class=\"face\" aria-hidden=\"true\">{}</span>\
+         <span class=\"who\"><strong>{}</strong>{tags}<br>{}<br><small>{}</small></span></button>",
+        escape(user.user_id()),
+        escape(&initials.to_uppercase()),
+        escape(user.name()),
+        escape(user.email()),
+        escape(note)
+    )
+}
+
+fn document(status: u16, title: &str, tenant: &str, main: &str, form_action: Option<String>) -> HttpResponse {
+    let Ok(nonce) = db::random() else { return no_random_numbers() };
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
+         <title>{}</title><style nonce=\"{nonce}\">{STYLE}</style></head><body>\
+         <p class=\"banner\"><strong>Development tenant</strong>, on this machine only. Do not enter a real password.</p>\
+         <main><p class=\"tenant\">{}</p>{main}</main></body></html>",
+        escape(title),
+        escape(tenant)
+    );
+    let form_action = form_action.unwrap_or_else(|| "'none'".to_owned());
+    let policy = format!(
+        "style-src 'nonce-{nonce}'; form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
+    );
+    page(status, html, &policy)
+        .header("x-frame-options", "DENY")
+        // The form's POST needs its Origin; `no-referrer` would make it `null`.
+        .header("referrer-policy", "same-origin")
+        .header("cross-origin-opener-policy", "same-origin")
+        .header("cross-origin-resource-policy", "same-origin")
+}
+
+fn page(status: u16, html: String, policy: &str) -> HttpResponse {
+    HttpResponse::new(status)
+        .header("content-type", "text/html; charset=utf-8")
+        .header("content-security-policy", &format!("default-src 'none'; {policy}"))
+        .body(html)
+}
+
+fn no_random_numbers() -> HttpResponse {
+    HttpResponse::text(500, "The system has no random numbers.")
+}
+
+/// The tenant itself and the callback's origin, or the scheme of a callback without an origin.
+fn form_action(redirect_uri: &str) -> Option<String> {
+    let url = url::Url::parse(redirect_uri).ok()?;
+    let origin = url.origin();
+    let callback =
+        if origin.is_tuple() { origin.ascii_serialization() } else { format!("{}:", url.scheme()) };
+    Some(format!("'self' {callback}"))
+}
+
+/// Text for HTML elements and quoted attributes.
+fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_values_are_escaped() {
+        let evil = "\"><script>alert('x')</script>&";
+        let user = TenantUser {
+            user: json!({"user_id": evil, "name": evil, "email": evil}).as_object().unwrap().clone(),
+            roles: vec![evil.to_owned()],
+        };
+        let response = login(
+            200,
+            &LoginPage {
+                tenant: evil,
+                application: evil,
+                redirect_uri: "http://127.0.0.1:3000/cb?x=;script-src *",
+                state: evil,
+                users: &[(user, evil.to_owned())],
+                problem: Some(evil),
+                email: evil,
+                has_opener: false,
+            },
+        );
+        assert!(!response.body.contains("<script") && !response.body.contains("alert('"));
+        assert!(response.body.contains("&lt;script&gt;alert(&#39;x&#39;)"));
+        let policy = response.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("form-action 'self' http://127.0.0.1:3000; base-uri"), "{policy}");
+        assert!(!policy.contains("unsafe-inline") && !policy.contains("script-src"));
+        let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
+        assert!(response.body.contains(&format!("<style nonce=\"{nonce}\">")));
+        assert!(!error(400, evil).body.contains("<script"));
+    }
+
+    #[test]
+    fn a_web_message_goes_to_the_callbacks_origin_only_and_is_escaped() {
+        let origin = url::Url::parse("http://127.0.0.1:3000/cb?x").unwrap().origin();
+        let response =
+            web_message(&origin, [("state", "</script><script>alert(1)</script>\u{2028}")].into_iter());
+        assert_eq!(response.body.matches("<script").count(), 1, "{}", response.body);
+        assert!(response.body.contains("}, \"http://127.0.0.1:3000\");</script>"), "{}", response.body);
+        let policy = response.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.ends_with("frame-ancestors http://127.0.0.1:3000"), "{policy}");
+        let app = url::Url::parse("com.example.app://cb").unwrap().origin();
+        assert_eq!(web_message(&app, [("code", "c")].into_iter()).status, 400);
+    }
+
+    #[test]
+    fn a_native_apps_scheme_is_allowed_as_form_action() {
+        assert_eq!(form_action("com.example.app://cb/x").as_deref(), Some("'self' com.example.app:"));
+    }
+}
