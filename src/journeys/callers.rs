@@ -10,7 +10,7 @@ use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer, manual_clock};
 use crate::tokens;
 
 #[test]
-fn a_payload_is_the_current_user_without_row_or_call() {
+fn the_payload_gives_the_current_user_without_a_row_or_a_call() {
     let server = TestServer::open(&[]);
     let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "ADA@example.com",
         "roles": ["support"], "unknown": 7});
@@ -24,7 +24,7 @@ fn a_payload_is_the_current_user_without_row_or_call() {
 }
 
 #[test]
-fn a_known_user_is_found_by_id_and_never_asked_for() {
+fn a_known_user_is_found_by_auth0_id_without_a_call() {
     let server = TestServer::open(&[]);
     server.seed(json!({"auth0Id": "auth0|1", "email": "ada@example.com", "emailVerified": true, "roles": ["support"]}),
     );
@@ -34,7 +34,7 @@ fn a_known_user_is_found_by_id_and_never_asked_for() {
 }
 
 #[test]
-fn a_pre_provisioned_user_is_claimed_by_the_token_s_verified_email() {
+fn a_verified_email_in_the_token_claims_a_pre_provisioned_row() {
     let server = TestServer::open(&[]);
     server.seed(json!({"email": "grace@example.com", "roles": ["support"]}));
     let verified = |verified: Value| json!({format!("{NAMESPACE}email"): "Grace@Example.com", format!("{NAMESPACE}email_verified"): verified});
@@ -52,7 +52,7 @@ fn a_pre_provisioned_user_is_claimed_by_the_token_s_verified_email() {
 }
 
 #[test]
-fn a_new_user_is_fetched_once_and_stored() {
+fn a_new_user_s_profile_is_fetched_once_and_stored() {
     let server = TestServer::open(&[]);
     server.auth0.add_user("auth0|1", "Ada@Example.com", true);
     let token = server.token("auth0|1", json!({}));
@@ -63,7 +63,7 @@ fn a_new_user_is_fetched_once_and_stored() {
 }
 
 #[test]
-fn a_profile_s_verified_email_claims_a_pre_provisioned_row() {
+fn a_verified_email_in_the_profile_claims_a_pre_provisioned_row() {
     let server = TestServer::open(&[]);
     server.seed(json!({"email": "ada@example.com", "roles": ["support"]}));
     server.auth0.add_user("auth0|1", "ada@example.com", true);
@@ -73,13 +73,13 @@ fn a_profile_s_verified_email_claims_a_pre_provisioned_row() {
 }
 
 #[test]
-fn first_requests_at_once_are_one_row_and_one_call() {
+fn concurrent_first_requests_make_one_row_and_one_call() {
     for callers in [36, 100] {
-        come_at_once(callers);
+        request_at_once(callers);
     }
 }
 
-fn come_at_once(callers: usize) {
+fn request_at_once(callers: usize) {
     let server = TestServer::open(&[]);
     server.auth0.add_user("auth0|1", "ada@example.com", true);
     let token = server.token("auth0|1", json!({}));
@@ -101,7 +101,7 @@ fn come_at_once(callers: usize) {
 }
 
 #[test]
-fn a_machine_has_no_current_user_and_a_staff_member_comes_in_by_role() {
+fn a_machine_has_no_current_user_and_staff_are_admitted_by_role() {
     let server = TestServer::open(&[]);
     server.seed(json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true}));
     let query =
@@ -115,7 +115,7 @@ fn a_machine_has_no_current_user_and_a_staff_member_comes_in_by_role() {
 }
 
 #[test]
-fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
+fn while_auth0_is_down_known_users_are_served_and_new_users_get_503() {
     let clock = manual_clock();
     let mut server = TestServer::open_with_clock(clock.clone(), &[]);
     server.auth0.add_user("auth0|known", "known@example.com", true);
@@ -137,7 +137,7 @@ fn a_tenant_that_is_away_costs_known_users_nothing_and_new_ones_a_503() {
 }
 
 #[test]
-fn a_withdrawn_token_gets_nobody_in_by_an_identity_that_is_new_here() {
+fn a_revoked_token_is_refused_for_a_new_identity_of_its_user() {
     let server = TestServer::open(&[]);
     for (name, by_profile) in [("ada", false), ("bob", true)] {
         let (old, new) = (format!("auth0|{name}"), format!("google-oauth2|{name}"));
@@ -161,7 +161,7 @@ fn a_withdrawn_token_gets_nobody_in_by_an_identity_that_is_new_here() {
 }
 
 #[test]
-fn another_tenant_s_machines_may_come_and_its_people_only_if_they_are_the_same() {
+fn another_issuer_admits_machines_and_its_users_only_with_same_users() {
     let other = Auth0Stub::start();
     let own_sub = "auth0|1";
     for (same, status, code) in [(false, 403, Some("NOT_PERMITTED")), (true, 200, None)] {

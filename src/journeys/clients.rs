@@ -105,7 +105,7 @@ fn is_closed(mut stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn clients_that_say_nothing_keep_nobody_waiting() {
+fn silent_clients_do_not_block_others() {
     let server = TestServer::open(&[]);
     let silent: Vec<_> = (0..100).map(|_| connect(&server)).collect();
     for (i, mut stream) in silent.iter().enumerate() {
@@ -118,7 +118,7 @@ fn clients_that_say_nothing_keep_nobody_waiting() {
 }
 
 #[test]
-fn headers_beyond_measure_are_refused_and_connections_beyond_the_cap_closed() {
+fn too_long_headers_are_refused_and_too_many_connections_closed() {
     let server = TestServer::open(&["http.connections=3", "http.first_byte=1h"]);
     let mut stream = connect(&server);
     // Exactly what the server reads before it gives up: more would lie unread, and turn its answer into a reset.
@@ -143,7 +143,7 @@ fn headers_beyond_measure_are_refused_and_connections_beyond_the_cap_closed() {
 }
 
 #[test]
-fn a_drain_lets_the_request_under_way_end_and_takes_no_other() {
+fn a_drain_completes_the_running_request_and_accepts_no_other() {
     let mut server = TestServer::open(&["http.body=1h", "http.drain=1h"]);
     let address = server.doors().public();
     let mut stream = connect(&server);
@@ -168,7 +168,7 @@ fn a_drain_lets_the_request_under_way_end_and_takes_no_other() {
 }
 
 #[test]
-fn a_stop_that_waits_for_a_job_can_be_cut_short() {
+fn stopping_can_be_cut_short_while_a_job_runs() {
     let mut server = TestServer::open(&[]);
     let pool = server.doors().services().pool.clone();
     let (running, release) = server.occupy_thread();

@@ -15,7 +15,7 @@ fn deploy(server: &TestServer, tenant: &str, actor: &Actor, ending: Option<Deplo
 }
 
 #[test]
-fn deployments_are_told_with_who_deployed_to_whom_may_know() {
+fn deployments_and_their_actors_are_listed_with_deploy_read_only() {
     let server = TestServer::open(&[]);
     let ada = server.insert_user("auth0|ada").id;
     deploy(&server, "a.example", &Actor::User(ada), Some(DeploymentEnd::Applied));

@@ -46,7 +46,7 @@ fn dev(set: &[String]) -> (Process, String) {
 }
 
 #[test]
-fn a_rule_that_denies_the_first_person_leaves_dev_running_and_told_of() {
+fn dev_keeps_running_and_reports_a_rule_that_denies_the_first_login() {
     let denying = "function (user, context, callback) { callback(new UnauthorizedError('not today')); }";
     let bundle = bundle_with("rules/track-sign-up.js", denying);
     let bundle = format!("tenant.bundle={}", bundle.path().display());
@@ -61,7 +61,7 @@ fn a_rule_that_denies_the_first_person_leaves_dev_running_and_told_of() {
 }
 
 #[test]
-fn every_command_follows_the_tenant_to_another_port() {
+fn commands_find_the_tenant_on_another_port() {
     let (mut dev, http) = dev(&[]);
     dev.line("More tokens");
     let store = format!("store.path={}", dev.database().display());
@@ -75,7 +75,7 @@ fn every_command_follows_the_tenant_to_another_port() {
 }
 
 #[test]
-fn tokens_are_for_the_api_that_their_bearer_may_use() {
+fn tokens_are_issued_for_the_api_that_their_client_or_person_may_use() {
     let (_dev, http) = dev(&[]);
     let issuer = format!("http://{}/", http.trim_start_matches("tenant.http="));
     let of = |args: &[&str], set: &str| audience(&says(&[&["token"], args].concat(), &[set.to_owned()]));
@@ -91,7 +91,7 @@ fn tokens_are_for_the_api_that_their_bearer_may_use() {
 /// What a shell left open for us is not the scripts'.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_script_s_process_holds_its_three_pipes_and_no_other_descriptor() {
+fn a_script_process_inherits_no_descriptor_but_its_three_pipes() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec 7</dev/zero; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vestibule")]);
     let mut dev = Process::start_by(shell, "dev", &[]);
@@ -119,7 +119,7 @@ fn a_script_s_process_holds_its_three_pipes_and_no_other_descriptor() {
 }
 
 #[test]
-fn an_action_that_does_not_run_here_is_named_at_the_start() {
+fn dev_warns_about_actions_that_it_does_not_run() {
     let triggers = r#"{"post-login": [{"action_name": "deny-everyone", "display_name": "Deny"}]}"#;
     let bundle = bundle_with("triggers/triggers.json", triggers);
     let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
@@ -133,7 +133,7 @@ fn an_action_that_does_not_run_here_is_named_at_the_start() {
 }
 
 #[test]
-fn what_a_rule_says_stays_on_its_line_of_the_log() {
+fn a_rule_cannot_forge_log_lines() {
     let talking = "function (user, context, callback) { console.log('one\\n2026 WARN forged\\u001b[2J'); callback(null, user, context); }";
     let bundle = bundle_with("rules/track-sign-up.js", talking);
     let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
@@ -144,7 +144,7 @@ fn what_a_rule_says_stays_on_its_line_of_the_log() {
 }
 
 #[test]
-fn files_that_were_named_and_are_not_there_have_a_code_of_their_own() {
+fn a_missing_configured_file_has_its_own_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let absent = dir.path().join("absent").display().to_string();
     let store = format!("store.path={}", dir.path().join("vestibule.db").display());
@@ -171,7 +171,7 @@ fn files_that_were_named_and_are_not_there_have_a_code_of_their_own() {
 }
 
 #[test]
-fn whether_dev_runs_is_asked_when_nobody_answers() {
+fn token_asks_whether_dev_is_running_when_the_tenant_does_not_answer() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let complaint = complains(&["token", "--as", "ada@example.com"], &[format!("tenant.http={nobody}")]);
     assert!(complaint.contains("is `vestibule dev` running?"), "{complaint}");

@@ -66,7 +66,7 @@ impl Drop for Disk {
 }
 
 #[test]
-fn while_the_disk_is_full_known_users_are_served_and_new_ones_once_there_is_room() {
+fn a_full_disk_refuses_new_users_only_until_there_is_room() {
     let Some(disk) = Disk::of("4m") else { return };
     let (auth0, dir) = (Auth0Stub::start(), disk.0.path());
     let database = furnished(dir, 1);
@@ -105,7 +105,7 @@ fn while_the_disk_is_full_known_users_are_served_and_new_ones_once_there_is_room
 }
 
 #[test]
-fn a_file_system_that_is_read_only_is_told_in_a_line() {
+fn a_read_only_file_system_is_a_one_line_error() {
     let Some(disk) = Disk::of("4m") else { return };
     let database = furnished(disk.0.path(), 1);
     disk.remount("ro");
@@ -118,7 +118,7 @@ fn a_file_system_that_is_read_only_is_told_in_a_line() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_may_only_be_read_is_told_in_a_line() {
+fn a_read_only_database_file_is_a_one_line_error() {
     use std::os::unix::fs::{PermissionsExt, chown};
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65_534;
@@ -153,7 +153,7 @@ fn a_file_that_may_only_be_read_is_told_in_a_line() {
 }
 
 #[test]
-fn a_damaged_file_is_refused_with_65_and_left_as_it_is() {
+fn a_damaged_file_is_refused_with_65_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let database = furnished(dir.path(), 200);
     let whole = std::fs::read(&database).unwrap();
@@ -185,7 +185,7 @@ fn a_damaged_file_is_refused_with_65_and_left_as_it_is() {
 /// None may end in a panic, and where `check` finds the file sound, what is read is what was written. Of the users here
 /// nothing but the moment of the last fetch stands in one place only, where nothing can tell.
 #[test]
-fn a_flipped_bit_is_told_or_does_no_harm() {
+fn a_flipped_bit_is_detected_or_harmless() {
     let dir = tempfile::tempdir().unwrap();
     let database = furnished(dir.path(), 200);
     let whole = std::fs::read(&database).unwrap();
@@ -225,7 +225,7 @@ fn a_flipped_bit_is_told_or_does_no_harm() {
 }
 
 #[test]
-fn two_servers_share_a_database_and_nobody_restores_under_them() {
+fn two_servers_share_a_database_and_block_a_restore() {
     let (auth0, dir) = (Auth0Stub::start(), tempfile::tempdir().unwrap());
     let database = furnished(dir.path(), 1);
     let backup = dir.path().join("monday.db").display().to_string();

@@ -177,7 +177,7 @@ pub(crate) fn doors(server: &TestServer) -> [(SocketAddr, String); 2] {
 }
 
 #[test]
-fn every_input_made_to_hurt_is_refused_and_the_doors_go_on() {
+fn hostile_inputs_are_refused_and_the_doors_keep_serving() {
     let server = TestServer::open(&["internal.introspection=true"]);
     let inputs = inputs();
     assert!(inputs.len() >= 300, "{}", inputs.len());

@@ -33,7 +33,7 @@ pub(crate) fn refresh(server: &TestServer) {
 }
 
 #[test]
-fn a_key_that_left_the_set_ends_at_once_even_for_tokens_just_seen() {
+fn a_removed_key_stops_verifying_at_once_even_for_cached_tokens() {
     let server = TestServer::open(&[]);
     let old = token(&server, "stub", true);
     for _ in 0..3 {
@@ -46,7 +46,7 @@ fn a_key_that_left_the_set_ends_at_once_even_for_tokens_just_seen() {
 }
 
 #[test]
-fn a_key_under_a_name_that_was_another_s_is_not_taken_for_it() {
+fn a_reused_key_id_does_not_keep_the_old_key() {
     let server = TestServer::open(&[]);
     let old = token(&server, "stub", true);
     assert_eq!(server.me(&old).status, 200);
@@ -56,7 +56,7 @@ fn a_key_under_a_name_that_was_another_s_is_not_taken_for_it() {
 }
 
 #[test]
-fn a_new_key_is_taken_on_its_first_token_by_all_who_bring_one() {
+fn a_new_key_is_fetched_once_for_all_concurrent_first_tokens() {
     let server = TestServer::open(&[]);
     publish(&server, &[jwk("stub", true), jwk("next", false)]);
     let new = token(&server, "next", false);
@@ -69,7 +69,7 @@ fn a_new_key_is_taken_on_its_first_token_by_all_who_bring_one() {
 }
 
 #[test]
-fn keys_may_rotate_as_often_as_the_tenant_likes() {
+fn frequent_key_rotations_refuse_no_token() {
     let server = TestServer::open(&[]);
     for i in 0..6 {
         let (kid, first) = (format!("rotated-{i}"), i % 2 == 0);
@@ -113,7 +113,7 @@ fn a_minute_of_unknown_keys_causes_at_most_three_fetches() {
 }
 
 #[test]
-fn keys_of_the_last_run_end_when_they_are_too_old() {
+fn keys_are_dropped_at_their_maximum_age() {
     let clock = manual_clock();
     let mut server = TestServer::open_with_clock(clock.clone(), &["claims.keys_max_age=2h"]);
     let good = token(&server, "stub", true);
@@ -128,7 +128,7 @@ fn keys_of_the_last_run_end_when_they_are_too_old() {
 }
 
 #[test]
-fn a_bad_answer_never_replaces_a_good_set() {
+fn a_bad_response_never_replaces_a_good_key_set() {
     let server = TestServer::open(&["auth0.timeout=500ms"]);
     let good = token(&server, "stub", true);
     let mut private = jwk("leak", false);
@@ -154,7 +154,7 @@ fn a_bad_answer_never_replaces_a_good_set() {
 }
 
 #[test]
-fn the_last_good_set_serves_a_cold_start_without_the_tenant() {
+fn a_restart_without_auth0_uses_the_saved_keys() {
     let mut server = TestServer::open(&[]);
     let good = token(&server, "stub", true);
     assert_eq!(server.me(&good).status, 200);
@@ -167,7 +167,7 @@ fn the_last_good_set_serves_a_cold_start_without_the_tenant() {
 }
 
 #[test]
-fn keys_that_grew_too_old_while_the_machine_slept_are_fetched_with_the_first_request() {
+fn too_old_keys_are_fetched_at_the_first_request_after_sleep() {
     let clock = Clock::manual(Clock::system().now());
     let server = TestServer::open_with_clock(clock.clone(), &["claims.keys_max_age=1h"]);
     let fetches = || server.doors().services().gate.keys().fetches();

@@ -53,7 +53,7 @@ fn resident() -> u64 {
 
 #[test]
 #[ignore = "takes two minutes: make load"]
-fn ten_thousand_unknown_keys_in_a_minute_leave_the_others_alone() {
+fn ten_thousand_unknown_keys_in_a_minute_do_not_slow_valid_traffic() {
     const FLOODS: usize = 4;
     let server = TestServer::open(&[]);
     let claims = server.auth0.claims("auth0|1", PUBLIC);
@@ -148,7 +148,7 @@ fn a_rotation_every_ten_seconds_refuses_no_valid_token_twice() {
 
 #[test]
 #[ignore = "takes a minute: make load"]
-fn an_endpoint_that_misbehaves_costs_neither_keys_nor_memory() {
+fn bad_key_endpoints_cost_neither_keys_nor_memory() {
     let server = TestServer::open(&[]);
     let good = token(&server, "stub", true);
     let mut private = jwk("leak", false);
@@ -180,7 +180,7 @@ fn an_endpoint_that_misbehaves_costs_neither_keys_nor_memory() {
 
 #[test]
 #[ignore = "takes half a minute: make load"]
-fn a_cold_start_without_the_tenant_serves_with_keys_and_heals_without() {
+fn a_start_without_auth0_serves_with_saved_keys_and_recovers_without() {
     let mut server = TestServer::open(&[]);
     let good = token(&server, "stub", true);
     wait_until("the keys are saved", || server.store().load_keys(&server.auth0.issuer).unwrap().is_some());
@@ -216,7 +216,7 @@ fn a_cold_start_without_the_tenant_serves_with_keys_and_heals_without() {
 
 #[test]
 #[ignore = "measures: make load"]
-fn an_input_made_to_hurt_takes_fifty_milliseconds_at_most_and_its_memory_is_given_back() {
+fn a_hostile_input_takes_fifty_milliseconds_at_most_and_leaks_no_memory() {
     const ROUNDS: usize = 5;
     let server = TestServer::open(&["internal.introspection=true"]);
     let (inputs, clock) = (hostile::inputs(), Clock::system());

@@ -16,7 +16,7 @@ use crate::test_server::{INTERNAL, PUBLIC};
 use crate::waiting::{DEADLINE, wait_until};
 
 #[test]
-fn a_sign_up_becomes_a_row_and_the_next_login_a_payload() {
+fn a_sign_up_inserts_a_row_and_the_next_token_carries_the_user() {
     let dev = DevServer::open(&[]);
     let rows = dev.user_count();
     let first = dev.me(&dev.log_in("ada"));
@@ -30,7 +30,7 @@ fn a_sign_up_becomes_a_row_and_the_next_login_a_payload() {
 /// The rule asks the Internal API for the user who is logging in. With one thread everywhere, whoever held it while
 /// waiting would wait for ever.
 #[test]
-fn a_rule_that_asks_the_internal_api_for_its_own_user_can_not_deadlock_it() {
+fn rules_that_query_the_internal_api_do_not_deadlock() {
     let dev = DevServer::open(&["pool.threads=1", "script.workers=1"]);
     let asked = std::thread::scope(|scope| {
         let logins: Vec<_> = (0..8).map(|_| scope.spawn(|| dev.me(&dev.log_in("ada")).status)).collect();
@@ -42,7 +42,7 @@ fn a_rule_that_asks_the_internal_api_for_its_own_user_can_not_deadlock_it() {
 }
 
 #[test]
-fn staff_come_in_by_their_role_and_others_do_not() {
+fn the_internal_door_admits_staff_by_role_only() {
     let dev = DevServer::open(&[]);
     let internal = format!("http://{}/graphql", dev.development().doors.internal());
     let ask = |name: &str| {
@@ -54,14 +54,14 @@ fn staff_come_in_by_their_role_and_others_do_not() {
 }
 
 #[test]
-fn a_blocked_user_logs_in_at_the_tenant_and_is_turned_away_at_the_door() {
+fn a_blocked_user_can_log_in_but_is_refused_by_the_door() {
     let dev = DevServer::open(&[]);
     let answer = dev.me(&dev.log_in("mallory"));
     assert_eq!((answer.status, answer.code().as_deref()), (403, Some("BLOCKED")));
 }
 
 #[test]
-fn somebody_blocked_at_auth0_too_can_not_log_in_there_until_they_are_unblocked() {
+fn a_block_propagated_to_auth0_prevents_logins_until_unblocked() {
     let dev = DevServer::open(&["store.block_at_auth0=true"]);
     assert_eq!(dev.me(&dev.log_in("ada")).status, 200);
     let store = &dev.development().doors.services().store;
@@ -75,7 +75,7 @@ fn somebody_blocked_at_auth0_too_can_not_log_in_there_until_they_are_unblocked()
 }
 
 #[test]
-fn the_tenant_s_end_and_return_are_survived_and_healed() {
+fn new_users_are_refused_only_while_the_tenant_is_down() {
     let clock = Clock::manual(Clock::system().now());
     let mut dev = DevServer::open_with(Vestibule::default(), clock.clone(), &[]);
     let (ada, edsger) = (dev.log_in("ada"), dev.log_in("edsger"));
@@ -107,7 +107,7 @@ fn the_tenant_s_end_and_return_are_survived_and_healed() {
 }
 
 #[test]
-fn a_rule_that_fails_denies_the_login_by_its_name() {
+fn a_failed_rule_denies_the_login_and_is_named() {
     let failing = "function (user, context, callback) { callback(new Error('no luck')); }";
     let bundle = bundle_with("rules/track-sign-up.js", failing);
     let dev = DevServer::open(&[&format!("tenant.bundle={}", bundle.path().display())]);
@@ -118,7 +118,7 @@ fn a_rule_that_fails_denies_the_login_by_its_name() {
 }
 
 #[test]
-fn a_body_that_does_not_arrive_is_not_waited_for_at_the_tenant() {
+fn the_tenant_times_out_an_incomplete_body() {
     let dev = DevServer::open(&["http.body=200ms"]);
     let host = dev.issuer.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let mut stream = TcpStream::connect(&host).unwrap();
@@ -131,7 +131,7 @@ fn a_body_that_does_not_arrive_is_not_waited_for_at_the_tenant() {
 }
 
 #[test]
-fn each_door_has_a_page_to_try_it_on_and_without_the_setting_none() {
+fn graphiql_is_served_unless_disabled() {
     let dev = DevServer::open(&["internal.graphiql=false"]);
     let doors = &dev.development().doors;
     let get = |address, path| dev.http.get(&format!("http://{address}{path}"), &[]).unwrap();

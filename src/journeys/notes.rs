@@ -23,7 +23,7 @@ fn ask(dev: &DevServer, door: &str, token: Option<&str>, query: &str) -> HttpRes
 }
 
 #[test]
-fn people_write_notes_of_their_own() {
+fn people_can_write_and_read_their_own_notes() {
     let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     let (ada, grace) = (dev.log_in("ada"), dev.log_in("grace"));
     let added = ask(&dev, PUBLIC, Some(&ada), "mutation { addNote(text: \"Bernoulli\") { text } }");
@@ -36,7 +36,7 @@ fn people_write_notes_of_their_own() {
 }
 
 #[test]
-fn people_hear_of_their_own_notes_as_they_are_written() {
+fn people_receive_events_for_their_own_notes() {
     let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     let (ada, grace) = (dev.log_in("ada"), dev.log_in("grace"));
     let mut socket = Socket::with(&dev.runtime, dev.development().doors.public(), &ada);
@@ -52,7 +52,7 @@ fn people_hear_of_their_own_notes_as_they_are_written() {
 }
 
 #[test]
-fn the_page_of_a_door_begins_with_a_query_that_its_schema_answers() {
+fn graphiql_starts_with_a_valid_query() {
     let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     let page = format!("http://{}/graphiql/door.json", dev.development().doors.public());
     let to_try = dev.http.get(&page, &[]).unwrap().at("/toTry").as_str().unwrap().to_owned();
@@ -62,7 +62,7 @@ fn the_page_of_a_door_begins_with_a_query_that_its_schema_answers() {
 }
 
 #[test]
-fn nobody_comes_past_the_gate_to_a_team_s_schema() {
+fn the_gate_guards_the_team_s_schema() {
     let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     assert_eq!(ask(&dev, PUBLIC, None, "{ notes { text } }").code().as_deref(), Some("NO_TOKEN"));
     let mallory = dev.log_in("mallory");
@@ -70,7 +70,7 @@ fn nobody_comes_past_the_gate_to_a_team_s_schema() {
 }
 
 #[test]
-fn staff_read_notes_by_a_permission_of_the_team_s_own() {
+fn staff_need_the_team_s_own_permission_to_read_notes() {
     let reading = |set: &[&str]| {
         let dev = DevServer::open_with(example::notes(), Clock::system(), set);
         // The rule that puts users into tokens asks the team's schema, and finds them there.

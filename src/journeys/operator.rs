@@ -45,7 +45,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn staff_do_with_users_what_they_have_to_and_the_trail_tells() {
+fn user_commands_work_and_are_audited() {
     let shell = Shell::open();
     let id = shell.says("users create --email Ada@Example.com --verified --role support --name Ada");
     assert_eq!(shell.fails(&format!("users create --email {ADA}")).0, 1, "twice");
@@ -98,7 +98,7 @@ fn staff_do_with_users_what_they_have_to_and_the_trail_tells() {
 }
 
 #[test]
-fn who_is_not_there_is_told_apart_and_their_email_is_not_repeated() {
+fn a_missing_user_or_database_has_its_own_exit_code_and_no_email_is_printed() {
     let shell = Shell::open();
     // Not even the database: it is a slip in the path, and not a new one with nobody in it.
     for line in [
@@ -139,7 +139,7 @@ fn lists_are_read_page_by_page() {
 }
 
 #[test]
-fn a_trail_that_was_tampered_with_fails_its_check_by_line() {
+fn a_tampered_audit_log_fails_verification_at_the_changed_line() {
     let shell = Shell::open();
     for i in 0..3 {
         shell.says(&format!("users create --email u{i}@example.com"));

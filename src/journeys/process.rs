@@ -12,7 +12,7 @@ use crate::tokens;
 use crate::waiting::wait_until;
 
 #[test]
-fn serve_answers_and_stops_cleanly_on_either_signal() {
+fn serve_answers_and_exits_with_0_on_sigterm_and_sigint() {
     let auth0 = Auth0Stub::start();
     for signal in ["-TERM", "-INT"] {
         let mut process = Process::start("serve", &[format!("auth0.issuer={}", auth0.issuer)]);
@@ -34,7 +34,7 @@ fn serve_answers_and_stops_cleanly_on_either_signal() {
 }
 
 #[test]
-fn a_taken_port_is_told_with_the_setting_to_change() {
+fn the_error_for_a_taken_port_names_the_setting() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let set = ["auth0.issuer=http://127.0.0.1:1/".to_owned(), format!("public.listen={address}")];
@@ -45,7 +45,7 @@ fn a_taken_port_is_told_with_the_setting_to_change() {
 }
 
 #[test]
-fn dev_introduces_itself_with_lines_that_work_when_pasted() {
+fn the_commands_that_dev_prints_work() {
     let mut process = Process::start("dev", &[]);
     for place in ["Public API", "Internal API", "Dev tenant"] {
         assert!(process.line(place).starts_with("http://127.0.0.1:"), "{place}");
@@ -60,7 +60,7 @@ fn dev_introduces_itself_with_lines_that_work_when_pasted() {
 }
 
 #[test]
-fn the_demo_holds() {
+fn the_demo_succeeds() {
     let output = output(vestibule(&["demo"], &[]), "");
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");

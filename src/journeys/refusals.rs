@@ -40,7 +40,7 @@ fn refused(server: &TestServer, token: &str, status: u16, code: &str, stage: &st
 }
 
 #[test]
-fn tokens_that_fail_the_bearer_or_claims_stage_are_told_why() {
+fn each_failure_of_the_bearer_and_claims_stages_has_its_code() {
     let server = TestServer::open(&[]);
     let good = server.auth0.claims("auth0|1", PUBLIC);
     let with = |claim: &str, value: Value| {
@@ -91,7 +91,7 @@ fn tokens_that_fail_the_bearer_or_claims_stage_are_told_why() {
 }
 
 #[test]
-fn requests_that_present_no_token_or_two_are_told_apart() {
+fn missing_and_duplicate_tokens_have_different_codes() {
     let server = TestServer::open(&[]);
     let token = server.token("auth0|1", json!({}));
     let bearer = format!("Bearer {token}");
@@ -145,7 +145,7 @@ fn a_bad_token_is_never_taken_for_an_anonymous_caller() {
 }
 
 #[test]
-fn an_outsider_is_refused_before_anything_is_looked_up() {
+fn a_caller_without_permission_is_refused_without_a_lookup() {
     let server = TestServer::open(&[]);
     let ask = |token: &str| server.ask_internal(token, "{ me { id } }", Value::Null);
     let user = server.token_for(INTERNAL, "auth0|stranger", json!({"scope": "users:read"}));
@@ -169,7 +169,7 @@ fn an_outsider_is_refused_before_anything_is_looked_up() {
 }
 
 #[test]
-fn users_with_something_against_them_stay_out_even_with_a_payload() {
+fn blocked_erased_and_revoked_users_are_refused_even_with_a_payload() {
     let server = TestServer::open(&[]);
     let arrive = |sub: &str| server.insert_user(sub).id;
     let (blocked, erased, revoked) = (arrive("auth0|b"), arrive("waad|e@example.com"), arrive("auth0|w"));
@@ -194,7 +194,7 @@ fn users_with_something_against_them_stay_out_even_with_a_payload() {
 }
 
 #[test]
-fn a_payload_that_tells_of_somebody_else_refuses_the_token() {
+fn a_payload_about_another_user_is_refused() {
     let server = TestServer::open(&[]);
     let id = "01890000-0000-7000-8000-000000000001";
     for payload in [
@@ -210,7 +210,7 @@ fn a_payload_that_tells_of_somebody_else_refuses_the_token() {
 }
 
 #[test]
-fn a_subject_the_tenant_does_not_know_is_asked_for_once_a_minute() {
+fn an_unknown_subject_is_looked_up_once_a_minute() {
     let server = TestServer::open(&[]);
     for _ in 0..3 {
         let answer = server.me(&server.token("auth0|nobody", json!({})));
@@ -220,7 +220,7 @@ fn a_subject_the_tenant_does_not_know_is_asked_for_once_a_minute() {
 }
 
 #[test]
-fn a_taken_email_is_a_conflict_where_linking_is_off() {
+fn a_taken_email_is_a_conflict_when_linking_is_off() {
     let server = TestServer::open(&["link.email=never"]);
     for (sub, status, code) in [("auth0|1", 200, None), ("google-oauth2|2", 403, Some("EMAIL_CONFLICT"))] {
         server.auth0.add_user(sub, "ada@example.com", true);
@@ -231,7 +231,7 @@ fn a_taken_email_is_a_conflict_where_linking_is_off() {
 }
 
 #[test]
-fn without_any_keys_nothing_can_be_decided() {
+fn without_keys_every_token_gets_503_until_they_arrive() {
     let server = TestServer::open_without_waiting(&[], |auth0| {
         auth0.publish_keys("<html>Down for maintenance</html>")
     });
@@ -245,7 +245,7 @@ fn without_any_keys_nothing_can_be_decided() {
 }
 
 #[test]
-fn a_full_pool_is_busy_and_says_so() {
+fn a_full_pool_gives_busy() {
     let server = TestServer::open(&["pool.threads=1", "pool.queue=1"]);
     let pool = server.doors().services().pool.clone();
     let (held, release) = server.occupy_thread();

@@ -17,7 +17,7 @@ fn kept(name: &str) -> String {
 }
 
 #[test]
-fn the_schemas_in_the_repository_are_those_of_the_doors() {
+fn the_sdl_files_match_the_schemas() {
     let ours = Vestibule::default();
     for (door, served) in [("public", ours.public_sdl()), ("internal", ours.internal_sdl())] {
         let name = format!("{door}.graphql");
@@ -38,7 +38,7 @@ fn the_schema_command_prints_the_sdl() {
 
 /// Whoever reads only a field's description knows what it needs.
 #[test]
-fn fields_that_refuse_say_what_they_need() {
+fn descriptions_name_the_required_permission() {
     let sdl = Vestibule::default().internal_sdl();
     let fields = [
         ("auditTrail(", "audit:read"),

@@ -14,7 +14,7 @@ use crate::waiting::wait_until;
 use schema::{machine, open, silent};
 
 #[test]
-fn queries_mutations_and_subscriptions_go_over_a_socket() {
+fn a_socket_runs_queries_mutations_and_subscriptions() {
     let (server, _) = open(&[]);
     let mut client = machine(&server);
     client.subscribe("1", "{ hello }");
@@ -39,7 +39,7 @@ fn queries_mutations_and_subscriptions_go_over_a_socket() {
 }
 
 #[test]
-fn operations_that_can_not_run_end_alone() {
+fn a_failed_operation_does_not_close_the_socket() {
     let (server, _) = open(&["public.limits.cost=100", "public.limits.response=400"]);
     let mut client = machine(&server);
     for (query, code) in [
@@ -112,7 +112,7 @@ fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
 }
 
 #[test]
-fn sockets_are_opened_by_clients_that_may_and_speak_the_protocol() {
+fn a_socket_needs_the_protocol_an_allowed_origin_and_a_free_place() {
     let (server, _) = open(&["public.origins=[\"https://app.example\"]", "public.socket.connections=2"]);
     let own = format!("http://{}", server.doors().public());
     let connect =
@@ -127,7 +127,7 @@ fn sockets_are_opened_by_clients_that_may_and_speak_the_protocol() {
 }
 
 #[test]
-fn the_twenty_first_operation_at_once_is_refused_alone() {
+fn the_twenty_first_concurrent_operation_is_refused() {
     let (server, _) = open(&[]);
     let mut client = machine(&server);
     for id in 1..=21 {
@@ -142,7 +142,7 @@ fn the_twenty_first_operation_at_once_is_refused_alone() {
 }
 
 #[test]
-fn a_client_that_does_not_read_makes_its_events_wait() {
+fn a_client_that_does_not_read_pauses_its_events() {
     let (server, probe) = open(&[]);
     let mut client = machine(&server);
     client.subscribe("1", "subscription { flood }");
@@ -161,7 +161,7 @@ fn a_client_that_does_not_read_makes_its_events_wait() {
 }
 
 #[test]
-fn a_resolver_s_panic_is_one_request_s_end() {
+fn a_panicking_resolver_fails_one_request_only() {
     let (server, _) = open(&[]);
     let token = server.public_machine_token();
     let ask = |query: &str| server.ask_public(token.as_str(), query);

@@ -11,7 +11,7 @@ use crate::keys::{publish, refresh, token};
 use crate::tokens::{jwk, now};
 
 #[test]
-fn a_token_that_ends_closes_its_socket() {
+fn an_expired_token_closes_its_socket() {
     let (server, _) = open(&[]);
     let token =
         server.token("m1@clients", json!({"gty": "client-credentials", "azp": "m1", "exp": now() + 2}));
@@ -22,7 +22,7 @@ fn a_token_that_ends_closes_its_socket() {
 }
 
 #[test]
-fn a_user_who_is_blocked_or_signed_out_is_put_out_while_subscribed() {
+fn blocking_or_signing_out_a_user_closes_their_sockets() {
     let (server, _) = open(&[]);
     let mut clients: Vec<_> = ["auth0|1", "auth0|2"]
         .map(|sub| {
@@ -45,7 +45,7 @@ fn a_user_who_is_blocked_or_signed_out_is_put_out_while_subscribed() {
 }
 
 #[test]
-fn a_key_that_leaves_its_set_closes_the_sockets_it_let_in_and_no_other() {
+fn a_removed_key_closes_its_sockets_only() {
     let (server, _) = open(&[]);
     publish(&server, &[jwk("stub", true), jwk("next", false)]);
     refresh(&server);
@@ -68,7 +68,7 @@ fn a_key_that_leaves_its_set_closes_the_sockets_it_let_in_and_no_other() {
 }
 
 #[test]
-fn a_drain_lets_operations_end_but_no_subscription_and_begins_nothing() {
+fn a_drain_completes_operations_ends_subscriptions_and_starts_nothing() {
     let (mut server, probe) = open(&[]);
     let (mut busy, mut idle) = (machine(&server), machine(&server));
     busy.subscribe("1", "mutation { waits }");
@@ -96,7 +96,7 @@ fn a_drain_lets_operations_end_but_no_subscription_and_begins_nothing() {
 }
 
 #[test]
-fn a_drain_does_not_wait_for_an_operation_longer_than_it_may() {
+fn a_drain_waits_for_operations_up_to_its_limit() {
     let (mut server, probe) = open(&["http.drain=300ms"]);
     let mut busy = machine(&server);
     busy.subscribe("1", "mutation { waits }");

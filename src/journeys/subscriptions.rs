@@ -21,7 +21,7 @@ fn rename(server: &TestServer, user: UserId, name: String) {
 }
 
 #[test]
-fn people_hear_of_their_own_changes_only() {
+fn people_receive_events_for_their_own_changes_only() {
     let server = TestServer::open(&[]);
     let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);
     let token = server.token("auth0|ada", json!({}));
@@ -36,7 +36,7 @@ fn people_hear_of_their_own_changes_only() {
 }
 
 #[test]
-fn staff_hear_of_every_user_or_of_one_and_of_lines_of_the_trail() {
+fn staff_receive_events_for_users_and_audit_events() {
     let server = TestServer::open(&[]);
     let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);
     let token = server.machine_token("users:read audit:read");
@@ -66,7 +66,7 @@ fn staff_hear_of_every_user_or_of_one_and_of_lines_of_the_trail() {
 }
 
 #[test]
-fn a_subscription_is_refused_to_whom_may_not_know() {
+fn a_subscription_needs_its_permission() {
     let server = TestServer::open(&[]);
     let lines = "subscription { auditEventAdded { action } }";
     let reader = server.machine_token("users:read");

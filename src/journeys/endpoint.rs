@@ -15,7 +15,7 @@ fn ask(server: &TestServer, method: &str, query: &str, headers: &[(&str, &str)],
 }
 
 #[test]
-fn a_page_of_a_known_origin_reads_answers_and_refusals_and_others_neither() {
+fn only_configured_origins_can_read_responses() {
     let server = TestServer::open(ORIGIN);
     let (known, other) = (("origin", "https://app.example"), ("origin", "https://app.example.evil"));
     let allowed = |answer: &HttpResponse| answer.header("access-control-allow-origin").map(str::to_owned);
@@ -45,7 +45,7 @@ fn a_page_of_a_known_origin_reads_answers_and_refusals_and_others_neither() {
 }
 
 #[test]
-fn answers_carry_the_headers_of_data() {
+fn responses_have_security_headers() {
     let server = TestServer::open(&[]);
     let answer = ask(&server, "GET", "?query=%7B__typename%7D", &[], "");
     for (name, value) in [
@@ -60,7 +60,7 @@ fn answers_carry_the_headers_of_data() {
 }
 
 #[test]
-fn mutations_come_by_post_as_json_or_not_at_all() {
+fn only_json_posts_and_get_queries_are_accepted() {
     let server = TestServer::open(&[]);
     let body = json!({"query": "{ __typename }"}).to_string();
     for (content_type, status) in [
@@ -88,7 +88,7 @@ fn mutations_come_by_post_as_json_or_not_at_all() {
 }
 
 #[test]
-fn the_internal_door_answers_to_its_own_host_names_alone() {
+fn the_internal_door_refuses_unknown_host_names() {
     let server = TestServer::open(&[]);
     let (graphql, metrics) = (server.internal(), server.internal().replace("/graphql", "/metrics"));
     let token = format!("Bearer {}", server.machine_token("users:read"));
@@ -110,7 +110,7 @@ fn the_internal_door_answers_to_its_own_host_names_alone() {
 }
 
 #[test]
-fn a_limit_that_is_passed_is_told_by_its_name() {
+fn an_exceeded_limit_is_named_in_the_error() {
     let server = TestServer::open(&["internal.limits.response=300"]);
     let token = server.machine_token("users:read");
     let say = |query: &str, variables: Value| {
@@ -131,7 +131,7 @@ fn a_limit_that_is_passed_is_told_by_its_name() {
 }
 
 #[test]
-fn the_introspection_query_of_every_tool_passes_at_the_internal_door() {
+fn the_internal_door_answers_a_full_introspection_query() {
     // As graphql-js, GraphiQL and the code generators send it: nine types deep, every option on.
     let of_type = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
     let query = format!(
@@ -155,7 +155,7 @@ fn the_introspection_query_of_every_tool_passes_at_the_internal_door() {
 }
 
 #[test]
-fn an_unknown_field_is_told_without_the_names_of_others() {
+fn the_error_for_an_unknown_field_suggests_no_names() {
     let server = TestServer::open(&["public.introspection=false", "public.graphiql=false"]);
     let asked = |query: &str| {
         let typed = [("content-type", "application/json")];
@@ -170,7 +170,7 @@ fn an_unknown_field_is_told_without_the_names_of_others() {
 }
 
 #[test]
-fn a_trusted_document_is_named_by_its_id_and_nothing_else_is_served() {
+fn only_trusted_documents_run_by_their_id_or_text() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = json!({"typename": "query T { __typename }", "old": "{ gone }"});
     std::fs::write(dir.path().join("persisted_queries.json"), manifest.to_string()).unwrap();

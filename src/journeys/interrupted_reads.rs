@@ -63,7 +63,7 @@ fn hear(told: &Receiver<&'static str>) -> &'static str {
 }
 
 #[test]
-fn a_read_that_takes_too_long_is_the_error_of_its_field_and_the_others_stand() {
+fn a_read_that_times_out_fails_its_field_only() {
     let clock = Clock::manual(Clock::system().now());
     let (server, told) = open(clock.clone(), &["public.limits.time=1h"]);
     let token = server.public_machine_token();
@@ -88,7 +88,7 @@ fn a_read_that_takes_too_long_is_the_error_of_its_field_and_the_others_stand() {
 }
 
 #[test]
-fn a_read_ends_with_an_operation_that_ran_out_of_time() {
+fn a_timed_out_operation_interrupts_its_read() {
     let (server, told) = open(Clock::system(), &["public.limits.time=200ms"]);
     let token = server.public_machine_token();
     let answer = server.http.graphql(&server.public(), Some(&token), "{ counted }", Value::Null).unwrap();
@@ -97,7 +97,7 @@ fn a_read_ends_with_an_operation_that_ran_out_of_time() {
 }
 
 #[test]
-fn a_read_ends_when_its_client_has_gone() {
+fn a_disconnected_client_interrupts_its_read() {
     let (server, told) = open(Clock::system(), &["public.limits.time=1h"]);
     let body = json!({"query": "{ counted }"}).to_string();
     let mut stream = TcpStream::connect(server.doors().public()).unwrap();

@@ -32,7 +32,7 @@ fn refused(server: &TestServer, token: &str) -> String {
 }
 
 #[test]
-fn known_users_are_served_and_change_things_while_the_tenant_hangs() {
+fn known_users_are_served_and_can_change_things_while_auth0_hangs() {
     // One thread for all that reads and writes: whoever held it would hold everybody up.
     let mut server =
         TestServer::open(&["auth0.profile_max_age=1day", "pool.threads=1", "auth0.timeout=10min"]);
@@ -57,7 +57,7 @@ fn known_users_are_served_and_change_things_while_the_tenant_hangs() {
 }
 
 #[test]
-fn a_fetch_that_waited_for_its_turn_is_not_made_once_the_tenant_is_known_to_be_away() {
+fn queued_fetches_are_refused_once_auth0_has_failed() {
     let server = TestServer::open(&["auth0.calls=1", "auth0.timeout=2s"]);
     let tokens: Vec<_> = (0..5)
         .map(|i| {
@@ -75,7 +75,7 @@ fn a_fetch_that_waited_for_its_turn_is_not_made_once_the_tenant_is_known_to_be_a
 }
 
 #[test]
-fn a_tenant_that_fails_is_left_alone_by_all_newcomers_longer_each_time() {
+fn each_failure_of_auth0_opens_the_breaker_for_longer() {
     let clock = manual_clock();
     let server = TestServer::open_with_clock(clock.clone(), &[]);
     add(&server, "auth0|good");
@@ -93,7 +93,7 @@ fn a_tenant_that_fails_is_left_alone_by_all_newcomers_longer_each_time() {
 }
 
 #[test]
-fn a_tenant_that_limits_us_is_left_alone_as_long_as_it_asks() {
+fn a_rate_limit_of_auth0_is_respected() {
     let clock = manual_clock();
     let server = TestServer::open_with_clock(clock.clone(), &[]);
     let reset = (clock.now().as_second() + 40).to_string();
@@ -103,7 +103,7 @@ fn a_tenant_that_limits_us_is_left_alone_as_long_as_it_asks() {
 }
 
 #[test]
-fn a_profile_that_can_not_be_used_keeps_out_its_owner_and_nobody_else() {
+fn an_unusable_profile_refuses_its_owner_only() {
     let server = TestServer::open(&[]);
     let bytes = |bytes: usize| json!({"user_id": "auth0|large", "user_metadata": {"all": "x".repeat(bytes)}});
     for (i, odd) in [
@@ -133,7 +133,7 @@ fn a_profile_that_can_not_be_used_keeps_out_its_owner_and_nobody_else() {
 }
 
 #[test]
-fn a_profile_that_is_large_or_oddly_typed_is_no_reason_to_keep_its_owner_out() {
+fn a_large_or_oddly_typed_profile_is_accepted() {
     let server = TestServer::open(&[]);
     let large = json!({"user_id": "auth0|large", "email": "large@example.com", "email_verified": true,
         "user_metadata": {"all": "x".repeat(200 * 1024)}});

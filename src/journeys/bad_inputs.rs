@@ -93,7 +93,7 @@ fn forged_and_confused_tokens_are_refused_without_a_call() {
 }
 
 #[test]
-fn claims_that_do_not_hold_are_refused_and_their_good_neighbours_are_not() {
+fn invalid_claims_are_refused_and_edge_cases_accepted() {
     let server = TestServer::open(&[]);
     let with = |claim: &str, value: Value| server.token("auth0|1", json!({claim: value}));
     let issuer = server.auth0.issuer.clone();
@@ -126,7 +126,7 @@ fn claims_that_do_not_hold_are_refused_and_their_good_neighbours_are_not() {
 }
 
 #[test]
-fn a_bad_token_is_refused_even_where_nobody_needs_one() {
+fn a_bad_token_is_refused_even_where_anonymous_callers_are_allowed() {
     let server = TestServer::open(&["public.anonymous=true"]);
     let ask = |token: Option<&str>, query: &str| server.ask_public(token, query);
     assert_eq!(ask(None, "{ __typename }").status, 200, "V02");
@@ -148,7 +148,7 @@ fn a_bad_token_is_refused_even_where_nobody_needs_one() {
 }
 
 #[test]
-fn each_door_wants_its_own_audience_and_the_internal_one_a_scope() {
+fn each_door_requires_its_audience_and_the_internal_door_a_scope() {
     let server = TestServer::open(&[]);
     let ask = |url: &str, token: &str| {
         server.http.graphql(url, Some(token), "{ __typename }", Value::Null).unwrap()

@@ -17,7 +17,7 @@ fn with_payload(server: &TestServer, user: &User) -> String {
 }
 
 #[test]
-fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
+fn fields_in_the_payload_cost_no_query_and_others_one() {
     let server = TestServer::open(&[]);
     let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
@@ -45,7 +45,7 @@ fn what_the_payload_tells_costs_no_query_and_anything_more_costs_one() {
 }
 
 #[test]
-fn machines_and_strangers_are_nobody_and_change_nothing() {
+fn machines_and_anonymous_callers_have_no_user_and_change_nothing() {
     let server = TestServer::open(&["public.anonymous=true"]);
     let machine = server.public_machine_token();
     for (token, kind, refusal) in
@@ -74,7 +74,7 @@ fn machines_and_strangers_are_nobody_and_change_nothing() {
 }
 
 #[test]
-fn people_change_themselves_and_every_change_is_audited_as_theirs() {
+fn people_can_change_their_own_data_and_each_change_is_audited() {
     let server = TestServer::open(&[]);
     let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
@@ -108,7 +108,7 @@ fn people_change_themselves_and_every_change_is_audited_as_theirs() {
 }
 
 #[test]
-fn signing_out_everywhere_ends_the_very_token_that_asked() {
+fn sign_out_everywhere_revokes_the_token_that_called_it() {
     let server = TestServer::open(&[]);
     let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
@@ -120,7 +120,7 @@ fn signing_out_everywhere_ends_the_very_token_that_asked() {
 }
 
 #[test]
-fn an_erasure_wants_ones_own_id_and_then_leaves_a_tombstone() {
+fn erase_me_requires_the_own_id_and_leaves_a_tombstone() {
     let server = TestServer::open(&[]);
     let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
@@ -136,7 +136,7 @@ fn an_erasure_wants_ones_own_id_and_then_leaves_a_tombstone() {
 }
 
 #[test]
-fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
+fn refresh_me_fetches_the_profile_once_however_often_it_is_called() {
     let server = TestServer::open(&[]);
     // Seeded, so that nothing was fetched yet.
     server.seed(json!({"auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true}));
@@ -165,7 +165,7 @@ fn a_refresh_brings_what_auth0_now_says_and_is_not_repeated_at_once() {
 }
 
 #[test]
-fn a_refresh_of_somebody_who_is_signed_out_meanwhile_changes_nothing() {
+fn a_refresh_changes_nothing_if_the_user_is_blocked_meanwhile() {
     let server = TestServer::open(&["auth0.timeout=1min", "public.limits.time=1min"]);
     let user = server.insert_person("ada");
     let token = with_payload(&server, &user);

@@ -71,7 +71,7 @@ fn cases(server: &TestServer) -> Vec<Case> {
 }
 
 #[test]
-fn a_mutation_is_refused_without_its_permission_and_else_done_and_audited() {
+fn each_mutation_needs_its_permission_and_is_audited() {
     let server = TestServer::open(&[]);
     let (reader, staff) = (server.machine_token("users:read"), server.machine_token(ALL));
     for Case { name, mut input, needs, leaves } in cases(&server) {
@@ -105,7 +105,7 @@ fn a_mutation_is_refused_without_its_permission_and_else_done_and_audited() {
 }
 
 #[test]
-fn what_a_mutation_gives_is_what_now_stands() {
+fn a_mutation_returns_the_new_state() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     let create = "mutation($input: CreateUserInput!) { createUser(input: $input) {
@@ -151,7 +151,7 @@ fn what_a_mutation_gives_is_what_now_stands() {
 
 /// The gate lets a request in once; each of its transactions asks again.
 #[test]
-fn who_is_blocked_or_loses_a_role_between_gate_and_change_changes_nothing() {
+fn a_caller_revoked_during_a_request_changes_nothing_more() {
     let server = TestServer::open(&[]);
     let ada = server.insert_person("ada").id;
     for (name, first) in [
@@ -176,7 +176,7 @@ fn who_is_blocked_or_loses_a_role_between_gate_and_change_changes_nothing() {
 }
 
 #[test]
-fn a_list_costs_as_many_queries_for_many_as_for_one() {
+fn a_list_costs_the_same_number_of_queries_for_one_user_as_for_many() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     for i in 0..12 {
@@ -229,7 +229,7 @@ fn a_list_costs_as_many_queries_for_many_as_for_one() {
 }
 
 #[test]
-fn pages_follow_each_other_both_ways_in_every_order() {
+fn pages_can_be_read_in_both_directions() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     for name in ["cleo", "ada", "bob", "dora", "Eve"] {
@@ -274,7 +274,7 @@ fn pages_follow_each_other_both_ways_in_every_order() {
 }
 
 #[test]
-fn users_and_lines_are_found_by_filters_and_by_their_ids() {
+fn users_and_audit_events_are_found_by_filter_and_id() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     let (ada, _) = (server.insert_person("ada").id, server.insert_person("adam").id);
@@ -317,7 +317,7 @@ fn users_and_lines_are_found_by_filters_and_by_their_ids() {
 }
 
 #[test]
-fn a_profile_is_fetched_live_for_one_user_at_a_time() {
+fn auth0_profile_can_be_selected_for_one_user_only() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     let ada = server.insert_person("ada").id;
@@ -335,7 +335,7 @@ fn a_profile_is_fetched_live_for_one_user_at_a_time() {
 }
 
 #[test]
-fn profiles_that_are_looked_at_share_one_fetch_and_wait_while_auth0_rests() {
+fn auth0_profiles_share_a_fetch_and_the_breaker() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);
     let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);

@@ -22,7 +22,7 @@ fn id(server: &TestServer, sub: &str, claims: Value) -> String {
 }
 
 #[test]
-fn an_unverified_email_gains_its_attacker_nothing_before_or_after_the_victim() {
+fn an_unverified_email_never_links_to_its_owner() {
     let server = TestServer::open(&[]);
     let claims = json!({format!("{NAMESPACE}email"): VICTIM, format!("{NAMESPACE}email_verified"): false});
     server.auth0.set_profile("auth0|before", profile("auth0|before", VICTIM, false, "Mallory"));
@@ -41,7 +41,7 @@ fn an_unverified_email_gains_its_attacker_nothing_before_or_after_the_victim() {
 }
 
 #[test]
-fn emails_that_differ_by_unicode_tricks_are_two_people() {
+fn emails_that_look_alike_in_unicode_are_different_users() {
     let server = TestServer::open(&[]);
     // U+0131 upper-cases to I; U+212A lower-cases to k; U+FB01 folds to fi under NFKC.
     let emails = [
@@ -65,7 +65,7 @@ fn emails_that_differ_by_unicode_tricks_are_two_people() {
 }
 
 #[test]
-fn an_erased_person_who_comes_back_is_erased_and_nobody_anew() {
+fn an_erased_user_who_returns_is_refused() {
     let server = TestServer::open(&[]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
     let mine = id(&server, "auth0|1", json!({}));
@@ -84,7 +84,7 @@ fn an_erased_person_who_comes_back_is_erased_and_nobody_anew() {
 }
 
 #[test]
-fn roles_from_anywhere_but_the_one_claim_are_no_privilege() {
+fn only_the_roles_claim_grants_roles() {
     let server = TestServer::open(&[]);
     for claims in [
         json!({"roles": ["admin"]}),
@@ -102,7 +102,7 @@ fn roles_from_anywhere_but_the_one_claim_are_no_privilege() {
 }
 
 /// Of the first user, whose profile was fetched once before.
-fn many_visits_fetch_the_new_name_once(server: &TestServer, token: &str) {
+fn assert_concurrent_requests_fetch_once(server: &TestServer, token: &str) {
     std::thread::scope(|scope| {
         for _ in 0..36 {
             scope.spawn(|| assert_eq!(server.me(token).status, 200));
@@ -113,7 +113,7 @@ fn many_visits_fetch_the_new_name_once(server: &TestServer, token: &str) {
 }
 
 #[test]
-fn a_profile_that_grew_old_is_fetched_once_and_in_nobody_s_way() {
+fn a_stale_profile_is_fetched_once_in_the_background() {
     let server = TestServer::open(&["auth0.profile_max_age=1day"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let token = server.token("auth0|1", json!({}));
@@ -121,11 +121,11 @@ fn a_profile_that_grew_old_is_fetched_once_and_in_nobody_s_way() {
     assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "a young profile is left alone");
     server.age_profiles();
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
-    many_visits_fetch_the_new_name_once(&server, &token);
+    assert_concurrent_requests_fetch_once(&server, &token);
 }
 
 #[test]
-fn an_old_profile_does_while_the_tenant_is_away_and_is_not_asked_for_again_and_again() {
+fn a_stale_profile_is_used_while_auth0_is_down_without_retries() {
     let server = TestServer::open(&["auth0.profile_max_age=1day"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     server.auth0.set_profile("auth0|2", profile("auth0|2", "new@example.com", true, "Nell"));
@@ -145,7 +145,7 @@ fn an_old_profile_does_while_the_tenant_is_away_and_is_not_asked_for_again_and_a
 }
 
 #[test]
-fn the_old_profile_of_who_comes_by_payload_is_fetched_anew_beside_the_requests() {
+fn a_stale_profile_is_fetched_for_users_in_a_payload_too() {
     let server = TestServer::open(&["auth0.profile_max_age=1day"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let mine = id(&server, "auth0|1", json!({}));
@@ -153,11 +153,11 @@ fn the_old_profile_of_who_comes_by_payload_is_fetched_anew_beside_the_requests()
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     let token = server.token("auth0|1", payload);
-    many_visits_fetch_the_new_name_once(&server, &token);
+    assert_concurrent_requests_fetch_once(&server, &token);
 }
 
 #[test]
-fn who_comes_by_payload_is_served_while_the_tenant_hangs_and_their_profile_is_old() {
+fn a_failed_fetch_does_not_delay_users_in_a_payload() {
     let server = TestServer::open(&["auth0.profile_max_age=1day", "pool.threads=1", "pool.queue=1"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let mine = id(&server, "auth0|1", json!({}));
@@ -174,7 +174,7 @@ fn who_comes_by_payload_is_served_while_the_tenant_hangs_and_their_profile_is_ol
 }
 
 #[test]
-fn profiles_are_never_fetched_anew_where_that_is_off() {
+fn profiles_are_not_refreshed_when_profile_max_age_is_0() {
     let server = TestServer::open(&["auth0.profile_max_age=0s"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let mine = id(&server, "auth0|1", json!({}));
@@ -187,7 +187,7 @@ fn profiles_are_never_fetched_anew_where_that_is_off() {
 }
 
 #[test]
-fn a_change_by_another_process_turns_its_user_away_and_is_told_to_who_listens() {
+fn a_change_by_another_process_reaches_gate_and_subscribers() {
     let server = TestServer::open(&[]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
     let token = server.token("auth0|1", json!({}));
@@ -203,7 +203,7 @@ fn a_change_by_another_process_turns_its_user_away_and_is_told_to_who_listens() 
 }
 
 #[test]
-fn a_block_reaches_auth0_however_often_it_fails_and_over_a_restart() {
+fn a_block_reaches_auth0_despite_a_failure_and_a_restart() {
     let mut server = TestServer::open(&["store.block_at_auth0=true"]);
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
     assert_eq!(server.me(&server.token("auth0|1", json!({}))).status, 200);

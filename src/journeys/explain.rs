@@ -29,7 +29,7 @@ fn failed(story: &Value) -> (String, String, String) {
 }
 
 #[test]
-fn a_token_that_passes_is_followed_to_its_user_without_making_one() {
+fn an_accepted_token_is_explained_up_to_its_user_without_inserting_one() {
     let server = TestServer::open(&[]);
     server.auth0.set_profile(
         "auth0|1",
@@ -49,7 +49,7 @@ fn a_token_that_passes_is_followed_to_its_user_without_making_one() {
 }
 
 #[test]
-fn a_pipe_that_brings_nothing_is_told_from_a_token_that_is_none() {
+fn empty_input_is_wrong_usage() {
     let server = TestServer::open(&[]);
     for nothing in ["", "\n", " \"\" "] {
         assert_eq!(run(&server, &["-"], nothing), (2, String::new()), "{nothing:?}");
@@ -57,7 +57,7 @@ fn a_pipe_that_brings_nothing_is_told_from_a_token_that_is_none() {
 }
 
 #[test]
-fn a_token_that_fails_is_told_what_it_says_what_is_wanted_and_what_to_do() {
+fn a_refused_token_is_explained_with_its_value_and_the_fix() {
     let server = TestServer::open(&[]);
     let about = |door: &str, token: &str| {
         let (code, story) = explain(&server, door, token);
@@ -84,7 +84,7 @@ fn a_token_that_fails_is_told_what_it_says_what_is_wanted_and_what_to_do() {
 }
 
 #[test]
-fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
+fn all_failed_checks_are_listed_and_the_signature_is_not_printed() {
     let server = TestServer::open(&[]);
     let token = server.token_for(INTERNAL, "auth0|1", json!({"exp": now() - 60, "nonce": "n"}));
     let (code, text) = run(&server, &["-"], &format!("Authorization: Bearer {token}\n"));
@@ -117,7 +117,7 @@ fn every_rule_that_fails_is_told_at_once_and_the_signature_never() {
 }
 
 #[test]
-fn a_token_of_another_domain_of_the_tenant_in_the_other_dialect_is_followed_too() {
+fn rfc9068_tokens_of_another_trusted_issuer_are_explained() {
     let (server, other) = (TestServer::open(&[]), Auth0Stub::start());
     let mut claims = other.claims("auth0|1", PUBLIC);
     claims.as_object_mut().unwrap().remove("azp");
@@ -140,7 +140,7 @@ fn a_token_of_another_domain_of_the_tenant_in_the_other_dialect_is_followed_too(
 }
 
 #[test]
-fn a_person_of_another_tenant_is_told_what_would_make_them_one_of_ours() {
+fn a_user_of_another_issuer_is_referred_to_same_users() {
     let (server, other) = (TestServer::open(&[]), Auth0Stub::start());
     let token = tokens::sign(&other.claims("auth0|1", PUBLIC));
     let also = format!("auth0.also=[{{issuer = \"{}\"}}]", other.issuer);
