@@ -19,7 +19,7 @@ let policy;
 let mutants;
 
 before(() => {
-  const name = "auth::mutants_tests::mutants_and_how_they_ended_are_written_down";
+  const name = "auth::tests::mutants::outcomes::mutants_and_their_outcomes_are_written_to_a_file";
   execFileSync(
     process.env.CARGO ?? "cargo",
     ["test", "--locked", "--quiet", "--lib", "--", "--ignored", "--exact", name],

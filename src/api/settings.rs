@@ -43,10 +43,8 @@ pub struct DoorSettings {
 impl DoorSettings {
     /// What the door requires of its callers.
     pub fn rules(&self, claims: &ClaimsSettings) -> auth::DoorRules {
-        auth::DoorRules {
-            policy: Policy::new(claims, &self.audience),
-            need: Need { permissions: self.need.clone(), anonymous: self.anonymous },
-        }
+        let need = Need { permissions: self.need.clone(), anonymous: self.anonymous };
+        auth::DoorRules::new(Policy::new(claims, &self.audience), need)
     }
 }
 

@@ -7,38 +7,38 @@ use warp::http::header::AUTHORIZATION;
 
 use super::Refusal;
 
-/// The longest token that is looked at.
+/// The longest accepted token, in bytes.
 pub const MAX_TOKEN: usize = 16 * 1024;
 
 /// The raw token of a request: bounded, of three base64url parts, not yet trusted. Only this file makes one.
 pub struct Bearer {
     token: String,
-    /// Where the payload and the signature begin.
+    /// Where the payload begins.
     payload: usize,
+    /// Where the signature begins.
     signature: usize,
 }
 
-/// What a request presented. Absent and bad are different: a bad token never gets here.
+/// What a request presented. A malformed token is an error, never taken for an absent one.
 #[derive(Debug)]
 pub enum Presented {
     /// A token.
     Token(Bearer),
-    /// Nothing. Doors may let such callers in.
-    Nothing(Nothing),
+    /// No token. A door may accept anonymous callers.
+    Nothing(NoToken),
 }
 
-/// The proof that a request carried no token at all. Only this file makes one.
+/// Proof that a request had no token at all. Only this file makes one.
 #[derive(Debug)]
-pub struct Nothing(());
+pub struct NoToken(());
 
-/// Reads what a request presents, from all its headers and its query string.
+/// Reads the token of a request from all its headers and its query string.
 ///
 /// # Errors
 /// [`Refusal::MalformedRequest`] for two tokens, an empty or non-ASCII one, or one in the query string (RFC 6750 §2.3
-/// allows that, and it ends in logs); [`Refusal::MalformedToken`] for what is too long or no JWT in compact form.
+/// allows that, but query strings end up in logs); [`Refusal::MalformedToken`] as [`parse`].
 pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
-    let names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
-    if names.into_iter().any(|name| name == "access_token") {
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
         return Err(Refusal::MalformedRequest(
             "Send the token in the Authorization header, not in the query string.",
         ));
@@ -49,45 +49,45 @@ pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
         return Err(Refusal::MalformedRequest("Two Authorization headers were sent; send one."));
     }
     let value = value.to_str().map_err(|_| {
-        Refusal::MalformedRequest("The Authorization header holds characters that are not ASCII.")
+        Refusal::MalformedRequest("The Authorization header contains characters that are not ASCII.")
     })?;
     credential(Some(value))
 }
 
-/// Reads what stands in an `Authorization` header, or in its place: a WebSocket's `connection_init` has one of its own.
+/// Reads the value of an `Authorization` header. The `connection_init` of a WebSocket can carry one too.
 ///
 /// # Errors
-/// As [`bearer`] has them.
+/// As [`bearer`].
 pub fn credential(value: Option<&str>) -> Result<Presented, Refusal> {
-    let Some(value) = value else { return Ok(Presented::Nothing(Nothing(()))) };
-    // A scheme ends where its characters do (RFC 9110 §11.1), so that `Bearer,x` is a broken Bearer and no other scheme.
-    let end = value.bytes().position(|byte| !is_token(byte)).unwrap_or(value.len());
+    let Some(value) = value else { return Ok(Presented::Nothing(NoToken(()))) };
+    // A scheme consists of token characters (RFC 9110 §11.1), so `Bearer,x` is a malformed Bearer, not another scheme.
+    let end = value.bytes().position(|byte| !is_token_char(byte)).unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if scheme.is_empty() {
         return Err(Refusal::MalformedRequest("The Authorization header names no scheme; send Bearer."));
     }
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Presented::Nothing(Nothing(())));
+        return Ok(Presented::Nothing(NoToken(())));
     }
     // RFC 6750 §2.1 and RFC 9110 §11.4: one or more spaces.
     let token = rest.trim_start_matches(' ');
     if token.is_empty() || token.len() == rest.len() {
         return Err(Refusal::MalformedRequest(
-            "The Authorization header holds no token after Bearer and a space.",
+            "The Authorization header has no token after Bearer and a space.",
         ));
     }
     parse(token).map(Presented::Token)
 }
 
-/// A character of a scheme's name: `tchar` in RFC 9110 §5.6.2.
-fn is_token(byte: u8) -> bool {
+/// `tchar` in RFC 9110 §5.6.2.
+fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Takes a token that did not come in a header: a WebSocket's, or one that a person asks about.
+/// Reads a bare token, without a scheme.
 ///
 /// # Errors
-/// [`Refusal::MalformedToken`] as [`bearer`] has it.
+/// [`Refusal::MalformedToken`] if it is longer than [`MAX_TOKEN`] or not a JWT in compact form.
 pub fn parse(token: &str) -> Result<Bearer, Refusal> {
     if token.len() > MAX_TOKEN {
         return Err(Refusal::MalformedToken("The token is longer than 16 KiB."));
@@ -95,13 +95,13 @@ pub fn parse(token: &str) -> Result<Bearer, Refusal> {
     // Counted on the raw text, before anything is allocated: a token may be all dots.
     let mut dots = token.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
     let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-        return Err(Refusal::MalformedToken("The token is no JWT: it does not have three parts."));
+        return Err(Refusal::MalformedToken("The token is not a JWT: it does not have three parts."));
     };
     if first == 0 || second == first + 1 || second + 1 == token.len() {
-        return Err(Refusal::MalformedToken("The token is no JWT: one of its parts is empty."));
+        return Err(Refusal::MalformedToken("The token is not a JWT: one of its parts is empty."));
     }
     if !token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
-        return Err(Refusal::MalformedToken("The token is no JWT: its parts are not base64url."));
+        return Err(Refusal::MalformedToken("The token is not a JWT: its parts are not base64url."));
     }
     Ok(Bearer { token: token.to_owned(), payload: first + 1, signature: second + 1 })
 }
@@ -123,17 +123,17 @@ impl Bearer {
     }
 
     /// The whole token.
-    pub fn whole(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         self.token.as_bytes()
     }
 
-    /// What is signed: header and payload with the dot between them (RFC 7515 §5.2).
+    /// The signed bytes: header and payload with the dot between them (RFC 7515 §5.2).
     pub fn signed(&self) -> &[u8] {
         self.token.as_bytes().get(..self.signature - 1).unwrap_or_default()
     }
 }
 
-/// Shows its length only.
+/// Shows only the length.
 impl fmt::Debug for Bearer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bearer").field("length", &self.token.len()).finish_non_exhaustive()
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_whatever_the_scheme_s_case() {
+    fn the_scheme_is_case_insensitive() {
         for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c"] {
             let Ok(Presented::Token(bearer)) = present(&[value], "query=%7Bme%7D") else { panic!("{value}") };
             assert_eq!((bearer.header(), bearer.payload(), bearer.signature()), ("a", "b", "c"));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_not_the_same_as_something_broken() {
+    fn an_absent_token_differs_from_a_malformed_one() {
         for absent in [&[][..], &["Basic dTpw"], &["Digest x"]] {
             assert!(matches!(present(absent, ""), Ok(Presented::Nothing(_))), "{absent:?}");
         }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_compact_jwt_is_refused_before_it_is_decoded() {
+    fn a_token_not_in_compact_form_is_refused_before_decoding() {
         let long = format!("a.b.{}", "c".repeat(MAX_TOKEN));
         let dots = ".".repeat(MAX_TOKEN);
         for token in [

@@ -1,31 +1,33 @@
-//! Walks the stages on a token and tells what was checked, what held, what failed and what to do about it.
+//! Explains why a token is accepted or refused, check by check, and how to fix it.
 //!
-//! The same functions judge here as at the doors; what is added is words. Nothing is inserted, linked or cached. A story
-//! holds the claims of the token, so it is for the eyes of whoever has the token anyway; never for a log.
+//! Observes the chain that requests run, on a gate that links, inserts and caches nothing. An explanation contains the
+//! token's claims: show it to the token's owner, never log it.
 
 use jiff::{SignedDurationRound, Timestamp, Unit};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::claims::{validate, verify};
+use super::claims::verify_signature;
 use super::header::{decode, header};
 use super::permit::Subject;
-use super::policy::{ClaimsCtx, RULES, seconds};
-use super::settings::TokenProfile;
-use super::{DoorRules, Gate, Permit, Refusal, Stage, bearer, caller, permit};
+use super::policy::{ClaimsCtx, RULES, Rule, TokenProfile, unix_seconds};
+use super::{
+    Bearer, Caller, DoorRules, Gate, Observed, Permit, Presented, Principal, Refusal, Stage, Users, parse,
+};
+use crate::user::CurrentUser;
 
-/// What happened to a token at a door, stage by stage.
+/// The checks of one token at one door.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation {
     /// The door's name.
     pub door: &'static str,
-    /// What was checked, in order.
+    /// The checks, in order.
     pub steps: Vec<Step>,
-    /// Whether the door lets the bearer in.
+    /// Whether the door accepts the token.
     pub admitted: bool,
-    /// The token's header, as far as it could be read. Unverified.
+    /// The token's header, if it could be read. Unverified.
     pub header: Option<Map<String, Value>>,
-    /// The token's payload, as far as it could be read. Unverified, unless every step of the claims stage held.
+    /// The token's payload, if it could be read. Unverified, unless every check of the claims stage passed.
     pub claims: Option<Map<String, Value>>,
 }
 
@@ -34,35 +36,32 @@ pub struct Explanation {
 pub struct Step {
     /// The stage it belongs to.
     pub stage: &'static str,
-    /// What was asked.
+    /// What was checked.
     pub check: String,
-    /// Whether it held; `None` when it was not reached.
+    /// Whether it passed; `None` when it was not reached.
     pub passed: Option<bool>,
-    /// What was found.
+    /// What the token contains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
-    /// The code a request would be refused with.
+    /// The code that refuses the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
-    /// What to do.
+    /// How to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
 
-/// A walk that is under way.
-struct Walk<'a> {
+/// An observer of the chain that writes an explanation.
+struct Explainer<'a> {
     gate: &'a Gate,
     door: &'a DoorRules,
     other: &'a DoorRules,
     now: Timestamp,
-    story: Explanation,
+    explanation: Explanation,
 }
 
-/// A check that did not hold: the story has it, and the walk ends.
-struct Ended;
-
 impl Gate {
-    /// Tells what `door` makes of `token`. `other` is the other door, which the token may be meant for.
+    /// Explains what `door` makes of `token`. `other` is the other door, which the token may be for.
     pub async fn explain(
         &self,
         name: &'static str,
@@ -70,271 +69,276 @@ impl Gate {
         other: &DoorRules,
         token: &str,
     ) -> Explanation {
-        let story =
+        let gate = Self { users: Users { dry_run: true, ..self.users.clone() }, ..self.clone() };
+        let door = DoorRules::new(door.policy.clone(), door.need.clone());
+        let explanation =
             Explanation { door: name, steps: Vec::new(), admitted: false, header: None, claims: None };
-        let mut walk = Walk { gate: self, door, other, now: self.clock.now(), story };
-        walk.story.admitted = walk.all(token).await.is_ok();
-        walk.not_reached();
-        walk.story
+        let mut explainer = Explainer { gate: &gate, door: &door, other, now: self.clock.now(), explanation };
+        let presented = parse(token).map(Presented::Token);
+        let caller = gate.chain(&door, presented, |observed| explainer.observe(token, observed)).await;
+        let mut explanation = explainer.explanation;
+        explanation.admitted = caller.is_ok();
+        explanation.add_unreached();
+        explanation
     }
 }
 
-impl Walk<'_> {
-    async fn all(&mut self, token: &str) -> Result<(), Ended> {
-        let presented = self.bearer(token)?;
-        let claims = self.claims(&presented).await?;
-        let permit = self.permit(claims)?;
-        self.caller(permit).await
+impl Explainer<'_> {
+    fn observe(&mut self, token: &str, observed: Observed<'_>) {
+        match observed {
+            Observed::Bearer(presented) => self.bearer(token, presented),
+            Observed::Claims(bearer, outcome) => {
+                let explained = self.claims(bearer).is_none();
+                // The keys may have changed in between.
+                if let (Err(refusal), false) = (outcome, explained) {
+                    self.step(Stage::Claims, "it is still accepted", Err::<(), _>(refusal.clone()), "", None);
+                }
+            }
+            Observed::Permit(permit) => self.permit(permit),
+            Observed::Caller(caller) => self.caller(caller),
+        }
     }
 
-    fn bearer(&mut self, token: &str) -> Result<super::Bearer, Ended> {
+    fn bearer(&mut self, token: &str, presented: &Result<Presented, Refusal>) {
         let parts = token.split('.').count();
         let found =
             format!("{} characters, {parts} {}", token.len(), if parts == 1 { "part" } else { "parts" });
         let fix = match parts {
             5 => "It is encrypted (JWE). At Auth0, turn token encryption off for this API.",
-            1 => {
-                "It is opaque. Auth0 gives such tokens when none is asked for an API: send `audience` with the login."
-            }
-            _ => "Send the whole token as the tenant gave it.",
+            1 => "It is opaque. Auth0 issues such tokens without an API: send `audience` with the login.",
+            _ => "Send the whole token as the tenant issued it.",
         };
         self.step(
             Stage::Bearer,
             "it is a JWT in compact form",
-            bearer::parse(token),
-            found,
+            as_unit(presented),
+            &found,
             Some(fix.to_owned()),
-        )
+        );
     }
 
-    async fn claims(&mut self, bearer: &super::Bearer) -> Result<super::Claims, Ended> {
+    /// Adds the checks of the claims stage; `None` when one failed. Runs the stage's own functions, without waiting.
+    fn claims(&mut self, bearer: &Bearer) -> Option<()> {
         let policy = &self.door.policy;
-        self.story.header = decode(bearer.header()).ok();
-        self.story.claims = decode(bearer.payload()).ok();
+        self.explanation.header = decode(bearer.header()).ok();
+        self.explanation.claims = decode(bearer.payload()).ok();
 
-        let judged = header(bearer.header(), &policy.algorithms, policy.profile);
-        let written =
-            |name: &str| self.story.header.as_ref().and_then(|header| header.get(name)).map(Value::to_string);
-        let said = |name: &str| written(name).unwrap_or_else(|| "absent".to_owned());
-        let found = format!("alg {}, typ {}, kid {}", said("alg"), said("typ"), said("kid"));
-        let allowed: Vec<_> = policy.algorithms.iter().map(|(name, _)| *name).collect();
-        let fix = match &judged {
-            Err(Refusal::BadAlgorithm(_)) => format!(
-                "This server takes {} (claims.algorithms). At Auth0 the signing algorithm is a setting of the API.",
-                allowed.join(", ")
-            ),
-            Err(refusal) if policy.profile == TokenProfile::Rfc9068 => format!(
-                "{} Only RFC 9068 is taken (claims.profile): at Auth0 the token dialect is a setting of the API.",
+        let outcome = header(bearer.header(), &policy.algorithms, policy.profile);
+        let members = self.explanation.header.clone().unwrap_or_default();
+        let member = |name: &str| text_of(members.get(name));
+        let found = format!("alg {}, typ {}, kid {}", member("alg"), member("typ"), member("kid"));
+        let fix = outcome.as_ref().err().map(|refusal| match refusal {
+            Refusal::BadAlgorithm(_) => {
+                let allowed: Vec<_> = policy.algorithms.iter().map(|(name, _)| *name).collect();
+                let allowed = allowed.join(", ");
+                format!("Allowed are {allowed} (claims.algorithms). At Auth0 the algorithm is a setting of the API.")
+            }
+            refusal if policy.profile == TokenProfile::Rfc9068 => format!(
+                "{} Only RFC 9068 is accepted (claims.profile). At Auth0 the access token profile is a setting of the API.",
                 refusal.message()
             ),
-            Err(refusal) => {
-                format!("{} Is it an access token of the tenant's own making?", refusal.message())
-            }
-            Ok(_) => String::new(),
-        };
+            refusal => format!("{} Is it an access token that the tenant issued?", refusal.message()),
+        });
         let header =
-            self.step(Stage::Claims, "its header is one of an access token", judged, found, Some(fix))?;
+            self.step(Stage::Claims, "its header is that of an access token", outcome, &found, fix)?;
 
-        let decoded = decode(bearer.payload());
-        let members = decoded.as_ref().map_or(0, Map::len);
-        let payload = self.step(
-            Stage::Claims,
-            "its payload is unambiguous JSON",
-            decoded,
-            format!("{members} claims"),
-            Some(
-                "A member stands twice in it, or it is no JSON object. No tenant makes such tokens: who did?"
-                    .to_owned(),
-            ),
-        )?;
+        let payload = decode(bearer.payload());
+        let found = format!("{} claims", payload.as_ref().map_or(0, Map::len));
+        let fix = "It has a duplicate member, or is not a JSON object. Tenants do not issue such tokens: where is it from?";
+        let check = "its payload is unambiguous JSON";
+        let payload = self.step(Stage::Claims, check, payload, &found, Some(fix.to_owned()))?;
 
-        let issuer = payload.get("iss").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let trusted: Vec<String> = self.gate.keys.issuers().map(str::to_owned).collect();
-        let judged = if trusted.contains(&issuer) { Ok(()) } else { Err(Refusal::WrongIssuer) };
-        let fix = if trusted.contains(&format!("{issuer}/")) {
-            "Only the final slash is missing: Auth0's own tokens have it. Who made this token?".to_owned()
+        let issuer = payload.get("iss").and_then(Value::as_str).unwrap_or_default();
+        let trusted: Vec<_> = self.gate.keys.issuers().collect();
+        let fix = if trusted.contains(&format!("{issuer}/").as_str()) {
+            "Only the final slash is missing. Auth0's own tokens have it: where is this token from?"
+                .to_owned()
         } else {
-            format!(
-                "Trusted is {}: log in there, or trust this issuer too (auth0.issuer, auth0.also).",
-                trusted.join(", ")
-            )
+            let trusted = trusted.join(", ");
+            format!("Trusted: {trusted}. Log in there, or trust this issuer too (auth0.issuer, auth0.also).")
         };
-        let found = match payload.get("iss") {
-            None => "absent".to_owned(),
-            Some(Value::String(issuer)) => issuer.clone(),
-            Some(other) => other.to_string(),
-        };
-        self.step(Stage::Claims, "its issuer is trusted (iss)", judged, found, Some(fix))?;
+        let outcome = if trusted.contains(&issuer) { Ok(()) } else { Err(Refusal::WrongIssuer) };
+        let found = payload
+            .get("iss")
+            .and_then(Value::as_str)
+            .map_or_else(|| text_of(payload.get("iss")), str::to_owned);
+        self.step(Stage::Claims, "its issuer is trusted (iss)", outcome, &found, Some(fix))?;
 
-        let key = self.gate.keys.key(&issuer, header.kid.as_deref()).await;
+        let key = self.gate.keys.cached_key(issuer, header.kid.as_deref());
         let fix = match &key {
             Err(Refusal::KeysUnavailable) => format!("Is {issuer}.well-known/jwks.json reachable from here?"),
-            _ => "It was signed by another tenant, or its key was revoked: log in again.".to_owned(),
+            _ => "Another tenant signed it, or its key was revoked: log in again.".to_owned(),
         };
         let found = format!("kid {}", header.kid.as_deref().unwrap_or("absent"));
-        let key = self.step(Stage::Claims, "its key is one the issuer publishes", key, found, Some(fix))?;
+        let key = self.step(Stage::Claims, "its issuer publishes its key", key, &found, Some(fix))?;
 
-        let judged = verify(bearer, &header, &key.key);
-        let fix = match &judged {
+        let outcome = verify_signature(bearer, &header, &key.key);
+        let fix = match &outcome {
             Err(refusal @ Refusal::BadAlgorithm(_)) => refusal.message().into_owned(),
-            _ => "It was changed after it was signed, or cut off on its way.".to_owned(),
+            _ => "It was changed after it was signed, or truncated on the way.".to_owned(),
         };
-        self.step(Stage::Claims, "its signature fits", judged, String::new(), Some(fix))?;
+        self.step(Stage::Claims, "its signature is valid", outcome, "", Some(fix))?;
 
-        let case = ClaimsCtx { payload: &payload, policy, now: seconds(self.now) };
-        let mut ended = false;
-        for (check, holds) in RULES {
-            let judged = holds(&case);
-            let (found, fix) = self.advice(&judged, check, &payload);
-            ended |= self.step(Stage::Claims, check, judged, found, fix).is_err();
-        }
-        if ended {
-            return Err(Ended);
-        }
-        validate(payload, policy, self.now).map_err(|_| Ended)
+        let ctx = ClaimsCtx { payload: &payload, policy, now: unix_seconds(self.now) };
+        let passed = RULES.map(|rule| self.rule(&rule, &ctx).is_some());
+        passed.iter().all(|passed| *passed).then_some(())
     }
 
-    /// What a rule found in the payload, and what to do if it does not hold.
-    fn advice(
-        &self,
-        judged: &Result<(), Refusal>,
-        check: &str,
-        payload: &Map<String, Value>,
-    ) -> (String, Option<String>) {
-        let claim = |name: &str| payload.get(name).map_or_else(|| "absent".to_owned(), Value::to_string);
-        let found = match check {
-            _ if check.contains("(aud)") => claim("aud"),
-            _ if check.contains("expired") => self.when(payload.get("exp")),
-            _ if check.contains("(iat, nbf)") => format!("issued {}", self.when(payload.get("iat"))),
-            _ if check.contains("(sub)") => claim("sub"),
-            _ if check.contains("client_id") => {
-                payload.get("azp").or(payload.get("client_id")).map_or_else(String::new, Value::to_string)
-            }
-            _ => String::new(),
+    fn rule(&mut self, rule: &Rule, ctx: &ClaimsCtx<'_>) -> Option<()> {
+        let outcome = (rule.test)(ctx);
+        let claim = |name: &str| ctx.payload.get(name);
+        let found = match rule.claim {
+            "" => String::new(),
+            "exp" => self.relative(claim("exp")),
+            "iat" => format!("issued {}", self.relative(claim("iat"))),
+            "azp" => claim("azp").or(claim("client_id")).map_or_else(String::new, Value::to_string),
+            name => text_of(claim(name)),
         };
-        let fix = match judged {
-            Err(Refusal::WrongAudience) => {
+        let fix = outcome.as_ref().err().map(|refusal| match refusal {
+            Refusal::WrongAudience => {
                 let (wanted, others) = (self.door.policy.audience(), self.other.policy.audience());
-                let meant = claim("aud");
-                Some(if meant.contains(&format!("\"{others}\"")) {
-                    format!(
-                        "It is for the other door. For this one ask the tenant for the audience {wanted}."
-                    )
-                } else if meant.contains(wanted.trim_end_matches('/')) {
-                    format!("Audiences compare byte for byte: this door wants exactly {wanted}.")
+                if found.contains(&format!("\"{others}\"")) {
+                    format!("It is for the other door. For this one request the audience {wanted} from the tenant.")
+                } else if found.contains(wanted.trim_end_matches('/')) {
+                    format!("Audiences are compared byte for byte: this door requires exactly {wanted}.")
                 } else {
-                    format!("Ask the tenant for the audience {wanted}, or set {}.audience.", self.story.door)
-                })
+                    let door = self.explanation.door;
+                    format!("Request the audience {wanted} from the tenant, or set {door}.audience.")
+                }
             }
-            Err(Refusal::Expired { .. }) => Some("Log in again, or refresh the token.".to_owned()),
-            Err(Refusal::NotYetValid) => {
-                Some("Compare the clocks of this machine and of the tenant.".to_owned())
-            }
-            Err(refusal) => Some(refusal.message().into_owned()),
-            Ok(()) => None,
-        };
-        (found, fix)
+            Refusal::Expired { .. } => "Log in again, or refresh the token.".to_owned(),
+            Refusal::NotYetValid => "Compare the clocks of this machine and of the tenant.".to_owned(),
+            refusal => refusal.message().into_owned(),
+        });
+        self.step(Stage::Claims, rule.check, outcome, &found, fix)
     }
 
-    fn permit(&mut self, claims: super::Claims) -> Result<Permit, Ended> {
-        let roles: Vec<String> = claims.roles().map(str::to_owned).collect();
-        let (issuer, grants) = (claims.issuer().to_owned(), &self.gate.grants);
-        let judged = permit(claims, &self.door.need, grants);
-        let found = match &judged {
+    fn permit(&mut self, permit: &Result<Permit, Refusal>) {
+        let found = match permit {
             Ok(permit) => {
                 let (subject, permissions) = permit.parts();
-                let may = if permissions.is_empty() {
-                    "may nothing in particular".to_owned()
-                } else {
-                    format!("may {permissions}")
-                };
                 match subject {
-                    Subject::User(id, _) => format!("the user {id}, roles [{}], {may}", roles.join(", ")),
-                    Subject::Machine(client, _) => format!("the machine {client}, {may}"),
-                    Subject::Anonymous => may,
+                    Subject::User(id, claims) => {
+                        let roles: Vec<_> = claims.roles().collect();
+                        format!("user {id}, roles [{}], permissions [{permissions}]", roles.join(", "))
+                    }
+                    Subject::Machine(client, _) => format!("machine {client}, permissions [{permissions}]"),
+                    Subject::Anonymous => format!("anonymous, permissions [{permissions}]"),
                 }
             }
             Err(refusal) => refusal.message().into_owned(),
         };
-        let fix = match &judged {
-            Err(Refusal::NotPermitted { missing }) if missing.is_empty() && !grants.trusts_users_of(&issuer) => format!(
-                "Its issuer's machines may come, and its people are nobody here. If {issuer} is another domain of the \
-                 same tenant, set same_users = true where [[auth0.also]] names it."
-            ),
-            _ => "For a machine: grant its client the scope at Auth0. For a person: give a role that [roles] maps to it, \
-                  and put their roles in the token. A user's own scope grants nothing."
+        let issuer = self.explanation.claims.as_ref().and_then(|claims| claims.get("iss")?.as_str());
+        let issuer = issuer.unwrap_or_default();
+        let fix = match permit {
+            Err(Refusal::NotPermitted { missing })
+                if missing.is_empty() && !self.gate.grants.accept_users_of(issuer) =>
+            {
+                format!(
+                    "Only machines of this issuer are accepted, not its users. If {issuer} is another domain of the same \
+                     tenant, set same_users = true in its [[auth0.also]] table."
+                )
+            }
+            _ => "For a machine: grant its client the scope at Auth0. For a person: assign a role that [roles] maps to the \
+                  permission, and put their roles in the token. A user's scope grants nothing."
                 .to_owned(),
         };
         let need = &self.door.need.permissions;
         let check = if need.is_empty() {
             "it is a user or a machine".to_owned()
         } else {
-            format!("it holds what this door needs: {need}")
+            format!("it has the permissions this door needs: {need}")
         };
-        self.step(Stage::Permit, &check, judged, found, Some(fix))
+        self.step(Stage::Permit, &check, as_unit(permit), &found, Some(fix));
     }
 
-    async fn caller(&mut self, permit: Permit) -> Result<(), Ended> {
-        let foreseen = caller::foresee(permit, &self.gate.users).await;
-        let found = foreseen.as_ref().map_or_else(|refusal| refusal.message().into_owned(), Clone::clone);
-        let fix = match &foreseen {
-            Err(Refusal::ProfileUnavailable { .. }) => {
-                Some("Check auth0.client_id and its secret, and that the client may read:users.".to_owned())
-            }
+    fn caller(&mut self, caller: &Result<Caller, Refusal>) {
+        let found = match caller {
+            Ok(caller) => self.user(caller),
+            Err(refusal) => refusal.message().into_owned(),
+        };
+        let fix = match caller {
+            Err(Refusal::ProfileUnavailable { .. }) => Some(
+                "Check auth0.client_id, its secret, and that the client has the scope read:users.".to_owned(),
+            ),
             Err(Refusal::TokenRevoked) => Some("Log in again.".to_owned()),
             _ => None,
         };
-        self.step(Stage::Caller, "its user is found", foreseen.map(drop), found, fix)
+        self.step(Stage::Caller, "its user is found", as_unit(caller), &found, fix);
     }
 
+    /// Where the dry run found the current user, and what a request would change.
+    fn user(&self, caller: &Caller) -> String {
+        let row = match caller.principal() {
+            Principal::Machine(_) => return "a machine has no current user".to_owned(),
+            Principal::Anonymous => return "an anonymous caller has no current user".to_owned(),
+            Principal::User(CurrentUser::Payload(user)) => {
+                return format!("in the payload: {}, without a query", user.id);
+            }
+            Principal::User(CurrentUser::Row(row)) => row,
+        };
+        let store = &self.gate.users.store;
+        let sub =
+            self.explanation.claims.as_ref().and_then(|claims| claims.get("sub")?.as_str()?.parse().ok());
+        if sub.is_some_and(|sub| store.user_by_auth0_id(&sub).is_ok_and(|user| user.is_some())) {
+            format!("in the database, by Auth0 id: {}", row.id)
+        } else if store.user(row.id).is_ok_and(|user| user.is_some()) {
+            format!("in the database, by verified email: {} would be linked", row.id)
+        } else {
+            "at Auth0: the profile would be stored in a new row".to_owned()
+        }
+    }
+
+    /// Adds a step. Returns the value of a check that passed.
     fn step<T>(
         &mut self,
         stage: Stage,
         check: &str,
-        judged: Result<T, Refusal>,
-        found: String,
+        outcome: Result<T, Refusal>,
+        found: &str,
         fix: Option<String>,
-    ) -> Result<T, Ended> {
-        let code = judged.as_ref().err().map(Refusal::code);
-        self.story.steps.push(Step {
+    ) -> Option<T> {
+        let code = outcome.as_ref().err().map(Refusal::code);
+        self.explanation.steps.push(Step {
             stage: stage.as_str(),
             check: check.to_owned(),
             passed: Some(code.is_none()),
-            found: Some(found).filter(|found| !found.is_empty()),
+            found: Some(found.to_owned()).filter(|found| !found.is_empty()),
             code,
             fix: fix.filter(|_| code.is_some()),
         });
-        judged.map_err(|_| Ended)
+        outcome.ok()
     }
 
-    /// Stages that the walk did not come to.
-    fn not_reached(&mut self) {
-        for stage in [Stage::Claims, Stage::Permit, Stage::Caller] {
-            let name = stage.as_str();
-            if !self.story.steps.iter().any(|step| step.stage == name) {
-                let check = "not reached".to_owned();
-                self.story.steps.push(Step {
-                    stage: name,
-                    check,
-                    passed: None,
-                    found: None,
-                    code: None,
-                    fix: None,
-                });
-            }
-        }
-    }
-
-    /// A time in a token, and how far it is from now.
-    fn when(&self, time: Option<&Value>) -> String {
+    /// A time in a token, and its distance from now.
+    fn relative(&self, time: Option<&Value>) -> String {
         let Some(time) = time.and_then(Value::as_f64) else { return "at no time".to_owned() };
         #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second does not matter here")]
-        let Ok(time) = Timestamp::from_second(time as i64) else {
-            return "at no time that is one".to_owned();
-        };
+        let Ok(time) = Timestamp::from_second(time as i64) else { return "at an invalid time".to_owned() };
         let whole = SignedDurationRound::new().smallest(Unit::Second);
         let apart =
             (time - self.now).abs().round(whole).map_or_else(|_| String::new(), |apart| format!("{apart:#}"));
         if time >= self.now { format!("{time}, in {apart}") } else { format!("{time}, {apart} ago") }
     }
+}
+
+impl Explanation {
+    /// Adds a step for each stage that was not reached.
+    fn add_unreached(&mut self) {
+        for stage in [Stage::Claims, Stage::Permit, Stage::Caller].map(Stage::as_str) {
+            if !self.steps.iter().any(|step| step.stage == stage) {
+                let check = "not reached".to_owned();
+                self.steps.push(Step { stage, check, passed: None, found: None, code: None, fix: None });
+            }
+        }
+    }
+}
+
+fn as_unit<T>(outcome: &Result<T, Refusal>) -> Result<(), Refusal> {
+    outcome.as_ref().map(drop).map_err(Clone::clone)
+}
+
+/// A member of the token as JSON.
+fn text_of(member: Option<&Value>) -> String {
+    member.map_or_else(|| "absent".to_owned(), Value::to_string)
 }

@@ -1,4 +1,4 @@
-//! JSON as strictly as a token deserves: no member twice, no deep nesting, nothing after the end.
+//! A strict JSON reader for tokens and key sets: no duplicate members, no deep nesting, nothing after the end.
 //!
 //! JSON parsers disagree about duplicate members, and two readers of one token must not (RFC 8725bis, RFC 7515 §4).
 
@@ -7,14 +7,13 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The deepest nesting that is read.
+/// The deepest accepted nesting.
 const MAX_DEPTH: usize = 16;
 
-/// Reads one JSON object, refusing a member that stands twice at any depth (after unescaping) and nesting
-/// deeper than 16.
+/// Reads one JSON object without duplicate members (after unescaping, at any depth) and nested at most 16 deep.
 ///
 /// # Errors
-/// When `bytes` are not exactly that. The text of the error is not for clients: it may quote the input.
+/// When `bytes` are anything else. The text of the error may quote the input: do not send it to clients.
 pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict(MAX_DEPTH).deserialize(&mut deserializer)?;
@@ -25,6 +24,7 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Err
     }
 }
 
+/// A seed with the nesting that is left.
 struct Strict(usize);
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -91,7 +91,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(Strict(depth))?;
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands twice"));
+                return Err(A::Error::custom("a duplicate member"));
             }
         }
         Ok(Value::Object(object))
@@ -103,13 +103,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_plain_object_is_read() {
+    fn a_plain_object_is_read() {
         let read = object(br#" {"a":[1,2.5,-3,true,null,{"b":"c"}],"d":{"b":1}} "#).unwrap();
         assert_eq!(Value::Object(read).to_string(), r#"{"a":[1,2.5,-3,true,null,{"b":"c"}],"d":{"b":1}}"#);
     }
 
     #[test]
-    fn anything_ambiguous_is_refused() {
+    fn ambiguous_json_is_refused() {
         let deep = format!("{}{}", r#"{"a":"#.repeat(17), "1".to_owned() + &"}".repeat(17));
         for bad in [
             r#"{"sub":1,"sub":1}"#,

@@ -1,4 +1,4 @@
-//! A tenant's published keys (RFC 7517), reduced to those that may verify a token here.
+//! The published keys of one issuer (RFC 7517), reduced to those that may verify a token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,25 +13,18 @@ use super::json::object;
 
 /// The most keys a set may have. Auth0 publishes two or three.
 const MAX_KEYS: usize = 16;
-/// Members that only a private or a shared key has (RFC 7518 §6).
+/// Members that only private and symmetric keys have (RFC 7518 §6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A key and the one algorithm it is for.
+/// A public key and its one algorithm.
 #[derive(Debug)]
 pub struct Key {
-    /// A token signed otherwise is not verified with this key, whatever its header says (RFC 8725 §3.1).
+    /// The only algorithm this key verifies, whatever a token's header says (RFC 8725 §3.1).
     pub algorithm: Algorithm,
-    /// The key.
+    /// The key material.
     pub decoding: DecodingKey,
-    /// A SHA-256 of its name and of what it consists of.
-    print: [u8; 32],
-}
-
-impl Key {
-    /// Whether both are one key, of one name and for one algorithm.
-    fn is(&self, other: &Self) -> bool {
-        self.print == other.print && self.algorithm == other.algorithm
-    }
+    /// A SHA-256 of its `kid` and key material.
+    fingerprint: [u8; 32],
 }
 
 /// The usable keys of one issuer.
@@ -42,28 +35,27 @@ pub struct KeySet {
     nameless: Vec<Arc<Key>>,
 }
 
-/// Why a key set as a whole is not taken; the one before it stays.
+/// Why a whole key set is refused. The set before it stays in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
     /// Not JSON, or ambiguous JSON.
     #[error("the answer is not a JSON key set")]
     NotAKeySet,
     /// More than 16 keys.
-    #[error("the key set holds more than 16 keys")]
+    #[error("the key set has more than 16 keys")]
     TooMany,
-    /// Somebody published a secret. Nothing signed with that set can be trusted.
-    #[error("the key set holds private key material: rotate the keys of the tenant")]
+    /// The tenant published a secret, so no signature of this set can be trusted.
+    #[error("the key set contains private key material: rotate the keys of the tenant")]
     Private,
-    /// Keys, but none for an allowed algorithm.
-    #[error("the key set holds no key for an algorithm in `claims.algorithms`")]
+    /// No key is for an allowed algorithm.
+    #[error("the key set has no key for an algorithm in `claims.algorithms`")]
     NoneUsable,
 }
 
 impl KeySet {
-    /// Reads a set and keeps the keys that `allowed` algorithms can use.
+    /// Reads a set and keeps the keys for `allowed` algorithms.
     ///
-    /// Dropped one by one: keys for encryption, of the wrong size or curve, for other algorithms, and both of two
-    /// with the same `kid`.
+    /// Skips keys for encryption, of the wrong size or curve, or for other algorithms, and all keys with the same `kid`.
     ///
     /// # Errors
     /// See [`KeySetError`].
@@ -83,7 +75,7 @@ impl KeySet {
             *seen.entry(kid).or_default() += 1;
         }
         for jwk in members {
-            let Some(key) = read(jwk, allowed).map(Arc::new) else { continue };
+            let Some(key) = usable_key(jwk, allowed).map(Arc::new) else { continue };
             match jwk.get("kid") {
                 None => set.nameless.push(key),
                 Some(Value::String(kid)) if seen.get(kid.as_str()) == Some(&1) => {
@@ -95,7 +87,7 @@ impl KeySet {
         if set.by_kid.is_empty() && set.nameless.is_empty() { Err(KeySetError::NoneUsable) } else { Ok(set) }
     }
 
-    /// The key named `kid`. Without a name, the only key there is, if there is only one.
+    /// The key named `kid`. Without a `kid`, the key of a set that has only one.
     pub fn find(&self, kid: Option<&str>) -> Option<&Arc<Key>> {
         match kid {
             Some(kid) => self.by_kid.get(kid),
@@ -106,24 +98,25 @@ impl KeySet {
         }
     }
 
-    /// Whether `key` is one of them: not another one that now has its name.
-    pub fn holds(&self, key: &Key) -> bool {
-        self.by_kid.values().chain(&self.nameless).any(|held| held.is(key))
+    /// Whether the set contains `key` itself, not another key with its `kid`.
+    pub fn contains(&self, key: &Key) -> bool {
+        let mut keys = self.by_kid.values().chain(&self.nameless);
+        keys.any(|own| own.fingerprint == key.fingerprint && own.algorithm == key.algorithm)
     }
 
-    /// How many keys are usable.
+    /// The number of usable keys.
     pub fn len(&self) -> usize {
         self.by_kid.len() + self.nameless.len()
     }
 
-    /// Never true of a set that was parsed.
+    /// Never true for a parsed set.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// One JWK, if a signature may be verified with it.
-fn read(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm)]) -> Option<Key> {
+/// Reads one JWK; `None` if it may not verify signatures.
+fn usable_key(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm)]) -> Option<Key> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     if jwk.contains_key("use") && text("use") != Some("sig") {
         return None;
@@ -131,7 +124,7 @@ fn read(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm)]) -> Opti
     if let Some(operations) = jwk.get("key_ops") {
         operations.as_array()?.iter().find(|operation| operation.as_str() == Some("verify"))?;
     }
-    let fitting: &[Algorithm] = match (text("kty")?, text("crv")) {
+    let candidates: &[Algorithm] = match (text("kty")?, text("crv")) {
         ("RSA", _) => {
             use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
             &[RS256, RS384, RS512, PS256, PS384, PS512]
@@ -143,17 +136,17 @@ fn read(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm)]) -> Opti
     };
     let algorithm = match jwk.get("alg") {
         Some(named) => allowed.iter().find(|(name, _)| Some(*name) == named.as_str())?.1,
-        // A key that names no algorithm is for the first allowed one of its kind.
-        None => allowed.iter().find(|(_, candidate)| fitting.contains(candidate))?.1,
+        // A key without `alg` is for the first allowed algorithm of its type.
+        None => allowed.iter().find(|(_, candidate)| candidates.contains(candidate))?.1,
     };
-    if !fitting.contains(&algorithm) {
+    if !candidates.contains(&algorithm) {
         return None;
     }
     let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
     let decoding = match text("kty")? {
         "RSA" => {
             let (n, e) = (bytes("n")?, bytes("e")?);
-            if !modulus_fits(&n) || !exponent_fits(&e) {
+            if !is_valid_modulus(&n) || !is_valid_exponent(&e) {
                 return None;
             }
             DecodingKey::from_rsa_raw_components(&n, &e)
@@ -173,18 +166,14 @@ fn read(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm)]) -> Opti
             DecodingKey::from_ed_components(text("x")?).ok()?
         }
     };
-    Some(Key { algorithm, decoding, print: print(jwk) })
-}
-
-fn print(jwk: &Map<String, Value>) -> [u8; 32] {
     let parts = ["kid", "kty", "crv", "n", "e", "x", "y"].map(|name| jwk.get(name).unwrap_or(&Value::Null));
-    let mut print = [0; 32];
-    print.copy_from_slice(digest(&SHA256, json!(parts).to_string().as_bytes()).as_ref());
-    print
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest(&SHA256, json!(parts).to_string().as_bytes()).as_ref());
+    Some(Key { algorithm, decoding, fingerprint })
 }
 
 /// 2048 to 8192 bits: shorter is breakable, longer costs a verifier milliseconds.
-fn modulus_fits(n: &[u8]) -> bool {
+fn is_valid_modulus(n: &[u8]) -> bool {
     let bits = match n.iter().position(|byte| *byte != 0) {
         Some(0) => n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize),
         // RFC 7518 §6.3.1.1: no leading zero octets.
@@ -194,7 +183,7 @@ fn modulus_fits(n: &[u8]) -> bool {
 }
 
 /// Odd, above 3 and at most 32 bits. An exponent of 1 would make every message its own signature.
-fn exponent_fits(e: &[u8]) -> bool {
+fn is_valid_exponent(e: &[u8]) -> bool {
     let value = e.iter().try_fold(0_u32, |value, byte| value.checked_mul(256).map(|v| v | u32::from(*byte)));
     e.first() != Some(&0) && value.is_some_and(|value| value > 3 && value % 2 == 1)
 }
@@ -221,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usable_key_is_found_by_its_name_and_alone_without() {
+    fn a_key_is_found_by_kid_and_without_one_in_a_set_of_one() {
         let set = parse(&[rsa(256)]).unwrap();
         assert!(set.find(Some("a")).is_some() && set.find(None).is_some() && set.find(Some("b")).is_none());
         let two = parse(&[rsa(256), with(rsa(256), "kid", json!("b"))]).unwrap();
@@ -229,19 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_known_again_in_a_later_set_unless_it_is_another_of_its_name() {
+    fn a_later_set_contains_the_same_key_but_not_another_with_its_kid() {
         let key = |set: &KeySet, kid| Arc::clone(set.find(Some(kid)).unwrap());
         let a = key(&parse(&[rsa(256)]).unwrap(), "a");
         let later = parse(&[with(rsa(256), "kid", json!("b")), with(rsa(256), "x5t", json!("new"))]).unwrap();
-        assert!(later.holds(&a) && later.holds(&key(&later, "b")));
+        assert!(later.contains(&a) && later.contains(&key(&later, "b")));
         for without in [with(rsa(256), "kid", json!("b")), rsa(384), with(rsa(256), "e", json!("BQ"))] {
-            assert!(!parse(std::slice::from_ref(&without)).unwrap().holds(&a), "{without}");
+            assert!(!parse(std::slice::from_ref(&without)).unwrap().contains(&a), "{without}");
         }
     }
 
     #[test]
-    fn unfit_keys_are_dropped() {
-        for unfit in [
+    fn unusable_keys_are_skipped() {
+        for unusable in [
             rsa(255),
             rsa(128),
             rsa(1025),
@@ -257,18 +246,22 @@ mod tests {
             with(rsa(256), "kty", json!("oct")),
             with(rsa(256), "kid", json!(7)),
         ] {
-            assert_eq!(parse(std::slice::from_ref(&unfit)).unwrap_err(), KeySetError::NoneUsable, "{unfit}");
+            assert_eq!(
+                parse(std::slice::from_ref(&unusable)).unwrap_err(),
+                KeySetError::NoneUsable,
+                "{unusable}"
+            );
         }
     }
 
     #[test]
-    fn two_keys_of_one_name_are_both_dropped() {
+    fn two_keys_with_one_kid_are_both_skipped() {
         let set = parse(&[rsa(256), rsa(384), with(rsa(256), "kid", json!("b"))]).unwrap();
         assert!(set.find(Some("a")).is_none() && set.find(Some("b")).is_some() && set.len() == 1);
     }
 
     #[test]
-    fn a_set_that_leaks_or_is_no_set_is_refused_whole() {
+    fn a_set_with_private_keys_or_malformed_is_refused() {
         let leaking = with(with(rsa(256), "kid", json!("b")), "d", json!("AQAB"));
         assert_eq!(parse(&[rsa(256), leaking]).unwrap_err(), KeySetError::Private);
         assert_eq!(parse(&vec![rsa(256); 17]).unwrap_err(), KeySetError::TooMany);
@@ -279,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_names_no_algorithm_is_for_one_all_the_same() {
+    fn a_key_without_alg_is_for_one_algorithm() {
         let mut jwk = rsa(256);
         jwk.as_object_mut().unwrap().remove("alg");
         let text = json!({"keys": [jwk]}).to_string();

@@ -1,8 +1,9 @@
-//! Signing keys by issuer and `kid`: fetched in the background, waited for only when a token names an unknown one.
+//! Signing keys by issuer and `kid`: fetched in the background, awaited only for an unknown `kid`.
 //!
-//! One task per issuer does all its fetches, so there is never more than one under way. A set is replaced as a
-//! whole or not at all, and the last good one is kept in the store for a cold start without the tenant.
+//! One task per issuer makes all its fetches, so at most one is under way. A fetched set replaces the whole set before it or
+//! nothing. The last good set is saved in the store, for a start while the tenant is unreachable.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,32 +16,31 @@ use tokio::task::JoinSet;
 
 use super::Refusal;
 use super::key_set::{Key, KeySet};
-use super::unknown_keys::Unknown;
+use super::refetch_limiter::RefetchLimiter;
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::store::Store;
 use crate::telemetry::Counter;
 
-/// A good set is asked for again after this long: 80 % of the ten minutes that Auth0's own SDKs keep one.
+/// When a good set is fetched again: after 80 % of the ten minutes that Auth0's own SDKs keep one.
 const REFRESH: Duration = Duration::from_secs(480);
-/// After a failure: this long at first, twice as long each time, up to [`RETRY_MAX`]. Counted from the beginning of the
-/// fetch that failed: a tenant that hangs was waited for already.
+/// The pause after a failed fetch, counted from its beginning. Doubles with each failure up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// Without any set every second counts.
+/// The longest pause while there is no usable set.
 const RETRY_EMPTY_MAX: Duration = Duration::from_secs(2);
-/// How long a request waits for a key it is the first to name.
+/// How long a request waits for an unknown key.
 const WAIT: Duration = Duration::from_secs(2);
-/// How many requests of an issuer may wait so.
+/// How many requests per issuer may wait.
 const WAITING_MAX: usize = 64;
 
-/// A handle to the keys of every trusted issuer. Cheap to clone.
+/// A handle to the keys of all trusted issuers. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys(Arc<Inner>);
 
 struct Inner {
-    issuers: Vec<OfIssuer>,
+    issuers: Vec<IssuerKeys>,
     algorithms: Vec<(&'static str, Algorithm)>,
     max_age: Duration,
     auth0: Auth0,
@@ -51,36 +51,36 @@ struct Inner {
     tasks: Mutex<JoinSet<()>>,
 }
 
-struct OfIssuer {
+struct IssuerKeys {
     issuer: Issuer,
-    held: ArcSwapOption<Held>,
-    /// Wakes the task before its time.
+    cached: ArcSwapOption<CachedJwks>,
+    /// Makes the task fetch now.
     wake: Notify,
-    /// Whether the task rests as one does that has a good set.
-    at_ease: AtomicBool,
-    fetches: watch::Sender<Fetches>,
-    /// Places for requests that wait for a fetch.
+    /// Whether the task is in the long pause after a good fetch.
+    idle: AtomicBool,
+    fetches: watch::Sender<FetchCount>,
+    /// Permits for requests that wait for a fetch.
     waiting: Semaphore,
-    unknown: Mutex<Unknown>,
+    limiter: Mutex<RefetchLimiter>,
 }
 
-/// How many fetches of an issuer's keys began and how many of them ended, well or badly.
+/// How many fetches of an issuer's keys have begun and how many have ended.
 #[derive(Default)]
-struct Fetches {
+struct FetchCount {
     begun: u64,
     ended: u64,
 }
 
-struct Held {
+struct CachedJwks {
     text: String,
     set: KeySet,
     fetched_at: Timestamp,
-    /// Another number with every set that differs from the one before.
+    /// Changes whenever the keys change.
     generation: u64,
 }
 
-/// A key, and the set it was found in by its number.
-#[derive(Debug)]
+/// A key, with the generation of the set it is from.
+#[derive(Debug, Clone)]
 pub struct PublishedKey {
     /// The key.
     pub key: Arc<Key>,
@@ -89,99 +89,102 @@ pub struct PublishedKey {
 }
 
 impl Keys {
-    /// Loads what the store has and starts the background tasks. Fetches nothing itself, waits for nothing.
+    /// Loads the saved sets and starts the background tasks. Does not wait for a fetch.
     pub fn start(
         issuers: Vec<Issuer>,
         algorithms: Vec<(&'static str, Algorithm)>,
         max_age: Duration,
         (auth0, store, pool, clock): (Auth0, Store, Pool, Clock),
     ) -> Self {
-        let of_issuer = |issuer: Issuer| {
+        let with_saved_keys = |issuer: Issuer| {
             let saved = store.load_keys(&issuer.issuer).unwrap_or_else(|error| {
-                tracing::warn!(%error, "the signing keys of the last run can not be read");
+                tracing::warn!(%error, "the saved signing keys cannot be read");
                 None
             });
-            let held = saved.and_then(|saved| {
+            let cached = saved.and_then(|saved| {
                 let set = KeySet::parse(&saved.jwks, &algorithms).ok()?;
-                Some(Arc::new(Held { text: saved.jwks, set, fetched_at: saved.fetched_at, generation: 0 }))
+                let fetched_at = saved.fetched_at;
+                Some(Arc::new(CachedJwks { text: saved.jwks, set, fetched_at, generation: 0 }))
             });
-            OfIssuer {
+            IssuerKeys {
                 issuer,
-                held: ArcSwapOption::new(held),
+                cached: ArcSwapOption::new(cached),
                 wake: Notify::new(),
-                at_ease: AtomicBool::new(false),
-                fetches: watch::Sender::new(Fetches::default()),
+                idle: AtomicBool::new(false),
+                fetches: watch::Sender::new(FetchCount::default()),
                 waiting: Semaphore::new(WAITING_MAX),
-                unknown: Mutex::default(),
+                limiter: Mutex::default(),
             }
         };
-        let issuers: Vec<_> = issuers.into_iter().map(of_issuer).collect();
-        let count = issuers.len();
+        let issuers: Vec<_> = issuers.into_iter().map(with_saved_keys).collect();
         let (fetches, tasks) = (Counter::default(), Mutex::default());
-        let keys =
-            Self(Arc::new(Inner { issuers, algorithms, max_age, auth0, store, pool, clock, fetches, tasks }));
+        let inner = Inner { issuers, algorithms, max_age, auth0, store, pool, clock, fetches, tasks };
+        let keys = Self(Arc::new(inner));
         let mut tasks = keys.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        for at in 0..count {
-            tasks.spawn(keep_fresh(Arc::clone(&keys.0), at));
+        for index in 0..keys.0.issuers.len() {
+            tasks.spawn(keep_fresh(Arc::clone(&keys.0), index));
         }
         drop(tasks);
         keys
     }
 
-    /// The key that `issuer` calls `kid`. Waits, at most two seconds, only for a key that is named for the first time.
+    /// The key that `issuer` publishes as `kid`. Waits, at most two seconds, only for an unknown `kid`.
     ///
     /// # Errors
     /// [`Refusal::WrongIssuer`], [`Refusal::KeysUnavailable`], [`Refusal::UnknownKey`].
     pub async fn key(&self, issuer: &str, kid: Option<&str>) -> Result<PublishedKey, Refusal> {
-        let of_issuer =
-            self.0.issuers.iter().find(|of| of.issuer.issuer == issuer).ok_or(Refusal::WrongIssuer)?;
-        if let Some(found) = self.0.find(of_issuer, kid)? {
-            return Ok(found);
-        }
-        // A token without a `kid` fits when there is one key; another fetch will not tell which of several it means.
-        let Some(kid) = kid else { return Err(Refusal::UnknownKey) };
-        let Some(fetch) = self.0.fetch_to_wait_for(of_issuer, kid) else { return Err(Refusal::UnknownKey) };
-        let Ok(_place) = of_issuer.waiting.try_acquire() else { return Err(Refusal::UnknownKey) };
-        let mut fetches = of_issuer.fetches.subscribe();
-        drop(tokio::time::timeout(WAIT, fetches.wait_for(|seen| seen.ended >= fetch)).await);
-        let found = self.0.find(of_issuer, Some(kid))?.ok_or(Refusal::UnknownKey)?;
-        of_issuer.unknown().forgive(kid, fetch);
-        Ok(found)
+        let cached = self.cached_key(issuer, kid);
+        // Without a `kid` another fetch would not show which of several keys is meant.
+        let (Err(Refusal::UnknownKey), Some(kid)) = (&cached, kid) else { return cached };
+        let issuer_keys = self.0.of(issuer).ok_or(Refusal::WrongIssuer)?;
+        let fetch = self.0.request_fetch(issuer_keys, kid).ok_or(Refusal::UnknownKey)?;
+        let Ok(_permit) = issuer_keys.waiting.try_acquire() else { return Err(Refusal::UnknownKey) };
+        let mut fetches = issuer_keys.fetches.subscribe();
+        drop(tokio::time::timeout(WAIT, fetches.wait_for(|count| count.ended >= fetch)).await);
+        let key = self.cached_key(issuer, Some(kid))?;
+        issuer_keys.limiter().refund(kid, fetch);
+        Ok(key)
     }
 
-    /// Waits until tokens of every trusted issuer can be decided on, at most `time`. Says whether they can.
+    /// Like [`Keys::key`], without fetching or waiting.
+    pub(super) fn cached_key(&self, issuer: &str, kid: Option<&str>) -> Result<PublishedKey, Refusal> {
+        let issuer_keys = self.0.of(issuer).ok_or(Refusal::WrongIssuer)?;
+        let cached = self.0.usable(issuer_keys).ok_or(Refusal::KeysUnavailable)?;
+        let key = cached.set.find(kid).ok_or(Refusal::UnknownKey)?;
+        Ok(PublishedKey { key: Arc::clone(key), generation: cached.generation })
+    }
+
+    /// Waits, at most `time`, until the keys of every trusted issuer are known. Returns whether they are.
     pub async fn wait_until_ready(&self, time: Duration) -> bool {
-        let known = async {
-            for of_issuer in &self.0.issuers {
-                let mut fetches = of_issuer.fetches.subscribe();
-                // An error means that nobody fetches any more.
-                drop(fetches.wait_for(|_| self.0.usable(of_issuer).is_some()).await);
+        let all = async {
+            for issuer in &self.0.issuers {
+                let mut fetches = issuer.fetches.subscribe();
+                // An error means that the task has ended.
+                drop(fetches.wait_for(|_| self.0.usable(issuer).is_some()).await);
             }
         };
-        tokio::time::timeout(time, known).await.is_ok() && self.ready()
+        tokio::time::timeout(time, all).await.is_ok() && self.ready()
     }
 
-    /// The number of the set in force for `issuer`; another one after every change of its keys. `None` when there is no
-    /// usable set.
+    /// The generation of the set in use for `issuer`; changes with its keys. `None` without a usable set.
     pub fn generation(&self, issuer: &str) -> Option<u64> {
-        let of_issuer = self.0.issuers.iter().find(|of| of.issuer.issuer == issuer)?;
-        Some(self.0.usable(of_issuer)?.generation)
+        Some(self.0.usable(self.0.of(issuer)?)?.generation)
     }
 
-    /// Whether `key` is still one of `issuer`'s. It is while nothing can be decided: an outage puts nobody out.
-    pub fn hold(&self, issuer: &str, key: &Key) -> bool {
-        let of_issuer = self.0.issuers.iter().find(|of| of.issuer.issuer == issuer);
-        of_issuer.is_some_and(|of| self.0.usable(of).is_none_or(|held| held.set.holds(key)))
+    /// Whether `issuer` still publishes `key`. True while no usable set is known: an outage ends no session.
+    pub fn contains(&self, issuer: &str, key: &Key) -> bool {
+        let issuer = self.0.of(issuer);
+        issuer.is_some_and(|issuer| self.0.usable(issuer).is_none_or(|cached| cached.set.contains(key)))
     }
 
-    /// Whether tokens of every trusted issuer can be decided on.
+    /// Whether the keys of every trusted issuer are known.
     pub fn ready(&self) -> bool {
-        self.0.issuers.iter().all(|of_issuer| self.0.usable(of_issuer).is_some())
+        self.0.issuers.iter().all(|issuer| self.0.usable(issuer).is_some())
     }
 
     /// The trusted issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.0.issuers.iter().map(|of_issuer| of_issuer.issuer.issuer.as_str())
+        self.0.issuers.iter().map(|keys| keys.issuer.issuer.as_str())
     }
 
     /// How many fetches were made so far.
@@ -189,10 +192,10 @@ impl Keys {
         self.0.fetches.get()
     }
 
-    /// Asks every issuer now.
+    /// Makes the background tasks fetch now.
     pub fn refresh(&self) {
-        for of_issuer in &self.0.issuers {
-            of_issuer.wake.notify_one();
+        for issuer in &self.0.issuers {
+            issuer.wake.notify_one();
         }
     }
 
@@ -203,64 +206,62 @@ impl Keys {
     }
 }
 
-impl OfIssuer {
-    fn unknown(&self) -> MutexGuard<'_, Unknown> {
-        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
+impl IssuerKeys {
+    fn limiter(&self) -> MutexGuard<'_, RefetchLimiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
-    /// The held set, unless it is too old to be trusted. Whoever finds it too old wakes the task: while a machine sleeps its
-    /// wall clock goes on, and the timer that the task rests by does not.
-    fn usable(&self, of_issuer: &OfIssuer) -> Option<Arc<Held>> {
-        let held = of_issuer.held.load_full()?;
-        let age = self.clock.now().duration_since(held.fetched_at);
-        // A negative age is a clock that was set back: the set is not too old then.
+    fn of(&self, issuer: &str) -> Option<&IssuerKeys> {
+        self.issuers.iter().find(|keys| keys.issuer.issuer == issuer)
+    }
+
+    /// The cached set, unless it is too old. An old set of an idle task wakes it: while a machine sleeps its wall clock goes
+    /// on, and the task's timer does not.
+    fn usable(&self, issuer: &IssuerKeys) -> Option<Arc<CachedJwks>> {
+        let cached = issuer.cached.load_full()?;
+        let age = self.clock.now().duration_since(cached.fetched_at);
+        // A negative age means that the clock was set back.
         let too_old = Duration::try_from(age).is_ok_and(|age| age > self.max_age);
-        if too_old && of_issuer.at_ease.swap(false, Ordering::Relaxed) {
-            of_issuer.wake.notify_one();
+        if too_old && issuer.idle.swap(false, Ordering::Relaxed) {
+            issuer.wake.notify_one();
         }
-        (!too_old).then_some(held)
+        (!too_old).then_some(cached)
     }
 
-    fn find(&self, of_issuer: &OfIssuer, kid: Option<&str>) -> Result<Option<PublishedKey>, Refusal> {
-        let held = self.usable(of_issuer).ok_or(Refusal::KeysUnavailable)?;
-        Ok(held.set.find(kid).map(|key| PublishedKey { key: Arc::clone(key), generation: held.generation }))
-    }
-
-    /// The fetch that will tell about an unknown `kid`, by its number, if the limits allow one.
-    fn fetch_to_wait_for(&self, of_issuer: &OfIssuer, kid: &str) -> Option<u64> {
-        let mut unknown = of_issuer.unknown();
+    /// The number of the fetch that will show whether `kid` exists, if the limits allow one.
+    fn request_fetch(&self, issuer: &IssuerKeys, kid: &str) -> Option<u64> {
+        let mut limiter = issuer.limiter();
         let (begun, ended) = {
-            let fetches = of_issuer.fetches.borrow();
+            let fetches = issuer.fetches.borrow();
             (fetches.begun, fetches.ended)
         };
-        let awaited = unknown.fetch_for(kid, self.clock.elapsed(), begun, ended)?;
-        if awaited.cause {
-            of_issuer.wake.notify_one();
+        let ticket = limiter.ticket(kid, self.clock.elapsed(), begun, ended)?;
+        if ticket.starts {
+            issuer.wake.notify_one();
         }
-        Some(awaited.fetch)
+        Some(ticket.fetch)
     }
 
-    /// One fetch. Replaces the held set if the answer is good, and only then.
-    async fn fetch(&self, of_issuer: &OfIssuer) -> Result<(), String> {
+    /// Makes one fetch. Only a good answer replaces the cached set.
+    async fn fetch(&self, keys: &IssuerKeys) -> Result<(), String> {
         self.fetches.count();
-        let (auth0, issuer) = (self.auth0.clone(), of_issuer.issuer.clone());
+        let (auth0, issuer) = (self.auth0.clone(), keys.issuer.clone());
         let text = self
             .pool
-            .run(move || auth0.signing_keys(&issuer).map_err(|error| describe(&error)))
+            .run(move || auth0.signing_keys(&issuer).map_err(|error| with_causes(&error)))
             .await
             .map_err(|error| error.to_string())??;
         let set = KeySet::parse(&text, &self.algorithms).map_err(|error| error.to_string())?;
         let fetched_at = self.clock.now();
-        let before = of_issuer.held.load_full();
-        let generation = match &before {
-            Some(held) if held.text == text => held.generation,
-            Some(held) => held.generation + 1,
+        let generation = match &keys.cached.load_full() {
+            Some(cached) if cached.text == text => cached.generation,
+            Some(cached) => cached.generation + 1,
             None => 0,
         };
-        of_issuer.held.store(Some(Arc::new(Held { text: text.clone(), set, fetched_at, generation })));
-        let (store, name) = (self.store.clone(), of_issuer.issuer.issuer.clone());
+        keys.cached.store(Some(Arc::new(CachedJwks { text: text.clone(), set, fetched_at, generation })));
+        let (store, name) = (self.store.clone(), keys.issuer.issuer.clone());
         let saved = self.pool.run(move || store.save_keys(&name, &text, fetched_at)).await;
         if !matches!(saved, Ok(Ok(()))) {
             tracing::warn!("the signing keys could not be saved for the next start");
@@ -269,37 +270,34 @@ impl Inner {
     }
 }
 
-/// Keeps the keys of one issuer fresh until it is aborted.
-async fn keep_fresh(keys: Arc<Inner>, at: usize) {
-    let Some(of_issuer) = keys.issuers.get(at) else { return };
+/// Keeps the keys of one issuer fresh until the task is aborted.
+async fn keep_fresh(inner: Arc<Inner>, index: usize) {
+    let Some(keys) = inner.issuers.get(index) else { return };
     let mut retry = RETRY_MIN;
     loop {
-        of_issuer.fetches.send_modify(|fetches| fetches.begun += 1);
-        let began = keys.clock.elapsed();
-        let pause = match keys.fetch(of_issuer).await {
+        keys.fetches.send_modify(|fetches| fetches.begun += 1);
+        let began = inner.clock.elapsed();
+        let pause = match inner.fetch(keys).await {
             Ok(()) => {
                 retry = RETRY_MIN;
                 REFRESH
             }
             Err(why) => {
-                tracing::warn!(
-                    issuer = of_issuer.issuer.issuer,
-                    why,
-                    "the signing keys could not be fetched"
-                );
-                let pause =
-                    retry.min(if keys.usable(of_issuer).is_some() { RETRY_MAX } else { RETRY_EMPTY_MAX });
+                tracing::warn!(issuer = keys.issuer.issuer, why, "the signing keys could not be fetched");
+                let longest = if inner.usable(keys).is_some() { RETRY_MAX } else { RETRY_EMPTY_MAX };
+                let pause = retry.min(longest);
                 retry = (retry * 2).min(RETRY_MAX);
-                pause.saturating_sub(keys.clock.elapsed().saturating_sub(began))
+                pause.saturating_sub(inner.clock.elapsed().saturating_sub(began))
             }
         };
-        of_issuer.at_ease.store(pause > RETRY_EMPTY_MAX, Ordering::Relaxed);
-        of_issuer.fetches.send_modify(|fetches| fetches.ended = fetches.begun);
-        drop(tokio::time::timeout(pause, of_issuer.wake.notified()).await);
+        keys.idle.store(pause > RETRY_EMPTY_MAX, Ordering::Relaxed);
+        keys.fetches.send_modify(|fetches| fetches.ended = fetches.begun);
+        drop(tokio::time::timeout(pause, keys.wake.notified()).await);
     }
 }
 
-fn describe(error: &dyn std::error::Error) -> String {
+/// The text of an error and of its causes.
+fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

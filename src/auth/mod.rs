@@ -4,11 +4,11 @@
 //!   headers → Bearer → Claims → Permit → Caller
 //! ```
 //!
-//! Owns the stages, their sealed values and every [`Refusal`]. Leans on floor 0, `store` and `auth0`. Knows nothing of
+//! Owns the stages, their sealed values and every [`Refusal`]. Depends on floor 0, `store` and `auth0`. Knows nothing of
 //! GraphQL and never reads a body.
 //!
-//! A stage takes the value of the stage before, and only its own file can make that value. So a stage can not be left
-//! out, and a [`Caller`] can not be made up:
+//! A stage takes the value of the stage before, and only its own file can make that value. So no stage can be left out,
+//! and a [`Caller`] cannot be forged:
 //!
 //! ```
 //! use vestibule::auth::{Caller, Permit, Refusal, Users, caller};
@@ -31,66 +31,56 @@
 //! ```compile_fail,E0451
 //! use vestibule::auth::{Caller, Principal};
 //! fn forged() -> Caller {
-//!     Caller { who: Principal::Anonymous, permissions: Default::default(), claims: None }
+//!     Caller { principal: Principal::Anonymous, permissions: Default::default(), claims: None }
 //! }
 //! ```
 
 mod refusal;
-mod settings;
+mod policy;
 mod bearer;
 mod json;
 mod header;
 mod key_set;
-mod unknown_keys;
+mod refetch_limiter;
 mod keys;
-mod policy;
 mod token_cache;
 mod claims;
 mod permit;
-mod caller;
+mod identity;
 mod breaker;
-mod looks;
+mod refresh_throttle;
 mod profiles;
+mod caller;
 mod explain;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 #[cfg(test)]
-mod forge;
-#[cfg(test)]
-mod cases_tests;
-#[cfg(test)]
-mod mutants;
-#[cfg(test)]
-mod mutants_tests;
-#[cfg(test)]
-mod vectors_tests;
+mod tests;
 
-use std::future::{self, Ready};
-use std::pin::Pin;
+use std::future;
 use std::sync::Arc;
 
 use warp::http::HeaderMap;
 use warp::{Filter, Rejection};
 
-use bearer::Nothing;
-pub use bearer::{Bearer, MAX_TOKEN, Presented, bearer, credential, parse};
+pub use bearer::{Bearer, MAX_TOKEN, NoToken, Presented, bearer, credential, parse};
 pub use caller::{Caller, Principal, Users, caller};
 pub use claims::{Claims, claims};
 pub use explain::{Explanation, Step};
+pub use identity::store_profile;
 pub use key_set::{Key, KeySet, KeySetError};
 pub use keys::{Keys, PublishedKey};
 pub use permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
-pub use policy::Policy;
-pub use profiles::{Profiles, store_profile};
+pub use policy::{ClaimsSettings, Policy, TokenProfile};
+pub use profiles::Profiles;
 pub use refusal::{Refusal, Stage};
-pub use settings::{ClaimsSettings, TokenProfile};
 pub use token_cache::TokenCache;
 
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::store::{LinkEmail, Store};
 
-/// What the stages lean on, the same for both doors. Cheap to clone.
+/// What the stages use, the same for both doors. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Gate {
     keys: Keys,
@@ -99,17 +89,39 @@ pub struct Gate {
     clock: Clock,
 }
 
-/// What one door wants of its callers.
-#[derive(Debug, Clone)]
+/// What one door requires of its callers.
+#[derive(Debug)]
 pub struct DoorRules {
-    /// Which tokens it believes.
+    /// Which tokens it accepts.
     pub policy: Policy,
-    /// What their bearers must be allowed.
+    /// What their bearers must be permitted.
     pub need: Need,
+    /// Tokens that met `policy`.
+    cache: TokenCache<Claims>,
+}
+
+impl DoorRules {
+    /// The rules of a door that has seen no token yet.
+    pub fn new(policy: Policy, need: Need) -> Self {
+        Self { policy, need, cache: TokenCache::default() }
+    }
+
+    /// The cache of verified tokens.
+    pub fn token_cache(&self) -> &TokenCache<Claims> {
+        &self.cache
+    }
+}
+
+/// The outcome of a stage, as the chain reports it to its observer.
+enum Observed<'a> {
+    Bearer(&'a Result<Presented, Refusal>),
+    Claims(&'a Bearer, &'a Result<Claims, Refusal>),
+    Permit(&'a Result<Permit, Refusal>),
+    Caller(&'a Result<Caller, Refusal>),
 }
 
 impl Gate {
-    /// Puts a gate together; asks nobody.
+    /// Creates the gate without a call or a query.
     pub fn new(
         keys: Keys,
         grants: Grants,
@@ -119,7 +131,8 @@ impl Gate {
         pool: Pool,
         clock: Clock,
     ) -> Self {
-        Self { keys, grants: Arc::new(grants), users: Users { store, pool, link, profiles }, clock }
+        let users = Users { store, pool, link, profiles, clock: clock.clone(), dry_run: false };
+        Self { keys, grants: Arc::new(grants), users, clock }
     }
 
     /// The signing keys.
@@ -127,7 +140,7 @@ impl Gate {
         &self.keys
     }
 
-    /// The clock tokens are judged by.
+    /// The clock that tokens are checked by.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -137,104 +150,67 @@ impl Gate {
         &self.users.profiles
     }
 
-    /// The chain: four stages, each a thin filter around its function.
+    /// The chain. Requests, WebSockets and explanations all run these lines; only explanations observe them.
+    async fn chain(
+        &self,
+        door: &DoorRules,
+        presented: Result<Presented, Refusal>, //                                1  headers → Bearer
+        mut observe: impl FnMut(Observed<'_>) + Send,
+    ) -> Result<Caller, Refusal> {
+        observe(Observed::Bearer(&presented));
+        let permit = match presented? {
+            Presented::Token(bearer) => {
+                let claims = claims(&bearer, door, &self.keys, self.clock.now()).await; // 2  Bearer → Claims
+                observe(Observed::Claims(&bearer, &claims));
+                permit(claims?, &door.need, &self.grants) //                     3  Claims + Need → Permit
+            }
+            Presented::Nothing(no_token) => permit_anonymous(no_token, &door.need),
+        };
+        observe(Observed::Permit(&permit));
+        let caller = caller(permit?, &self.users).await; //                      4  Permit → Caller
+        observe(Observed::Caller(&caller));
+        caller
+    }
+
+    /// Runs the chain for a token that has been read, such as that of a WebSocket's first message.
     ///
-    /// A refusal comes out as a value, not as a rejection: in warp a rejection means "try the next branch", and nothing
-    /// may answer in place of a gate that said no.
+    /// # Errors
+    /// The refusal of `presented`, else that of a later stage.
+    pub async fn authenticate(
+        &self,
+        door: &DoorRules,
+        presented: Result<Presented, Refusal>,
+    ) -> Result<Caller, Refusal> {
+        self.chain(door, presented, |_| {}).await
+    }
+
+    /// The chain as a filter.
+    ///
+    /// It extracts a refusal as a value and does not reject: in warp a rejection means "try the next branch", and no other
+    /// branch may answer a refused request.
     pub fn caller(
         &self,
         door: &Arc<DoorRules>,
     ) -> impl Filter<Extract = (Result<Caller, Refusal>,), Error = Rejection> + Clone + use<> {
-        headers_and_query()
-            .and_then(|headers, query: String| ready(bearer(&headers, &query))) //  1  headers → Bearer
-            .and_then(self.claims(door)) //                                2  Bearer → Claims
-            .and_then(self.permit(door)) //                                3  Claims + Need → Permit
-            .and_then(self.found()) //                                     4  Permit → Caller
-            .map(Ok)
-            .or_else(|rejection: Rejection| {
-                future::ready(match rejection.find::<Refusal>() {
-                    Some(refusal) => Ok((Err(refusal.clone()),)),
-                    None => Err(rejection),
-                })
-            })
-    }
-
-    /// The same chain for what did not come in a header: a WebSocket presents its token in its first message.
-    ///
-    /// # Errors
-    /// The refusals of its last three stages.
-    pub async fn authenticate(&self, door: &DoorRules, presented: Presented) -> Result<Caller, Refusal> {
-        let permit = match presented {
-            Presented::Nothing(nothing) => permit_anonymous(nothing, &door.need),
-            Presented::Token(bearer) => {
-                let claims = claims(&bearer, &door.policy, &self.keys, self.clock.now()).await?;
-                permit(claims, &door.need, &self.grants)
-            }
-        };
-        caller(permit?, &self.users).await
-    }
-
-    /// Whether a caller who was let in a while ago may stay: for what lasts longer than a request. Costs no query.
-    ///
-    /// # Errors
-    /// When their token has ended or was revoked, its key has left its issuer's set, or they were blocked or erased.
-    pub fn revalidate(&self, caller: &Caller) -> Result<(), Refusal> {
-        caller::revalidate(caller, &self.users, &self.keys, self.clock.now())
-    }
-
-    fn claims(&self, door: &Arc<DoorRules>) -> impl Fn(Presented) -> Stage2 + Clone + use<> {
         let (gate, door) = (self.clone(), Arc::clone(door));
-        move |presented| {
+        headers_and_query().then(move |headers, query: String| {
             let (gate, door) = (gate.clone(), Arc::clone(&door));
-            Box::pin(async move {
-                match presented {
-                    Presented::Nothing(nothing) => Ok(Evidence::Nothing(nothing)),
-                    Presented::Token(bearer) => claims(&bearer, &door.policy, &gate.keys, gate.clock.now())
-                        .await
-                        .map(Evidence::Claims)
-                        .map_err(warp::reject::custom),
-                }
-            })
-        }
+            async move { gate.authenticate(&door, bearer(&headers, &query)).await }
+        })
     }
 
-    fn permit(
-        &self,
-        door: &Arc<DoorRules>,
-    ) -> impl Fn(Evidence) -> Ready<Result<Permit, Rejection>> + Clone + use<> {
-        let (gate, door) = (self.clone(), Arc::clone(door));
-        move |evidence| {
-            ready(match evidence {
-                Evidence::Claims(claims) => permit(claims, &door.need, &gate.grants),
-                Evidence::Nothing(nothing) => permit_anonymous(nothing, &door.need),
-            })
-        }
-    }
-
-    fn found(&self) -> impl Fn(Permit) -> Stage4 + Clone + use<> {
-        let users = self.users.clone();
-        move |permit| {
-            let users = users.clone();
-            Box::pin(async move { caller(permit, &users).await.map_err(warp::reject::custom) })
-        }
+    /// Checks a caller of a long-lived connection again, without a query.
+    ///
+    /// # Errors
+    /// When their token has expired or was revoked, its issuer no longer publishes its key, or the user was blocked or
+    /// erased.
+    pub fn revalidate(&self, caller: &Caller) -> Result<(), Refusal> {
+        caller.revalidate(&self.users, &self.keys)
     }
 }
 
-type Stage2 = Pin<Box<dyn Future<Output = Result<Evidence, Rejection>> + Send>>;
-type Stage4 = Pin<Box<dyn Future<Output = Result<Caller, Rejection>> + Send>>;
-
-/// What the second stage hands to the third: claims, or the proof that there was no token to have any.
-enum Evidence {
-    Claims(Claims),
-    Nothing(Nothing),
-}
-
-/// All headers, since warp's own header filters silently take the first of two; and the query string, often empty.
+/// All headers, because warp's own header filters silently take the first of two; and the query string, often empty.
 fn headers_and_query() -> impl Filter<Extract = (HeaderMap, String), Error = Rejection> + Clone {
     let query = warp::query::raw().or_else(|_| future::ready(Ok::<_, Rejection>((String::new(),))));
     warp::header::headers_cloned().and(query)
-}
-
-fn ready<T>(outcome: Result<T, Refusal>) -> Ready<Result<T, Rejection>> {
-    future::ready(outcome.map_err(warp::reject::custom))
 }

@@ -1,29 +1,29 @@
-//! Stage 3: [`Claims`] + [`Need`] → [`Permit`]. Says what kind of caller it is and what they may do, before anything
-//! is looked up: an outsider never causes a row or a fetch.
+//! Stage 3: [`Claims`] + [`Need`] → [`Permit`]. Decides what kind of caller it is and what they may do, before any lookup:
+//! a caller without permission never causes a row or a fetch.
 
 use std::sync::Arc;
 
-use super::bearer::Nothing;
+use super::bearer::NoToken;
 use super::{Claims, Refusal};
 use crate::scope::{Permissions, Roles};
 use crate::user::Auth0Id;
 
-/// What a door asks for, as a value at the door's front.
+/// What a door requires of its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// Permissions a caller must hold, all of them.
+    /// Permissions a caller must have, all of them.
     pub permissions: Permissions,
-    /// Whether callers without a token are let in. They hold no permission.
+    /// Whether callers without a token are accepted. They have no permissions.
     pub anonymous: bool,
 }
 
-/// What is known of callers before they come.
+/// What the configuration grants to issuers and roles.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
-    /// The trusted issuers whose `sub` names a user of ours: those of one tenant. Another tenant gives its ids out as it
-    /// likes, also one that is somebody's here.
+    /// The trusted issuers whose `sub` names a user of ours: those of one tenant. Another tenant assigns its ids
+    /// independently, so one of them may equal an id of ours.
     pub user_issuers: Vec<String>,
-    /// What the roles of users give.
+    /// The permissions of each role.
     pub roles: Roles,
 }
 
@@ -37,47 +37,50 @@ pub struct Permit {
 /// What kind of caller it is.
 #[derive(Debug, Clone)]
 pub enum Subject {
-    /// A person, and what they come with.
+    /// A person, with their Auth0 id and claims.
     User(Auth0Id, Claims),
-    /// A machine, by its client id, and what it comes with.
+    /// A machine, with its client id and claims.
     Machine(Arc<str>, Claims),
-    /// Somebody who sent no token, at a door that allows that.
+    /// A caller without a token, at a door that accepts those.
     Anonymous,
 }
 
-/// Judges what the claims allow.
+/// Compares what the claims allow with what the door needs.
 ///
 /// # Errors
-/// [`Refusal::NotPermitted`], naming what is missing; naming nothing when the subject is of no kind that is known here, or a
-/// user of an issuer whose users are not ours.
+/// [`Refusal::NotPermitted`] with the missing permissions. The list is empty when `sub` is neither a user nor a machine, or
+/// is a user of an issuer that is not in [`Grants::user_issuers`].
 pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Refusal> {
-    let subject = subject(claims).filter(|subject| grants.cover(subject));
+    let subject = subject(claims).filter(|subject| match subject {
+        Subject::User(_, claims) => grants.accept_users_of(claims.issuer()),
+        Subject::Machine(..) | Subject::Anonymous => true,
+    });
     let subject = subject.ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
     let mut permissions = match &subject {
-        // A machine's scopes are what was granted to it.
+        // The scope of a machine is what was granted to it.
         Subject::Machine(_, claims) => Permissions::from_scope(claims.scope().unwrap_or_default()),
-        // A user's scope is what the client may ask for, and grants nothing.
+        // The scope of a user is what the client may request; it grants nothing.
         Subject::User(_, claims) => grants.roles.permissions(claims.roles()),
         Subject::Anonymous => Permissions::default(),
     };
     if let Some(claims) = subject.claims() {
         permissions.extend(&claims.permissions().map(str::to_owned).collect());
     }
-    meet(subject, permissions, need)
+    check(subject, permissions, need)
 }
 
-/// Judges a request without a token.
+/// The permit of a caller without a token.
 ///
 /// # Errors
-/// [`Refusal::NoToken`] where the door wants one; [`Refusal::NotPermitted`] where it also wants permissions.
-pub fn permit_anonymous(_: Nothing, need: &Need) -> Result<Permit, Refusal> {
+/// [`Refusal::NoToken`] where the door requires one; [`Refusal::NotPermitted`] where it also needs permissions.
+pub fn permit_anonymous(_: NoToken, need: &Need) -> Result<Permit, Refusal> {
     if !need.anonymous {
         return Err(Refusal::NoToken);
     }
-    meet(Subject::Anonymous, Permissions::default(), need)
+    check(Subject::Anonymous, Permissions::default(), need)
 }
 
-fn meet(subject: Subject, permissions: Permissions, need: &Need) -> Result<Permit, Refusal> {
+fn check(subject: Subject, permissions: Permissions, need: &Need) -> Result<Permit, Refusal> {
     let missing: Permissions = permissions.missing(&need.permissions).map(str::to_owned).collect();
     if missing.is_empty() {
         Ok(Permit { subject, permissions })
@@ -86,8 +89,8 @@ fn meet(subject: Subject, permissions: Permissions, need: &Need) -> Result<Permi
     }
 }
 
-/// A machine says so by its grant or by its name (`<client>@clients`, the client being its own). A user's id is
-/// `<connection>|<id>`. Agents (`agt_…`), anonymous sessions (`anon@…`) and whatever comes next are neither.
+/// A machine has the grant type `client-credentials`, or its `sub` is `<its client id>@clients`. A user's `sub` is
+/// `<connection>|<id>`. Agents (`agt_…`), anonymous sessions (`anon@…`) and future kinds are neither.
 fn subject(claims: Claims) -> Option<Subject> {
     let client = claims.client();
     let sub = claims.subject();
@@ -105,20 +108,13 @@ fn subject(claims: Claims) -> Option<Subject> {
 
 impl Grants {
     /// Whether the users of `issuer` are ours.
-    pub(super) fn trusts_users_of(&self, issuer: &str) -> bool {
-        self.user_issuers.iter().any(|of| of == issuer)
-    }
-
-    fn cover(&self, subject: &Subject) -> bool {
-        match subject {
-            Subject::User(_, claims) => self.trusts_users_of(claims.issuer()),
-            Subject::Machine(..) | Subject::Anonymous => true,
-        }
+    pub(super) fn accept_users_of(&self, issuer: &str) -> bool {
+        self.user_issuers.iter().any(|trusted| trusted == issuer)
     }
 }
 
 impl Subject {
-    /// What the caller comes with; nothing for somebody without a token.
+    /// The claims; `None` for an anonymous caller.
     pub(super) fn claims(&self) -> Option<&Claims> {
         match self {
             Self::User(_, claims) | Self::Machine(_, claims) => Some(claims),
@@ -128,12 +124,12 @@ impl Subject {
 }
 
 impl Permit {
-    /// What kind of caller, and what they may do.
+    /// The subject and its permissions.
     pub(super) fn parts(&self) -> (&Subject, &Permissions) {
         (&self.subject, &self.permissions)
     }
 
-    /// Hands the parts to the next stage, which alone can take a permit apart.
+    /// Hands subject and permissions to the next stage.
     pub(super) fn into_parts(self) -> (Subject, Permissions) {
         (self.subject, self.permissions)
     }
@@ -142,7 +138,7 @@ impl Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::claims::tests::claims_with;
+    use crate::auth::tests::claims_with;
     use serde_json::{Value, json};
 
     fn permitted(claims: &Value, need: &str) -> Result<Permit, Refusal> {
@@ -163,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_known_by_its_grant_or_by_its_name() {
+    fn a_machine_has_its_grant_type_or_its_own_sub() {
         for claims in [
             json!({"sub": "m1@clients", "azp": "m1", "gty": "client-credentials"}),
             json!({"sub": "m1@clients", "azp": "m1"}),
@@ -175,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn subjects_of_no_known_kind_are_refused() {
+    fn subjects_of_unknown_kind_are_refused() {
         for sub in ["agt_1", "anon@1", "m2@clients", "auth0|m2@clients", "|1", "auth0|", "someone"] {
             assert_eq!(missing(&json!({"sub": sub, "azp": "m1"}), "").as_deref(), Some(""), "{sub}");
         }
     }
 
     #[test]
-    fn a_machine_s_scope_counts_and_a_user_s_does_not() {
+    fn the_scope_of_a_machine_grants_and_that_of_a_user_does_not() {
         let machine = |scope: &str| json!({"sub": "m1@clients", "azp": "m1", "scope": scope});
         assert_eq!(missing(&machine("audit:read users:read"), "users:read"), None);
         for near in ["", "users:read2", "xusers:read", "users:read:own", "USERS:READ"] {
@@ -193,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_may_what_their_roles_and_permissions_give() {
+    fn a_user_has_the_permissions_of_their_roles_and_of_the_token() {
         let role = json!({"sub": "auth0|1", "https://ns.example/roles": ["support"]});
         assert_eq!(missing(&role, "users:read"), None);
         assert_eq!(missing(&role, "users:read users:write").as_deref(), Some("users:write"));
@@ -205,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn user_issuers_an_issuer_whose_ids_are_its_own_are_refused_and_its_machines_are_not() {
+    fn only_machines_are_accepted_from_an_issuer_with_user_ids_of_its_own() {
         let need = Need { permissions: Permissions::default(), anonymous: false };
         let elsewhere =
             Grants { user_issuers: vec!["https://ours.example/".to_owned()], roles: Roles::default() };
-        let judged = |claims: Value| permit(claims_with(&claims), &need, &elsewhere).map(drop);
+        let outcome = |claims: Value| permit(claims_with(&claims), &need, &elsewhere).map(drop);
         let refused = Refusal::NotPermitted { missing: Permissions::default() };
-        assert_eq!(judged(json!({"sub": "auth0|1"})), Err(refused));
-        assert_eq!(judged(json!({"sub": "m1@clients", "azp": "m1"})), Ok(()));
+        assert_eq!(outcome(json!({"sub": "auth0|1"})), Err(refused));
+        assert_eq!(outcome(json!({"sub": "m1@clients", "azp": "m1"})), Ok(()));
     }
 }

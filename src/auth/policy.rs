@@ -1,19 +1,71 @@
-//! What a token must be to be believed at one door: the claims policy, one rule at a time.
+//! The claims policy of a door, rule by rule, and its settings: `[claims]` in the configuration.
 //!
-//! The claims stage ends at the first rule that does not hold. Who asks for an explanation gets all of them.
+//! The claims stage stops at the first broken rule; an explanation lists them all.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use super::settings::{ClaimsSettings, TokenProfile};
-use super::token_cache::TokenCache;
 
-/// What a token must be to be believed at one door.
+/// Which tokens are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimsSettings {
+    /// The prefix of our custom claims: `<namespace>user`, `<namespace>roles`, `<namespace>email`,
+    /// `<namespace>email_verified`.
+    pub namespace: String,
+    /// Accepted signature algorithms, from [`ClaimsSettings::ALGORITHMS`].
+    pub algorithms: Vec<String>,
+    /// How far clocks may be apart; at most 60 s.
+    #[serde(with = "humantime_serde")]
+    pub leeway: Duration,
+    /// How far in the future a token may expire.
+    #[serde(with = "humantime_serde")]
+    pub max_lifetime: Duration,
+    /// How long the last good signing keys are used while the tenant does not answer.
+    #[serde(with = "humantime_serde")]
+    pub keys_max_age: Duration,
+    /// Which access token profile is accepted.
+    pub profile: TokenProfile,
+}
+
+/// Auth0's two access token profiles, also called token dialects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenProfile {
+    /// Auth0's own profile and RFC 9068.
+    Auth0,
+    /// Only RFC 9068: `typ` must be `at+jwt`.
+    Rfc9068,
+}
+
+impl ClaimsSettings {
+    /// The algorithms that can be configured, by the names of RFC 7518 §3.1. All are asymmetric.
+    pub const ALGORITHMS: [(&'static str, Algorithm); 9] = [
+        ("RS256", Algorithm::RS256),
+        ("RS384", Algorithm::RS384),
+        ("RS512", Algorithm::RS512),
+        ("PS256", Algorithm::PS256),
+        ("PS384", Algorithm::PS384),
+        ("PS512", Algorithm::PS512),
+        ("ES256", Algorithm::ES256),
+        ("ES384", Algorithm::ES384),
+        ("EdDSA", Algorithm::EdDSA),
+    ];
+
+    /// The configured algorithms, in their order. Unknown names are left out: the configuration refuses them at start.
+    pub fn allowed(&self) -> Vec<(&'static str, Algorithm)> {
+        let known = |name: &String| Self::ALGORITHMS.into_iter().find(|(known, _)| known == name);
+        self.algorithms.iter().filter_map(known).collect()
+    }
+}
+
+/// Which tokens one door accepts.
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub(super) audience: String,
@@ -21,46 +73,20 @@ pub struct Policy {
     pub(super) leeway: Duration,
     pub(super) max_lifetime: Duration,
     pub(super) profile: TokenProfile,
-    pub(super) names: Arc<Names>,
-    pub(super) token_cache: Arc<TokenCache>,
+    pub(super) names: Arc<ClaimNames>,
 }
 
-/// The full names of our custom claims, built once.
+/// The full names of our custom claims.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct ClaimNames {
     pub(super) user: String,
     pub(super) roles: String,
     pub(super) email: String,
     pub(super) email_verified: String,
 }
 
-/// A payload before the rules. Its signature was found good.
-pub(super) struct ClaimsCtx<'a> {
-    pub(super) payload: &'a Map<String, Value>,
-    pub(super) policy: &'a Policy,
-    /// Seconds since 1970.
-    pub(super) now: f64,
-}
-
-/// A rule: what it asks, in words, and whether it holds.
-pub(super) type Rule = (&'static str, fn(&ClaimsCtx<'_>) -> Result<(), Refusal>);
-
-/// The claims policy, in the order its rules are judged. The issuer was judged before: it chose the keys.
-pub(super) const RULES: [Rule; 9] = [
-    ("it is an access token", is_access_token),
-    ("it is meant for this door (aud)", is_for_this_door),
-    ("it has not expired (exp)", has_not_expired),
-    ("it does not live too long (exp)", does_not_live_too_long),
-    ("its time has come (iat, nbf)", has_come),
-    ("its subject is a proper id (sub)", has_a_subject),
-    ("it names its client properly (azp, client_id)", names_its_client),
-    ("its claims are of the types they should be", has_proper_types),
-    ("it has what its profile requires", has_what_its_profile_requires),
-];
-
 impl Policy {
-    /// The policy of the door with `audience`. Names of algorithms that are none are left out: the configuration
-    /// refuses them at start.
+    /// The policy of the door with `audience`.
     pub fn new(settings: &ClaimsSettings, audience: &str) -> Self {
         let name = |claim: &str| format!("{}{claim}", settings.namespace);
         Self {
@@ -69,26 +95,50 @@ impl Policy {
             leeway: settings.leeway,
             max_lifetime: settings.max_lifetime,
             profile: settings.profile,
-            names: Arc::new(Names {
+            names: Arc::new(ClaimNames {
                 user: name("user"),
                 roles: name("roles"),
                 email: name("email"),
                 email_verified: name("email_verified"),
             }),
-            token_cache: Arc::default(),
         }
     }
 
-    /// The audience it asks for.
+    /// The required audience.
     pub fn audience(&self) -> &str {
         &self.audience
     }
-
-    /// The verified-token cache of this door.
-    pub fn token_cache(&self) -> &TokenCache {
-        &self.token_cache
-    }
 }
+
+/// The input of a rule: a payload whose signature is valid, and the policy to check it against.
+pub(super) struct ClaimsCtx<'a> {
+    pub(super) payload: &'a Map<String, Value>,
+    pub(super) policy: &'a Policy,
+    /// Seconds since 1970.
+    pub(super) now: f64,
+}
+
+/// One rule of the claims policy.
+pub(super) struct Rule {
+    /// What it checks, in words.
+    pub(super) check: &'static str,
+    /// The claim that an explanation shows; empty for none.
+    pub(super) claim: &'static str,
+    pub(super) test: fn(&ClaimsCtx<'_>) -> Result<(), Refusal>,
+}
+
+/// The claims policy, in the order of checking. The issuer was checked before, to choose the keys.
+pub(super) const RULES: [Rule; 9] = [
+    Rule { check: "it is an access token, not an ID token", claim: "", test: is_access_token },
+    Rule { check: "it is for this door (aud)", claim: "aud", test: is_for_this_door },
+    Rule { check: "it has not expired (exp)", claim: "exp", test: has_not_expired },
+    Rule { check: "it does not live too long (exp)", claim: "", test: does_not_live_too_long },
+    Rule { check: "it is valid already (iat, nbf)", claim: "iat", test: is_valid_already },
+    Rule { check: "its subject is a valid id (sub)", claim: "sub", test: has_valid_subject },
+    Rule { check: "it names one client (azp, client_id)", claim: "azp", test: names_one_client },
+    Rule { check: "its claims have the right types", claim: "", test: has_right_types },
+    Rule { check: "it has the claims its profile requires", claim: "", test: has_required_claims },
+];
 
 impl ClaimsCtx<'_> {
     /// A claim that is a string.
@@ -96,129 +146,117 @@ impl ClaimsCtx<'_> {
         self.payload.get(claim).and_then(Value::as_str)
     }
 
-    /// A time as RFC 7519 §2 has it: seconds, perhaps with a fraction. Not negative.
+    /// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Not negative.
     pub(super) fn time(&self, claim: &str) -> Result<Option<f64>, Refusal> {
-        let what = match claim {
-            "exp" => "The claim exp of the token is no time.",
-            "iat" => "The claim iat of the token is no time.",
-            _ => "The claim nbf of the token is no time.",
-        };
-        match self.payload.get(claim) {
-            None => Ok(None),
-            Some(value) => match value.as_f64() {
-                Some(seconds) if value.is_number() && seconds.is_finite() && seconds >= 0.0 => {
-                    Ok(Some(seconds))
-                }
-                _ => Err(Refusal::BadClaims(what)),
-            },
+        let Some(value) = self.payload.get(claim) else { return Ok(None) };
+        match value.as_f64() {
+            Some(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(Some(seconds)),
+            _ => Err(Refusal::BadClaims(match claim {
+                "exp" => "The claim exp of the token is not a time.",
+                "iat" => "The claim iat of the token is not a time.",
+                _ => "The claim nbf of the token is not a time.",
+            })),
         }
     }
 
-    fn expires(&self) -> Result<f64, Refusal> {
+    fn exp(&self) -> Result<f64, Refusal> {
         self.time("exp")?.ok_or(Refusal::BadClaims("The token has no claim exp."))
     }
 }
 
-/// An ID token is for the client that asked for it, never for an API (Auth0: "ID Tokens").
-fn is_access_token(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+/// An ID token is for the client that requested it, never for an API (Auth0: "ID Tokens").
+fn is_access_token(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let of_id_tokens = ["nonce", "at_hash", "c_hash"];
-    hold(
-        !of_id_tokens.iter().any(|claim| case.payload.contains_key(*claim)),
+    ensure(
+        !of_id_tokens.iter().any(|claim| ctx.payload.contains_key(*claim)),
         Refusal::BadClaims("This is an ID token; send the access token."),
     )
 }
 
-/// A string that is ours, or an array of strings that holds ours (RFC 7519 §4.1.3). Compared byte for byte.
-fn is_for_this_door(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let ours = case.policy.audience.as_str();
-    let meant = match case.payload.get("aud") {
+/// `aud` is the audience of this door, or an array of strings that contains it (RFC 7519 §4.1.3), byte for byte.
+fn is_for_this_door(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    let ours = ctx.policy.audience.as_str();
+    let matches = match ctx.payload.get("aud") {
         Some(Value::String(aud)) => aud == ours,
         Some(aud) => strings(aud).is_some_and(|all| all.len() <= 16 && all.contains(&ours)),
         None => false,
     };
-    hold(meant, Refusal::WrongAudience)
+    ensure(matches, Refusal::WrongAudience)
 }
 
-fn has_not_expired(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let over = case.now - case.expires()?;
+fn has_not_expired(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    let over = ctx.now - ctx.exp()?;
     let ago = Duration::try_from_secs_f64(over).unwrap_or_default();
-    hold(over <= case.policy.leeway.as_secs_f64(), Refusal::Expired { ago })
+    ensure(over <= ctx.policy.leeway.as_secs_f64(), Refusal::Expired { ago })
 }
 
 /// Milliseconds taken for seconds would live for fifty thousand years.
-fn does_not_live_too_long(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    hold(
-        case.expires()? - case.now <= case.policy.max_lifetime.as_secs_f64(),
+fn does_not_live_too_long(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    ensure(
+        ctx.exp()? - ctx.now <= ctx.policy.max_lifetime.as_secs_f64(),
         Refusal::BadClaims("The token expires too far in the future."),
     )
 }
 
-fn has_come(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let latest = case.now + case.policy.leeway.as_secs_f64();
-    let begun = [case.time("iat")?, case.time("nbf")?];
-    hold(begun.into_iter().flatten().all(|time| time <= latest), Refusal::NotYetValid)
+fn is_valid_already(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    let latest = ctx.now + ctx.policy.leeway.as_secs_f64();
+    let begins = [ctx.time("iat")?, ctx.time("nbf")?];
+    ensure(begins.into_iter().flatten().all(|time| time <= latest), Refusal::NotYetValid)
 }
 
-fn has_a_subject(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let proper =
+fn has_valid_subject(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    let is_valid =
         |sub: &str| !sub.is_empty() && sub.chars().count() <= 255 && !sub.chars().any(char::is_control);
-    hold(
-        case.text("sub").is_some_and(proper),
-        Refusal::BadClaims("The claim sub of the token is missing or no proper id."),
+    ensure(
+        ctx.text("sub").is_some_and(is_valid),
+        Refusal::BadClaims("The claim sub of the token is missing or not a valid id."),
     )
 }
 
-/// In either of Auth0's dialects: `azp`, or RFC 9068's `client_id`. Both may be there if they agree.
-fn names_its_client(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let mut named = ["azp", "client_id"].into_iter().filter(|claim| case.payload.contains_key(*claim));
-    let (first, second) =
-        (named.next().map(|claim| case.text(claim)), named.next().map(|claim| case.text(claim)));
-    hold(
+/// `azp` in Auth0's profile, `client_id` in RFC 9068. A token may have both if they agree.
+fn names_one_client(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    let present = ["azp", "client_id"].into_iter().filter(|claim| ctx.payload.contains_key(*claim));
+    let mut clients = present.map(|claim| ctx.text(claim));
+    let (first, second) = (clients.next(), clients.next());
+    ensure(
         first != Some(None) && (second.is_none() || second == first),
-        Refusal::BadClaims("The token does not name its client properly."),
+        Refusal::BadClaims("The token does not name one client (azp, client_id)."),
     )
 }
 
-fn has_proper_types(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let claim = |claim: &str| case.payload.get(claim);
-    for (value, what) in [
-        (claim("permissions"), "The claim permissions of the token is no list of strings."),
-        (claim(&case.policy.names.roles), "The roles in the token are no list of strings."),
-    ] {
-        hold(value.is_none_or(|value| strings(value).is_some()), Refusal::BadClaims(what))?;
-    }
-    for (value, what) in [
-        (claim("scope"), "The claim scope of the token is no string."),
-        (claim("gty"), "The claim gty of the token is no string."),
-        (claim("jti"), "The claim jti of the token is no string."),
-    ] {
-        hold(value.is_none_or(Value::is_string), Refusal::BadClaims(what))?;
-    }
-    Ok(())
+fn has_right_types(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    let is_list = |value: &Value| strings(value).is_some();
+    let roles = ctx.policy.names.roles.as_str();
+    let ensure_type = |claim: &str, test: fn(&Value) -> bool, what| {
+        ensure(ctx.payload.get(claim).is_none_or(test), Refusal::BadClaims(what))
+    };
+    ensure_type("permissions", is_list, "The claim permissions of the token is not a list of strings.")?;
+    ensure_type(roles, is_list, "The roles in the token are not a list of strings.")?;
+    ensure_type("scope", Value::is_string, "The claim scope of the token is not a string.")?;
+    ensure_type("gty", Value::is_string, "The claim gty of the token is not a string.")?;
+    ensure_type("jti", Value::is_string, "The claim jti of the token is not a string.")
 }
 
-/// RFC 9068 §2.2 requires more than Auth0's own profile gives.
-fn has_what_its_profile_requires(case: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    if case.policy.profile == TokenProfile::Auth0 {
-        return Ok(());
-    }
-    let required = ["client_id", "jti"].iter().all(|claim| case.text(claim).is_some());
-    hold(
-        required && case.payload.contains_key("iat"),
+/// RFC 9068 §2.2 requires more claims than Auth0's own profile has.
+fn has_required_claims(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    let complete =
+        ctx.text("client_id").is_some() && ctx.text("jti").is_some() && ctx.payload.contains_key("iat");
+    ensure(
+        complete || ctx.policy.profile == TokenProfile::Auth0,
         Refusal::BadClaims("The token lacks a claim that RFC 9068 requires: client_id, iat or jti."),
     )
 }
 
-fn hold(holds: bool, refusal: Refusal) -> Result<(), Refusal> {
+fn ensure(holds: bool, refusal: Refusal) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(refusal) }
 }
 
-/// An array of strings and nothing else.
+/// The items of an array of strings; `None` for every other value.
 pub(super) fn strings(value: &Value) -> Option<Vec<&str>> {
     value.as_array()?.iter().map(Value::as_str).collect()
 }
 
 /// Seconds since 1970.
-pub(super) fn seconds(now: Timestamp) -> f64 {
+pub(super) fn unix_seconds(now: Timestamp) -> f64 {
     now.as_duration().as_secs_f64()
 }

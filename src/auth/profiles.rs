@@ -1,5 +1,5 @@
-//! Step 3 of the caller stage: a profile from Auth0, stored; fetched anew when it has grown old; or only looked at. One
-//! fetch per subject however many requests wait for it, and none while Auth0 is known to be away.
+//! Profiles from Auth0: fetched for new users, and again when they are stale. One fetch per user however many requests wait
+//! for it, and none while Auth0 is known to be unavailable.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,21 +9,19 @@ use tokio::sync::watch;
 
 use super::Refusal;
 use super::breaker::Breaker;
-use super::caller::{busy, refuse};
-use super::looks::Looks;
+use super::identity::{new_identity, store_profile};
+use super::refresh_throttle::RefreshThrottle;
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{Actor, LinkEmail, NewIdentity, Store, StoreError};
-use crate::user::{Auth0Id, Person, Status, User};
+use crate::store::{Actor, LinkEmail, Store, StoreError};
+use crate::user::{Auth0Id, Status, User};
 
-/// How long it is remembered that Auth0 knows no such user, or that what it says of one can not be used.
-const UNKNOWN_FOR: Duration = Duration::from_secs(60);
+/// How long a missing or unusable profile is not fetched again.
+const MISSING_FOR: Duration = Duration::from_secs(60);
+/// How long a stale profile is not fetched again after a failure. Its user is served from the row meanwhile.
+const RETRY_STALE_AFTER: Duration = Duration::from_secs(600);
 const REMEMBERED_MAX: usize = 10_000;
-/// How long a user whose profile could not be fetched anew is left alone. They are served from their row meanwhile.
-const STALE_FOR: Duration = Duration::from_secs(600);
-/// Old profiles that are fetched anew at once: nobody waits for them, and newcomers shall not wait behind them.
-const YOUNG_MAX: usize = 1;
 
 /// A handle. Cheap to clone.
 #[derive(Clone)]
@@ -32,150 +30,183 @@ pub struct Profiles(Arc<Inner>);
 struct Inner {
     auth0: Auth0,
     store: Store,
-    /// Of calls to Auth0 alone: while it hangs, nobody else has to wait for a thread.
-    calls: Pool,
+    /// Used for calls to Auth0 only, so that a hanging Auth0 takes no thread from other jobs.
+    auth0_pool: Pool,
     clock: Clock,
     link: LinkEmail,
-    /// How old a stored profile may be; `None`: as old as it likes.
+    /// How old a stored profile may be; `None` for no limit.
     max_age: Option<Duration>,
-    looks: Looks,
+    throttle: RefreshThrottle,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Fetches under way, with where their outcome will stand.
-    flights: HashMap<Auth0Id, Flight>,
-    /// Until when each subject is known to be unknown, on the monotonic clock.
-    unknown: HashMap<Auth0Id, Duration>,
-    /// Until when each known user's old profile has to do.
-    stale: HashMap<Auth0Id, Duration>,
-    /// Until when each subject is known to have a profile that can not be used.
-    unusable: HashMap<Auth0Id, Duration>,
-    /// How many of the flights are for [`Wanted::Young`].
-    young: usize,
+    /// Fetches under way.
+    fetches: HashMap<Auth0Id, Fetch>,
+    /// Whether one of them is a [`Purpose::Refresh`]. At most one is, so that new users need not wait behind them.
+    refreshing: bool,
+    /// Subjects that Auth0 does not know.
+    missing: Remembered,
+    /// Subjects whose profile at Auth0 cannot be used.
+    unusable: Remembered,
+    /// Known users whose stale profile could not be fetched.
+    failed_refreshes: Remembered,
     breaker: Breaker,
 }
 
-type Flight = watch::Receiver<Option<Result<Landed, Refusal>>>;
+/// Ids, each until a time on the monotonic clock. Bounded: an id over the bound is fetched again.
+#[derive(Default)]
+struct Remembered(HashMap<Auth0Id, Duration>);
 
-/// What a flight brought.
+/// What a fetch is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// The user of a subject: found, linked or inserted.
+    Provision,
+    /// A known user, with a profile that is not stale.
+    Refresh,
+    /// The current profile, without storing it.
+    Read,
+}
+
+/// The end of a fetch: `None` until then.
+type Fetch = watch::Receiver<Option<Result<FetchResult, Refusal>>>;
+
 #[derive(Clone)]
-struct Landed {
-    /// Whom it was for, unless it only looked.
+struct FetchResult {
+    /// The stored user; `None` for [`Purpose::Read`].
     user: Option<Arc<User>>,
-    /// What Auth0 gave, if it had to be asked.
+    /// The profile, if a call was needed.
     profile: Option<Arc<Profile>>,
 }
 
+/// Why a fetch has no result.
+enum FetchError {
+    Refused(Refusal),
+    /// Neither Auth0 nor our database has the user.
+    Missing,
+    /// Auth0's answer for this user cannot be used; answers for other users may be.
+    Unusable,
+    /// Auth0 is unavailable; when to try again.
+    Unavailable(Duration),
+}
+
+impl From<StoreError> for FetchError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
 impl Profiles {
-    /// Calls nobody. `calls` is the pool that calls to Auth0 have to themselves.
-    pub fn new(auth0: Auth0, store: Store, calls: Pool, clock: Clock, link: LinkEmail) -> Self {
+    /// Creates the handle without a call. `auth0_pool` must be used for calls to Auth0 only.
+    pub fn new(auth0: Auth0, store: Store, auth0_pool: Pool, clock: Clock, link: LinkEmail) -> Self {
         let max_age = Some(auth0.profile_max_age()).filter(|age| !age.is_zero());
-        let looks = Looks::new(max_age.unwrap_or_default());
-        Self(Arc::new(Inner { auth0, store, calls, clock, link, max_age, looks, state: Mutex::default() }))
+        let throttle = RefreshThrottle::new(max_age.unwrap_or_default());
+        let state = Mutex::default();
+        Self(Arc::new(Inner { auth0, store, auth0_pool, clock, link, max_age, throttle, state }))
     }
 
-    /// The user that the profile of `id` belongs to: found by id, linked by verified email, or inserted.
+    /// The user whose profile `id` is: found by id, linked by verified email, or inserted.
     ///
     /// # Errors
-    /// [`Refusal::ProfileUnavailable`] (nothing was inserted), [`Refusal::NoSuchUser`], [`Refusal::EmailConflict`],
+    /// [`Refusal::ProfileUnavailable`] (no row was inserted), [`Refusal::NoSuchUser`], [`Refusal::EmailConflict`],
     /// [`Refusal::Busy`].
     pub async fn provision(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
-        self.bring(id, Wanted::Somebody, |landed| landed.user).await
+        self.fetch_for(id, Purpose::Provision, |result| result.user).await
     }
 
-    /// Has the profile of a user who is here now fetched anew if it is too old. Waits for nothing; a failure is logged
-    /// and costs the user nothing.
-    pub(super) fn refresh_if_stale(&self, user: &User) {
-        if let Some(own) = &user.auth0_id
-            && self.0.is_old(user)
-            && !self.0.is_stale(own)
-        {
-            // The flight goes on by itself. A breaker that rests, or another in the air, mean: later.
-            drop(self.join(own, Wanted::Young));
-        }
-    }
-
-    /// Like [`Profiles::refresh_if_stale`] for a user who was found without a query: their row is looked at now and then, after
-    /// this returns. A failure is no more than a look that was not had.
-    pub(super) fn refresh_payload_user(&self, id: &Auth0Id) {
-        if self.0.max_age.is_none() {
-            return;
-        }
-        let Some(look) = self.0.looks.begin(id, self.0.clock.elapsed()) else { return };
-        let (profiles, id) = (self.clone(), id.clone());
-        tokio::spawn(async move {
-            let store = profiles.0.store.in_background();
-            let user = store.user_by_auth0_id(&id);
-            drop(look);
-            match user {
-                Ok(Some(user)) if user.status == Status::Active => profiles.refresh_if_stale(&user),
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a row could not be looked at");
-                }
-                Ok(_) => {}
-            }
-        });
-    }
-
-    /// Only looks: the profile of `id` as Auth0 has it now, which is not stored.
+    /// The profile of `id` as Auth0 has it now, without storing it.
     ///
     /// # Errors
     /// [`Refusal::ProfileUnavailable`], [`Refusal::NoSuchUser`], [`Refusal::Busy`].
     pub async fn fetch(&self, id: &Auth0Id) -> Result<Arc<Profile>, Refusal> {
-        self.bring(id, Wanted::Look, |landed| landed.profile).await
+        self.fetch_for(id, Purpose::Read, |result| result.profile).await
     }
 
-    /// A flight that began for another reason may land without what is wanted here; then the next one is for us.
-    async fn bring<T>(
+    /// Fetches the profile of a user in the background if it is stale. A failure is logged and does not affect the user.
+    pub(super) fn refresh_if_stale(&self, user: &User) {
+        let Some(own) = user.auth0_id.as_ref().filter(|_| self.0.is_stale(user)) else { return };
+        let failed_recently = self.0.state().failed_refreshes.left(own, self.0.clock.elapsed()).is_some();
+        if !failed_recently {
+            // The fetch continues by itself. It is refused while the breaker is open or another refresh is under way.
+            drop(self.join(own, Purpose::Refresh));
+        }
+    }
+
+    /// Like [`Profiles::refresh_if_stale`] for a user from a payload: reads their row now and then, in the background.
+    pub(super) fn refresh_payload_user(&self, id: &Auth0Id) {
+        if self.0.max_age.is_none() {
+            return;
+        }
+        let Some(permit) = self.0.throttle.begin(id, self.0.clock.elapsed()) else { return };
+        let (profiles, id) = (self.clone(), id.clone());
+        tokio::spawn(async move {
+            let user = profiles.0.store.in_background().user_by_auth0_id(&id);
+            drop(permit);
+            match user {
+                Ok(Some(user)) if user.status == Status::Active => profiles.refresh_if_stale(&user),
+                Ok(_) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the row of a user could not be read");
+                }
+            }
+        });
+    }
+
+    /// Waits for a fetch whose result has what is wanted. A fetch under way for another purpose may not; then the next one
+    /// has.
+    async fn fetch_for<T>(
         &self,
         id: &Auth0Id,
-        wanted: Wanted,
-        brought: fn(Landed) -> Option<T>,
+        purpose: Purpose,
+        wanted: fn(FetchResult) -> Option<T>,
     ) -> Result<T, Refusal> {
         loop {
-            if let Some(wanted) = brought(land(self.join(id, wanted)?).await?) {
+            let mut fetch = self.join(id, purpose)?;
+            // The channel closes without a result only when the runtime stops.
+            let result = fetch.wait_for(Option::is_some).await.ok().and_then(|result| result.clone());
+            if let Some(wanted) = wanted(result.unwrap_or(Err(Refusal::Busy))?) {
                 return Ok(wanted);
             }
         }
     }
 
-    /// The flight for `id`: the one under way, else a new one.
-    fn join(&self, id: &Auth0Id, wanted: Wanted) -> Result<Flight, Refusal> {
+    /// Single-flight: the fetch for `id` that is under way, else a new one.
+    fn join(&self, id: &Auth0Id, purpose: Purpose) -> Result<Fetch, Refusal> {
         let now = self.0.clock.elapsed();
         let mut state = self.0.state();
-        if let Some(flight) = state.flights.get(id) {
-            return Ok(flight.clone());
+        if let Some(fetch) = state.fetches.get(id) {
+            return Ok(fetch.clone());
         }
-        let is_known_unknown = state.unknown.get(id).is_some_and(|until| *until > now);
-        if is_known_unknown && matches!(wanted, Wanted::Somebody | Wanted::Look) {
+        let is_refresh = purpose == Purpose::Refresh;
+        if !is_refresh && state.missing.left(id, now).is_some() {
             return Err(Refusal::NoSuchUser);
         }
-        if let Some(until) = state.unusable.get(id).filter(|until| **until > now) {
-            return Err(Refusal::ProfileUnavailable { retry_after: *until - now });
+        if let Some(retry_after) = state.unusable.left(id, now) {
+            return Err(Refusal::ProfileUnavailable { retry_after });
         }
-        let is_young = wanted == Wanted::Young;
-        if is_young && state.young >= YOUNG_MAX {
+        if is_refresh && state.refreshing {
             return Err(Refusal::Busy);
         }
-        // Only to answer at once: the flight asks anew.
-        state.breaker.look(now).map_err(unavailable)?;
-        state.young += usize::from(is_young);
-        let (tell, flight) = watch::channel(None);
-        state.flights.insert(id.clone(), flight.clone());
+        // Refuses at once; the fetch itself checks again before its call.
+        state.breaker.check(now).map_err(unavailable)?;
+        state.refreshing |= is_refresh;
+        let (sender, fetch) = watch::channel(None);
+        state.fetches.insert(id.clone(), fetch.clone());
         drop(state);
-        // A task of its own: whoever came first may go away, the others still wait.
+        // A task of its own: the first request may be dropped while others wait.
         let (inner, id) = (Arc::clone(&self.0), id.clone());
         tokio::spawn(async move {
-            let outcome = inner.fetch(&id, wanted).await;
+            let result = inner.fetch(&id, purpose).await;
             let mut state = inner.state();
-            state.flights.remove(&id);
-            state.young -= usize::from(is_young);
+            state.fetches.remove(&id);
+            state.refreshing &= !is_refresh;
             drop(state);
-            tell.send_replace(Some(outcome));
+            sender.send_replace(Some(result));
         });
-        Ok(flight)
+        Ok(fetch)
     }
 }
 
@@ -184,53 +215,72 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the profile of a row has to be fetched anew.
-    fn is_old(&self, user: &User) -> bool {
+    /// Whether the stored profile is too old.
+    fn is_stale(&self, user: &User) -> bool {
         let (Some(max_age), Some(fetched_at)) = (self.max_age, user.profile_fetched_at) else { return false };
         Duration::try_from(self.clock.now().duration_since(fetched_at)).is_ok_and(|age| age >= max_age)
     }
 
-    fn is_stale(&self, id: &Auth0Id) -> bool {
-        let now = self.clock.elapsed();
-        self.state().stale.get(id).is_some_and(|until| *until > now)
-    }
-
-    /// Fetches and stores. The fetch holds no transaction, and the transaction decides anew.
-    async fn fetch(self: &Arc<Self>, id: &Auth0Id, wanted: Wanted) -> Result<Landed, Refusal> {
+    /// Runs the job of a fetch and remembers how it ended.
+    async fn fetch(self: &Arc<Self>, id: &Auth0Id, purpose: Purpose) -> Result<FetchResult, Refusal> {
         let (inner, subject) = (Arc::clone(self), id.clone());
-        let job = move || inner.fly(subject, wanted);
-        let outcome = self.calls.run(job).await;
+        let outcome = self.auth0_pool.run(move || inner.fetch_and_store(subject, purpose)).await;
         let mut state = self.state();
         let now = self.clock.elapsed();
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                state.breaker.given_up();
-                return Err(busy(error));
-            }
-        };
-        if wanted == Wanted::Young && matches!(outcome, Err(Failed::Away(_) | Failed::Unusable)) {
-            remember(&mut state.stale, id, now, STALE_FOR);
+        let outcome = outcome.inspect_err(|_| state.breaker.abandoned())?;
+        if purpose == Purpose::Refresh
+            && matches!(outcome, Err(FetchError::Unavailable(_) | FetchError::Unusable))
+        {
+            state.failed_refreshes.insert(id, now, RETRY_STALE_AFTER);
         }
-        match outcome {
-            Ok(landed) => Ok(landed),
-            Err(Failed::Refused(refusal)) => Err(refusal),
-            Err(Failed::Unknown) => {
-                remember(&mut state.unknown, id, now, UNKNOWN_FOR);
-                Err(Refusal::NoSuchUser)
+        outcome.map_err(|error| match error {
+            FetchError::Refused(refusal) => refusal,
+            FetchError::Missing => {
+                state.missing.insert(id, now, MISSING_FOR);
+                Refusal::NoSuchUser
             }
-            Err(Failed::Unusable) => {
-                remember(&mut state.unusable, id, now, UNKNOWN_FOR);
-                Err(unavailable(UNKNOWN_FOR))
+            FetchError::Unusable => {
+                state.unusable.insert(id, now, MISSING_FOR);
+                unavailable(MISSING_FOR)
             }
-            Err(Failed::Away(rest)) => Err(unavailable(rest)),
-        }
+            FetchError::Unavailable(retry_after) => unavailable(retry_after),
+        })
     }
 
-    /// Asks Auth0, unless it is known by now to be away: a flight may have waited for its thread.
-    fn ask(&self, id: &Auth0Id) -> Result<Option<Profile>, Failed> {
-        let pass = self.state().breaker.begin(self.clock.elapsed());
-        let pass = pass.map_err(|rest| Failed::Refused(unavailable(rest)))?;
+    /// The job of a fetch. Blocks. Holds no transaction during the call; the transaction after it decides anew.
+    fn fetch_and_store(&self, subject: Auth0Id, purpose: Purpose) -> Result<FetchResult, FetchError> {
+        if purpose == Purpose::Read {
+            let profile = self.call(&subject)?.ok_or(FetchError::Missing)?;
+            return Ok(FetchResult { user: None, profile: Some(Arc::new(profile)) });
+        }
+        let known = self.store.user_by_auth0_id(&subject)?;
+        if let Some(user) = &known {
+            // An earlier fetch may have stored the user, or a fresh profile, after this request read the row.
+            let is_done = purpose == Purpose::Provision || !self.is_stale(user);
+            if is_done || user.status == Status::Erased {
+                return Ok(FetchResult { user: known.map(Arc::new), profile: None });
+            }
+        }
+        // The profile of a row is that of its own identity.
+        let own = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or_else(|| subject.clone());
+        let profile = self.call(&own)?;
+        let user = match (known, &profile) {
+            (Some(user), profile) => store_profile(&self.store, &user, profile.as_ref(), &Actor::Gate)?,
+            (None, Some(profile)) => {
+                let identity = new_identity(own.clone(), profile);
+                self.store.provision(&identity, self.link, &Actor::Gate)?.into_user()
+            }
+            (None, None) => return Err(FetchError::Missing),
+        };
+        // A request that reads the profile of `subject` must not get that of another identity.
+        let profile = profile.filter(|_| own == subject).map(Arc::new);
+        Ok(FetchResult { user: Some(Arc::new(user)), profile })
+    }
+
+    /// Calls Auth0, unless it has become unavailable while the job waited for its thread.
+    fn call(&self, id: &Auth0Id) -> Result<Option<Profile>, FetchError> {
+        let attempt = self.state().breaker.begin(self.clock.elapsed());
+        let attempt = attempt.map_err(|pause| FetchError::Refused(unavailable(pause)))?;
         let error = match self.auth0.profile(id) {
             Ok(profile) => {
                 self.state().breaker.answered();
@@ -242,132 +292,32 @@ impl Inner {
         let mut state = self.state();
         if error.concerns_one_user() {
             state.breaker.answered();
-            return Err(Failed::Unusable);
+            return Err(FetchError::Unusable);
         }
-        let asked = match error {
+        let retry_after = match error {
             Auth0Error::RateLimited { wait, .. } => wait,
             _ => None,
         };
-        Err(Failed::Away(state.breaker.failed(pass, self.clock.elapsed(), asked)))
+        Err(FetchError::Unavailable(state.breaker.failed(attempt, self.clock.elapsed(), retry_after)))
+    }
+}
+
+impl Remembered {
+    /// How long `id` is still remembered.
+    fn left(&self, id: &Auth0Id, now: Duration) -> Option<Duration> {
+        self.0.get(id)?.checked_sub(now).filter(|left| !left.is_zero())
     }
 
-    /// Blocking: the job of a flight.
-    fn fly(&self, subject: Auth0Id, wanted: Wanted) -> Result<Landed, Failed> {
-        if wanted == Wanted::Look {
-            let profile = self.ask(&subject)?.ok_or(Failed::Unknown)?;
-            return Ok(Landed { user: None, profile: Some(Arc::new(profile)) });
+    fn insert(&mut self, id: &Auth0Id, now: Duration, time: Duration) {
+        self.0.retain(|_, until| *until > now);
+        if self.0.len() < REMEMBERED_MAX {
+            self.0.insert(id.clone(), now + time);
         }
-        let refused = |error| Failed::Refused(refuse(error));
-        let known = self.store.user_by_auth0_id(&subject).map_err(refused)?;
-        if let Some(user) = &known {
-            // A flight that just landed may have stored the user, or a young profile, after this request looked.
-            let is_wanted = match wanted {
-                Wanted::Somebody => true,
-                Wanted::Young => !self.is_old(user),
-                Wanted::Look => false,
-            };
-            if is_wanted || user.status == Status::Erased {
-                return Ok(Landed { user: known.map(Arc::new), profile: None });
-            }
-        }
-        // The profile of a row is that of its own identity.
-        let own = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or_else(|| subject.clone());
-        let profile = self.ask(&own)?;
-        let user = match (known, &profile) {
-            (Some(user), profile) => {
-                store_profile(&self.store, &user, profile.as_ref(), &Actor::Gate).map_err(refused)?
-            }
-            (None, Some(profile)) => {
-                let arrival = arrival(own.clone(), profile);
-                self.store.provision(&arrival, self.link, &Actor::Gate).map_err(refused)?.into_user()
-            }
-            (None, None) => return Err(Failed::Unknown),
-        };
-        // Of another identity than the one that was asked for, it is not what somebody who looks wants.
-        let profile = profile.filter(|_| own == subject).map(Arc::new);
-        Ok(Landed { user: Some(Arc::new(user)), profile })
     }
-}
-
-/// Stores what Auth0 now says of a user who is here; nothing, when it knows them no more. Gives the user as they then
-/// are: what was changed here since the last fetch stands.
-///
-/// # Errors
-/// As [`Store::refresh`].
-pub fn store_profile(
-    store: &Store,
-    user: &User,
-    fetched: Option<&Profile>,
-    actor: &Actor,
-) -> Result<User, StoreError> {
-    // A row that nobody claimed has no profile.
-    let Some(own) = &user.auth0_id else { return Ok(user.clone()) };
-    let arrival = |profile: &Profile| arrival(own.clone(), profile);
-    let before = user.profile.clone().and_then(Profile::read);
-    let (before, fetched) = (before.as_ref().map(arrival), fetched.map(arrival));
-    store.refresh(user.id, own, before.as_ref(), fetched.as_ref(), actor)
-}
-
-/// What a flight is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    /// Whoever the subject is: known by now, or admitted.
-    Somebody,
-    /// A known user whose profile is not too old.
-    Young,
-    /// A profile of this moment, and nobody.
-    Look,
-}
-
-async fn land(mut flight: Flight) -> Result<Landed, Refusal> {
-    // An outcome is always sent; a closed channel can only mean that the runtime is going down.
-    match flight.wait_for(Option::is_some).await {
-        Ok(outcome) => outcome.clone().unwrap_or(Err(Refusal::Busy)),
-        Err(_) => Err(Refusal::Busy),
-    }
-}
-
-/// Bounded: what can not be remembered is asked again.
-fn remember(ids: &mut HashMap<Auth0Id, Duration>, id: &Auth0Id, now: Duration, time: Duration) {
-    ids.retain(|_, until| *until > now);
-    if ids.len() < REMEMBERED_MAX {
-        ids.insert(id.clone(), now + time);
-    }
-}
-
-/// Why a flight brought nothing.
-enum Failed {
-    Refused(Refusal),
-    /// Auth0 knows no such user, and neither do we.
-    Unknown,
-    /// What Auth0 says of this user can not be used; of others it may be.
-    Unusable,
-    /// Auth0 is away. When to ask again.
-    Away(Duration),
 }
 
 fn unavailable(retry_after: Duration) -> Refusal {
     Refusal::ProfileUnavailable { retry_after }
-}
-
-fn arrival(auth0_id: Auth0Id, profile: &Profile) -> NewIdentity {
-    // An email that is no address is no reason to keep its owner out; it is not stored, and finds nobody.
-    let email = profile.email.as_deref().and_then(|email| email.parse().ok());
-    NewIdentity {
-        auth0_id,
-        email_verified: email.is_some() && profile.email_verified,
-        email,
-        person: Person {
-            name: profile.name.clone(),
-            given_name: profile.given_name.clone(),
-            family_name: profile.family_name.clone(),
-            nickname: profile.nickname.clone(),
-            picture: profile.picture.clone(),
-            phone: profile.phone_number.clone(),
-        }
-        .cleaned(),
-        profile: Some(profile.whole.clone()),
-    }
 }
 
 impl std::fmt::Debug for Profiles {

@@ -1,74 +1,76 @@
-//! Every way a request is turned away. `api/reply.rs` turns them into HTTP, and nobody else.
+//! Every reason to refuse a request. Only `api/reply.rs` turns them into HTTP.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::pool::PoolError;
 use crate::scope::Permissions;
+use crate::store::StoreError;
 
-/// Why a caller was turned away.
+/// Why a request was refused.
 ///
-/// The messages are for the developer of the frontend: they say what is wrong and what to do, and never repeat
-/// anything the token or the request held.
+/// The messages are for the developer of the frontend: what is wrong and what to do. They never repeat a part of the
+/// token or the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The request itself is ambiguous or broken: two `Authorization` headers, a token in the query string.
     MalformedRequest(&'static str),
-    /// No token was sent, and the door wants one.
+    /// No token was sent, and the door requires one.
     NoToken,
-    /// What was sent is not a JWT in compact form, or breaks the rules of its parts.
+    /// The token is not a JWT in compact form.
     MalformedToken(&'static str),
-    /// The header of the token breaks a rule. Same code as [`Refusal::MalformedToken`], seen a stage later.
+    /// The token's header or encoding breaks a rule. Same code as [`Refusal::MalformedToken`], one stage later.
     BadHeader(&'static str),
-    /// Signed by a key the tenant does not publish.
+    /// Signed by a key that its issuer does not publish.
     UnknownKey,
-    /// The signature does not fit the key.
+    /// The signature is not valid for the key.
     BadSignature,
-    /// Signed in a way this server does not take.
+    /// Signed with an algorithm that is not allowed.
     BadAlgorithm(&'static str),
-    /// From a tenant that is not trusted here.
+    /// Issued by a tenant that is not trusted.
     WrongIssuer,
-    /// Meant for another API.
+    /// Issued for another API.
     WrongAudience,
-    /// Its time is over.
+    /// `exp` has passed.
     Expired {
-        /// Since how long.
+        /// How long ago.
         ago: Duration,
     },
-    /// Its time has not come.
+    /// `nbf` or `iat` is in the future.
     NotYetValid,
     /// A claim is missing, of the wrong type or out of bounds.
     BadClaims(&'static str),
-    /// The user in the payload is not ours, or not the one the token is for. Same code as [`Refusal::BadClaims`], seen
-    /// two stages later.
+    /// The `user` claim is malformed, or names another user than `sub`. Same code as [`Refusal::BadClaims`], two stages
+    /// later.
     BadPayload(&'static str),
     /// Issued before the user's tokens were revoked.
     TokenRevoked,
     /// The caller lacks permissions.
     NotPermitted {
-        /// Those that are missing.
+        /// The missing permissions; empty when callers of this kind have no access at all.
         missing: Permissions,
     },
     /// The user is blocked.
     Blocked,
     /// The user was erased.
     Erased,
-    /// The tenant does not know the user.
+    /// The tenant has no such user.
     NoSuchUser,
     /// Another user has the same verified email, and linking is off.
     EmailConflict,
-    /// No signing keys are known yet, so nothing can be decided.
+    /// No signing keys are known, so the token can be neither accepted nor refused.
     KeysUnavailable,
-    /// The user is new here and their profile can not be had now.
+    /// The user is new, and their profile cannot be fetched now.
     ProfileUnavailable {
-        /// When to try again.
+        /// How long to wait before the next try.
         retry_after: Duration,
     },
-    /// Too much is going on.
+    /// The server is overloaded, or its database failed.
     Busy,
 }
 
-/// The stages, as answers name them.
+/// The stages of the gate, by the names that responses use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Headers → `Bearer`.
@@ -82,7 +84,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The stage's name.
+    /// The name of the stage.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bearer => "bearer",
@@ -93,7 +95,7 @@ impl Stage {
     }
 }
 
-/// The parts of a refusal that are the same whatever it says: its code, its stage, its HTTP status.
+/// Code, stage and HTTP status of a refusal.
 struct Facts(&'static str, Stage, u16);
 
 impl Refusal {
@@ -125,7 +127,7 @@ impl Refusal {
         }
     }
 
-    /// The code for machines.
+    /// The machine-readable code.
     pub fn code(&self) -> &'static str {
         self.facts().0
     }
@@ -140,7 +142,7 @@ impl Refusal {
         self.facts().2
     }
 
-    /// The message for people: printable ASCII without quotes or backslashes, as RFC 6750 §3 wants it.
+    /// The message for people: printable ASCII without quotes or backslashes, as RFC 6750 §3 requires.
     pub fn message(&self) -> Cow<'static, str> {
         match self {
             Self::MalformedRequest(what)
@@ -151,11 +153,10 @@ impl Refusal {
             | Self::BadPayload(what) => Cow::Borrowed(what),
             Self::NoToken => "Send an access token: Authorization: Bearer <token>.".into(),
             Self::UnknownKey => "The token is signed with a key its issuer does not publish.".into(),
-            Self::BadSignature => "The signature of the token does not fit.".into(),
-            Self::WrongIssuer => "The token comes from an issuer that is not trusted here.".into(),
+            Self::BadSignature => "The signature of the token is not valid.".into(),
+            Self::WrongIssuer => "The issuer of the token is not trusted here.".into(),
             Self::WrongAudience => {
-                "The token is meant for another API; ask the tenant for one with this API as its audience."
-                    .into()
+                "The token is for another API; ask the tenant for one with this API as its audience.".into()
             }
             Self::Expired { ago } => format!("The token expired {} ago; log in again.", rough(*ago)).into(),
             Self::NotYetValid => "The token is not valid yet; check the clocks.".into(),
@@ -166,7 +167,7 @@ impl Refusal {
             Self::NotPermitted { missing } => format!("The caller lacks a permission: {missing}.").into(),
             Self::Blocked => "The user is blocked.".into(),
             Self::Erased => "The user was erased.".into(),
-            Self::NoSuchUser => "The tenant knows no user with the id in the token.".into(),
+            Self::NoSuchUser => "The tenant has no user with the id in the token.".into(),
             Self::EmailConflict => {
                 "Another user has the same verified email; log in the way you did the first time.".into()
             }
@@ -174,13 +175,13 @@ impl Refusal {
                 "The signing keys of the tenant are not known yet; try again soon.".into()
             }
             Self::ProfileUnavailable { .. } => {
-                "The profile can not be had from the tenant now; try again soon.".into()
+                "The profile of the user cannot be fetched from the tenant now; try again soon.".into()
             }
-            Self::Busy => "The server has too much to do; try again soon.".into(),
+            Self::Busy => "The server is busy; try again soon.".into(),
         }
     }
 
-    /// When to try again, for those that may pass by themselves.
+    /// How long to wait before the next try, for refusals that pass by themselves.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::ProfileUnavailable { retry_after } => Some(*retry_after),
@@ -189,14 +190,13 @@ impl Refusal {
         }
     }
 
-    /// [`Refusal::retry_after`] as clients are told it: whole seconds, rounded up, because one that comes too early is
-    /// refused again.
+    /// The value of `Retry-After`: [`Refusal::retry_after`] in whole seconds, rounded up so that no client comes too early.
     pub fn retry_seconds(&self) -> Option<u64> {
         let millis = self.retry_after()?.as_millis();
         Some(u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX).max(1))
     }
 
-    /// The value of `WWW-Authenticate` (RFC 6750 §3) for a refusal that has one: those with 400, 401 and 403.
+    /// The value of `WWW-Authenticate` (RFC 6750 §3), for refusals with status 400, 401 or 403.
     pub fn challenge(&self, realm: &str) -> Option<String> {
         let error = match self.status() {
             _ if *self == Self::NoToken => return Some(format!("Bearer realm=\"{realm}\"")),
@@ -216,13 +216,13 @@ impl Refusal {
     }
 }
 
-/// Text as a quoted string of a challenge may hold it (RFC 6750 §3): what may not stand there becomes a question mark. Our
-/// own texts are without; the permissions that a door needs are the operator's words.
+/// Replaces the characters that RFC 6750 §3 forbids in a quoted string. Permissions come from the configuration and may
+/// contain them.
 fn quotable(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' }).collect()
 }
 
-/// Seconds below two minutes, then minutes, hours and days.
+/// A duration in seconds below two minutes, then in minutes, hours and days.
 fn rough(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -232,7 +232,26 @@ fn rough(duration: Duration) -> String {
     }
 }
 
-impl warp::reject::Reject for Refusal {}
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::EmailConflict => Self::EmailConflict,
+            error => {
+                tracing::error!(%error, "the database failed while a caller was resolved");
+                Self::Busy
+            }
+        }
+    }
+}
+
+impl From<PoolError> for Refusal {
+    fn from(error: PoolError) -> Self {
+        if error == PoolError::Panicked {
+            tracing::error!("a pool job of the gate panicked");
+        }
+        Self::Busy
+    }
+}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,96 +260,3 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One of each, for tests that must see them all.
-    pub(crate) fn one_of_each() -> Vec<Refusal> {
-        let missing = Permissions::from_scope("users:read");
-        vec![
-            Refusal::MalformedRequest("Two tokens were sent."),
-            Refusal::NoToken,
-            Refusal::MalformedToken("The token has no three parts."),
-            Refusal::BadHeader("The header of the token has a member that is not supported: zip."),
-            Refusal::UnknownKey,
-            Refusal::BadSignature,
-            Refusal::BadAlgorithm("The algorithm is not allowed here."),
-            Refusal::WrongIssuer,
-            Refusal::WrongAudience,
-            Refusal::Expired { ago: Duration::from_secs(12) },
-            Refusal::NotYetValid,
-            Refusal::BadClaims("The claim exp is missing."),
-            Refusal::BadPayload("The user in the payload of the token is somebody else."),
-            Refusal::TokenRevoked,
-            Refusal::NotPermitted { missing },
-            Refusal::Blocked,
-            Refusal::Erased,
-            Refusal::NoSuchUser,
-            Refusal::EmailConflict,
-            Refusal::KeysUnavailable,
-            Refusal::ProfileUnavailable { retry_after: Duration::from_secs(2) },
-            Refusal::Busy,
-        ]
-    }
-
-    #[test]
-    fn every_message_may_stand_in_a_header() {
-        for refusal in one_of_each() {
-            let message = refusal.message();
-            assert!(
-                message.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
-                "{}: {message}",
-                refusal.code()
-            );
-        }
-    }
-
-    /// The texts as the stages write them, where they write them.
-    #[test]
-    fn every_text_of_the_stages_may_stand_in_a_header() {
-        let mut texts = 0;
-        for source in [
-            include_str!("bearer.rs"),
-            include_str!("header.rs"),
-            include_str!("claims.rs"),
-            include_str!("policy.rs"),
-            include_str!("caller.rs"),
-        ] {
-            let code = source.split("#[cfg(test)]").next().unwrap();
-            let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-            let code = lines.map(|line| line.trim_start().trim_end_matches('\\')).collect::<String>();
-            // What stands between quotes is every second part; of that, sentences are what clients are told.
-            for text in code.split('"').skip(1).step_by(2).filter(|text| text.ends_with('.')) {
-                texts += 1;
-                assert!(text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'\\'), "{text}");
-            }
-        }
-        assert!(texts >= 25, "only {texts} were found");
-    }
-
-    #[test]
-    fn challenges_are_those_of_rfc_6750() {
-        assert_eq!(Refusal::NoToken.challenge("public").unwrap(), "Bearer realm=\"public\"");
-        assert_eq!(
-            Refusal::Expired { ago: Duration::from_secs(12) }.challenge("public").unwrap(),
-            "Bearer realm=\"public\", error=\"invalid_token\", \
-             error_description=\"The token expired 12 s ago; log in again.\""
-        );
-        let missing = Permissions::from_scope("users:write users:read");
-        assert!(
-            Refusal::NotPermitted { missing }
-                .challenge("internal")
-                .unwrap()
-                .ends_with(", scope=\"users:read users:write\"")
-        );
-        let missing = Permissions::from_scope("a\"b\\ é\n");
-        let challenge = Refusal::NotPermitted { missing }.challenge("internal").unwrap();
-        assert!(challenge.ends_with(", scope=\"a?b? ??\""), "{challenge}");
-        for refusal in one_of_each() {
-            assert_eq!(refusal.challenge("x").is_some(), refusal.status() != 503, "{}", refusal.code());
-            assert_eq!(refusal.retry_after().is_some(), refusal.status() == 503, "{}", refusal.code());
-        }
-    }
-}

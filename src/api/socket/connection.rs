@@ -158,7 +158,7 @@ impl Connection {
                 if self.caller.is_some() {
                     return Err(End::Close(Close::SECOND_INIT));
                 }
-                let presented = presented(payload.as_ref()).map_err(|refusal| self.refused(refusal))?;
+                let presented = presented(payload.as_ref());
                 let door = Arc::clone(&self.door);
                 let caller = tokio::select! {
                     caller = door.services.gate.authenticate(&door.rules, presented) => caller,

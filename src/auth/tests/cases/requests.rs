@@ -1,14 +1,14 @@
-//! V01 to V03 and V22 to V25: how a token is sent, who its bearer is, and whose keys there are.
+//! V01 to V03 and V22 to V25: requests without a token, transport of the token, machines, and known keys.
 
 use serde_json::json;
 use warp::http::header::AUTHORIZATION;
 use warp::http::{HeaderMap, HeaderValue};
 
-use super::{Table, row};
-use crate::auth::forge::{Desk, OTHER_TENANT, Signer, TENANT, good_claims};
+use super::{Fixture, case};
 use crate::auth::permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
-use crate::auth::settings::{ClaimsSettings, TokenProfile};
-use crate::auth::{Presented, Refusal, bearer};
+use crate::auth::tests::forge::Signer;
+use crate::auth::tests::{OTHER_TENANT, TENANT, TestDoor, good_claims};
+use crate::auth::{ClaimsSettings, Presented, Refusal, TokenProfile, bearer};
 use crate::scope::Permissions;
 
 fn presented(values: &[&str], query: &str) -> Result<Presented, Refusal> {
@@ -24,7 +24,7 @@ fn need(permissions: &str, anonymous: bool) -> Need {
 }
 
 #[tokio::test]
-async fn who_sends_nothing_is_nobody_and_who_sends_rubbish_is_refused_everywhere() {
+async fn a_request_without_a_token_is_anonymous_and_a_bad_token_is_refused_everywhere() {
     let Ok(Presented::Nothing(nothing)) = presented(&[], "") else { panic!("V01") };
     let refusal = permit_anonymous(nothing, &need("users:read", false)).unwrap_err();
     assert_eq!(refusal, Refusal::NoToken, "V01");
@@ -36,15 +36,15 @@ async fn who_sends_nothing_is_nobody_and_who_sends_rubbish_is_refused_everywhere
     let Ok(Presented::Nothing(nothing)) = presented(&[], "") else { panic!("V02") };
     let permitted = permit_anonymous(nothing, &need("", true)).unwrap();
     assert!(matches!(permitted.parts().0, Subject::Anonymous) && permitted.parts().1.is_empty(), "V02");
-    // A door that lets anybody in asks the same of a token that is there.
-    let table = Table::lay(TokenProfile::Auth0);
-    let token = table.other.token(&table.good());
+    // A door for anonymous callers refuses a bad token too.
+    let fixture = Fixture::new(TokenProfile::Auth0);
+    let token = fixture.other.token(&fixture.good());
     let Ok(Presented::Token(_)) = presented(&[&format!("Bearer {token}")], "") else { panic!("V03") };
-    table.holds(&[row("V03", "signed by another tenant's key", token, "UNKNOWN_KEY")]).await;
+    fixture.check(&[case("V03", "signed by another tenant's key", token, "UNKNOWN_KEY")]).await;
 }
 
 #[test]
-fn a_token_is_sent_once_and_in_one_place() {
+fn a_token_must_be_sent_once_in_one_header() {
     let two = &["Bearer a.b.c", "Bearer a.b.c"][..];
     for (id, values, query, code) in [
         ("V22", two, "", Some("MALFORMED_REQUEST")),
@@ -59,39 +59,39 @@ fn a_token_is_sent_once_and_in_one_place() {
         ("V22", &["bearer a.b.c"], "", None),
         ("V22", &["Bearer  a.b.c"], "", None),
     ] {
-        let found = presented(values, query);
-        assert_eq!(found.as_ref().err().map(Refusal::code), code, "{id}: {values:?} {query}");
-        assert!(code.is_some() || matches!(found, Ok(Presented::Token(_))), "{id}: {values:?}");
-        if let Err(refusal) = found {
+        let outcome = presented(values, query);
+        assert_eq!(outcome.as_ref().err().map(Refusal::code), code, "{id}: {values:?} {query}");
+        assert!(code.is_some() || matches!(outcome, Ok(Presented::Token(_))), "{id}: {values:?}");
+        if let Err(refusal) = outcome {
             assert!(refusal.status() == 400 && refusal.challenge("x").unwrap().contains("invalid_request"));
         }
     }
     assert!(
         matches!(presented(&["Basic x"], ""), Ok(Presented::Nothing(_))),
-        "V22: another scheme is no token"
+        "V22: another scheme means no token"
     );
 }
 
 #[tokio::test]
-async fn a_machine_is_judged_by_its_scope_and_a_user_is_not() {
-    let table = Table::lay(TokenProfile::Auth0);
+async fn the_scope_of_a_machine_grants_and_that_of_a_user_does_not() {
+    let fixture = Fixture::new(TokenProfile::Auth0);
     let machine = |scope: &str| {
-        let mut claims = table.good();
+        let mut claims = fixture.good();
         for (claim, value) in
             [("sub", "m1@clients"), ("azp", "m1"), ("gty", "client-credentials"), ("scope", scope)]
         {
             claims[claim] = json!(value);
         }
-        table.key.token(&claims)
+        fixture.key.token(&claims)
     };
     let grants = Grants { user_issuers: vec![TENANT.to_owned()], ..Grants::default() };
     let permitted = async |token: String, asked: &str| -> Result<Permit, Refusal> {
-        permit(table.desk.judge(&token).await.unwrap(), &need(asked, false), &grants)
+        permit(fixture.door.verify(&token).await.unwrap(), &need(asked, false), &grants)
     };
     let permit = permitted(machine(""), "").await.unwrap();
     assert!(
         matches!(permit.parts().0, Subject::Machine(name, _) if &**name == "m1"),
-        "V23: a machine, nobody's user"
+        "V23: a machine, not a user"
     );
     assert!(permitted(machine("users:read"), "users:read").await.is_ok(), "V23");
     for scope in ["", "read:users2", "xusers:read", "users:read2", "USERS:READ", "users:read,audit:read"] {
@@ -101,18 +101,18 @@ async fn a_machine_is_judged_by_its_scope_and_a_user_is_not() {
         assert!(challenge.contains("error=\"insufficient_scope\""), "V24: {challenge}");
         assert!(challenge.ends_with("scope=\"users:read\""), "V24: {challenge}");
     }
-    let refusal = permitted(table.with("scope", json!("users:read")), "users:read").await.unwrap_err();
-    assert_eq!(refusal.code(), "NOT_PERMITTED", "V24: a user's scope is the client's to ask for");
+    let refusal = permitted(fixture.with("scope", json!("users:read")), "users:read").await.unwrap_err();
+    assert_eq!(refusal.code(), "NOT_PERMITTED", "V24: a user's scope grants nothing");
 }
 
 #[tokio::test]
-async fn without_any_keys_nothing_is_decided_and_with_old_ones_it_is() {
+async fn saved_keys_decide_and_without_keys_the_answer_is_503() {
     let key = Signer::new("ES256", "one");
-    let warm = Desk::open(&[(TENANT, &key)], TokenProfile::Auth0);
+    let warm = TestDoor::open(&[(TENANT, &key)], TokenProfile::Auth0);
     let token = key.token(&good_claims(TENANT, warm.seconds()));
-    assert!(warm.judge(&token).await.is_ok(), "V25: the tenant is away, its keys of the last run serve");
-    let cold = Desk::open_without_keys(&[TENANT], TokenProfile::Auth0);
-    let refusal = cold.judge(&token).await.unwrap_err();
+    assert!(warm.verify(&token).await.is_ok(), "V25: the tenant is away, its keys of the last run serve");
+    let cold = TestDoor::open_without_keys(&[TENANT], TokenProfile::Auth0);
+    let refusal = cold.verify(&token).await.unwrap_err();
     assert_eq!((refusal.code(), refusal.status()), ("KEYS_UNAVAILABLE", 503), "V25");
     assert!(refusal.retry_after().is_some() && refusal.challenge("public").is_none(), "V25");
 }
@@ -122,11 +122,11 @@ async fn without_any_keys_nothing_is_decided_and_with_old_ones_it_is() {
 async fn keys_of_one_issuer_never_verify_tokens_of_another() {
     for (algorithm, _) in ClaimsSettings::ALGORITHMS {
         let (one, two) = (Signer::new(algorithm, "same"), Signer::new(algorithm, "same"));
-        let desk = Desk::open(&[(TENANT, &one), (OTHER_TENANT, &two)], TokenProfile::Auth0);
-        let claims = |issuer| good_claims(issuer, desk.seconds());
+        let door = TestDoor::open(&[(TENANT, &one), (OTHER_TENANT, &two)], TokenProfile::Auth0);
+        let claims = |issuer| good_claims(issuer, door.seconds());
         for (issuer, right, wrong) in [(TENANT, &one, &two), (OTHER_TENANT, &two, &one)] {
-            assert!(desk.judge(&right.token(&claims(issuer))).await.is_ok(), "{algorithm} {issuer}");
-            let refusal = desk.judge(&wrong.token(&claims(issuer))).await.unwrap_err();
+            assert!(door.verify(&right.token(&claims(issuer))).await.is_ok(), "{algorithm} {issuer}");
+            let refusal = door.verify(&wrong.token(&claims(issuer))).await.unwrap_err();
             assert_eq!(refusal.code(), "BAD_SIGNATURE", "{algorithm} {issuer}");
         }
         // The right key under another algorithm's name, and the right name for another tenant.
@@ -134,6 +134,6 @@ async fn keys_of_one_issuer_never_verify_tokens_of_another() {
         let mut header = one.header();
         header["alg"] = json!(other);
         let token = one.token_of(&header.to_string(), &claims(TENANT).to_string());
-        assert_eq!(desk.judge(&token).await.unwrap_err().code(), "BAD_ALGORITHM", "{algorithm} as {other}");
+        assert_eq!(door.verify(&token).await.unwrap_err().code(), "BAD_ALGORITHM", "{algorithm} as {other}");
     }
 }

@@ -1,61 +1,42 @@
-//! The claims policy as tables: payloads of tokens whose signature was found good.
+//! The claims policy as tables: payloads of tokens whose signature is valid.
 
-use super::*;
-use crate::auth::settings::ClaimsSettings;
-use serde_json::json;
-use std::time::Duration;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{AUDIENCE, TENANT, claims_settings, good_claims};
+use crate::auth::claims::{Claims, validate};
+use crate::auth::{Policy, Refusal, TokenProfile};
 
 const NOW: i64 = 1_790_000_000;
-const AUDIENCE: &str = "https://public.example/";
-
-fn policy(profile: TokenProfile) -> Policy {
-    let settings = ClaimsSettings {
-        namespace: "https://ns.example/".into(),
-        algorithms: vec!["RS256".into()],
-        leeway: Duration::from_secs(5),
-        max_lifetime: Duration::from_secs(30 * 86_400),
-        keys_max_age: Duration::from_secs(86_400),
-        profile,
-    };
-    Policy::new(&settings, AUDIENCE)
-}
 
 fn good() -> Value {
-    json!({"iss": "https://t.example/", "sub": "auth0|1", "aud": AUDIENCE, "azp": "spa", "iat": NOW - 10, "exp": NOW + 60})
+    good_claims(TENANT, NOW)
 }
 
-/// Claims of a good token with `claims` set over it, for the tests of the stages that follow.
-pub(in crate::auth) fn claims_with(claims: &Value) -> Claims {
-    let mut payload = good();
-    for (claim, value) in claims.as_object().unwrap() {
-        payload[claim] = value.clone();
-    }
-    judged(&payload).unwrap()
+fn outcome_of(payload: &Value, profile: TokenProfile) -> Result<Claims, Refusal> {
+    let policy = Policy::new(&claims_settings(profile), AUDIENCE);
+    validate(payload.as_object().unwrap().clone(), &policy, Timestamp::from_second(NOW).unwrap())
 }
 
-fn judged(payload: &Value) -> Result<Claims, Refusal> {
-    validate(
-        payload.as_object().unwrap().clone(),
-        &policy(TokenProfile::Auth0),
-        Timestamp::from_second(NOW).unwrap(),
-    )
+fn outcome(payload: &Value) -> Result<Claims, Refusal> {
+    outcome_of(payload, TokenProfile::Auth0)
 }
 
-/// The code that a token with `claim` set to `value` gets; `None` when it is believed.
+/// The code that refuses a token with `claim` set to `value`; `None` when it is accepted.
 fn code(claim: &str, value: Value) -> Option<&'static str> {
     let mut payload = good();
     payload[claim] = value;
-    judged(&payload).err().map(|refusal| refusal.code())
+    outcome(&payload).err().map(|refusal| refusal.code())
 }
 
 fn code_without(claim: &str) -> Option<&'static str> {
     let mut payload = good();
     payload.as_object_mut().unwrap().remove(claim);
-    judged(&payload).err().map(|refusal| refusal.code())
+    outcome(&payload).err().map(|refusal| refusal.code())
 }
 
 #[test]
-fn the_audience_is_ours_byte_for_byte() {
+fn aud_must_contain_our_audience_byte_for_byte() {
     let bad = Some("WRONG_AUDIENCE");
     assert_eq!(code_without("aud"), bad);
     for (aud, refused) in [
@@ -76,7 +57,7 @@ fn the_audience_is_ours_byte_for_byte() {
 }
 
 #[test]
-fn exp_is_a_time_in_the_near_future() {
+fn exp_must_be_a_time_in_the_near_future() {
     assert_eq!(code_without("exp"), Some("BAD_CLAIMS"));
     for (exp, refused) in [
         (json!(NOW - 4), None),
@@ -98,7 +79,7 @@ fn exp_is_a_time_in_the_near_future() {
 }
 
 #[test]
-fn nbf_and_iat_are_not_in_the_future() {
+fn nbf_and_iat_must_not_be_in_the_future() {
     for claim in ["nbf", "iat"] {
         for (time, refused) in [
             (json!(NOW + 4), None),
@@ -114,7 +95,7 @@ fn nbf_and_iat_are_not_in_the_future() {
 }
 
 #[test]
-fn sub_is_a_proper_id() {
+fn sub_must_be_a_valid_id() {
     let bad = Some("BAD_CLAIMS");
     assert_eq!(code_without("sub"), bad);
     for (sub, refused) in [
@@ -130,14 +111,14 @@ fn sub_is_a_proper_id() {
 }
 
 #[test]
-fn an_id_token_is_no_access_token() {
+fn an_id_token_is_refused() {
     for claim in ["nonce", "at_hash", "c_hash"] {
         assert_eq!(code(claim, json!("x")), Some("BAD_CLAIMS"), "{claim}");
     }
 }
 
 #[test]
-fn claims_of_the_wrong_type_refuse_the_token() {
+fn claims_of_the_wrong_type_are_refused() {
     for (claim, value) in [
         ("scope", json!(["users:read"])),
         ("gty", json!(1)),
@@ -163,7 +144,7 @@ fn roles_come_from_the_one_configured_claim() {
     {
         payload[other] = json!(["admin"]);
     }
-    let claims = judged(&payload).unwrap();
+    let claims = outcome(&payload).unwrap();
     assert_eq!(claims.roles().collect::<Vec<_>>(), ["support"]);
 }
 
@@ -175,23 +156,20 @@ fn only_a_json_true_makes_an_email_verified() {
         let mut payload = good();
         payload["https://ns.example/email"] = json!("ada@example.com");
         payload["https://ns.example/email_verified"] = verified.clone();
-        assert_eq!(judged(&payload).unwrap().verified_email().is_some(), counts, "{verified}");
+        assert_eq!(outcome(&payload).unwrap().verified_email().is_some(), counts, "{verified}");
     }
 }
 
 #[test]
-fn rfc_9068_requires_what_it_names() {
+fn rfc_9068_requires_client_id_jti_and_iat() {
     let mut payload = good();
     payload["client_id"] = json!("spa");
     payload["jti"] = json!("1");
-    let judged = |payload: &Value| {
-        let now = Timestamp::from_second(NOW).unwrap();
-        validate(payload.as_object().unwrap().clone(), &policy(TokenProfile::Rfc9068), now).is_ok()
-    };
-    assert!(judged(&payload));
+    let accepted = |payload: &Value| outcome_of(payload, TokenProfile::Rfc9068).is_ok();
+    assert!(accepted(&payload));
     for claim in ["client_id", "jti", "iat"] {
         let mut without = payload.clone();
         without.as_object_mut().unwrap().remove(claim);
-        assert!(!judged(&without), "{claim}");
+        assert!(!accepted(&without), "{claim}");
     }
 }

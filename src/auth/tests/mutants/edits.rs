@@ -1,9 +1,9 @@
-//! What is changed in a header or in claims, and the numbers that choose it.
+//! Changes to headers and claims, chosen by a seeded random generator.
 
 use serde_json::{Map, Value, json};
 
 use super::Mutants;
-use crate::auth::forge::{AUDIENCE, NAMESPACE, OTHER_TENANT, TENANT};
+use crate::auth::tests::{AUDIENCE, NAMESPACE, OTHER_TENANT, TENANT};
 
 impl Mutants {
     pub(super) fn edit_header(&mut self, header: &mut Value) {
@@ -48,7 +48,7 @@ impl Mutants {
         }
     }
 
-    /// The same claims, or nearly, in other characters.
+    /// The same claims, or nearly the same, spelled differently.
     pub(super) fn respell(&mut self, payload: &str) -> String {
         match self.random.below(6) {
             0 => format!(" {}\n", payload.replace(',', " ,\t")),
@@ -67,8 +67,8 @@ impl Mutants {
         }
     }
 
-    /// A value that somebody might take for another. Times keep their distance from every limit, so that a reader who
-    /// comes a few minutes later judges alike.
+    /// A value that a verifier might mistake for another. Times are far from every limit, so that a verifier a few minutes
+    /// later decides alike.
     pub(super) fn value(&mut self) -> Value {
         let now = self.now;
         let day = 86_400;
@@ -116,7 +116,7 @@ impl Mutants {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): numbers that are the same for the same seed.
+/// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for the same seed.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {

@@ -1,15 +1,14 @@
-//! Project Wycheproof's JWS and JWK files, where they stand: `VESTIBULE_VECTORS` names their folder.
+//! Project Wycheproof's JWS and JWK vectors, from the folder in `VESTIBULE_VECTORS`.
 //!
-//! Their payloads are no claims, so what is judged is all that comes before: form, header, key, signature.
+//! Their payloads are not claims, so these tests check form, header, key and signature only.
 
 use serde_json::{Value, json};
 
-use super::bearer::parse;
-use super::claims::verified_signature;
-use super::key_set::KeySet;
-use super::settings::{ClaimsSettings, TokenProfile};
+use crate::auth::claims::verify_signature;
+use crate::auth::header::header;
+use crate::auth::{ClaimsSettings, KeySet, TokenProfile, parse};
 
-/// Signature vectors whose mark we do not follow, and why.
+/// Signature vectors that we decide otherwise than marked, and why.
 const SIGNATURES_DECIDED_OTHERWISE: &[(u64, &str)] = &[
     (
         259,
@@ -21,28 +20,35 @@ const SIGNATURES_DECIDED_OTHERWISE: &[(u64, &str)] = &[
     (320, "marked valid: an empty payload"),
     (325, "marked valid: an empty payload"),
     (346, "marked valid: PS384 with a key that says PS256; RFC 8725 §3.1 ties a key to one algorithm"),
-    (347, "marked valid: the key says ES521, which is no algorithm"),
+    (347, "marked valid: the key says ES521, which is not an algorithm"),
     (350, "marked valid: PS384 with a key that says PS256"),
-    (351, "marked valid: the key says ES521, which is no algorithm"),
+    (351, "marked valid: the key says ES521, which is not an algorithm"),
 ];
 
-/// Key vectors whose mark we do not follow, and why.
+/// Key vectors that we decide otherwise than marked, and why.
 const KEYS_DECIDED_OTHERWISE: &[(u64, &str)] =
-    &[(7, "a ROCA key: found by a fingerprint of its modulus; keys here come from the tenant alone")];
+    &[(7, "a ROCA key: detected by a fingerprint of its modulus; our keys come from the tenant only")];
 
-/// Whether a token with this signature would get as far as its claims.
+/// Whether every check before the claims policy accepts the token.
 fn accepted(keys: &Value, token: &str) -> bool {
     let set = if keys.get("keys").is_some() { keys.clone() } else { json!({ "keys": [keys] }) };
-    let Ok(set) = KeySet::parse(&set.to_string(), &ClaimsSettings::ALGORITHMS) else { return false };
-    let Ok(bearer) = parse(token) else { return false };
-    verified_signature(&bearer, &ClaimsSettings::ALGORITHMS, TokenProfile::Auth0, &set).is_ok()
+    let allowed = &ClaimsSettings::ALGORITHMS;
+    let (Ok(set), Ok(bearer)) = (KeySet::parse(&set.to_string(), allowed), parse(token)) else {
+        return false;
+    };
+    let Ok(header) = header(bearer.header(), allowed, TokenProfile::Auth0) else { return false };
+    let key = set.find(header.kid.as_deref());
+    key.is_some_and(|key| verify_signature(&bearer, &header, key).is_ok())
 }
 
-/// Runs a file; gives how many vectors there were and which were decided against their mark.
-#[expect(clippy::disallowed_methods, reason = "the vectors stand outside the project, where a variable says")]
+/// Runs a file. Returns the number of vectors, and those decided otherwise than marked.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a variable names the folder of the vectors, outside the project"
+)]
 fn run(file: &str) -> Option<(usize, Vec<u64>)> {
     let Some(folder) = std::env::var_os("VESTIBULE_VECTORS") else {
-        // Shown with `--nocapture`: a test can not end as skipped.
+        // Shown with `--nocapture`: a test cannot end as skipped.
         eprintln!("skipped: VESTIBULE_VECTORS does not name the folder of Project Wycheproof's {file}");
         return None;
     };
@@ -50,7 +56,7 @@ fn run(file: &str) -> Option<(usize, Vec<u64>)> {
     let document: Value = serde_json::from_str(&text).unwrap();
     let (mut count, mut otherwise) = (0, Vec::new());
     for group in document["testGroups"].as_array().unwrap() {
-        // Symmetric keys have no public half; what is given must never be taken for one.
+        // A symmetric key has no public half, and must never be taken for one.
         let keys = group.get("public").or(group.get("private")).unwrap();
         let symmetric = keys["kty"] == "oct" || keys.to_string().contains("\"kty\":\"oct\"");
         for test in group["tests"].as_array().unwrap() {
@@ -72,13 +78,13 @@ fn ids(decided: &[(u64, &str)]) -> Vec<u64> {
 }
 
 #[test]
-fn signatures_are_judged_as_wycheproof_marks_them() {
+fn signatures_are_decided_as_wycheproof_marks_them() {
     let Some((count, otherwise)) = run("json_web_signature.json") else { return };
     assert_eq!((count, otherwise), (401, ids(SIGNATURES_DECIDED_OTHERWISE)));
 }
 
 #[test]
-fn keys_are_judged_as_wycheproof_marks_them() {
+fn keys_are_decided_as_wycheproof_marks_them() {
     let Some((count, otherwise)) = run("json_web_key.json") else { return };
     assert_eq!((count, otherwise), (26, ids(KEYS_DECIDED_OTHERWISE)));
 }

@@ -1,33 +1,35 @@
-//! For the tests of this room: an endless stream of valid tokens with something changed, the same for the same seed.
+//! Generates changed tokens ("mutants") without end, the same ones for the same seed.
 //!
-//! Most mutants keep the signature of the token they were made of, as an attacker without a key must. A share is signed
-//! anew by a published key: those try the policy, and some of them are harmless.
+//! Most mutants keep the signature of the original token, as an attacker without a key must. Some are signed again with a
+//! published key: those test the policy, and some of them are harmless.
 
 mod edits;
+mod outcomes;
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::forge::{AUDIENCE, NAMESPACE, OTHER_TENANT, Signer, TENANT, encode, good_claims};
+use super::forge::{Signer, encode};
+use super::{AUDIENCE, NAMESPACE, OTHER_TENANT, TENANT, good_claims};
 use edits::Random;
 
-/// What must come of a mutant.
+/// How a mutant must be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Expected {
     Refused,
     Accepted,
-    /// The policy decides.
-    Open,
+    /// Either: the policy decides.
+    Either,
 }
 
 pub(super) struct Mutant {
     pub(super) kind: &'static str,
     pub(super) token: String,
-    pub(super) fate: Fate,
+    pub(super) expected: Expected,
 }
 
-/// What a published key signed.
+/// A token that a published key signed.
 pub(super) struct Minted {
     pub(super) issuer: &'static str,
     pub(super) algorithm: &'static str,
@@ -41,25 +43,25 @@ pub(super) struct Mutants {
     now: i64,
     /// Published keys, each with its issuer. Two issuers have a key of the same name.
     pub(super) signers: Vec<(&'static str, Signer)>,
-    /// Keys that nobody published, under names that somebody did.
+    /// Unpublished keys with published `kid`s.
     strangers: Vec<Signer>,
-    /// Valid tokens to begin with.
+    /// Valid tokens to change.
     seeds: Vec<String>,
-    /// Everything that a published key signed, by the whole token.
+    /// Everything that a published key signed, by token.
     pub(super) minted: HashMap<String, Minted>,
 }
 
-type Kind = (&'static str, fn(&mut Mutants) -> (String, Fate));
+type Kind = (&'static str, fn(&mut Mutants) -> (String, Expected));
 
-/// Kinds of mutants. Those that need a signature are rarer by being fewer: signing is what takes the time.
+/// Kinds of mutants. Fewer kinds need a signature, because signing is slow.
 const KINDS: [Kind; 16] = [
     ("a bit flipped", Mutants::bit_flipped),
     ("a character replaced", Mutants::character_replaced),
-    ("a character put in or left out", Mutants::length_changed),
-    ("cut off or drawn out", Mutants::cut_or_drawn_out),
+    ("a character inserted or removed", Mutants::length_changed),
+    ("truncated or extended", Mutants::truncated_or_extended),
     ("parts of several tokens", Mutants::parts_mixed),
-    ("parts missing, doubled or in another order", Mutants::parts_shuffled),
-    ("base64url not quite", Mutants::base64_bent),
+    ("parts missing, repeated or reordered", Mutants::parts_shuffled),
+    ("invalid base64url", Mutants::base64_invalid),
     ("a header edited, not signed", Mutants::header_edited),
     ("claims edited, not signed", Mutants::claims_edited),
     ("a payload respelled, not signed", Mutants::respelled_unsigned),
@@ -68,7 +70,7 @@ const KINDS: [Kind; 16] = [
     ("a payload respelled and signed", Mutants::respelled),
     ("a payload made ambiguous and signed", Mutants::ambiguous),
     ("a harmless change, signed", Mutants::harmless),
-    ("signed by a key of the wrong issuer or of nobody", Mutants::signed_by_another),
+    ("signed by a key of the wrong issuer or an unpublished one", Mutants::signed_by_another),
 ];
 
 impl Mutants {
@@ -96,13 +98,17 @@ impl Mutants {
 
     pub(super) fn next(&mut self) -> Mutant {
         let (kind, make) = KINDS[self.random.below(KINDS.len())];
-        let (token, fate) = make(self);
-        // A change may undo itself; then nothing was changed.
-        let fate = if fate == Fate::Refused && self.minted.contains_key(&token) { Fate::Open } else { fate };
-        Mutant { kind, token, fate }
+        let (token, expected) = make(self);
+        // A change may result in another valid token.
+        let expected = if expected == Expected::Refused && self.minted.contains_key(&token) {
+            Expected::Either
+        } else {
+            expected
+        };
+        Mutant { kind, token, expected }
     }
 
-    /// One of the published keys; those that are slow to sign with come up less often.
+    /// A published key; slow algorithms are chosen less often.
     fn signer(&mut self) -> usize {
         let fast = [0, 0, 0, 1, 1, 1, 3, 3];
         if self.random.below(12) == 0 {
@@ -112,7 +118,7 @@ impl Mutants {
         }
     }
 
-    /// Claims of a user or of a machine, in one of the two dialects.
+    /// Claims of a user or a machine, in one of the two token profiles.
     fn claims_for(&mut self, signer: usize) -> Value {
         let mut claims = good_claims(self.signers[signer].0, self.now);
         let more = [
@@ -132,7 +138,7 @@ impl Mutants {
         claims
     }
 
-    /// Signs with a published key, and remembers that it did.
+    /// Signs with a published key, and records the token.
     fn mint(&mut self, signer: usize, header: &str, payload: &str) -> String {
         let (issuer, by) = &self.signers[signer];
         let token = by.token_of(header, payload);
@@ -148,22 +154,22 @@ impl Mutants {
         self.seeds[at].clone()
     }
 
-    fn bit_flipped(&mut self) -> (String, Fate) {
+    fn bit_flipped(&mut self) -> (String, Expected) {
         let token = self.seed();
         let at = self.random.below(token.len());
         let bit = 1 << self.random.below(8);
         let flip = |(i, byte): (usize, u8)| char::from(if i == at { byte ^ bit } else { byte });
-        (token.bytes().enumerate().map(flip).collect(), Fate::Refused)
+        (token.bytes().enumerate().map(flip).collect(), Expected::Refused)
     }
 
-    fn character_replaced(&mut self) -> (String, Fate) {
+    fn character_replaced(&mut self) -> (String, Expected) {
         let mut token: Vec<char> = self.seed().chars().collect();
         let at = self.random.below(token.len());
         token[at] = self.random.character();
-        (token.into_iter().collect(), Fate::Refused)
+        (token.into_iter().collect(), Expected::Refused)
     }
 
-    fn length_changed(&mut self) -> (String, Fate) {
+    fn length_changed(&mut self) -> (String, Expected) {
         let mut token = self.seed();
         let at = self.random.below(token.len());
         if self.random.below(2) == 0 {
@@ -171,10 +177,10 @@ impl Mutants {
         } else {
             token.insert(at, self.random.character());
         }
-        (token, Fate::Refused)
+        (token, Expected::Refused)
     }
 
-    fn cut_or_drawn_out(&mut self) -> (String, Fate) {
+    fn truncated_or_extended(&mut self) -> (String, Expected) {
         let mut token = self.seed();
         match self.random.below(4) {
             0 => token.truncate(self.random.below(token.len())),
@@ -182,24 +188,24 @@ impl Mutants {
             2 => token.extend(std::iter::repeat_n('A', 1 + self.random.below(20_000))),
             _ => token.push_str(&self.seed()),
         }
-        (token, Fate::Refused)
+        (token, Expected::Refused)
     }
 
-    fn parts_mixed(&mut self) -> (String, Fate) {
+    fn parts_mixed(&mut self) -> (String, Expected) {
         let tokens = [self.seed(), self.seed(), self.seed()];
         let part = |i: usize| tokens[i].split('.').nth(i).unwrap();
-        (format!("{}.{}.{}", part(0), part(1), part(2)), Fate::Refused)
+        (format!("{}.{}.{}", part(0), part(1), part(2)), Expected::Refused)
     }
 
-    fn parts_shuffled(&mut self) -> (String, Fate) {
+    fn parts_shuffled(&mut self) -> (String, Expected) {
         let token = self.seed();
         let parts: Vec<&str> = token.split('.').collect();
         let count = 1 + self.random.below(6);
         let parts: Vec<&str> = (0..count).map(|_| self.random.pick(&parts)).collect();
-        (parts.join("."), Fate::Refused)
+        (parts.join("."), Expected::Refused)
     }
 
-    fn base64_bent(&mut self) -> (String, Fate) {
+    fn base64_invalid(&mut self) -> (String, Expected) {
         let token = self.seed();
         let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
         let part = &mut parts[self.random.below(3)];
@@ -208,65 +214,65 @@ impl Mutants {
             1 => part.push_str("=="),
             2 => *part = part.replace('-', "+").replace('_', "/") + "+",
             3 => part.insert(self.random.below(part.len()), self.random.pick(&[' ', '\n', '\t', '\u{0}'])),
-            // The last character's bits that no byte owns.
+            // Stray bits in the last character.
             _ => {
                 let last = part.pop().unwrap();
                 part.push(if last == 'A' { 'B' } else { 'A' });
             }
         }
-        (parts.join("."), Fate::Refused)
+        (parts.join("."), Expected::Refused)
     }
 
-    fn header_edited(&mut self) -> (String, Fate) {
+    fn header_edited(&mut self) -> (String, Expected) {
         let token = self.seed();
         let mut header = self.minted[&token].header.parse().unwrap();
         self.edit_header(&mut header);
         let (_, rest) = token.split_once('.').unwrap();
-        (format!("{}.{rest}", encode(header.to_string())), Fate::Refused)
+        (format!("{}.{rest}", encode(header.to_string())), Expected::Refused)
     }
 
-    fn claims_edited(&mut self) -> (String, Fate) {
+    fn claims_edited(&mut self) -> (String, Expected) {
         let token = self.seed();
         let mut claims = self.minted[&token].payload.parse().unwrap();
         self.edit_claims(&mut claims);
-        (with_payload(&token, &claims.to_string()), Fate::Refused)
+        (with_payload(&token, &claims.to_string()), Expected::Refused)
     }
 
-    fn respelled_unsigned(&mut self) -> (String, Fate) {
+    fn respelled_unsigned(&mut self) -> (String, Expected) {
         let token = self.seed();
         let payload = self.minted[&token].payload.clone();
         let respelled = self.respell(&payload);
-        (with_payload(&token, &respelled), Fate::Refused)
+        (with_payload(&token, &respelled), Expected::Refused)
     }
 
-    fn header_signed(&mut self) -> (String, Fate) {
+    fn header_signed(&mut self) -> (String, Expected) {
         let signer = self.signer();
         let mut header = self.signers[signer].1.header();
         self.edit_header(&mut header);
         let claims = self.claims_for(signer).to_string();
-        (self.mint(signer, &header.to_string(), &claims), Fate::Open)
+        (self.mint(signer, &header.to_string(), &claims), Expected::Either)
     }
 
-    fn claims_signed(&mut self) -> (String, Fate) {
+    fn claims_signed(&mut self) -> (String, Expected) {
         let signer = self.signer();
         let mut claims = self.claims_for(signer);
         for _ in 0..=self.random.below(2) {
             self.edit_claims(&mut claims);
         }
         let header = self.signers[signer].1.header().to_string();
-        (self.mint(signer, &header, &claims.to_string()), Fate::Open)
+        (self.mint(signer, &header, &claims.to_string()), Expected::Either)
     }
 
-    fn respelled(&mut self) -> (String, Fate) {
+    fn respelled(&mut self) -> (String, Expected) {
         let signer = self.signer();
         let claims = self.claims_for(signer).to_string();
         let payload = self.respell(&claims);
         let header = self.signers[signer].1.header().to_string();
-        (self.mint(signer, &header, &payload), Fate::Open)
+        (self.mint(signer, &header, &payload), Expected::Either)
     }
 
-    /// What two readers of JSON could read differently. Never to be accepted, whoever signed it.
-    fn ambiguous(&mut self) -> (String, Fate) {
+    /// JSON that two parsers could read differently. Must be refused whatever key signed it.
+    fn ambiguous(&mut self) -> (String, Expected) {
         let signer = self.signer();
         let claims = self.claims_for(signer).to_string();
         let inner = &claims[1..claims.len() - 1];
@@ -283,10 +289,10 @@ impl Mutants {
             _ => format!("{{{inner},}}"),
         };
         let header = self.signers[signer].1.header().to_string();
-        (self.mint(signer, &header, &payload), Fate::Refused)
+        (self.mint(signer, &header, &payload), Expected::Refused)
     }
 
-    fn harmless(&mut self) -> (String, Fate) {
+    fn harmless(&mut self) -> (String, Expected) {
         let signer = self.signer();
         let mut claims = self.claims_for(signer);
         let mut header = self.signers[signer].1.header();
@@ -298,24 +304,24 @@ impl Mutants {
             4 => header["typ"] = self.random.pick(&[json!("at+jwt"), json!("AT+JWT"), json!("jwt")]),
             _ => drop(header.as_object_mut().unwrap().remove("typ")),
         }
-        (self.mint(signer, &header.to_string(), &claims.to_string()), Fate::Accepted)
+        (self.mint(signer, &header.to_string(), &claims.to_string()), Expected::Accepted)
     }
 
-    fn signed_by_another(&mut self) -> (String, Fate) {
+    fn signed_by_another(&mut self) -> (String, Expected) {
         if self.random.below(2) == 0 {
             let at = self.random.below(self.strangers.len());
             let claims = self.claims_for(0).to_string();
             return (
                 self.strangers[at].token_of(&self.strangers[at].header().to_string(), &claims),
-                Fate::Refused,
+                Expected::Refused,
             );
         }
-        // A good key of one tenant, for a token that says it is from the other.
+        // A published key of one tenant, for a token with the other as its issuer.
         let signer = self.signer();
         let mut claims = self.claims_for(signer);
         claims["iss"] = json!(if self.signers[signer].0 == TENANT { OTHER_TENANT } else { TENANT });
         let header = self.signers[signer].1.header().to_string();
-        (self.mint(signer, &header, &claims.to_string()), Fate::Refused)
+        (self.mint(signer, &header, &claims.to_string()), Expected::Refused)
     }
 }
 

@@ -1,0 +1,65 @@
+//! What is stored of an Auth0 profile: the identity of a new user, and changes to a known one.
+
+use jiff::Timestamp;
+
+use crate::auth0::Profile;
+use crate::store::{Actor, NewIdentity, Store, StoreError};
+use crate::user::{Auth0Id, Person, Status, User, UserId};
+
+/// Stores the profile that Auth0 has of a user now; `None` if Auth0 has no such user any more. Returns the user after
+/// that. Values that were changed here since the last fetch stay.
+///
+/// # Errors
+/// As [`Store::refresh`].
+pub fn store_profile(
+    store: &Store,
+    user: &User,
+    fetched: Option<&Profile>,
+    actor: &Actor,
+) -> Result<User, StoreError> {
+    // An unclaimed row has no profile.
+    let Some(own) = &user.auth0_id else { return Ok(user.clone()) };
+    let identity = |profile: &Profile| new_identity(own.clone(), profile);
+    let before = user.profile.clone().and_then(Profile::read);
+    let (before, fetched) = (before.as_ref().map(identity), fetched.map(identity));
+    store.refresh(user.id, own, before.as_ref(), fetched.as_ref(), actor)
+}
+
+/// What is stored of the profile of `auth0_id`.
+pub(super) fn new_identity(auth0_id: Auth0Id, profile: &Profile) -> NewIdentity {
+    // A malformed email does not keep its owner out: it is not stored and finds no user.
+    let email = profile.email.as_deref().and_then(|email| email.parse().ok());
+    NewIdentity {
+        auth0_id,
+        email_verified: email.is_some() && profile.email_verified,
+        email,
+        person: Person {
+            name: profile.name.clone(),
+            given_name: profile.given_name.clone(),
+            family_name: profile.family_name.clone(),
+            nickname: profile.nickname.clone(),
+            picture: profile.picture.clone(),
+            phone: profile.phone_number.clone(),
+        }
+        .cleaned(),
+        profile: Some(profile.whole.clone()),
+    }
+}
+
+/// The user that an identity would be inserted as, for dry runs.
+pub(super) fn would_be(identity: NewIdentity, now: Timestamp) -> User {
+    User {
+        id: UserId::new(now),
+        auth0_id: Some(identity.auth0_id),
+        email: identity.email,
+        email_verified: identity.email_verified,
+        person: identity.person,
+        status: Status::Active,
+        roles: Vec::new(),
+        profile: identity.profile,
+        profile_fetched_at: Some(now),
+        tokens_valid_from: None,
+        created_at: now,
+        updated_at: now,
+    }
+}

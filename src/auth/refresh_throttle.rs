@@ -1,0 +1,99 @@
+//! Limits how often the row of a user from a payload is read to see whether their profile is stale. Such users cause no
+//! other query. One row is read at a time, and each at most every ten minutes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+
+use crate::user::Auth0Id;
+
+/// How long the row of one user is not read again.
+const INTERVAL: Duration = Duration::from_secs(600);
+/// The most users remembered. The row of a forgotten user is read again sooner.
+const USERS_MAX: usize = 10_000;
+
+pub(super) struct RefreshThrottle {
+    /// The next read of each user's row, on the monotonic clock.
+    next: Cache<Auth0Id, Duration>,
+    busy: Arc<AtomicBool>,
+    interval: Duration,
+}
+
+/// Permission to read one row. The next permission is granted after this one is dropped.
+pub(super) struct ReadPermit(Arc<AtomicBool>);
+
+impl RefreshThrottle {
+    /// A throttle for profiles that may be as old as `max_age`.
+    pub(super) fn new(max_age: Duration) -> Self {
+        let next = Cache::new(USERS_MAX);
+        Self { next, busy: Arc::default(), interval: INTERVAL.min(max_age) }
+    }
+
+    /// Permission to read the row of `id`, if it is due and no other read is under way.
+    pub(super) fn begin(&self, id: &Auth0Id, now: Duration) -> Option<ReadPermit> {
+        if !self.is_due(id, now) || self.busy.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        let permit = ReadPermit(Arc::clone(&self.busy));
+        // Again, because a read for the same user may just have ended.
+        if !self.is_due(id, now) {
+            return None;
+        }
+        self.next.insert(id.clone(), now + self.interval);
+        Some(permit)
+    }
+
+    fn is_due(&self, id: &Auth0Id, now: Duration) -> bool {
+        self.next.get(id).is_none_or(|next| next <= now)
+    }
+}
+
+impl Drop for ReadPermit {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> Auth0Id {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_row_is_read_at_a_time_and_each_once_per_interval() {
+        let throttle = RefreshThrottle::new(Duration::from_secs(86_400));
+        let (ada, grace) = (id("auth0|ada"), id("auth0|grace"));
+        let permit = throttle.begin(&ada, Duration::ZERO);
+        assert!(permit.is_some());
+        assert!(throttle.begin(&grace, Duration::ZERO).is_none(), "another row is being read");
+        drop(permit);
+        assert!(throttle.begin(&grace, Duration::ZERO).is_some(), "a refused user is still due");
+        assert!(throttle.begin(&ada, INTERVAL - Duration::from_millis(1)).is_none());
+        assert!(throttle.begin(&ada, INTERVAL).is_some());
+    }
+
+    #[test]
+    fn concurrent_requests_cause_one_read_and_memory_is_bounded() {
+        let throttle = RefreshThrottle::new(Duration::from_secs(60));
+        let ada = id("auth0|ada");
+        let count: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..16).map(|_| scope.spawn(|| throttle.begin(&ada, Duration::ZERO).is_some())).collect();
+            threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum()
+        });
+        assert_eq!(count, 1);
+        assert!(
+            throttle.begin(&ada, Duration::from_secs(60)).is_some(),
+            "a short maximum age is the interval"
+        );
+        for i in 0..3 * USERS_MAX {
+            throttle.begin(&id(&format!("auth0|{i}")), Duration::ZERO);
+        }
+        assert!(throttle.next.len() <= USERS_MAX, "{}", throttle.next.len());
+    }
+}
