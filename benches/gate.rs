@@ -23,7 +23,9 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use futures_util::FutureExt;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::json;
-use vestibule::auth::{self, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Presented, TokenProfile, bearer};
+use vestibule::auth::{
+    self, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Presented, TokenProfile, bearer,
+};
 use vestibule::auth0::{self, Auth0, Issuer};
 use vestibule::clock::Clock;
 use vestibule::pool::{self, Pool};

@@ -100,7 +100,9 @@ fn ensure_active(revocation: &Revocation, claims: &Claims) -> Result<(), Refusal
     match revocation.status {
         Status::Blocked => Err(Refusal::Blocked),
         Status::Erased => Err(Refusal::Erased),
-        Status::Active if !revocation.accepts_token_issued_at(claims.issued_at()) => Err(Refusal::TokenRevoked),
+        Status::Active if !revocation.accepts_token_issued_at(claims.issued_at()) => {
+            Err(Refusal::TokenRevoked)
+        }
         Status::Active => Ok(()),
     }
 }
