@@ -87,7 +87,7 @@ async fn current_user(id: &Auth0Id, claims: &Claims, users: &Users) -> Result<Cu
     // 3. Auth0: one fetch for all requests that wait for it.
     let user = match user {
         Some(user) => user,
-        None => users.from_auth0(id).await?,
+        None => users.by_profile(id).await?,
     };
     // Again: the row may have been unknown under this id a moment ago, and be blocked or signed out.
     let revocation = Revocation { status: user.status, tokens_valid_from: user.tokens_valid_from };
@@ -132,7 +132,7 @@ impl Users {
     }
 
     /// The user of a profile at Auth0: linked by its verified email, or inserted.
-    async fn from_auth0(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
+    async fn by_profile(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
         if !self.dry_run {
             return self.profiles.provision(id).await;
         }
