@@ -232,6 +232,9 @@ fn rough(duration: Duration) -> String {
     }
 }
 
+/// So that filters of your own can reject with it.
+impl warp::reject::Reject for Refusal {}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
