@@ -73,7 +73,7 @@ fn tell(auth0: &Auth0, store: &Store, wish: &BlockDelivery) -> Result<Told, Stor
     };
     let wait = match &error {
         Auth0Error::RateLimited { wait: Some(wait), .. } => (*wait).max(REST_MIN),
-        _ => rest(wish.tries),
+        _ => rest(wish.attempts),
     };
     store.postpone(wish, wait)?;
     tracing::warn!(

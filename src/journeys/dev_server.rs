@@ -10,6 +10,7 @@ use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
 use vestibule::config::Config;
 use vestibule::script::WorkerCommand;
+use vestibule::store::UserFilter;
 use vestibule::tenant::Direction;
 
 use crate::test_server::{PUBLIC, config_in};
@@ -81,7 +82,8 @@ impl DevServer {
     }
 
     pub(crate) fn user_count(&self) -> usize {
-        self.development().doors.services().store.users(1000, None).unwrap().users.len()
+        let store = &self.development().doors.services().store;
+        usize::try_from(store.count_users(&UserFilter::default()).unwrap()).unwrap()
     }
 
     /// The number of the tenant's exchanges, in or out, with `part` in their path.

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
-use vestibule::store::{Actor, LinkEmail, Provisioned, Store, StoreError};
+use vestibule::store::{Actor, LinkEmail, PageArgs, Provisioned, Store, StoreError, UserFilter, UserOrder};
 use vestibule::user::User;
 
 use crate::auth0_stub::{Auth0Stub, ProfileReply};
@@ -190,7 +190,9 @@ fn a_flipped_bit_is_detected_or_harmless() {
     let database = furnished(dir.path(), 200);
     let whole = std::fs::read(&database).unwrap();
     let read = |store: &Store| -> Result<Vec<User>, StoreError> {
-        let mut all = store.users(1000, None)?.users;
+        let mut all = store
+            .list_users(&UserFilter::default(), UserOrder::Created, false, &PageArgs::first(1000))?
+            .items;
         for i in 0..100 {
             all.extend(store.user_by_auth0_id(&format!("auth0|{i}").parse().unwrap())?);
             all.extend(store.user_by_email(&format!("u{i}@example.com").parse().unwrap())?);

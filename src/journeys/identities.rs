@@ -216,7 +216,7 @@ fn a_block_reaches_auth0_despite_a_failure_and_a_restart() {
     assert_eq!(server.store().pending_deliveries().unwrap().0, 1, "it waits for its turn");
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
     wait_until("the block to be told", || server.store().pending_deliveries().unwrap().0 == 0);
-    let line = &server.store().audit_of(server.user("auth0|1").id, 1).unwrap()[0];
+    let line = &server.newest_audit_lines(server.user("auth0|1").id, 1)[0];
     assert_eq!(
         (line.action.as_str(), &line.changes["blockedAtAuth0"]["new"]),
         ("user.block_sent", &json!(true))

@@ -6,7 +6,7 @@ use std::process::{ChildStdin, Stdio};
 
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
-use vestibule::store::Store;
+use vestibule::store::{PageArgs, Store, UserFilter, UserOrder};
 
 use crate::executable::{run_on, store_settings, vestibule_on};
 use crate::waiting::wait_until;
@@ -93,16 +93,17 @@ fn users(database: &Path) -> usize {
     let mut after = None;
     let mut found = 0;
     loop {
-        let page = store.users(1_000, after).unwrap();
-        for user in &page.users {
+        let args = PageArgs { after, ..PageArgs::first(1_000) };
+        let page = store.list_users(&UserFilter::default(), UserOrder::Created, false, &args).unwrap();
+        for user in &page.items {
             let by_auth0_id = store.user_by_auth0_id(user.auth0_id.as_ref().unwrap()).unwrap();
             assert_eq!(by_auth0_id.as_ref(), Some(user));
             assert_eq!(store.user_by_email(user.email.as_ref().unwrap()).unwrap().as_ref(), Some(user));
             assert_eq!(store.identities(user.id).unwrap().len(), 1);
         }
-        found += page.users.len();
-        after = page.users.last().map(|user| user.id);
-        if !page.has_next {
+        found += page.items.len();
+        after = page.items.last().map(|user| UserOrder::Created.cursor(user));
+        if !page.more {
             store.close().unwrap();
             return found;
         }

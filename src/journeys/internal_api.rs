@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, AuditFilter};
+use vestibule::store::{Actor, AuditFilter, PageArgs};
 use vestibule::user::UserId;
 
 use crate::auth0_stub::ProfileReply;
@@ -12,8 +12,8 @@ use crate::test_server::{INTERNAL, TestServer, error_code};
 const ALL: &str = "users:read users:write users:erase audit:read deploy:write";
 
 fn newest(server: &TestServer) -> Option<(i64, String, String, Option<String>)> {
-    let page = server.store().audit(&AuditFilter::default(), 1, None).unwrap();
-    let line = page.lines.into_iter().next()?;
+    let page = server.store().list_audit(&AuditFilter::default(), &PageArgs::first(1)).unwrap();
+    let line = page.items.into_iter().next()?;
     Some((line.id, line.action, line.actor_kind, line.request_id))
 }
 

@@ -13,8 +13,10 @@ use vestibule::cli::http_client::{HttpClient, HttpResponse};
 use vestibule::clock::Clock;
 use vestibule::config::{Config, Sources};
 use vestibule::pool::PoolError;
-use vestibule::store::{Actor, LinkEmail, NewIdentity, SeedUser, Store};
-use vestibule::user::{Person, User};
+use vestibule::store::{
+    Actor, AuditFilter, AuditLine, LinkEmail, NewIdentity, PageArgs, SeedUser, Store, UserFilter,
+};
+use vestibule::user::{Person, User, UserId};
 
 use crate::auth0_stub::Auth0Stub;
 use crate::tokens;
@@ -215,7 +217,12 @@ impl TestServer {
 
     /// The number of users in the database.
     pub(crate) fn user_count(&self) -> usize {
-        self.store().users(1000, None).unwrap().users.len()
+        usize::try_from(self.store().count_users(&UserFilter::default()).unwrap()).unwrap()
+    }
+
+    /// The newest audit lines about a user, newest first.
+    pub(crate) fn newest_audit_lines(&self, user: UserId, count: usize) -> Vec<AuditLine> {
+        self.store().list_audit(&AuditFilter::of(user), &PageArgs::first(count)).unwrap().items
     }
 
     pub(crate) fn public(&self) -> String {

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::audit::{Action, Actor, Changes};
-use super::erasures::Erasures;
+use super::audit::{self, Action, Actor, AuditVerification, Changes};
 use super::schema::SCHEMA;
-use super::{AuditVerification, Settings, Store, StoreError, Write, chain};
+use super::users::Tombstones;
+use super::write::Write;
+use super::{Settings, Store, StoreError};
 use crate::clock::Clock;
 use crate::sqlite::{self, Backup, FileReport, Migrated, Previous, Restore, Verification};
 use crate::user::UserId;
@@ -62,7 +63,7 @@ impl Store {
     /// As [`sqlite::check`].
     pub fn check(settings: &Settings) -> Result<CheckReport, StoreError> {
         let (file, audit) = sqlite::check(&settings.database(), &SCHEMA, |snapshot, report| {
-            report.is_readable().then(|| chain::verify(snapshot, None)).transpose()
+            report.is_readable().then(|| audit::verify(snapshot, None)).transpose()
         })?;
         Ok(CheckReport { file, audit })
     }
@@ -79,18 +80,18 @@ impl Store {
         clock: &Clock,
     ) -> Result<Restored, StoreError> {
         let restore = Restore::begin(&settings.database(), &SCHEMA, backup, verification)?;
-        let erasures = restore.read_previous(Erasures::read);
+        let tombstones = restore.read_previous(Tombstones::read);
         let erased_again = restore.prepare(|connection| {
-            if let Some(line) = chain::verify(connection, None)?.first_broken {
+            if let Some(line) = audit::verify(connection, None)?.first_broken {
                 return Err(restore.unsound(format!("the audit log is broken at line {line}")).into());
             }
             let write = Write::begin(connection, clock, None, settings.block_at_auth0)?;
             let changes = Changes::default().field("backup", Value::Null, restore.sha256());
             write.audit(&Actor::Cli, Action::Restored, None::<UserId>, changes)?;
-            let count = match erasures {
+            let count = match tombstones {
                 Previous::Absent => Some(0),
                 Previous::Unreadable => None,
-                Previous::Read(erasures) => Some(erasures.apply(&write)?),
+                Previous::Read(tombstones) => Some(tombstones.apply(&write)?),
             };
             write.tx.commit()?;
             Ok::<_, StoreError>(count)

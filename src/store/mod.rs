@@ -1,91 +1,70 @@
-//! SQLite: users, identities, audit, deployments, signing keys.
+//! Users, identities, the audit log, revocations, the outbox to Auth0, deployments, signing keys, in one SQLite database.
 //!
-//! Owns the database file: who is known, by which Auth0 ids, whether they may come in, who changed what, and
-//! what was deployed.
-//! Leans on floor 0. Never speaks HTTP, knows Auth0 or judges permissions.
+//! Owns the tables and the rules between them. Leans on floor 0 and `sqlite`. Never speaks HTTP, calls Auth0 or decides
+//! permissions.
 //!
-//! All calls block. Point reads by key take microseconds and may run inline ([`Store::user`],
-//! [`Store::user_by_auth0_id`], [`Store::user_by_email`], [`Store::revocation`]); everything else belongs on the pool. They
-//! have connections of their own, so that no scan keeps whoever runs them inline.
-//! A public function is one transaction with one `now`; a private one is a step inside it.
+//! All calls block. Reads by key take microseconds and may run inline ([`Store::user`], [`Store::user_by_auth0_id`],
+//! [`Store::user_by_email`], [`Store::revocation`]); everything else belongs on the pool. They have connections of their own,
+//! so they never wait for a scan.
+//! A public function is one transaction with one `now`; a private one is a step inside it ([`Write`]).
+//!
+//! Errors: "as every read" is [`StoreError::Database`]; "as every write" adds [`StoreError::Revoked`] for a handle that acts
+//! [for a user](Store::as_user).
 
-mod admit;
-mod audit;
-mod blocks;
-mod acting_user;
-mod chain;
-mod changes;
-mod create;
-mod deployments;
-mod erasures;
-mod error;
-mod export;
-mod feed;
-mod identities;
-mod import;
-mod import_row;
-mod keys;
-mod list;
-mod maintenance;
-mod list_audit;
-mod batch_reads;
-mod merge;
-mod idempotency;
-mod pseudonym;
-mod refresh;
-mod rows;
-mod schema;
-mod seed;
 mod settings;
-mod revocations;
-mod terms;
-mod trail;
-mod update;
+mod error;
+mod schema;
+mod columns;
+mod query;
+mod page;
+mod write;
 mod users;
+mod audit;
+mod revocations;
+mod acting_user;
+mod pseudonyms;
+mod outbox;
+mod idempotency;
+mod deployments;
+mod keys;
+mod maintenance;
 
 #[cfg(test)]
 mod tests;
 
 pub use acting_user::ActingUser;
-pub use admit::{NewIdentity, PROFILE_MAX_BYTES, Provisioned};
-pub use audit::{Action, Actor, AuditLine};
-pub use blocks::BlockDelivery;
-pub use chain::{AuditVerification, ChainHash, ParseChainHashError};
-pub use create::NewUser;
+pub use audit::{
+    Action, Actor, AuditFilter, AuditLine, AuditVerification, ChainHash, Change, ParseChainHashError,
+};
 pub use deployments::{
     DEPLOYMENT_FAILURE_MAX_CHARS, DEPLOYMENT_TIMEOUT, Deployment, DeploymentEnd, DeploymentFilter,
     DeploymentOutcome, PlannedDeployment,
 };
 pub use error::StoreError;
-pub use export::user_json;
-pub use feed::Change;
-pub use identities::Identity;
-pub use import::{Import, ImportRules};
-pub use import_row::{ImportOutcome, ImportRow};
 pub use keys::SavedKeys;
-pub use list::{Page, PageArgs, Period, SEARCH_MAX, SortKey, UserCursor, UserFilter, UserOrder};
 pub use maintenance::{CheckReport, Restored};
+pub use outbox::BlockDelivery;
+pub use page::{PAGE_MAX, Page, PageArgs};
 pub use revocations::Revocation;
-pub use seed::SeedUser;
 pub use settings::{LinkEmail, LinkSettings, Settings};
-pub use terms::{AcceptedTerms, TERMS_MAX_CHARS, TERMS_MAX_VERSIONS};
-pub use trail::{AuditFilter, AuditPage};
-pub use update::UserUpdate;
-pub use users::{PAGE_MAX, UserPage};
+pub use users::{
+    AcceptedTerms, Identity, Import, ImportOutcome, ImportRow, ImportRules, NewIdentity, NewUser,
+    PROFILE_MAX_BYTES, Period, Provisioned, SEARCH_MAX, SeedUser, SortKey, TERMS_MAX_CHARS,
+    TERMS_MAX_VERSIONS, UserCursor, UserFilter, UserOrder, UserUpdate, user_json,
+};
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::clock::Clock;
 use crate::sqlite::{Database, Interrupt, with_settings};
 use crate::telemetry::{Counter, RequestId};
-use feed::Feed;
+use audit::Feed;
 use revocations::Revocations;
 use schema::SCHEMA;
+use write::Write;
 
 /// A handle to the database. Cheap to clone.
 #[derive(Clone)]
@@ -106,18 +85,6 @@ struct Shared {
     feed: Feed,
     block_at_auth0: bool,
     clock: Clock,
-}
-
-/// A write transaction: holds SQLite's write lock from its first statement, so what it reads stays true.
-struct Write<'a> {
-    tx: Transaction<'a>,
-    /// The one moment of this transaction, in whole milliseconds, as the rows keep it.
-    now: Timestamp,
-    request: Option<RequestId>,
-    /// Whether Auth0 is told of whoever is blocked here.
-    block_at_auth0: bool,
-    /// The last line of the trail, once it was looked up: nobody else adds to it meanwhile.
-    head: Cell<Option<(i64, ChainHash)>>,
 }
 
 impl Store {
@@ -155,21 +122,19 @@ impl Store {
         Self { request: Some(request), ..self.clone() }
     }
 
-    /// The same database, for what no request waits for: what is asked through this handle is not counted.
+    /// The same database, for work that no request waits for: calls of this handle are not counted.
     #[must_use]
     pub fn in_background(&self) -> Self {
         Self { background: true, ..self.clone() }
     }
 
-    /// Whether the database answers: for readiness checks. Reads a page, writes nothing.
+    /// Checks that the database answers, for readiness checks. Reads a page, writes nothing.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn ping(&self) -> Result<(), StoreError> {
-        self.look_up(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)")?;
-            Ok(statement.query_one([], |row| row.get::<_, i64>(0)).map(drop)?)
+        self.read_by_key(|connection| {
+            query::value::<i64>(connection, "SELECT 1 FROM users LIMIT 1", []).map(drop)
         })
     }
 
@@ -199,26 +164,28 @@ impl Store {
         Ok(self.database.close()?)
     }
 
-    /// How many times the database was asked so far, but [in the background](Store::in_background): reads and write
-    /// transactions alike.
+    /// How many reads and write transactions there were so far, except [in the background](Store::in_background).
     pub fn queries(&self) -> u64 {
         self.shared.queries.get()
     }
 
-    /// A read that scans, or may.
+    /// Runs a read that may scan.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.count();
         self.database.read(query)
     }
 
-    /// A read by key. It may run inline, so it waits for nothing that scans.
-    fn look_up<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Runs a read by key. It never waits for a scan, so it may run inline.
+    fn read_by_key<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.count();
         self.database.read_by_key(query)
     }
 
-    /// One write transaction. What `steps` did is undone when it fails or panics. What they changed of somebody's
-    /// revocation holds in this process, and the feed has told of it, when the call returns.
+    /// Runs one write transaction. It is rolled back when `steps` fails or panics. When the call returns, revocations that it
+    /// changed hold in this process, and subscribers have its changes.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.transaction(&[], |write| {
             let outcome = steps(&write)?;
@@ -227,7 +194,7 @@ impl Store {
         })
     }
 
-    /// [`Store::write`] under other [settings](with_settings), for `steps` that commit themselves, or do not.
+    /// [`Store::write`] under other [settings](with_settings), for `steps` that commit or roll back themselves.
     fn transaction<T>(
         &self,
         settings: &[(&str, i64)],
@@ -236,16 +203,17 @@ impl Store {
         self.count();
         let outcome = self.database.with_writer(|connection| {
             with_settings(connection, settings, |connection| {
-                let write = self.begin(connection)?;
+                let Shared { clock, block_at_auth0, .. } = &*self.shared;
+                let write = Write::begin(connection, clock, self.request, *block_at_auth0)?;
                 if let Some(acting_user) = self.acting_user {
                     write.ensure_active(acting_user)?;
                 }
                 steps(write)
             })
         })?;
-        // In this order: who is told that somebody was blocked finds them blocked.
+        // In this order: a subscriber who learns of a block finds the user blocked.
         self.shared.revocations.catch_up();
-        self.tell();
+        self.publish_changes();
         Ok(outcome)
     }
 
@@ -253,25 +221,6 @@ impl Store {
         if !self.background {
             self.shared.queries.count();
         }
-    }
-
-    fn begin<'a>(&self, connection: &'a mut Connection) -> Result<Write<'a>, StoreError> {
-        Write::begin(connection, &self.shared.clock, self.request, self.shared.block_at_auth0)
-    }
-}
-
-impl<'a> Write<'a> {
-    fn begin(
-        connection: &'a mut Connection,
-        clock: &Clock,
-        request: Option<RequestId>,
-        block_at_auth0: bool,
-    ) -> Result<Self, StoreError> {
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Taken under the lock, so that later transactions have later moments.
-        let now = clock.now();
-        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        Ok(Self { tx, now, request, block_at_auth0, head: Cell::new(None) })
     }
 }
 

@@ -1,8 +1,8 @@
-//! Whose tokens are revoked, in memory: asked on every request, so it costs a hash lookup and no query.
+//! Revoked users and identities, in memory: every request asks, so it costs a hash lookup and no query.
 //!
-//! Holds only the identities of users who are not plainly active, and pseudonyms of those whose ids are not kept: a
-//! pseudonym is computed for a request only when there are any. The table `revocation_changes`, kept by triggers, tells what
-//! changed since; `PRAGMA data_version` tells cheaply whether anything did.
+//! Only identities of users who are blocked, erased or signed out are in memory, and pseudonyms where the id is not kept. A
+//! pseudonym is computed for a request only when there are any. Triggers record in the table `revocation_changes` which
+//! users changed; `PRAGMA data_version` shows cheaply whether any process wrote.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,174 +12,195 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::pseudonym::{self, Key};
-use super::users::{from_millis, moment, status};
+use super::columns::{optional_time, time};
+use super::pseudonyms::{self, PseudonymKey};
+use super::query::{all, value};
 use super::{Store, StoreError};
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Status};
 
-/// How stale the revocations may be. With the next request after it they are fresh again, so that another process's
-/// change is noticed within a second.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How old the revocations in memory may be before a request reads the changes: a change by another process holds within
+/// a second.
+const MAX_AGE: Duration = Duration::from_millis(500);
 
-/// Why somebody's tokens may not be taken at their word.
+/// The state of a user that can revoke their tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
-    /// Whether they may come in.
+    /// Blocked and erased users are refused.
     pub status: Status,
     /// Tokens issued before this moment are revoked. In milliseconds, where a token's `iat` is in seconds.
     pub tokens_valid_from: Option<Timestamp>,
 }
 
 /// The revocations of this process.
-pub(super) struct Revocations {
-    held: RwLock<Held>,
-    /// `None` once closed. Whoever holds the lock is the only one to apply changes, so an older state of a row
-    /// never lands on a newer one.
-    watch: Mutex<Option<Watch>>,
-    /// [`Clock::elapsed`] in milliseconds; before it nobody looks.
-    look_at: AtomicU64,
+pub(crate) struct Revocations {
+    in_memory: RwLock<InMemory>,
+    /// `None` once closed. Only the thread that locks it applies changes, so an older state of a row never replaces a
+    /// newer one.
+    reader: Mutex<Option<Reader>>,
+    /// [`Clock::elapsed`] in milliseconds, before which no request reads changes.
+    read_again_at: AtomicU64,
     clock: Clock,
 }
 
 #[derive(Default)]
-struct Held {
-    /// Of users who are not plainly active, by each of their identities; of the erased by pseudonyms.
+struct InMemory {
+    /// Of users who are not active or were signed out, by each of their identities; of erased users by pseudonym.
     users: HashMap<String, Revocation>,
-    /// Of identities that were taken from a user, by pseudonyms: since when their tokens are valid again.
+    /// Of identities that were unlinked, by pseudonym: since when their tokens are valid again.
     unlinked: HashMap<String, Timestamp>,
-    /// What pseudonyms are made with. None while there are none.
-    keys: Vec<Key>,
+    /// What the pseudonyms were made with.
+    keys: Vec<PseudonymKey>,
 }
 
-struct Watch {
-    /// Its own: `data_version` tells of changes made by every connection but the one that asks, and a borrowed
-    /// one would differ from time to time.
+struct Reader {
+    /// A connection of its own: `data_version` changes when any connection but the one that asks has written.
     connection: Connection,
     data_version: Option<i64>,
     seq: i64,
-    /// As `seq`, of the unlinked identities.
     unlinked_seq: i64,
 }
 
 impl Store {
-    /// The revocation of the user an Auth0 id leads to; `None` for the many who are plainly active or unknown.
+    /// The revocation of the user that an Auth0 id leads to; `None` for most users, and for unknown ids.
     ///
-    /// Changes by this process are in it when their call returns; those by another process within a second. If the
-    /// database fails, the last known revocations go on to hold, and the log says so.
+    /// Changes by this process are in it when their call returns, those by another process within a second. When the
+    /// database fails, the last known revocations still hold, and the log says so.
     pub fn revocation(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
-        self.shared.revocations.of(auth0_id)
+        self.shared.revocations.get(auth0_id)
+    }
+}
+
+impl Revocation {
+    /// Whether a token issued at that moment is still valid. `iat` has whole seconds, so a token of the second of a
+    /// revocation may be older: it is revoked, and the next login brings a valid one. A token without `iat` cannot show
+    /// that it is newer.
+    pub fn accepts_token_issued_at(&self, issued_at: Option<Timestamp>) -> bool {
+        self.tokens_valid_from.is_none_or(|from| issued_at.is_some_and(|issued| issued >= from))
+    }
+
+    fn revokes_nothing(self) -> bool {
+        self.status == Status::Active && self.tokens_valid_from.is_none()
     }
 }
 
 impl Revocations {
-    pub(super) fn load(connection: Connection, clock: Clock) -> Result<Self, StoreError> {
-        let revocations =
-            Self { held: RwLock::default(), watch: Mutex::default(), look_at: AtomicU64::new(0), clock };
-        let mut watch = Watch { connection, data_version: None, seq: 0, unlinked_seq: 0 };
-        revocations.apply(&mut watch)?;
-        *revocations.lock() = Some(watch);
-        revocations.looked();
+    pub(crate) fn load(connection: Connection, clock: Clock) -> Result<Self, StoreError> {
+        let revocations = Self {
+            in_memory: RwLock::default(),
+            reader: Mutex::default(),
+            read_again_at: AtomicU64::new(0),
+            clock,
+        };
+        let mut reader = Reader { connection, data_version: None, seq: 0, unlinked_seq: 0 };
+        revocations.apply_changes(&mut reader)?;
+        *revocations.lock() = Some(reader);
+        revocations.postpone();
         Ok(revocations)
     }
 
-    /// Applies what was committed before the call, by whomever.
-    pub(super) fn catch_up(&self) {
-        self.look(self.lock());
+    /// Applies what any process committed before this call.
+    pub(crate) fn catch_up(&self) {
+        self.read_changes(self.lock());
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         drop(self.lock().take());
     }
 
-    fn of(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
-        if millis(self.clock.elapsed()) >= self.look_at.load(Ordering::Relaxed) {
-            // When somebody else is looking, what is known is fresh enough.
-            if let Ok(watch) = self.watch.try_lock() {
-                self.look(watch);
+    fn get(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
+        if millis(self.clock.elapsed()) >= self.read_again_at.load(Ordering::Relaxed) {
+            // While another thread reads the changes, what is in memory is fresh enough.
+            if let Ok(reader) = self.reader.try_lock() {
+                self.read_changes(reader);
             }
         }
-        self.held.read().unwrap_or_else(PoisonError::into_inner).of(auth0_id)
+        self.in_memory.read().unwrap_or_else(PoisonError::into_inner).get(auth0_id)
     }
 
-    fn look(&self, mut watch: MutexGuard<'_, Option<Watch>>) {
-        // Also after a failure: a broken disk is not asked at every request.
-        self.looked();
-        if let Some(watch) = watch.as_mut()
-            && let Err(error) = self.apply(watch)
+    fn read_changes(&self, mut reader: MutexGuard<'_, Option<Reader>>) {
+        // Also after a failure: a broken disk is not read at every request.
+        self.postpone();
+        if let Some(reader) = reader.as_mut()
+            && let Err(error) = self.apply_changes(reader)
         {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "can not read who is blocked; what was known last holds"
+                "cannot read which users are blocked; the last known state holds"
             );
         }
     }
 
-    fn looked(&self) {
-        self.look_at.store(millis(self.clock.elapsed().saturating_add(LOOK_EVERY)), Ordering::Relaxed);
+    fn postpone(&self) {
+        self.read_again_at.store(millis(self.clock.elapsed().saturating_add(MAX_AGE)), Ordering::Relaxed);
     }
 
-    fn apply(&self, watch: &mut Watch) -> Result<(), StoreError> {
-        let data_version =
-            watch.connection.prepare_cached("PRAGMA data_version")?.query_one([], |row| row.get(0))?;
-        if watch.data_version == Some(data_version) {
+    fn apply_changes(&self, reader: &mut Reader) -> Result<(), StoreError> {
+        let data_version = value(&reader.connection, "PRAGMA data_version", [])?;
+        if reader.data_version == data_version {
             return Ok(());
         }
-        // One snapshot: between two, a blocked user could lose an identity and it would stay blocked.
-        let snapshot = watch.connection.unchecked_transaction()?;
-        let (seq, changes) = changes_after(&snapshot, watch.seq)?;
-        let (unlinked_seq, unlinked) = unlinked_after(&snapshot, watch.unlinked_seq)?;
-        let keys = pseudonym::keys(&snapshot)?;
+        // One snapshot: between two, a blocked user could lose an identity, which would stay blocked.
+        let snapshot = reader.connection.unchecked_transaction()?;
+        let changes = changes_after(&snapshot, reader.seq)?;
+        let unlinked = unlinked_after(&snapshot, reader.unlinked_seq)?;
+        let keys = pseudonyms::keys(&snapshot)?;
         drop(snapshot);
+        let seq = changes.last().map_or(reader.seq, |(seq, ..)| *seq);
+        let unlinked_seq = unlinked.last().map_or(reader.unlinked_seq, |(seq, ..)| *seq);
         if !changes.is_empty() || !unlinked.is_empty() {
-            let gone = self.known_as(&keys, &changes, &unlinked);
-            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            for auth0_id in gone {
-                held.users.remove(&auth0_id);
+            let stale = self.ids_that_became_pseudonyms(&keys, &changes, &unlinked);
+            let mut in_memory = self.in_memory.write().unwrap_or_else(PoisonError::into_inner);
+            for auth0_id in stale {
+                in_memory.users.remove(&auth0_id);
             }
-            held.keys = keys;
-            for (auth0_id, revocation) in changes {
-                if revocation.is_plainly_active() {
-                    held.users.remove(&auth0_id);
+            in_memory.keys = keys;
+            for (_, auth0_id, revocation) in changes {
+                // A pre-provisioned user has no identity yet.
+                let Some(auth0_id) = auth0_id else { continue };
+                if revocation.revokes_nothing() {
+                    in_memory.users.remove(&auth0_id);
                 } else {
-                    held.users.insert(auth0_id, revocation);
+                    in_memory.users.insert(auth0_id, revocation);
                 }
             }
-            held.unlinked.extend(unlinked);
+            in_memory
+                .unlinked
+                .extend(unlinked.into_iter().map(|(_, pseudonym, valid_from)| (pseudonym, valid_from)));
         }
-        // Last, so that a failure on the way is made up for at the next look.
-        watch.seq = seq;
-        watch.unlinked_seq = unlinked_seq;
-        watch.data_version = Some(data_version);
+        // Last, so that the next call repeats what failed.
+        (reader.seq, reader.unlinked_seq, reader.data_version) = (seq, unlinked_seq, data_version);
         Ok(())
     }
 
-    /// The ids that are still held of those who by now have pseudonyms: blocked first and erased then, say.
-    fn known_as(
+    /// The ids in memory of users or identities that have only a pseudonym now, such as of a blocked user who was erased.
+    fn ids_that_became_pseudonyms(
         &self,
-        keys: &[Key],
-        changes: &[(String, Revocation)],
-        unlinked: &[(String, Timestamp)],
+        keys: &[PseudonymKey],
+        changes: &[Change],
+        unlinked: &[Unlinked],
     ) -> Vec<String> {
-        let erased = changes.iter().filter(|(_, revocation)| revocation.status == Status::Erased);
-        let pseudonyms: HashSet<&str> =
-            erased.map(|(id, _)| id.as_str()).chain(unlinked.iter().map(|(id, _)| id.as_str())).collect();
+        let erased = changes.iter().filter(|(.., revocation)| revocation.status == Status::Erased);
+        let pseudonyms: HashSet<&str> = erased
+            .filter_map(|(_, auth0_id, _)| auth0_id.as_deref())
+            .chain(unlinked.iter().map(|(_, pseudonym, _)| pseudonym.as_str()))
+            .collect();
         if pseudonyms.is_empty() {
             return Vec::new();
         }
-        let is_gone = |id: &&String| keys.iter().any(|key| pseudonyms.contains(key.pseudonym(id).as_str()));
-        // Whoever looks up a revocation meanwhile is not kept waiting.
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        held.users.keys().filter(is_gone).cloned().collect()
+        let is_stale = |id: &&String| keys.iter().any(|key| pseudonyms.contains(key.pseudonym(id).as_str()));
+        // A read lock, so that requests are not held up meanwhile.
+        let in_memory = self.in_memory.read().unwrap_or_else(PoisonError::into_inner);
+        in_memory.users.keys().filter(is_stale).cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Watch>> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Reader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
-    fn of(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
+impl InMemory {
+    fn get(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
         let mut user = self.users.get(auth0_id.as_str()).copied();
         let mut unlinked = None;
         for key in &self.keys {
@@ -193,49 +214,27 @@ impl Held {
     }
 }
 
-impl Revocation {
-    fn is_plainly_active(self) -> bool {
-        self.status == Status::Active && self.tokens_valid_from.is_none()
-    }
+/// Sequence number, identity, and the user's revocation.
+type Change = (i64, Option<String>, Revocation);
+
+/// Sequence number, pseudonym of the identity, and since when its tokens are valid.
+type Unlinked = (i64, String, Timestamp);
+
+/// The current revocation of each user whose revocation changed after `seq`, by each of their identities.
+fn changes_after(connection: &Connection, seq: i64) -> Result<Vec<Change>, StoreError> {
+    let sql = "SELECT c.seq, i.auth0_id, u.status, u.tokens_valid_from
+               FROM revocation_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
+               WHERE c.seq > ?1 ORDER BY c.seq";
+    all(connection, sql, [seq], |row| {
+        let revocation = Revocation { status: row.get(2)?, tokens_valid_from: optional_time(row, 3)? };
+        Ok((row.get(0)?, row.get(1)?, revocation))
+    })
 }
 
-/// The present revocation of everybody whose revocation changed after `seq`, and the `seq` that covers them.
-fn changes_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(String, Revocation)>), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT c.seq, i.auth0_id, u.status, u.tokens_valid_from
-         FROM revocation_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
-         WHERE c.seq > ?1 ORDER BY c.seq",
-    )?;
-    let mut rows = statement.query([seq])?;
-    let mut last = seq;
-    let mut changes = Vec::new();
-    while let Some(row) = rows.next()? {
-        last = row.get(0)?;
-        // A blocked row that nobody has claimed yet has no identity to look out for.
-        let Some(auth0_id) = row.get::<_, Option<String>>(1)? else { continue };
-        let revocation = Revocation {
-            status: status(&row.get::<_, String>(2)?)?,
-            tokens_valid_from: moment("users.tokens_valid_from", row.get(3)?)?,
-        };
-        changes.push((auth0_id, revocation));
-    }
-    Ok((last, changes))
-}
-
-/// The identities that were taken from somebody after `seq`, and the `seq` that covers them.
-fn unlinked_after(connection: &Connection, seq: i64) -> Result<(i64, Vec<(String, Timestamp)>), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, auth0_id, tokens_valid_from FROM unlinked_identities WHERE seq > ?1 ORDER BY seq",
-    )?;
-    let mut rows = statement.query([seq])?;
-    let mut last = seq;
-    let mut unlinked = Vec::new();
-    while let Some(row) = rows.next()? {
-        last = row.get(0)?;
-        let valid_from = from_millis("unlinked_identities.tokens_valid_from", row.get(2)?)?;
-        unlinked.push((row.get(1)?, valid_from));
-    }
-    Ok((last, unlinked))
+/// The identities that were unlinked after `seq`.
+fn unlinked_after(connection: &Connection, seq: i64) -> Result<Vec<Unlinked>, StoreError> {
+    let sql = "SELECT seq, auth0_id, tokens_valid_from FROM unlinked_identities WHERE seq > ?1 ORDER BY seq";
+    all(connection, sql, [seq], |row| Ok((row.get(0)?, row.get(1)?, time(row, 2)?)))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -2,7 +2,7 @@
 
 use crate::sqlite::DatabaseSchema;
 
-use super::pseudonym;
+use super::pseudonyms;
 
 /// `PRAGMA application_id` of our files: "VEST".
 const APPLICATION_ID: i32 = 0x5645_5354;
@@ -12,7 +12,7 @@ const MIGRATIONS: &[(&str, &str)] = &[("V1__schema", include_str!("../../migrati
 
 pub(super) static SCHEMA: DatabaseSchema = DatabaseSchema::new(MIGRATIONS)
     .with_application_id(APPLICATION_ID)
-    .with_functions(pseudonym::add_function);
+    .with_functions(pseudonyms::add_function);
 
 #[cfg(test)]
 mod tests {

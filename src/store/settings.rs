@@ -11,14 +11,14 @@ use crate::sqlite::DatabaseSettings;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The database file; made, with mode 0600, when absent.
+    /// The database file, created with mode 0600 if it is absent.
     pub path: PathBuf,
-    /// Connections that scan at once: lists, counts, exports. Reads by key have as many of their own; writes go through one.
+    /// How many connections can scan at once: lists, counts, exports. Reads by key have as many again; writes have one.
     pub readers: usize,
-    /// How long SQLite waits for a lock that another process holds.
+    /// How long to wait for a lock that another process holds.
     #[serde(with = "humantime_serde")]
     pub busy_timeout: Duration,
-    /// Whether a change of somebody's status also blocks or unblocks them at Auth0.
+    /// Whether blocking and unblocking a user also does so at Auth0.
     pub block_at_auth0: bool,
     /// Users that `dev` and `demo` add to the database: a JSON list.
     #[serde(default)]
@@ -33,7 +33,7 @@ impl Settings {
     }
 }
 
-/// How a new identity finds a user who is already here.
+/// How a new identity finds an existing user.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkSettings {
@@ -41,14 +41,13 @@ pub struct LinkSettings {
     pub email: LinkEmail,
 }
 
-/// By which emails a new identity is linked to a user who already has one.
-///
-/// A row that staff pre-provisioned without an identity is claimed by its verified email in either case.
+/// By which emails a new identity is linked to a user who already has one. A pre-provisioned row is claimed by its verified
+/// email in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkEmail {
     /// Emails verified on both sides.
     Verified,
-    /// None: the login is refused with `EMAIL_CONFLICT`.
+    /// By none: the login is refused with `EMAIL_CONFLICT`.
     Never,
 }

@@ -159,7 +159,7 @@ impl Mutation {
     ) -> Result<Option<UnlinkIdentityPayload>, ApiError> {
         context.require(scope::USERS_WRITE)?;
         let (id, identity) = (user_id(&input.id)?, auth0_id(&input.auth0_id)?);
-        let user = context.change(move |store, actor| store.unlink_idempotent(id, &identity, actor)).await?;
+        let user = context.change(move |store, actor| store.unlink_identity(id, &identity, actor)).await?;
         Ok(UnlinkIdentityPayload::new(user, input.client_mutation_id))
     }
 
@@ -171,7 +171,7 @@ impl Mutation {
     ) -> Result<Option<MergeUsersPayload>, ApiError> {
         context.require(scope::USERS_WRITE)?;
         let (kept, gone) = (user_id(&input.kept_id)?, user_id(&input.gone_id)?);
-        let user = context.change(move |store, actor| store.merge_idempotent(kept, gone, actor)).await?;
+        let user = context.change(move |store, actor| store.merge(kept, gone, actor)).await?;
         Ok(MergeUsersPayload::new(user, input.client_mutation_id))
     }
 

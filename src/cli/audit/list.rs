@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::pages::{Form, Pages};
 use super::super::users::{UserRef, with_store};
 use super::super::{Global, out};
-use crate::store::{AuditFilter, AuditLine};
+use crate::store::{AuditFilter, AuditLine, PageArgs};
 
 /// Which lines, and how.
 #[derive(Debug, clap::Args)]
@@ -30,8 +30,8 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         let form =
             Form { place: |line: &AuditLine| line.id, go_on: "--before", text: as_text, json: as_json };
         args.pages.print(&form, args.before, |first, before| {
-            let page = store.audit(&filter, first, before)?;
-            Ok((page.lines, page.has_next))
+            let page = store.list_audit(&filter, &PageArgs { after: before, ..PageArgs::first(first) })?;
+            Ok((page.items, page.more))
         })
     })
 }

@@ -3,7 +3,7 @@
 use super::super::pages::{Form, Pages};
 use super::super::{Global, out};
 use super::with_store;
-use crate::store::user_json;
+use crate::store::{PageArgs, StoreError, UserFilter, UserOrder, user_json};
 use crate::user::{Status, User, UserId};
 
 /// Which, and how.
@@ -20,8 +20,15 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
         let form = Form { place: |user: &User| user.id, go_on: "--after", text: line, json: user_json };
         args.pages.print(&form, args.after, |first, after| {
-            let page = store.users(first, after)?;
-            Ok((page.users, page.has_next))
+            let order = UserOrder::Created;
+            let cursor = |id| {
+                let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;
+                Ok::<_, StoreError>(order.cursor(&user))
+            };
+            let after = after.map(cursor).transpose()?;
+            let args = PageArgs { after, ..PageArgs::first(first) };
+            let page = store.list_users(&UserFilter::default(), order, false, &args)?;
+            Ok((page.items, page.more))
         })
     })
 }

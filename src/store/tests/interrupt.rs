@@ -6,7 +6,7 @@ use crate::store::{AuditFilter, PageArgs, UserFilter, UserOrder};
 
 #[test]
 fn lists_and_counts_can_be_interrupted_whatever_they_are_filtered_by() {
-    let house = House::new();
+    let test = TestStore::new();
     let seeds: Vec<_> = (0..500)
         .map(|i| SeedUser {
             auth0_id: Some(id(&format!("auth0|{i}"))),
@@ -16,9 +16,9 @@ fn lists_and_counts_can_be_interrupted_whatever_they_are_filtered_by() {
             ..seed()
         })
         .collect();
-    house.store.seed(&seeds, &Actor::Seed).unwrap();
-    let interrupt = Interrupt::after(Duration::ZERO, house.clock.clone());
-    let store = house.store.interruptible(&interrupt);
+    test.store.seed(&seeds, &Actor::Seed).unwrap();
+    let interrupt = Interrupt::after(Duration::ZERO, test.clock.clone());
+    let store = test.store.interruptible(&interrupt);
     let all = UserFilter::default();
     for filter in [
         all.clone(),
@@ -31,7 +31,7 @@ fn lists_and_counts_can_be_interrupted_whatever_they_are_filtered_by() {
             matches!(counted, Err(StoreError::Database(DatabaseError::Interrupted))),
             "{filter:?}: {counted:?}"
         );
-        assert_eq!(house.store.count_users(&filter).unwrap(), 500, "{filter:?}");
+        assert_eq!(test.store.count_users(&filter).unwrap(), 500, "{filter:?}");
     }
     let slice = PageArgs { after: None, before: None, limit: 100, from_end: false };
     let listed =
@@ -49,5 +49,5 @@ fn lists_and_counts_can_be_interrupted_whatever_they_are_filtered_by() {
     let slice = PageArgs { after: None, before: None, limit: 100, from_end: false };
     let listed = store.list_audit(&AuditFilter::default(), &slice);
     assert!(matches!(listed, Err(StoreError::Database(DatabaseError::Interrupted))), "{listed:?}");
-    assert_eq!(house.store.list_audit(&AuditFilter::default(), &slice).unwrap().items.len(), 100);
+    assert_eq!(test.store.list_audit(&AuditFilter::default(), &slice).unwrap().items.len(), 100);
 }

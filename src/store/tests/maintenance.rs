@@ -7,7 +7,7 @@ use crate::user::Status;
 
 const ADA: &str = "ada@example.com";
 
-impl House {
+impl TestStore {
     fn backup(&self, name: &str) -> PathBuf {
         let file = self.file(name);
         Store::backup(&self.settings, &file).unwrap();
@@ -23,64 +23,65 @@ impl House {
 
 #[test]
 fn who_was_erased_since_the_backup_is_erased_again() {
-    let house = House::new();
-    let store = &house.store;
-    let ada = house.verified("auth0|1", ADA);
+    let test = TestStore::new();
+    let store = &test.store;
+    let ada = test.add_user("auth0|1", ADA);
     // Two rows that become one, whose person is erased then.
     let (kept, gone) =
-        (house.verified("auth0|2", "k@example.com"), house.verified("google|2", "g@example.com"));
+        (test.add_user("auth0|2", "k@example.com"), test.add_user("google|2", "g@example.com"));
     // Two rows that become one, whose person stays.
     let (one, other) =
-        (house.verified("auth0|3", "o@example.com"), house.verified("google|3", "p@example.com"));
-    let backup = house.backup("monday.db");
-    let late = house.verified("auth0|late", "late@example.com");
+        (test.add_user("auth0|3", "o@example.com"), test.add_user("google|3", "p@example.com"));
+    let backup = test.backup("monday.db");
+    let late = test.add_user("auth0|late", "late@example.com");
     store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
     store.merge(one.id, other.id, &Actor::Cli).unwrap();
     for user in [&ada, &kept, &late] {
         store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
     }
 
-    let restored = house.restore(&backup).unwrap();
+    let restored = test.restore(&backup).unwrap();
     assert_eq!(restored.erased_again, Some(4));
-    let store = house.another_process();
+    let store = test.another_process();
     for user in [&ada, &kept, &gone, &late] {
         let now = store.user(user.id).unwrap().unwrap();
         assert_eq!((now.status, &now.email, &now.person), (Status::Erased, &None, &Person::default()));
         assert_eq!(
-            house.another_process().revocation(user.auth0_id.as_ref().unwrap()).unwrap().status,
+            test.another_process().revocation(user.auth0_id.as_ref().unwrap()).unwrap().status,
             Status::Erased
         );
-        assert_eq!(store.audit_of(user.id, 1).unwrap()[0].action, "user.status_set");
+        assert_eq!(lines_about(&store, user.id, 1)[0].action, "user.status_set");
     }
     assert_eq!(store.user(one.id).unwrap(), Some(one));
     assert_eq!(store.user(other.id).unwrap(), Some(other));
-    let again = store.provision(&arrival("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    let again =
+        store.provision(&identity("auth0|late", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
     assert!(matches!(again, Provisioned::Known(user) if user.id == late.id));
     store.close().unwrap();
-    assert!(Store::check(&house.settings).unwrap().is_sound());
+    assert!(Store::check(&test.settings).unwrap().is_sound());
 }
 
 #[test]
 fn erased_identities_are_known_over_backups_of_any_origin() {
     let erase = |store: &Store, auth0_id: &str| {
-        let arrival = arrival(auth0_id, Some(&format!("{}@example.com", auth0_id.len())), true);
+        let arrival = identity(auth0_id, Some(&format!("{}@example.com", auth0_id.len())), true);
         let user = store.provision(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
         store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
         user.id
     };
     // A database of another origin, with a key of its own, an erased person and somebody who is here too.
-    let theirs = House::new();
-    theirs.verified("auth0|both", "both@example.com");
+    let theirs = TestStore::new();
+    theirs.add_user("auth0|both", "both@example.com");
     erase(&theirs.store, "auth0|theirs");
     let backup = theirs.backup("theirs.db");
-    let house = House::new();
-    let ours = erase(&house.store, "waad|ours@example.com");
-    let both = erase(&house.store, "auth0|both");
-    assert_eq!(house.restore(&backup).unwrap().erased_again, Some(2));
-    let store = house.another_process();
+    let test = TestStore::new();
+    let ours = erase(&test.store, "waad|ours@example.com");
+    let both = erase(&test.store, "auth0|both");
+    assert_eq!(test.restore(&backup).unwrap().erased_again, Some(2));
+    let store = test.another_process();
     for erased in ["auth0|theirs", "waad|ours@example.com"] {
         assert_eq!(store.revocation(&id(erased)).unwrap().status, Status::Erased, "{erased}");
-        let again = store.provision(&arrival(erased, None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+        let again = store.provision(&identity(erased, None, false), LinkEmail::Never, &Actor::Gate).unwrap();
         assert_eq!(again.into_user().status, Status::Erased, "{erased}");
     }
     assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);
@@ -89,70 +90,70 @@ fn erased_identities_are_known_over_backups_of_any_origin() {
     assert_ne!(store.user_by_auth0_id(&id("auth0|both")).unwrap().unwrap().id, both);
     // The next one over, too.
     store.close().unwrap();
-    let restored = Store::restore(&house.settings, &backup, Verification::Checksum, &house.clock).unwrap();
+    let restored = Store::restore(&test.settings, &backup, Verification::Checksum, &test.clock).unwrap();
     assert_eq!(restored.erased_again, Some(2));
-    let store = house.another_process();
+    let store = test.another_process();
     assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);
     store.close().unwrap();
-    assert!(Store::check(&house.settings).unwrap().is_sound());
+    assert!(Store::check(&test.settings).unwrap().is_sound());
 }
 
 #[test]
 fn a_restore_is_in_the_audit_log() {
-    let house = House::new();
-    let ada = house.verified("auth0|1", "ada@example.com");
-    let file = house.file("monday.db");
-    let sha256 = Store::backup(&house.settings, &file).unwrap().sha256;
-    house.restore(&file).unwrap();
-    let store = house.another_process();
+    let test = TestStore::new();
+    let ada = test.add_user("auth0|1", "ada@example.com");
+    let file = test.file("monday.db");
+    let sha256 = Store::backup(&test.settings, &file).unwrap().sha256;
+    test.restore(&file).unwrap();
+    let store = test.another_process();
     let filter = AuditFilter { action: Some("database.restored".into()), ..AuditFilter::default() };
-    let lines = store.audit(&filter, 10, None).unwrap().lines;
+    let lines = store.list_audit(&filter, &PageArgs::first(10)).unwrap().items;
     assert_eq!(lines.len(), 1);
     assert_eq!((lines[0].actor_kind.as_str(), lines[0].target), ("cli", None));
     assert_eq!(lines[0].changes, serde_json::json!({ "backup": { "old": null, "new": sha256 } }));
     assert!(store.verify_audit(None).unwrap().is_intact());
-    assert_eq!(store.audit_of(ada.id, 10).unwrap().len(), 1);
+    assert_eq!(lines_about(&store, ada.id, 10).len(), 1);
 }
 
 #[test]
 fn an_erasure_that_cannot_be_read_is_reported_as_unknown() {
-    let house = House::new();
-    let backup = house.backup("monday.db");
-    house.store.close().unwrap();
-    house.shell().execute_batch("PRAGMA foreign_keys = OFF; DROP TABLE pseudonym_keys").unwrap();
-    let restored = house.restore(&backup).unwrap();
+    let test = TestStore::new();
+    let backup = test.backup("monday.db");
+    test.store.close().unwrap();
+    test.shell().execute_batch("PRAGMA foreign_keys = OFF; DROP TABLE pseudonym_keys").unwrap();
+    let restored = test.restore(&backup).unwrap();
     assert_eq!(restored.erased_again, None);
-    assert_eq!(house.another_process().replaced_copies().unwrap().first(), restored.kept.as_ref());
+    assert_eq!(test.another_process().replaced_copies().unwrap().first(), restored.kept.as_ref());
 }
 
 #[test]
 fn a_check_and_a_restore_find_a_broken_audit_log() {
-    let house = House::new();
-    house.verified("auth0|1", ADA);
-    house.verified("auth0|2", "g@example.com");
-    let found = Store::check(&house.settings).unwrap();
+    let test = TestStore::new();
+    test.add_user("auth0|1", ADA);
+    test.add_user("auth0|2", "g@example.com");
+    let found = Store::check(&test.settings).unwrap();
     assert!(found.is_sound(), "{found:?}");
     assert_eq!(found.audit.unwrap().lines, 2);
-    let backup = house.backup("monday.db");
+    let backup = test.backup("monday.db");
     let shell = Connection::open(&backup).unwrap();
     shell.execute_batch("DROP TRIGGER audit_is_never_updated; UPDATE audit SET at = 0 WHERE id = 2").unwrap();
     drop(shell);
-    let found = Store::check(&Settings { path: backup.clone(), ..house.settings.clone() }).unwrap();
+    let found = Store::check(&Settings { path: backup.clone(), ..test.settings.clone() }).unwrap();
     assert!(found.file.is_sound() && !found.is_sound(), "{found:?}");
     assert_eq!(found.audit.unwrap().first_broken, Some(2));
-    house.store.close().unwrap();
-    let outcome = Store::restore(&house.settings, &backup, Verification::FileOnly, &house.clock);
+    test.store.close().unwrap();
+    let outcome = Store::restore(&test.settings, &backup, Verification::FileOnly, &test.clock);
     assert!(outcome.unwrap_err().to_string().contains("broken at line 2"));
-    assert_eq!(house.another_process().verify_audit(None).unwrap().lines, 2);
+    assert_eq!(test.another_process().verify_audit(None).unwrap().lines, 2);
 }
 
 #[test]
 fn a_file_of_an_earlier_schema_is_refused_and_left_alone() {
-    let house = House::new();
-    house.store.close().unwrap();
+    let test = TestStore::new();
+    test.store.close().unwrap();
     let earlier = "UPDATE refinery_schema_history SET name = 'users_identities_audit_keys', checksum = '7'";
-    house.shell().execute(earlier, []).unwrap();
-    let error = Store::open(&house.settings, house.clock.clone()).unwrap_err();
+    test.shell().execute(earlier, []).unwrap();
+    let error = Store::open(&test.settings, test.clock.clone()).unwrap_err();
     assert!(error.to_string().contains("open it with the build that wrote it"), "{error}");
-    assert!(Store::migrate(&house.settings).is_err());
+    assert!(Store::migrate(&test.settings).is_err());
 }

@@ -8,105 +8,105 @@ const ADA: &str = "ada@example.com";
 
 #[test]
 fn the_plainly_active_and_the_unknown_have_none() {
-    let house = House::new();
-    house.verified("auth0|1", ADA);
-    assert_eq!(house.store.revocation(&id("auth0|1")), None);
-    assert_eq!(house.store.revocation(&id("auth0|2")), None);
+    let test = TestStore::new();
+    test.add_user("auth0|1", ADA);
+    assert_eq!(test.store.revocation(&id("auth0|1")), None);
+    assert_eq!(test.store.revocation(&id("auth0|2")), None);
 }
 
 #[test]
 fn a_change_here_holds_at_once() {
-    let house = House::new();
-    let user = house.verified("auth0|1", ADA);
-    let now = house.clock.now();
-    let of = || house.store.revocation(&id("auth0|1"));
-    house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let now = test.clock.now();
+    let of = || test.store.revocation(&id("auth0|1"));
+    test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     assert_eq!(of(), Some(Revocation { status: Status::Blocked, tokens_valid_from: Some(now) }));
-    house.store.set_status(user.id, Status::Active, &Actor::Cli).unwrap();
+    test.store.set_status(user.id, Status::Active, &Actor::Cli).unwrap();
     assert_eq!(of(), Some(Revocation { status: Status::Active, tokens_valid_from: Some(now) }));
 }
 
 #[test]
 fn a_change_elsewhere_holds_within_a_second() {
-    let house = House::new();
-    let user = house.verified("auth0|1", ADA);
-    let other = house.another_process();
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let other = test.another_process();
     other.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    house.clock.advance(Duration::from_millis(500));
-    assert_eq!(house.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
+    test.clock.advance(Duration::from_millis(500));
+    assert_eq!(test.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 
     // Also one that no function of ours made.
-    house.shell().execute("UPDATE users SET status = 'active', tokens_valid_from = NULL", []).unwrap();
-    assert!(house.store.revocation(&id("auth0|1")).is_some());
-    house.clock.advance(Duration::from_millis(500));
-    assert_eq!(house.store.revocation(&id("auth0|1")), None);
+    test.shell().execute("UPDATE users SET status = 'active', tokens_valid_from = NULL", []).unwrap();
+    assert!(test.store.revocation(&id("auth0|1")).is_some());
+    test.clock.advance(Duration::from_millis(500));
+    assert_eq!(test.store.revocation(&id("auth0|1")), None);
 }
 
 #[test]
 fn a_new_identity_of_somebody_blocked_is_blocked() {
-    let house = House::new();
-    let user = house.verified("auth0|1", ADA);
-    let other = house.another_process();
-    house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    let linked = house
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let other = test.another_process();
+    test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    let linked = test
         .store
         .find_or_link(&id("google|1"), Some(&email(ADA)), LinkEmail::Verified, &Actor::Gate)
         .unwrap();
     assert_eq!(linked.unwrap().status, Status::Blocked);
-    assert_eq!(house.store.revocation(&id("google|1")).unwrap().status, Status::Blocked);
-    house.clock.advance(Duration::from_millis(500));
+    assert_eq!(test.store.revocation(&id("google|1")).unwrap().status, Status::Blocked);
+    test.clock.advance(Duration::from_millis(500));
     assert_eq!(other.revocation(&id("google|1")).unwrap().status, Status::Blocked);
 }
 
 #[test]
 fn somebody_blocked_before_they_ever_came_is_blocked_when_they_come() {
-    let house = House::new();
-    let expected = house.expected(ADA, true);
-    house.store.set_status(expected.id, Status::Blocked, &Actor::Cli).unwrap();
+    let test = TestStore::new();
+    let expected = test.add_pre_provisioned(ADA, true);
+    test.store.set_status(expected.id, Status::Blocked, &Actor::Cli).unwrap();
     let came =
-        house.store.provision(&arrival("auth0|1", Some(ADA), true), LinkEmail::Never, &Actor::Gate).unwrap();
+        test.store.provision(&identity("auth0|1", Some(ADA), true), LinkEmail::Never, &Actor::Gate).unwrap();
     assert!(matches!(came, Provisioned::Linked(_)), "{came:?}");
-    assert_eq!(house.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
+    assert_eq!(test.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 }
 
 #[test]
 fn standings_are_there_after_a_restart() {
-    let house = House::new();
-    let (one, two) = (house.verified("auth0|1", ADA), house.verified("auth0|2", "two@example.com"));
-    house.store.set_status(one.id, Status::Erased, &Actor::Cli).unwrap();
-    house.store.sign_out_everywhere(two.id, &Actor::User(two.id)).unwrap();
-    let restarted = house.another_process();
+    let test = TestStore::new();
+    let (one, two) = (test.add_user("auth0|1", ADA), test.add_user("auth0|2", "two@example.com"));
+    test.store.set_status(one.id, Status::Erased, &Actor::Cli).unwrap();
+    test.store.sign_out_everywhere(two.id, &Actor::User(two.id)).unwrap();
+    let restarted = test.another_process();
     assert_eq!(restarted.revocation(&id("auth0|1")).unwrap().status, Status::Erased);
-    assert_eq!(restarted.revocation(&id("auth0|2")).unwrap().tokens_valid_from, Some(house.clock.now()));
+    assert_eq!(restarted.revocation(&id("auth0|2")).unwrap().tokens_valid_from, Some(test.clock.now()));
 }
 
 #[test]
 fn the_last_of_many_changes_is_the_one_that_holds() {
-    let house = House::new();
-    let other = house.another_process();
-    let user = house.verified("auth0|1", ADA);
+    let test = TestStore::new();
+    let other = test.another_process();
+    let user = test.add_user("auth0|1", ADA);
     for _ in 0..5 {
         std::thread::scope(|scope| {
             for i in 0..12 {
-                let store = if i % 2 == 0 { &house.store } else { &other };
+                let store = if i % 2 == 0 { &test.store } else { &other };
                 let status = if i % 3 == 0 { Status::Active } else { Status::Blocked };
                 scope.spawn(move || store.set_status(user.id, status, &Actor::Cli).unwrap());
             }
         });
-        house.clock.advance(Duration::from_millis(500));
-        let row = house.store.user(user.id).unwrap().unwrap();
+        test.clock.advance(Duration::from_millis(500));
+        let row = test.store.user(user.id).unwrap().unwrap();
         let wanted = Some(Revocation { status: row.status, tokens_valid_from: row.tokens_valid_from });
-        assert_eq!(house.store.revocation(&id("auth0|1")), wanted);
+        assert_eq!(test.store.revocation(&id("auth0|1")), wanted);
         assert_eq!(other.revocation(&id("auth0|1")), wanted);
     }
 }
 
 #[test]
 fn a_closed_store_still_knows_who_is_blocked() {
-    let house = House::new();
-    let user = house.verified("auth0|1", ADA);
-    house.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    house.store.close().unwrap();
-    house.clock.advance(Duration::from_secs(5));
-    assert_eq!(house.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    test.store.close().unwrap();
+    test.clock.advance(Duration::from_secs(5));
+    assert_eq!(test.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 }

@@ -1,0 +1,40 @@
+//! Who makes a change.
+
+use crate::user::UserId;
+
+/// Who makes a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// A user, about themselves or as staff.
+    User(UserId),
+    /// A machine, by its client id.
+    Machine(String),
+    /// The gate, at a user's first request.
+    Gate,
+    /// The command line.
+    Cli,
+    /// The seeds at start.
+    Seed,
+    /// A signed call from outside that acts for no user, such as a deployment's.
+    Webhook,
+}
+
+impl Actor {
+    /// A text that no other actor has.
+    pub(crate) fn key(&self) -> String {
+        let (kind, id) = self.parts();
+        format!("{kind}:{}", id.unwrap_or_default())
+    }
+
+    /// Its kind and its id, as the audit log stores them.
+    pub(crate) fn parts(&self) -> (&'static str, Option<String>) {
+        match self {
+            Self::User(id) => ("user", Some(id.to_string())),
+            Self::Machine(client_id) => ("machine", Some(client_id.clone())),
+            Self::Gate => ("gate", None),
+            Self::Cli => ("cli", None),
+            Self::Seed => ("seed", None),
+            Self::Webhook => ("webhook", None),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The `changes` of a line.
+
+use serde_json::{Map, Value, json};
+
+use crate::user::Auth0Id;
+
+/// The changed fields, by the names that clients use.
+#[derive(Debug, Default)]
+pub(crate) struct Changes(Map<String, Value>);
+
+impl Changes {
+    /// A field that is not personal, with its values.
+    pub(crate) fn field(mut self, name: &str, old: impl Into<Value>, new: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), json!({ "old": old.into(), "new": new.into() }));
+        self
+    }
+
+    /// A personal field, without its values.
+    pub(crate) fn redacted(mut self, name: &str) -> Self {
+        self.0.insert(name.to_owned(), "redacted".into());
+        self
+    }
+
+    /// A new identity, by its provider.
+    pub(crate) fn identity_added(self, auth0_id: &Auth0Id) -> Self {
+        match provider(auth0_id) {
+            Some(provider) => self.field("identity", Value::Null, provider),
+            None => self.redacted("identity"),
+        }
+    }
+
+    /// A removed identity, by its provider.
+    pub(crate) fn identity_removed(self, auth0_id: &Auth0Id) -> Self {
+        match provider(auth0_id) {
+            Some(provider) => self.field("identity", provider, Value::Null),
+            None => self.redacted("identity"),
+        }
+    }
+
+    /// These and `more`.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn into_json(self) -> String {
+        Value::Object(self.0).to_string()
+    }
+}
+
+/// The part of an Auth0 id before the first `|`. The rest can contain an email.
+pub(crate) fn provider(auth0_id: &Auth0Id) -> Option<&str> {
+    auth0_id.as_str().split_once('|').map(|(provider, _)| provider)
+}

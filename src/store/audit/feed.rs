@@ -1,0 +1,101 @@
+//! The feed of changes, for subscriptions: every change has an audit line.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+
+use super::chain;
+use crate::sqlite::DatabaseError;
+use crate::store::query::all;
+use crate::store::{Store, StoreError};
+use crate::user::UserId;
+
+/// How many changes a receiver may be behind before it misses some.
+const CAPACITY: usize = 1024;
+
+/// A committed change. It carries no values: a receiver reads those with its own permissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The id of its audit line. Rises by one.
+    pub audit: i64,
+    /// The user who was changed.
+    pub user: Option<UserId>,
+    /// The word of an [`Action`](super::Action), or one that a newer version of the program wrote.
+    pub action: String,
+}
+
+pub(crate) struct Feed {
+    /// `None` once closed. The thread that locks it sends the next changes, so each is sent once and in order.
+    state: Mutex<Option<State>>,
+}
+
+struct State {
+    sender: broadcast::Sender<Change>,
+    /// The last line that was sent, or skipped while there was no receiver.
+    last: i64,
+}
+
+impl Store {
+    /// Subscribes to changes from now on: those of this process when their call returns, those of another process at the
+    /// next [`Store::poll_changes`]. A receiver that falls far behind gets `Lagged`. All receivers end when the store closes.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn subscribe(&self) -> Result<broadcast::Receiver<Change>, StoreError> {
+        let mut state = self.shared.feed.lock();
+        let state = state.as_mut().ok_or(DatabaseError::Closed)?;
+        if state.sender.receiver_count() == 0 {
+            state.last = self.read_by_key(chain::head)?.map_or(0, |(id, _)| id);
+        }
+        Ok(state.sender.subscribe())
+    }
+
+    /// Notices what other processes changed, for the revocations and for the feed. The app calls it twice a second. Takes
+    /// microseconds, or a millisecond or two when there are receivers and many changes.
+    pub fn poll_changes(&self) {
+        self.shared.revocations.catch_up();
+        self.publish_changes();
+    }
+
+    /// Sends what was committed since the last call. Reads nothing while there is no receiver.
+    pub(crate) fn publish_changes(&self) {
+        if let Some(state) = self.shared.feed.lock().as_mut()
+            && state.sender.receiver_count() > 0
+            && let Err(error) = self.send_new_lines(state)
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot read the latest changes; subscribers get them with the next change"
+            );
+        }
+    }
+
+    fn send_new_lines(&self, state: &mut State) -> Result<(), StoreError> {
+        let sql = "SELECT id, target, action FROM audit WHERE id > ?1 ORDER BY id";
+        let changes = self.read_by_key(|connection| {
+            all(connection, sql, [state.last], |row| {
+                Ok(Change { audit: row.get(0)?, user: row.get(1)?, action: row.get(2)? })
+            })
+        })?;
+        for change in changes {
+            state.last = change.audit;
+            // It fails when the last receiver has gone.
+            drop(state.sender.send(change));
+        }
+        Ok(())
+    }
+}
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(Some(State { sender: broadcast::Sender::new(CAPACITY), last: 0 })) }
+    }
+
+    pub(crate) fn close(&self) {
+        drop(self.lock().take());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

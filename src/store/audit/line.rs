@@ -1,0 +1,98 @@
+//! One line of the audit log: written with its hash, and read back.
+
+use jiff::Timestamp;
+use rusqlite::{Row, params};
+use serde_json::Value;
+
+use super::action::Action;
+use super::actor::Actor;
+use super::chain::{self, LineRow};
+use super::changes::Changes;
+use crate::store::StoreError;
+use crate::store::columns::{json, time};
+use crate::store::write::Write;
+use crate::user::UserId;
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditLine {
+    /// Rises by one with every line.
+    pub id: i64,
+    /// When the change was made.
+    pub at: Timestamp,
+    /// The kind of [`Actor`]: `user`, `machine`, `gate`, `cli`, `seed` or `webhook`.
+    pub actor_kind: String,
+    /// The user's or the client's id.
+    pub actor_id: Option<String>,
+    /// The word of an [`Action`].
+    pub action: String,
+    /// The user who was changed, if the line is about one.
+    pub target: Option<UserId>,
+    /// By field: `{"old": …, "new": …}`, or `"redacted"` for personal fields.
+    pub changes: Value,
+    /// The request it was part of, if any.
+    pub request_id: Option<String>,
+}
+
+/// The columns that [`read_line`] reads, in its order.
+pub(super) const SELECT: &str =
+    "SELECT id, at, actor_kind, actor_id, action, target, changes, request_id FROM audit";
+
+pub(super) fn read_line(row: &Row<'_>) -> Result<AuditLine, StoreError> {
+    Ok(AuditLine {
+        id: row.get(0)?,
+        at: time(row, 1)?,
+        actor_kind: row.get(2)?,
+        actor_id: row.get(3)?,
+        action: row.get(4)?,
+        target: row.get(5)?,
+        changes: json("audit.changes", &row.get::<_, String>(6)?)?,
+        request_id: row.get(7)?,
+    })
+}
+
+impl Write<'_> {
+    /// Adds the line of a change to its transaction.
+    pub(crate) fn audit(
+        &self,
+        actor: &Actor,
+        action: Action,
+        target: impl Into<Option<UserId>>,
+        changes: Changes,
+    ) -> Result<(), StoreError> {
+        let (actor_kind, actor_id) = actor.parts();
+        let before = match self.audit_head.get() {
+            None => chain::head(&self.tx)?,
+            known => known,
+        };
+        let line = LineRow {
+            // Chosen here, because it is part of what is hashed.
+            id: before.map_or(0, |(id, _)| id).saturating_add(1),
+            at: self.now_millis(),
+            actor_kind: actor_kind.to_owned(),
+            actor_id,
+            action: action.as_str().to_owned(),
+            target: target.into().map(|user| *user.as_bytes()),
+            changes: changes.into_json(),
+            request_id: self.request.map(|request| request.to_string()),
+        };
+        let hash = line.hash(before.map(|(_, hash)| hash));
+        self.run(
+            "INSERT INTO audit (id, at, actor_kind, actor_id, action, target, changes, request_id, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                line.id,
+                line.at,
+                line.actor_kind,
+                line.actor_id,
+                line.action,
+                line.target,
+                line.changes,
+                line.request_id,
+                hash.as_bytes(),
+            ],
+        )?;
+        self.audit_head.set(Some((line.id, hash)));
+        Ok(())
+    }
+}

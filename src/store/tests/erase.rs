@@ -1,0 +1,170 @@
+//! After an erasure: no file of ours tells of the person any more.
+
+use super::*;
+use crate::store::{ImportOutcome, ImportRow, ImportRules, UserUpdate};
+use crate::user::Status;
+
+/// All that could tell who it was, in every state the row went through. An Auth0 id can hold an email.
+const TRACES: [&str; 11] = [
+    "waad|erase.me@example.com",
+    "samlp|conn|second@example.com",
+    "email|unlinked@example.com",
+    "erase.me@example.com",
+    "first.address@example.com",
+    "Lovelace",
+    "Countess",
+    "+441234",
+    "+445678",
+    "avatars/ada",
+    "analytical-engine",
+];
+
+/// Which of our files hold which of the traces. Bytes are read by another process: reading them here would drop
+/// SQLite's locks.
+fn traces(test: &TestStore) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(test.dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::process::Command::new("cat").arg(&path).output().unwrap().stdout;
+        for trace in TRACES {
+            if bytes.windows(trace.len()).any(|window| window == trace.as_bytes()) {
+                found.push(format!("{} in {}", trace, path.file_name().unwrap().display()));
+            }
+        }
+    }
+    found
+}
+
+const ADA: &str = "waad|erase.me@example.com";
+
+#[test]
+fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
+    let test = TestStore::new();
+    for i in 0..50 {
+        test.verified_but_unlike(i);
+    }
+    let mut ada = identity(ADA, Some("first.address@example.com"), true);
+    ada.profile = Some(serde_json::json!({ "user_metadata": { "likes": "analytical-engine" } }));
+    let user = test.store.provision(&ada, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
+    let update = UserUpdate {
+        name: Some(Some("Countess of L.".into())),
+        phone: Some(Some("+445678".into())),
+        picture: Some(Some("https://example.com/avatars/ada.png".into())),
+        ..UserUpdate::default()
+    };
+    test.store.update(user.id, &update, &Actor::Cli).unwrap();
+    let row = ImportRow {
+        auth0_id: Some(id(ADA)),
+        email: Some(email("erase.me@example.com")),
+        email_verified: true,
+        ..ImportRow::default()
+    };
+    let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+    import(&test.store, &[row], rules).unwrap();
+    for linked in ["samlp|conn|second@example.com", "email|unlinked@example.com"] {
+        test.store.link_identity(user.id, &id(linked), &Actor::Cli).unwrap();
+    }
+    test.store.unlink_identity(user.id, &id("email|unlinked@example.com"), &Actor::Cli).unwrap();
+    test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    let before = traces(&test);
+    for trace in TRACES {
+        assert!(before.iter().any(|found| found.starts_with(trace)), "{trace} was never written: {before:?}");
+    }
+
+    test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert_eq!(traces(&test), [""; 0], "while the database is open");
+    Store::backup(&test.settings, &test.file("tuesday.db")).unwrap();
+    test.store.close().unwrap();
+    assert_eq!(traces(&test), [""; 0], "after it was closed");
+}
+
+#[test]
+fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
+    let test = TestStore::new();
+    let other = test.another_process();
+    let user = test.add_user(ADA, "erase.me@example.com");
+    test.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
+    // Held by its id at first, and by its pseudonym then.
+    test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    let tombstone = test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert!(tombstone.auth0_id.as_ref().unwrap().as_str().starts_with("erased|"), "{tombstone:?}");
+    test.clock.advance(Duration::from_millis(500));
+    for store in [&test.store, &other, &test.another_process()] {
+        for theirs in [ADA, "google|1"] {
+            let queries = store.queries();
+            assert_eq!(store.revocation(&id(theirs)).unwrap().status, Status::Erased);
+            assert_eq!(store.queries(), queries, "from memory");
+            assert_eq!(store.user_by_auth0_id(&id(theirs)).unwrap().as_ref(), Some(&tombstone));
+            let address = email("erase.me@example.com");
+            let found =
+                store.find_or_link(&id(theirs), Some(&address), LinkEmail::Verified, &Actor::Gate).unwrap();
+            assert_eq!(found.unwrap().id, user.id);
+            let admitted = store.provision(
+                &identity(theirs, Some("a@example.com"), true),
+                LinkEmail::Verified,
+                &Actor::Gate,
+            );
+            assert!(
+                matches!(&admitted, Ok(Provisioned::Known(user)) if user.status == Status::Erased),
+                "{admitted:?}"
+            );
+        }
+    }
+    assert_eq!(test.store.revocation(&id("google|2")), None);
+    let grace = test.add_user("auth0|grace", "grace@example.com");
+    let taken = test.store.link_identity(grace.id, &id(ADA), &Actor::Cli);
+    assert!(matches!(taken, Err(StoreError::IdentityTaken(who)) if who == user.id), "{taken:?}");
+    let row = ImportRow { auth0_id: Some(id("google|1")), ..ImportRow::default() };
+    let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+    assert_eq!(import(&test.store, &[row], rules).unwrap(), [ImportOutcome::Erased]);
+    let seed = SeedUser { auth0_id: Some(id(ADA)), ..seed() };
+    assert_eq!(test.store.seed(&[seed], &Actor::Seed).unwrap(), 0);
+    assert_eq!(test.user_count(), 2);
+}
+
+#[test]
+fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
+    let test = TestStore::new();
+    let user = test.add_user(ADA, "first.address@example.com");
+    test.store.set_status_also_at_auth0(user.id, Status::Erased, &Actor::Cli).unwrap();
+    let found = traces(&test);
+    assert!(
+        !found.is_empty()
+            && found.iter().all(|found| found.starts_with("waad|erase.me") || found.starts_with("erase.me")),
+        "{found:?}"
+    );
+    // The ids are gone, so a second wish changes nothing.
+    test.store.set_status_also_at_auth0(user.id, Status::Erased, &Actor::Cli).unwrap();
+    let wish = test.store.next_due().unwrap().unwrap();
+    assert_eq!((wish.auth0_id.as_str(), wish.blocked), (ADA, true));
+    test.store.mark_delivered(&wish, &Actor::Gate).unwrap();
+    assert_eq!(test.store.pending_deliveries().unwrap().0, 0);
+    assert_eq!(test.actions(user.id)[0], "user.block_sent");
+    assert_eq!(traces(&test), [""; 0], "while the database is open");
+    test.store.close().unwrap();
+    assert_eq!(traces(&test), [""; 0], "after it was closed");
+}
+
+impl TestStore {
+    /// Somebody whose row shares nothing with the traces.
+    fn verified_but_unlike(&self, i: usize) {
+        let mut other = identity(&format!("auth0|other{i}"), Some(&format!("other{i}@example.com")), true);
+        other.person = Person { name: Some(format!("Other {i}")), ..Person::default() };
+        other.profile = None;
+        self.store.provision(&other, LinkEmail::Verified, &Actor::Gate).unwrap();
+    }
+}
+
+#[test]
+fn an_erasure_lets_go_of_every_copy_from_before_a_migration() {
+    let test = TestStore::new();
+    let user = test.add_user(ADA, "erase.me@example.com");
+    // The last of them by a newer binary.
+    for name in ["schema-1", "schema-1.sha256", "schema-99", "schema-99.sha256"] {
+        std::fs::write(test.file(&format!("vestibule.db.{name}")), "erase.me@example.com").unwrap();
+    }
+    std::fs::write(test.file("vestibule.db.schema-notes"), "somebody else's").unwrap();
+    test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert_eq!(traces(&test), [""; 0]);
+    assert!(test.file("vestibule.db.schema-notes").exists());
+}

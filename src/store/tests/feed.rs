@@ -1,0 +1,66 @@
+//! The feed: what changed, told once and in order.
+
+use tokio::sync::broadcast::error::TryRecvError;
+
+use super::*;
+use crate::sqlite::DatabaseError;
+use crate::user::Status;
+
+#[test]
+fn a_change_here_is_told_when_its_call_returns() {
+    let test = TestStore::new();
+    test.add_user("auth0|0", "before@example.com");
+    let mut feed = test.store.subscribe().unwrap();
+    let user = test.add_user("auth0|1", "ada@example.com");
+    test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    for action in ["user.inserted", "user.status_set"] {
+        let change = feed.try_recv().unwrap();
+        assert_eq!((change.user, change.action.as_str()), (Some(user.id), action));
+        assert_eq!(test.store.audit_line(change.audit).unwrap().unwrap().action, action);
+    }
+    assert_eq!(feed.try_recv(), Err(TryRecvError::Empty), "nothing twice, nothing from before");
+}
+
+#[test]
+fn a_change_elsewhere_is_told_at_the_next_look() {
+    let test = TestStore::new();
+    let other = test.another_process();
+    let mut feed = test.store.subscribe().unwrap();
+    let user = other
+        .provision(&identity("auth0|1", None, false), LinkEmail::Never, &Actor::Gate)
+        .unwrap()
+        .into_user();
+    assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
+    test.store.poll_changes();
+    assert_eq!(feed.try_recv().unwrap().user, Some(user.id));
+    test.store.poll_changes();
+    assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn what_nobody_heard_is_not_told_later() {
+    let test = TestStore::new();
+    drop(test.store.subscribe().unwrap());
+    test.add_user("auth0|1", "ada@example.com");
+    let mut feed = test.store.subscribe().unwrap();
+    test.store.poll_changes();
+    assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn a_change_that_was_undone_is_not_told() {
+    let test = TestStore::new();
+    let mut feed = test.store.subscribe().unwrap();
+    let user = UserId::new(test.clock.now());
+    assert!(test.store.set_status(user, Status::Blocked, &Actor::Cli).is_err());
+    assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn a_closed_store_ends_its_feeds() {
+    let test = TestStore::new();
+    let mut feed = test.store.subscribe().unwrap();
+    test.store.close().unwrap();
+    assert_eq!(feed.try_recv(), Err(TryRecvError::Closed));
+    assert!(matches!(test.store.subscribe(), Err(StoreError::Database(DatabaseError::Closed))));
+}

@@ -1,0 +1,250 @@
+//! Importing: whom a row finds, what it changes, and what it never does.
+
+use super::*;
+use crate::sqlite::DatabaseError;
+use crate::store::users::MANY;
+use crate::store::{ImportOutcome, ImportRow, ImportRules, NewUser};
+use crate::user::Status;
+
+const ADA: &str = "ada@example.com";
+const RULES: ImportRules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+
+fn row(auth0_id: Option<&str>, email: Option<&str>, email_verified: bool) -> ImportRow {
+    ImportRow {
+        auth0_id: auth0_id.map(id),
+        email: email.map(self::email),
+        email_verified,
+        person: Person { name: Some("Ada King".into()), ..Person::default() },
+        blocked: false,
+    }
+}
+
+impl TestStore {
+    fn import(&self, rows: &[ImportRow]) -> Vec<ImportOutcome> {
+        import(&self.store, rows, RULES).unwrap()
+    }
+
+    fn by_id(&self, auth0_id: &str) -> User {
+        self.store.user_by_auth0_id(&id(auth0_id)).unwrap().unwrap()
+    }
+}
+
+#[test]
+fn rows_are_added_once_and_each_leaves_a_line() {
+    let test = TestStore::new();
+    let rows = [
+        row(Some("auth0|1"), Some(ADA), true),
+        row(Some("auth0|2"), Some(ADA), false),
+        row(None, Some("grace@example.com"), false),
+        ImportRow { blocked: true, ..row(Some("auth0|3"), None, false) },
+        row(None, None, false),
+    ];
+    use ImportOutcome::{Added, NoKey, Unchanged};
+    assert_eq!(test.import(&rows), [Added, Added, Added, Added, NoKey]);
+    assert_eq!(test.import(&rows), [Unchanged, Unchanged, Unchanged, Unchanged, NoKey]);
+    assert_eq!(test.user_count(), 4);
+    let ada = test.by_id("auth0|1");
+    assert_eq!(
+        (ada.email, ada.email_verified, ada.person.name),
+        (Some(email(ADA)), true, Some("Ada King".into()))
+    );
+    assert_eq!(test.actions(ada.id), ["user.imported"]);
+    assert_eq!(test.store.revocation(&id("auth0|3")).unwrap().status, Status::Blocked);
+    assert!(test.store.verify_audit(None).unwrap().is_intact());
+    // Whoever comes with the email of the third, verified, is its person.
+    let grace = identity("auth0|g", Some("grace@example.com"), true);
+    assert!(matches!(
+        test.store.provision(&grace, LinkEmail::Never, &Actor::Gate),
+        Ok(Provisioned::Linked(_))
+    ));
+}
+
+#[test]
+fn what_the_export_says_anew_is_taken_over_and_what_it_leaves_out_stays() {
+    let test = TestStore::new();
+    let before = test.add_user("auth0|1", ADA);
+    let new =
+        ImportRow { email_verified: false, ..row(Some("auth0|1"), Some("countess@example.com"), false) };
+    assert_eq!(test.import(&[new]), [ImportOutcome::Updated]);
+    let after = test.by_id("auth0|1");
+    assert_eq!(after.person.name.as_deref(), Some("Ada King"));
+    assert_eq!(after.person.phone, before.person.phone);
+    assert_eq!((after.email, after.email_verified), (Some(email("countess@example.com")), false));
+    let line = &lines_about(&test.store, after.id, 1)[0];
+    assert_eq!(
+        line.changes,
+        serde_json::json!({ "name": "redacted", "email": "redacted", "emailVerified": { "old": true, "new": false } })
+    );
+    // An export that asked for fewer fields does not take the verification away.
+    test.import(&[row(Some("auth0|1"), Some("countess@example.com"), true)]);
+    assert_eq!(test.import(&[row(Some("auth0|1"), None, false)]), [ImportOutcome::Unchanged]);
+    assert_eq!(
+        test.import(&[row(Some("auth0|1"), Some("countess@example.com"), false)]),
+        [ImportOutcome::Unchanged]
+    );
+    assert!(test.by_id("auth0|1").email_verified);
+}
+
+#[test]
+fn a_block_is_taken_over_with_its_withdrawal_and_nobody_is_unblocked() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let blocked =
+        |blocked| ImportRow { blocked, person: user.person.clone(), ..row(Some("auth0|1"), None, false) };
+    test.clock.advance(Duration::from_secs(1));
+    assert_eq!(test.import(&[blocked(true)]), [ImportOutcome::Updated]);
+    let revocation = test.store.revocation(&id("auth0|1")).unwrap();
+    assert_eq!((revocation.status, revocation.tokens_valid_from), (Status::Blocked, Some(test.clock.now())));
+    assert_eq!(test.import(&[blocked(false)]), [ImportOutcome::Unchanged]);
+    assert_eq!(test.by_id("auth0|1").status, Status::Blocked);
+}
+
+#[test]
+fn an_erased_user_stays_erased() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let gone = test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert_eq!(test.import(&[row(Some("auth0|1"), Some(ADA), true)]), [ImportOutcome::Erased]);
+    assert_eq!(test.store.user(user.id).unwrap(), Some(gone));
+}
+
+#[test]
+fn a_verified_email_finds_its_user_by_the_rules_of_a_login() {
+    let test = TestStore::new();
+    let ada = test.add_user("auth0|1", ADA);
+    let waiting = NewUser { email: Some(email("grace@example.com")), ..NewUser::default() };
+    let waiting = test.store.create(&waiting, &Actor::Cli).unwrap();
+
+    // Unverified, it leads to nobody.
+    assert_eq!(test.import(&[row(Some("evil|1"), Some(ADA), false)]), [ImportOutcome::Added]);
+    assert_eq!(test.import(&[row(Some("evil|2"), Some("grace@example.com"), false)]), [ImportOutcome::Added]);
+    assert_eq!(test.import(&[row(None, Some(ADA), false)]), [ImportOutcome::EmailTaken]);
+
+    let google = row(Some("google|1"), Some(ADA), true);
+    let never = ImportRules { link: LinkEmail::Never, ..RULES };
+    assert_eq!(
+        import(&test.store, std::slice::from_ref(&google), never).unwrap(),
+        [ImportOutcome::EmailTaken]
+    );
+    assert_eq!(test.import(&[google.clone(), google]), [ImportOutcome::Updated, ImportOutcome::Unchanged]);
+    let linked = test.by_id("google|1");
+    assert_eq!((linked.id, linked.person), (ada.id, ada.person), "a linked identity fills gaps only");
+
+    let claimed = row(Some("auth0|g"), Some("grace@example.com"), true);
+    assert_eq!(test.import(&[claimed]), [ImportOutcome::Updated]);
+    let claimed = test.by_id("auth0|g");
+    assert_eq!(
+        (claimed.id, claimed.auth0_id, claimed.email_verified),
+        (waiting.id, Some(id("auth0|g")), true)
+    );
+
+    // Somebody's email that has become another's.
+    assert_eq!(test.import(&[row(Some("auth0|g"), Some(ADA), true)]), [ImportOutcome::EmailTaken]);
+    assert_eq!(test.by_id("auth0|g").email, Some(email("grace@example.com")));
+}
+
+#[test]
+fn a_dry_run_tells_the_same_and_changes_nothing() {
+    let test = TestStore::new();
+    test.add_user("auth0|1", ADA);
+    let rows = [row(Some("auth0|1"), None, false), row(Some("auth0|2"), None, false)];
+    let mut feed = test.store.subscribe().unwrap();
+    let dry = import(&test.store, &rows, ImportRules { dry_run: true, ..RULES }).unwrap();
+    assert_eq!(test.user_count(), 1);
+    assert!(feed.try_recv().is_err());
+    assert_eq!(test.import(&rows), dry);
+    assert_eq!(dry, [ImportOutcome::Updated, ImportOutcome::Added]);
+}
+
+/// A user found by both keys.
+fn keyed(number: u64) -> ImportRow {
+    row(Some(&format!("auth0|{number}")), Some(&format!("{number}@example.com")), true)
+}
+
+impl TestStore {
+    /// Makes adding `auth0_id` fail.
+    fn forbid(&self, auth0_id: &str) {
+        let sql = format!(
+            "CREATE TRIGGER forbidden BEFORE INSERT ON users WHEN NEW.auth0_id = '{auth0_id}'
+             BEGIN SELECT RAISE(ABORT, 'on purpose'); END"
+        );
+        self.shell().execute_batch(&sql).unwrap();
+    }
+}
+
+#[test]
+fn an_import_that_has_the_database_alone_is_imported_whole_or_not_at_all() {
+    let test = TestStore::new();
+    test.forbid("auth0|3000");
+    let rows: Vec<_> = (1..=3000).map(keyed).collect();
+    assert!(import(&test.store, &rows, RULES).is_err());
+    assert_eq!(test.user_count(), 0);
+    // The lock on the file is shared again.
+    test.another_process();
+}
+
+#[test]
+fn an_error_of_the_source_undoes_an_import_that_has_the_database_alone() {
+    let test = TestStore::new();
+    let failed: Result<(), StoreError> = test.store.import(
+        RULES,
+        &Actor::Cli,
+        |(), _| {},
+        |import| {
+            import.add((), keyed(1))?;
+            Err(StoreError::Invalid("cut off"))
+        },
+    );
+    assert!(matches!(failed, Err(StoreError::Invalid("cut off"))));
+    assert_eq!(test.user_count(), 0);
+}
+
+#[test]
+fn no_other_process_opens_the_database_during_an_import_that_has_it_alone() {
+    let test = TestStore::new();
+    let outcome = test.store.import(
+        RULES,
+        &Actor::Cli,
+        |(), _| {},
+        |import| {
+            import.add((), keyed(1))?;
+            Ok::<_, StoreError>(Store::open(&test.settings, test.clock.clone()).err())
+        },
+    );
+    assert!(matches!(outcome.unwrap(), Some(StoreError::Database(DatabaseError::Locked { .. }))));
+    assert_eq!(test.user_count(), 1);
+}
+
+#[test]
+fn batches_before_a_failed_one_stay_imported_while_others_have_the_database_open() {
+    let test = TestStore::new();
+    let other = test.another_process();
+    test.forbid("auth0|3000");
+    let rows: Vec<_> = (1..=3000).map(keyed).collect();
+    assert!(import(&test.store, &rows, RULES).is_err());
+    assert_eq!(test.user_count(), 2000);
+    assert!(other.user_by_auth0_id(&id("auth0|2000")).unwrap().is_some());
+    assert!(other.user_by_auth0_id(&id("auth0|2001")).unwrap().is_none());
+}
+
+#[test]
+fn the_list_indexes_that_a_large_import_drops_are_as_before_when_it_ends() {
+    let test = TestStore::new();
+    let before = schema(&test.shell());
+    let many = MANY + 1;
+    test.store
+        .import(
+            RULES,
+            &Actor::Cli,
+            |_, _| {},
+            |import| (0..many).try_for_each(|number| import.add(number, keyed(number))),
+        )
+        .unwrap();
+    assert_eq!(schema(&test.shell()), before);
+    test.store.close().unwrap();
+    let store = test.another_process();
+    assert_eq!(store.user_by_email(&email("7@example.com")).unwrap().unwrap().auth0_id, Some(id("auth0|7")));
+    assert!(store.verify_audit(None).unwrap().is_intact());
+    store.close().unwrap();
+    assert!(Store::check(&test.settings).unwrap().is_sound());
+}

@@ -1,0 +1,87 @@
+//! Erasing a user's data. What stays is a tombstone: the row without it.
+
+use jiff::Timestamp;
+use rusqlite::params;
+use serde_json::Value;
+
+use super::describe::fields;
+use crate::store::audit::Changes;
+use crate::store::query::value;
+use crate::store::write::Write;
+use crate::store::{Store, StoreError};
+use crate::user::{User, UserId};
+
+impl Store {
+    /// Empties the write-ahead log, where erased pages outlive the transaction. The erasure holds even if this fails: every
+    /// later checkpoint does the same.
+    pub(crate) fn clear_log(&self) {
+        if let Err(error) = self.database.checkpoint() {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "erased data may stay in the write-ahead log until the next checkpoint"
+            );
+        }
+    }
+
+    /// Removes the copies kept before migrations, which still hold the erased user.
+    pub(crate) fn remove_kept_copies(&self) {
+        if let Err(error) = self.database.remove_kept_copies() {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "an erased user is still in a copy kept before a migration; remove <database>.schema-* by hand"
+            );
+        }
+    }
+}
+
+impl Write<'_> {
+    /// Turns a row into a tombstone.
+    pub(crate) fn erase(&self, id: UserId, valid_from: Option<Timestamp>) -> Result<(), StoreError> {
+        let sql = "UPDATE users SET status = 'erased', email = NULL, email_verified = 0, name = NULL, given_name = NULL,
+                       family_name = NULL, nickname = NULL, picture = NULL, phone = NULL, roles = '[]', profile = NULL,
+                       profile_fetched_at = NULL, tokens_valid_from = ?2, updated_at = ?3
+                   WHERE id = ?1";
+        self.run(sql, params![id, valid_from.map(Timestamp::as_millisecond), self.now_millis()])?;
+        self.run("DELETE FROM accepted_terms WHERE user_id = ?1", [id])?;
+        // A client can put anything into its keys.
+        self.run("DELETE FROM idempotency_keys WHERE user_id = ?1", [id])?;
+        self.pseudonymize_identities(id)
+    }
+
+    /// Replaces the ids of all identities of a user by pseudonyms.
+    fn pseudonymize_identities(&self, id: UserId) -> Result<(), StoreError> {
+        let any: Option<i64> = value(&self.tx, "SELECT 1 FROM identities WHERE user_id = ?1 LIMIT 1", [id])?;
+        if any.is_none() {
+            return Ok(());
+        }
+        let key = self.pseudonym_key()?;
+        // The row first: its reference to the identity is checked when the transaction ends.
+        for sql in [
+            "UPDATE users SET auth0_id = pseudonym(?2, auth0_id) WHERE id = ?1 AND auth0_id IS NOT NULL",
+            "UPDATE identities SET auth0_id = pseudonym(?2, auth0_id) WHERE user_id = ?1",
+        ] {
+            self.run(sql, params![id, key.as_bytes()])?;
+        }
+        Ok(())
+    }
+}
+
+/// The fields that an erasure removes.
+pub(crate) fn erased_fields(user: &User) -> Changes {
+    let mut changes = Changes::default();
+    for (name, value) in fields(&user.person) {
+        if value.is_some() {
+            changes = changes.redacted(name);
+        }
+    }
+    if user.email.is_some() {
+        changes = changes.redacted("email");
+    }
+    if user.profile.is_some() {
+        changes = changes.redacted("profile");
+    }
+    if !user.roles.is_empty() {
+        changes = changes.field("roles", user.roles.clone(), Value::Array(Vec::new()));
+    }
+    changes
+}

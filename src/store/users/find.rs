@@ -1,0 +1,125 @@
+//! Users by key: our id, an Auth0 id, an email.
+
+use rusqlite::{Connection, Row};
+
+use crate::store::columns::{json, optional_time, time};
+use crate::store::query::first;
+use crate::store::write::Write;
+use crate::store::{Store, StoreError};
+use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
+
+/// `SELECT` with the columns of a [`User`] from the table aliased `u`, in the order of [`read_user`].
+macro_rules! select {
+    () => {
+        "SELECT u.id, u.auth0_id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.nickname, \
+         u.picture, u.phone, u.status, u.roles, u.profile, u.tokens_valid_from, u.created_at, u.updated_at, \
+         u.profile_fetched_at"
+    };
+}
+
+/// The columns that [`read_user`] reads, for statements that are put together.
+pub(crate) const SELECT: &str = select!();
+
+// Each part runs only when those before it find no row. Most users have one identity, that of their row: one index less to
+// read than by way of the identities. The last part costs nothing while there is no pseudonym.
+pub(crate) const BY_AUTH0_ID: &str = concat!(
+    select!(),
+    " FROM users u WHERE u.auth0_id = ?1 UNION ALL ",
+    select!(),
+    " FROM identities i JOIN users u ON u.id = i.user_id WHERE i.auth0_id = ?1 UNION ALL ",
+    select!(),
+    " FROM pseudonym_keys k CROSS JOIN identities i ON i.auth0_id = pseudonym(k.key, ?1) \
+     JOIN users u ON u.id = i.user_id LIMIT 1"
+);
+
+// One statement, so one snapshot: between two, a pre-provisioned row could become a verified one, and both would miss it.
+// Two parts, because only then does each use its partial index.
+pub(crate) const BY_EMAIL: &str = concat!(
+    select!(),
+    ", 0 AS rank FROM users u WHERE u.email = ?1 AND u.email_verified = 1 UNION ALL ",
+    select!(),
+    ", 1 AS rank FROM users u WHERE u.email = ?1 AND u.auth0_id IS NULL ORDER BY rank LIMIT 1"
+);
+
+impl Store {
+    /// The user with our id, also an erased one.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.read_by_key(|connection| by_id(connection, id))
+    }
+
+    /// The user that an Auth0 id leads to: the row's own or a linked identity. Also blocked users and erased ones, whose ids
+    /// are compared by pseudonym; check their status.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn user_by_auth0_id(&self, auth0_id: &Auth0Id) -> Result<Option<User>, StoreError> {
+        self.read_by_key(|connection| by_auth0_id(connection, auth0_id))
+    }
+
+    /// The user that an email leads to: the row that has it verified, else a pre-provisioned row without identity. An
+    /// unverified email of a user with an identity proves nothing, and finds no row.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        self.read_by_key(|connection| by_email(connection, email))
+    }
+}
+
+impl Write<'_> {
+    /// The row as stored.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub(crate) fn existing(&self, id: UserId) -> Result<User, StoreError> {
+        by_id(&self.tx, id)?.ok_or(StoreError::NotFound(id))
+    }
+
+    /// The row of a user who was not erased.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Erased`].
+    pub(crate) fn not_erased(&self, id: UserId) -> Result<User, StoreError> {
+        let user = self.existing(id)?;
+        if user.status == Status::Erased { Err(StoreError::Erased(id)) } else { Ok(user) }
+    }
+}
+
+pub(crate) fn by_id(connection: &Connection, id: UserId) -> Result<Option<User>, StoreError> {
+    first(connection, concat!(select!(), " FROM users u WHERE u.id = ?1"), [id], read_user)
+}
+
+pub(crate) fn by_auth0_id(connection: &Connection, auth0_id: &Auth0Id) -> Result<Option<User>, StoreError> {
+    first(connection, BY_AUTH0_ID, [auth0_id], read_user)
+}
+
+pub(crate) fn by_email(connection: &Connection, email: &Email) -> Result<Option<User>, StoreError> {
+    first(connection, BY_EMAIL, [email], read_user)
+}
+
+pub(crate) fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.get(0)?,
+        auth0_id: row.get(1)?,
+        email: row.get(2)?,
+        email_verified: row.get(3)?,
+        person: Person {
+            name: row.get(4)?,
+            given_name: row.get(5)?,
+            family_name: row.get(6)?,
+            nickname: row.get(7)?,
+            picture: row.get(8)?,
+            phone: row.get(9)?,
+        },
+        status: row.get(10)?,
+        roles: json("users.roles", &row.get::<_, String>(11)?)?,
+        profile: row.get::<_, Option<String>>(12)?.map(|text| json("users.profile", &text)).transpose()?,
+        tokens_valid_from: optional_time(row, 13)?,
+        created_at: time(row, 14)?,
+        updated_at: time(row, 15)?,
+        profile_fetched_at: optional_time(row, 16)?,
+    })
+}

@@ -1,0 +1,166 @@
+//! One row of an import: what it adds or changes. `import.rs` runs it over many rows.
+//!
+//! A row finds its user by Auth0 id, else by verified email, by the rules of every login. Data about the user's own
+//! identity replaces theirs; data about a linked identity, or about a user found by email alone, only fills gaps. An
+//! import never unblocks a user, empties a field or takes a verification away.
+
+use super::find::{by_auth0_id, by_email};
+use super::insert::UserColumns;
+use super::provision::Auth0Data;
+use crate::store::audit::{Action, Actor, Changes};
+use crate::store::write::Write;
+use crate::store::{LinkEmail, StoreError};
+use crate::user::{Auth0Id, Email, Person, Status, User};
+
+/// One user of an export. An absent field changes nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportRow {
+    /// Their Auth0 id. A row without one pre-provisions a user: the first login with its email, verified, claims it.
+    pub auth0_id: Option<Auth0Id>,
+    /// Required without `auth0_id`.
+    pub email: Option<Email>,
+    /// Whether Auth0 verified the email.
+    pub email_verified: bool,
+    /// Name, picture, phone.
+    pub person: Person,
+    /// Whether Auth0 refuses their logins.
+    pub blocked: bool,
+}
+
+/// What an import did with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImportOutcome {
+    /// A user was created.
+    Added,
+    /// A user was changed.
+    Updated,
+    /// The user already had all of it.
+    Unchanged,
+    /// Skipped: the user was erased, and stays erased.
+    Erased,
+    /// Skipped: another user has the email, verified.
+    EmailTaken,
+    /// Skipped: with neither Auth0 id nor email, no login could ever find this user.
+    NoKey,
+}
+
+impl ImportRow {
+    fn has_no_key(&self) -> bool {
+        self.auth0_id.is_none() && self.email.is_none()
+    }
+
+    /// The email that finds the row's user. An unverified email of a row with an identity finds no one.
+    fn key_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified || self.auth0_id.is_none())
+    }
+
+    fn verified_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified)
+    }
+
+    fn columns(&self) -> UserColumns<'_> {
+        UserColumns {
+            auth0_id: self.auth0_id.as_ref(),
+            email: self.email.as_ref(),
+            email_verified: self.verified_email().is_some(),
+            person: &self.person,
+            status: if self.blocked { Status::Blocked } else { Status::Active },
+            roles: &[],
+            profile: None,
+            // An export can be of any age.
+            fetched: false,
+        }
+    }
+}
+
+impl Write<'_> {
+    pub(crate) fn import_row(
+        &self,
+        row: &ImportRow,
+        link: LinkEmail,
+        actor: &Actor,
+    ) -> Result<ImportOutcome, StoreError> {
+        if row.has_no_key() {
+            return Ok(ImportOutcome::NoKey);
+        }
+        if let Some(auth0_id) = &row.auth0_id
+            && let Some(user) = by_auth0_id(&self.tx, auth0_id)?
+        {
+            let own = user.auth0_id.as_ref() == Some(auth0_id);
+            return self.update_imported(&user, row, own, actor);
+        }
+        let found = row.key_email().map(|email| by_email(&self.tx, email)).transpose()?.flatten();
+        match (found, &row.auth0_id) {
+            (Some(user), Some(auth0_id)) => self.link_imported(&user, auth0_id, row, link, actor),
+            // An unverified email says nothing about somebody who has an identity.
+            (Some(user), None) if !row.email_verified && user.auth0_id.is_some() => {
+                Ok(ImportOutcome::EmailTaken)
+            }
+            (Some(user), None) => self.update_imported(&user, row, false, actor),
+            (None, _) => {
+                self.insert_row(&row.columns(), actor, Action::Imported)?;
+                Ok(ImportOutcome::Added)
+            }
+        }
+    }
+
+    fn link_imported(
+        &self,
+        user: &User,
+        auth0_id: &Auth0Id,
+        row: &ImportRow,
+        link: LinkEmail,
+        actor: &Actor,
+    ) -> Result<ImportOutcome, StoreError> {
+        let data = Auth0Data { person: Some(&row.person), profile: None };
+        match self.link(user, auth0_id, data, link, actor) {
+            Ok(linked) => {
+                self.update_imported(&linked, row, false, actor)?;
+                Ok(ImportOutcome::Updated)
+            }
+            // `link` refuses before it writes.
+            Err(StoreError::EmailConflict) => Ok(ImportOutcome::EmailTaken),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Updates a user from the row: every field when the row is of their `own` identity, else only empty ones.
+    fn update_imported(
+        &self,
+        user: &User,
+        row: &ImportRow,
+        own: bool,
+        actor: &Actor,
+    ) -> Result<ImportOutcome, StoreError> {
+        if user.status == Status::Erased {
+            return Ok(ImportOutcome::Erased);
+        }
+        let person = if own { row.person.or(&user.person) } else { user.person.or(&row.person) };
+        let replaces_email = row.email.is_some() && (own || user.email.is_none());
+        let email = if replaces_email { row.email.as_ref() } else { user.email.as_ref() };
+        let same = email == user.email.as_ref();
+        let verified = (email.is_some() && email == row.verified_email()) || (user.email_verified && same);
+        let newly_verified = verified && !(same && user.email_verified);
+        if let Some(email) = email
+            && newly_verified
+            && self.is_verified_by_another(email, user)?
+        {
+            return Ok(ImportOutcome::EmailTaken);
+        }
+        let mut changes = self.describe(user, &person, email, verified)?;
+        if row.blocked && user.status == Status::Active {
+            changes = changes.and(self.block_imported(user)?);
+        }
+        if changes.is_empty() {
+            return Ok(ImportOutcome::Unchanged);
+        }
+        self.audit(actor, Action::Imported, user.id, changes)?;
+        Ok(ImportOutcome::Updated)
+    }
+
+    fn block_imported(&self, user: &User) -> Result<Changes, StoreError> {
+        self.put_status(user.id, Status::Blocked, Some(self.revocation_time(user)))?;
+        let changes = Changes::default().field("status", user.status.as_str(), Status::Blocked.as_str());
+        Ok(changes.and(self.revocation_change(user)))
+    }
+}

@@ -1,0 +1,182 @@
+//! Just-in-time provisioning: the user that a new identity belongs to, or a new row.
+//!
+//! Only a verified email leads to a user: to the row that has it verified, else to a pre-provisioned row without identity.
+//! Each decision is made inside a write transaction, so that two requests cannot decide differently.
+
+use rusqlite::params;
+use serde_json::Value;
+
+use super::find::{by_auth0_id, by_email};
+use super::insert::UserColumns;
+use super::profile::limited;
+use crate::store::audit::{Action, Actor, Changes};
+use crate::store::write::Write;
+use crate::store::{LinkEmail, Store, StoreError};
+use crate::user::{Auth0Id, Email, Person, Status, User};
+
+/// An identity at its first request, with its data at Auth0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewIdentity {
+    /// Its Auth0 id.
+    pub auth0_id: Auth0Id,
+    /// The email of the profile.
+    pub email: Option<Email>,
+    /// Whether Auth0 verified it. An unverified email finds no user and conflicts with none.
+    pub email_verified: bool,
+    /// The personal fields.
+    pub person: Person,
+    /// The whole profile, as Auth0 returned it. See [`PROFILE_MAX_BYTES`](crate::store::PROFILE_MAX_BYTES).
+    pub profile: Option<Value>,
+}
+
+/// How a [`NewIdentity`] was provisioned. A user who is not new may be blocked or erased: check their status.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Provisioned {
+    /// The identity was known, if only for a moment. An erased user stays erased.
+    Known(User),
+    /// The identity was linked to a user.
+    Linked(User),
+    /// A row was added.
+    Inserted(User),
+}
+
+/// Data at Auth0 for the gaps of a pre-provisioned row.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Auth0Data<'a> {
+    pub(crate) person: Option<&'a Person>,
+    pub(crate) profile: Option<&'a str>,
+}
+
+impl Store {
+    /// The user that an identity leads to, by its id or else by its verified email; in the second case it is linked.
+    ///
+    /// A row that has another identity is linked only with [`LinkEmail::Verified`]. Writes only when there is something to
+    /// link.
+    ///
+    /// # Errors
+    /// [`StoreError::EmailConflict`] with [`LinkEmail::Never`], and for an identity that staff unlinked; else as every write.
+    pub fn find_or_link(
+        &self,
+        auth0_id: &Auth0Id,
+        verified_email: Option<&Email>,
+        link: LinkEmail,
+        actor: &Actor,
+    ) -> Result<Option<User>, StoreError> {
+        if let Some(user) = self.user_by_auth0_id(auth0_id)? {
+            return Ok(Some(user));
+        }
+        let Some(email) = verified_email else { return Ok(None) };
+        // Unknown identities must not queue for the write lock. This read decides nothing: `provision` reads again.
+        if self.user_by_email(email)?.is_none() {
+            return Ok(None);
+        }
+        self.write(|write| {
+            if let Some(user) = by_auth0_id(&write.tx, auth0_id)? {
+                return Ok(Some(user));
+            }
+            let Some(user) = by_email(&write.tx, email)? else { return Ok(None) };
+            write.link(&user, auth0_id, Auth0Data::default(), link, actor).map(Some)
+        })
+    }
+
+    /// Provisions an identity: finds its user by Auth0 id, else by verified email, else adds a row. However many calls race,
+    /// an identity gets one row.
+    ///
+    /// # Errors
+    /// [`StoreError::EmailConflict`] when another user has the verified email and `link` is [`LinkEmail::Never`], or staff
+    /// unlinked the identity; else as every write.
+    pub fn provision(
+        &self,
+        identity: &NewIdentity,
+        link: LinkEmail,
+        actor: &Actor,
+    ) -> Result<Provisioned, StoreError> {
+        let NewIdentity { auth0_id, person, .. } = identity;
+        // Serialized before the write lock is taken.
+        let profile = identity.profile.as_ref().and_then(|profile| limited(profile, auth0_id));
+        let profile = profile.map(|profile| profile.to_string());
+        self.write(|write| {
+            if let Some(user) = by_auth0_id(&write.tx, auth0_id)? {
+                return Ok(Provisioned::Known(user));
+            }
+            if let Some(email) = identity.verified_email()
+                && let Some(user) = by_email(&write.tx, email)?
+            {
+                let data = Auth0Data { person: Some(person), profile: profile.as_deref() };
+                return write.link(&user, auth0_id, data, link, actor).map(Provisioned::Linked);
+            }
+            let columns = UserColumns {
+                auth0_id: Some(auth0_id),
+                email: identity.email.as_ref(),
+                email_verified: identity.verified_email().is_some(),
+                person,
+                status: Status::Active,
+                roles: &[],
+                profile: profile.as_deref(),
+                fetched: true,
+            };
+            write.insert(&columns, actor, Action::Inserted).map(Provisioned::Inserted)
+        })
+    }
+}
+
+impl NewIdentity {
+    pub(crate) fn verified_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified)
+    }
+}
+
+impl Provisioned {
+    /// The user.
+    pub fn into_user(self) -> User {
+        match self {
+            Self::Known(user) | Self::Linked(user) | Self::Inserted(user) => user,
+        }
+    }
+}
+
+impl Write<'_> {
+    /// Links `auth0_id` to a user who was found by its verified email. A pre-provisioned row is claimed.
+    ///
+    /// # Errors
+    /// [`StoreError::EmailConflict`], before anything is written.
+    pub(crate) fn link(
+        &self,
+        user: &User,
+        auth0_id: &Auth0Id,
+        data: Auth0Data<'_>,
+        link: LinkEmail,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
+        let changes = Changes::default().identity_added(auth0_id);
+        if user.auth0_id.is_none() {
+            // Staff created this row for the owner of its email, so `link` does not matter.
+            self.add_identity(auth0_id, user.id)?;
+            let changes = changes.and(self.claim(user, auth0_id, data)?);
+            self.audit(actor, Action::Claimed, user.id, changes)?;
+        } else {
+            // Only staff can link what staff unlinked.
+            if link == LinkEmail::Never || self.was_unlinked(auth0_id)? {
+                return Err(StoreError::EmailConflict);
+            }
+            self.add_identity(auth0_id, user.id)?;
+            self.audit(actor, Action::Linked, user.id, changes)?;
+        }
+        self.enqueue_block_of_new(auth0_id, user)?;
+        self.existing(user.id)
+    }
+
+    /// Makes `auth0_id` the row's own identity. Fields that staff filled in stay; `data` fills the others.
+    fn claim(&self, user: &User, auth0_id: &Auth0Id, data: Auth0Data<'_>) -> Result<Changes, StoreError> {
+        let Auth0Data { person, profile } = data;
+        let now = self.now_millis();
+        let sql = "UPDATE users SET auth0_id = ?2, updated_at = ?3, profile = coalesce(profile, ?4),
+                       profile_fetched_at = coalesce(profile_fetched_at, ?5)
+                   WHERE id = ?1";
+        self.run(sql, params![user.id, auth0_id, now, profile, person.map(|_| now)])?;
+        let person = person.map_or_else(|| user.person.clone(), |person| user.person.or(person));
+        let changes = self.describe(user, &person, user.email.as_ref(), true)?;
+        let new_profile = profile.is_some() && user.profile.is_none();
+        Ok(if new_profile { changes.redacted("profile") } else { changes })
+    }
+}

@@ -1,0 +1,104 @@
+//! A profile that was fetched again: which fields of a row follow Auth0, and which were changed here and stay.
+
+use rusqlite::params;
+use serde_json::Value;
+
+use super::profile::{lasting, limited};
+use super::provision::NewIdentity;
+use crate::store::audit::{Action, Actor};
+use crate::store::write::Write;
+use crate::store::{Store, StoreError};
+use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
+
+impl Store {
+    /// Stores a profile that was fetched again. A field that is still as in the profile `before` follows the new one; a field
+    /// that staff or the user changed since stays. `None` for `fetched` records that Auth0 has no such user any more, and
+    /// leaves the row as it is, as it does an erased one.
+    ///
+    /// The profile is that of `identity`. A row that has another identity of its own by now, because staff unlinked it
+    /// meanwhile, stays as it is. The row also keeps its email when another user has the new one verified.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; else as every write.
+    pub fn refresh(
+        &self,
+        id: UserId,
+        identity: &Auth0Id,
+        before: Option<&NewIdentity>,
+        fetched: Option<&NewIdentity>,
+        actor: &Actor,
+    ) -> Result<User, StoreError> {
+        let profile = fetched.and_then(|fetched| limited(fetched.profile.as_ref()?, &fetched.auth0_id));
+        let text = profile.as_ref().map(Value::to_string);
+        self.write(|write| {
+            let user = write.existing(id)?;
+            if user.status == Status::Erased || user.auth0_id.as_ref() != Some(identity) {
+                return Ok(user);
+            }
+            if let Some(fetched) = fetched {
+                let person = followed(&user.person, before.map(|before| &before.person), &fetched.person);
+                let (email, verified) = write.followed_email(&user, before, fetched)?;
+                let mut changes = write.describe(&user, &person, email.as_ref(), verified)?;
+                if lasting(user.profile.as_ref()) != lasting(profile.as_ref()) {
+                    changes = changes.redacted("profile");
+                }
+                write.run("UPDATE users SET profile = ?2 WHERE id = ?1", params![id, text])?;
+                if !changes.is_empty() {
+                    write.audit(actor, Action::Refreshed, id, changes)?;
+                    write.touch(id)?;
+                }
+            }
+            let sql = "UPDATE users SET profile_fetched_at = ?2 WHERE id = ?1";
+            write.run(sql, params![id, write.now_millis()])?;
+            write.existing(id)
+        })
+    }
+}
+
+impl Write<'_> {
+    /// The email to store, and whether it is verified.
+    fn followed_email(
+        &self,
+        user: &User,
+        before: Option<&NewIdentity>,
+        fetched: &NewIdentity,
+    ) -> Result<(Option<Email>, bool), StoreError> {
+        let of = |identity: &NewIdentity| (identity.email.clone(), identity.verified_email().is_some());
+        let own = (user.email.clone(), user.email_verified);
+        let new = of(fetched);
+        let follows = match before.map(of) {
+            // Both halves, so that an email which staff verified stays verified.
+            Some(before) => before == own,
+            None => own.0.is_none(),
+        };
+        let confirms_own = new.1 && new.0 == own.0;
+        if !follows && !confirms_own {
+            return Ok(own);
+        }
+        if let (Some(email), true) = &new
+            && self.is_verified_by_another(email, user)?
+        {
+            tracing::warn!(user = %user.id, "their new email is another user's; the row keeps the old one");
+            return Ok(own);
+        }
+        Ok(new)
+    }
+}
+
+fn followed(own: &Person, before: Option<&Person>, fetched: &Person) -> Person {
+    let field = |of: fn(&Person) -> &Option<String>| {
+        let follows = match before {
+            Some(before) => of(own) == of(before),
+            None => of(own).is_none(),
+        };
+        of(if follows { fetched } else { own }).clone()
+    };
+    Person {
+        name: field(|person| &person.name),
+        given_name: field(|person| &person.given_name),
+        family_name: field(|person| &person.family_name),
+        nickname: field(|person| &person.nickname),
+        picture: field(|person| &person.picture),
+        phone: field(|person| &person.phone),
+    }
+}

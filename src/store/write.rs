@@ -1,0 +1,47 @@
+//! A write transaction: the steps of the other files are its methods.
+
+use std::cell::Cell;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
+
+use super::audit::ChainHash;
+use super::{StoreError, query};
+use crate::clock::Clock;
+use crate::telemetry::RequestId;
+
+/// Holds SQLite's write lock from its beginning, so what it reads stays true until it ends.
+pub(crate) struct Write<'a> {
+    pub(crate) tx: Transaction<'a>,
+    /// The one moment of this transaction, in whole milliseconds, as rows store it.
+    pub(crate) now: Timestamp,
+    pub(crate) request: Option<RequestId>,
+    /// Whether blocks go to the outbox for Auth0.
+    pub(crate) block_at_auth0: bool,
+    /// The last audit line, once it was read.
+    pub(crate) audit_head: Cell<Option<(i64, ChainHash)>>,
+}
+
+impl<'a> Write<'a> {
+    pub(crate) fn begin(
+        connection: &'a mut Connection,
+        clock: &Clock,
+        request: Option<RequestId>,
+        block_at_auth0: bool,
+    ) -> Result<Self, StoreError> {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read under the lock, so that later transactions have later moments.
+        let now = clock.now();
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        Ok(Self { tx, now, request, block_at_auth0, audit_head: Cell::new(None) })
+    }
+
+    pub(crate) fn now_millis(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
+    /// Runs a cached statement, and returns how many rows it changed.
+    pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+        query::run(&self.tx, sql, params)
+    }
+}
