@@ -8,15 +8,10 @@
 //! once, each with its key, its source and the fix.
 
 mod sources;
-
 mod layers;
-
 mod resolve;
-
 mod secret_file;
-
 mod validate;
-
 mod diagnostic;
 
 pub use diagnostic::{ConfigError, Diagnostic};
@@ -105,7 +100,7 @@ pub fn read(sources: Sources) -> Report {
     // 2  Values read from files of their own.
     secret_file::resolve(&mut layers, sources.credentials.as_deref(), &mut diagnostics);
     // 3  Names and types.
-    let (tree, config) = resolve::resolve(&layers, &mut diagnostics);
+    let config = resolve::resolve(&mut layers, &mut diagnostics);
     // 4  Contradictions.
     if let Some(config) = &config {
         validate::validate(config, &validate::Rules { lenient, with_tenant }, &layers, &mut diagnostics);
@@ -117,7 +112,7 @@ pub fn read(sources: Sources) -> Report {
         Some(config) if diagnostics.is_empty() => Ok(Config { profile: profile.clone(), ..config }),
         _ => Err(ConfigError { profile: profile.clone(), problems: diagnostics }),
     };
-    Report { profile, entries: layers.entries(&tree), outcome }
+    Report { profile, entries: layers.into_entries(), outcome }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From the merged layers to typed settings: the names and types of values.
 //!
-//! serde stops at the first mistake. To report all of them, each value is first deserialised alone, over the defaults;
-//! valid ones are kept, and the rest stay at their default. The rooms' `Settings` remain the only schema.
+//! serde stops at the first mistake. To report all of them, each value is first deserialised alone, over the defaults. The
+//! rooms' `Settings` remain the only schema.
 
 use figment::Error;
 use figment::error::{Actual, Kind};
@@ -10,79 +10,76 @@ use serde::Deserialize;
 
 use super::Config;
 use super::diagnostic::Diagnostic;
-use super::layers::{Layers, leaves, literal, put, remove};
+use super::layers::{Layers, Origin, Setting, literal, put};
 
 const UNSET: &str = "is not set";
 
-/// Returns the tree of valid values, for display, and the settings. These are `None` only when the defaults
-/// themselves are invalid.
-pub(super) fn resolve(layers: &Layers, diagnostics: &mut Vec<Diagnostic>) -> (Value, Option<Config>) {
+/// Gives every value its type; one that is not valid is reported and replaced by its default. Returns the settings;
+/// `None` only when the defaults themselves are invalid.
+pub(super) fn resolve(layers: &mut Layers, diagnostics: &mut Vec<Diagnostic>) -> Option<Config> {
     let mut tree = layers.defaults.clone();
-    for (key, value) in leaves(&layers.tree) {
-        let default = layers.defaults.find_ref(&key);
-        if default.is_some_and(|default| default.tag() == value.tag()) {
-            continue;
-        }
+    for (key, setting) in std::mem::take(&mut layers.settings) {
+        let default = layers.default(&key).cloned();
         // An empty string means "not set".
-        if default.is_some() && value.as_str() == Some("") {
-            put(&mut tree, &key, value.clone());
-            continue;
-        }
-        match typed(layers, &key, value) {
-            Ok(value) => put(&mut tree, &key, value),
-            Err(error) => report(layers, &error, diagnostics),
-        }
-    }
-    // A required setting that is not set keeps its default, perhaps empty, so that validation can go on.
-    let mut set = tree.clone();
-    let is_empty = |(key, value): &(String, &Value)| value.as_str() == Some("") && layers.is_known(key);
-    for (key, _) in leaves(&tree).into_iter().filter(is_empty) {
-        let mut without = layers.defaults.clone();
-        remove(&mut without, &key);
-        match Config::deserialize(&without) {
-            Ok(_) => remove(&mut set, &key),
+        let is_unset = default.is_some() && setting.value.as_str() == Some("");
+        let value = if is_unset {
+            deserialize(layers, &key, None).map(|()| setting.value.clone())
+        } else if setting.origin == Origin::Default {
+            Ok(setting.value.clone())
+        } else {
+            typed(layers, &key, &setting)
+        };
+        match value {
+            Ok(value) => {
+                put(&mut tree, &key, Some(value.clone()).filter(|_| !is_unset));
+                layers.settings.insert(key, Setting { value, ..setting });
+            }
             Err(error) => {
-                report(layers, &error, diagnostics);
-                layers.default(&key).into_iter().for_each(|default| put(&mut set, &key, default.clone()));
+                report(layers, &setting.origin, &error, diagnostics);
+                if let Some(value) = default {
+                    layers.settings.insert(key, Setting { value, origin: Origin::Default, file: None });
+                }
             }
         }
     }
-    let config = Config::deserialize(&set).map_err(|error| report(layers, &error, diagnostics)).ok();
-    (tree, config)
+    let config = Config::deserialize(&Value::from(tree));
+    config.map_err(|error| report(layers, &Origin::Default, &error, diagnostics)).ok()
 }
 
-/// Deserialises one value, with the defaults around it. Text from a flag, a variable or a file is tried as text, then as
-/// TOML.
-fn typed(layers: &Layers, key: &str, value: &Value) -> Result<Value, Box<Error>> {
-    let check = |value: Value| {
-        let mut tree = layers.defaults.clone();
-        put(&mut tree, key, value.clone());
-        Config::deserialize(&tree).map(|_| value).map_err(Box::new)
-    };
-    let error = match check(value.clone()) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
-    let is_untyped = layers.origin(key).is_untyped() || layers.files.contains_key(key);
-    match value.as_str().filter(|_| is_untyped).and_then(literal) {
-        Some(typed) if typed.as_str().is_none() => check(typed),
-        _ => Err(error),
-    }
+/// Deserialises the defaults with `value` at `key`, or without the key.
+fn deserialize(layers: &Layers, key: &str, value: Option<Value>) -> Result<(), Box<Error>> {
+    let mut tree = layers.defaults.clone();
+    put(&mut tree, key, value);
+    Config::deserialize(&Value::from(tree)).map(drop).map_err(Box::new)
 }
 
-fn report(layers: &Layers, error: &Error, diagnostics: &mut Vec<Diagnostic>) {
-    let key = error.path.join(".");
-    let diagnostic = match &error.kind {
-        Kind::UnknownField(_, siblings) => unknown_key(layers, &key, siblings),
-        Kind::MissingField(name) => {
-            let key = if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
-            layers.diagnostic(&key, UNSET, hint(layers, &key))
+/// The value with its type. Text from a flag, a variable or a file is tried as text, then as TOML.
+fn typed(layers: &Layers, key: &str, setting: &Setting) -> Result<Value, Box<Error>> {
+    let check = |value: Value| deserialize(layers, key, Some(value.clone())).map(|()| value);
+    let is_untyped = setting.file.is_some() || setting.origin.rank() > 1;
+    check(setting.value.clone()).or_else(|error| {
+        match setting.value.as_str().filter(|_| is_untyped).and_then(literal) {
+            Some(typed) if typed.as_str().is_none() => check(typed),
+            _ => Err(error),
         }
-        kind => layers.diagnostic(&key, describe(kind), hint(layers, &key)),
+    })
+}
+
+fn report(layers: &Layers, origin: &Origin, error: &Error, diagnostics: &mut Vec<Diagnostic>) {
+    let mut key = error.path.join(".");
+    let (what, fix) = match &error.kind {
+        Kind::UnknownField(_, siblings) => {
+            ("is not a known key".to_owned(), suggestion(layers, &key, siblings))
+        }
+        Kind::MissingField(name) => {
+            key = format!("{key}.{name}").trim_start_matches('.').to_owned();
+            (UNSET.to_owned(), hint(layers, &key))
+        }
+        kind => (describe(kind), hint(layers, &key)),
     };
     // An unknown section is reported once, however many keys it has.
-    if !diagnostics.contains(&diagnostic) {
-        diagnostics.push(diagnostic);
+    if !diagnostics.iter().any(|diagnostic| diagnostic.key == key && diagnostic.what == what) {
+        diagnostics.push(Diagnostic::new(key, origin, what, fix));
     }
 }
 
@@ -139,7 +136,8 @@ fn expectation(expected: &str) -> &str {
 /// How to write the key, with its default as the example.
 fn hint(layers: &Layers, key: &str) -> String {
     let name = key.rsplit('.').next().unwrap_or(key);
-    match (key, layers.default(key).map(serde_json::to_string)) {
+    let default = layers.default(key).filter(|default| default.as_str() != Some(""));
+    match (key, default.map(serde_json::to_string)) {
         ("auth0.issuer", _) => "set it (or VESTIBULE_AUTH0__ISSUER) to your tenant's issuer, such as \
             \"https://TENANT.eu.auth0.com/\", final slash included"
             .to_owned(),
@@ -152,14 +150,13 @@ fn hint(layers: &Layers, key: &str) -> String {
     }
 }
 
-fn unknown_key(layers: &Layers, key: &str, siblings: &[&str]) -> Diagnostic {
+fn suggestion(layers: &Layers, key: &str, siblings: &[&str]) -> String {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let fix = match nearest(name, section, siblings, &layers.known()).as_slice() {
+    match nearest(name, section, siblings, &layers.known()).as_slice() {
         [] if siblings.is_empty() => "remove it".to_owned(),
         [] => format!("remove it; known here: {}", siblings.join(", ")),
         near => format!("did you mean {}?", near.join(" or ")),
-    };
-    layers.diagnostic(key, "is not a known key", fix)
+    }
 }
 
 /// The keys closest to a mistyped one: in its own section, and with the same name elsewhere.

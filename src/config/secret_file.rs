@@ -4,10 +4,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use figment::value::Value;
-
 use super::diagnostic::Diagnostic;
-use super::layers::{Layers, Origin, is_secret, put, remove};
+use super::layers::{Layers, Origin, Setting, is_secret};
 
 /// More than any secret or certificate; a larger file is refused, since its path is probably a mistake.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -20,19 +18,13 @@ pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>, diagnosti
     for key in layers.known() {
         let file_key = format!("{key}_file");
         // `auth0.ca_file` is a setting of its own.
-        if layers.is_known(&file_key) {
+        if layers.default(&file_key).is_some() {
             continue;
         }
-        let Some(value) = layers.tree.find_ref(&file_key).cloned() else { continue };
-        let origin = layers.origin(&file_key);
-        remove(&mut layers.tree, &file_key);
+        let Some(Setting { value, origin, .. }) = layers.settings.remove(&file_key) else { continue };
         let Some(path) = value.as_str().map(PathBuf::from) else {
-            diagnostics.push(Diagnostic {
-                key: file_key,
-                source: origin.to_string(),
-                what: "is not a path".to_owned(),
-                fix: "give the file's path as a string".to_owned(),
-            });
+            let fix = "give the file's path as a string";
+            diagnostics.push(Diagnostic::new(file_key, origin, "is not a path", fix));
             continue;
         };
         if path.as_os_str().is_empty() || is_overridden(layers, &key, &file_key, &origin, diagnostics) {
@@ -40,15 +32,12 @@ pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>, diagnosti
         }
         match read(&path, is_secret(&key).then(|| forbidden_mode(&path, credentials))) {
             Ok(text) => {
-                put(&mut layers.tree, &key, Value::String(value.tag(), text));
-                layers.files.insert(key, path);
+                layers.settings.insert(key, Setting { value: text.into(), origin, file: Some(path) });
             }
-            Err((what, fix)) => diagnostics.push(Diagnostic {
-                key: file_key,
-                source: origin.to_string(),
-                what: format!("`{}` {what}", path.display()),
-                fix,
-            }),
+            Err((what, fix)) => {
+                let what = format!("`{}` {what}", path.display());
+                diagnostics.push(Diagnostic::new(file_key, origin, what, fix));
+            }
         }
     }
 }
@@ -65,11 +54,11 @@ fn is_overridden(
         return false;
     }
     let direct = layers.origin(key);
-    if direct.kind() == origin.kind() {
+    if direct.rank() == origin.rank() {
         let what = format!("is given twice: directly, and by `{file_key}` ({origin})");
         diagnostics.push(layers.diagnostic(key, what, "keep one of the two"));
     }
-    direct.kind() >= origin.kind()
+    direct.rank() >= origin.rank()
 }
 
 /// The mode bits that a secret file must not have.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use figment::value::{Dict, Value};
 
 use super::diagnostic::Diagnostic;
-use super::layers::{LayerKind, Layers, Origin, literal};
+use super::layers::{Layers, Origin, literal};
 use super::{DEVELOPMENT, PRODUCTION};
 
 /// `config/default.toml`.
@@ -18,7 +18,7 @@ const PREFIX: &str = "VESTIBULE_";
 const NOT_SETTINGS: [&str; 2] = ["PROFILE", "VECTORS"];
 
 /// Where to read the configuration from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// `--profile`.
     pub profile: Option<String>,
@@ -43,16 +43,7 @@ pub struct Sources {
 impl Sources {
     /// The defaults and `config/<profile>.toml`, without flags or environment.
     pub fn new(profile: &str) -> Self {
-        Self {
-            profile: None,
-            default_profile: profile.to_owned(),
-            dir: None,
-            env: Vec::new(),
-            credentials: None,
-            flags: Vec::new(),
-            overrides: Vec::new(),
-            tenant: false,
-        }
+        Self { default_profile: profile.to_owned(), ..Self::default() }
     }
 
     /// Adds the variables of this process's environment that have our prefix.
@@ -97,22 +88,22 @@ impl Sources {
         };
         let mut layers = Layers::new(defaults);
         if let Some((path, dict)) = self.read_file(profile, &mut diagnostics) {
-            layers.merge(Origin::file(&path), dict, &mut diagnostics);
+            layers.merge(&Origin::File(path), dict, &mut diagnostics);
         }
         for (name, value) in &self.env {
             let Some(rest) = name.strip_prefix(PREFIX).filter(|rest| !is_foreign(rest)) else { continue };
             let key = key_of_variable(rest);
-            merge_text(&mut layers, Origin::new(LayerKind::Env, name), &key, value, &mut diagnostics);
+            merge_text(&mut layers, Origin::Env(name.clone()), &key, value, &mut diagnostics);
         }
         for (key, value) in &self.flags {
-            merge_text(&mut layers, Origin::new(LayerKind::Flag, key), key, value, &mut diagnostics);
+            merge_text(&mut layers, Origin::Flag(key.clone()), key, value, &mut diagnostics);
         }
         let unset = layers.text("auth0.issuer").is_some_and(str::is_empty);
         if self.tenant || (profile == DEVELOPMENT && unset) {
             trust_dev_tenant(&mut layers, &mut diagnostics);
         }
         for (key, value) in &self.overrides {
-            merge_text(&mut layers, Origin::new(LayerKind::Command, ""), key, value, &mut diagnostics);
+            merge_text(&mut layers, Origin::Command("the command"), key, value, &mut diagnostics);
         }
         (layers, diagnostics)
     }
@@ -127,12 +118,9 @@ impl Sources {
         }
         let dir = self.dir.as_deref().unwrap_or(Path::new("config"));
         if self.dir.is_some() && !dir.is_dir() {
-            diagnostics.push(Diagnostic {
-                key: "--config".to_owned(),
-                source: "flag".to_owned(),
-                what: format!("`{}` is not a folder", dir.display()),
-                fix: "give the folder with the profiles' files".to_owned(),
-            });
+            let what = format!("`{}` is not a folder", dir.display());
+            let fix = "give the folder with the profiles' files";
+            diagnostics.push(Diagnostic::new("--config", "flag", what, fix));
             return None;
         }
         let path = dir.join(format!("{profile}.toml"));
@@ -147,12 +135,9 @@ impl Sources {
                 return None;
             }
             Err(error) => {
-                diagnostics.push(Diagnostic {
-                    key: path.display().to_string(),
-                    source: "file".to_owned(),
-                    what: format!("cannot be read: {error}"),
-                    fix: "make it readable for this user, or remove it".to_owned(),
-                });
+                let (path, what) = (path.display().to_string(), format!("cannot be read: {error}"));
+                let fix = "make it readable for this user, or remove it";
+                diagnostics.push(Diagnostic::new(path, "file", what, fix));
                 return None;
             }
         };
@@ -170,7 +155,7 @@ impl Sources {
 fn trust_dev_tenant(layers: &mut Layers, diagnostics: &mut Vec<Diagnostic>) {
     let issuer = format!("http://{}/", layers.text("tenant.http").unwrap_or_default());
     for (key, value) in [("auth0.issuer", issuer.as_str()), ("auth0.jwks_uri", "")] {
-        let origin = Origin::new(LayerKind::Command, "the dev tenant's address, tenant.http");
+        let origin = Origin::Command("the dev tenant's address, tenant.http");
         merge_text(layers, origin, key, value, diagnostics);
     }
 }
@@ -204,32 +189,19 @@ fn parse(text: &str) -> Result<Dict, String> {
 }
 
 fn bad_profile(what: impl Into<String>, fix: &str) -> Diagnostic {
-    Diagnostic {
-        key: "profile".to_owned(),
-        source: "--profile or VESTIBULE_PROFILE".to_owned(),
-        what: what.into(),
-        fix: fix.to_owned(),
-    }
+    Diagnostic::new("profile", "--profile or VESTIBULE_PROFILE", what, fix)
 }
 
 fn not_toml(path: &str, what: String) -> Diagnostic {
-    Diagnostic {
-        key: path.to_owned(),
-        source: "file".to_owned(),
-        what: format!("is not TOML: {what}"),
-        fix: "correct that line; `config/default.toml` shows how each key is written".to_owned(),
-    }
+    let fix = "correct that line; `config/default.toml` shows how each key is written";
+    Diagnostic::new(path, "file", format!("is not TOML: {what}"), fix)
 }
 
 /// Merges one key. The value stays text; where its key needs another type, `resolve` parses it as TOML.
 fn merge_text(layers: &mut Layers, origin: Origin, key: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) {
     if key.split('.').any(str::is_empty) || text.contains('\u{fffd}') {
-        diagnostics.push(Diagnostic {
-            key: key.to_owned(),
-            source: origin.to_string(),
-            what: "is not a key, or its value is not UTF-8".to_owned(),
-            fix: "write it like `VESTIBULE_PUBLIC__LISTEN=…` or `--set public.listen=…`".to_owned(),
-        });
+        let fix = "write it like `VESTIBULE_PUBLIC__LISTEN=…` or `--set public.listen=…`";
+        diagnostics.push(Diagnostic::new(key, origin, "is not a key, or its value is not UTF-8", fix));
         return;
     }
     // A whole section can be given as an inline table.
@@ -239,6 +211,6 @@ fn merge_text(layers: &mut Layers, origin: Origin, key: &str, text: &str, diagno
         _ => Value::from(text),
     };
     if let Some(dict) = figment::util::nest(key, value).into_dict() {
-        layers.merge(origin, dict, diagnostics);
+        layers.merge(&origin, dict, diagnostics);
     }
 }

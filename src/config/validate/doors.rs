@@ -1,4 +1,6 @@
-//! Audiences, listeners, who is let in, and GraphiQL.
+//! Audiences, listeners, access, host names and GraphiQL.
+
+use url::Url;
 
 use super::{Diagnostics, Rules, is_origin};
 use crate::config::Config;
@@ -10,6 +12,7 @@ pub(super) fn validate(config: &Config, rules: &Rules, diagnostics: &mut Diagnos
     audiences(config, diagnostics);
     listeners(config, rules, diagnostics);
     access(config, rules, diagnostics);
+    hosts(config, diagnostics);
     graphiql(config, diagnostics);
 }
 
@@ -86,6 +89,29 @@ fn access(config: &Config, rules: &Rules, diagnostics: &mut Diagnostics<'_>) {
             );
         }
     }
+}
+
+fn hosts(config: &Config, diagnostics: &mut Diagnostics<'_>) {
+    for (key, hosts) in [("public.hosts", &config.public.hosts), ("internal.hosts", &config.internal.hosts)] {
+        for text in hosts {
+            let name = name_in(text);
+            if name.as_deref() == Some(text.to_ascii_lowercase().as_str()) {
+                continue;
+            }
+            let fix = match name {
+                Some(name) => format!("write \"{name}\": the name alone, without scheme, port or path"),
+                None => "write names like \"api.example.com\"; an empty list accepts all".to_owned(),
+            };
+            diagnostics.add(key, format!("contains `{text}`, which is not a host name"), fix);
+        }
+    }
+}
+
+/// The host name in `text` as clients send it: lower case, IDNA, IPv6 in brackets. Wildcards are not supported.
+fn name_in(text: &str) -> Option<String> {
+    let with_scheme = || Url::parse(text).ok().filter(Url::has_host);
+    let url = with_scheme().or_else(|| Url::parse(&format!("http://{text}")).ok())?;
+    url.host_str().filter(|name| !name.contains('*')).map(str::to_owned)
 }
 
 fn graphiql(config: &Config, diagnostics: &mut Diagnostics<'_>) {

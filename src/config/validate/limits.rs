@@ -2,6 +2,7 @@
 //!
 //! The upper bounds are far above any need and below what would break a timer, a semaphore or the address space.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Diagnostics;
@@ -11,6 +12,9 @@ use crate::config::Config;
 /// Deeper documents could overflow the stack of code that walks them.
 const MAX_DEPTH: u64 = 64;
 
+const ZERO: Duration = Duration::ZERO;
+/// Where zero is not valid.
+const SHORTEST: Duration = Duration::from_nanos(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TEN_YEARS: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
@@ -18,43 +22,35 @@ const TEN_YEARS: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 const GIB: u64 = 1 << 30;
 const MILLION: u64 = 1_000_000;
 
-/// Whether zero is valid.
-#[derive(Clone, Copy, PartialEq)]
-enum Zero {
-    Allowed,
-    Refused,
-}
-use Zero::{Allowed, Refused};
-
 pub(super) fn validate(config: &Config, diagnostics: &mut Diagnostics<'_>) {
     let Config { auth0, claims, http, pool, script, store, .. } = config;
-    for (key, value, zero, most) in [
-        ("pool.threads", count(pool.threads), Refused, 1024),
-        ("pool.queue", count(pool.queue), Refused, MILLION),
-        ("store.readers", count(store.readers), Refused, 256),
-        ("script.workers", count(script.workers), Refused, 256),
-        ("script.memory_mib", script.memory_mib, Refused, 16 * 1024),
-        ("http.connections", count(http.connections), Refused, MILLION),
-        ("auth0.calls", count(auth0.calls), Refused, 256),
+    for (key, value, range) in [
+        ("pool.threads", count(pool.threads), 1..=1024),
+        ("pool.queue", count(pool.queue), 1..=MILLION),
+        ("store.readers", count(store.readers), 1..=256),
+        ("script.workers", count(script.workers), 1..=256),
+        ("script.memory_mib", script.memory_mib, 1..=16 * 1024),
+        ("http.connections", count(http.connections), 1..=MILLION),
+        ("auth0.calls", count(auth0.calls), 1..=256),
     ] {
-        number(key, value, zero, most, diagnostics);
+        number(key, value, range, diagnostics);
     }
-    for (key, value, zero, most) in [
-        ("auth0.connect_timeout", auth0.connect_timeout, Refused, DAY),
-        ("auth0.timeout", auth0.timeout, Refused, DAY),
-        ("auth0.profile_max_age", auth0.profile_max_age, Allowed, TEN_YEARS),
-        ("claims.max_lifetime", claims.max_lifetime, Refused, TEN_YEARS),
-        ("claims.keys_max_age", claims.keys_max_age, Allowed, TEN_YEARS),
-        ("store.busy_timeout", store.busy_timeout, Allowed, DAY),
-        ("http.first_byte", http.first_byte, Refused, DAY),
-        ("http.header", http.header, Refused, DAY),
-        ("http.body", http.body, Refused, DAY),
-        ("http.idle", http.idle, Refused, DAY),
-        ("http.drain", http.drain, Allowed, DAY),
-        ("script.time", script.time, Refused, DAY),
-        ("script.fetch_timeout", script.fetch_timeout, Refused, DAY),
+    for (key, value, range) in [
+        ("auth0.connect_timeout", auth0.connect_timeout, SHORTEST..=DAY),
+        ("auth0.timeout", auth0.timeout, SHORTEST..=DAY),
+        ("auth0.profile_max_age", auth0.profile_max_age, ZERO..=TEN_YEARS),
+        ("claims.max_lifetime", claims.max_lifetime, SHORTEST..=TEN_YEARS),
+        ("claims.keys_max_age", claims.keys_max_age, ZERO..=TEN_YEARS),
+        ("store.busy_timeout", store.busy_timeout, ZERO..=DAY),
+        ("http.first_byte", http.first_byte, SHORTEST..=DAY),
+        ("http.header", http.header, SHORTEST..=DAY),
+        ("http.body", http.body, SHORTEST..=DAY),
+        ("http.idle", http.idle, SHORTEST..=DAY),
+        ("http.drain", http.drain, ZERO..=DAY),
+        ("script.time", script.time, SHORTEST..=DAY),
+        ("script.fetch_timeout", script.fetch_timeout, SHORTEST..=DAY),
     ] {
-        time(key, value, zero, most, diagnostics);
+        time(key, value, range, diagnostics);
     }
     door("public", &config.public, diagnostics);
     door("internal", &config.internal, diagnostics);
@@ -62,25 +58,25 @@ pub(super) fn validate(config: &Config, diagnostics: &mut Diagnostics<'_>) {
 
 fn door(name: &str, settings: &DoorSettings, diagnostics: &mut Diagnostics<'_>) {
     let (limits, socket) = (&settings.limits, &settings.socket);
-    for (key, value, zero, most) in [
-        ("limits.body", count(limits.body), Refused, GIB),
-        ("limits.tokens", count(limits.tokens), Refused, MILLION),
-        ("limits.depth", count(limits.depth), Refused, MAX_DEPTH),
-        ("limits.fields", count(limits.fields), Refused, MILLION),
-        ("limits.root_fields", count(limits.root_fields), Refused, MILLION),
-        ("limits.aliases", count(limits.aliases), Allowed, MILLION),
-        ("limits.directives", count(limits.directives), Allowed, MILLION),
-        ("limits.cost", limits.cost, Refused, 1000 * MILLION),
-        ("limits.response", count(limits.response), Refused, GIB),
-        ("limits.kept", count(limits.kept), Allowed, MILLION),
-        ("socket.connections", count(socket.connections), Refused, MILLION),
-        ("socket.operations", count(socket.operations), Refused, MILLION),
-        ("socket.message", count(socket.message), Refused, GIB),
+    for (key, value, range) in [
+        ("limits.body", count(limits.body), 1..=GIB),
+        ("limits.tokens", count(limits.tokens), 1..=MILLION),
+        ("limits.depth", count(limits.depth), 1..=MAX_DEPTH),
+        ("limits.fields", count(limits.fields), 1..=MILLION),
+        ("limits.root_fields", count(limits.root_fields), 1..=MILLION),
+        ("limits.aliases", count(limits.aliases), 0..=MILLION),
+        ("limits.directives", count(limits.directives), 0..=MILLION),
+        ("limits.cost", limits.cost, 1..=1000 * MILLION),
+        ("limits.response", count(limits.response), 1..=GIB),
+        ("limits.kept", count(limits.kept), 0..=MILLION),
+        ("socket.connections", count(socket.connections), 1..=MILLION),
+        ("socket.operations", count(socket.operations), 1..=MILLION),
+        ("socket.message", count(socket.message), 1..=GIB),
     ] {
-        number(&format!("{name}.{key}"), value, zero, most, diagnostics);
+        number(&format!("{name}.{key}"), value, range, diagnostics);
     }
-    time(&format!("{name}.limits.time"), limits.time, Refused, DAY, diagnostics);
-    time(&format!("{name}.socket.init"), socket.init, Refused, DAY, diagnostics);
+    time(&format!("{name}.limits.time"), limits.time, SHORTEST..=DAY, diagnostics);
+    time(&format!("{name}.socket.init"), socket.init, SHORTEST..=DAY, diagnostics);
     if settings.documents.only && settings.documents.dir.is_none() {
         let what = "is true, and there are no documents: no operation is allowed";
         let fix = format!("set {name}.documents.dir, or set it to false");
@@ -92,25 +88,24 @@ fn count(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-fn number(key: &str, value: u64, zero: Zero, most: u64, diagnostics: &mut Diagnostics<'_>) {
-    bound(key, (value, most), zero == Allowed || value > 0, &most.to_string(), diagnostics);
+fn number(key: &str, value: u64, range: RangeInclusive<u64>, diagnostics: &mut Diagnostics<'_>) {
+    bound(key, &value, &range, &range.end().to_string(), diagnostics);
 }
 
-fn time(key: &str, value: Duration, zero: Zero, most: Duration, diagnostics: &mut Diagnostics<'_>) {
-    let days = format!("{}days", most.as_secs() / DAY.as_secs());
-    bound(key, (value, most), zero == Allowed || !value.is_zero(), &days, diagnostics);
+fn time(key: &str, value: Duration, range: RangeInclusive<Duration>, diagnostics: &mut Diagnostics<'_>) {
+    bound(key, &value, &range, &format!("{}days", range.end().as_secs() / DAY.as_secs()), diagnostics);
 }
 
 fn bound<T: PartialOrd>(
     key: &str,
-    (value, most): (T, T),
-    is_valid: bool,
-    written: &str,
+    value: &T,
+    range: &RangeInclusive<T>,
+    max: &str,
     diagnostics: &mut Diagnostics<'_>,
 ) {
-    if !is_valid {
+    if value < range.start() {
         diagnostics.add(key, "is zero, which allows nothing", "remove it to use the default, or set more");
-    } else if value > most {
-        diagnostics.add(key, format!("is over {written}"), format!("set {written} or less"));
+    } else if value > range.end() {
+        diagnostics.add(key, format!("is over {max}"), format!("set {max} or less"));
     }
 }

@@ -2,7 +2,6 @@
 
 mod issuers;
 mod doors;
-mod hosts;
 mod limits;
 
 use std::time::Duration;
@@ -35,7 +34,6 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &Layers, list: &m
     let mut diagnostics = Diagnostics { layers, list };
     issuers::validate(config, rules, &mut diagnostics);
     doors::validate(config, rules, &mut diagnostics);
-    hosts::validate(config, &mut diagnostics);
     claims(config, &mut diagnostics);
     limits::validate(config, &mut diagnostics);
     tenant(config, &mut diagnostics);
@@ -51,9 +49,9 @@ struct Diagnostics<'a> {
 }
 
 impl Diagnostics<'_> {
-    fn add(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
+    fn add(&mut self, key: &str, what: impl Into<String>, fix: impl AsRef<str>) {
         if !self.list.iter().any(|diagnostic| diagnostic.key == key) {
-            self.list.push(self.layers.diagnostic(key, what, fix));
+            self.list.push(self.layers.diagnostic(key, what, fix.as_ref()));
         }
     }
 
