@@ -142,7 +142,7 @@ pub(crate) fn notes() -> Vestibule {
             let database = Database::open(&settings, &SCHEMA)?;
             Ok(Notes { database, added: channel(64).0 })
         })
-        .to_try("{ notes { text } }", "{ __typename }")
+        .with_sample_queries("{ notes { text } }", "{ __typename }")
 }
 
 fn main() -> ExitCode {

@@ -23,7 +23,7 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     let public = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
-//!     vestibule::main(Vestibule::new(public, vestibule::internal::schema()).to_try("{ hello }", "{ users { totalCount } }"))
+//!     vestibule::main(Vestibule::new(public, vestibule::internal::schema()).with_sample_queries("{ hello }", "{ users { totalCount } }"))
 //! }
 //! ```
 //!

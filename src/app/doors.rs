@@ -65,7 +65,7 @@ impl Doors {
         internal: Listener,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let [try_public, try_internal] = vestibule.queries_to_try();
+        let [try_public, try_internal] = vestibule.sample_queries();
         let (to_public, to_internal, state) = vestibule.open(config)?;
         // Before anything runs that would have to be stopped again.
         let trusted = trusted(config)?;

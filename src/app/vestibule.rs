@@ -27,7 +27,7 @@ use crate::config::Config;
 /// }
 ///
 /// let public = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
-/// let vestibule = Vestibule::new(public, api::internal::schema()).to_try("{ hello }", "{ me { id } }");
+/// let vestibule = Vestibule::new(public, api::internal::schema()).with_sample_queries("{ hello }", "{ me { id } }");
 /// // In `main`: `vestibule::cli::main(vestibule)` is the whole executable with this schema in it.
 /// # drop(vestibule);
 /// ```
@@ -35,7 +35,7 @@ pub struct Vestibule {
     public: Schema,
     internal: Schema,
     open_state: OpenState,
-    to_try: [&'static str; 2],
+    samples: [&'static str; 2],
 }
 
 type OpenState = Box<dyn FnOnce(&Config) -> anyhow::Result<SharedState> + Send>;
@@ -47,7 +47,7 @@ impl Vestibule {
             public: public.into(),
             internal: internal.into(),
             open_state: Box::new(|_| Ok(SharedState::default())),
-            to_try: ["{ __typename }"; 2],
+            samples: ["{ __typename }"; 2],
         }
     }
 
@@ -65,14 +65,14 @@ impl Vestibule {
     /// Queries that GraphiQL begins with, and that `vestibule dev` prints, ready to paste: one that a person may ask the public door, and one that a
     /// machine may ask the internal one.
     #[must_use]
-    pub fn to_try(mut self, public: &'static str, internal: &'static str) -> Self {
-        self.to_try = [public, internal];
+    pub fn with_sample_queries(mut self, public: &'static str, internal: &'static str) -> Self {
+        self.samples = [public, internal];
         self
     }
 
-    /// See [`Vestibule::to_try`]: the public door's, the internal door's.
-    pub fn queries_to_try(&self) -> [&'static str; 2] {
-        self.to_try
+    /// See [`Vestibule::with_sample_queries`]: the public door's, the internal door's.
+    pub fn sample_queries(&self) -> [&'static str; 2] {
+        self.samples
     }
 
     /// The public door's schema as SDL, without a door being open.
@@ -95,7 +95,7 @@ impl Vestibule {
 /// With our own schemas, which take no other way than a team's.
 impl Default for Vestibule {
     fn default() -> Self {
-        Self::new(api::public::schema(), api::internal::schema()).to_try(
+        Self::new(api::public::schema(), api::internal::schema()).with_sample_queries(
             "{ me { id name email roles } }",
             "{ users(first: 10) { edges { node { email status } } } }",
         )

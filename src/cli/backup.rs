@@ -1,4 +1,4 @@
-//! `vestibule backup`: a copy of the database, made while servers go on.
+//! `vestibule backup`: copies the database while servers run.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use super::{Global, out};
 use crate::config::{self, PRODUCTION};
 use crate::store::Store;
 
-/// What to write.
+/// Back up the database while servers run, with a checksum.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file to make. `FILE.sha256`, which `restore` verifies it by, is made beside it.
+    /// File to create; `FILE.sha256`, which `restore` verifies, is created next to it.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -19,7 +19,7 @@ pub(super) struct Args {
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let config = config::load(global.sources(PRODUCTION))?;
     let done = Store::backup(&config.store, &args.file)
-        .with_context(|| format!("can not back up {}", config.store.path.display()))?;
+        .with_context(|| format!("cannot back up {}", config.store.path.display()))?;
     out::line(format_args!("{}: {} bytes, SHA-256 {}", args.file.display(), done.bytes, done.sha256))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `vestibule check`: whether the database is sound.
+//! `vestibule check`: checks the database for damage.
 
 use std::process::ExitCode;
 
@@ -9,19 +9,18 @@ use super::{Global, exit, out};
 use crate::config::{self, PRODUCTION};
 use crate::store::{CheckReport, Store};
 
-/// How to tell.
+/// Check the database: pages, constraints, references, audit log. Exit code 65 if it is damaged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Prints one JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// Exit code 65 when it is not.
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let config = config::load(global.sources(PRODUCTION))?;
     let path = config.store.path.display().to_string();
-    let checked = Store::check(&config.store).with_context(|| format!("can not check {path}"))?;
+    let checked = Store::check(&config.store).with_context(|| format!("cannot check {path}"))?;
     out::line(if args.json { as_json(&path, &checked).to_string() } else { as_text(&path, &checked) })?;
     Ok(if checked.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
 }
@@ -47,7 +46,7 @@ fn as_text(path: &str, checked: &CheckReport) -> String {
         faults => faults.join("\n                "),
     };
     let schema = match checked.file.schema {
-        0 => "none: this is no database of ours".to_owned(),
+        0 => "none: not a database of vestibule".to_owned(),
         schema if schema > checked.file.known => format!("{schema}, newer than {}", checked.file.known),
         schema => format!("{schema} of {}", checked.file.known),
     };
@@ -64,7 +63,7 @@ fn as_text(path: &str, checked: &CheckReport) -> String {
         false => "NOT SOUND: keep a copy of the file, and restore a backup (`vestibule restore FILE`)",
     };
     format!(
-        "{path}\n  schema        {schema}\n  integrity     {}\n  foreign keys  {}\n  audit trail   {audit}\n{verdict}",
+        "{path}\n  schema        {schema}\n  integrity     {}\n  foreign keys  {}\n  audit log     {audit}\n{verdict}",
         faults(&checked.file.integrity),
         faults(&checked.file.foreign_keys),
     )
@@ -86,14 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_told_to_people_and_to_machines() {
+    fn each_fault_is_in_the_text_and_the_json() {
         let sound = as_text("v.db", &checked(sound_file()));
         assert!(sound.ends_with("\nsound") && sound.contains("2 of 2"), "{sound}");
         let mut broken = checked(sound_file());
         broken.audit.as_mut().unwrap().first_broken = Some(7);
         let faults = [
             (checked(FileReport { schema: 3, ..sound_file() }), "newer than 2"),
-            (checked(FileReport { schema: 0, ..sound_file() }), "no database of ours"),
+            (checked(FileReport { schema: 0, ..sound_file() }), "not a database of vestibule"),
             (
                 checked(FileReport { integrity: vec!["row 7 missing".into()], ..sound_file() }),
                 "row 7 missing",

@@ -1,4 +1,4 @@
-//! `vestibule config`: the configuration in force, where each value comes from, and what is wrong with it.
+//! `vestibule config`: the configuration, where each value comes from, and what is wrong with it.
 
 use serde_json::json;
 
@@ -6,55 +6,57 @@ use super::{Global, out};
 use crate::app;
 use crate::config::{self, Entry, PRODUCTION, Report};
 
-/// Prints the configuration that `serve` would take, secrets hidden; `--profile development` for that of `dev`.
+/// Print the configuration and where each value comes from.
+///
+/// Secrets are hidden. `--profile development` prints what `dev` uses.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Prints one JSON object.
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// A refused configuration is printed all the same: that is when one wants to see it.
+/// Prints an invalid configuration too.
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let reading = config::read(global.sources(PRODUCTION));
-    out::line(if args.json { as_json(&reading)? } else { as_table(&reading) })?;
-    // What it names outside of the configuration, `serve` would only find missing when it starts.
-    app::trusted(&reading.outcome?)?;
+    let report = config::read(global.sources(PRODUCTION));
+    out::line(if args.json { as_json(&report)? } else { as_table(&report) })?;
+    // `serve` would find missing documents only when it starts.
+    app::trusted(&report.outcome?)?;
     Ok(())
 }
 
-fn as_json(reading: &Report) -> serde_json::Result<String> {
-    let settings: Vec<_> = reading
+fn as_json(report: &Report) -> serde_json::Result<String> {
+    let settings: Vec<_> = report
         .entries
         .iter()
         .map(|Entry { key, value, origin, file }| {
             json!({ "key": key, "value": value, "source": origin, "file": file })
         })
         .collect();
-    let problems = reading.outcome.as_ref().err().map_or(&[][..], |refused| &refused.problems);
+    let problems = report.outcome.as_ref().err().map_or(&[][..], |refused| &refused.problems);
     serde_json::to_string_pretty(&json!({
-        "profile": reading.profile,
+        "profile": report.profile,
         "settings": settings,
         "problems": problems,
     }))
 }
 
-/// Longer values push their source to the right instead of all others'.
+/// Wider values move only their own source to the right.
 const WIDEST_VALUE: usize = 44;
 
-fn as_table(reading: &Report) -> String {
-    let rows: Vec<(&str, &str, String, String)> = reading
+fn as_table(report: &Report) -> String {
+    let rows: Vec<(&str, &str, String, String)> = report
         .entries
         .iter()
         .map(|entry| {
             let (section, name) = entry.key.split_once('.').unwrap_or(("", &entry.key));
-            (section, name, value(entry), source(entry))
+            (section, name, shown(entry), source(entry))
         })
         .collect();
     let widest = |of: fn(&(&str, &str, String, String)) -> usize| rows.iter().map(of).max().unwrap_or(0);
     let names = widest(|row| row.1.chars().count());
     let values = widest(|row| row.2.chars().count()).min(WIDEST_VALUE);
-    let mut text = format!("profile {}", reading.profile);
+    let mut text = format!("profile {}", report.profile);
     let mut current = None;
     for (section, name, value, source) in &rows {
         if current != Some(section) {
@@ -66,8 +68,8 @@ fn as_table(reading: &Report) -> String {
     text
 }
 
-/// As JSON writes it, which escapes what would confuse a terminal.
-fn value(entry: &Entry) -> String {
+/// The value as JSON, which escapes control characters.
+fn shown(entry: &Entry) -> String {
     match entry.value.as_str() {
         Some("") => "(not set)".to_owned(),
         Some(dots) if dots.starts_with('•') => dots.to_owned(),
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
     use crate::config::{DEVELOPMENT, Sources};
 
-    fn reading() -> Report {
+    fn report() -> Report {
         let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         config::read(
             Sources { dir: Some(dir), ..Sources::new(DEVELOPMENT) }.with_override("pool.threads", "0"),
@@ -95,8 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn the_table_names_each_value_and_its_source_but_no_secret() {
-        let table = as_table(&reading());
+    fn the_table_has_each_value_and_its_source_but_no_secret() {
+        let table = as_table(&report());
         let line = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
         assert!(table.starts_with("profile development\n\n[auth0]\n"));
         assert!(
@@ -111,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn the_json_holds_the_same_and_the_problems() {
-        let json: serde_json::Value = serde_json::from_str(&as_json(&reading()).unwrap()).unwrap();
+    fn the_json_has_the_same_and_the_problems() {
+        let json: serde_json::Value = serde_json::from_str(&as_json(&report()).unwrap()).unwrap();
         let settings = json["settings"].as_array().unwrap();
         let secret = settings.iter().find(|setting| setting["key"] == "auth0.client_secret").unwrap();
         assert_eq!(secret["value"], "••••");

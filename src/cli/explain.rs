@@ -1,4 +1,4 @@
-//! `vestibule explain`: what a door makes of a token, stage by stage, and what to do about it.
+//! `vestibule explain`: why a token is accepted or refused, stage by stage, and how to fix it.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -6,66 +6,58 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::error::ErrorKind;
 
+use super::door_arg::DoorArg;
 use super::{Global, out, signals};
 use crate::app;
 use crate::auth::{Explanation, Step};
 use crate::config::{self, PRODUCTION};
 use crate::telemetry::{self, Format};
 
-/// Walks the stages on a token: what was checked, what held, what failed, what to do. Exits with 1 if the door refuses it.
+/// Explain why a token is accepted or refused, stage by stage, and how to fix it. Exit code 1 if it is refused.
 ///
-/// Nothing is inserted, linked or changed. The token's claims are printed, never its signature.
+/// Nothing is inserted, linked or changed. Prints the token's claims, never its signature.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The token; `-` or nothing reads it from standard input, which keeps it out of the shell's history.
+    /// Token; `-` or nothing reads it from standard input, which keeps it out of the shell's history.
     #[arg(value_name = "TOKEN")]
     token: Option<String>,
-    /// The door.
+    /// Door that the token is sent to.
     #[arg(long, value_enum, default_value = "public")]
-    door: Door,
-    /// Prints one JSON object.
+    door: DoorArg,
+    /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// One of the two doors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Door {
-    /// For frontends.
-    Public,
-    /// For machines and staff.
-    Internal,
-}
-
-/// What may be pasted and still be read: a token and whatever came along with it.
+/// The most input that is read: a token, and text pasted with it.
 const INPUT_MAX: u64 = 1024 * 1024;
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let config = config::load(global.sources(PRODUCTION))?;
-    // The story tells it all; the log would tell it twice.
+    // The explanation contains what the log would say.
     drop(telemetry::init(&telemetry::Settings { filter: "error".to_owned(), format: Format::Text }));
     let token = match args.token.as_deref() {
         None | Some("-") => {
             let mut text = String::new();
             let mut input = std::io::stdin().take(INPUT_MAX);
-            input.read_to_string(&mut text).context("standard input can not be read")?;
+            input.read_to_string(&mut text).context("cannot read standard input")?;
             text
         }
         Some(token) => token.to_owned(),
     };
-    let token = bare(&token);
+    let token = extract_token(&token);
     if token.is_empty() {
-        let said = "there is no token; did the command before the pipe fail?\n";
-        return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, said).into());
+        let message = "there is no token; did the command before the pipe fail?\n";
+        return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, message).into());
     }
-    let internal = args.door == Door::Internal;
-    let story = signals::runtime()?.block_on(app::explain(&config, internal, token))?;
-    out::line(if args.json { serde_json::to_string_pretty(&story)? } else { told(&story)? })?;
-    Ok(if story.admitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let internal = args.door == DoorArg::Internal;
+    let explanation = signals::runtime()?.block_on(app::explain(&config, internal, token))?;
+    out::line(if args.json { serde_json::to_string_pretty(&explanation)? } else { as_text(&explanation)? })?;
+    Ok(if explanation.admitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The token in what people paste: perhaps with quotes, white space, or a whole header around it.
-fn bare(text: &str) -> &str {
+/// The token in pasted text: without quotes, white space, or the header around it.
+fn extract_token(text: &str) -> &str {
     let around = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let text = text.trim_matches(around);
     match text.to_ascii_lowercase().rfind("bearer ") {
@@ -74,25 +66,25 @@ fn bare(text: &str) -> &str {
     }
 }
 
-fn told(story: &Explanation) -> serde_json::Result<String> {
-    let mut text = format!("At the {} door\n", story.door);
-    let widest = story.steps.iter().map(|step| step.check.chars().count()).max().unwrap_or(0);
+fn as_text(explanation: &Explanation) -> serde_json::Result<String> {
+    let mut text = format!("Token at the {} door\n", explanation.door);
+    let widest = explanation.steps.iter().map(|step| step.check.chars().count()).max().unwrap_or(0);
     let mut stage = "";
-    for step in &story.steps {
+    for step in &explanation.steps {
         if step.stage != stage {
             stage = step.stage;
             text.push_str(&format!("\n  {stage}\n"));
         }
         text.push_str(&line(step, widest));
     }
-    text.push_str(&match story.steps.iter().find_map(|step| step.code) {
-        None => "\n  The door lets its bearer in.\n".to_owned(),
-        Some(code) => format!("\n  The door refuses it: {code}.\n"),
+    text.push_str(&match explanation.steps.iter().find_map(|step| step.code) {
+        None => "\n  Accepted.\n".to_owned(),
+        Some(code) => format!("\n  Refused: {code}.\n"),
     });
-    for (what, members) in [("header", &story.header), ("claims", &story.claims)] {
+    for (name, members) in [("header", &explanation.header), ("claims", &explanation.claims)] {
         if let Some(members) = members {
             let json = serde_json::to_string_pretty(members)?;
-            text.push_str(&format!("\n  {what}\n    {}\n", json.replace('\n', "\n    ")));
+            text.push_str(&format!("\n  {name}\n    {}\n", json.replace('\n', "\n    ")));
         }
     }
     Ok(text.trim_end().to_owned())
@@ -119,14 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_found_in_what_people_paste() {
+    fn a_token_is_extracted_from_pasted_text() {
         for pasted in ["a.b.c", " a.b.c\n", "\"a.b.c\"", "Bearer a.b.c", "-H 'Authorization: Bearer a.b.c'"] {
-            assert_eq!(bare(pasted), "a.b.c", "{pasted}");
+            assert_eq!(extract_token(pasted), "a.b.c", "{pasted}");
         }
     }
 
     #[test]
-    fn a_story_is_told_with_marks_codes_and_fixes() {
+    fn an_explanation_is_printed_with_marks_codes_and_fixes() {
         let step = |stage, passed, code: Option<&'static str>| Step {
             stage,
             check: "it holds".to_owned(),
@@ -140,16 +132,16 @@ mod tests {
             step("claims", Some(false), Some("EXPIRED")),
             step("permit", None, None),
         ];
-        let story = Explanation { door: "public", steps, admitted: false, header: None, claims: None };
-        let told = told(&story).unwrap();
+        let explanation = Explanation { door: "public", steps, admitted: false, header: None, claims: None };
+        let text = as_text(&explanation).unwrap();
         for part in [
             "  bearer\n    ✓ it holds  so it is\n",
             "    ✗ it holds",
             "      EXPIRED: mend it\n",
             "    · it holds",
-            "refuses it: EXPIRED.",
+            "Refused: EXPIRED.",
         ] {
-            assert!(told.contains(part), "{part}\n{told}");
+            assert!(text.contains(part), "{part}\n{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The wire as a frontend or a machine sees it, for the commands that play one: `dev`, `demo`, `token`.
+//! A blocking HTTP client for commands that act as a frontend or a machine: `dev`, `demo`, `token`.
 //!
-//! Plain HTTP, blocking. Redirects are answers here, since a login is made of them.
+//! It does not follow redirects: a login needs each of them.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
 
-/// A client that shows what it was answered.
+/// The client. Any HTTP status is a response, not an error.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     agent: Agent,
 }
 
-/// What came back.
+/// A response, read to its end.
 #[derive(Debug, Clone)]
 pub struct HttpResponse {
     /// The HTTP status.
@@ -27,15 +27,15 @@ pub struct HttpResponse {
 }
 
 impl HttpClient {
-    /// Connects to nobody yet.
-    #[expect(clippy::disallowed_methods, reason = "plays a frontend: its calls are not the server's")]
+    /// Does not connect yet.
+    #[expect(clippy::disallowed_methods, reason = "acts as a frontend; not used by the server")]
     pub fn new() -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            // A door may answer before it read the body, and then close: such a connection can not be used twice.
+            // A door may answer before it has read the body, and then close the connection.
             .max_idle_connections(0)
             .timeout_global(Some(Duration::from_secs(30)))
             .build();
@@ -45,15 +45,15 @@ impl HttpClient {
     /// Sends a GET.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no response.
     pub fn get(&self, url: &str, headers: &[(&str, &str)]) -> anyhow::Result<HttpResponse> {
         self.send("GET", url, headers, String::new())
     }
 
-    /// Sends a POST with a form.
+    /// Sends a form by POST.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no response.
     pub fn post_form(
         &self,
         url: &str,
@@ -65,10 +65,10 @@ impl HttpClient {
         self.send("POST", url, &typed, body)
     }
 
-    /// Sends a POST with JSON.
+    /// Sends JSON by POST.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no response.
     pub fn post_json(
         &self,
         url: &str,
@@ -79,10 +79,10 @@ impl HttpClient {
         self.send("POST", url, &typed, body.to_string())
     }
 
-    /// Asks a GraphQL endpoint, with a token if there is one.
+    /// Sends a GraphQL query.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no response.
     pub fn graphql(
         &self,
         url: &str,
@@ -95,10 +95,10 @@ impl HttpClient {
         self.post_json(url, &headers, &json!({"query": query, "variables": variables}))
     }
 
-    /// Sends anything.
+    /// Sends any request.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// When there is no response.
     pub fn send(
         &self,
         method: &str,
@@ -110,18 +110,21 @@ impl HttpClient {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = if body.is_empty() && method == "GET" {
+        let response = if body.is_empty() && method == "GET" {
             self.agent.run(request.body(())?)
         } else {
             self.agent.run(request.body(body)?)
         };
-        let mut answer = answer.with_context(|| format!("{method} {url} got no answer"))?;
-        let body = answer.body_mut().read_to_string().with_context(|| format!("{method} {url} broke off"))?;
-        Ok(HttpResponse { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
+        let mut response = response.with_context(|| format!("{method} {url} got no response"))?;
+        let body = response
+            .body_mut()
+            .read_to_string()
+            .with_context(|| format!("{method} {url}: the response was interrupted"))?;
+        Ok(HttpResponse { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
 }
 
-/// Whether an error of a [`HttpClient`] means that nobody answered: a refusal, however bad, is an answer.
+/// Whether there was no response at all.
 pub(super) fn is_connection_error(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.is::<ureq::Error>())
 }
@@ -133,22 +136,22 @@ impl Default for HttpClient {
 }
 
 impl HttpResponse {
-    /// The body as JSON; `null` when it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// What the body holds at a JSON pointer (RFC 6901); `null` when there is nothing.
+    /// The value at a JSON pointer (RFC 6901) in the body; `null` if there is none.
     pub fn at(&self, pointer: &str) -> Value {
         self.json().pointer(pointer).cloned().unwrap_or_default()
     }
 
-    /// A header, if it is there and readable.
+    /// A header, if present and ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The code of the first GraphQL error.
+    /// `extensions.code` of the first GraphQL error.
     pub fn code(&self) -> Option<String> {
         self.at("/errors/0/extensions/code").as_str().map(str::to_owned)
     }

@@ -1,4 +1,4 @@
-//! `vestibule migrate`: brings the database to the schema this executable knows.
+//! `vestibule migrate`: upgrades the database to this version's schema.
 
 use anyhow::Context;
 
@@ -7,17 +7,17 @@ use crate::config::{self, PRODUCTION};
 use crate::sqlite::Migrated;
 use crate::store::Store;
 
-/// `serve` and `dev` migrate too. This is for doing it beforehand, with nothing listening.
+/// `serve` and `dev` migrate too; this does it beforehand, without listening.
 pub(super) fn run(global: &Global) -> anyhow::Result<()> {
     let config = config::load(global.sources(PRODUCTION))?;
     let path = config.store.path.display();
-    let migrated = Store::migrate(&config.store).with_context(|| format!("can not migrate {path}"))?;
-    out::line(format_args!("{path}: {}", told(&migrated)))?;
+    let migrated = Store::migrate(&config.store).with_context(|| format!("cannot migrate {path}"))?;
+    out::line(format_args!("{path}: {}", describe(&migrated)))?;
     Ok(())
 }
 
-fn told(Migrated { from, to }: &Migrated) -> String {
-    if from == to { format!("schema {to} already, nothing to do") } else { format!("schema {from} → {to}") }
+fn describe(Migrated { from, to }: &Migrated) -> String {
+    if from == to { format!("schema {to}, nothing to do") } else { format!("schema {from} → {to}") }
 }
 
 #[cfg(test)]
@@ -25,9 +25,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_done_is_told_from_nothing_to_do() {
-        let told = |from| told(&Migrated { from, to: 2 });
-        assert_eq!(told(0), "schema 0 → 2");
-        assert_eq!(told(2), "schema 2 already, nothing to do");
+    fn the_output_says_what_was_done() {
+        assert_eq!(describe(&Migrated { from: 0, to: 2 }), "schema 0 → 2");
+        assert_eq!(describe(&Migrated { from: 2, to: 2 }), "schema 2, nothing to do");
     }
 }

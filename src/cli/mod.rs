@@ -1,8 +1,8 @@
-//! What people type: the commands, one file each.
+//! The command line: one file for each command.
 //!
 //! Owns arguments, printing and exit codes. Leans on `config`, `app` and what a command needs. Never handles requests.
 //!
-//! A command's file has its `Args` and a `run`; here it gets a line in `Command` and one in [`run`].
+//! Each command has its `Args` and `run` in a file of its own, a line in `Command` and one in [`run`].
 
 mod dev;
 mod demo;
@@ -23,7 +23,8 @@ mod out;
 mod pages;
 mod exit;
 pub mod http_client;
-mod frontend;
+mod token_request;
+mod door_arg;
 
 pub use exit::{exit_code, print_error};
 
@@ -37,7 +38,7 @@ use crate::app::Vestibule;
 use crate::config::Sources;
 use crate::script;
 
-/// The hall between Auth0 and your two GraphQL APIs: one executable, SQLite inside.
+/// Authenticates callers of your two GraphQL APIs against Auth0. One executable, with SQLite inside.
 #[derive(Debug, Parser)]
 #[command(name = "vestibule", version, max_term_width = 100)]
 struct Cli {
@@ -49,58 +50,53 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Opens the dev tenant and both doors on this machine, seeded, with people to log in as.
+    /// Run the dev tenant and both APIs on this machine, with sample users to log in as.
     Dev,
-    /// Walks the seven steps and tells what goes over the wire; fails if one of them does not hold.
     Demo(demo::Args),
-    /// Opens both doors in front of a tenant and serves until told to stop (Ctrl-C or SIGTERM). SIGHUP fetches
-    /// the signing keys at once.
+    /// Serve both APIs for an Auth0 tenant, until Ctrl-C or SIGTERM. SIGHUP fetches the signing keys.
     Serve,
-    /// Prints an access token, from a running dev tenant or by a machine's own credentials.
     Token(token::Args),
-    /// Tells what a door makes of a token, stage by stage, and what to do about it.
     Explain(explain::Args),
-    /// Shows the configuration in force, and where each value comes from.
     Config(config::Args),
-    /// Brings the database to the schema this executable knows.
+    /// Upgrade the database to this version's schema.
     Migrate,
-    /// Copies the database while servers go on, with a checksum.
     Backup(backup::Args),
-    /// Puts a backup in the place of the database; refuses while a server runs on it, and what is damaged.
     Restore(restore::Args),
-    /// Tells whether the database is sound: pages, constraints, references, audit trail (exit code 65 if not).
     Check(check::Args),
-    /// The people in the database.
+    /// Manage users.
     #[command(subcommand)]
     Users(users::Command),
-    /// UserRef changed what.
+    /// Read and verify the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Print a door's GraphQL schema as SDL.
     Schema(schema::Args),
-    /// A process that scripts run in; started by `vestibule` itself.
+    /// Run scripts; started by `vestibule` itself.
     #[command(hide = true)]
     ScriptWorker,
 }
 
-/// What every command takes.
+/// The heading of options that every command has.
+const CONFIGURATION: &str = "Configuration";
+
+/// Options of every command.
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// The profile, and so which NAME.toml is read [env: VESTIBULE_PROFILE] [default: the command's].
-    #[arg(long, global = true, value_name = "NAME")]
+    /// Profile: which <NAME>.toml to read. `dev`, `demo` and `token` default to `development`, other commands to
+    /// `production` [env: VESTIBULE_PROFILE].
+    #[arg(long, global = true, value_name = "NAME", help_heading = CONFIGURATION)]
     profile: Option<String>,
-    /// The folder of the profiles' files [default: config].
-    #[arg(long = "config", id = "dir", global = true, value_name = "DIR")]
+    /// Folder with the profiles' files [default: config].
+    #[arg(long = "config", id = "dir", global = true, value_name = "DIR", help_heading = CONFIGURATION)]
     dir: Option<PathBuf>,
     /// `--set`, in order; see [`parse`].
     #[arg(skip)]
     set: Vec<(String, String)>,
 }
 
-/// The whole executable: every command, with `vestibule` behind the doors. Gives the exit code; what went wrong is on
-/// standard error.
+/// Runs the executable: every command, with the schemas of `vestibule` at the doors. Prints errors to standard error and
+/// returns the exit code.
 ///
-/// A team's own `main` is this call with a [`Vestibule`] of theirs.
+/// A team with its own schemas calls this from its `main`.
 pub fn main(vestibule: Vestibule) -> ExitCode {
     match run(std::env::args_os(), vestibule) {
         Ok(code) => code,
@@ -111,10 +107,10 @@ pub fn main(vestibule: Vestibule) -> ExitCode {
     }
 }
 
-/// Runs what `args` (the program's name first) ask for.
+/// Runs the command in `args`; the first is the program's name.
 ///
 /// # Errors
-/// Whatever the command failed with. [`print_error`] and [`exit_code`] know what to make of it.
+/// The command's failure, for [`print_error`] and [`exit_code`].
 pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> anyhow::Result<ExitCode> {
     let Cli { global, command } = parse(args)?;
     match command {
@@ -137,7 +133,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
 }
 
 impl Global {
-    /// Where the configuration is read from; `default_profile` when nobody names one.
+    /// Where to read the configuration from, with the command's default profile.
     fn sources(&self, default_profile: &str) -> Sources {
         Sources {
             profile: self.profile.clone(),
@@ -155,13 +151,14 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     Ok(cli)
 }
 
-/// Gives `--set` to a command and all below it. clap's own `global` would forget what stands before a subcommand
-/// when more stands after it: a setting that is silently not in force.
+/// Adds `--set` to a command and its subcommands. With clap's own `global`, a `--set` after a subcommand would silently
+/// replace those before it.
 fn with_set(command: clap::Command) -> clap::Command {
     let set = Arg::new("set")
         .long("set")
         .value_name("KEY=VALUE")
-        .help("Sets one key, such as `public.listen=127.0.0.1:8000`; may be repeated")
+        .help_heading(CONFIGURATION)
+        .help("Set a configuration key, such as `public.listen=127.0.0.1:8000`; repeatable")
         .action(ArgAction::Append)
         .value_parser(setting);
     command.arg(set).mut_subcommands(with_set)
@@ -181,43 +178,4 @@ fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        super::parse(line.split(' ').map(OsString::from))
-    }
-
-    #[test]
-    fn verify_cli() {
-        with_set(Cli::command()).debug_assert();
-    }
-
-    #[test]
-    fn global_options_stand_before_or_after_the_command() {
-        for line in [
-            "vestibule --profile p --config d --set a.b=c=d config",
-            "vestibule config --set a.b=c=d --config d --profile p",
-        ] {
-            let sources = parse(line).unwrap().global.sources("production");
-            assert_eq!(sources.profile.as_deref(), Some("p"));
-            assert_eq!(sources.dir, Some(PathBuf::from("d")));
-            assert_eq!(sources.flags, [("a.b".to_owned(), "c=d".to_owned())]);
-        }
-    }
-
-    #[test]
-    fn settings_before_and_after_the_command_add_up() {
-        let global = parse("vestibule --set a=1 config --set b=2 --set c=3").unwrap().global;
-        let keys: Vec<&str> = global.set.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["a", "b", "c"]);
-    }
-
-    #[test]
-    fn wrong_use_is_told_apart() {
-        let code = |line: &str| parse(line).unwrap_err().exit_code();
-        assert_eq!(code("vestibule fly"), 2);
-        assert_eq!(code("vestibule config --set public.listen"), 2);
-        assert_eq!(code("vestibule --version"), 0);
-    }
-}
+mod tests;

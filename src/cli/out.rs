@@ -1,22 +1,22 @@
-//! Standard output. A reader that has left (`vestibule config | head -1`) ends the command, and is no failure.
+//! Standard output. When its reader closes it (`vestibule config | head -1`), the command ends without an error.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 pub(super) use crate::telemetry::plain;
 
-/// Why something could not be printed.
+/// Why a line could not be printed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OutputError {
-    /// Whoever read our output has stopped. Nothing is left to do, and nothing went wrong.
-    #[error("nobody reads the output any more")]
+    /// The reader closed the pipe; not a failure.
+    #[error("the output was closed")]
     ReaderClosed,
-    /// The output is a full disk, or worse.
-    #[error("can not write the output")]
+    /// The disk is full, for example.
+    #[error("cannot write the output")]
     Failed(#[source] io::Error),
 }
 
-/// Prints one line, and at once: a command that goes on working shows how far it is.
+/// Prints one line and flushes it.
 pub(super) fn line(text: impl Display) -> Result<(), OutputError> {
     write_line(&mut io::stdout().lock(), text)
 }
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_left_is_told_from_a_failed_write() {
+    fn a_closed_pipe_differs_from_a_failed_write() {
         let error = |kind| write_line(&mut Broken(kind), "x").unwrap_err();
         assert!(matches!(error(ErrorKind::BrokenPipe), OutputError::ReaderClosed));
         assert!(matches!(error(ErrorKind::StorageFull), OutputError::Failed(_)));

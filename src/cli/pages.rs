@@ -1,4 +1,4 @@
-//! Lists that are printed page by page, so that ten million lines take no more memory than a thousand.
+//! Lists printed page by page, in constant memory.
 
 use std::fmt::Display;
 
@@ -7,53 +7,52 @@ use serde_json::Value;
 use super::out;
 use crate::store::{PAGE_MAX, StoreError};
 
-/// How much of a list, and how.
+/// Options of a list.
 #[derive(Debug, clap::Args)]
-pub(super) struct Pages {
-    /// How many.
+pub(super) struct ListArgs {
+    /// Number of entries.
     #[arg(long, value_name = "N", default_value_t = 50)]
     first: usize,
-    /// All of them.
+    /// Print all entries.
     #[arg(long, conflicts_with = "first")]
     all: bool,
-    /// Prints a JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     json: bool,
 }
 
-/// What one thing in a list looks like, and how the list goes on after it.
-pub(super) struct Form<T, P> {
-    /// Where it stands.
-    pub(super) place: fn(&T) -> P,
-    /// What to type before the place to go on from there.
-    pub(super) go_on: &'static str,
+/// How to print the entries of a list and where they are in it.
+pub(super) struct ListFormat<T, P> {
+    pub(super) position: fn(&T) -> P,
+    /// The option that continues the list after a position.
+    pub(super) continue_with: &'static str,
     pub(super) text: fn(&T) -> String,
     pub(super) json: fn(&T) -> Value,
 }
 
-impl Pages {
-    /// Prints what `page` gives, beginning after `place`. It is asked for at most so many things after a place, and tells
-    /// whether more follow.
+impl ListArgs {
+    /// Prints the list after `position`. `page` returns at most that many entries after a position, and whether more
+    /// follow.
     pub(super) fn print<T, P: Copy + Display>(
         &self,
-        form: &Form<T, P>,
-        mut place: Option<P>,
+        format: &ListFormat<T, P>,
+        mut position: Option<P>,
         mut page: impl FnMut(usize, Option<P>) -> Result<(Vec<T>, bool), StoreError>,
     ) -> anyhow::Result<()> {
         let mut left = if self.all { usize::MAX } else { self.first };
         loop {
-            let (things, has_next) = page(left.min(PAGE_MAX), place)?;
-            for thing in &things {
-                out::line(if self.json { (form.json)(thing).to_string() } else { (form.text)(thing) })?;
+            let (entries, has_next) = page(left.min(PAGE_MAX), position)?;
+            for entry in &entries {
+                out::line(if self.json { (format.json)(entry).to_string() } else { (format.text)(entry) })?;
             }
-            left = left.saturating_sub(things.len());
-            place = things.last().map(form.place).or(place);
+            left = left.saturating_sub(entries.len());
+            position = entries.last().map(format.position).or(position);
             if !has_next {
                 return Ok(());
             }
-            if left == 0 || things.is_empty() {
-                if let (false, Some(last)) = (self.json, place) {
-                    out::line(format_args!("there are more: {} {last}, or --all", form.go_on))?;
+            if left == 0 || entries.is_empty() {
+                if let (false, Some(last)) = (self.json, position) {
+                    out::line(format_args!("more: {} {last}, or --all", format.continue_with))?;
                 }
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! `vestibule serve`: the two doors, in front of a real tenant.
+//! `vestibule serve`: both doors, for a real tenant.
 
 use super::{Global, out, signals};
 use crate::app::{Doors, Listener, Vestibule};
@@ -8,7 +8,7 @@ use crate::telemetry;
 
 pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let config = config::load(global.sources(PRODUCTION))?;
-    telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` can not be read: {what}"))?;
+    telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` is invalid: {what}"))?;
     signals::runtime()?.block_on(async {
         let public = Listener::bind(config.public.listen, "public.listen").await?;
         let internal = Listener::bind(config.internal.listen, "internal.listen").await?;
@@ -16,12 +16,12 @@ pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
         let mut signals = signals::Signals::listen()?;
         let keys = doors.services().gate.keys().clone();
         signals::on_hangup(move || {
-            tracing::info!("asked to fetch the signing keys now");
+            tracing::info!("SIGHUP: fetching the signing keys");
             keys.refresh();
         })?;
         out::line(format!("Public   http://{}/graphql", doors.public()))?;
         out::line(format!("Internal http://{}/graphql", doors.internal()))?;
-        signals.told().await;
+        signals.recv().await;
         signals.drain(doors.stop()).await
     })
 }

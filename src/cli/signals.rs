@@ -1,57 +1,56 @@
-//! The life of a command that serves: its runtime, the signals that end it, the drain.
+//! The runtime and the signals of commands that serve.
 
 use anyhow::Context;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The runtime that listeners and filters live in.
+/// The runtime of the listeners.
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
-    Runtime::new().context("the machine gives no more threads")
+    Runtime::new().context("cannot start the runtime's threads")
 }
 
-/// Ctrl-C and SIGTERM, which from here on end nothing by themselves: listened for before anybody is told that the command
-/// serves, so that none of them cuts it off without a drain.
+/// Handlers of Ctrl-C and SIGTERM. Install them before printing that the command serves, so that every signal drains it.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Begins to listen. Belongs into a runtime.
+    /// Installs the handlers. Must be called inside a runtime.
     pub(super) fn listen() -> anyhow::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate()).context("SIGTERM can not be listened for")?,
-            interrupt: signal(SignalKind::interrupt()).context("Ctrl-C can not be listened for")?,
+            terminate: signal(SignalKind::terminate()).context("cannot handle SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot handle Ctrl-C")?,
         })
     }
 
-    /// Ends with the next one.
-    pub(super) async fn told(&mut self) {
+    /// Waits for the next signal.
+    pub(super) async fn recv(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        tracing::info!("stopping: requests under way may end; a second signal cuts them off");
+        tracing::info!("stopping: waiting for running requests; a second signal ends them");
     }
 
-    /// Waits for a drain, unless one more says that nobody wants to wait.
+    /// Waits for `draining`, or for one more signal.
     ///
     /// # Errors
-    /// When it was cut short.
+    /// When a signal ended it early.
     pub(super) async fn drain(&mut self, draining: impl Future<Output = ()>) -> anyhow::Result<()> {
         tokio::select! {
             () = draining => Ok(()),
-            () = self.told() => anyhow::bail!("stopped before requests under way had ended"),
+            () = self.recv() => anyhow::bail!("stopped before all running requests ended"),
         }
     }
 }
 
-/// Does something at every SIGHUP, as long as the runtime lives.
-pub(super) fn on_hangup(what: impl Fn() + Send + 'static) -> anyhow::Result<()> {
-    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP can not be listened for")?;
+/// Calls `action` at every SIGHUP, while the runtime lives.
+pub(super) fn on_hangup(action: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot handle SIGHUP")?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            what();
+            action();
         }
     });
     Ok(())

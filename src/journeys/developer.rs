@@ -51,8 +51,8 @@ fn dev_keeps_running_and_reports_a_rule_that_denies_the_first_login() {
     let bundle = bundle_with("rules/track-sign-up.js", denying);
     let bundle = format!("tenant.bundle={}", bundle.path().display());
     let (mut process, http) = dev(std::slice::from_ref(&bundle));
-    assert!(process.line("No line to paste:").contains("ada@example.com"));
-    assert!(process.line("the tenant gave no token:").contains("not today"));
+    assert!(process.line("No sample command:").contains("ada@example.com"));
+    assert!(process.line("the tenant refused the token request:").contains("not today"));
     let curl = process.line("curl");
     assert!(curl.contains("Bearer"), "the machine's line is there: {curl}");
     let complaint = complains(&["token", "--as", "ada@example.com"], &[bundle, http]);
@@ -67,11 +67,11 @@ fn commands_find_the_tenant_on_another_port() {
     let store = format!("store.path={}", dev.database().display());
     let token = says(&["token", "--as", "Ada@Example.com"], std::slice::from_ref(&http));
     let told = says(&["--profile", "development", "explain", &token], &[http.clone(), store]);
-    assert!(told.contains("lets its bearer in"), "{told}");
+    assert!(told.contains("Accepted."), "{told}");
     let table = says(&["--profile", "development", "config"], std::slice::from_ref(&http));
     let issuer = table.lines().find(|line| line.trim_start().starts_with("issuer ")).unwrap();
     assert!(issuer.contains(http.trim_start_matches("tenant.http=")), "{issuer}");
-    assert!(issuer.ends_with("where the dev tenant listens, tenant.http"), "{issuer}");
+    assert!(issuer.ends_with("the dev tenant's address, tenant.http"), "{issuer}");
 }
 
 #[test]

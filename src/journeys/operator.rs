@@ -57,7 +57,7 @@ fn user_commands_work_and_are_audited() {
     assert!(
         shell
             .says(&format!("users roles {ADA} --add nonsense"))
-            .contains("note: nonsense gives no permission")
+            .contains("note: nonsense has no permissions")
     );
     assert_eq!(shell.says(&format!("users block {ADA}")), format!("{id} is blocked"));
     assert!(shell.says("users list").contains("blocked"));
@@ -77,7 +77,7 @@ fn user_commands_work_and_are_audited() {
     let said = shell.says(&format!("users erase {bob} --yes"));
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!((lines.len(), lines[0]), (2, format!("{bob} is erased").as_str()));
-    assert!(lines[1].contains("remove it") && lines[1].contains("vestibule.db.replaced-"), "{said}");
+    assert!(lines[1].contains("remove them") && lines[1].contains("vestibule.db.replaced-"), "{said}");
 
     let lines = shell.says(&format!("audit list --user {id} --json"));
     let actions: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -146,7 +146,7 @@ fn a_tampered_audit_log_fails_verification_at_the_changed_line() {
     }
     let whole = shell.says("audit verify");
     let head = whole.rsplit(' ').next().unwrap().to_owned();
-    assert!(whole.starts_with("whole: 3 lines"), "{whole}");
+    assert!(whole.starts_with("intact: 3 lines"), "{whole}");
     shell.says("users create --email u3@example.com");
     shell.says(&format!("audit verify --head {head}"));
     let (code, complaint) = shell.fails(&format!("audit verify --head {}", "0".repeat(64)));

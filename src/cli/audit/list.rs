@@ -2,34 +2,38 @@
 
 use serde_json::{Value, json};
 
-use super::super::pages::{Form, Pages};
+use super::super::pages::{ListArgs, ListFormat};
 use super::super::users::{UserRef, with_store};
 use super::super::{Global, out};
 use crate::store::{AuditFilter, AuditLine, PageArgs};
 
-/// Which lines, and how.
+/// List the audit log, newest first.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// About this user: our id, an Auth0 id or an email.
-    #[arg(long, value_name = "WHO")]
+    /// Only changes of this user, by id, Auth0 id or email.
+    #[arg(long, value_name = "USER")]
     user: Option<UserRef>,
-    /// Of this action, such as user.status_set.
+    /// Only this action, such as user.status_set.
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// Only lines older than this one, by its number.
+    /// Only lines before this one, by its number.
     #[arg(long, value_name = "LINE")]
     before: Option<i64>,
     #[command(flatten)]
-    pages: Pages,
+    list: ListArgs,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
         let user = args.user.as_ref().map(|who| who.find(store)).transpose()?.map(|user| user.id);
         let filter = AuditFilter { user, action: args.action.clone() };
-        let form =
-            Form { place: |line: &AuditLine| line.id, go_on: "--before", text: as_text, json: as_json };
-        args.pages.print(&form, args.before, |first, before| {
+        let format = ListFormat {
+            position: |line: &AuditLine| line.id,
+            continue_with: "--before",
+            text: as_text,
+            json: as_json,
+        };
+        args.list.print(&format, args.before, |first, before| {
             let page = store.list_audit(&filter, &PageArgs { after: before, ..PageArgs::first(first) })?;
             Ok((page.items, page.more))
         })

@@ -1,4 +1,4 @@
-//! `vestibule audit …`: who changed what.
+//! `vestibule audit …`: the audit log.
 
 mod list;
 mod verify;
@@ -11,9 +11,7 @@ use super::Global;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Lists the trail, the newest line first.
     List(list::Args),
-    /// Checks the hash chain and names the first line that was tampered with (exit code 65).
     Verify(verify::Args),
 }
 

@@ -1,4 +1,4 @@
-//! A browser with a single-page application in it: logs a person in by authorization code with PKCE (RFC 7636).
+//! Logs a user in as a browser with a single-page application does: authorization code with PKCE (RFC 7636).
 
 use anyhow::{Context, ensure};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -8,162 +8,140 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use url::Url;
 
-use super::super::frontend::{Client, access_token};
 use super::super::http_client::{HttpClient, HttpResponse};
+use super::super::token_request::{TokenRequest, access_token};
 
-/// Where the tenant sends the browser after the login.
+/// The redirect URI; nothing listens there.
 const CALLBACK: &str = "http://127.0.0.1/callback";
 
-/// One hop of a login.
-pub(super) struct Hop {
+/// One request of a login, to print.
+pub(super) struct LoginRequest {
     pub(super) method: &'static str,
     pub(super) path: String,
     pub(super) status: u16,
     pub(super) note: String,
 }
 
-/// Logs in as a person would: opens the page, fills in the form, follows the redirect, trades the code for a token.
+impl LoginRequest {
+    fn new(method: &'static str, url: &Url, response: &HttpResponse, note: &str) -> Self {
+        Self { method, path: url.path().to_owned(), status: response.status, note: note.to_owned() }
+    }
+}
+
+/// Opens the login page, submits the form, follows the redirects and exchanges the code for a token.
 pub(super) fn log_in(
-    wire: &HttpClient,
-    client: Client<'_>,
+    http: &HttpClient,
+    request: TokenRequest<'_>,
     email: &str,
     password: &str,
-) -> anyhow::Result<(String, Vec<Hop>)> {
-    let mut hops = Vec::new();
+) -> anyhow::Result<(String, Vec<LoginRequest>)> {
+    let mut requests = Vec::new();
     let (state, verifier) = (random()?, random()?);
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-    let mut authorize = Url::parse(client.issuer)?.join("authorize")?;
-    authorize.query_pairs_mut().extend_pairs([
+    let mut page = Url::parse(request.issuer)?.join("authorize")?;
+    page.query_pairs_mut().extend_pairs([
         ("response_type", "code"),
-        ("client_id", client.client_id),
+        ("client_id", request.client_id),
         ("redirect_uri", CALLBACK),
-        ("audience", client.audience),
+        ("audience", request.audience),
         ("scope", "openid profile email"),
         ("state", &state),
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
     ]);
-    // The tenant may send the browser to the page in one hop or in two.
-    let mut page = authorize.clone();
-    let mut answer = wire.get(page.as_str(), &[])?;
-    hops.push(hop("GET", &page, &answer, "the login page is asked for, with a PKCE challenge"));
-    if let Some(location) = answer.header("location") {
+    let mut response = http.get(page.as_str(), &[])?;
+    requests.push(LoginRequest::new(
+        "GET",
+        &page,
+        &response,
+        "the authorization request, with a PKCE challenge",
+    ));
+    // The tenant may answer with the login page, or redirect to it.
+    if let Some(location) = response.header("location") {
         page = page.join(location)?;
-        answer = wire.get(
-            page.as_str(),
-            &cookies(&answer).as_deref().map(|c| ("cookie", c)).into_iter().collect::<Vec<_>>(),
-        )?;
-        hops.push(hop("GET", &page, &answer, "the login page"));
+        response = http.get(page.as_str(), &cookie_header(&cookies(&response)))?;
+        requests.push(LoginRequest::new("GET", &page, &response, "the login page"));
     }
-    ensure!(answer.status == 200, "the tenant shows no login page: {}", answer.body);
+    ensure!(response.status == 200, "the tenant shows no login page: {}", response.body);
 
-    let (action, mut fields) =
-        password_form(&answer.body).context("the login page has no form with a password")?;
-    for (name, value) in &mut fields {
-        match value {
-            Field::Given(_) => {}
-            Field::Password => *value = Field::Given(password.to_owned()),
-            Field::Name => *value = Field::Given(email.to_owned()),
-        }
-        ensure!(!name.is_empty(), "the login form has a field without a name");
-    }
-    let form: Vec<(&str, &str)> = fields
-        .iter()
-        .map(|(name, value)| {
-            (name.as_str(), if let Field::Given(value) = value { value.as_str() } else { "" })
-        })
-        .collect();
+    let (action, form) = password_form(&response.body, email, password)
+        .context("the login page has no form with a password")?;
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let target = page.join(&action)?;
-    let cookie = cookies(&answer);
-    let headers: Vec<_> = cookie.as_deref().map(|cookie| ("cookie", cookie)).into_iter().collect();
-    let mut answer = wire.post_form(target.as_str(), &headers, &form)?;
-    hops.push(hop("POST", &target, &answer, &format!("{email} logs in; the rules run")));
-    let mut location = target.join(answer.header("location").context("the login leads nowhere")?)?;
+    let cookies = cookies(&response);
+    let mut response = http.post_form(target.as_str(), &cookie_header(&cookies), &form)?;
+    requests.push(LoginRequest::new("POST", &target, &response, &format!("{email} logs in; the rules run")));
+    let redirect = |base: &Url, response: &HttpResponse| {
+        anyhow::Ok(base.join(response.header("location").context("the login does not redirect")?)?)
+    };
+    let mut location = redirect(&target, &response)?;
     if location.origin() == target.origin() {
-        answer = wire.get(location.as_str(), &headers)?;
-        hops.push(hop("GET", &location, &answer, "and on"));
-        location = location.join(answer.header("location").context("the login leads nowhere")?)?;
+        response = http.get(location.as_str(), &cookie_header(&cookies))?;
+        requests.push(LoginRequest::new("GET", &location, &response, "a redirect of the tenant"));
+        location = redirect(&location, &response)?;
     }
-    let said =
+    let parameter =
         |name: &str| location.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-    ensure!(
-        said("error").is_none(),
-        "the login was denied: {}",
-        said("error_description").unwrap_or_default()
-    );
-    ensure!(said("state").as_deref() == Some(state.as_str()), "the state came back changed");
-    let code = said("code").context("the login brought no code")?;
+    let reason = || parameter("error_description").unwrap_or_default();
+    ensure!(parameter("error").is_none(), "the login was denied: {}", reason());
+    ensure!(parameter("state").as_deref() == Some(state.as_str()), "the state differs from the one sent");
+    let code = parameter("code").context("the redirect has no code")?;
 
-    let token_url = Url::parse(client.issuer)?.join("oauth/token")?;
-    let answer = wire.post_json(
-        token_url.as_str(),
-        &[],
-        &json!({
-            "grant_type": "authorization_code",
-            "client_id": client.client_id,
-            "redirect_uri": CALLBACK,
-            "code": code,
-            "code_verifier": verifier,
-        }),
-    )?;
-    hops.push(hop("POST", &token_url, &answer, "the code and the PKCE verifier, for a token"));
-    Ok((access_token(&answer)?, hops))
-}
-
-fn hop(method: &'static str, url: &Url, answer: &HttpResponse, note: &str) -> Hop {
-    Hop { method, path: url.path().to_owned(), status: answer.status, note: note.to_owned() }
+    let token_url = Url::parse(request.issuer)?.join("oauth/token")?;
+    let exchange = json!({
+        "grant_type": "authorization_code",
+        "client_id": request.client_id,
+        "redirect_uri": CALLBACK,
+        "code": code,
+        "code_verifier": verifier,
+    });
+    let response = http.post_json(token_url.as_str(), &[], &exchange)?;
+    let note = "exchanges the code and the PKCE verifier for a token";
+    requests.push(LoginRequest::new("POST", &token_url, &response, note));
+    Ok((access_token(&response)?, requests))
 }
 
 fn random() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).ok().context("the machine gives no random numbers")?;
+    SystemRandom::new().fill(&mut bytes).ok().context("the system has no random numbers")?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The cookies an answer sets, as a request sends them back.
-fn cookies(answer: &HttpResponse) -> Option<String> {
-    let set = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
-    let pairs: Vec<_> = set.filter_map(|cookie| cookie.split(';').next()).collect();
-    if pairs.is_empty() { None } else { Some(pairs.join("; ")) }
+/// The cookies that a response sets, as the value of a `Cookie` header.
+fn cookies(response: &HttpResponse) -> String {
+    let set = response.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    set.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
 }
 
-/// A field of a form, as far as the page filled it in.
-enum Field {
-    Given(String),
-    Name,
-    Password,
+fn cookie_header(cookies: &str) -> Vec<(&str, &str)> {
+    if cookies.is_empty() { Vec::new() } else { vec![("cookie", cookies)] }
 }
 
-/// The form that asks for a password: where it goes, and its fields.
-fn password_form(page: &str) -> Option<(String, Vec<(String, Field)>)> {
-    let form = page.split("<form").skip(1).map(|form| form.split("</form").next().unwrap_or(form));
-    let form = form.into_iter().find(|form| form.contains("type=\"password\""))?;
+/// The action and the filled-in fields of the form that has a password field.
+fn password_form(page: &str, email: &str, password: &str) -> Option<(String, Vec<(String, String)>)> {
+    let mut forms = page.split("<form").skip(1).map(|form| form.split("</form").next().unwrap_or(form));
+    let form = forms.find(|form| form.contains("type=\"password\""))?;
     let action = attribute(form.split('>').next()?, "action").unwrap_or_default();
     let inputs = form.split("<input").skip(1).filter_map(|input| input.split('>').next());
     let fields = inputs.filter_map(|input| {
-        let name = attribute(input, "name")?;
-        let field = match attribute(input, "type").as_deref() {
-            Some("password") => Field::Password,
-            Some("hidden") => Field::Given(attribute(input, "value").unwrap_or_default()),
+        let value = match attribute(input, "type").as_deref() {
+            Some("password") => password.to_owned(),
+            Some("hidden") => attribute(input, "value").unwrap_or_default(),
             Some("submit") => return None,
-            _ => Field::Name,
+            _ => email.to_owned(),
         };
-        Some((name, field))
+        Some((attribute(input, "name")?, value))
     });
     Some((action, fields.collect()))
 }
 
-/// The value of an attribute, unescaped.
+/// An attribute's value, unescaped.
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
     let value = tag.get(start..)?.split('"').next()?;
-    let unescaped = value
-        .replace("&quot;", "\"")
-        .replace("&#39;", "'")
-        .replace("&#x27;", "'")
-        .replace("&lt;", "<")
-        .replace("&gt;", ">");
-    Some(unescaped.replace("&amp;", "&"))
+    let escapes =
+        [("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    Some(escapes.iter().fold(value.to_owned(), |text, (escape, plain)| text.replace(escape, plain)))
 }
 
 #[cfg(test)]
@@ -171,14 +149,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_with_the_password_is_found_and_read() {
+    fn the_form_with_the_password_is_filled_in() {
         let page = r#"<form action="/one"><button name="user" value="a"></button></form>
             <form method="post" action="/two?a=1&amp;b=2"><input type="hidden" name="state" value="x&quot;y">
             <input type="email" name="username"><input type="password" name="password"></form>"#;
-        let (action, fields) = password_form(page).unwrap();
+        let (action, fields) = password_form(page, "ada@example.com", "secret").unwrap();
         assert_eq!(action, "/two?a=1&b=2");
-        assert!(matches!(&fields[0], (name, Field::Given(value)) if name == "state" && value == "x\"y"));
-        assert!(matches!(&fields[1].1, Field::Name) && matches!(&fields[2].1, Field::Password));
-        assert!(password_form("<form></form>").is_none());
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(fields, [("state", "x\"y"), ("username", "ada@example.com"), ("password", "secret")]);
+        assert!(password_form("<form></form>", "", "").is_none());
     }
 }

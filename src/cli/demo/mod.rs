@@ -1,32 +1,32 @@
-//! `vestibule demo`: the seven steps, walked and narrated on free ports and in a temporary folder.
+//! `vestibule demo`: the seven steps of a login, on free ports and in a temporary folder.
 //!
-//! Nothing is staged: a frontend logs in over HTTP, the rules run, the doors answer. Each line tells what went over the
-//! wire, each ✓ is a check that can fail, and one that does fails the command.
+//! All of it is real: a frontend logs in over HTTP, the rules run, the doors answer. Each line is an HTTP exchange or a
+//! check; a check that fails fails the command.
 
 mod browser;
-mod stage;
-mod acts;
+mod narrator;
+mod scenes;
 
 use anyhow::{Context, bail};
 
-use self::stage::Stage;
-use super::dev::this_worker;
+use self::narrator::Narrator;
+use super::dev::script_worker;
 use super::{Global, out, signals};
 use crate::app::{Development, PostSink, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, DEVELOPMENT, Sources};
 use crate::telemetry::{self, Format};
 
-/// Walks the seven steps and tells what goes over the wire; fails if one of them does not hold.
+/// Run the seven steps of a login and print every HTTP exchange. Fails if a check fails.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Logs what the servers log, too.
+    /// Print the servers' logs, too.
     #[arg(long)]
     verbose: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir().context("no temporary folder can be made")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let file = |name: &str| folder.path().join(name).display().to_string();
     let sources = Sources { tenant: true, ..global.sources(DEVELOPMENT) }
         .with_override("public.listen", "127.0.0.1:0")
@@ -39,25 +39,25 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     drop(telemetry::init(&telemetry::Settings { filter, format: Format::Text }));
 
     let runtime = signals::runtime()?;
-    // Where the sign-up rule posts to: in real life an analytics service, here a listener that keeps what comes.
-    let inbox = runtime.block_on(PostSink::open(&config.http))?;
-    config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", inbox.url()));
-    config.tenant.allow_fetch.push(inbox.url().to_owned());
-    // What is shown is our own: the acts ask our schemas.
-    let opening = Development::open(Vestibule::default(), &config, this_worker()?, Clock::system());
+    // Stands in for the analytics service that a sign-up rule would post to.
+    let sign_ups = runtime.block_on(PostSink::open(&config.http))?;
+    config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", sign_ups.url()));
+    config.tenant.allow_fetch.push(sign_ups.url().to_owned());
+    // Always with our own schemas: the scenes query them.
+    let opening = Development::open(Vestibule::default(), &config, script_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
 
-    let mut stage = Stage::new(&config, &development, &inbox)?;
-    let played = acts::all(&mut stage);
-    let failures = stage.failures();
+    let mut narrator = Narrator::new(&config, &development, &sign_ups)?;
+    let outcome = scenes::run_all(&mut narrator);
+    let failures = narrator.failures();
     runtime.block_on(async {
         development.stop().await;
-        inbox.stop().await;
+        sign_ups.stop().await;
     });
-    played?;
+    outcome?;
     if failures > 0 {
-        bail!("{failures} of the checks above did not hold");
+        bail!("{failures} of the checks above failed");
     }
-    out::line("\nEvery step held.")?;
+    out::line("\nAll checks passed.")?;
     Ok(())
 }

@@ -1,26 +1,28 @@
-//! `vestibule users create`: a row for somebody who has not come yet.
+//! `vestibule users create`: a row for a user before their first login.
 
 use super::super::{Global, out};
 use super::with_new_store;
 use crate::store::{Actor, NewUser};
 use crate::user::{Auth0Id, Email, Person, WORDS_MAX, is_words};
 
-/// Whom. Without an Auth0 id, whoever first comes with the email, verified, is this user.
+/// Create a user before their first login, and print the id.
+///
+/// Without `--auth0-id`, the first login with this email, verified, becomes this user.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// In any spelling.
+    /// Email address.
     #[arg(long, value_name = "EMAIL", required_unless_present = "auth0_id")]
     email: Option<Email>,
-    /// Vouches that the email is theirs.
+    /// Mark the email as verified.
     #[arg(long, requires = "email")]
     verified: bool,
-    /// The identity, if it is known.
+    /// Auth0 id, if known.
     #[arg(long, value_name = "ID")]
     auth0_id: Option<Auth0Id>,
     /// Full name.
     #[arg(long, value_name = "NAME", value_parser = name)]
     name: Option<String>,
-    /// A role; may be repeated.
+    /// Role; repeatable.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
 }
@@ -29,7 +31,7 @@ fn name(text: &str) -> Result<String, String> {
     if is_words(text) {
         return Ok(text.to_owned());
     }
-    Err(format!("a name has at most {WORDS_MAX} characters, and no control characters"))
+    Err(format!("a name has at most {WORDS_MAX} characters and no control characters"))
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
@@ -43,6 +45,6 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         };
         let user = store.create(&expected, &Actor::Cli)?;
         out::line(user.id)?;
-        super::roles::tell_of_unknown(config, &user.roles)
+        super::roles::note_unknown_roles(config, &user.roles)
     })
 }

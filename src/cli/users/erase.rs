@@ -1,4 +1,4 @@
-//! `vestibule users erase`: for good.
+//! `vestibule users erase`: erases a user's personal data permanently.
 
 use std::path::PathBuf;
 
@@ -9,44 +9,46 @@ use super::{UserRef, with_store};
 use crate::store::Actor;
 use crate::user::Status;
 
-/// Whom.
+/// Erase a user's personal data permanently. A tombstone remains, so that they cannot sign up again.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Our id, an Auth0 id or an email.
-    #[arg(value_name = "WHO")]
-    who: UserRef,
-    /// Without it nothing is erased.
+    /// User: our id (a UUID), an Auth0 id or an email.
+    #[arg(value_name = "USER")]
+    user: UserRef,
+    /// Confirm; without it, nothing is erased.
     #[arg(long)]
     yes: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
-        let user = args.who.find(store)?;
+        let user = args.user.find(store)?;
         ensure!(
             args.yes,
-            "nothing was erased: erasing {} can not be undone; add --yes if they are meant (`users show` tells who it \
-             is, `users export` what would be lost)",
+            "nothing was erased: erasing {} cannot be undone; add --yes to confirm (see `users show` and `users export` \
+             first)",
             user.id
         );
         let user = store.set_status(user.id, Status::Erased, &Actor::Cli)?;
         out::line(format_args!("{} is {}", user.id, user.status.as_str()))?;
         let copies = store
             .replaced_copies()
-            .context("erased, but copies beside the database could not be looked for")?;
-        if let Some(line) = of_copies(&copies) {
+            .context("erased, but cannot look for older copies next to the database")?;
+        if let Some(line) = copies_line(&copies) {
             out::line(line)?;
         }
         Ok(())
     })
 }
 
-/// What the operator has to do about databases that restores have put aside.
-fn of_copies(copies: &[PathBuf]) -> Option<String> {
+/// Names databases that restores replaced: they still contain the user.
+fn copies_line(copies: &[PathBuf]) -> Option<String> {
     let names: Vec<_> = copies.iter().map(|copy| copy.display().to_string()).collect();
     let them = names.join(" ");
     (!names.is_empty()).then(|| {
-        format!("still in what restores put aside; remove it when it is not needed any more: {them}")
+        format!(
+            "replaced databases still contain this user; remove them when you no longer need them: {them}"
+        )
     })
 }
 
@@ -55,9 +57,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_that_still_hold_the_person_are_named_in_one_line() {
-        assert_eq!(of_copies(&[]), None);
-        let line = of_copies(&["v.db.replaced-1".into(), "v.db.replaced-2".into()]).unwrap();
+    fn copies_that_still_contain_the_user_are_named_in_one_line() {
+        assert_eq!(copies_line(&[]), None);
+        let line = copies_line(&["v.db.replaced-1".into(), "v.db.replaced-2".into()]).unwrap();
         assert!(line.ends_with(": v.db.replaced-1 v.db.replaced-2") && !line.contains('\n'), "{line}");
     }
 }

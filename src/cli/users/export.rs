@@ -1,22 +1,22 @@
-//! `vestibule users export`: everything we hold about one person. That it was given out is in the trail.
+//! `vestibule users export`: all data about one user. The audit log records the export.
 
 use super::super::{Global, out};
 use super::{UserRef, with_store};
 use crate::store::Actor;
 
-/// Whose.
+/// Print all data about one user as JSON. The audit log records the export.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Our id, an Auth0 id or an email.
-    #[arg(value_name = "WHO")]
-    who: UserRef,
+    /// User: our id (a UUID), an Auth0 id or an email.
+    #[arg(value_name = "USER")]
+    user: UserRef,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
-        let user = args.who.find(store)?;
+        let user = args.user.find(store)?;
         let export = store.export(user.id, &Actor::Cli)?;
-        // serde_json escapes control characters, so nothing in it can speak to the terminal.
+        // serde_json escapes control characters, so the terminal cannot interpret any.
         out::line(serde_json::to_string_pretty(&export)?)?;
         Ok(())
     })

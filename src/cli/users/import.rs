@@ -20,27 +20,27 @@ use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store};
 /// Places that are told of each reason.
 const PLACES: usize = 5;
 
-/// What to import, and how.
+/// Add and update users from an Auth0 export, Auth0 bulk-import JSON, or CSV. Exit code 65 if a record is invalid.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The export; `-` reads standard input.
+    /// File to import; `-` reads standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The file's form, when its beginning does not tell.
+    /// File format [default: detected from the file's first bytes].
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Print what would be done, and change nothing. While servers run, rows are tried in batches, so a repetition far down
-    /// the file counts as another addition.
+    /// Print what would be done, without changing anything. While servers run, rows are tried in batches, so a duplicate far
+    /// down the file is counted as added.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Exit code 65 when some records could not be understood. The others are imported.
+/// Skips invalid records; the others are imported.
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let config = config::load(global.sources(PRODUCTION))?;
     let (input, bar) = open(&args.file)?;
     let store = Store::open(&config.store, Clock::system())
-        .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
+        .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
     let mut tally = Tally::default();
     let Tally { outcomes, unreadable } = &mut tally;
@@ -58,7 +58,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     );
     bar.finish_and_clear();
     let notes = imported.with_context(|| {
-        format!("{} was not imported to its end; run the import again", args.file.display())
+        format!("{} was not imported completely; run the import again", args.file.display())
     })?;
     for line in tally.lines(args.dry_run) {
         out::line(line)?;

@@ -1,25 +1,30 @@
-//! `vestibule users list`: one line a user, for people or for machines.
+//! `vestibule users list`: one line for each user.
 
-use super::super::pages::{Form, Pages};
+use super::super::pages::{ListArgs, ListFormat};
 use super::super::{Global, out};
 use super::with_store;
 use crate::store::{PageArgs, StoreError, UserFilter, UserOrder, user_json};
 use crate::user::{Status, User, UserId};
 
-/// Which, and how.
+/// List users, oldest first.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Only those who came after this user, by our id.
+    /// Only users created after this one, by our id.
     #[arg(long, value_name = "ID")]
     after: Option<UserId>,
     #[command(flatten)]
-    pages: Pages,
+    list: ListArgs,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
-        let form = Form { place: |user: &User| user.id, go_on: "--after", text: line, json: user_json };
-        args.pages.print(&form, args.after, |first, after| {
+        let format = ListFormat {
+            position: |user: &User| user.id,
+            continue_with: "--after",
+            text: line,
+            json: user_json,
+        };
+        args.list.print(&format, args.after, |first, after| {
             let order = UserOrder::Created;
             let cursor = |id| {
                 let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;

@@ -1,6 +1,6 @@
-//! `vestibule users …`: the people in the database. One file per subcommand.
+//! `vestibule users …`: one file for each subcommand.
 
-mod who;
+mod user_ref;
 mod list;
 mod show;
 mod create;
@@ -11,7 +11,7 @@ mod export;
 mod import;
 mod records;
 
-pub(super) use who::{NoSuchUser, UserRef};
+pub(super) use user_ref::{NoSuchUser, UserRef};
 
 use std::process::ExitCode;
 
@@ -25,23 +25,16 @@ use crate::store::{Settings, Store, StoreError};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Lists users in the order they came.
     List(list::Args),
-    /// Shows one user: the row, the identities, the accepted terms.
     Show(show::Args),
-    /// Makes a row for somebody who has not come yet, and prints its id.
     Create(create::Args),
-    /// Shows or changes a user's roles. A change revokes their tokens, which carry the old ones.
     Roles(roles::Args),
-    /// Turns a user away from now on, and revokes their tokens.
+    /// Block a user at both APIs and revoke their tokens.
     Block(block::Args),
-    /// Lets a user in again. Tokens from before stay revoked.
+    /// Unblock a user. Tokens from before the block stay revoked.
     Unblock(block::Args),
-    /// Forgets a person for good. What stays is a tombstone, which keeps them from being made anew.
     Erase(erase::Args),
-    /// Prints everything we hold about one person, as JSON.
     Export(export::Args),
-    /// Adds and updates users from an export of Auth0's, its bulk-import JSON, or CSV.
     Import(import::Args),
 }
 
@@ -60,35 +53,33 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does something with the database, which must be there, and which a server may have open too: it notices what changes
-/// within a second.
+/// Runs `action` on the existing database. A running server notices the changes within a second.
 pub(super) fn with_store<T>(
     global: &Global,
-    act: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
+    action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_opened(global, Store::open_existing, act)
+    with_opened(global, Store::open_existing, action)
 }
 
-/// The same for what may be the first thing that is done: the database is made and migrated as needed.
+/// The same, but creates and migrates the database as needed.
 fn with_new_store<T>(
     global: &Global,
-    act: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
+    action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_opened(global, Store::open, act)
+    with_opened(global, Store::open, action)
 }
 
 fn with_opened<T>(
     global: &Global,
     open: fn(&Settings, Clock) -> Result<Store, StoreError>,
-    act: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
+    action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let config = config::load(global.sources(PRODUCTION))?;
     let store = open(&config.store, Clock::system())
-        .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
-    let outcome = act(&store, &config);
-    // What was done is committed; closing only tidies up.
+        .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
+    let outcome = action(&store, &config);
     let closed = store.close();
     let outcome = outcome?;
-    closed.context("the change is made, but the database could not be closed cleanly")?;
+    closed.context("the change is committed, but the database was not closed cleanly")?;
     Ok(outcome)
 }

@@ -1,37 +1,37 @@
-//! `vestibule users roles`: who may what.
+//! `vestibule users roles`: shows and changes a user's roles.
 
 use super::super::{Global, out};
 use super::{UserRef, with_store};
 use crate::config::Config;
 use crate::store::Actor;
 
-/// Whose, and what to change. Without a change, prints them.
+/// Show or change a user's roles. A change revokes their tokens, which carry the old ones.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Our id, an Auth0 id or an email.
-    #[arg(value_name = "WHO")]
-    who: UserRef,
-    /// Adds a role; may be repeated.
+    /// User: our id (a UUID), an Auth0 id or an email.
+    #[arg(value_name = "USER")]
+    user: UserRef,
+    /// Role to add; repeatable.
     #[arg(long, value_name = "ROLE")]
     add: Vec<String>,
-    /// Takes a role away; may be repeated.
+    /// Role to remove; repeatable.
     #[arg(long, value_name = "ROLE")]
     remove: Vec<String>,
-    /// Takes all roles away, before `--add`.
+    /// Remove all roles before `--add`.
     #[arg(long)]
     none: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, config| {
-        let mut user = args.who.find(store)?;
+        let mut user = args.user.find(store)?;
         if args.none || !args.add.is_empty() || !args.remove.is_empty() {
             user = store.change_roles(user.id, |roles| args.wanted(roles), &Actor::Cli)?;
         }
         for role in &user.roles {
             out::line(out::plain(role))?;
         }
-        tell_of_unknown(config, &args.add)
+        note_unknown_roles(config, &args.add)
     })
 }
 
@@ -42,10 +42,13 @@ impl Args {
     }
 }
 
-/// A role that `[roles]` does not know is kept, since another deployment may know it. But it may be a slip.
-pub(super) fn tell_of_unknown(config: &Config, roles: &[String]) -> anyhow::Result<()> {
+/// Prints a note for each role that `[roles]` does not define: another deployment may define it, or it is a typo.
+pub(super) fn note_unknown_roles(config: &Config, roles: &[String]) -> anyhow::Result<()> {
     for role in roles.iter().filter(|role| config.roles.permissions([role.as_str()]).is_empty()) {
-        out::line(format_args!("note: {} gives no permission here ([roles])", out::plain(role)))?;
+        out::line(format_args!(
+            "note: {} has no permissions in this configuration ([roles])",
+            out::plain(role)
+        ))?;
     }
     Ok(())
 }
@@ -55,9 +58,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_added_is_added_to_what_is_left() {
+    fn roles_are_removed_then_added() {
         let args = |none, remove: &[&str]| Args {
-            who: "ada@example.com".parse().unwrap(),
+            user: "ada@example.com".parse().unwrap(),
             add: vec!["new".into()],
             remove: remove.iter().map(|&role| role.to_owned()).collect(),
             none,

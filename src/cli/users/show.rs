@@ -1,4 +1,4 @@
-//! `vestibule users show`: one user.
+//! `vestibule users show`: one user's data.
 
 use serde_json::{Value, json};
 
@@ -6,20 +6,20 @@ use super::super::{Global, out};
 use super::{UserRef, with_store};
 use crate::store::{AcceptedTerms, Identity, user_json};
 
-/// Whom.
+/// Show one user: data, identities, accepted terms.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Our id, an Auth0 id or an email.
-    #[arg(value_name = "WHO")]
-    who: UserRef,
-    /// Prints one JSON object, with the profile.
+    /// User: our id (a UUID), an Auth0 id or an email.
+    #[arg(value_name = "USER")]
+    user: UserRef,
+    /// Print one JSON object, with the profile.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
-        let user = args.who.find(store)?;
+        let user = args.user.find(store)?;
         let (identities, terms) = (store.identities(user.id)?, store.accepted_terms(user.id)?);
         let record = user_json(&user);
         out::line(if args.json {
@@ -47,7 +47,7 @@ fn as_json(mut record: Value, identities: &[Identity], terms: &[AcceptedTerms]) 
     record
 }
 
-/// What is there, a line each; the profile only by its size.
+/// One line for each value; of the profile, only its size.
 fn as_text(record: &Value, identities: &[Identity], terms: &[AcceptedTerms]) -> String {
     let mut lines = Vec::new();
     for (name, value) in record.as_object().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! Which user a command is about, as people name one.
+//! How a command names a user.
 
 use std::str::FromStr;
 
@@ -13,9 +13,9 @@ pub(in crate::cli) enum UserRef {
     Email(Email),
 }
 
-/// NoSuchUser was found. Does not repeat what was typed: an email has no place in a log of a shell's errors.
+/// No user was found. The message does not repeat the input: an email does not belong in logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; `vestibule users list` tells who is there")]
+#[error("{0}; `vestibule users list` lists all users")]
 pub(in crate::cli) struct NoSuchUser(&'static str);
 
 impl FromStr for UserRef {
@@ -25,7 +25,7 @@ impl FromStr for UserRef {
         if let Ok(id) = text.parse() {
             return Ok(Self::Id(id));
         }
-        // An Auth0 id can contain an email, but no email contains a bar before its @.
+        // An Auth0 id can contain an email, but an email has no `|` before its `@`.
         if text.contains('|') {
             return text.parse().map(Self::Auth0).map_err(|error: crate::user::IdError| error.to_string());
         }
@@ -42,14 +42,14 @@ impl UserRef {
             Self::Auth0(id) => store.user_by_auth0_id(id),
             Self::Email(email) => store.user_by_email(email),
         };
-        let nobody = match self {
+        let message = match self {
             Self::Id(_) => "there is no user with this id",
             Self::Auth0(_) => "no user has this Auth0 id",
             Self::Email(_) => {
-                "no user has this email verified, or waits for its person with it (an unverified email finds nobody)"
+                "no user has this email verified, and none was created with it (unverified emails are not searched)"
             }
         };
-        Ok(found?.ok_or(NoSuchUser(nobody))?)
+        Ok(found?.ok_or(NoSuchUser(message))?)
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_and_emails_are_told_apart() {
+    fn ids_and_emails_are_distinguished() {
         let who = |text: &str| text.parse::<UserRef>();
         assert!(matches!(who("01890000-0000-7000-8000-000000000001"), Ok(UserRef::Id(_))));
         assert!(matches!(who("waad|ada@example.com"), Ok(UserRef::Auth0(_))));

@@ -1,0 +1,166 @@
+//! Runs requests for the demo, prints them with their checks, and counts the checks that fail.
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::super::http_client::{HttpClient, HttpResponse};
+use super::super::out;
+use super::super::token_request::{TokenRequest, password_client};
+use super::browser;
+use crate::app::{Development, PostSink};
+use crate::config::Config;
+use crate::telemetry::Secret;
+use crate::tenant::{Direction, HttpExchange};
+
+pub(super) struct Narrator<'a> {
+    config: &'a Config,
+    development: &'a Development,
+    sign_ups: &'a PostSink,
+    http: HttpClient,
+    /// The client that users log in with.
+    client_id: String,
+    /// How many of the tenant's exchanges were printed or skipped.
+    printed: usize,
+    failures: usize,
+}
+
+impl<'a> Narrator<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        development: &'a Development,
+        sign_ups: &'a PostSink,
+    ) -> anyhow::Result<Self> {
+        let client = password_client(development.tenant.served()).context("the bundle has no frontend")?;
+        let client_id = client.client_id.clone();
+        let (http, printed) = (HttpClient::new(), development.tenant.tenant().exchanges().len());
+        Ok(Self { config, development, sign_ups, http, client_id, printed, failures: 0 })
+    }
+
+    /// The Public API's URL.
+    pub(super) fn public(&self) -> String {
+        format!("http://{}/graphql", self.development.doors.public())
+    }
+
+    /// The Internal API's URL.
+    pub(super) fn internal(&self) -> String {
+        format!("http://{}/graphql", self.development.doors.internal())
+    }
+
+    pub(super) fn public_audience(&self) -> String {
+        self.config.public.audience.clone()
+    }
+
+    pub(super) fn internal_audience(&self) -> String {
+        self.config.internal.audience.clone()
+    }
+
+    /// What the sign-up rule has posted so far.
+    pub(super) fn sign_ups(&self) -> Vec<Value> {
+        self.sign_ups.received()
+    }
+
+    /// The full name of one of our claims.
+    pub(super) fn claim(&self, name: &str) -> String {
+        format!("{}{name}", self.config.claims.namespace)
+    }
+
+    pub(super) fn title(&self, text: &str) -> anyhow::Result<()> {
+        Ok(out::line(format!("\n{text}\n"))?)
+    }
+
+    pub(super) fn say(&self, text: &str) -> anyhow::Result<()> {
+        Ok(out::line(format!("  {text}"))?)
+    }
+
+    /// Prints whether a check passed. The demo goes on after a failure; the command fails at the end.
+    pub(super) fn check(&mut self, passed: bool, what: &str) -> anyhow::Result<()> {
+        self.failures += usize::from(!passed);
+        Ok(out::line(format!("  {} {what}", if passed { '✓' } else { '✗' }))?)
+    }
+
+    pub(super) fn failures(&self) -> usize {
+        self.failures
+    }
+
+    /// Logs a user in through the browser; prints each request, and those that the rules sent.
+    pub(super) fn log_in(&mut self, email: &str, audience: &str) -> anyhow::Result<String> {
+        let user = self.development.tenant.served().users.iter().find(|user| user.email == email);
+        let password = user.and_then(|user| user.password.as_ref()).map(Secret::expose);
+        let password = password.with_context(|| format!("the bundle has no user {email} with a password"))?;
+        let issuer = self.development.tenant.issuer();
+        let request = TokenRequest { issuer, client_id: &self.client_id, audience };
+        let (token, requests) = browser::log_in(&self.http, request, email, password)?;
+        for browser::LoginRequest { method, path, status, note } in &requests {
+            out::line(format!("  → {method:4} {path:<34} {status}  {note}"))?;
+            if note.contains("the rules run") {
+                self.print_exchanges(Direction::Out)?;
+            }
+        }
+        self.printed = self.development.tenant.tenant().exchanges().len();
+        out::line(format!("  ← {}", shortened(&token)))?;
+        Ok(token)
+    }
+
+    /// Gets a machine's token with its own credentials.
+    pub(super) fn machine_token(&self, client_id: &str, audience: &str) -> anyhow::Result<String> {
+        let tenant = &self.development.tenant;
+        let machine = tenant.served().clients.iter().find(|client| client.client_id == client_id);
+        let secret = machine
+            .and_then(|machine| machine.client_secret.as_ref())
+            .context("the machine has no secret")?;
+        let request = TokenRequest { issuer: tenant.issuer(), client_id, audience };
+        let token = request.with_secret(&self.http, secret.expose())?;
+        out::line(format!("  → POST {:<34} 200  client credentials of {client_id}", "/oauth/token"))?;
+        out::line(format!("  ← {}", shortened(&token)))?;
+        Ok(token)
+    }
+
+    /// Sends a query to a door. Prints and returns the response, and the requests that the tenant received meanwhile.
+    pub(super) fn query(
+        &mut self,
+        url: &str,
+        token: Option<&str>,
+        query: &str,
+    ) -> anyhow::Result<(HttpResponse, Vec<HttpExchange>)> {
+        self.printed = self.development.tenant.tenant().exchanges().len();
+        let response = self.http.graphql(url, token, query, Value::Null)?;
+        let bearer = token.map_or("no token".to_owned(), shortened);
+        out::line(format!("  → POST {url}  {query}"))?;
+        out::line(format!("         {bearer}"))?;
+        let exchanges = self.print_exchanges(Direction::In)?;
+        let challenge = response.header("www-authenticate").map(|text| format!("\n         {text}"));
+        out::line(format!("  ← {}  {}{}", response.status, response.body, challenge.unwrap_or_default()))?;
+        Ok((response, exchanges))
+    }
+
+    /// Prints and returns the tenant's new exchanges in one direction.
+    fn print_exchanges(&mut self, direction: Direction) -> anyhow::Result<Vec<HttpExchange>> {
+        let all = self.development.tenant.tenant().exchanges();
+        let new = all.iter().skip(self.printed).filter(|exchange| exchange.direction == direction);
+        let new: Vec<HttpExchange> = new.cloned().collect();
+        self.printed = all.len();
+        for HttpExchange { method, path, status, actor, .. } in &new {
+            let status = status.map_or("no response".to_owned(), |status| status.to_string());
+            let actor = actor.as_deref().unwrap_or("unknown");
+            let sender = match direction {
+                Direction::Out => format!("rule {actor}"),
+                Direction::In => format!("client `{actor}`"),
+            };
+            out::line(format!("      ⇢ {method:4} {path:<40} {status}  {sender}"))?;
+        }
+        Ok(new)
+    }
+}
+
+/// The beginning of a token and its length: too little to use it.
+fn shortened(token: &str) -> String {
+    format!("{}… ({} characters)", token.chars().take(16).collect::<String>(), token.len())
+}
+
+/// A token's payload, unverified.
+pub(super) fn payload(token: &str) -> Value {
+    let decoded = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    decoded.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+}

@@ -1,0 +1,146 @@
+//! The scenes of the demo: a sign-up, a second login, a pre-created user, a machine, staff, and refused requests.
+
+use serde_json::Value;
+
+use super::narrator::{Narrator, payload};
+use crate::tenant::HttpExchange;
+
+const ME: &str = "{ me { id name email roles } }";
+
+/// Runs all scenes; later ones build on earlier ones.
+pub(super) fn run_all(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
+    let (ada, id) = sign_up(demo)?;
+    second_login(demo, &id)?;
+    pre_created_user(demo)?;
+    unverified_email(demo)?;
+    machine(demo)?;
+    staff(demo)?;
+    refusals(demo, &ada)
+}
+
+/// Steps 1 to 7 for a new user. Returns her token and her new id.
+fn sign_up(demo: &mut Narrator<'_>) -> anyhow::Result<(String, Value)> {
+    demo.title("1. Ada signs up. She is not in the database yet.")?;
+    demo.say("Steps 1 to 6: she logs in, the rules ask the Internal API for her, the tenant signs a token.")?;
+    let token = demo.log_in("ada@example.com", &demo.public_audience())?;
+    let posted = demo.sign_ups();
+    let tracked = posted.len() == 1
+        && posted.first().and_then(|sign_up| sign_up.get("user_id")) == Some(&"auth0|ada".into());
+    demo.check(tracked, "the sign-up was tracked once")?;
+    let is_unknown = payload(&token).get(demo.claim("user")).is_none();
+    demo.check(is_unknown, "the Internal API did not know her: the token contains no user")?;
+
+    demo.say("Step 7: she calls the Public API. She is in neither the token nor the database, so the door fetches her profile.")?;
+    let (response, exchanges) = demo.query(&demo.public(), Some(&token), ME)?;
+    let id = response.at("/data/me/id");
+    demo.check(profile_fetches(&exchanges) == 1, "her profile was fetched from the tenant once")?;
+    let has_row = response.at("/data/me/email") == "ada@example.com" && id.is_string();
+    demo.check(has_row, "she now has a row with an id of ours")?;
+    Ok((token, id))
+}
+
+fn second_login(demo: &mut Narrator<'_>, id: &Value) -> anyhow::Result<()> {
+    demo.title("2. Ada logs in again. Now the rule finds her and adds her to the token.")?;
+    let token = demo.log_in("ada@example.com", &demo.public_audience())?;
+    demo.check(demo.sign_ups().len() == 1, "a second login is not tracked as a sign-up")?;
+    let user = payload(&token).get(demo.claim("user")).cloned().unwrap_or_default();
+    demo.say(&format!("The token's payload contains {user}"))?;
+    let (response, exchanges) = demo.query(&demo.public(), Some(&token), ME)?;
+    let is_same = user.get("id") == Some(id) && response.at("/data/me/id") == *id;
+    demo.check(is_same, "the payload's user is the current user")?;
+    demo.check(exchanges.is_empty(), "the tenant received no request")
+}
+
+fn pre_created_user(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
+    demo.title("3. Grace logs in for the first time. Staff created her row, with her email, beforehand.")?;
+    let reports = demo.machine_token("reports", &demo.internal_audience())?;
+    let find = r#"{ user(email: "grace@example.com") { id auth0Id emailVerified } }"#;
+    let (before, _) = demo.query(&demo.internal(), Some(&reports), find)?;
+    let id = before.at("/data/user/id");
+    let is_waiting = id.is_string() && before.at("/data/user/auth0Id").is_null();
+    demo.check(is_waiting, "her row has no identity yet")?;
+
+    let token = demo.log_in("grace@example.com", &demo.public_audience())?;
+    let (response, exchanges) = demo.query(&demo.public(), Some(&token), ME)?;
+    demo.check(response.at("/data/me/id") == id, "the token's verified email matched her row")?;
+    demo.check(profile_fetches(&exchanges) == 0, "her profile was not fetched")?;
+    let (after, _) = demo.query(&demo.internal(), Some(&reports), find)?;
+    demo.check(after.at("/data/user/auth0Id") == "auth0|grace", "her identity is linked to the row")
+}
+
+fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
+    demo.title("4. Staff created a row for Edsger too, but he never verified his email.")?;
+    let token = demo.log_in("edsger@example.com", &demo.public_audience())?;
+    let (response, _) = demo.query(&demo.public(), Some(&token), ME)?;
+    let own = response.at("/data/me/id");
+    let reports = demo.machine_token("reports", &demo.internal_audience())?;
+    let find = r#"{ user(email: "edsger@example.com") { id auth0Id } }"#;
+    let (response, _) = demo.query(&demo.internal(), Some(&reports), find)?;
+    let created = response.at("/data/user/id");
+    let is_separate = own.is_string() && created.is_string() && own != created;
+    let is_unlinked = response.at("/data/user/auth0Id").is_null();
+    demo.check(is_separate && is_unlinked, "he got a new row; the one created for him is not linked")
+}
+
+fn machine(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
+    demo.title("5. A machine calls the Internal API. Its scopes decide.")?;
+    let token = demo.machine_token("reports", &demo.internal_audience())?;
+    let query = "{ me { id } users(first: 3) { edges { node { name status } } pageInfo { hasNextPage } } }";
+    let (response, _) = demo.query(&demo.internal(), Some(&token), query)?;
+    let length = response.at("/data/users/edges").as_array().map(Vec::len);
+    let has_no_user = length.is_some() && response.at("/data/me").is_null();
+    demo.check(has_no_user, "a machine has no current user")?;
+    let is_page = length == Some(3) && response.at("/data/users/pageInfo/hasNextPage") == true;
+    demo.check(is_page, "it can list users, page by page")
+}
+
+fn staff(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
+    demo.title("6. Katherine, who is staff, calls the Internal API. Her roles decide.")?;
+    let token = demo.log_in("katherine@example.com", &demo.internal_audience())?;
+    let roles = payload(&token).get(demo.claim("roles")).cloned().unwrap_or_default();
+    demo.say(&format!("The token's roles are {roles}"))?;
+    let query = r#"{ me { name } user(auth0Id: "auth0|mallory") { name status } }"#;
+    let (response, _) = demo.query(&demo.internal(), Some(&token), query)?;
+    demo.check(response.at("/data/me/name") == "Katherine Johnson", "the current user is Katherine")?;
+    demo.check(response.at("/data/user/status") == "BLOCKED", "she can read what only staff and machines can")
+}
+
+fn refusals(demo: &mut Narrator<'_>, ada: &str) -> anyhow::Result<()> {
+    demo.title("7. Five refused requests, each with its reason.")?;
+    let (public, internal) = (demo.public(), demo.internal());
+    refused(demo, "A request without a token.", &public, None, 401, "NO_TOKEN")?;
+    let forged = forge(ada);
+    refused(demo, "A token with a changed signature.", &public, Some(&forged), 401, "BAD_SIGNATURE")?;
+    refused(demo, "Ada's public token at the Internal API.", &internal, Some(ada), 401, "WRONG_AUDIENCE")?;
+    let token = demo.log_in("ada@example.com", &demo.internal_audience())?;
+    let title = "Ada's token for the Internal API; she has no role.";
+    refused(demo, title, &internal, Some(&token), 403, "NOT_PERMITTED")?;
+    let mallory = demo.log_in("mallory@example.com", &demo.public_audience())?;
+    refused(demo, "Mallory, who is blocked in the database.", &public, Some(&mallory), 403, "BLOCKED")
+}
+
+fn refused(
+    demo: &mut Narrator<'_>,
+    title: &str,
+    url: &str,
+    token: Option<&str>,
+    status: u16,
+    code: &str,
+) -> anyhow::Result<()> {
+    demo.say(title)?;
+    let (response, exchanges) = demo.query(url, token, ME)?;
+    let is_refused = response.status == status && response.code().as_deref() == Some(code);
+    let what = format!("{status} {code}, without a request to the tenant");
+    demo.check(is_refused && exchanges.is_empty(), &what)
+}
+
+fn profile_fetches(exchanges: &[HttpExchange]) -> usize {
+    exchanges.iter().filter(|exchange| exchange.path.starts_with("/api/v2/users/")).count()
+}
+
+/// The token with the first character of its signature changed.
+fn forge(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap_or((token, ""));
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{}", signature.chars().skip(1).collect::<String>())
+}
