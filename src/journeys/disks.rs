@@ -1,5 +1,5 @@
-//! Disks that are full, read-only or damaged, and two processes on one file: each ends in a clear error with its exit
-//! code, or users are served all the same. Nothing panics, and no row is lost.
+//! Full, read-only and damaged disks, and two processes on one file. Each failure is a clear error with its exit code, or
+//! users are still served. Nothing panics, and no row is lost.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,8 +15,8 @@ use crate::executable::{ServerProcess, exit_code_and_error, run_on, store_settin
 use crate::test_server::{PUBLIC, identity};
 use crate::tokens;
 
-/// A database with some users in it, closed.
-fn furnished(dir: &Path, users: usize) -> PathBuf {
+/// A closed database with this many users.
+fn database_with(dir: &Path, users: usize) -> PathBuf {
     let database = dir.join("vestibule.db");
     let store = Store::open(&store_settings(&database), Clock::system()).unwrap();
     for i in 0..users {
@@ -36,12 +36,12 @@ fn me(server: &ServerProcess, auth0: &Auth0Stub, sub: &str) -> HttpResponse {
     HttpClient::new().graphql(&server.public, Some(&token), "{ me { id } }", Value::Null).unwrap()
 }
 
-/// A file system in memory, of its own size.
+/// A file system in memory, with a size of its own.
 struct Disk(tempfile::TempDir);
 
 impl Disk {
     /// `None` where this user may not mount.
-    fn of(size: &str) -> Option<Self> {
+    fn mount(size: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let options = format!("size={size},mode=0777");
         let mounted =
@@ -67,9 +67,9 @@ impl Drop for Disk {
 
 #[test]
 fn a_full_disk_refuses_new_users_only_until_there_is_room() {
-    let Some(disk) = Disk::of("4m") else { return };
+    let Some(disk) = Disk::mount("4m") else { return };
     let (auth0, dir) = (Auth0Stub::start(), disk.0.path());
-    let database = furnished(dir, 1);
+    let database = database_with(dir, 1);
     let server = ServerProcess::start(&database, &auth0);
     let profile = |sub: &str| {
         let profile = json!({"user_id": sub, "email": format!("{sub}@example.com").replace('|', "-"),
@@ -78,7 +78,7 @@ fn a_full_disk_refuses_new_users_only_until_there_is_room() {
     };
     profile("auth0|before");
     assert_eq!(me(&server, &auth0, "auth0|before").status, 200);
-    // Whatever is left is taken, to the last page.
+    // Takes the rest of the disk, to the last page.
     let filler = dir.join("filler");
     drop(std::fs::write(&filler, vec![0; 4 << 20]));
 
@@ -88,14 +88,14 @@ fn a_full_disk_refuses_new_users_only_until_there_is_room() {
         let answer = me(&server, &auth0, &sub);
         (answer.status != 200).then_some((sub, answer))
     });
-    let (sub, refused) = refused.expect("the disk never was full");
+    let (sub, refused) = refused.expect("the disk never became full");
     assert_eq!((refused.status, refused.code().as_deref()), (503, Some("BUSY")), "{}", refused.body);
     for known in ["auth0|0", "auth0|before"] {
         assert_eq!(me(&server, &auth0, known).status, 200, "{known}");
     }
-    let (code, said) =
+    let (code, error) =
         exit_code_and_error(&run_on(&database, &["backup", &dir.join("b.db").display().to_string()]));
-    assert!(matches!(code, Some(73 | 74)), "{said}");
+    assert!(matches!(code, Some(73 | 74)), "{error}");
     assert!(!dir.join("b.db").exists());
 
     std::fs::remove_file(filler).unwrap();
@@ -106,12 +106,12 @@ fn a_full_disk_refuses_new_users_only_until_there_is_room() {
 
 #[test]
 fn a_read_only_file_system_is_a_one_line_error() {
-    let Some(disk) = Disk::of("4m") else { return };
-    let database = furnished(disk.0.path(), 1);
+    let Some(disk) = Disk::mount("4m") else { return };
+    let database = database_with(disk.0.path(), 1);
     disk.remount("ro");
-    let (code, said) = exit_code_and_error(&run_on(&database, &["serve"]));
-    assert_eq!(code, Some(73), "{said}");
-    assert!(said.contains("vestibule.db.lock") && said.contains("Read-only file system"), "{said}");
+    let (code, error) = exit_code_and_error(&run_on(&database, &["serve"]));
+    assert_eq!(code, Some(73), "{error}");
+    assert!(error.contains("vestibule.db.lock") && error.contains("Read-only file system"), "{error}");
     disk.remount("rw");
     assert_eq!(run_on(&database, &["check"]).status.code(), Some(0));
 }
@@ -123,16 +123,19 @@ fn a_read_only_database_file_is_a_one_line_error() {
     use std::os::unix::process::CommandExt;
     const NOBODY: u32 = 65_534;
     let dir = tempfile::tempdir().unwrap();
-    let database = furnished(dir.path(), 1);
-    // root may write everything, so the process is somebody else.
+    let database = database_with(dir.path(), 1);
+    // root may write everything, so the process has another user.
     let lock = dir.path().join("vestibule.db.lock");
     if [dir.path(), &database, &lock].iter().any(|path| chown(path, Some(NOBODY), Some(NOBODY)).is_err()) {
-        println!("not tested: this user can not give files away");
+        println!("not tested: this user cannot give files away");
         return;
     }
     std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o400)).unwrap();
     let copy = dir.path().join("vestibule");
-    std::fs::copy(env!("CARGO_BIN_EXE_vestibule"), &copy).unwrap();
+    // By a process of its own: a child that another test starts here would inherit the open file, and a file that is open
+    // for writing cannot be executed.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_vestibule")).arg(&copy).status();
+    assert!(copied.unwrap().success());
     let serve = vestibule_on(&database, None, &["serve"]);
     let output = Command::new(&copy)
         .args(serve.get_args())
@@ -143,19 +146,19 @@ fn a_read_only_database_file_is_a_one_line_error() {
         .gid(NOBODY)
         .output();
     if output.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied) {
-        println!("not tested: nobody else may enter the folder for temporary files");
+        println!("not tested: other users may not enter the folder for temporary files");
         return;
     }
     let output = output.unwrap();
-    let (code, said) = exit_code_and_error(&output);
-    assert_eq!(code, Some(77), "{said}");
-    assert!(said.contains("can only be read"), "{said}");
+    let (code, error) = exit_code_and_error(&output);
+    assert_eq!(code, Some(77), "{error}");
+    assert!(error.contains("can only be read"), "{error}");
 }
 
 #[test]
 fn a_damaged_file_is_refused_with_65_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
-    let database = furnished(dir.path(), 200);
+    let database = database_with(dir.path(), 200);
     let whole = std::fs::read(&database).unwrap();
     let mut wrong_magic = whole.clone();
     wrong_magic[..6].copy_from_slice(b"SQLate");
@@ -170,11 +173,11 @@ fn a_damaged_file_is_refused_with_65_and_not_changed() {
         std::fs::write(&database, &bytes).unwrap();
         for command in ["check", "serve"] {
             let output = run_on(&database, &[command]);
-            let (code, said) = exit_code_and_error(&output);
+            let (code, error) = exit_code_and_error(&output);
             assert_eq!(
                 code,
                 Some(65),
-                "{what}, {command}: {said}{}",
+                "{what}, {command}: {error}{}",
                 String::from_utf8_lossy(&output.stdout)
             );
         }
@@ -182,12 +185,12 @@ fn a_damaged_file_is_refused_with_65_and_not_changed() {
     }
 }
 
-/// None may end in a panic, and where `check` finds the file sound, what is read is what was written. Of the users here
-/// nothing but the moment of the last fetch stands in one place only, where nothing can tell.
+/// No bit may cause a panic, and where `check` finds the file sound, reads return what was written. Every value of these
+/// users is stored twice or constrained, except the time of the last fetch, where no check can find a flipped bit.
 #[test]
 fn a_flipped_bit_is_detected_or_harmless() {
     let dir = tempfile::tempdir().unwrap();
-    let database = furnished(dir.path(), 200);
+    let database = database_with(dir.path(), 400);
     let whole = std::fs::read(&database).unwrap();
     let read = |store: &Store| -> Result<Vec<User>, StoreError> {
         let mut all = store
@@ -203,15 +206,15 @@ fn a_flipped_bit_is_detected_or_harmless() {
     let written = Store::open(&store_settings(&database), Clock::system()).unwrap();
     let (users, closed) = (read(&written).unwrap(), written.close());
     closed.unwrap();
-    assert_eq!(users.len(), 400);
-    let mut told = 0;
+    assert_eq!(users.len(), 600);
+    let mut faults = 0;
     for i in 0..60 {
         let mut bytes = whole.clone();
         let at = (i * 7919 + 100) % bytes.len();
         bytes[at] ^= 1 << (i % 8);
         std::fs::write(&database, &bytes).unwrap();
         let sound = Store::check(&store_settings(&database)).is_ok_and(|found| found.is_sound());
-        told += usize::from(!sound);
+        faults += usize::from(!sound);
         let Ok(store) = Store::open(&store_settings(&database), Clock::system()) else { continue };
         let found = read(&store);
         if sound {
@@ -223,13 +226,13 @@ fn a_flipped_bit_is_detected_or_harmless() {
             drop(std::fs::remove_file(dir.path().join(format!("vestibule.db{suffix}"))));
         }
     }
-    assert!(told > 20, "{told} of 60 told");
+    assert!(faults > 20, "{faults} of 60 found");
 }
 
 #[test]
 fn two_servers_share_a_database_and_block_a_restore() {
     let (auth0, dir) = (Auth0Stub::start(), tempfile::tempdir().unwrap());
-    let database = furnished(dir.path(), 1);
+    let database = database_with(dir.path(), 1);
     let backup = dir.path().join("monday.db").display().to_string();
     let (one, other) = (ServerProcess::start(&database, &auth0), ServerProcess::start(&database, &auth0));
     auth0.set_profile(
@@ -241,9 +244,9 @@ fn two_servers_share_a_database_and_block_a_restore() {
     assert_eq!(me(&other, &auth0, "auth0|new").json(), first.json());
     assert_eq!(run_on(&database, &["backup", &backup]).status.code(), Some(0));
     one.kill();
-    let (code, said) = exit_code_and_error(&run_on(&database, &["restore", &backup]));
-    assert_eq!(code, Some(75), "{said}");
-    assert!(said.contains("in use"), "{said}");
+    let (code, error) = exit_code_and_error(&run_on(&database, &["restore", &backup]));
+    assert_eq!(code, Some(75), "{error}");
+    assert!(error.contains("in use"), "{error}");
     assert_eq!(me(&other, &auth0, "auth0|new").json(), first.json());
     other.kill();
     let restored = run_on(&database, &["restore", &backup]);
