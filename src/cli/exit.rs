@@ -91,16 +91,16 @@ fn code_of_database(error: &DatabaseError) -> Option<u8> {
     use DatabaseError as E;
     Some(match error {
         E::Damaged { .. }
-        | E::Empty { .. }
+        | E::Empty(_)
         | E::Truncated { .. }
         | E::OrphanedLog { .. }
-        | E::ChecksumMismatch { .. }
+        | E::ChecksumMismatch(_)
         | E::UnsoundBackup { .. } => DAMAGED_DATA,
-        E::Missing { .. } | E::NoChecksum { .. } | E::Read { .. } => NO_INPUT,
-        E::Create { .. } | E::IsFolder { .. } | E::Exists { .. } | E::Write { .. } => CANNOT_CREATE,
+        E::Missing(_) | E::NoChecksum(_) | E::Read(..) => NO_INPUT,
+        E::Create(..) | E::IsFolder(_) | E::Exists(_) | E::Write(..) => CANNOT_CREATE,
         E::Full(_) => IO_ERROR,
-        E::InUse { .. } | E::Locked { .. } | E::Busy => TEMPORARY_FAILURE,
-        E::ReadOnly { .. } => NO_PERMISSION,
+        E::InUse(_) | E::Locked(_) | E::Busy => TEMPORARY_FAILURE,
+        E::ReadOnly(_) => NO_PERMISSION,
         _ => return None,
     })
 }
@@ -136,11 +136,11 @@ mod tests {
         assert_eq!(code(&anyhow::Error::from(damaged).context("cannot start")), 65);
         for (error, expected) in [
             (DatabaseError::Truncated { path: "v.db".into(), missing: 1 }, 65),
-            (DatabaseError::Missing { path: "v.db".into() }, 66),
-            (DatabaseError::IsFolder { path: "/tmp".into() }, 73),
-            (DatabaseError::Exists { path: "v.db".into() }, 73),
-            (DatabaseError::InUse { path: "v.db".into() }, 75),
-            (DatabaseError::ReadOnly { path: "v.db".into() }, 77),
+            (DatabaseError::Missing("v.db".into()), 66),
+            (DatabaseError::IsFolder("/tmp".into()), 73),
+            (DatabaseError::Exists("v.db".into()), 73),
+            (DatabaseError::InUse("v.db".into()), 75),
+            (DatabaseError::ReadOnly("v.db".into()), 77),
         ] {
             assert_eq!(code(&StoreError::from(error).into()), expected);
         }

@@ -40,7 +40,7 @@ pub fn backup(
     let _lock = Lock::shared(&path)?;
     let failed = DatabaseError::write(to);
     if to.try_exists().map_err(failed)? {
-        return Err(DatabaseError::Exists { path: to.to_owned() });
+        return Err(DatabaseError::Exists(to.to_owned()));
     }
     let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
     // To SQLite `VACUUM INTO` is a write, although not to this file.
@@ -49,7 +49,7 @@ pub fn backup(
     let copy = copy_beside(&connection, to)?;
     let (sha256, bytes) = checksum::of(&copy).map_err(failed)?;
     copy.persist_noclobber(to).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => DatabaseError::Exists { path: to.to_owned() },
+        io::ErrorKind::AlreadyExists => DatabaseError::Exists(to.to_owned()),
         _ => failed(error.error),
     })?;
     // A crash before this leaves a copy that `restore` refuses for want of a checksum.

@@ -59,7 +59,7 @@ impl Connector {
         // Without CREATE: a file that vanished is an error, not a fresh database of the default mode.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)
-            .map_err(|source| DatabaseError::Open { path: self.path.clone(), source })?;
+            .map_err(|source| DatabaseError::Open(self.path.clone(), source))?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         // First, so that the settings below wait for other processes too.
         let millis = i64::try_from(self.busy_timeout.as_millis().min(i32::MAX.unsigned_abs().into()));
@@ -68,7 +68,7 @@ impl Connector {
         self.refuse_other_programs(&connection)?;
         // Without write permission SQLite falls back to reading, and would fail at the first change.
         if mode == Mode::Write && connection.is_readonly("main")? {
-            return Err(DatabaseError::ReadOnly { path: self.path.clone() });
+            return Err(DatabaseError::ReadOnly(self.path.clone()));
         }
 
         // Survives power cuts: in WAL mode, NORMAL loses commits that were answered as done.
@@ -111,7 +111,7 @@ impl Connector {
             0 => tables == 0 || (self.schema.application_id() == 0 && history > 0),
             id => id == self.schema.application_id(),
         };
-        if ours { Ok(()) } else { Err(DatabaseError::OtherProgram { path: self.path.clone() }) }
+        if ours { Ok(()) } else { Err(DatabaseError::OtherProgram(self.path.clone())) }
     }
 }
 

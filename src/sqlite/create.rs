@@ -17,9 +17,9 @@ pub(super) fn if_absent(connector: &Connector) -> Result<Option<Migrated>, Datab
     let path = &connector.path;
     match has_content(path) {
         Ok(true) => restrict_to_owner(path).map(|()| None),
-        Ok(false) => Err(DatabaseError::Empty { path: path.clone() }),
+        Ok(false) => Err(DatabaseError::Empty(path.clone())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(connector),
-        Err(source) => Err(DatabaseError::Create { path: path.clone(), source }),
+        Err(source) => Err(DatabaseError::Create(path.clone(), source)),
     }
 }
 

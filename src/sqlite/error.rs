@@ -20,40 +20,21 @@ pub enum DatabaseError {
     Closed,
     /// The file could not be created, or its mode not be set.
     #[error(
-        "cannot create {path} for its owner only; check `store.path`, and that its directory can be written"
+        "cannot create {0} for its owner only; check `store.path`, and that its directory can be written"
     )]
-    Create {
-        /// Which file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Create(PathBuf, #[source] io::Error),
     /// The path is that of a folder.
-    #[error("{path} is a folder; name a file in it with `store.path`")]
-    IsFolder {
-        /// Which folder.
-        path: PathBuf,
-    },
+    #[error("{0} is a folder; name a file in it with `store.path`")]
+    IsFolder(PathBuf),
     /// SQLite could not open the file.
-    #[error("cannot open the database {path}; check `store.path`")]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// SQLite's error.
-        source: rusqlite::Error,
-    },
+    #[error("cannot open the database {0}; check `store.path`")]
+    Open(PathBuf, #[source] rusqlite::Error),
     /// The file does not exist, and the command does not create it.
-    #[error("there is no file {path}; check its name, and `store.path` if it is the database's")]
-    Missing {
-        /// Which file.
-        path: PathBuf,
-    },
+    #[error("there is no file {0}; check its name, and `store.path` if it is the database's")]
+    Missing(PathBuf),
     /// The file has no content. No interruption of ours leaves one like that.
-    #[error("{path} is empty where a database should be; restore a backup, or remove it to begin with none")]
-    Empty {
-        /// Which file.
-        path: PathBuf,
-    },
+    #[error("{0} is empty where a database should be; restore a backup, or remove it to begin with none")]
+    Empty(PathBuf),
     /// The file ends before its last page, and the write-ahead log does not hold the rest.
     #[error("{path} was cut off: at least {missing} bytes are missing at its end; restore a backup")]
     Truncated {
@@ -74,62 +55,32 @@ pub enum DatabaseError {
         log: PathBuf,
     },
     /// The file, its file system or its owner forbids writing.
-    #[error("the database {path} can only be read; check its owner and mode, and how its disk is mounted")]
-    ReadOnly {
-        /// Which file.
-        path: PathBuf,
-    },
+    #[error("the database {0} can only be read; check its owner and mode, and how its disk is mounted")]
+    ReadOnly(PathBuf),
     /// Other processes have the database open, so it can be neither replaced nor migrated.
     #[error(
-        "{path} is in use, so it can be neither replaced nor migrated; stop the server and other processes that have \
+        "{0} is in use, so it can be neither replaced nor migrated; stop the server and other processes that have \
          it open, then try again"
     )]
-    InUse {
-        /// Which database.
-        path: PathBuf,
-    },
+    InUse(PathBuf),
     /// Another process has the database for itself: it restores, migrates or imports.
-    #[error(
-        "{path} is locked by another process that restores, migrates or imports; try again when it is done"
-    )]
-    Locked {
-        /// Which database.
-        path: PathBuf,
-    },
+    #[error("{0} is locked by another process that restores, migrates or imports; try again when it is done")]
+    Locked(PathBuf),
     /// A backup never overwrites a file.
-    #[error("{path} exists already; give the backup another name")]
-    Exists {
-        /// Which file.
-        path: PathBuf,
-    },
+    #[error("{0} exists already; give the backup another name")]
+    Exists(PathBuf),
     /// A file could not be written.
-    #[error("cannot write {path}; check that its directory exists, can be written and has room")]
-    Write {
-        /// Which file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error("cannot write {0}; check that its directory exists, can be written and has room")]
+    Write(PathBuf, #[source] io::Error),
     /// A file could not be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    #[error("cannot read {0}")]
+    Read(PathBuf, #[source] io::Error),
     /// A backup has no checksum file.
-    #[error("there is no {}.sha256 to verify the backup by; find it, or restore with --unchecked", .path.display())]
-    NoChecksum {
-        /// Which backup.
-        path: PathBuf,
-    },
+    #[error("there is no {}.sha256 to verify the backup by; find it, or restore with --unchecked", .0.display())]
+    NoChecksum(PathBuf),
     /// A backup has changed since its checksum was written.
-    #[error("{path} does not match {}.sha256: it was damaged or changed; use another backup", .path.display())]
-    ChecksumMismatch {
-        /// Which backup.
-        path: PathBuf,
-    },
+    #[error("{path} does not match {path}.sha256: it was damaged or changed; use another backup", path = .0.display())]
+    ChecksumMismatch(PathBuf),
     /// A backup is damaged, or holds no schema of ours.
     #[error("the backup {path} is damaged: {fault}; use another backup")]
     UnsoundBackup {
@@ -139,11 +90,8 @@ pub enum DatabaseError {
         fault: String,
     },
     /// A database with another `application_id`, or with tables and none.
-    #[error("{path} is the database of another program; name another file")]
-    OtherProgram {
-        /// Which file.
-        path: PathBuf,
-    },
+    #[error("{0} is the database of another program; name another file")]
+    OtherProgram(PathBuf),
     /// The file ran a migration that this binary has in another form, or not at all.
     #[error(
         "{path} has a schema that this binary does not know: its migration {version} is `{name}`; open it with the \
@@ -213,21 +161,20 @@ pub enum DatabaseError {
 impl DatabaseError {
     /// A named file that could not be opened: [`Missing`](Self::Missing) or [`Read`](Self::Read).
     pub fn unreadable(path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
         match source.kind() {
-            io::ErrorKind::NotFound => Self::Missing { path },
-            _ => Self::Read { path, source },
+            io::ErrorKind::NotFound => Self::Missing(path.to_owned()),
+            _ => Self::Read(path.to_owned(), source),
         }
     }
 
     /// Makes a [`Create`](Self::Create) of an I/O error about `path`.
     pub(super) fn create(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
-        move |source| Self::Create { path: path.to_owned(), source }
+        move |source| Self::Create(path.to_owned(), source)
     }
 
     /// Makes a [`Write`](Self::Write) of an I/O error about `path`.
     pub(super) fn write(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
-        move |source| Self::Write { path: path.to_owned(), source }
+        move |source| Self::Write(path.to_owned(), source)
     }
 }
 

@@ -49,7 +49,7 @@ impl Lock {
         let lock = Self::unlocked(database)?;
         match lock.file.try_lock() {
             Ok(()) => Ok(lock),
-            Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse { path: lock.database.clone() }),
+            Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse(lock.database.clone())),
             Err(TryLockError::Error(source)) => Err(lock.failed(source)),
         }
     }
@@ -79,7 +79,7 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(self.failed(source)),
             }
         }
-        Err(DatabaseError::Locked { path: self.database.clone() })
+        Err(DatabaseError::Locked(self.database.clone()))
     }
 
     fn unlocked(database: &Path) -> Result<Self, DatabaseError> {
@@ -101,7 +101,7 @@ impl Lock {
     }
 
     fn failed(&self, source: io::Error) -> DatabaseError {
-        DatabaseError::Create { path: self.path.clone(), source }
+        DatabaseError::Create(self.path.clone(), source)
     }
 }
 
@@ -127,15 +127,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("vestibule.db");
         let (one, other) = (Lock::shared(&database).unwrap(), Lock::shared(&database).unwrap());
-        assert!(matches!(Lock::exclusive(&database), Err(DatabaseError::InUse { .. })));
+        assert!(matches!(Lock::exclusive(&database), Err(DatabaseError::InUse(_))));
         assert!(!one.try_exclusive().unwrap());
         drop(one);
         assert!(other.try_exclusive().unwrap());
-        assert!(matches!(Lock::shared(&database), Err(DatabaseError::Locked { .. })));
+        assert!(matches!(Lock::shared(&database), Err(DatabaseError::Locked(_))));
         other.share().unwrap();
         drop((other, Lock::shared(&database).unwrap()));
         let alone = Lock::exclusive(&database).unwrap();
-        assert!(matches!(Lock::shared(&database), Err(DatabaseError::Locked { .. })));
+        assert!(matches!(Lock::shared(&database), Err(DatabaseError::Locked(_))));
         drop(alone);
         Lock::shared(&database).unwrap();
     }

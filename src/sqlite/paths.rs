@@ -10,7 +10,7 @@ use super::DatabaseError;
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, DatabaseError> {
     // Before anything is put beside it.
     if path.is_dir() {
-        return Err(DatabaseError::IsFolder { path: path.to_owned() });
+        return Err(DatabaseError::IsFolder(path.to_owned()));
     }
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path),
@@ -25,7 +25,7 @@ pub(super) fn resolve_existing(path: &Path) -> Result<PathBuf, DatabaseError> {
     match has_content(&path) {
         Ok(true) => Ok(path),
         // SQLite would take it for a new database.
-        Ok(false) => Err(DatabaseError::Empty { path }),
+        Ok(false) => Err(DatabaseError::Empty(path)),
         Err(source) => Err(DatabaseError::unreadable(&path, source)),
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn restrict_to_owner(path: &Path) -> Result<(), DatabaseError> {
         let mode = match fs::metadata(&file) {
             Ok(metadata) => metadata.permissions().mode(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(DatabaseError::Create { path: file, source }),
+            Err(source) => return Err(DatabaseError::Create(file, source)),
         };
         if mode & 0o077 != 0 {
             tracing::warn!(path = %file.display(), "others could read the database; now only its owner can");

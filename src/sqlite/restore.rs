@@ -173,14 +173,14 @@ fn verified_copy(
         Verification::FileOnly => None,
         Verification::Checksum => Some(
             checksum::read(backup)
-                .map_err(|source| DatabaseError::Read { path: checksum::path_of(backup), source })?
-                .ok_or_else(|| DatabaseError::NoChecksum { path: backup.to_owned() })?,
+                .map_err(|source| DatabaseError::Read(checksum::path_of(backup), source))?
+                .ok_or_else(|| DatabaseError::NoChecksum(backup.to_owned()))?,
         ),
     };
     let mut copy = temporary_beside(&database.path).map_err(failed)?;
     let (sha256, _) = checksum::copy(&mut from, &mut copy).map_err(failed)?;
     if expected.is_some_and(|expected| expected != sha256) {
-        return Err(DatabaseError::ChecksumMismatch { path: backup.to_owned() });
+        return Err(DatabaseError::ChecksumMismatch(backup.to_owned()));
     }
     // Closed before SQLite opens it.
     let copy = copy.into_temp_path();
@@ -200,9 +200,7 @@ fn fault(copy: &Connector, backup: &Path) -> Result<Option<String>, DatabaseErro
         Ok(report.first_fault())
     });
     match found {
-        Err(DatabaseError::OtherProgram { .. }) => {
-            Err(DatabaseError::OtherProgram { path: backup.to_owned() })
-        }
+        Err(DatabaseError::OtherProgram(_)) => Err(DatabaseError::OtherProgram(backup.to_owned())),
         Err(DatabaseError::Damaged { source, at }) => {
             Ok(Some(source.map_or_else(|| at.to_owned(), |source| source.to_string())))
         }
@@ -218,7 +216,7 @@ impl PreviousFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(if has_log(path)? { Self::OnlyLog } else { Self::Absent });
             }
-            Err(source) => return Err(DatabaseError::Read { path: path.clone(), source }),
+            Err(source) => return Err(DatabaseError::Read(path.clone(), source)),
             // SQLite would take it for a new database and remove its write-ahead log, the last of its data.
             Ok(false) => return Ok(Self::Unreadable),
             Ok(true) => {}
@@ -230,7 +228,7 @@ impl PreviousFile {
         match opened {
             Ok(connection) => Ok(Self::Readable(connection)),
             // A sqlite3 shell, which does not know our lock, or a file that is not ours to replace.
-            Err(error @ (DatabaseError::Busy | DatabaseError::OtherProgram { .. })) => Err(error),
+            Err(error @ (DatabaseError::Busy | DatabaseError::OtherProgram(_))) => Err(error),
             Err(error) => {
                 warn_of_unreadable(&error);
                 Ok(Self::Unreadable)

@@ -25,11 +25,11 @@ fn a_backup_overwrites_nothing_and_leaves_nothing_when_it_fails() {
     let file = TestFile::with(&["a"]);
     let path = file.backup("monday.db");
     let outcome = backup(&file.settings, &NOTES, &path);
-    assert!(matches!(outcome, Err(DatabaseError::Exists { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(DatabaseError::Exists(_))), "{outcome:?}");
     let outcome = backup(&file.settings, &NOTES, &file.path("no/such/directory.db"));
-    assert!(matches!(outcome, Err(DatabaseError::Write { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(DatabaseError::Write(..))), "{outcome:?}");
     let outcome = backup(&file.at("no.db"), &NOTES, &file.path("tuesday.db"));
-    assert!(matches!(outcome, Err(DatabaseError::Missing { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(DatabaseError::Missing(_))), "{outcome:?}");
     assert_eq!(file.names(), ["monday.db", "monday.db.sha256", "notes.db", "notes.db.lock"]);
 }
 

@@ -41,7 +41,7 @@ fn a_file_that_another_process_has_open_is_not_migrated() {
     for outcome in
         [migrated(&file.settings).map(drop), Database::open(&file.settings, &TAGGED_NOTES).map(drop)]
     {
-        assert!(matches!(outcome, Err(DatabaseError::InUse { .. })), "{outcome:?}");
+        assert!(matches!(outcome, Err(DatabaseError::InUse(_))), "{outcome:?}");
     }
     assert_eq!(version(&file.settings.path), 1);
     assert!(!file.path("notes.db.schema-1").exists());

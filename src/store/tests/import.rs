@@ -211,7 +211,7 @@ fn no_other_process_opens_the_database_during_an_import_that_has_it_alone() {
             Ok::<_, StoreError>(Store::open(&test.settings, test.clock.clone()).err())
         },
     );
-    assert!(matches!(outcome.unwrap(), Some(StoreError::Database(DatabaseError::Locked { .. }))));
+    assert!(matches!(outcome.unwrap(), Some(StoreError::Database(DatabaseError::Locked(_)))));
     assert_eq!(test.user_count(), 1);
 }
 
