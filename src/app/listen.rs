@@ -12,6 +12,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -125,7 +126,7 @@ async fn serve(
     drop(stream.set_nodelay(true));
     let life = Arc::new(Life::new());
     let io = TokioIo::new(Watched { stream, life: Arc::clone(&life) });
-    let service = Timed { routes: warp::service(routes), life: Arc::clone(&life) };
+    let service = Timed { routes: TowerToHyperService::new(warp::service(routes)), life: Arc::clone(&life) };
     let connection = http1::Builder::new()
         .max_buf_size(HEADERS_MAX)
         .header_read_timeout(None)
@@ -255,7 +256,7 @@ struct Timed<S> {
 
 impl<S, R> Service<R> for Timed<S>
 where
-    S: Clone + tower_service::Service<R>,
+    S: Service<R>,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -265,7 +266,7 @@ where
     fn call(&self, request: R) -> Self::Future {
         self.life.enter(ANSWERING);
         let life = Arc::clone(&self.life);
-        let answer = self.routes.clone().call(request);
+        let answer = self.routes.call(request);
         Box::pin(async move {
             let answer = answer.await;
             life.enter(IDLE);
