@@ -10,7 +10,7 @@ use super::columns::optional_time;
 use super::query::first;
 use super::revocations::Revocation;
 use super::write::Write;
-use super::{Store, StoreError};
+use super::{Result, Store, StoreError};
 use crate::user::{Status, UserId};
 
 /// The user who makes a change, and the age of their token.
@@ -32,7 +32,7 @@ impl Store {
 
 impl Write<'_> {
     /// Refuses the transaction unless the user is active and their token not revoked.
-    pub(crate) fn ensure_active(&self, acting_user: ActingUser) -> Result<(), StoreError> {
+    pub(crate) fn ensure_active(&self, acting_user: ActingUser) -> Result<()> {
         let sql = "SELECT status, tokens_valid_from FROM users WHERE id = ?1";
         let revocation = first(&self.tx, sql, [acting_user.user], |row| {
             Ok(Revocation { status: row.get(0)?, tokens_valid_from: optional_time(row, 1)? })

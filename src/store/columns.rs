@@ -5,7 +5,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::{Result, StoreError};
 use crate::user::{Auth0Id, Email, Status, UserId};
 
 impl FromSql for UserId {
@@ -51,20 +51,20 @@ macro_rules! parsed_text {
 parsed_text!(Auth0Id, Email);
 
 /// A column of unix milliseconds.
-pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
+pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
     from_millis(row.get(column)?)
 }
 
 /// A column of unix milliseconds, or NULL.
-pub(crate) fn optional_time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
+pub(crate) fn optional_time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
     row.get::<_, Option<i64>>(column)?.map(from_millis).transpose()
 }
 
-pub(crate) fn from_millis(millis: i64) -> Result<Timestamp, StoreError> {
+pub(crate) fn from_millis(millis: i64) -> Result<Timestamp> {
     Timestamp::from_millisecond(millis).map_err(|error| StoreError::damaged("a moment", error))
 }
 
 /// A value from JSON. `column` goes into the error.
-pub(crate) fn json<T: DeserializeOwned>(column: &'static str, text: &str) -> Result<T, StoreError> {
+pub(crate) fn json<T: DeserializeOwned>(column: &'static str, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| StoreError::damaged(column, error))
 }

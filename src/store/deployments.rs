@@ -13,7 +13,7 @@ use super::audit::{Action, Actor, Changes};
 use super::columns::{optional_time, time};
 use super::query::{Query, count, first, text, value};
 use super::write::Write;
-use super::{Page, PageArgs, Store, StoreError};
+use super::{Page, PageArgs, Result, Store, StoreError};
 
 /// How long a deployment may give no sign of life before it counts as interrupted.
 pub const DEPLOYMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -102,7 +102,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::DeploymentRunning`] while another one to the tenant is under way; [`StoreError::Invalid`]; else as
     /// every write.
-    pub fn begin_deployment(&self, planned: &PlannedDeployment, actor: &Actor) -> Result<i64, StoreError> {
+    pub fn begin_deployment(&self, planned: &PlannedDeployment, actor: &Actor) -> Result<i64> {
         let PlannedDeployment { tenant, git_ref, commit, changes } = planned;
         if tenant.is_empty() {
             return Err(StoreError::Invalid("A deployment is to a tenant."));
@@ -135,7 +135,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Invalid`] when there is no such deployment, or it has ended or counts as interrupted: stop then, because
     /// another may have begun. Else as every write.
-    pub fn keep_deployment_alive(&self, id: i64) -> Result<(), StoreError> {
+    pub fn keep_deployment_alive(&self, id: i64) -> Result<()> {
         let sql =
             "UPDATE deployments SET alive_until = ?2 WHERE id = ?1 AND outcome IS NULL AND alive_until > ?3";
         self.write(|write| match write.run(sql, params![id, alive_until(write), write.now_millis()])? {
@@ -149,12 +149,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Invalid`] when there is no such deployment, it has ended, or the message of a failure is empty, has
     /// control characters or more than [`DEPLOYMENT_FAILURE_MAX_CHARS`]; else as every write.
-    pub fn end_deployment(
-        &self,
-        id: i64,
-        end: DeploymentEnd<'_>,
-        actor: &Actor,
-    ) -> Result<Deployment, StoreError> {
+    pub fn end_deployment(&self, id: i64, end: DeploymentEnd<'_>, actor: &Actor) -> Result<Deployment> {
         let (outcome, failure) = match end {
             DeploymentEnd::Applied => (DeploymentOutcome::Applied, None),
             DeploymentEnd::Failed(why) => (DeploymentOutcome::Failed, Some(why)),
@@ -188,34 +183,25 @@ impl Store {
     }
 
     /// The deployment with this id.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn deployment(&self, id: i64) -> Result<Option<Deployment>, StoreError> {
+    pub fn deployment(&self, id: i64) -> Result<Option<Deployment>> {
         let now = self.shared.clock.now().as_millisecond();
         self.read(|connection| by_id(connection, id, now))
     }
 
     /// A page of the deployments that `filter` selects, the newest first. Costs its length; with both a tenant and an
     /// outcome, the number of deployments to the tenant.
-    ///
-    /// # Errors
-    /// As every read.
     pub fn list_deployments(
         &self,
         filter: &DeploymentFilter,
         args: &PageArgs<i64>,
-    ) -> Result<Page<Deployment>, StoreError> {
+    ) -> Result<Page<Deployment>> {
         let now = self.shared.clock.now().as_millisecond();
         let query = filter.query(SELECT, now);
         self.read(|connection| Page::read(connection, query, args, |row| read_deployment(row, now)))
     }
 
     /// How many deployments `filter` selects. Reads all of them.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn count_deployments(&self, filter: &DeploymentFilter) -> Result<u64, StoreError> {
+    pub fn count_deployments(&self, filter: &DeploymentFilter) -> Result<u64> {
         let now = self.shared.clock.now().as_millisecond();
         let query = filter.query("SELECT count(*) FROM deployments", now);
         self.read(|connection| count(connection, &query.sql, params_from_iter(query.values)))
@@ -234,7 +220,7 @@ impl DeploymentOutcome {
         }
     }
 
-    fn read(word: Option<&str>, alive_until: i64, now: i64) -> Result<Self, StoreError> {
+    fn read(word: Option<&str>, alive_until: i64, now: i64) -> Result<Self> {
         let Some(word) = word else {
             return Ok(if alive_until > now { Self::Running } else { Self::Interrupted });
         };
@@ -264,11 +250,11 @@ impl DeploymentFilter {
     }
 }
 
-fn by_id(connection: &Connection, id: i64, now: i64) -> Result<Option<Deployment>, StoreError> {
+fn by_id(connection: &Connection, id: i64, now: i64) -> Result<Option<Deployment>> {
     first(connection, &format!("{SELECT} WHERE id = ?1"), [id], |row| read_deployment(row, now))
 }
 
-fn read_deployment(row: &Row<'_>, now: i64) -> Result<Deployment, StoreError> {
+fn read_deployment(row: &Row<'_>, now: i64) -> Result<Deployment> {
     let outcome: Option<String> = row.get(9)?;
     Ok(Deployment {
         id: row.get(0)?,

@@ -3,6 +3,9 @@
 use crate::sqlite::DatabaseError;
 use crate::user::UserId;
 
+/// The result of a call of the store.
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 /// Why a call of the store failed. Holds ids and paths, never an email or a name.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -3,10 +3,10 @@
 
 use rusqlite::params;
 
-use super::StoreError;
 use super::audit::Actor;
 use super::query::value;
 use super::write::Write;
+use super::{Result, StoreError};
 use crate::user::UserId;
 
 /// How long a key is remembered, in milliseconds.
@@ -19,20 +19,20 @@ const KEY_MAX: usize = 255;
 ///
 /// # Errors
 /// [`StoreError::Invalid`].
-pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
+pub(crate) fn check_key(key: &str) -> Result<()> {
     let fits = !key.is_empty() && key.len() <= KEY_MAX;
     if fits { Ok(()) } else { Err(StoreError::Invalid("a client mutation id has 1 to 255 bytes")) }
 }
 
 impl Write<'_> {
     /// The user that `actor` created with `key`.
-    pub(crate) fn created_with_key(&self, actor: &Actor, key: &str) -> Result<Option<UserId>, StoreError> {
+    pub(crate) fn created_with_key(&self, actor: &Actor, key: &str) -> Result<Option<UserId>> {
         let sql = "SELECT user_id FROM idempotency_keys WHERE actor = ?1 AND key = ?2 AND created_at > ?3";
         value(&self.tx, sql, params![actor.key(), key, self.now_millis().saturating_sub(KEPT_FOR)])
     }
 
     /// Remembers that `actor` created `user` with `key`, and forgets old keys.
-    pub(crate) fn remember_key(&self, actor: &Actor, key: &str, user: UserId) -> Result<(), StoreError> {
+    pub(crate) fn remember_key(&self, actor: &Actor, key: &str, user: UserId) -> Result<()> {
         let now = self.now_millis();
         self.run("DELETE FROM idempotency_keys WHERE created_at <= ?1", [now.saturating_sub(KEPT_FOR)])?;
         let sql = "INSERT INTO idempotency_keys (actor, key, user_id, created_at) VALUES (?1, ?2, ?3, ?4)";

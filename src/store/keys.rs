@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::columns::time;
 use super::query::first;
-use super::{Store, StoreError};
+use super::{Result, Store};
 
 /// A key set as it was fetched. The gate decides whether it is young enough to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +18,7 @@ pub struct SavedKeys {
 
 impl Store {
     /// Saves the key set of `issuer`. An older fetch never replaces a newer one: two processes may share the file.
-    ///
-    /// # Errors
-    /// As every write.
-    pub fn save_keys(&self, issuer: &str, jwks: &str, fetched_at: Timestamp) -> Result<(), StoreError> {
+    pub fn save_keys(&self, issuer: &str, jwks: &str, fetched_at: Timestamp) -> Result<()> {
         let sql = "INSERT INTO signing_keys (issuer, jwks, fetched_at) VALUES (?1, ?2, ?3)
                    ON CONFLICT (issuer) DO UPDATE SET jwks = excluded.jwks, fetched_at = excluded.fetched_at
                    WHERE excluded.fetched_at >= signing_keys.fetched_at";
@@ -29,10 +26,7 @@ impl Store {
     }
 
     /// The key set of `issuer` that was saved last.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn load_keys(&self, issuer: &str) -> Result<Option<SavedKeys>, StoreError> {
+    pub fn load_keys(&self, issuer: &str) -> Result<Option<SavedKeys>> {
         let sql = "SELECT jwks, fetched_at FROM signing_keys WHERE issuer = ?1";
         self.read_by_key(|connection| {
             first(connection, sql, [issuer], |row| {

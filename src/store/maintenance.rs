@@ -8,7 +8,7 @@ use super::audit::{self, Action, Actor, AuditVerification, Changes};
 use super::schema::SCHEMA;
 use super::users::Tombstones;
 use super::write::Write;
-use super::{Settings, Store, StoreError};
+use super::{Result, Settings, Store, StoreError};
 use crate::clock::Clock;
 use crate::sqlite::{self, Backup, FileReport, Migrated, Previous, Restore, Verification};
 use crate::user::UserId;
@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn migrate(settings: &Settings) -> Result<Migrated, StoreError> {
+    pub fn migrate(settings: &Settings) -> Result<Migrated> {
         Ok(sqlite::migrate(&settings.database(), &SCHEMA)?)
     }
 
@@ -53,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`sqlite::backup`].
-    pub fn backup(settings: &Settings, to: &Path) -> Result<Backup, StoreError> {
+    pub fn backup(settings: &Settings, to: &Path) -> Result<Backup> {
         Ok(sqlite::backup(&settings.database(), &SCHEMA, to)?)
     }
 
@@ -61,7 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`sqlite::check`].
-    pub fn check(settings: &Settings) -> Result<CheckReport, StoreError> {
+    pub fn check(settings: &Settings) -> Result<CheckReport> {
         let (file, audit) = sqlite::check(&settings.database(), &SCHEMA, |snapshot, report| {
             report.is_readable().then(|| audit::verify(snapshot, None)).transpose()
         })?;
@@ -78,7 +78,7 @@ impl Store {
         backup: &Path,
         verification: Verification,
         clock: &Clock,
-    ) -> Result<Restored, StoreError> {
+    ) -> Result<Restored> {
         let restore = Restore::begin(&settings.database(), &SCHEMA, backup, verification)?;
         let tombstones = restore.read_previous(Tombstones::read);
         let erased_again = restore.prepare(|connection| {

@@ -62,6 +62,7 @@ use crate::clock::Clock;
 use crate::sqlite::{Database, Interrupt, with_settings};
 use crate::telemetry::{Counter, RequestId};
 use audit::Feed;
+use error::Result;
 use revocations::Revocations;
 use schema::SCHEMA;
 use write::Write;
@@ -92,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Database::open`].
-    pub fn open(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
+    pub fn open(settings: &Settings, clock: Clock) -> Result<Self> {
         Self::new(Database::open(&settings.database(), &SCHEMA)?, settings, clock)
     }
 
@@ -101,11 +102,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Database::open_existing`].
-    pub fn open_existing(settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
+    pub fn open_existing(settings: &Settings, clock: Clock) -> Result<Self> {
         Self::new(Database::open_existing(&settings.database(), &SCHEMA)?, settings, clock)
     }
 
-    fn new(database: Database, settings: &Settings, clock: Clock) -> Result<Self, StoreError> {
+    fn new(database: Database, settings: &Settings, clock: Clock) -> Result<Self> {
         let shared = Shared {
             queries: Counter::default(),
             revocations: Revocations::load(database.own_reader()?, clock.clone())?,
@@ -132,7 +133,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn ping(&self) -> Result<(), StoreError> {
+    pub fn ping(&self) -> Result<()> {
         self.read_by_key(|connection| {
             query::value::<i64>(connection, "SELECT 1 FROM users LIMIT 1", []).map(drop)
         })
@@ -150,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Database::replaced_copies`].
-    pub fn replaced_copies(&self) -> Result<Vec<PathBuf>, StoreError> {
+    pub fn replaced_copies(&self) -> Result<Vec<PathBuf>> {
         Ok(self.database.replaced_copies()?)
     }
 
@@ -158,7 +159,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Database::close`].
-    pub fn close(&self) -> Result<(), StoreError> {
+    pub fn close(&self) -> Result<()> {
         self.shared.revocations.close();
         self.shared.feed.close();
         Ok(self.database.close()?)
@@ -170,23 +171,20 @@ impl Store {
     }
 
     /// Runs a read that may scan.
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.count();
         self.database.read(query)
     }
 
     /// Runs a read by key. It never waits for a scan, so it may run inline.
-    fn read_by_key<T>(
-        &self,
-        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read_by_key<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.count();
         self.database.read_by_key(query)
     }
 
     /// Runs one write transaction. It is rolled back when `steps` fails or panics. When the call returns, revocations that it
     /// changed hold in this process, and subscribers have its changes.
-    fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
         self.transaction(&[], |write| {
             let outcome = steps(&write)?;
             write.tx.commit()?;
@@ -198,8 +196,8 @@ impl Store {
     fn transaction<T>(
         &self,
         settings: &[(&str, i64)],
-        steps: impl FnOnce(Write<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        steps: impl FnOnce(Write<'_>) -> Result<T>,
+    ) -> Result<T> {
         self.count();
         let outcome = self.database.with_writer(|connection| {
             with_settings(connection, settings, |connection| {

@@ -11,7 +11,7 @@ use super::columns::optional_time;
 use super::query::first;
 use super::users::by_auth0_id;
 use super::write::Write;
-use super::{Store, StoreError};
+use super::{Result, Store};
 use crate::user::{Auth0Id, Status, User, UserId};
 
 /// An entry of the outbox.
@@ -28,10 +28,7 @@ pub struct BlockDelivery {
 
 impl Store {
     /// The entry that has been due longest. A read by key.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn next_due(&self) -> Result<Option<BlockDelivery>, StoreError> {
+    pub fn next_due(&self) -> Result<Option<BlockDelivery>> {
         let now = self.shared.clock.now().as_millisecond();
         let sql = "SELECT auth0_id, blocked, attempts, enqueued_at FROM block_outbox WHERE due_at <= ?1
                    ORDER BY due_at LIMIT 1";
@@ -49,10 +46,7 @@ impl Store {
 
     /// Removes an entry that Auth0 has received, unless it was enqueued again since. When the user was erased or the
     /// identity unlinked, the outbox was the last place with the id, so it is removed from the write-ahead log too.
-    ///
-    /// # Errors
-    /// As every write.
-    pub fn mark_delivered(&self, delivery: &BlockDelivery, actor: &Actor) -> Result<(), StoreError> {
+    pub fn mark_delivered(&self, delivery: &BlockDelivery, actor: &Actor) -> Result<()> {
         let BlockDelivery { auth0_id, blocked, enqueued_at, .. } = delivery;
         let was_last_place = self.write(|write| {
             let sql = "DELETE FROM block_outbox WHERE auth0_id = ?1 AND enqueued_at = ?2 AND blocked = ?3";
@@ -71,10 +65,7 @@ impl Store {
     }
 
     /// Delays an entry that could not be delivered by `wait`.
-    ///
-    /// # Errors
-    /// As every write.
-    pub fn postpone(&self, delivery: &BlockDelivery, wait: Duration) -> Result<(), StoreError> {
+    pub fn postpone(&self, delivery: &BlockDelivery, wait: Duration) -> Result<()> {
         self.write(|write| {
             let due = write.now.saturating_add(wait).unwrap_or(Timestamp::MAX).as_millisecond();
             let sql = "UPDATE block_outbox SET attempts = attempts + 1, due_at = ?3
@@ -84,10 +75,7 @@ impl Store {
     }
 
     /// How many entries wait, and since when the oldest does.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    pub fn pending_deliveries(&self) -> Result<(u64, Option<Timestamp>)> {
         let sql = "SELECT count(*), min(enqueued_at) FROM block_outbox";
         let pending = self.read(|connection| {
             first(connection, sql, [], |row| {
@@ -100,7 +88,7 @@ impl Store {
 
 impl Write<'_> {
     /// Enqueues an entry for every identity of a user. The last entry of an identity is the one that counts.
-    pub(crate) fn enqueue_blocks(&self, user: UserId, blocked: bool) -> Result<(), StoreError> {
+    pub(crate) fn enqueue_blocks(&self, user: UserId, blocked: bool) -> Result<()> {
         self.enqueue(
             "SELECT auth0_id, ?1, ?2, ?2 FROM identities WHERE user_id = ?3",
             params![blocked, self.now_millis(), user],
@@ -108,14 +96,14 @@ impl Write<'_> {
     }
 
     /// Enqueues a block of an identity that was just linked to `user`, if they are blocked.
-    pub(crate) fn enqueue_block_of_new(&self, auth0_id: &Auth0Id, user: &User) -> Result<(), StoreError> {
+    pub(crate) fn enqueue_block_of_new(&self, auth0_id: &Auth0Id, user: &User) -> Result<()> {
         if !self.block_at_auth0 || user.status != Status::Blocked {
             return Ok(());
         }
         self.enqueue("VALUES (?3, ?1, ?2, ?2)", params![true, self.now_millis(), auth0_id])
     }
 
-    fn enqueue(&self, rows: &str, params: impl rusqlite::Params) -> Result<(), StoreError> {
+    fn enqueue(&self, rows: &str, params: impl rusqlite::Params) -> Result<()> {
         let sql = format!(
             "INSERT INTO block_outbox (auth0_id, blocked, enqueued_at, due_at) {rows}
              ON CONFLICT (auth0_id) DO UPDATE SET

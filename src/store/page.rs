@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::StoreError;
+use super::Result;
 use super::query::{Query, all};
 
 /// The most rows one page holds, whatever the caller asks for. The doors ask for far less.
@@ -72,8 +72,8 @@ impl<T> Page<T> {
         connection: &Connection,
         mut query: Query,
         args: &PageArgs<i64>,
-        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-    ) -> Result<Self, StoreError> {
+        read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Self> {
         let order = args.restrict(&mut query);
         query.sql.push_str(&format!(" ORDER BY id {order} LIMIT ?"));
         query.values.push(args.sql_limit());

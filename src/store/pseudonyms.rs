@@ -12,9 +12,9 @@ use aws_lc_rs::{hmac, rand};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
-use super::StoreError;
 use super::query::all;
 use super::write::Write;
+use super::{Result, StoreError};
 use crate::sqlite::hex;
 
 /// A key that makes pseudonyms.
@@ -39,7 +39,7 @@ impl PseudonymKey {
 }
 
 /// The keys of a database, the one for new pseudonyms first; none until one is needed.
-pub(crate) fn keys(connection: &Connection) -> Result<Vec<PseudonymKey>, StoreError> {
+pub(crate) fn keys(connection: &Connection) -> Result<Vec<PseudonymKey>> {
     all(connection, "SELECT key FROM pseudonym_keys ORDER BY id", [], |row| {
         Ok(PseudonymKey::new(row.get(0)?))
     })
@@ -56,7 +56,7 @@ pub(crate) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
 
 impl Write<'_> {
     /// The key for new pseudonyms, made when it is first needed.
-    pub(crate) fn pseudonym_key(&self) -> Result<PseudonymKey, StoreError> {
+    pub(crate) fn pseudonym_key(&self) -> Result<PseudonymKey> {
         if let Some(key) = keys(&self.tx)?.into_iter().next() {
             return Ok(key);
         }

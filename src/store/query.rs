@@ -3,11 +3,11 @@
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::StoreError;
+use super::Result;
 use crate::user::UserId;
 
 /// Runs a statement, and returns how many rows it changed.
-pub(crate) fn run(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+pub(crate) fn run(connection: &Connection, sql: &str, params: impl Params) -> Result<usize> {
     Ok(connection.prepare_cached(sql)?.execute(params)?)
 }
 
@@ -16,8 +16,8 @@ pub(crate) fn all<T>(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
+    mut read: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     let mut all = Vec::new();
@@ -32,8 +32,8 @@ pub(crate) fn first<T>(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Option<T>, StoreError> {
+    read: impl FnOnce(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     rows.next()?.map(read).transpose()
@@ -44,12 +44,12 @@ pub(crate) fn value<T: FromSql>(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-) -> Result<Option<T>, StoreError> {
+) -> Result<Option<T>> {
     Ok(connection.prepare_cached(sql)?.query_one(params, |row| row.get(0)).optional()?)
 }
 
 /// The result of a `SELECT count(*)`.
-pub(crate) fn count(connection: &Connection, sql: &str, params: impl Params) -> Result<u64, StoreError> {
+pub(crate) fn count(connection: &Connection, sql: &str, params: impl Params) -> Result<u64> {
     Ok(value::<i64>(connection, sql, params)?.unwrap_or(0).unsigned_abs())
 }
 

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use super::columns::{optional_time, time};
 use super::pseudonyms::{self, PseudonymKey};
 use super::query::{all, value};
-use super::{Store, StoreError};
+use super::{Result, Store};
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Status};
 
@@ -85,7 +85,7 @@ impl Revocation {
 }
 
 impl Revocations {
-    pub(crate) fn load(connection: Connection, clock: Clock) -> Result<Self, StoreError> {
+    pub(crate) fn load(connection: Connection, clock: Clock) -> Result<Self> {
         let revocations = Self {
             in_memory: RwLock::default(),
             reader: Mutex::default(),
@@ -135,7 +135,7 @@ impl Revocations {
         self.read_again_at.store(millis(self.clock.elapsed().saturating_add(MAX_AGE)), Ordering::Relaxed);
     }
 
-    fn apply_changes(&self, reader: &mut Reader) -> Result<(), StoreError> {
+    fn apply_changes(&self, reader: &mut Reader) -> Result<()> {
         let data_version = value(&reader.connection, "PRAGMA data_version", [])?;
         if reader.data_version == data_version {
             return Ok(());
@@ -221,7 +221,7 @@ type Change = (i64, Option<String>, Revocation);
 type Unlinked = (i64, String, Timestamp);
 
 /// The current revocation of each user whose revocation changed after `seq`, by each of their identities.
-fn changes_after(connection: &Connection, seq: i64) -> Result<Vec<Change>, StoreError> {
+fn changes_after(connection: &Connection, seq: i64) -> Result<Vec<Change>> {
     let sql = "SELECT c.seq, i.auth0_id, u.status, u.tokens_valid_from
                FROM revocation_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
                WHERE c.seq > ?1 ORDER BY c.seq";
@@ -232,7 +232,7 @@ fn changes_after(connection: &Connection, seq: i64) -> Result<Vec<Change>, Store
 }
 
 /// The identities that were unlinked after `seq`.
-fn unlinked_after(connection: &Connection, seq: i64) -> Result<Vec<Unlinked>, StoreError> {
+fn unlinked_after(connection: &Connection, seq: i64) -> Result<Vec<Unlinked>> {
     let sql = "SELECT seq, auth0_id, tokens_valid_from FROM unlinked_identities WHERE seq > ?1 ORDER BY seq";
     all(connection, sql, [seq], |row| Ok((row.get(0)?, row.get(1)?, time(row, 2)?)))
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
 
 use super::audit::ChainHash;
-use super::{StoreError, query};
+use super::{Result, query};
 use crate::clock::Clock;
 use crate::telemetry::RequestId;
 
@@ -28,7 +28,7 @@ impl<'a> Write<'a> {
         clock: &Clock,
         request: Option<RequestId>,
         block_at_auth0: bool,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self> {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read under the lock, so that later transactions have later moments.
         let now = clock.now();
@@ -41,7 +41,7 @@ impl<'a> Write<'a> {
     }
 
     /// Runs a cached statement, and returns how many rows it changed.
-    pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+    pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
         query::run(&self.tx, sql, params)
     }
 }

@@ -31,18 +31,22 @@ pub struct Person {
 }
 
 impl Person {
-    /// What this one says, and where it says nothing, what `other` does.
+    /// Builds a person from the value of each field, which `value` gets by its accessor.
+    pub fn from_fields(value: impl Fn(fn(&Self) -> &Option<String>) -> Option<String>) -> Self {
+        Self {
+            name: value(|person| &person.name),
+            given_name: value(|person| &person.given_name),
+            family_name: value(|person| &person.family_name),
+            nickname: value(|person| &person.nickname),
+            picture: value(|person| &person.picture),
+            phone: value(|person| &person.phone),
+        }
+    }
+
+    /// This person, with the fields of `other` where it has none.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
-        let either = |own: &Option<String>, other: &Option<String>| own.as_ref().or(other.as_ref()).cloned();
-        Self {
-            name: either(&self.name, &other.name),
-            given_name: either(&self.given_name, &other.given_name),
-            family_name: either(&self.family_name, &other.family_name),
-            nickname: either(&self.nickname, &other.nickname),
-            picture: either(&self.picture, &other.picture),
-            phone: either(&self.phone, &other.phone),
-        }
+        Self::from_fields(|field| field(self).as_ref().or(field(other).as_ref()).cloned())
     }
 
     /// Without the values that are not fit to be stored, and without empty ones. For what comes from elsewhere, whose

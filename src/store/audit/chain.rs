@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::sqlite::hex;
 use crate::store::query::first;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 
 /// The hash of a line, and so of all lines before it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,18 +62,12 @@ impl AuditVerification {
 impl Store {
     /// Checks the whole chain in one snapshot, at a microsecond or two a line. `known` is the head of an earlier check: when
     /// no line has it any more, lines were cut off or all were rewritten.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn verify_audit(&self, known: Option<ChainHash>) -> Result<AuditVerification, StoreError> {
+    pub fn verify_audit(&self, known: Option<ChainHash>) -> Result<AuditVerification> {
         self.read(|connection| verify(connection, known))
     }
 }
 
-pub(crate) fn verify(
-    connection: &Connection,
-    known: Option<ChainHash>,
-) -> Result<AuditVerification, StoreError> {
+pub(crate) fn verify(connection: &Connection, known: Option<ChainHash>) -> Result<AuditVerification> {
     let mut statement = connection.prepare(
         "SELECT id, at, actor_kind, actor_id, action, target, changes, request_id, hash FROM audit ORDER BY id",
     )?;
@@ -104,7 +98,7 @@ pub(crate) fn verify(
 }
 
 /// The id and the hash of the last line.
-pub(crate) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>, StoreError> {
+pub(crate) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>> {
     first(connection, "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1", [], |row| {
         Ok((row.get(0)?, ChainHash(row.get(1)?)))
     })

@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 use super::chain;
 use crate::sqlite::DatabaseError;
 use crate::store::query::all;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::UserId;
 
 /// How many changes a receiver may be behind before it misses some.
@@ -38,10 +38,7 @@ struct State {
 impl Store {
     /// Subscribes to changes from now on: those of this process when their call returns, those of another process at the
     /// next [`Store::poll_changes`]. A receiver that falls far behind gets `Lagged`. All receivers end when the store closes.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn subscribe(&self) -> Result<broadcast::Receiver<Change>, StoreError> {
+    pub fn subscribe(&self) -> Result<broadcast::Receiver<Change>> {
         let mut state = self.shared.feed.lock();
         let state = state.as_mut().ok_or(DatabaseError::Closed)?;
         if state.sender.receiver_count() == 0 {
@@ -70,7 +67,7 @@ impl Store {
         }
     }
 
-    fn send_new_lines(&self, state: &mut State) -> Result<(), StoreError> {
+    fn send_new_lines(&self, state: &mut State) -> Result<()> {
         let sql = "SELECT id, target, action FROM audit WHERE id > ?1 ORDER BY id";
         let changes = self.read_by_key(|connection| {
             all(connection, sql, [state.last], |row| {

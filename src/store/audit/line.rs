@@ -8,7 +8,7 @@ use super::action::Action;
 use super::actor::Actor;
 use super::chain::{self, LineRow};
 use super::changes::Changes;
-use crate::store::StoreError;
+use crate::store::Result;
 use crate::store::columns::{json, time};
 use crate::store::write::Write;
 use crate::user::UserId;
@@ -38,7 +38,7 @@ pub struct AuditLine {
 pub(super) const SELECT: &str =
     "SELECT id, at, actor_kind, actor_id, action, target, changes, request_id FROM audit";
 
-pub(super) fn read_line(row: &Row<'_>) -> Result<AuditLine, StoreError> {
+pub(super) fn read_line(row: &Row<'_>) -> Result<AuditLine> {
     Ok(AuditLine {
         id: row.get(0)?,
         at: time(row, 1)?,
@@ -59,7 +59,7 @@ impl Write<'_> {
         action: Action,
         target: impl Into<Option<UserId>>,
         changes: Changes,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let (actor_kind, actor_id) = actor.parts();
         let before = match self.audit_head.get() {
             None => chain::head(&self.tx)?,

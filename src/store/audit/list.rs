@@ -6,7 +6,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::line::{AuditLine, SELECT, read_line};
 use crate::store::query::{Query, all, blob, count, first, json_list, text};
-use crate::store::{Page, PageArgs, Store, StoreError};
+use crate::store::{Page, PageArgs, Result, Store};
 use crate::user::UserId;
 
 /// Which lines to list: those that meet every condition.
@@ -41,43 +41,27 @@ impl AuditFilter {
 impl Store {
     /// A page of the lines that `filter` selects, the newest first. Costs its length; with both a user and an action, the
     /// number of lines about the user.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn list_audit(
-        &self,
-        filter: &AuditFilter,
-        args: &PageArgs<i64>,
-    ) -> Result<Page<AuditLine>, StoreError> {
+    pub fn list_audit(&self, filter: &AuditFilter, args: &PageArgs<i64>) -> Result<Page<AuditLine>> {
         self.read(|connection| Page::read(connection, filter.query(SELECT), args, read_line))
     }
 
     /// How many lines `filter` selects. Reads all of them.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn count_audit(&self, filter: &AuditFilter) -> Result<u64, StoreError> {
+    pub fn count_audit(&self, filter: &AuditFilter) -> Result<u64> {
         let query = filter.query("SELECT count(*) FROM audit");
         self.read(|connection| count(connection, &query.sql, params_from_iter(query.values)))
     }
 
     /// The line with this id.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn audit_line(&self, id: i64) -> Result<Option<AuditLine>, StoreError> {
+    pub fn audit_line(&self, id: i64) -> Result<Option<AuditLine>> {
         self.read(|connection| first(connection, &format!("{SELECT} WHERE id = ?1"), [id], read_line))
     }
 
     /// The same page of the lines about each user, in one query.
-    ///
-    /// # Errors
-    /// As every read.
     pub fn audit_by_user(
         &self,
         users: &[UserId],
         args: &PageArgs<i64>,
-    ) -> Result<HashMap<UserId, Page<AuditLine>>, StoreError> {
+    ) -> Result<HashMap<UserId, Page<AuditLine>>> {
         let mut of_one =
             Query { sql: "target = unhex(j.value)".to_owned(), values: vec![text(&json_list(users))] };
         let order = args.restrict(&mut of_one);
@@ -99,10 +83,7 @@ impl Store {
     }
 
     /// How many lines there are about each user, in one query.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn audit_counts_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, u64>, StoreError> {
+    pub fn audit_counts_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, u64>> {
         let sql = "SELECT a.target, count(*) FROM json_each(?1) j JOIN audit a ON a.target = unhex(j.value)
                    GROUP BY a.target";
         let counts = self.read(|connection| {
@@ -115,6 +96,6 @@ impl Store {
 }
 
 /// All lines about a user, the oldest first.
-pub(crate) fn lines_about(connection: &Connection, user: UserId) -> Result<Vec<AuditLine>, StoreError> {
+pub(crate) fn lines_about(connection: &Connection, user: UserId) -> Result<Vec<AuditLine>> {
     all(connection, &format!("{SELECT} WHERE target = ?1 ORDER BY id"), [user], read_line)
 }

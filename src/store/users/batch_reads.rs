@@ -7,15 +7,12 @@ use super::identities::{Identity, read_identity};
 use super::terms::{AcceptedTerms, read_terms};
 use crate::store::columns::{from_millis, json};
 use crate::store::query::{all, first, json_list};
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
     /// A user with the terms they accepted, in one query.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn user_with_terms(&self, id: UserId) -> Result<Option<(User, Vec<AcceptedTerms>)>, StoreError> {
+    pub fn user_with_terms(&self, id: UserId) -> Result<Option<(User, Vec<AcceptedTerms>)>> {
         let sql = format!(
             "{SELECT}, (SELECT json_group_array(json_array(version, accepted_at) ORDER BY accepted_at, version)
                         FROM accepted_terms WHERE user_id = u.id) AS terms
@@ -27,25 +24,19 @@ impl Store {
                 let terms = terms
                     .into_iter()
                     .map(|(version, at)| Ok(AcceptedTerms { version, accepted_at: from_millis(at)? }));
-                Ok((read_user(row)?, terms.collect::<Result<_, StoreError>>()?))
+                Ok((read_user(row)?, terms.collect::<Result<_>>()?))
             })
         })
     }
 
     /// The users with these ids, in any order, without unknown ids.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    pub fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<User>> {
         let sql = format!("{SELECT} FROM json_each(?1) j JOIN users u ON u.id = unhex(j.value)");
         self.read(|connection| all(connection, &sql, [json_list(ids)], read_user))
     }
 
     /// The identities of each user who has any, in the order they were linked.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn identities_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<Identity>>, StoreError> {
+    pub fn identities_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<Identity>>> {
         let sql = "SELECT i.auth0_id, i.linked_at, i.user_id
                    FROM json_each(?1) j JOIN identities i ON i.user_id = unhex(j.value)
                    ORDER BY i.linked_at, i.auth0_id";
@@ -56,10 +47,7 @@ impl Store {
     }
 
     /// The terms of each user who accepted any, the latest last.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn terms_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<AcceptedTerms>>, StoreError> {
+    pub fn terms_by_user(&self, users: &[UserId]) -> Result<HashMap<UserId, Vec<AcceptedTerms>>> {
         let sql = "SELECT t.version, t.accepted_at, t.user_id
                    FROM json_each(?1) j JOIN accepted_terms t ON t.user_id = unhex(j.value)
                    ORDER BY t.accepted_at, t.version";

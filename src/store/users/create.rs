@@ -6,8 +6,8 @@ use super::roles::sorted;
 use crate::store::audit::{Action, Actor};
 use crate::store::idempotency::check_key;
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
-use crate::user::{Auth0Id, Email, Person, Status, User};
+use crate::store::{Result, Store, StoreError};
+use crate::user::{Auth0Id, Email, Person, User};
 
 /// A user to create. Without an Auth0 id the row is pre-provisioned: the first login with its email, verified, claims it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,7 +30,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::EmailConflict`] when the email leads to another user, and would lead to this one too;
     /// [`StoreError::IdentityTaken`]; [`StoreError::Invalid`] when no login could find this user; else as every write.
-    pub fn create(&self, new: &NewUser, actor: &Actor) -> Result<User, StoreError> {
+    pub fn create(&self, new: &NewUser, actor: &Actor) -> Result<User> {
         self.write(|write| write.create(new, actor))
     }
 
@@ -40,7 +40,7 @@ impl Store {
     /// # Errors
     /// As [`Store::create`]; [`StoreError::IdempotencyKeyReused`] when it was used for another user;
     /// [`StoreError::Invalid`] for a key that is empty or longer than 255 bytes.
-    pub fn create_idempotent(&self, new: &NewUser, key: &str, actor: &Actor) -> Result<User, StoreError> {
+    pub fn create_idempotent(&self, new: &NewUser, key: &str, actor: &Actor) -> Result<User> {
         check_key(key)?;
         self.write(|write| {
             if let Some(id) = write.created_with_key(actor, key)? {
@@ -57,7 +57,7 @@ impl Store {
 }
 
 impl Write<'_> {
-    fn create(&self, new: &NewUser, actor: &Actor) -> Result<User, StoreError> {
+    fn create(&self, new: &NewUser, actor: &Actor) -> Result<User> {
         let NewUser { auth0_id, email, email_verified, person, roles } = new;
         if auth0_id.is_none() && email.is_none() {
             return Err(StoreError::Invalid("a user needs an Auth0 id or an email to be found by"));
@@ -77,11 +77,8 @@ impl Write<'_> {
             auth0_id: auth0_id.as_ref(),
             email: email.as_ref(),
             email_verified: *email_verified,
-            person,
-            status: Status::Active,
             roles: &sorted(roles),
-            profile: None,
-            fetched: false,
+            ..UserColumns::new(person)
         };
         self.insert(&columns, actor, Action::Created)
     }

@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::find::by_email;
 use crate::store::audit::Changes;
 use crate::store::write::Write;
-use crate::store::{StoreError, query};
+use crate::store::{Result, StoreError, query};
 use crate::user::{Email, Person, User, UserId};
 
 /// The personal fields, by the names in GraphQL and in the audit log.
@@ -31,7 +31,7 @@ impl Write<'_> {
         person: &Person,
         email: Option<&Email>,
         verified: bool,
-    ) -> Result<Changes, StoreError> {
+    ) -> Result<Changes> {
         let mut changes = Changes::default();
         for ((name, new), (_, old)) in fields(person).into_iter().zip(fields(&user.person)) {
             if new != old {
@@ -63,23 +63,19 @@ impl Write<'_> {
     ///
     /// # Errors
     /// [`StoreError::EmailConflict`].
-    pub(crate) fn ensure_email_free(
-        &self,
-        email: Option<&Email>,
-        own: Option<UserId>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn ensure_email_free(&self, email: Option<&Email>, own: Option<UserId>) -> Result<()> {
         let Some(email) = email else { return Ok(()) };
         let is_taken = by_email(&self.tx, email)?.is_some_and(|user| Some(user.id) != own);
         if is_taken { Err(StoreError::EmailConflict) } else { Ok(()) }
     }
 
     /// Whether another user has the email verified.
-    pub(crate) fn is_verified_by_another(&self, email: &Email, user: &User) -> Result<bool, StoreError> {
+    pub(crate) fn is_verified_by_another(&self, email: &Email, user: &User) -> Result<bool> {
         Ok(by_email(&self.tx, email)?.is_some_and(|other| other.id != user.id && other.email_verified))
     }
 
     /// Sets the moment of the last change.
-    pub(crate) fn touch(&self, id: UserId) -> Result<(), StoreError> {
+    pub(crate) fn touch(&self, id: UserId) -> Result<()> {
         query::run(&self.tx, "UPDATE users SET updated_at = ?2 WHERE id = ?1", params![id, self.now_millis()])
             .map(drop)
     }

@@ -8,7 +8,7 @@ use super::describe::fields;
 use crate::store::audit::Changes;
 use crate::store::query::value;
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
@@ -36,7 +36,7 @@ impl Store {
 
 impl Write<'_> {
     /// Turns a row into a tombstone.
-    pub(crate) fn erase(&self, id: UserId, valid_from: Option<Timestamp>) -> Result<(), StoreError> {
+    pub(crate) fn erase(&self, id: UserId, valid_from: Option<Timestamp>) -> Result<()> {
         let sql = "UPDATE users SET status = 'erased', email = NULL, email_verified = 0, name = NULL, given_name = NULL,
                        family_name = NULL, nickname = NULL, picture = NULL, phone = NULL, roles = '[]', profile = NULL,
                        profile_fetched_at = NULL, tokens_valid_from = ?2, updated_at = ?3
@@ -49,7 +49,7 @@ impl Write<'_> {
     }
 
     /// Replaces the ids of all identities of a user by pseudonyms.
-    fn pseudonymize_identities(&self, id: UserId) -> Result<(), StoreError> {
+    fn pseudonymize_identities(&self, id: UserId) -> Result<()> {
         let any: Option<i64> = value(&self.tx, "SELECT 1 FROM identities WHERE user_id = ?1 LIMIT 1", [id])?;
         if any.is_none() {
             return Ok(());

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{identities, terms};
 use crate::store::audit::{Action, Actor, AuditLine, Changes, lines_about};
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
@@ -12,8 +12,8 @@ impl Store {
     /// itself audited, in the last of those lines.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Erased`]; else as every write.
-    pub fn export(&self, id: UserId, actor: &Actor) -> Result<Value, StoreError> {
+    /// `StoreError::NotFound`, `StoreError::Erased`; else as every write.
+    pub fn export(&self, id: UserId, actor: &Actor) -> Result<Value> {
         self.write(|write| {
             let user = write.not_erased(id)?;
             write.audit(actor, Action::Exported, id, Changes::default())?;

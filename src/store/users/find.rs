@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row};
 use crate::store::columns::{json, optional_time, time};
 use crate::store::query::first;
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
 /// `SELECT` with the columns of a [`User`] from the table aliased `u`, in the order of [`read_user`].
@@ -43,28 +43,19 @@ pub(crate) const BY_EMAIL: &str = concat!(
 
 impl Store {
     /// The user with our id, also an erased one.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+    pub fn user(&self, id: UserId) -> Result<Option<User>> {
         self.read_by_key(|connection| by_id(connection, id))
     }
 
     /// The user that an Auth0 id leads to: the row's own or a linked identity. Also blocked users and erased ones, whose ids
     /// are compared by pseudonym; check their status.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn user_by_auth0_id(&self, auth0_id: &Auth0Id) -> Result<Option<User>, StoreError> {
+    pub fn user_by_auth0_id(&self, auth0_id: &Auth0Id) -> Result<Option<User>> {
         self.read_by_key(|connection| by_auth0_id(connection, auth0_id))
     }
 
     /// The user that an email leads to: the row that has it verified, else a pre-provisioned row without identity. An
     /// unverified email of a user with an identity proves nothing, and finds no row.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+    pub fn user_by_email(&self, email: &Email) -> Result<Option<User>> {
         self.read_by_key(|connection| by_email(connection, email))
     }
 }
@@ -74,7 +65,7 @@ impl Write<'_> {
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub(crate) fn existing(&self, id: UserId) -> Result<User, StoreError> {
+    pub(crate) fn existing(&self, id: UserId) -> Result<User> {
         by_id(&self.tx, id)?.ok_or(StoreError::NotFound(id))
     }
 
@@ -82,25 +73,25 @@ impl Write<'_> {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Erased`].
-    pub(crate) fn not_erased(&self, id: UserId) -> Result<User, StoreError> {
+    pub(crate) fn not_erased(&self, id: UserId) -> Result<User> {
         let user = self.existing(id)?;
         if user.status == Status::Erased { Err(StoreError::Erased(id)) } else { Ok(user) }
     }
 }
 
-pub(crate) fn by_id(connection: &Connection, id: UserId) -> Result<Option<User>, StoreError> {
+pub(crate) fn by_id(connection: &Connection, id: UserId) -> Result<Option<User>> {
     first(connection, concat!(select!(), " FROM users u WHERE u.id = ?1"), [id], read_user)
 }
 
-pub(crate) fn by_auth0_id(connection: &Connection, auth0_id: &Auth0Id) -> Result<Option<User>, StoreError> {
+pub(crate) fn by_auth0_id(connection: &Connection, auth0_id: &Auth0Id) -> Result<Option<User>> {
     first(connection, BY_AUTH0_ID, [auth0_id], read_user)
 }
 
-pub(crate) fn by_email(connection: &Connection, email: &Email) -> Result<Option<User>, StoreError> {
+pub(crate) fn by_email(connection: &Connection, email: &Email) -> Result<Option<User>> {
     first(connection, BY_EMAIL, [email], read_user)
 }
 
-pub(crate) fn read_user(row: &Row<'_>) -> Result<User, StoreError> {
+pub(crate) fn read_user(row: &Row<'_>) -> Result<User> {
     Ok(User {
         id: row.get(0)?,
         auth0_id: row.get(1)?,

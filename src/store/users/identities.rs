@@ -8,7 +8,7 @@ use crate::store::audit::{Action, Actor, Changes};
 use crate::store::columns::time;
 use crate::store::query::{all, value};
 use crate::store::write::Write;
-use crate::store::{Store, StoreError, pseudonyms};
+use crate::store::{Result, Store, StoreError, pseudonyms};
 use crate::user::{Auth0Id, User, UserId};
 
 /// One Auth0 id of a user.
@@ -22,10 +22,7 @@ pub struct Identity {
 
 impl Store {
     /// The identities of a user, in the order they were linked. Those of an erased user are pseudonyms: `erased|…`.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn identities(&self, id: UserId) -> Result<Vec<Identity>, StoreError> {
+    pub fn identities(&self, id: UserId) -> Result<Vec<Identity>> {
         self.read(|connection| of(connection, id))
     }
 
@@ -35,7 +32,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Erased`]; [`StoreError::IdentityTaken`] when it leads to another user:
     /// [merge](Store::merge) the two instead; else as every write.
-    pub fn link_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User, StoreError> {
+    pub fn link_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
             match by_auth0_id(&write.tx, auth0_id)? {
@@ -59,7 +56,7 @@ impl Store {
     /// [`StoreError::NotFound`], [`StoreError::Erased`]; [`StoreError::NotLinked`] when it leads to another user;
     /// [`StoreError::Invalid`] for the only identity, because the next login with the user's email would claim the row; else
     /// as every write.
-    pub fn unlink_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User, StoreError> {
+    pub fn unlink_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
             let identities = of(&write.tx, id)?;
@@ -82,23 +79,23 @@ impl Store {
 }
 
 /// The identities of a user, in the order they were linked.
-pub(crate) fn of(connection: &Connection, id: UserId) -> Result<Vec<Identity>, StoreError> {
+pub(crate) fn of(connection: &Connection, id: UserId) -> Result<Vec<Identity>> {
     let sql = "SELECT auth0_id, linked_at FROM identities WHERE user_id = ?1 ORDER BY linked_at, auth0_id";
     all(connection, sql, [id], read_identity)
 }
 
-pub(crate) fn read_identity(row: &Row<'_>) -> Result<Identity, StoreError> {
+pub(crate) fn read_identity(row: &Row<'_>) -> Result<Identity> {
     Ok(Identity { auth0_id: row.get(0)?, linked_at: time(row, 1)? })
 }
 
 impl Write<'_> {
-    pub(crate) fn add_identity(&self, auth0_id: &Auth0Id, user: UserId) -> Result<(), StoreError> {
+    pub(crate) fn add_identity(&self, auth0_id: &Auth0Id, user: UserId) -> Result<()> {
         let sql = "INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)";
         self.run(sql, params![auth0_id, user, self.now_millis()]).map(drop)
     }
 
     /// Whether staff unlinked this identity, even if it was linked to another user since.
-    pub(crate) fn was_unlinked(&self, auth0_id: &Auth0Id) -> Result<bool, StoreError> {
+    pub(crate) fn was_unlinked(&self, auth0_id: &Auth0Id) -> Result<bool> {
         for key in pseudonyms::keys(&self.tx)? {
             let sql = "SELECT 1 FROM unlinked_identities WHERE auth0_id = ?1";
             if value::<i64>(&self.tx, sql, [key.pseudonym(auth0_id.as_str())])?.is_some() {
@@ -108,14 +105,14 @@ impl Write<'_> {
         Ok(false)
     }
 
-    fn set_own_identity(&self, id: UserId, auth0_id: &Auth0Id) -> Result<(), StoreError> {
+    fn set_own_identity(&self, id: UserId, auth0_id: &Auth0Id) -> Result<()> {
         let sql = "UPDATE users SET auth0_id = ?2, updated_at = ?3 WHERE id = ?1";
         self.run(sql, params![id, auth0_id, self.now_millis()]).map(drop)
     }
 
     /// Removes an identity, and revokes its tokens. Only a pseudonym of its id stays: a user who asks to be erased later
     /// cannot name every id they ever had.
-    fn remove_identity(&self, auth0_id: &Auth0Id) -> Result<(), StoreError> {
+    fn remove_identity(&self, auth0_id: &Auth0Id) -> Result<()> {
         self.run("DELETE FROM identities WHERE auth0_id = ?1", [auth0_id])?;
         let pseudonym = self.pseudonym_key()?.pseudonym(auth0_id.as_str());
         // Never earlier than before, in case the machine's clock was set back.

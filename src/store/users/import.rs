@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::import_row::{ImportOutcome, ImportRow};
 use crate::store::audit::Actor;
 use crate::store::write::Write;
-use crate::store::{LinkEmail, Store, StoreError};
+use crate::store::{LinkEmail, Result, Store, StoreError};
 
 /// Rows a transaction while other processes have the database open: they wait about a tenth of a second to write.
 const BATCH: usize = 2_000;
@@ -99,10 +99,7 @@ impl Store {
 
 impl<P> Import<'_, P> {
     /// Imports a row by the rules of `import_row.rs`, at once or with its batch.
-    ///
-    /// # Errors
-    /// As every write.
-    pub fn add(&mut self, position: P, row: ImportRow) -> Result<(), StoreError> {
+    pub fn add(&mut self, position: P, row: ImportRow) -> Result<()> {
         match &mut self.run {
             Run::OneTransaction { write, added, drop_at, dropped } => {
                 let outcome = write.import_row(&row, self.rules.link, self.actor)?;
@@ -126,7 +123,7 @@ impl<P> Import<'_, P> {
         }
     }
 
-    fn finish(mut self) -> Result<(), StoreError> {
+    fn finish(mut self) -> Result<()> {
         if let Run::OneTransaction { write, dropped, .. } = &self.run
             && !dropped.is_empty()
         {
@@ -136,7 +133,7 @@ impl<P> Import<'_, P> {
         self.import_batch()
     }
 
-    fn import_batch(&mut self) -> Result<(), StoreError> {
+    fn import_batch(&mut self) -> Result<()> {
         let Run::Batches { store, batch } = &mut self.run else { return Ok(()) };
         let (positions, rows): (Vec<P>, Vec<ImportRow>) = batch.drain(..).unzip();
         let outcomes: Vec<_> = store.transaction(&[], |write| {
@@ -162,13 +159,13 @@ fn give_way() {
 }
 
 /// How many users there are. Rows are never deleted.
-fn users(write: &Write<'_>) -> Result<u64, StoreError> {
+fn users(write: &Write<'_>) -> Result<u64> {
     let last: i64 = write.tx.query_row("SELECT coalesce(max(rowid), 0) FROM users", [], |row| row.get(0))?;
     Ok(last.unsigned_abs())
 }
 
 /// Drops the list indexes, and returns the statements that make them.
-fn drop_list_indexes(write: &Write<'_>) -> Result<Vec<String>, StoreError> {
+fn drop_list_indexes(write: &Write<'_>) -> Result<Vec<String>> {
     let statement = |name| {
         let sql = "SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?1";
         let create: String = write.tx.query_row(sql, [name], |row| row.get(0))?;
@@ -176,10 +173,4 @@ fn drop_list_indexes(write: &Write<'_>) -> Result<Vec<String>, StoreError> {
         Ok(create)
     };
     LIST_INDEXES.into_iter().map(statement).collect()
-}
-
-impl<P> std::fmt::Debug for Import<'_, P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Import").field("rules", &self.rules).finish_non_exhaustive()
-    }
 }

@@ -9,7 +9,7 @@ use super::insert::UserColumns;
 use super::provision::Auth0Data;
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::write::Write;
-use crate::store::{LinkEmail, StoreError};
+use crate::store::{LinkEmail, Result, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status, User};
 
 /// One user of an export. An absent field changes nothing.
@@ -63,12 +63,8 @@ impl ImportRow {
             auth0_id: self.auth0_id.as_ref(),
             email: self.email.as_ref(),
             email_verified: self.verified_email().is_some(),
-            person: &self.person,
             status: if self.blocked { Status::Blocked } else { Status::Active },
-            roles: &[],
-            profile: None,
-            // An export can be of any age.
-            fetched: false,
+            ..UserColumns::new(&self.person)
         }
     }
 }
@@ -79,7 +75,7 @@ impl Write<'_> {
         row: &ImportRow,
         link: LinkEmail,
         actor: &Actor,
-    ) -> Result<ImportOutcome, StoreError> {
+    ) -> Result<ImportOutcome> {
         if row.has_no_key() {
             return Ok(ImportOutcome::NoKey);
         }
@@ -111,7 +107,7 @@ impl Write<'_> {
         row: &ImportRow,
         link: LinkEmail,
         actor: &Actor,
-    ) -> Result<ImportOutcome, StoreError> {
+    ) -> Result<ImportOutcome> {
         let data = Auth0Data { person: Some(&row.person), profile: None };
         match self.link(user, auth0_id, data, link, actor) {
             Ok(linked) => {
@@ -131,7 +127,7 @@ impl Write<'_> {
         row: &ImportRow,
         own: bool,
         actor: &Actor,
-    ) -> Result<ImportOutcome, StoreError> {
+    ) -> Result<ImportOutcome> {
         if user.status == Status::Erased {
             return Ok(ImportOutcome::Erased);
         }
@@ -158,7 +154,7 @@ impl Write<'_> {
         Ok(ImportOutcome::Updated)
     }
 
-    fn block_imported(&self, user: &User) -> Result<Changes, StoreError> {
+    fn block_imported(&self, user: &User) -> Result<Changes> {
         self.put_status(user.id, Status::Blocked, Some(self.revocation_time(user)))?;
         let changes = Changes::default().field("status", user.status.as_str(), Status::Blocked.as_str());
         Ok(changes.and(self.revocation_change(user)))

@@ -4,9 +4,9 @@ use rusqlite::params;
 use serde_json::Value;
 
 use super::describe::fields;
-use crate::store::StoreError;
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::write::Write;
+use crate::store::{Result, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
 /// The columns of a new row.
@@ -27,12 +27,7 @@ impl Write<'_> {
     ///
     /// # Errors
     /// [`StoreError::EmailConflict`].
-    pub(crate) fn insert(
-        &self,
-        columns: &UserColumns<'_>,
-        actor: &Actor,
-        action: Action,
-    ) -> Result<User, StoreError> {
+    pub(crate) fn insert(&self, columns: &UserColumns<'_>, actor: &Actor, action: Action) -> Result<User> {
         let id = self.insert_row(columns, actor, action)?;
         self.existing(id)
     }
@@ -43,7 +38,7 @@ impl Write<'_> {
         columns: &UserColumns<'_>,
         actor: &Actor,
         action: Action,
-    ) -> Result<UserId, StoreError> {
+    ) -> Result<UserId> {
         let UserColumns { auth0_id, email, email_verified, person, status, roles, profile, fetched } =
             columns;
         let (id, now) = (UserId::new(self.now), self.now_millis());
@@ -79,7 +74,21 @@ impl Write<'_> {
     }
 }
 
-impl UserColumns<'_> {
+impl<'a> UserColumns<'a> {
+    /// An active user without identity, email, roles or profile.
+    pub(crate) fn new(person: &'a Person) -> Self {
+        Self {
+            auth0_id: None,
+            email: None,
+            email_verified: false,
+            person,
+            status: Status::Active,
+            roles: &[],
+            profile: None,
+            fetched: false,
+        }
+    }
+
     fn changes(&self) -> Changes {
         let personal = fields(self.person).into_iter().filter(|(_, value)| value.is_some());
         let mut changes = personal

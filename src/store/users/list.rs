@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 
 use super::find::{SELECT, read_user};
 use crate::store::query::{Query, all, blob, count, text};
-use crate::store::{Page, PageArgs, Store, StoreError};
+use crate::store::{Page, PageArgs, Result, Store};
 use crate::user::{Email, Status, User, UserId};
 
 /// A search looks at this many matches of each field, the first by alphabet.
@@ -79,26 +79,20 @@ pub enum SortKey {
 
 impl Store {
     /// A page of the users that `filter` selects, in `order` or its reverse.
-    ///
-    /// # Errors
-    /// As every read.
     pub fn list_users(
         &self,
         filter: &UserFilter,
         order: UserOrder,
         descending: bool,
         args: &PageArgs<UserCursor>,
-    ) -> Result<Page<User>, StoreError> {
+    ) -> Result<Page<User>> {
         let Query { sql, values } = list_query(filter, order, descending, args);
         let users = self.read(|connection| all(connection, &sql, params_from_iter(values), read_user))?;
         Ok(Page::new(users, args))
     }
 
     /// How many users `filter` selects. Reads all of them.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn count_users(&self, filter: &UserFilter) -> Result<u64, StoreError> {
+    pub fn count_users(&self, filter: &UserFilter) -> Result<u64> {
         let Query { sql, values } = filter.query("SELECT count(*)");
         self.read(|connection| count(connection, &sql, params_from_iter(values)))
     }

@@ -7,7 +7,7 @@ use super::erase::erased_fields;
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::query::value;
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store, StoreError};
 use crate::user::{Status, User, UserId};
 
 impl Store {
@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Erased`] for either; [`StoreError::Invalid`] when both are one row; else as
     /// every write.
-    pub fn merge(&self, kept: UserId, gone: UserId, actor: &Actor) -> Result<User, StoreError> {
+    pub fn merge(&self, kept: UserId, gone: UserId, actor: &Actor) -> Result<User> {
         if kept == gone {
             return Err(StoreError::Invalid("a user cannot be merged with themselves"));
         }
@@ -44,7 +44,7 @@ impl Store {
 }
 
 /// The user that a tombstone was merged into, by the audit line that tells how it became one.
-pub(crate) fn merged_into(connection: &Connection, gone: UserId) -> Result<Option<UserId>, StoreError> {
+pub(crate) fn merged_into(connection: &Connection, gone: UserId) -> Result<Option<UserId>> {
     let sql = "SELECT changes ->> '$.mergedInto.new' FROM audit
                WHERE target = ?1 AND changes ->> '$.status.new' = 'erased' ORDER BY id DESC LIMIT 1";
     let into: Option<Option<String>> = value(connection, sql, [gone])?;
@@ -54,7 +54,7 @@ pub(crate) fn merged_into(connection: &Connection, gone: UserId) -> Result<Optio
 
 impl Write<'_> {
     /// Moves the identities and the terms, and leaves a tombstone, so that the email is free for `kept`.
-    fn bury(&self, kept: &User, gone: &User, actor: &Actor) -> Result<(), StoreError> {
+    fn bury(&self, kept: &User, gone: &User, actor: &Actor) -> Result<()> {
         // Both at once: without identity, `gone` would be found by an email that `kept` may be found by too.
         self.run(
             "UPDATE users SET auth0_id = NULL, email = NULL, email_verified = 0 WHERE id = ?1",
@@ -75,7 +75,7 @@ impl Write<'_> {
         self.audit(actor, Action::Merged, gone.id, changes)
     }
 
-    fn take_over(&self, kept: &User, gone: &User, actor: &Actor) -> Result<(), StoreError> {
+    fn take_over(&self, kept: &User, gone: &User, actor: &Actor) -> Result<()> {
         let mut changes = Changes::default().field("merged", Value::Null, gone.id.to_string());
         let of_gone = match (&kept.email, &gone.email) {
             (None, Some(_)) => true,

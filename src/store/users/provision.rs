@@ -11,8 +11,8 @@ use super::insert::UserColumns;
 use super::profile::limited;
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::write::Write;
-use crate::store::{LinkEmail, Store, StoreError};
-use crate::user::{Auth0Id, Email, Person, Status, User};
+use crate::store::{LinkEmail, Result, Store, StoreError};
+use crate::user::{Auth0Id, Email, Person, User};
 
 /// An identity at its first request, with its data at Auth0.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,7 @@ impl Store {
         verified_email: Option<&Email>,
         link: LinkEmail,
         actor: &Actor,
-    ) -> Result<Option<User>, StoreError> {
+    ) -> Result<Option<User>> {
         if let Some(user) = self.user_by_auth0_id(auth0_id)? {
             return Ok(Some(user));
         }
@@ -85,12 +85,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::EmailConflict`] when another user has the verified email and `link` is [`LinkEmail::Never`], or staff
     /// unlinked the identity; else as every write.
-    pub fn provision(
-        &self,
-        identity: &NewIdentity,
-        link: LinkEmail,
-        actor: &Actor,
-    ) -> Result<Provisioned, StoreError> {
+    pub fn provision(&self, identity: &NewIdentity, link: LinkEmail, actor: &Actor) -> Result<Provisioned> {
         let NewIdentity { auth0_id, person, .. } = identity;
         // Serialized before the write lock is taken.
         let profile = identity.profile.as_ref().and_then(|profile| limited(profile, auth0_id));
@@ -109,11 +104,9 @@ impl Store {
                 auth0_id: Some(auth0_id),
                 email: identity.email.as_ref(),
                 email_verified: identity.verified_email().is_some(),
-                person,
-                status: Status::Active,
-                roles: &[],
                 profile: profile.as_deref(),
                 fetched: true,
+                ..UserColumns::new(person)
             };
             write.insert(&columns, actor, Action::Inserted).map(Provisioned::Inserted)
         })
@@ -147,7 +140,7 @@ impl Write<'_> {
         data: Auth0Data<'_>,
         link: LinkEmail,
         actor: &Actor,
-    ) -> Result<User, StoreError> {
+    ) -> Result<User> {
         let changes = Changes::default().identity_added(auth0_id);
         if user.auth0_id.is_none() {
             // Staff created this row for the owner of its email, so `link` does not matter.
@@ -167,7 +160,7 @@ impl Write<'_> {
     }
 
     /// Makes `auth0_id` the row's own identity. Fields that staff filled in stay; `data` fills the others.
-    fn claim(&self, user: &User, auth0_id: &Auth0Id, data: Auth0Data<'_>) -> Result<Changes, StoreError> {
+    fn claim(&self, user: &User, auth0_id: &Auth0Id, data: Auth0Data<'_>) -> Result<Changes> {
         let Auth0Data { person, profile } = data;
         let now = self.now_millis();
         let sql = "UPDATE users SET auth0_id = ?2, updated_at = ?3, profile = coalesce(profile, ?4),

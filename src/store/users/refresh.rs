@@ -7,7 +7,7 @@ use super::profile::{lasting, limited};
 use super::provision::NewIdentity;
 use crate::store::audit::{Action, Actor};
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
 impl Store {
@@ -27,7 +27,7 @@ impl Store {
         before: Option<&NewIdentity>,
         fetched: Option<&NewIdentity>,
         actor: &Actor,
-    ) -> Result<User, StoreError> {
+    ) -> Result<User> {
         let profile = fetched.and_then(|fetched| limited(fetched.profile.as_ref()?, &fetched.auth0_id));
         let text = profile.as_ref().map(Value::to_string);
         self.write(|write| {
@@ -62,7 +62,7 @@ impl Write<'_> {
         user: &User,
         before: Option<&NewIdentity>,
         fetched: &NewIdentity,
-    ) -> Result<(Option<Email>, bool), StoreError> {
+    ) -> Result<(Option<Email>, bool)> {
         let of = |identity: &NewIdentity| (identity.email.clone(), identity.verified_email().is_some());
         let own = (user.email.clone(), user.email_verified);
         let new = of(fetched);
@@ -86,19 +86,11 @@ impl Write<'_> {
 }
 
 fn followed(own: &Person, before: Option<&Person>, fetched: &Person) -> Person {
-    let field = |of: fn(&Person) -> &Option<String>| {
+    Person::from_fields(|field| {
         let follows = match before {
-            Some(before) => of(own) == of(before),
-            None => of(own).is_none(),
+            Some(before) => field(own) == field(before),
+            None => field(own).is_none(),
         };
-        of(if follows { fetched } else { own }).clone()
-    };
-    Person {
-        name: field(|person| &person.name),
-        given_name: field(|person| &person.given_name),
-        family_name: field(|person| &person.family_name),
-        nickname: field(|person| &person.nickname),
-        picture: field(|person| &person.picture),
-        phone: field(|person| &person.phone),
-    }
+        field(if follows { fetched } else { own }).clone()
+    })
 }

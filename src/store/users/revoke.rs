@@ -5,15 +5,15 @@ use rusqlite::params;
 
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
     /// Signs a user out everywhere: revokes all tokens issued so far.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Erased`], else as every write.
-    pub fn sign_out_everywhere(&self, id: UserId, actor: &Actor) -> Result<User, StoreError> {
+    /// `StoreError::NotFound`, `StoreError::Erased`, else as every write.
+    pub fn sign_out_everywhere(&self, id: UserId, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
             let sql = "UPDATE users SET tokens_valid_from = ?2, updated_at = ?3 WHERE id = ?1";

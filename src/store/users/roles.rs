@@ -6,7 +6,7 @@ use rusqlite::params;
 use serde_json::Value;
 
 use crate::store::audit::{Action, Actor};
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
@@ -14,8 +14,8 @@ impl Store {
     /// are the same change nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Erased`], else as every write.
-    pub fn set_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User, StoreError> {
+    /// `StoreError::NotFound`, `StoreError::Erased`, else as every write.
+    pub fn set_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User> {
         self.change_roles(id, |_| roles.to_vec(), actor)
     }
 
@@ -28,7 +28,7 @@ impl Store {
         id: UserId,
         change: impl FnOnce(&[String]) -> Vec<String>,
         actor: &Actor,
-    ) -> Result<User, StoreError> {
+    ) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
             let roles = sorted(&change(&user.roles));

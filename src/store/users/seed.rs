@@ -6,7 +6,7 @@ use super::find::{by_auth0_id, by_email};
 use super::insert::UserColumns;
 use crate::store::audit::{Action, Actor};
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status};
 
 /// One user of `fixtures/users.json`. Without `auth0Id` the row is pre-provisioned: the first login with its email, verified,
@@ -57,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Seed`] with the invalid user and the reason; else as every write.
-    pub fn seed(&self, users: &[SeedUser], actor: &Actor) -> Result<usize, StoreError> {
+    pub fn seed(&self, users: &[SeedUser], actor: &Actor) -> Result<usize> {
         self.write(|write| {
             let mut added = 0;
             for (index, seed) in users.iter().enumerate() {
@@ -70,15 +70,14 @@ impl Store {
                         return Err(invalid("another user, with another auth0Id, has this email verified"));
                     }
                 }
+                let person = seed.person();
                 let columns = UserColumns {
                     auth0_id: seed.auth0_id.as_ref(),
                     email: seed.email.as_ref(),
                     email_verified: seed.email_verified,
-                    person: &seed.person(),
                     status: seed.status,
                     roles: &seed.roles,
-                    profile: None,
-                    fetched: false,
+                    ..UserColumns::new(&person)
                 };
                 write.insert_row(&columns, actor, Action::Seeded)?;
                 added += 1;
@@ -127,7 +126,7 @@ impl SeedUser {
 }
 
 impl Write<'_> {
-    fn find_seeded(&self, seed: &SeedUser) -> Result<Existing, StoreError> {
+    fn find_seeded(&self, seed: &SeedUser) -> Result<Existing> {
         if let Some(auth0_id) = &seed.auth0_id
             && by_auth0_id(&self.tx, auth0_id)?.is_some()
         {

@@ -11,7 +11,7 @@ use rusqlite::params;
 use super::erase::erased_fields;
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::write::Write;
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store};
 use crate::user::{Status, User, UserId};
 
 impl Store {
@@ -23,8 +23,8 @@ impl Store {
     /// does not create them again. An entry of the outbox keeps the id until it is delivered.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Erased`], because an erasure cannot be undone; else as every write.
-    pub fn set_status(&self, id: UserId, status: Status, actor: &Actor) -> Result<User, StoreError> {
+    /// `StoreError::NotFound`; `StoreError::Erased`, because an erasure cannot be undone; else as every write.
+    pub fn set_status(&self, id: UserId, status: Status, actor: &Actor) -> Result<User> {
         self.change_status(id, status, self.shared.block_at_auth0, actor)
     }
 
@@ -32,22 +32,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::set_status`].
-    pub fn set_status_also_at_auth0(
-        &self,
-        id: UserId,
-        status: Status,
-        actor: &Actor,
-    ) -> Result<User, StoreError> {
+    pub fn set_status_also_at_auth0(&self, id: UserId, status: Status, actor: &Actor) -> Result<User> {
         self.change_status(id, status, true, actor)
     }
 
-    fn change_status(
-        &self,
-        id: UserId,
-        status: Status,
-        at_auth0: bool,
-        actor: &Actor,
-    ) -> Result<User, StoreError> {
+    fn change_status(&self, id: UserId, status: Status, at_auth0: bool, actor: &Actor) -> Result<User> {
         let user = self.write(|write| {
             let user = write.existing(id)?;
             // An erased user's ids are not known any more. Their entries were enqueued when they were erased.
@@ -83,12 +72,7 @@ impl Store {
 
 impl Write<'_> {
     /// Sets the status, except erased, and since when tokens are valid.
-    pub(crate) fn put_status(
-        &self,
-        id: UserId,
-        status: Status,
-        valid_from: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn put_status(&self, id: UserId, status: Status, valid_from: Option<Timestamp>) -> Result<()> {
         let sql = "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1";
         let valid_from = valid_from.map(Timestamp::as_millisecond);
         self.run(sql, params![id, status, valid_from, self.now_millis()]).map(drop)

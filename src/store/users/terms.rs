@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::columns::time;
 use crate::store::query::{all, count};
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store, StoreError};
 use crate::user::{User, UserId};
 
 /// The longest name of a version, in characters.
@@ -34,7 +34,7 @@ impl Store {
     /// [`StoreError::NotFound`], [`StoreError::Erased`]; [`StoreError::Invalid`] for a version that is empty, longer than
     /// [`TERMS_MAX_CHARS`] or has other characters than ASCII letters, digits, dots, hyphens and underscores, and for more
     /// than [`TERMS_MAX_VERSIONS`]; else as every write.
-    pub fn accept_terms(&self, id: UserId, version: &str, actor: &Actor) -> Result<User, StoreError> {
+    pub fn accept_terms(&self, id: UserId, version: &str, actor: &Actor) -> Result<User> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if version.is_empty() || version.len() > TERMS_MAX_CHARS || !version.bytes().all(fits) {
             return Err(StoreError::Invalid(
@@ -58,21 +58,18 @@ impl Store {
     }
 
     /// What a user accepted, the latest last.
-    ///
-    /// # Errors
-    /// As every read.
-    pub fn accepted_terms(&self, id: UserId) -> Result<Vec<AcceptedTerms>, StoreError> {
+    pub fn accepted_terms(&self, id: UserId) -> Result<Vec<AcceptedTerms>> {
         self.read_by_key(|connection| of(connection, id))
     }
 }
 
 /// What a user accepted, the latest last.
-pub(crate) fn of(connection: &Connection, id: UserId) -> Result<Vec<AcceptedTerms>, StoreError> {
+pub(crate) fn of(connection: &Connection, id: UserId) -> Result<Vec<AcceptedTerms>> {
     let sql =
         "SELECT version, accepted_at FROM accepted_terms WHERE user_id = ?1 ORDER BY accepted_at, version";
     all(connection, sql, [id], read_terms)
 }
 
-pub(crate) fn read_terms(row: &Row<'_>) -> Result<AcceptedTerms, StoreError> {
+pub(crate) fn read_terms(row: &Row<'_>) -> Result<AcceptedTerms> {
     Ok(AcceptedTerms { version: row.get(0)?, accepted_at: time(row, 1)? })
 }

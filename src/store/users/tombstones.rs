@@ -13,7 +13,7 @@ use super::erase::erased_fields;
 use super::find::by_id;
 use super::identities;
 use super::merge::merged_into;
-use crate::store::StoreError;
+use crate::store::Result;
 use crate::store::audit::{Action, Actor, Changes};
 use crate::store::columns::optional_time;
 use crate::store::pseudonyms::{self, PseudonymKey};
@@ -40,7 +40,7 @@ struct Tombstone {
 
 impl Tombstones {
     /// Reads those of a database.
-    pub(crate) fn read(connection: &Connection) -> Result<Self, StoreError> {
+    pub(crate) fn read(connection: &Connection) -> Result<Self> {
         let sql = "SELECT id, tokens_valid_from, created_at FROM users WHERE status = 'erased'";
         let tombstones = all(connection, sql, [], |row| {
             let id = row.get(0)?;
@@ -57,7 +57,7 @@ impl Tombstones {
     }
 
     /// Erases these users in another database, and returns how many were not erased there.
-    pub(crate) fn apply(&self, write: &Write<'_>) -> Result<usize, StoreError> {
+    pub(crate) fn apply(&self, write: &Write<'_>) -> Result<usize> {
         for key in &self.keys {
             let sql = "INSERT INTO pseudonym_keys (key) VALUES (?1) ON CONFLICT DO NOTHING";
             write.run(sql, [key.as_bytes()])?;
@@ -84,7 +84,7 @@ impl Tombstones {
     }
 
     /// The pseudonyms whose ids lead to no user there. Reads all identities once.
-    fn unknown_pseudonyms(&self, connection: &Connection) -> Result<HashSet<String>, StoreError> {
+    fn unknown_pseudonyms(&self, connection: &Connection) -> Result<HashSet<String>> {
         let pseudonyms = self.all.iter().flat_map(|tombstone| &tombstone.pseudonyms);
         let mut unknown: HashSet<String> = pseudonyms.cloned().collect();
         if unknown.is_empty() {
@@ -122,7 +122,7 @@ fn without_merged(tombstones: Vec<Tombstone>) -> Vec<Tombstone> {
 }
 
 impl Write<'_> {
-    fn erase_again(&self, user: &User, tombstone: &Tombstone) -> Result<(), StoreError> {
+    fn erase_again(&self, user: &User, tombstone: &Tombstone) -> Result<()> {
         let changes = Changes::default()
             .field("status", user.status.as_str(), Status::Erased.as_str())
             .and(self.revocation_change(user))
@@ -131,7 +131,7 @@ impl Write<'_> {
         self.audit(&Actor::Cli, Action::StatusSet, user.id, changes)
     }
 
-    fn insert_tombstone(&self, tombstone: &Tombstone) -> Result<(), StoreError> {
+    fn insert_tombstone(&self, tombstone: &Tombstone) -> Result<()> {
         let Tombstone { id, tokens_valid_from, created_at, .. } = tombstone;
         let sql =
             "INSERT INTO users (id, email_verified, status, roles, tokens_valid_from, created_at, updated_at)
@@ -143,7 +143,7 @@ impl Write<'_> {
     }
 
     /// Adds the identities of a tombstone that lead to no user.
-    fn link_pseudonyms(&self, tombstone: &Tombstone, unknown: &HashSet<String>) -> Result<(), StoreError> {
+    fn link_pseudonyms(&self, tombstone: &Tombstone, unknown: &HashSet<String>) -> Result<()> {
         for pseudonym in tombstone.pseudonyms.iter().filter(|pseudonym| unknown.contains(*pseudonym)) {
             let sql = "INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)";
             self.run(sql, params![pseudonym, tombstone.id, self.now_millis()])?;

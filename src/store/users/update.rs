@@ -1,7 +1,7 @@
 //! Changes of personal fields and the email.
 
 use crate::store::audit::{Action, Actor};
-use crate::store::{Store, StoreError};
+use crate::store::{Result, Store, StoreError};
 use crate::user::{Email, Person, User, UserId};
 
 /// What to change. `None` leaves a field as it is, `Some(None)` empties it.
@@ -32,7 +32,7 @@ impl Store {
     /// [`StoreError::NotFound`]; [`StoreError::Erased`]; [`StoreError::EmailConflict`] when the email leads to another user,
     /// and would lead to this one too; [`StoreError::Invalid`] for a verified email where there is none, and when no login
     /// could find the user any more; else as every write.
-    pub fn update(&self, id: UserId, update: &UserUpdate, actor: &Actor) -> Result<User, StoreError> {
+    pub fn update(&self, id: UserId, update: &UserUpdate, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
             let email = update.email.as_ref().unwrap_or(&user.email).as_ref();
