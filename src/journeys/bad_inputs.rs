@@ -1,5 +1,5 @@
-//! Inputs that must be refused, by number, as they come over the wire: the status, the code, the challenge; no row, no
-//! call to the tenant, and a door that lives on. What each is refused for in detail is a table in `src/auth/cases_tests`.
+//! Inputs that must be refused, by number, over HTTP: the status, the code and the challenge, without a row, without a call
+//! to Auth0, and with a door that keeps serving. The numbers are those of the tables in `src/auth`.
 
 use std::net::TcpListener;
 
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::test_server::{INTERNAL, PUBLIC, TestServer};
 use crate::tokens::{self, now};
 
-/// Over the server's public door: each token gets 401 with its code.
-fn refused(server: &TestServer, rows: &[(&str, String, &str)]) {
+/// Asserts that the public door refuses each token with 401 and its code.
+fn assert_refused(server: &TestServer, rows: &[(&str, String, &str)]) {
     let (rows_before, calls) = (server.user_count(), server.auth0.calls("/api/"));
     for (id, token, code) in rows {
         let answer = server.me(token);
@@ -23,10 +23,10 @@ fn refused(server: &TestServer, rows: &[(&str, String, &str)]) {
             "{id}: {challenge}"
         );
         let secret = token.rsplit('.').next().unwrap();
-        assert!(secret.len() < 8 || !answer.body.contains(secret), "{id}: nothing of the token comes back");
+        assert!(secret.len() < 8 || !answer.body.contains(secret), "{id}: the response repeats the token");
     }
-    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows_before, calls), "no row, no call");
-    assert_eq!(server.me(&server.public_machine_token()).status, 200, "the door lives on");
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows_before, calls), "a row or a call");
+    assert_eq!(server.me(&server.public_machine_token()).status, 200, "the door keeps serving");
 }
 
 fn header() -> Value {
@@ -45,18 +45,18 @@ fn forged_and_confused_tokens_are_refused_without_a_call() {
     let claims = server.auth0.claims("auth0|1", PUBLIC);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = json!(format!("http://{}/keys.json", listener.local_addr().unwrap()));
-    let headed = |member, value| tokens::sign_with_header(&header_with(member, value), &claims, true);
+    let with_header = |member, value| tokens::sign_with_header(&header_with(member, value), &claims, true);
     let hmac = {
         let key = hmac::Key::new(hmac::HMAC_SHA256, tokens::jwk("stub", true).to_string().as_bytes());
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(&header_with("alg", json!("HS256"))), part(&claims));
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes())))
     };
-    let none = headed("alg", json!("none"));
+    let none = with_header("alg", json!("none"));
     let (message, _) = none.rsplit_once('.').unwrap();
     let twice = claims.to_string().replacen('{', r#"{"s\u0075b":"auth0|2","#, 1);
     let fetches = server.doors().services().gate.keys().fetches();
-    refused(
+    assert_refused(
         &server,
         &[
             ("V03", tokens::sign_with_header(&header(), &claims, false), "BAD_SIGNATURE"),
@@ -64,20 +64,20 @@ fn forged_and_confused_tokens_are_refused_without_a_call() {
             ("V04", format!("{message}."), "MALFORMED_TOKEN"),
             ("V04", message.to_owned(), "MALFORMED_TOKEN"),
             ("V05", hmac, "BAD_ALGORITHM"),
-            ("V06", headed("jku", url.clone()), "MALFORMED_TOKEN"),
-            ("V06", headed("x5u", url), "MALFORMED_TOKEN"),
+            ("V06", with_header("jku", url.clone()), "MALFORMED_TOKEN"),
+            ("V06", with_header("x5u", url), "MALFORMED_TOKEN"),
             (
                 "V06",
                 tokens::sign_with_header(&header_with("jwk", tokens::jwk("stub", false)), &claims, false),
                 "MALFORMED_TOKEN",
             ),
-            ("V07", headed("kid", json!("k".repeat(257))), "MALFORMED_TOKEN"),
-            ("V07", headed("kid", json!(7)), "MALFORMED_TOKEN"),
-            ("V07", headed("kid", json!("a\u{0}")), "MALFORMED_TOKEN"),
-            ("V08", headed("crit", json!(["x"])), "MALFORMED_TOKEN"),
+            ("V07", with_header("kid", json!("k".repeat(257))), "MALFORMED_TOKEN"),
+            ("V07", with_header("kid", json!(7)), "MALFORMED_TOKEN"),
+            ("V07", with_header("kid", json!("a\u{0}")), "MALFORMED_TOKEN"),
+            ("V08", with_header("crit", json!(["x"])), "MALFORMED_TOKEN"),
             ("V09", tokens::sign_text(&header().to_string(), &twice, true), "MALFORMED_TOKEN"),
-            ("V18", headed("typ", json!("dpop+jwt")), "MALFORMED_TOKEN"),
-            ("V19", headed("cty", json!("JWT")), "MALFORMED_TOKEN"),
+            ("V18", with_header("typ", json!("dpop+jwt")), "MALFORMED_TOKEN"),
+            ("V19", with_header("cty", json!("JWT")), "MALFORMED_TOKEN"),
             ("V19", format!("{none}.a.b"), "MALFORMED_TOKEN"),
             ("V20", format!("{none}="), "MALFORMED_TOKEN"),
             ("V20", ".".repeat(20_000), "MALFORMED_TOKEN"),
@@ -86,10 +86,10 @@ fn forged_and_confused_tokens_are_refused_without_a_call() {
     assert_eq!(
         server.doors().services().gate.keys().fetches(),
         fetches,
-        "none of them caused a fetch of keys"
+        "a token caused a fetch of the keys"
     );
     listener.set_nonblocking(true).unwrap();
-    assert!(listener.accept().is_err(), "V06: nobody was called");
+    assert!(listener.accept().is_err(), "V06: the URL in the token was called");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn invalid_claims_are_refused_and_edge_cases_accepted() {
     let server = TestServer::open(&[]);
     let with = |claim: &str, value: Value| server.token("auth0|1", json!({claim: value}));
     let issuer = server.auth0.issuer.clone();
-    refused(
+    assert_refused(
         &server,
         &[
             ("V10", with("exp", json!(null)), "BAD_CLAIMS"),
@@ -130,8 +130,8 @@ fn a_bad_token_is_refused_even_where_anonymous_callers_are_allowed() {
     let server = TestServer::open(&["public.anonymous=true"]);
     let ask = |token: Option<&str>, query: &str| server.ask_public(token, query);
     assert_eq!(ask(None, "{ __typename }").status, 200, "V02");
-    let nobody = ask(None, "{ me { id } }");
-    assert_eq!((nobody.status, nobody.at("/data/me")), (200, Value::Null), "V02");
+    let anonymous = ask(None, "{ me { id } }");
+    assert_eq!((anonymous.status, anonymous.at("/data/me")), (200, Value::Null), "V02");
     let bad = tokens::sign_with_header(&header(), &server.auth0.claims("auth0|1", PUBLIC), false);
     for token in [bad.as_str(), "opaque"] {
         assert_eq!(ask(Some(token), "{ __typename }").status, 401, "V03");
@@ -159,7 +159,7 @@ fn each_door_requires_its_audience_and_the_internal_door_a_scope() {
     assert_eq!(ask(&server.public(), &at_internal).code().as_deref(), Some("WRONG_AUDIENCE"), "V16");
     assert_eq!(ask(&server.internal(), &at_internal).status, 200, "V23");
     let me = server.me(&at_public);
-    assert_eq!((me.status, me.at("/data/me")), (200, Value::Null), "V23: a machine is no user");
+    assert_eq!((me.status, me.at("/data/me")), (200, Value::Null), "V23: a machine has no user");
     for scope in ["", "users:read2", "xusers:read"] {
         let answer = ask(&server.internal(), &server.machine_token(scope));
         assert_eq!((answer.status, answer.code().as_deref()), (403, Some("NOT_PERMITTED")), "V24: {scope}");

@@ -1,4 +1,4 @@
-//! How the current user is found: payload, database, Auth0; and what outages and races do to it.
+//! How the current user is found: in the payload, in the database or at Auth0, in races and outages too.
 
 use std::time::Duration;
 
@@ -156,7 +156,7 @@ fn a_revoked_token_is_refused_for_a_new_identity_of_its_user() {
             let answer = server.me(&token);
             assert_eq!((answer.status, answer.code().as_deref()), (401, Some("TOKEN_REVOKED")), "{name}");
         }
-        assert_eq!(server.store().identities(user.id).unwrap().len(), 2, "whose it is was found out");
+        assert_eq!(server.store().identities(user.id).unwrap().len(), 2, "the new identity was linked");
     }
 }
 

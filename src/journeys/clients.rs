@@ -1,4 +1,4 @@
-//! Slow, broken and patient clients at a door's listener; and what a drain does to them.
+//! Slow, broken and patient clients at a door's listener, and the drain.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -30,7 +30,7 @@ fn connect(server: &TestServer) -> TcpStream {
 fn until_closed(mut stream: &TcpStream) -> String {
     let mut response = Vec::new();
     if let Err(error) = stream.read_to_end(&mut response) {
-        // A reset is a close too.
+        // A reset closes the connection too.
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
     String::from_utf8_lossy(&response).into_owned()
@@ -98,7 +98,7 @@ fn an_idle_connection_outlives_the_other_limits_and_is_then_closed() {
     assert_eq!(until_closed(&stream), "");
 }
 
-/// Whether the server ended a connection on which it says nothing.
+/// Whether the server closed a connection without a response.
 fn is_closed(mut stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
     !matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
@@ -109,7 +109,7 @@ fn silent_clients_do_not_block_others() {
     let server = TestServer::open(&[]);
     let silent: Vec<_> = (0..100).map(|_| connect(&server)).collect();
     for (i, mut stream) in silent.iter().enumerate() {
-        // Half of them begin and do not go on.
+        // Half of them send an incomplete request.
         stream.write_all(if i % 2 == 0 { b"" } else { b"POST /graphql HTTP/1.1\r\n" }).unwrap();
     }
     for _ in 0..10 {
@@ -121,7 +121,7 @@ fn silent_clients_do_not_block_others() {
 fn too_long_headers_are_refused_and_too_many_connections_closed() {
     let server = TestServer::open(&["http.connections=3", "http.first_byte=1h"]);
     let mut stream = connect(&server);
-    // Exactly what the server reads before it gives up: more would lie unread, and turn its answer into a reset.
+    // Exactly as much as the server reads: with unread data it would reset the connection after its response.
     let mut long = "GET /healthz HTTP/1.1\r\nhost: x\r\nx: ".to_owned();
     long.push_str(&"y".repeat(32 * 1024 - long.len()));
     stream.write_all(long.as_bytes()).unwrap();
@@ -153,37 +153,38 @@ fn a_drain_completes_the_running_request_and_accepts_no_other() {
     let mut interim = [0; 25];
     stream.read_exact(&mut interim).unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
-    let said = std::thread::scope(|scope| {
+    let response = std::thread::scope(|scope| {
         let client = scope.spawn(|| {
             wait_until("the door is shut", || TcpStream::connect(address).is_err());
             stream.write_all(body.as_bytes()).unwrap();
-            let mut said = String::new();
-            stream.read_to_string(&mut said).unwrap();
-            said
+            let mut response = String::new();
+            stream.read_to_string(&mut response).unwrap();
+            response
         });
         server.close();
         client.join().unwrap()
     });
-    assert!(said.starts_with("HTTP/1.1 200") && said.contains("\"__typename\":\"Query\""), "{said}");
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    assert!(response.contains("\"__typename\":\"Query\""), "{response}");
 }
 
 #[test]
 fn stopping_can_be_cut_short_while_a_job_runs() {
     let mut server = TestServer::open(&[]);
     let pool = server.doors().services().pool.clone();
-    let (running, release) = server.occupy_thread();
+    let (job, release) = server.occupy_thread();
     let doors = server.take_doors();
     let stopped = async {
         let second_signal = async {
-            // Comes when the doors are closed, and what runs is waited for.
+            // Comes when the doors are closed and wait for the job.
             while pool.run(|| ()).await != Err(PoolError::Stopped) {}
         };
         tokio::select! {
-            () = doors.stop() => panic!("the job has not ended"),
+            () = doors.stop() => panic!("stopped before the job ended"),
             () = second_signal => {}
         }
     };
     server.runtime.block_on(async { tokio::time::timeout(DEADLINE, stopped).await }).unwrap();
     release.send(()).unwrap();
-    assert_eq!(server.runtime.block_on(running).unwrap(), Ok(()));
+    assert_eq!(server.runtime.block_on(job).unwrap(), Ok(()));
 }

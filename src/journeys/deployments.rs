@@ -1,4 +1,4 @@
-//! Deployments, as the Internal API tells of them.
+//! Queries for deployments at the Internal API.
 
 use serde_json::{Value, json};
 use vestibule::store::{Actor, DeploymentEnd, PlannedDeployment};

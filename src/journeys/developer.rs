@@ -1,4 +1,4 @@
-//! The executable as a developer meets it: `dev` in one terminal, `token` and `explain` in another.
+//! The commands of a developer: `dev` in one terminal, `token` and `explain` in another.
 
 use std::process::{Command, Output};
 
@@ -16,15 +16,15 @@ fn run(args: &[&str], set: &[String]) -> Output {
     output(vestibule(args, set), "")
 }
 
-/// What it prints when it ends well.
-fn says(args: &[&str], set: &[String]) -> String {
+/// The output of a command that succeeds.
+fn succeed(args: &[&str], set: &[String]) -> String {
     let output = run(args, set);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// What it complains when it does not.
-fn complains(args: &[&str], set: &[String]) -> String {
+/// The error of a command that fails with exit code 1.
+fn fail(args: &[&str], set: &[String]) -> String {
     let output = run(args, set);
     assert_eq!(output.status.code(), Some(1), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stderr).unwrap()
@@ -33,11 +33,11 @@ fn complains(args: &[&str], set: &[String]) -> String {
 fn audience(token: &str) -> Value {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let aud = serde_json::from_slice::<Value>(&payload).unwrap()["aud"].take();
-    // A person's token is for `/userinfo` too.
+    // A person's token has the audience of `/userinfo` too.
     aud.as_array().map_or_else(|| aud.clone(), |all| all[0].clone())
 }
 
-/// `dev`, and where its tenant listens as a setting for the other terminal.
+/// Starts `dev`. Also returns its tenant's address, as a setting for the other terminal.
 fn dev(set: &[String]) -> (Process, String) {
     let mut dev = Process::start("dev", set);
     let issuer = dev.line("Dev tenant");
@@ -54,9 +54,9 @@ fn dev_keeps_running_and_reports_a_rule_that_denies_the_first_login() {
     assert!(process.line("No sample command:").contains("ada@example.com"));
     assert!(process.line("the tenant refused the token request:").contains("not today"));
     let curl = process.line("curl");
-    assert!(curl.contains("Bearer"), "the machine's line is there: {curl}");
-    let complaint = complains(&["token", "--as", "ada@example.com"], &[bundle, http]);
-    assert!(complaint.contains("not today") && !complaint.contains("running?"), "{complaint}");
+    assert!(curl.contains("Bearer"), "the command for the machine is printed: {curl}");
+    let error = fail(&["token", "--as", "ada@example.com"], &[bundle, http]);
+    assert!(error.contains("not today") && !error.contains("running?"), "{error}");
     assert_eq!(process.stop("-INT"), Some(0));
 }
 
@@ -65,10 +65,10 @@ fn commands_find_the_tenant_on_another_port() {
     let (mut dev, http) = dev(&[]);
     dev.line("More tokens");
     let store = format!("store.path={}", dev.database().display());
-    let token = says(&["token", "--as", "Ada@Example.com"], std::slice::from_ref(&http));
-    let told = says(&["--profile", "development", "explain", &token], &[http.clone(), store]);
-    assert!(told.contains("Accepted."), "{told}");
-    let table = says(&["--profile", "development", "config"], std::slice::from_ref(&http));
+    let token = succeed(&["token", "--as", "Ada@Example.com"], std::slice::from_ref(&http));
+    let explanation = succeed(&["--profile", "development", "explain", &token], &[http.clone(), store]);
+    assert!(explanation.contains("Accepted."), "{explanation}");
+    let table = succeed(&["--profile", "development", "config"], std::slice::from_ref(&http));
     let issuer = table.lines().find(|line| line.trim_start().starts_with("issuer ")).unwrap();
     assert!(issuer.contains(http.trim_start_matches("tenant.http=")), "{issuer}");
     assert!(issuer.ends_with("the dev tenant's address, tenant.http"), "{issuer}");
@@ -78,24 +78,23 @@ fn commands_find_the_tenant_on_another_port() {
 fn tokens_are_issued_for_the_api_that_their_client_or_person_may_use() {
     let (_dev, http) = dev(&[]);
     let issuer = format!("http://{}/", http.trim_start_matches("tenant.http="));
-    let of = |args: &[&str], set: &str| audience(&says(&[&["token"], args].concat(), &[set.to_owned()]));
+    let of = |args: &[&str], set: &str| audience(&succeed(&[&["token"], args].concat(), &[set.to_owned()]));
     assert_eq!(of(&["--as", "ada@example.com"], &http), PUBLIC);
     assert_eq!(of(&["--client", "reports"], &http), INTERNAL);
     assert_eq!(of(&[], &http), format!("{issuer}api/v2/"));
-    // A tenant that is not where `tenant.http` says: as far from the embedded one as one can be without a network.
+    // An issuer that is not at `tenant.http`, as an external tenant.
     assert_eq!(of(&[], &format!("auth0.issuer={issuer}")), format!("{issuer}api/v2/"));
-    let ungranted = complains(&["token", "--door", "internal"], &[http]);
+    let ungranted = fail(&["token", "--door", "internal"], &[http]);
     assert!(ungranted.contains("client-grant") && !ungranted.contains("running?"), "{ungranted}");
 }
 
-/// What a shell left open for us is not the scripts'.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_script_process_inherits_no_descriptor_but_its_three_pipes() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec 7</dev/zero; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vestibule")]);
     let mut dev = Process::start_by(shell, "dev", &[]);
-    // Somebody has logged in by then, so the rules have run.
+    // After the first login, so the rules have run.
     dev.line("More tokens");
     let open = |pid: u32| {
         let all = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
@@ -104,7 +103,7 @@ fn a_script_process_inherits_no_descriptor_but_its_three_pipes() {
         all.sort_unstable();
         all
     };
-    assert!(open(dev.id()).contains(&7), "the shell left it open");
+    assert!(open(dev.id()).contains(&7), "the executable inherits it");
     let parent = format!("PPid:\t{}\n", dev.id());
     let is_child = |pid: &u32| {
         std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.contains(&parent))
@@ -134,8 +133,8 @@ fn dev_warns_about_actions_that_it_does_not_run() {
 
 #[test]
 fn a_rule_cannot_forge_log_lines() {
-    let talking = "function (user, context, callback) { console.log('one\\n2026 WARN forged\\u001b[2J'); callback(null, user, context); }";
-    let bundle = bundle_with("rules/track-sign-up.js", talking);
+    let logging = "function (user, context, callback) { console.log('one\\n2026 WARN forged\\u001b[2J'); callback(null, user, context); }";
+    let bundle = bundle_with("rules/track-sign-up.js", logging);
     let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
     dev.line("More tokens");
     assert_eq!(dev.stop("-TERM"), Some(0));
@@ -148,9 +147,10 @@ fn a_missing_configured_file_has_its_own_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let absent = dir.path().join("absent").display().to_string();
     let store = format!("store.path={}", dir.path().join("vestibule.db").display());
+    let data = format!("tenant.data={}", dir.path().join("tenant.db").display());
     let ports = ["public.listen", "internal.listen", "tenant.http"].map(|key| format!("{key}=127.0.0.1:0"));
     let code = |command: &str, set: &str| {
-        let set = [&ports[..], &[store.clone(), set.to_owned()]].concat();
+        let set = [&ports[..], &[store.clone(), data.clone(), set.to_owned()]].concat();
         let output = run(&["--profile", "development", command], &set);
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
@@ -160,20 +160,20 @@ fn a_missing_configured_file_has_its_own_exit_code() {
         ("serve", "public.documents.dir"),
         ("config", "public.documents.dir"),
     ] {
-        let (code, said) = code(command, &format!("{key}={absent}"));
-        assert_eq!(code, Some(66), "{command} {key}: {said}");
-        assert!(said.contains(key) && said.contains(&absent), "{said}");
+        let (code, error) = code(command, &format!("{key}={absent}"));
+        assert_eq!(code, Some(66), "{command} {key}: {error}");
+        assert!(error.contains(key) && error.contains(&absent), "{error}");
     }
     std::fs::create_dir(&absent).unwrap();
-    let (code, said) = code("migrate", &format!("store.path={absent}"));
-    assert_eq!(code, Some(73), "{said}");
-    assert!(said.contains("is a folder") && !dir.path().join("absent.lock").exists(), "{said}");
+    let (code, error) = code("migrate", &format!("store.path={absent}"));
+    assert_eq!(code, Some(73), "{error}");
+    assert!(error.contains("is a folder") && !dir.path().join("absent.lock").exists(), "{error}");
 }
 
 #[test]
 fn token_asks_whether_dev_is_running_when_the_tenant_does_not_answer() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let complaint = complains(&["token", "--as", "ada@example.com"], &[format!("tenant.http={nobody}")]);
-    assert!(complaint.contains("is `vestibule dev` running?"), "{complaint}");
-    assert!(HttpClient::new().get(&format!("http://{nobody}/"), &[]).is_err());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = fail(&["token", "--as", "ada@example.com"], &[format!("tenant.http={closed}")]);
+    assert!(error.contains("is `vestibule dev` running?"), "{error}");
+    assert!(HttpClient::new().get(&format!("http://{closed}/"), &[]).is_err());
 }

@@ -1,4 +1,4 @@
-//! What a door's endpoint takes and refuses, over the wire: methods, media types, origins, hosts, limits.
+//! Methods, media types, origins, hosts and limits of a door's endpoint, over HTTP.
 
 use serde_json::{Value, json};
 use vestibule::cli::http_client::HttpResponse;
@@ -7,7 +7,7 @@ use crate::test_server::TestServer;
 
 const ORIGIN: &[&str] = &["public.origins=[\"https://app.example\"]"];
 
-/// Asks the public door as a machine, with any method, query string, headers and body.
+/// Sends a request to the public door as a machine.
 fn ask(server: &TestServer, method: &str, query: &str, headers: &[(&str, &str)], body: &str) -> HttpResponse {
     let bearer = format!("Bearer {}", server.public_machine_token());
     let headers = [&[("authorization", bearer.as_str())], headers].concat();
@@ -41,7 +41,7 @@ fn only_configured_origins_can_read_responses() {
     }
     let internal = [&wanted[..], &[known]].concat();
     let internal = server.http.send("OPTIONS", &server.internal(), &internal, String::new()).unwrap();
-    assert_eq!(allowed(&internal), None, "the internal door knows no origins");
+    assert_eq!(allowed(&internal), None, "the internal door allows no origins");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn the_internal_door_refuses_unknown_host_names() {
     assert_eq!(
         at(&server.public(), "any.example").code().as_deref(),
         Some("WRONG_AUDIENCE"),
-        "no list there"
+        "the public door accepts any host"
     );
 }
 
@@ -113,18 +113,18 @@ fn the_internal_door_refuses_unknown_host_names() {
 fn an_exceeded_limit_is_named_in_the_error() {
     let server = TestServer::open(&["internal.limits.response=300"]);
     let token = server.machine_token("users:read");
-    let say = |query: &str, variables: Value| {
+    let send = |query: &str, variables: Value| {
         let answer = server.ask_internal(&token, query, variables);
         let message = answer.at("/errors/0/message").as_str().unwrap_or_default().to_owned();
         (answer.status, answer.code().unwrap_or_default(), message)
     };
     let page = "query ($n: Int!) { a: users(first: $n) { edges { node { id email name } } } }";
-    assert_eq!(say(page, json!({"n": 100})).0, 200);
+    assert_eq!(send(page, json!({"n": 100})).0, 200);
     for (query, variables, limit) in [
         (page, json!({"n": 10_000}), "limits.cost"),
         ("{ __type(name: \"User\") { fields { name description } } }", Value::Null, "limits.response"),
     ] {
-        let (status, code, message) = say(query, variables);
+        let (status, code, message) = send(query, variables);
         assert_eq!((status, code.as_str()), (400, "LIMIT_EXCEEDED"), "{message}");
         assert!(message.contains(limit), "{message}");
     }
@@ -132,7 +132,7 @@ fn an_exceeded_limit_is_named_in_the_error() {
 
 #[test]
 fn the_internal_door_answers_a_full_introspection_query() {
-    // As graphql-js, GraphiQL and the code generators send it: nine types deep, every option on.
+    // As graphql-js, GraphiQL and code generators send it: nine types deep, with every option.
     let of_type = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
     let query = format!(
         "query IntrospectionQuery {{ __schema {{ description queryType {{ name kind }} mutationType {{ name kind }}
@@ -157,16 +157,16 @@ fn the_internal_door_answers_a_full_introspection_query() {
 #[test]
 fn the_error_for_an_unknown_field_suggests_no_names() {
     let server = TestServer::open(&["public.introspection=false", "public.graphiql=false"]);
-    let asked = |query: &str| {
+    let send = |query: &str| {
         let typed = [("content-type", "application/json")];
         ask(&server, "POST", "", &typed, &json!({"query": query}).to_string()).body
     };
-    let body = asked("{ me { emial rolse } mee { id } }");
+    let body = send("{ me { emial rolse } mee { id } }");
     assert!(body.contains("emial") && body.contains("mee"), "{body}");
     for name in ["email", "roles", "Did you mean", "\"me\""] {
         assert!(!body.contains(name), "{name}: {body}");
     }
-    assert!(!asked("{ __schema { queryType { name } } }").contains("Query\""), "introspection is off");
+    assert!(!send("{ __schema { queryType { name } } }").contains("Query\""), "introspection is off");
 }
 
 #[test]

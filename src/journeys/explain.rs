@@ -1,4 +1,4 @@
-//! `vestibule explain`, as people run it: on tokens that pass and on tokens that do not.
+//! The command `vestibule explain`, for accepted and refused tokens.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::executable::{output, vestibule_on};
 use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
 use crate::tokens::{self, now};
 
-/// Runs the command on `token` over the server's database and tenant; gives its exit code and its JSON.
+/// Explains `token` with the server's database and tenant. Returns the exit code and the JSON.
 fn explain(server: &TestServer, door: &str, token: &str) -> (i32, Value) {
     let (code, text) = run(server, &["--door", door, "--json", "-"], token);
     (code, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}")))
@@ -20,10 +20,10 @@ fn run(server: &TestServer, args: &[&str], input: &str) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// The step that did not hold: its code, what was found and what to do.
-fn failed(story: &Value) -> (String, String, String) {
+/// The failed step: its code, the value found and the fix.
+fn failed(explanation: &Value) -> (String, String, String) {
     let step =
-        story["steps"].as_array().unwrap().iter().find(|step| step["passed"] == false).unwrap().clone();
+        explanation["steps"].as_array().unwrap().iter().find(|step| step["passed"] == false).unwrap().clone();
     let text = |name: &str| step[name].as_str().unwrap_or_default().to_owned();
     (text("code"), text("found"), text("fix"))
 }
@@ -36,12 +36,12 @@ fn an_accepted_token_is_explained_up_to_its_user_without_inserting_one() {
         ProfileReply::Json(json!({"user_id": "auth0|1", "email": "ada@example.com"})),
     );
     let found = |claims: Value| {
-        let (code, story) = explain(&server, "public", &server.token("auth0|1", claims));
-        assert_eq!((code, &story["admitted"]), (0, &json!(true)), "{story}");
-        story["steps"].as_array().unwrap().last().unwrap()["found"].as_str().unwrap().to_owned()
+        let (code, explanation) = explain(&server, "public", &server.token("auth0|1", claims));
+        assert_eq!((code, &explanation["admitted"]), (0, &json!(true)), "{explanation}");
+        explanation["steps"].as_array().unwrap().last().unwrap()["found"].as_str().unwrap().to_owned()
     };
     assert!(found(json!({})).starts_with("at Auth0: the profile would be stored"));
-    assert_eq!(server.user_count(), 0, "an explanation inserts nobody");
+    assert_eq!(server.user_count(), 0, "an explanation inserted a user");
     let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1"});
     assert!(found(json!({format!("{NAMESPACE}user"): payload})).starts_with("in the payload"));
     assert_eq!(server.me(&server.token("auth0|1", json!({}))).status, 200);
@@ -59,27 +59,27 @@ fn empty_input_is_wrong_usage() {
 #[test]
 fn a_refused_token_is_explained_with_its_value_and_the_fix() {
     let server = TestServer::open(&[]);
-    let about = |door: &str, token: &str| {
-        let (code, story) = explain(&server, door, token);
-        assert_eq!(code, 1, "{story}");
-        failed(&story)
+    let refused = |door: &str, token: &str| {
+        let (code, explanation) = explain(&server, door, token);
+        assert_eq!(code, 1, "{explanation}");
+        failed(&explanation)
     };
-    let (code, found, fix) = about("public", &server.token_for(INTERNAL, "auth0|1", json!({})));
+    let (code, found, fix) = refused("public", &server.token_for(INTERNAL, "auth0|1", json!({})));
     assert_eq!((code.as_str(), found), ("WRONG_AUDIENCE", format!("\"{INTERNAL}\"")));
     assert!(fix.contains("the other door") && fix.contains(PUBLIC), "{fix}");
 
-    let (code, found, _) = about("public", &server.token("auth0|1", json!({"exp": now() - 3600})));
+    let (code, found, _) = refused("public", &server.token("auth0|1", json!({"exp": now() - 3600})));
     assert!(code == "EXPIRED" && found.contains("ago"), "{found}");
 
     let (code, _, fix) =
-        about("internal", &server.token_for(INTERNAL, "auth0|1", json!({"scope": "users:read"})));
+        refused("internal", &server.token_for(INTERNAL, "auth0|1", json!({"scope": "users:read"})));
     assert!(code == "NOT_PERMITTED" && fix.contains("scope grants nothing"), "{fix}");
 
-    let (code, _, fix) = about("public", "opaque-token");
+    let (code, _, fix) = refused("public", "opaque-token");
     assert!(code == "MALFORMED_TOKEN" && fix.contains("`audience`"), "{fix}");
 
     let slashless = server.auth0.issuer.trim_end_matches('/').to_owned();
-    let (code, found, fix) = about("public", &server.token("auth0|1", json!({"iss": slashless})));
+    let (code, found, fix) = refused("public", &server.token("auth0|1", json!({"iss": slashless})));
     assert!(code == "WRONG_ISSUER" && found == slashless && fix.contains("slash"), "{fix}");
 }
 
@@ -100,19 +100,19 @@ fn all_failed_checks_are_listed_and_the_signature_is_not_printed() {
         assert!(text.contains(part), "{part}\n{text}");
     }
     assert!(!text.contains(token.rsplit('.').next().unwrap()));
-    let (_, story) =
+    let (_, explanation) =
         explain(&server, "public", &tokens::sign_with_header(&json!({"alg": "none"}), &json!({}), true));
-    assert_eq!(failed(&story).0, "BAD_ALGORITHM");
-    assert!(failed(&story).2.contains("RS256"));
+    assert_eq!(failed(&explanation).0, "BAD_ALGORITHM");
+    assert!(failed(&explanation).2.contains("RS256"));
     let claims = server.auth0.claims("auth0|1", PUBLIC);
     let typed =
         tokens::sign_with_header(&json!({"alg": "RS256", "kid": "stub", "typ": "logout+jwt"}), &claims, true);
-    let (_, story) = explain(&server, "public", &typed);
-    let (code, _, fix) = failed(&story);
+    let (_, explanation) = explain(&server, "public", &typed);
+    let (code, _, fix) = failed(&explanation);
     assert!(code == "MALFORMED_TOKEN" && fix.contains("(typ)") && !fix.contains("RS256"), "{fix}");
-    let (_, story) =
+    let (_, explanation) =
         explain(&server, "public", &server.token("auth0|1", json!({"iss": [server.auth0.issuer]})));
-    let (code, found, _) = failed(&story);
+    let (code, found, _) = failed(&explanation);
     assert!(code == "WRONG_ISSUER" && found.starts_with('['), "{found}");
 }
 
@@ -127,14 +127,14 @@ fn rfc9068_tokens_of_another_trusted_issuer_are_explained() {
     let token =
         tokens::sign_with_header(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "stub"}), &claims, true);
     let also = format!("auth0.also=[{{issuer=\"{}\",same_users=true}}]", other.issuer);
-    let told = |set: &[&str]| {
+    let explain_with = |set: &[&str]| {
         let (code, text) = run(&server, &[set, &["--json", "-"]].concat(), &token);
         (code, serde_json::from_str::<Value>(&text).unwrap())
     };
-    let (code, story) = told(&["--set", &also, "--set", "claims.profile=rfc9068"]);
-    assert_eq!(code, 0, "{story}");
-    let (code, story) = told(&[]);
-    let (refusal, found, fix) = failed(&story);
+    let (code, explanation) = explain_with(&["--set", &also, "--set", "claims.profile=rfc9068"]);
+    assert_eq!(code, 0, "{explanation}");
+    let (code, explanation) = explain_with(&[]);
+    let (refusal, found, fix) = failed(&explanation);
     assert_eq!((code, refusal.as_str(), found), (1, "WRONG_ISSUER", other.issuer.clone()));
     assert!(fix.contains(&server.auth0.issuer), "{fix}");
 }

@@ -1,4 +1,4 @@
-//! Documents and bodies made to hurt: each is refused, by its status, and the doors go on.
+//! Documents and bodies that are meant to exhaust the server: each is refused with its status, and the doors keep serving.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::test_server::TestServer;
 use crate::waiting::DEADLINE;
 
-/// How often a thing stands in a document: over every limit there is, up to what a body can hold.
-const MANY: [usize; 6] = [230, 500, 1_000, 3_000, 10_000, 30_000];
+/// Numbers of repetitions: above every limit, up to the size of a body.
+const REPETITIONS: [usize; 6] = [230, 500, 1_000, 3_000, 10_000, 30_000];
 
-/// `open` that often, then `middle`, then `close` as often.
+/// `open` so many times, then `middle`, then `close` as many times.
 fn nested(open: &str, middle: &str, close: &str, times: usize) -> String {
     format!("{}{middle}{}", open.repeat(times), close.repeat(times))
 }
@@ -20,7 +20,7 @@ fn numbered(times: usize, item: impl Fn(usize) -> String) -> String {
     (0..times).map(item).collect()
 }
 
-/// Documents that multiply: by nesting, by fragments, by aliases, by names.
+/// Documents that grow by nesting, fragments, aliases or names.
 fn multiplied(times: usize) -> Vec<String> {
     let fragments = |spread: &dyn Fn(usize) -> String, last: &str| {
         let all = numbered(times.min(2_000), |i| format!("fragment f{i} on User {{ {} }} ", spread(i)));
@@ -54,7 +54,7 @@ fn multiplied(times: usize) -> Vec<String> {
     ]
 }
 
-/// A cycle of fragments through a page of open size, which stands where the parser's count of fields does not come.
+/// A cycle of fragments around a page whose size is a variable: the parser's limit of fields does not cover it.
 fn cycle_of_pages() -> String {
     let spreads =
         |i: usize| format!("fragment f{} on Query {{ {} }} ", i + 1, format!("...f{i} ").repeat(10));
@@ -64,7 +64,7 @@ fn cycle_of_pages() -> String {
     )
 }
 
-/// What is no document, however it goes on.
+/// Texts that do not parse.
 fn garbled(times: usize) -> Vec<String> {
     let mut all: Vec<_> = [
         "{", "}", "[", "(", "...", "$", "@", "!", "&", "|", ",", "#", "\u{feff}", "\0", "-", "\\", "🦀", "\"",
@@ -72,13 +72,13 @@ fn garbled(times: usize) -> Vec<String> {
     .iter()
     .map(|piece| piece.repeat(times))
     .collect();
-    for begun in ["{ me { id(a: \"", "{ me { id(a: \"\"\"", "{ me { id #", "{ me { id(a: \"\\u", "query ($"] {
-        all.push(format!("{begun}{}", "x".repeat(times)));
+    for start in ["{ me { id(a: \"", "{ me { id(a: \"\"\"", "{ me { id #", "{ me { id(a: \"\\u", "query ($"] {
+        all.push(format!("{start}{}", "x".repeat(times)));
     }
     all
 }
 
-/// Escapes and numbers that break their own rules.
+/// Invalid escapes and numbers.
 fn broken() -> Vec<String> {
     let strings = [
         r"\uD800",
@@ -98,7 +98,7 @@ fn broken() -> Vec<String> {
     values.map(|value| format!("{{ me {{ id(a: {value}) }} }}")).collect()
 }
 
-/// Bodies that are no request.
+/// Bodies that are not a valid request.
 fn bodies() -> Vec<Vec<u8>> {
     let deep = |open: &str, close: &str| {
         format!("{{\"query\":\"{{me{{id}}}}\",\"variables\":{}}}", nested(open, "1", close, 20_000))
@@ -141,7 +141,7 @@ fn bodies() -> Vec<Vec<u8>> {
     all
 }
 
-/// Posts as a bare client does, and gives the status.
+/// Posts a body over a plain connection and returns the status.
 pub(crate) fn post(door: SocketAddr, token: &str, length: usize, body: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(door).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -150,16 +150,16 @@ pub(crate) fn post(door: SocketAddr, token: &str, length: usize, body: &[u8]) ->
          content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // A door that has seen enough does not wait for the rest.
+    // The door may refuse before it has read everything.
     drop(stream.write_all(body));
-    let mut said = [0; 12];
-    stream.read_exact(&mut said).unwrap();
-    std::str::from_utf8(&said[9..]).unwrap().parse().unwrap()
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).unwrap();
+    std::str::from_utf8(&status[9..]).unwrap().parse().unwrap()
 }
 
-/// All of it, as bodies.
+/// All hostile inputs, as bodies.
 pub(crate) fn inputs() -> Vec<Vec<u8>> {
-    let documents = MANY
+    let documents = REPETITIONS
         .iter()
         .flat_map(|times| [multiplied(*times), garbled(*times)].concat())
         .chain(broken())
@@ -168,7 +168,7 @@ pub(crate) fn inputs() -> Vec<Vec<u8>> {
     documents.map(|query| json!({ "query": query }).to_string().into_bytes()).chain(bodies()).collect()
 }
 
-/// Each door, with the token of a machine that may come in.
+/// Both doors, each with the token of a machine that it admits.
 pub(crate) fn doors(server: &TestServer) -> [(SocketAddr, String); 2] {
     [
         (server.doors().public(), server.public_machine_token()),
@@ -186,12 +186,12 @@ fn hostile_inputs_are_refused_and_the_doors_keep_serving() {
             let status = post(*door, token, input.len(), input);
             assert!([400, 413].contains(&status), "{status}: {:.200}", String::from_utf8_lossy(input));
         }
-        assert_eq!(post(*door, token, 50_000_000, b"{"), 413, "50 MB, announced");
+        assert_eq!(post(*door, token, 50_000_000, b"{"), 413, "a Content-Length of 50 MB");
         assert_eq!(
             post(*door, token, 23, b"{\"query\":\"{__typename}\"}"),
             400,
-            "cut short by its own length"
+            "a Content-Length that cuts the body short"
         );
-        assert_eq!(post(*door, token, 24, b"{\"query\":\"{__typename}\"}"), 200, "the door goes on");
+        assert_eq!(post(*door, token, 24, b"{\"query\":\"{__typename}\"}"), 200, "the door keeps serving");
     }
 }

@@ -1,5 +1,5 @@
-//! Resolution under attack and over time: emails that are not what they seem, erased people who come back, profiles
-//! that grow old, blocks that Auth0 is told of.
+//! Identities under attack and over time: look-alike emails, erased users who return, stale profiles, and blocks that are
+//! propagated to Auth0.
 
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
@@ -16,6 +16,7 @@ fn profile(sub: &str, email: &str, verified: bool, name: &str) -> ProfileReply {
     ProfileReply::Json(json!({"user_id": sub, "email": email, "email_verified": verified, "name": name}))
 }
 
+/// The id of the current user.
 fn id(server: &TestServer, sub: &str, claims: Value) -> String {
     let answer = server.me(&server.token(sub, claims));
     answer.at("/data/me/id").as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
@@ -32,7 +33,7 @@ fn an_unverified_email_never_links_to_its_owner() {
     let victim = id(&server, "auth0|victim", json!({}));
     let after = id(&server, "auth0|after", claims.clone());
     assert!(before != victim && after != victim && before != after);
-    // Nor when they come again.
+    // Nor at the next request.
     assert_eq!(id(&server, "auth0|before", claims.clone()), before);
     assert_eq!(id(&server, "auth0|after", claims), after);
     let victim = server.user("auth0|victim");
@@ -78,7 +79,7 @@ fn an_erased_user_who_returns_is_refused() {
         assert_eq!((answer.status, answer.code().as_deref()), (403, Some("ERASED")));
     }
     assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows, calls));
-    // Whoever has the address now is somebody else.
+    // The address now belongs to another user.
     server.auth0.set_profile("auth0|2", profile("auth0|2", VICTIM, true, "Victor"));
     assert_ne!(id(&server, "auth0|2", json!({})), mine);
 }
@@ -101,14 +102,14 @@ fn only_the_roles_claim_grants_roles() {
     assert_eq!((server.user_count(), server.auth0.calls("/api/")), (0, 0));
 }
 
-/// Of the first user, whose profile was fetched once before.
+/// Sends concurrent requests of a user whose profile was fetched once, and asserts that it is fetched once more.
 fn assert_concurrent_requests_fetch_once(server: &TestServer, token: &str) {
     std::thread::scope(|scope| {
         for _ in 0..36 {
             scope.spawn(|| assert_eq!(server.me(token).status, 200));
         }
     });
-    wait_until("the new name", || server.user("auth0|1").person.name.as_deref() == Some("New"));
+    wait_until("the new name is stored", || server.user("auth0|1").person.name.as_deref() == Some("New"));
     assert_eq!(server.auth0.calls("/api/v2/users/"), 2, "one fetch for all");
 }
 
@@ -118,7 +119,7 @@ fn a_stale_profile_is_fetched_once_in_the_background() {
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Old"));
     let token = server.token("auth0|1", json!({}));
     assert_eq!((server.me(&token).status, server.me(&token).status), (200, 200));
-    assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "a young profile is left alone");
+    assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "a fresh profile is not fetched");
     server.age_profiles();
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "New"));
     assert_concurrent_requests_fetch_once(&server, &token);
@@ -134,14 +135,14 @@ fn a_stale_profile_is_used_while_auth0_is_down_without_retries() {
     server.age_profiles();
     server.auth0.set_profile("auth0|1", ProfileReply::Status(500, vec![]));
     assert_eq!(server.me(&token).status, 200);
-    wait_until("the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
-    // The breaker rests for a second after the failure; a newcomer shows when it is over.
+    wait_until("the fetch fails", || server.auth0.calls("/api/v2/users/") == 2);
+    // The breaker is open for a second after the failure; a new user shows when it has closed.
     let newcomer = server.token("auth0|2", json!({}));
-    wait_until("the breaker to let somebody through", || server.me(&newcomer).status == 200);
+    wait_until("the breaker closes", || server.me(&newcomer).status == 200);
     for _ in 0..20 {
         assert_eq!(server.me(&token).status, 200);
     }
-    assert_eq!(server.auth0.calls("/api/v2/users/auth0%7C1"), 2, "the user is left alone for a while");
+    assert_eq!(server.auth0.calls("/api/v2/users/auth0%7C1"), 2, "the failure was retried at once");
 }
 
 #[test]
@@ -166,11 +167,11 @@ fn a_failed_fetch_does_not_delay_users_in_a_payload() {
     let payload = json!({format!("{NAMESPACE}user"): {"id": mine, "auth0Id": "auth0|1"}});
     let token = server.token("auth0|1", payload);
     assert_eq!(server.me(&token).status, 200);
-    wait_until("the failed fetch", || server.auth0.calls("/api/v2/users/") == 2);
+    wait_until("the fetch fails", || server.auth0.calls("/api/v2/users/") == 2);
     for _ in 0..20 {
         assert_eq!(server.me(&token).status, 200);
     }
-    assert_eq!(server.auth0.calls("/api/v2/users/"), 2, "the user is left alone for a while");
+    assert_eq!(server.auth0.calls("/api/v2/users/"), 2, "the failure was retried at once");
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn a_change_by_another_process_reaches_gate_and_subscribers() {
     let other = Store::open(&server.config.store, Clock::system()).unwrap();
     let user = server.user("auth0|1");
     other.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    // Without any request: the doors look by themselves.
+    // Without a request: the doors watch the database.
     let change = server.runtime.block_on(async { feed.recv().await.unwrap() });
     assert_eq!((change.user, change.action.as_str()), (Some(user.id), "user.status_set"));
     assert_eq!(server.me(&token).code().as_deref(), Some("BLOCKED"));
@@ -211,11 +212,11 @@ fn a_block_reaches_auth0_despite_a_failure_and_a_restart() {
     server.auth0.set_profile("auth0|1", ProfileReply::Status(429, limited));
     let calls = server.auth0.calls("/api/v2/users/");
     server.store().set_status(server.user("auth0|1").id, Status::Blocked, &Actor::Cli).unwrap();
-    wait_until("the call that is limited", || server.auth0.calls("/api/v2/users/") == calls + 1);
+    wait_until("Auth0 answers 429", || server.auth0.calls("/api/v2/users/") == calls + 1);
     server.reopen();
-    assert_eq!(server.store().pending_deliveries().unwrap().0, 1, "it waits for its turn");
+    assert_eq!(server.store().pending_deliveries().unwrap().0, 1, "the delivery is pending");
     server.auth0.set_profile("auth0|1", profile("auth0|1", VICTIM, true, "Victoria"));
-    wait_until("the block to be told", || server.store().pending_deliveries().unwrap().0 == 0);
+    wait_until("the block is delivered", || server.store().pending_deliveries().unwrap().0 == 0);
     let line = &server.newest_audit_lines(server.user("auth0|1").id, 1)[0];
     assert_eq!(
         (line.action.as_str(), &line.changes["blockedAtAuth0"]["new"]),

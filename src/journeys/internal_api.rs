@@ -1,4 +1,4 @@
-//! The Internal API's mutations and lists, over the wire: refused, done, audited, and what they cost.
+//! Mutations and lists of the Internal API over HTTP: permissions, results, audit events and the number of queries.
 
 use std::time::Duration;
 
@@ -11,62 +11,63 @@ use crate::test_server::{INTERNAL, TestServer, error_code};
 
 const ALL: &str = "users:read users:write users:erase audit:read deploy:write";
 
-fn newest(server: &TestServer) -> Option<(i64, String, String, Option<String>)> {
+/// The newest audit event.
+fn newest_event(server: &TestServer) -> Option<(i64, String, String, Option<String>)> {
     let page = server.store().list_audit(&AuditFilter::default(), &PageArgs::first(1)).unwrap();
     let line = page.items.into_iter().next()?;
     Some((line.id, line.action, line.actor_kind, line.request_id))
 }
 
-/// A mutation, its input, what it needs, and the line it leaves.
-struct Case {
+/// A mutation, its input, the permission it needs and the audit action it records.
+struct Mutation {
     name: &'static str,
     input: Value,
     needs: &'static str,
-    leaves: Option<&'static str>,
+    action: Option<&'static str>,
 }
 
-fn cases(server: &TestServer) -> Vec<Case> {
+fn mutations(server: &TestServer) -> Vec<Mutation> {
     let (ada, bob, gone) =
         (server.insert_person("ada").id, server.insert_person("bob").id, server.insert_person("gone").id);
-    let case = |name, input, needs, leaves| Case { name, input, needs, leaves };
+    let mutation = |name, input, needs, action| Mutation { name, input, needs, action };
     vec![
-        case(
+        mutation(
             "createUser",
             json!({"email": "New@Example.com", "name": "New", "roles": ["support"]}),
             "users:write",
             Some("user.created"),
         ),
-        case(
+        mutation(
             "updateUser",
             json!({"id": ada, "name": null, "nickname": "countess"}),
             "users:write",
             Some("user.updated"),
         ),
-        case(
+        mutation(
             "setRoles",
             json!({"id": ada, "roles": ["support", "admin"]}),
             "users:write",
             Some("user.roles_set"),
         ),
-        case("signOutUser", json!({"id": ada}), "users:write", Some("user.signed_out")),
-        case("blockUser", json!({"id": bob}), "users:write", Some("user.status_set")),
-        case("unblockUser", json!({"id": bob}), "users:write", Some("user.status_set")),
-        case(
+        mutation("signOutUser", json!({"id": ada}), "users:write", Some("user.signed_out")),
+        mutation("blockUser", json!({"id": bob}), "users:write", Some("user.status_set")),
+        mutation("unblockUser", json!({"id": bob}), "users:write", Some("user.status_set")),
+        mutation(
             "linkIdentity",
             json!({"id": ada, "auth0Id": "google-oauth2|1"}),
             "users:write",
             Some("identity.linked"),
         ),
-        case(
+        mutation(
             "unlinkIdentity",
             json!({"id": ada, "auth0Id": "google-oauth2|1"}),
             "users:write",
             Some("identity.unlinked"),
         ),
-        case("mergeUsers", json!({"keptId": ada, "goneId": gone}), "users:write", Some("user.merged")),
-        case("exportUser", json!({"id": ada}), "audit:read", Some("user.exported")),
-        case("eraseUser", json!({"id": bob}), "users:erase", Some("user.status_set")),
-        case("refreshKeys", json!({}), "deploy:write", None),
+        mutation("mergeUsers", json!({"keptId": ada, "goneId": gone}), "users:write", Some("user.merged")),
+        mutation("exportUser", json!({"id": ada}), "audit:read", Some("user.exported")),
+        mutation("eraseUser", json!({"id": bob}), "users:erase", Some("user.status_set")),
+        mutation("refreshKeys", json!({}), "deploy:write", None),
     ]
 }
 
@@ -74,32 +75,32 @@ fn cases(server: &TestServer) -> Vec<Case> {
 fn each_mutation_needs_its_permission_and_is_audited() {
     let server = TestServer::open(&[]);
     let (reader, staff) = (server.machine_token("users:read"), server.machine_token(ALL));
-    for Case { name, mut input, needs, leaves } in cases(&server) {
+    for Mutation { name, mut input, needs, action } in mutations(&server) {
         input["clientMutationId"] = json!(format!("m-{name}"));
         let kind = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
         let document =
             format!("mutation M($input: {kind}!) {{ {name}(input: $input) {{ clientMutationId }} }}");
-        let before = newest(&server);
+        let before = newest_event(&server);
         let refused = server.ask_internal(&reader, &document, json!({"input": input})).json();
         assert_eq!(error_code(&refused), Some("NOT_PERMITTED"), "{name}: {refused}");
         assert_eq!(refused["errors"][0]["extensions"]["missing"], json!([needs]), "{name}");
-        assert_eq!(newest(&server), before, "{name}: nothing was done");
+        assert_eq!(newest_event(&server), before, "{name}: a refused mutation was recorded");
 
         let done = server.ask_internal(&staff, &document, json!({"input": input})).json();
         assert_eq!(done, json!({"data": {name: {"clientMutationId": format!("m-{name}")}}}), "{name}");
-        if let Some(leaves) = leaves {
-            let (id, action, actor, request) = newest(&server).unwrap();
+        if let Some(expected) = action {
+            let (id, action, actor, request) = newest_event(&server).unwrap();
             assert!(id > before.map_or(0, |line| line.0), "{name}");
-            assert_eq!((action.as_str(), actor.as_str()), (leaves, "machine"), "{name}");
-            assert!(request.is_some(), "{name}: the line names its request");
+            assert_eq!((action.as_str(), actor.as_str()), (expected, "machine"), "{name}");
+            assert!(request.is_some(), "{name}: the event has no request id");
         }
 
-        // Once more: as it is already, without another line. Signing out and exporting are done anew each time.
-        let before = newest(&server);
+        // Repeated, it changes and records nothing. Signing out and exporting are recorded each time.
+        let before = newest_event(&server);
         let again = server.ask_internal(&staff, &document, json!({"input": input})).json();
         assert_eq!(again, done, "{name}: repeated");
         if !matches!(name, "signOutUser" | "exportUser") {
-            assert_eq!(newest(&server), before, "{name}: repeated");
+            assert_eq!(newest_event(&server), before, "{name}: repeated");
         }
     }
 }
@@ -127,7 +128,7 @@ fn a_mutation_returns_the_new_state() {
         json!({"gty": "client-credentials", "azp": "m2", "scope": ALL}),
     );
     let theirs = server.ask_internal(&other, create, input("ada@example.com")).json();
-    assert_eq!(error_code(&theirs), Some("EMAIL_CONFLICT"), "another caller's id is another id");
+    assert_eq!(error_code(&theirs), Some("EMAIL_CONFLICT"), "an idempotency key belongs to its caller");
 
     for (document, expected) in [
         ("mutation { setRoles(input: {id: \"nobody\", roles: []}) { user { id } } }", "NOT_FOUND"),
@@ -149,7 +150,7 @@ fn a_mutation_returns_the_new_state() {
     }
 }
 
-/// The gate lets a request in once; each of its transactions asks again.
+/// The gate admits a request once; each of its transactions checks the caller again.
 #[test]
 fn a_caller_revoked_during_a_request_changes_nothing_more() {
     let server = TestServer::open(&[]);
@@ -169,7 +170,7 @@ fn a_caller_revoked_during_a_request_changes_nothing_more() {
         );
         let answer = server.ask_internal(&token, &document, json!({"me": me, "ada": ada})).json();
         assert_eq!(error_code(&answer), Some("TOKEN_REVOKED"), "{name}: {answer}");
-        assert_eq!(answer["data"]["first"]["user"]["id"], json!(me), "{name}: the first was done");
+        assert_eq!(answer["data"]["first"]["user"]["id"], json!(me), "{name}: the first mutation succeeds");
         let nickname = server.store().user(ada).unwrap().unwrap().person.nickname;
         assert_eq!(nickname, None, "{name}");
     }
@@ -209,12 +210,12 @@ fn a_list_costs_the_same_number_of_queries_for_one_user_as_for_many() {
         assert_eq!(answer["data"]["users"]["totalCount"], 12);
         cost
     };
-    // The least of a few: now and then the doors ask on their own account whom Auth0 is to block.
+    // The minimum of three runs: the doors query the outbox in the background now and then.
     let least = |first: i32| (0..3).map(|_| cost(first)).min().unwrap();
     assert_eq!(
         (least(1), least(12)),
         (9, 9),
-        "page, count, identities, terms, trails, lengths, people and theirs twice"
+        "page, count, identities, terms, audit events and their count, actors, and the identities and terms of actors"
     );
 
     let before = server.store().queries();
@@ -225,7 +226,7 @@ fn a_list_costs_the_same_number_of_queries_for_one_user_as_for_many() {
             Value::Null,
         )
         .json();
-    assert_eq!(server.store().queries() - before, 1, "the total is counted only for who asks");
+    assert_eq!(server.store().queries() - before, 1, "the total is counted only if it is selected");
 }
 
 #[test]
@@ -331,7 +332,7 @@ fn auth0_profile_can_be_selected_for_one_user_only() {
     let calls = server.auth0.calls("/api/v2/users/");
     let many = server.ask_internal(&staff, "{ users { nodes { auth0Profile } } }", Value::Null).json();
     assert_eq!(error_code(&many), Some("BAD_INPUT"));
-    assert_eq!(server.auth0.calls("/api/v2/users/"), calls, "nobody was fetched");
+    assert_eq!(server.auth0.calls("/api/v2/users/"), calls, "a profile was fetched");
 }
 
 #[test]
@@ -340,7 +341,7 @@ fn auth0_profiles_share_a_fetch_and_the_breaker() {
     let staff = server.machine_token(ALL);
     let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);
     let document = "query($id: ID!) { user(id: $id) { auth0Profile } }";
-    let look = |id: UserId| server.ask_internal(&staff, document, json!({"id": id})).json();
+    let fetch = |id: UserId| server.ask_internal(&staff, document, json!({"id": id})).json();
     let profile = json!({"user_id": "auth0|ada"});
     server.auth0.set_profile("auth0|ada", ProfileReply::Json(profile.clone()));
     server.auth0.delay_replies(Duration::from_millis(500));
@@ -351,10 +352,10 @@ fn auth0_profiles_share_a_fetch_and_the_breaker() {
     assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "one fetch for both");
     server.auth0.delay_replies(Duration::ZERO);
 
-    // Nobody is asked for before the tenant wants to be asked again, whoever it is and whatever for.
+    // Auth0's rate limit holds for every user and every purpose.
     server.auth0.set_profile("auth0|bob", ProfileReply::Status(429, vec![("retry-after", "40".to_owned())]));
     let before = server.auth0.calls("/api/v2/users/");
-    for answer in [look(bob), look(bob), look(ada)] {
+    for answer in [fetch(bob), fetch(bob), fetch(ada)] {
         assert_eq!(error_code(&answer), Some("PROFILE_UNAVAILABLE"), "{answer}");
         let seconds = answer["errors"][0]["extensions"]["retryAfter"].as_u64().unwrap();
         assert!((1..=40).contains(&seconds), "{answer}");

@@ -1,4 +1,4 @@
-//! Reads that take too long, or that nobody waits for any more: what their client is told, and that they end.
+//! Reads that time out or lose their client are interrupted.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -19,8 +19,8 @@ use crate::waiting::DEADLINE;
 
 struct Query;
 
-/// Tells that the reads have begun, and how the last one ended.
-type Told = Sender<&'static str>;
+/// Reports that a read began, and how it ended.
+type Events = Sender<&'static str>;
 
 #[graphql_object]
 #[graphql(context = Context)]
@@ -29,15 +29,15 @@ impl Query {
         "hello"
     }
 
-    /// Counts until it is ended.
+    /// Counts users until it is interrupted.
     async fn counted(context: &Context) -> Result<Option<i32>, ApiError> {
-        let told = context.state::<Mutex<Told>>()?.lock().unwrap().clone();
+        let events = context.state::<Mutex<Events>>()?.lock().unwrap().clone();
         let count = context.read(move |store| {
-            told.send("begun").unwrap();
+            events.send("begun").unwrap();
             loop {
                 if let Err(error) = store.count_users(&UserFilter::default()) {
                     let ended = matches!(error, StoreError::Database(DatabaseError::Interrupted));
-                    told.send(if ended { "ended" } else { "failed" }).unwrap();
+                    events.send(if ended { "ended" } else { "failed" }).unwrap();
                     return Err::<i32, _>(error);
                 }
             }
@@ -46,40 +46,40 @@ impl Query {
     }
 }
 
-/// Serves the schema over some hundred users, so that a count is asked about.
+/// Serves the schema over 500 users: a count takes long enough to be interrupted.
 fn open(clock: Clock, set: &[&str]) -> (TestServer, Receiver<&'static str>) {
-    let (tell, told) = channel();
+    let (sender, events) = channel();
     let schema = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
-    let vestibule = Vestibule::new(schema, internal::schema()).state(|_| Ok(Mutex::new(tell)));
+    let vestibule = Vestibule::new(schema, internal::schema()).state(|_| Ok(Mutex::new(sender)));
     let server = TestServer::open_with(vestibule, clock, set);
     let seeds: Vec<SeedUser> =
         (0..500).map(|i| serde_json::from_value(json!({"auth0Id": format!("auth0|{i}")})).unwrap()).collect();
     server.store().seed(&seeds, &Actor::Seed).unwrap();
-    (server, told)
+    (server, events)
 }
 
-fn hear(told: &Receiver<&'static str>) -> &'static str {
-    told.recv_timeout(DEADLINE).expect("nothing was told")
+fn next(events: &Receiver<&'static str>) -> &'static str {
+    events.recv_timeout(DEADLINE).expect("no event came")
 }
 
 #[test]
 fn a_read_that_times_out_fails_its_field_only() {
     let clock = Clock::manual(Clock::system().now());
-    let (server, told) = open(clock.clone(), &["public.limits.time=1h"]);
+    let (server, events) = open(clock.clone(), &["public.limits.time=1h"]);
     let token = server.public_machine_token();
     let answer = std::thread::scope(|scope| {
         let ask =
             || server.http.graphql(&server.public(), Some(&token), "{ hello counted }", Value::Null).unwrap();
         let asking = scope.spawn(ask);
-        // Not before: the token and the keys are judged by the same clock.
-        assert_eq!(hear(&told), "begun");
+        // Advances only now, because the token and the keys are checked by the same clock.
+        assert_eq!(next(&events), "begun");
         while !asking.is_finished() {
             clock.advance(Duration::from_secs(60));
             std::thread::yield_now();
         }
         asking.join().unwrap()
     });
-    assert_eq!(hear(&told), "ended");
+    assert_eq!(next(&events), "ended");
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.json()["data"], json!({"hello": "hello", "counted": null}));
     let error = answer.json()["errors"][0].clone();
@@ -89,16 +89,16 @@ fn a_read_that_times_out_fails_its_field_only() {
 
 #[test]
 fn a_timed_out_operation_interrupts_its_read() {
-    let (server, told) = open(Clock::system(), &["public.limits.time=200ms"]);
+    let (server, events) = open(Clock::system(), &["public.limits.time=200ms"]);
     let token = server.public_machine_token();
     let answer = server.http.graphql(&server.public(), Some(&token), "{ counted }", Value::Null).unwrap();
     assert_eq!(answer.code().as_deref(), Some("OUT_OF_TIME"), "{}", answer.body);
-    assert_eq!((hear(&told), hear(&told)), ("begun", "ended"));
+    assert_eq!((next(&events), next(&events)), ("begun", "ended"));
 }
 
 #[test]
 fn a_disconnected_client_interrupts_its_read() {
-    let (server, told) = open(Clock::system(), &["public.limits.time=1h"]);
+    let (server, events) = open(Clock::system(), &["public.limits.time=1h"]);
     let body = json!({"query": "{ counted }"}).to_string();
     let mut stream = TcpStream::connect(server.doors().public()).unwrap();
     let head = format!(
@@ -108,7 +108,7 @@ fn a_disconnected_client_interrupts_its_read() {
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    assert_eq!(hear(&told), "begun");
+    assert_eq!(next(&events), "begun");
     drop(stream);
-    assert_eq!(hear(&told), "ended");
+    assert_eq!(next(&events), "ended");
 }

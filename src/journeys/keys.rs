@@ -1,4 +1,4 @@
-//! Signing keys over the wire: rotation, revocation, floods of unknown keys, bad answers, an outage at a cold start.
+//! Signing keys over HTTP: rotation, removal, floods of unknown keys, bad responses, a start without Auth0.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::test_server::{NAMESPACE, PUBLIC, TestServer, manual_clock};
 use crate::tokens::{self, jwk};
 use crate::waiting::wait_until;
 
-/// A token that needs no profile, signed with the first or the other key under `kid`.
+/// A token with a payload, signed with the published key or with the other one.
 pub(crate) fn token(server: &TestServer, kid: &str, first: bool) -> String {
     let mut claims = server.auth0.claims("auth0|1", PUBLIC);
     claims[format!("{NAMESPACE}user")] = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "a@example.com", "roles": []});
@@ -21,7 +21,7 @@ pub(crate) fn publish(server: &TestServer, keys: &[Value]) {
     server.auth0.publish_keys(&json!({ "keys": keys }).to_string());
 }
 
-/// Makes the doors fetch the keys, and waits until they did.
+/// Makes the doors fetch the keys, and waits until they are in use.
 pub(crate) fn refresh(server: &TestServer) {
     let keys = server.doors().services().gate.keys();
     // A fetch begins only when the one before has been applied.
@@ -65,7 +65,7 @@ fn a_new_key_is_fetched_once_for_all_concurrent_first_tokens() {
         asking.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
-    assert_eq!(server.doors().services().gate.keys().fetches(), 2, "one at the start, one for all of them");
+    assert_eq!(server.doors().services().gate.keys().fetches(), 2, "one at the start, one for all tokens");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_flood_of_unknown_keys_causes_one_fetch() {
     let server = TestServer::open(&[]);
     let claims = server.auth0.claims("auth0|1", PUBLIC);
     for i in 0..200 {
-        // The signature is never looked at, so any will do.
+        // The signature of an unknown key is not checked.
         let flood =
             tokens::sign_with_header(&json!({"alg": "RS256", "kid": format!("unknown-{i}")}), &claims, true);
         assert_eq!(server.me(&flood).code().as_deref(), Some("UNKNOWN_KEY"));
@@ -93,7 +93,7 @@ fn a_flood_of_unknown_keys_causes_one_fetch() {
     assert_eq!(server.me(&token(&server, "stub", true)).status, 200);
 }
 
-/// A minute on the doors' clock, with one token in five hundred of those that a real flood would bring.
+/// Advances the clock by a minute, with two tokens a second.
 #[test]
 fn a_minute_of_unknown_keys_causes_at_most_three_fetches() {
     let clock = manual_clock();
@@ -120,7 +120,7 @@ fn keys_are_dropped_at_their_maximum_age() {
     assert_eq!(server.me(&good).status, 200);
     server.auth0.stop();
     clock.advance(Duration::from_secs(3000));
-    assert_eq!(server.me(&good).status, 200, "the tenant is away, its keys serve on");
+    assert_eq!(server.me(&good).status, 200, "Auth0 is down, and its keys are still in use");
     clock.advance(Duration::from_secs(2 * 3600));
     assert_eq!(server.me(&good).code().as_deref(), Some("KEYS_UNAVAILABLE"), "cached or not");
     let ready = server.public().replace("/graphql", "/readyz");

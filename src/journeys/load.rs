@@ -1,5 +1,5 @@
-//! The gate and the doors under load, at full length: `make load` runs these one by one, in about six minutes, and
-//! prints what it measured. `keys` and `hostile` hold the same logic with small numbers and without a watch.
+//! The gate and the doors under load: `make load` runs these one by one, in about six minutes, and prints measurements.
+//! `keys` and `hostile` test the same behaviour with small numbers and without time limits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::test_server::{PUBLIC, TestServer};
 use crate::tokens::{self, jwk, now};
 use crate::waiting::wait_until;
 
-/// Asks the public door with what `next` gives, at most every 10 ms, while `on` says so. Gives how long each answer took.
+/// Sends the tokens of `next` to the public door, at most one every 10 ms, while `on` is true. Returns the response times.
 fn traffic(
     server: &TestServer,
     on: impl Fn(&Clock) -> bool,
@@ -45,7 +45,7 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times[(times.len() * percent / 100).min(times.len() - 1)]
 }
 
-/// Memory this process has in RAM, in bytes. The stub and the clients are in it too.
+/// The resident memory of this process in bytes, including the stub and the clients.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
@@ -72,7 +72,7 @@ fn ten_thousand_unknown_keys_in_a_minute_do_not_slow_valid_traffic() {
                 let (server, claims) = (&server, &claims);
                 scope.spawn(move || {
                     let (clock, wire) = (Clock::system(), HttpClient::new());
-                    // One signature for all: an unknown key's is never looked at.
+                    // The same signature for all: that of an unknown key is not checked.
                     let (_, signature) = {
                         let token = tokens::sign(claims);
                         let (message, signature) = token.rsplit_once('.').unwrap();
@@ -100,7 +100,7 @@ fn ten_thousand_unknown_keys_in_a_minute_do_not_slow_valid_traffic() {
         (beside.join().unwrap(), took)
     });
     let fetches = server.doors().services().gate.keys().fetches() - before;
-    // The machine may have other things to do: what it was before and after is what the flood is held against.
+    // The baseline is measured before and after, because the machine may do other work.
     baseline.extend(alone());
 
     let (calm, flooded) = (percentile(&mut baseline, 99), percentile(&mut beside, 99));
@@ -110,7 +110,7 @@ fn ten_thousand_unknown_keys_in_a_minute_do_not_slow_valid_traffic() {
         percentile(&mut baseline, 50),
         percentile(&mut beside, 50)
     );
-    // Three in the minute; a machine too busy to send that fast gets one more for each half minute it took longer.
+    // Three in a minute, and one more for each half minute that a busy machine takes longer.
     assert!(fetches <= 1 + took.as_secs().div_ceil(30), "{fetches} in {took:?}");
     assert!(flooded <= calm * 2, "p99 {flooded:?} beside the flood, {calm:?} alone");
 }
@@ -229,7 +229,7 @@ fn a_hostile_input_takes_fifty_milliseconds_at_most_and_leaks_no_memory() {
             };
             inputs.iter().map(ask).collect()
         };
-        // What the process keeps for whoever comes next, it has after one round.
+        // Caches and buffers reach their size in the first round.
         let mut quickest = round();
         let before = resident();
         for _ in 1..ROUNDS {
@@ -244,7 +244,7 @@ fn a_hostile_input_takes_fifty_milliseconds_at_most_and_leaks_no_memory() {
             ROUNDS - 1,
             grown / 1024
         );
-        // The best of each input's rounds: what else the machine does is not the door's.
+        // The fastest round of each input, because the machine may do other work.
         assert!(*slowest <= Duration::from_millis(50));
         assert!(grown <= 4 * 1024 * 1024, "{grown} bytes");
     }

@@ -27,17 +27,17 @@ fn a_sign_up_inserts_a_row_and_the_next_token_carries_the_user() {
     assert_eq!((dev.user_count(), dev.exchange_count(Direction::In, "/api/v2/users/")), (rows + 1, 1));
 }
 
-/// The rule asks the Internal API for the user who is logging in. With one thread everywhere, whoever held it while
-/// waiting would wait for ever.
+/// The rule queries the Internal API for the user who is logging in. With one thread, a login that occupied it while it
+/// waits would deadlock.
 #[test]
 fn rules_that_query_the_internal_api_do_not_deadlock() {
     let dev = DevServer::open(&["pool.threads=1", "script.workers=1"]);
-    let asked = std::thread::scope(|scope| {
+    let statuses = std::thread::scope(|scope| {
         let logins: Vec<_> = (0..8).map(|_| scope.spawn(|| dev.me(&dev.log_in("ada")).status)).collect();
         logins.into_iter().map(|login| login.join().unwrap()).collect::<Vec<_>>()
     });
-    assert!(asked.iter().all(|status| *status == 200), "{asked:?}");
-    assert_eq!(dev.exchange_count(Direction::Out, "/graphql"), 8, "each login asked");
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(dev.exchange_count(Direction::Out, "/graphql"), 8, "one query for each login");
     assert_eq!(dev.exchange_count(Direction::In, "/api/v2/users/"), 1);
 }
 
@@ -82,28 +82,28 @@ fn new_users_are_refused_only_while_the_tenant_is_down() {
     assert_eq!(dev.me(&ada).status, 200);
     let rows = dev.user_count();
 
-    // The tenant goes, the doors stay.
+    // Stops the tenant, not the doors.
     let Development { tenant, doors } = dev.development.take().unwrap();
     let address = dev.issuer.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
     dev.runtime.block_on(tenant.stop());
     let public = format!("http://{}/graphql", doors.public());
     let me = |token: &str| dev.http.graphql(&public, Some(token), "{ me { id } }", Value::Null).unwrap();
-    assert_eq!(me(&ada).status, 200, "a known user goes on being served");
+    assert_eq!(me(&ada).status, 200, "a known user is served");
     let refused = me(&edsger);
     assert_eq!((refused.status, refused.code().as_deref()), (503, Some("PROFILE_UNAVAILABLE")));
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     let users = doors.services().store.count_users(&UserFilter::default()).unwrap();
-    assert_eq!(usize::try_from(users).unwrap(), rows, "nothing was inserted");
+    assert_eq!(usize::try_from(users).unwrap(), rows, "a user was inserted");
 
-    // It comes back, over the same state.
+    // Starts it again with the same data.
     let internal = doors.internal();
     let tenant = dev.runtime.block_on(async {
         let bound = Listener::bind(address, "tenant.http").await.unwrap();
         DevTenant::start(&dev.config, bound, internal, worker(), clock.clone()).unwrap()
     });
     clock.advance(Duration::from_secs(wait));
-    let healed = me(&edsger);
-    assert_eq!(healed.status, 200, "{}", healed.body);
+    let recovered = me(&edsger);
+    assert_eq!(recovered.status, 200, "{}", recovered.body);
     dev.development = Some(Development { tenant, doors });
 }
 
@@ -114,8 +114,8 @@ fn a_failed_rule_denies_the_login_and_is_named() {
     let dev = DevServer::open(&[&format!("tenant.bundle={}", bundle.path().display())]);
     let answer = dev.token("ada", PUBLIC);
     assert_eq!(answer.status, 403, "{}", answer.body);
-    let said = answer.json()["error_description"].as_str().unwrap().to_owned();
-    assert!(said.contains("track-sign-up") && said.contains("no luck"), "{said}");
+    let error = answer.json()["error_description"].as_str().unwrap().to_owned();
+    assert!(error.contains("track-sign-up") && error.contains("no luck"), "{error}");
 }
 
 #[test]

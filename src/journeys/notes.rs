@@ -1,4 +1,4 @@
-//! The example `notes`: a team's own schemas behind both doors, with everything that stands before them.
+//! The example `notes`: a team's own schemas behind both doors, with the dev tenant.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::dev_server::DevServer;
 use crate::socket::Socket;
 use crate::test_server::{INTERNAL, PUBLIC};
 
-#[expect(dead_code, reason = "its `main` is for the executable that `cargo run --example notes` makes")]
+#[expect(dead_code, reason = "`main` is used by `cargo run --example notes`")]
 #[path = "../../examples/notes.rs"]
 mod example;
 
@@ -39,16 +39,16 @@ fn people_can_write_and_read_their_own_notes() {
 fn people_receive_events_for_their_own_notes() {
     let dev = DevServer::open_with(example::notes(), Clock::system(), &[]);
     let (ada, grace) = (dev.log_in("ada"), dev.log_in("grace"));
-    let mut socket = Socket::with(&dev.runtime, dev.development().doors.public(), &ada);
+    let mut socket = Socket::connect_with_token(&dev.runtime, dev.development().doors.public(), &ada);
     socket.subscribe("1", "subscription { noteAdded { text } }");
-    let heard = socket.first(|turn| {
+    let event = socket.first_event(|turn| {
         for (token, name) in [(&grace, "grace"), (&ada, "ada")] {
             let add = format!("mutation {{ addNote(text: \"{name} {turn}\") {{ id }} }}");
             assert_eq!(ask(&dev, PUBLIC, Some(token), &add).status, 200);
         }
     });
-    let text = heard["data"]["noteAdded"]["text"].as_str().unwrap();
-    assert!(text.starts_with("ada "), "{heard}");
+    let text = event["data"]["noteAdded"]["text"].as_str().unwrap();
+    assert!(text.starts_with("ada "), "{event}");
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn the_gate_guards_the_team_s_schema() {
 
 #[test]
 fn staff_need_the_team_s_own_permission_to_read_notes() {
-    let reading = |set: &[&str]| {
+    let read_notes = |set: &[&str]| {
         let dev = DevServer::open_with(example::notes(), Clock::system(), set);
-        // The rule that puts users into tokens asks the team's schema, and finds them there.
+        // The rule user-in-token queries the team's schema.
         drop(ask(&dev, PUBLIC, Some(&dev.log_in("ada")), "{ notes { text } }"));
         let staff = dev.token("katherine", INTERNAL).json();
         let staff = staff["access_token"].as_str().unwrap().to_owned();
@@ -81,9 +81,9 @@ fn staff_need_the_team_s_own_permission_to_read_notes() {
         let author = author.at("/data/user/id");
         ask(&dev, INTERNAL, Some(&staff), &format!("{{ notes(author: {author}) {{ text }} }}"))
     };
-    let refused = reading(&[]);
+    let refused = read_notes(&[]);
     assert_eq!(refused.code().as_deref(), Some("NOT_PERMITTED"), "{}", refused.body);
-    let allowed = reading(&["roles.admin=[\"users:read\", \"notes:read\"]"]);
+    let allowed = read_notes(&["roles.admin=[\"users:read\", \"notes:read\"]"]);
     assert_eq!(allowed.json(), json!({"data": {"notes": []}}), "{}", allowed.body);
 }
 

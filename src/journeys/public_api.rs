@@ -1,4 +1,4 @@
-//! The Public API's mutations, over the wire, and what asking for oneself costs.
+//! Mutations of the Public API over HTTP, and the number of queries that `me` costs.
 
 use serde_json::json;
 use vestibule::store::Actor;
@@ -8,7 +8,7 @@ use crate::auth0_stub::ProfileReply;
 use crate::test_server::{NAMESPACE, TestServer, error_code};
 use crate::waiting::wait_until;
 
-/// A token that carries the user, as after step 5.
+/// A token with the user in its payload.
 fn with_payload(server: &TestServer, user: &User) -> String {
     let claim = format!("{NAMESPACE}user");
     let payload = json!({"id": user.id, "auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true,
@@ -41,7 +41,7 @@ fn fields_in_the_payload_cost_no_query_and_others_one() {
     let row = server.token("auth0|ada", json!({}));
     let before = server.store().queries();
     server.ask_public(row.as_str(), "{ me { givenName createdAt } }").json();
-    assert_eq!(server.store().queries() - before, 1, "the gate's own");
+    assert_eq!(server.store().queries() - before, 1, "only the gate's query");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn people_can_change_their_own_data_and_each_change_is_audited() {
     let line = newest();
     assert_eq!((line.action.as_str(), line.actor_id), ("user.updated", Some(user.id.to_string())));
     assert_eq!(server.ask_public(token.as_str(), update).json(), answer, "repeated");
-    assert_eq!(newest().id, line.id, "without another line");
+    assert_eq!(newest().id, line.id, "without another audit event");
 
     let accept =
         "mutation { acceptTerms(input: {version: \"2026-05\"}) { me { acceptedTerms { version } } } }";
@@ -138,7 +138,7 @@ fn erase_me_requires_the_own_id_and_leaves_a_tombstone() {
 #[test]
 fn refresh_me_fetches_the_profile_once_however_often_it_is_called() {
     let server = TestServer::open(&[]);
-    // Seeded, so that nothing was fetched yet.
+    // A seeded user has no fetched profile.
     server.seed(json!({"auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true}));
     let user = server.user("auth0|ada");
     let token = with_payload(&server, &user);
@@ -157,11 +157,7 @@ fn refresh_me_fetches_the_profile_once_however_often_it_is_called() {
     for _ in 0..5 {
         assert_eq!(server.ask_public(token.as_str(), refresh).json(), answer);
     }
-    assert_eq!(
-        server.auth0.calls("/api/v2/users/"),
-        calls,
-        "the tenant's rate limit is not anybody's to use up"
-    );
+    assert_eq!(server.auth0.calls("/api/v2/users/"), calls, "a caller can use up the rate limit of Auth0");
 }
 
 #[test]
@@ -169,8 +165,8 @@ fn a_refresh_changes_nothing_if_the_user_is_blocked_meanwhile() {
     let server = TestServer::open(&["auth0.timeout=1min", "public.limits.time=1min"]);
     let user = server.insert_person("ada");
     let token = with_payload(&server, &user);
-    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
-    shell.execute("UPDATE users SET profile_fetched_at = NULL", []).unwrap();
+    let database = rusqlite::Connection::open(&server.config.store.path).unwrap();
+    database.execute("UPDATE users SET profile_fetched_at = NULL", []).unwrap();
     let profile = json!({"user_id": user.auth0_id.as_ref().unwrap(), "nickname": "countess"});
     server.auth0.set_profile(user.auth0_id.as_ref().unwrap().as_str(), ProfileReply::Json(profile));
     server.auth0.delay_replies(std::time::Duration::from_secs(1));

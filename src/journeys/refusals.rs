@@ -1,4 +1,4 @@
-//! Every refusal, over the wire: its status, code, stage and headers; no row, no call.
+//! Every refusal over HTTP: its status, code, stage and headers, without a row and without a call to Auth0.
 
 use serde_json::{Value, json};
 use vestibule::store::Actor;
@@ -8,8 +8,8 @@ use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
 use crate::tokens::{self, now};
 use crate::waiting::wait_until;
 
-/// Asks the public door with `token` and says what a refusal must say.
-fn refused(server: &TestServer, token: &str, status: u16, code: &str, stage: &str) {
+/// Asserts that the public door refuses `token` so, and that the refusal is complete.
+fn assert_refused(server: &TestServer, token: &str, status: u16, code: &str, stage: &str) {
     let (rows, calls) = (server.user_count(), server.auth0.calls("/api/"));
     let answer = server.me(token);
     let error = answer.json().pointer("/errors/0").cloned().unwrap_or_default();
@@ -21,7 +21,7 @@ fn refused(server: &TestServer, token: &str, status: u16, code: &str, stage: &st
     );
     assert_eq!(error["extensions"]["stage"], stage, "{code}");
     assert_eq!(error["extensions"]["requestId"].as_str(), answer.header("x-request-id"), "{code}");
-    assert!(answer.json().get("data").is_none(), "{code}: refused before GraphQL");
+    assert!(answer.json().get("data").is_none(), "{code}: GraphQL was executed");
     let challenge = answer.header("www-authenticate");
     match status {
         401 => assert!(
@@ -33,10 +33,10 @@ fn refused(server: &TestServer, token: &str, status: u16, code: &str, stage: &st
     }
     assert!(
         !answer.body.contains(token.rsplit('.').next().unwrap()),
-        "{code}: nothing of the token comes back"
+        "{code}: the response repeats the token"
     );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows, calls), "{code}: no row, no call");
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (rows, calls), "{code}: a row or a call");
 }
 
 #[test]
@@ -72,10 +72,10 @@ fn each_failure_of_the_bearer_and_claims_stages_has_its_code() {
         (&tokens::sign(&with("exp", json!("tomorrow"))), "BAD_CLAIMS", "claims"),
         (&tokens::sign(&with("nonce", json!("n"))), "BAD_CLAIMS", "claims"),
     ] {
-        refused(&server, token, 401, code, stage);
+        assert_refused(&server, token, 401, code, stage);
     }
-    // Last, because it causes a fetch of the keys: allowed, and the only one.
-    refused(
+    // Last, because it causes the one allowed fetch of the keys.
+    assert_refused(
         &server,
         &tokens::sign_with_header(&header("unknown", "RS256"), &good, true),
         401,
@@ -85,7 +85,7 @@ fn each_failure_of_the_bearer_and_claims_stages_has_its_code() {
     assert_eq!(
         server.me(&token).status,
         403,
-        "the same token unchanged passes these stages: {}",
+        "the unchanged token passes these stages: {}",
         server.me(&token).body
     );
 }
@@ -99,9 +99,9 @@ fn missing_and_duplicate_tokens_have_different_codes() {
         server.http.post_json(url, headers, &json!({"query": "{ me { id } }"}))
     };
 
-    let nothing = ask(&server.public(), &[]).unwrap();
-    assert_eq!((nothing.status, nothing.code().as_deref()), (401, Some("NO_TOKEN")));
-    assert_eq!(nothing.header("www-authenticate"), Some("Bearer realm=\"public\""));
+    let none = ask(&server.public(), &[]).unwrap();
+    assert_eq!((none.status, none.code().as_deref()), (401, Some("NO_TOKEN")));
+    assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"public\""));
     assert_eq!(
         ask(&server.internal(), &[("authorization", "Basic dTpw")]).unwrap().code().as_deref(),
         Some("NO_TOKEN")
@@ -126,9 +126,9 @@ fn missing_and_duplicate_tokens_have_different_codes() {
 fn a_bad_token_is_never_taken_for_an_anonymous_caller() {
     let server = TestServer::open(&["public.anonymous=true"]);
     let ask = |token| server.ask_public(token, "{ __typename me { id } }");
-    let nobody = ask(None);
+    let anonymous = ask(None);
     assert_eq!(
-        (nobody.status, nobody.json()["data"].clone()),
+        (anonymous.status, anonymous.json()["data"].clone()),
         (200, json!({"__typename": "Query", "me": null}))
     );
     let expired = server.token("auth0|1", json!({"exp": now() - 60}));
@@ -171,26 +171,26 @@ fn a_caller_without_permission_is_refused_without_a_lookup() {
 #[test]
 fn blocked_erased_and_revoked_users_are_refused_even_with_a_payload() {
     let server = TestServer::open(&[]);
-    let arrive = |sub: &str| server.insert_user(sub).id;
-    let (blocked, erased, revoked) = (arrive("auth0|b"), arrive("waad|e@example.com"), arrive("auth0|w"));
+    let insert = |sub: &str| server.insert_user(sub).id;
+    let (blocked, erased, revoked) = (insert("auth0|b"), insert("waad|e@example.com"), insert("auth0|w"));
     server.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
     server.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
     server.store().sign_out_everywhere(revoked, &Actor::Cli).unwrap();
 
     for (sub, id, status, code) in [
         ("auth0|b", blocked, 403, "BLOCKED"),
-        // Its id is kept nowhere any more.
+        // Its Auth0 id is not stored any more.
         ("waad|e@example.com", erased, 403, "ERASED"),
         ("auth0|w", revoked, 401, "TOKEN_REVOKED"),
     ] {
         let iat = now() - 5;
-        refused(&server, &server.token(sub, json!({"iat": iat})), status, code, "caller");
+        assert_refused(&server, &server.token(sub, json!({"iat": iat})), status, code, "caller");
         let payload = json!({"id": id, "auth0Id": sub});
-        let told = server.token(sub, json!({"iat": iat, format!("{NAMESPACE}user"): payload}));
-        refused(&server, &told, status, code, "caller");
+        let with_payload = server.token(sub, json!({"iat": iat, format!("{NAMESPACE}user"): payload}));
+        assert_refused(&server, &with_payload, status, code, "caller");
     }
     let again = server.token("auth0|w", json!({"iat": now() + 2}));
-    assert_eq!(server.me(&again).status, 200, "a login after the revocation brings a good token");
+    assert_eq!(server.me(&again).status, 200, "a token issued after the revocation is accepted");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_payload_about_another_user_is_refused() {
         json!("auth0|1"),
     ] {
         let token = server.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
-        refused(&server, &token, 401, "BAD_CLAIMS", "caller");
+        assert_refused(&server, &token, 401, "BAD_CLAIMS", "caller");
     }
 }
 
@@ -236,7 +236,7 @@ fn without_keys_every_token_gets_503_until_they_arrive() {
         auth0.publish_keys("<html>Down for maintenance</html>")
     });
     let token = server.token("auth0|1", json!({}));
-    refused(&server, &token, 503, "KEYS_UNAVAILABLE", "claims");
+    assert_refused(&server, &token, 503, "KEYS_UNAVAILABLE", "claims");
     let ready = server.public().replace("/graphql", "/readyz");
     assert_eq!(server.http.get(&ready, &[]).unwrap().status, 503);
     server.auth0.publish_keys(&tokens::key_set().to_string());
@@ -252,9 +252,9 @@ fn a_full_pool_gives_busy() {
     let waiting = server.runtime.spawn(async move { pool.run(|| ()).await });
     let waits = || format!("{:?}", server.doors().services().pool).contains("waiting: 1");
     wait_until("the second job waits", waits);
-    // Reading is not writing: who is linked by an email is written down.
+    // A verified email can link an identity, so it needs a write, which goes through the pool.
     let claims = json!({format!("{NAMESPACE}email"): "a@b.c", format!("{NAMESPACE}email_verified"): true});
-    refused(&server, &server.token("auth0|1", claims), 503, "BUSY", "caller");
+    assert_refused(&server, &server.token("auth0|1", claims), 503, "BUSY", "caller");
     release.send(()).unwrap();
     server.runtime.block_on(async { (held.await.unwrap().unwrap(), waiting.await.unwrap().unwrap()) });
 }

@@ -1,4 +1,4 @@
-//! The schemas as text: what stands in `schema/` is what the doors serve.
+//! The SDL files in `schema/` match the schemas of the doors.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn run(args: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
-fn kept(name: &str) -> String {
+fn sdl_file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
     std::fs::read_to_string(path).unwrap_or_default()
 }
@@ -22,9 +22,9 @@ fn the_sdl_files_match_the_schemas() {
     for (door, served) in [("public", ours.public_sdl()), ("internal", ours.internal_sdl())] {
         let name = format!("{door}.graphql");
         assert_eq!(
-            kept(&name).trim_end(),
+            sdl_file(&name).trim_end(),
             served.trim_end(),
-            "schema/{name} is behind: write it anew with `cargo run -- schema {door} > schema/{name}`, check the \
+            "schema/{name} is out of date: update it with `cargo run -- schema {door} > schema/{name}`, check the \
              diff for breaking changes, and add a line to CHANGELOG.md"
         );
     }
@@ -36,7 +36,6 @@ fn the_schema_command_prints_the_sdl() {
     assert_eq!((code, printed.trim_end()), (Some(0), Vestibule::default().public_sdl().trim_end()));
 }
 
-/// Whoever reads only a field's description knows what it needs.
 #[test]
 fn descriptions_name_the_required_permission() {
     let sdl = Vestibule::default().internal_sdl();
@@ -54,7 +53,7 @@ fn descriptions_name_the_required_permission() {
     ];
     for (field, permission) in fields {
         let at = sdl.find(&format!("\n  {field}")).unwrap_or_else(|| panic!("{field}"));
-        // A description is one line in quotes, or several between triple ones.
+        // A description is one line in quotes, or several in triple quotes.
         let above: Vec<&str> = sdl[..at].lines().rev().collect();
         let lines = match above[0].trim() {
             "\"\"\"" => above.iter().skip(1).position(|line| line.trim() == "\"\"\"").unwrap() + 1,

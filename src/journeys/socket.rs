@@ -1,4 +1,4 @@
-//! A client of a door's WebSocket, one message at a time.
+//! A WebSocket client that reads one message at a time.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use vestibule::clock::Clock;
 
 use crate::waiting::DEADLINE;
 
-/// As `Sec-WebSocket-Protocol` has it.
+/// The header of the subprotocol.
 pub(crate) const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 
 pub(crate) struct Socket {
@@ -23,7 +23,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Opened with these headers, or the status it was refused with.
+    /// Connects with these headers. The error is the HTTP status of a refusal.
     pub(crate) fn connect(
         runtime: &Runtime,
         address: SocketAddr,
@@ -47,33 +47,33 @@ impl Socket {
         }
     }
 
-    /// Opened, and nothing said.
-    pub(crate) fn silent(runtime: &Runtime, address: SocketAddr) -> Self {
+    /// Connects without sending `connection_init`.
+    pub(crate) fn uninitialized(runtime: &Runtime, address: SocketAddr) -> Self {
         Self::connect(runtime, address, &[PROTOCOL]).unwrap()
     }
 
-    /// Opened, and let in with this token.
-    pub(crate) fn with(runtime: &Runtime, address: SocketAddr, token: &str) -> Self {
-        let mut socket = Self::silent(runtime, address);
+    /// Connects and sends `connection_init` with this token.
+    pub(crate) fn connect_with_token(runtime: &Runtime, address: SocketAddr, token: &str) -> Self {
+        let mut socket = Self::uninitialized(runtime, address);
         let payload = json!({"Authorization": format!("Bearer {token}")});
-        socket.say(json!({"type": "connection_init", "payload": payload}));
-        assert_eq!(socket.hear(), json!({"type": "connection_ack"}));
+        socket.send(json!({"type": "connection_init", "payload": payload}));
+        assert_eq!(socket.receive(), json!({"type": "connection_ack"}));
         socket
     }
 
-    pub(crate) fn say(&mut self, message: Value) {
-        // One that was closed meanwhile says so when it is heard.
+    pub(crate) fn send(&mut self, message: Value) {
+        // Ignores a closed connection, which the next `receive` reports.
         drop(self.runtime.block_on(self.stream.send(Message::text(message.to_string()))));
     }
 
-    /// Begins any operation.
+    /// Starts an operation.
     pub(crate) fn subscribe(&mut self, id: &str, query: &str) {
-        self.say(json!({"type": "subscribe", "id": id, "payload": {"query": query}}));
+        self.send(json!({"type": "subscribe", "id": id, "payload": {"query": query}}));
     }
 
-    /// What comes next; a close without a frame when the connection broke.
+    /// The next message; a close without a frame if the connection broke.
     pub(crate) fn next(&mut self) -> Message {
-        self.within(DEADLINE).expect("nothing came")
+        self.within(DEADLINE).expect("no message came")
     }
 
     fn within(&mut self, time: Duration) -> Option<Message> {
@@ -89,15 +89,16 @@ impl Socket {
         self.runtime.block_on(async { tokio::time::timeout(time, next).await.ok() })
     }
 
-    pub(crate) fn hear(&mut self) -> Value {
+    pub(crate) fn receive(&mut self) -> Value {
         match self.next() {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?}"),
         }
     }
 
-    /// The payload that is heard first of changes that are made until one is: nothing tells when a subscription begins.
-    pub(crate) fn first(&mut self, mut change: impl FnMut(usize)) -> Value {
+    /// The payload of the first event. Repeats `change` until it comes, because the server does not report when a
+    /// subscription begins.
+    pub(crate) fn first_event(&mut self, mut change: impl FnMut(usize)) -> Value {
         let clock = Clock::system();
         for turn in 0.. {
             change(turn);
@@ -113,8 +114,8 @@ impl Socket {
         unreachable!()
     }
 
-    /// The code and reason it was closed with, whatever came before.
-    pub(crate) fn closed(&mut self) -> (u16, String) {
+    /// Reads until the server closes, and returns the code and reason.
+    pub(crate) fn until_closed(&mut self) -> (u16, String) {
         loop {
             if let Message::Close(frame) = self.next() {
                 return frame

@@ -1,4 +1,4 @@
-//! WebSockets at a door: the protocol, and what a connection can not use up.
+//! WebSockets at a door: the protocol and the limits.
 
 mod closing;
 mod schema;
@@ -11,31 +11,34 @@ use serde_json::{Value, json};
 use crate::socket::{PROTOCOL, Socket};
 use crate::tokens::now;
 use crate::waiting::wait_until;
-use schema::{machine, open, silent};
+use schema::{machine, open, uninitialized};
 
 #[test]
 fn a_socket_runs_queries_mutations_and_subscriptions() {
     let (server, _) = open(&[]);
     let mut client = machine(&server);
     client.subscribe("1", "{ hello }");
-    assert_eq!(client.hear(), json!({"type": "next", "id": "1", "payload": {"data": {"hello": "stranger"}}}));
-    assert_eq!(client.hear(), json!({"type": "complete", "id": "1"}));
+    assert_eq!(
+        client.receive(),
+        json!({"type": "next", "id": "1", "payload": {"data": {"hello": "machine"}}})
+    );
+    assert_eq!(client.receive(), json!({"type": "complete", "id": "1"}));
     let payload = json!({"query": "mutation ($n: Int!) { double(number: $n) }", "variables": {"n": 21}});
-    client.say(json!({"type": "subscribe", "id": "2", "payload": payload}));
-    assert_eq!(client.hear()["payload"]["data"]["double"], 42);
-    assert_eq!(client.hear()["type"], "complete");
+    client.send(json!({"type": "subscribe", "id": "2", "payload": payload}));
+    assert_eq!(client.receive()["payload"]["data"]["double"], 42);
+    assert_eq!(client.receive()["type"], "complete");
     client.subscribe("3", "subscription { n: count(to: 3) }");
     for n in 0..3 {
-        assert_eq!(client.hear(), json!({"type": "next", "id": "3", "payload": {"data": {"n": n}}}));
+        assert_eq!(client.receive(), json!({"type": "next", "id": "3", "payload": {"data": {"n": n}}}));
     }
-    assert_eq!(client.hear(), json!({"type": "complete", "id": "3"}));
-    client.say(json!({"type": "ping", "payload": {"any": 1}}));
-    assert_eq!(client.hear(), json!({"type": "pong"}));
-    // An id is free again once its operation was ended by the client.
+    assert_eq!(client.receive(), json!({"type": "complete", "id": "3"}));
+    client.send(json!({"type": "ping", "payload": {"any": 1}}));
+    assert_eq!(client.receive(), json!({"type": "pong"}));
+    // The client completes an operation, and can use its id again.
     client.subscribe("3", "subscription { silence }");
-    client.say(json!({"type": "complete", "id": "3"}));
+    client.send(json!({"type": "complete", "id": "3"}));
     client.subscribe("3", "{ hello }");
-    assert_eq!(client.hear()["id"], "3");
+    assert_eq!(client.receive()["id"], "3");
 }
 
 #[test]
@@ -52,53 +55,53 @@ fn a_failed_operation_does_not_close_the_socket() {
         ("subscription { panics }", Some("INTERNAL")),
     ] {
         client.subscribe("1", query);
-        let said = client.hear();
-        if said["type"] == "next" {
-            // Cheap, but too long to be said.
-            assert_eq!(said["payload"]["errors"][0]["extensions"]["code"], "LIMIT_EXCEEDED", "{said}");
-            assert_eq!(client.hear()["type"], "complete");
+        let message = client.receive();
+        if message["type"] == "next" {
+            // Cheap, but its response is too long.
+            assert_eq!(message["payload"]["errors"][0]["extensions"]["code"], "LIMIT_EXCEEDED", "{message}");
+            assert_eq!(client.receive()["type"], "complete");
             continue;
         }
         assert_eq!(
-            (said["type"].as_str(), said["id"].as_str()),
+            (message["type"].as_str(), message["id"].as_str()),
             (Some("error"), Some("1")),
-            "{query}: {said}"
+            "{query}: {message}"
         );
-        assert_eq!(said["payload"][0]["extensions"]["code"].as_str(), code, "{query}: {said}");
+        assert_eq!(message["payload"][0]["extensions"]["code"].as_str(), code, "{query}: {message}");
     }
     client.subscribe("1", "subscription { refused }");
-    let refused = client.hear();
+    let refused = client.receive();
     assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "NOT_PERMITTED", "{refused}");
-    assert_eq!(client.hear()["type"], "complete");
+    assert_eq!(client.receive()["type"], "complete");
     client.subscribe("1", "{ hello }");
-    assert_eq!(client.hear()["type"], "next", "the connection goes on");
+    assert_eq!(client.receive()["type"], "next", "the connection stays open");
 }
 
 #[test]
 fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
-    assert_eq!(silent(&open(&["public.socket.init=300ms"]).0).closed().0, 4408);
+    assert_eq!(uninitialized(&open(&["public.socket.init=300ms"]).0).until_closed().0, 4408);
     let (server, _) = open(&["public.socket.message=1000"]);
     let init = |payload: Value| json!({"type": "connection_init", "payload": payload});
-    let closed = |says: &[Value]| {
-        let mut client = silent(&server);
-        says.iter().for_each(|say| client.say(say.clone()));
-        client.closed()
+    let close_code = |messages: &[Value]| {
+        let mut client = uninitialized(&server);
+        messages.iter().for_each(|message| client.send(message.clone()));
+        client.until_closed()
     };
     let good = init(json!({"token": server.public_machine_token()}));
     let silence =
         |id: &str| json!({"type": "subscribe", "id": id, "payload": {"query": "subscription { silence }"}});
-    assert_eq!(closed(&[good.clone(), good.clone()]).0, 4429);
-    assert_eq!(closed(&[silence("1")]).0, 4401);
-    assert_eq!(closed(&[good.clone(), silence("1"), silence("1")]).0, 4409);
+    assert_eq!(close_code(&[good.clone(), good.clone()]).0, 4429);
+    assert_eq!(close_code(&[silence("1")]).0, 4401);
+    assert_eq!(close_code(&[good.clone(), silence("1"), silence("1")]).0, 4409);
     for nonsense in [json!(7), json!({"type": "start"}), json!({"type": "subscribe", "id": 1, "payload": {}})]
     {
-        assert_eq!(closed(&[good.clone(), nonsense.clone()]).0, 4400, "{nonsense}");
+        assert_eq!(close_code(&[good.clone(), nonsense.clone()]).0, 4400, "{nonsense}");
     }
     let no_request = json!({"type": "subscribe", "id": "1", "payload": {"query": 7}});
-    assert_eq!(closed(&[good.clone(), no_request]).0, 4400);
-    assert_eq!(closed(&[init(json!({"x": "y".repeat(1_100)}))]).0, 1009);
-    let (code, _) = closed(&[init(json!({"x": "y".repeat(1_000_000)}))]);
-    assert!([1009, 1006].contains(&code), "{code}: cut off while it came");
+    assert_eq!(close_code(&[good.clone(), no_request]).0, 4400);
+    assert_eq!(close_code(&[init(json!({"x": "y".repeat(1_100)}))]).0, 1009);
+    let (code, _) = close_code(&[init(json!({"x": "y".repeat(1_000_000)}))]);
+    assert!([1009, 1006].contains(&code), "{code}: cut off while it arrives");
 
     let expired = server.token("auth0|1", json!({"exp": now() - 60}));
     for (payload, reason) in [
@@ -106,8 +109,8 @@ fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
         (json!({"Authorization": format!("Bearer {expired}")}), "EXPIRED: "),
         (json!({"token": server.machine_token("users:read")}), "WRONG_AUDIENCE: "),
     ] {
-        let (code, said) = closed(&[init(payload)]);
-        assert!(code == 4403 && said.starts_with(reason), "{code} {said}");
+        let (code, reason_sent) = close_code(&[init(payload)]);
+        assert!(code == 4403 && reason_sent.starts_with(reason), "{code} {reason_sent}");
     }
 }
 
@@ -123,7 +126,7 @@ fn a_socket_needs_the_protocol_an_allowed_origin_and_a_free_place() {
     assert_eq!(refused(&[PROTOCOL, ("origin", "https://evil.example")]), Some(403));
     let _known = connect(&[PROTOCOL, ("origin", "https://app.example")]).ok().unwrap();
     let _own = connect(&[PROTOCOL, ("origin", &own)]).ok().unwrap();
-    assert_eq!(refused(&[PROTOCOL]), Some(503), "only so many at once");
+    assert_eq!(refused(&[PROTOCOL]), Some(503), "over the limit of connections");
 }
 
 #[test]
@@ -133,12 +136,12 @@ fn the_twenty_first_concurrent_operation_is_refused() {
     for id in 1..=21 {
         client.subscribe(&id.to_string(), "subscription { silence }");
     }
-    let refused = client.hear();
+    let refused = client.receive();
     assert_eq!((refused["type"].as_str(), refused["id"].as_str()), (Some("error"), Some("21")), "{refused}");
     assert!(refused["payload"][0]["message"].as_str().unwrap().contains("socket.operations"), "{refused}");
-    client.say(json!({"type": "complete", "id": "7"}));
+    client.send(json!({"type": "complete", "id": "7"}));
     client.subscribe("22", "{ hello }");
-    assert_eq!(client.hear()["id"], "22");
+    assert_eq!(client.receive()["id"], "22");
 }
 
 #[test]
@@ -146,18 +149,18 @@ fn a_client_that_does_not_read_pauses_its_events() {
     let (server, probe) = open(&[]);
     let mut client = machine(&server);
     client.subscribe("1", "subscription { flood }");
-    // What was written stands in the buffers of two sockets, and then nothing more is made.
+    // Once the buffers of both sockets are full, no more events are made.
     let mut before = 0;
     wait_until("no more events are made", || {
         server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
         let so_far = probe.made.load(Ordering::SeqCst);
-        assert!(so_far < 1_000, "64 MB and no end");
+        assert!(so_far < 1_000, "events are made without limit");
         so_far > 0 && so_far == std::mem::replace(&mut before, so_far)
     });
     for _ in 0..before {
-        assert_eq!(client.hear()["type"], "next");
+        assert_eq!(client.receive()["type"], "next");
     }
-    assert!(probe.made.load(Ordering::SeqCst) > before, "read, it goes on");
+    assert!(probe.made.load(Ordering::SeqCst) > before, "events continue once the client reads");
 }
 
 #[test]
@@ -168,7 +171,7 @@ fn a_panicking_resolver_fails_one_request_only() {
     let failed = ask("{ panics }");
     assert_eq!((failed.status, failed.code().as_deref()), (500, Some("INTERNAL")), "{}", failed.body);
     assert_eq!(failed.at("/errors/0/extensions/requestId").as_str(), failed.header("x-request-id"));
-    assert!(!failed.body.contains("as told"), "{}", failed.body);
+    assert!(!failed.body.contains("the test's panic"), "{}", failed.body);
     assert_eq!(ask("{ hello }").status, 200);
     let one = ask("subscription { silence }");
     assert_eq!((one.status, one.code().as_deref()), (400, Some("BAD_REQUEST")), "{}", one.body);

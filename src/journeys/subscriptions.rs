@@ -1,4 +1,4 @@
-//! The subscriptions of both schemas, over a socket: what changes is told, and only to whom may know.
+//! Subscriptions of both schemas over WebSockets: events reach the callers who may see them.
 
 use serde_json::json;
 use vestibule::store::{Actor, UserUpdate};
@@ -7,10 +7,10 @@ use vestibule::user::{Status, UserId};
 use crate::socket::Socket;
 use crate::test_server::TestServer;
 
-/// A client that was let in with `token`, and subscribed.
+/// Connects with `token` and subscribes.
 fn subscribed(server: &TestServer, internal: bool, token: &str, query: &str) -> Socket {
     let address = if internal { server.doors().internal() } else { server.doors().public() };
-    let mut client = Socket::with(&server.runtime, address, token);
+    let mut client = Socket::connect_with_token(&server.runtime, address, token);
     client.subscribe("1", query);
     client
 }
@@ -26,13 +26,13 @@ fn people_receive_events_for_their_own_changes_only() {
     let (ada, bob) = (server.insert_person("ada").id, server.insert_person("bob").id);
     let token = server.token("auth0|ada", json!({}));
     let mut client = subscribed(&server, false, &token, "subscription { meChanged { id nickname } }");
-    let heard = client.first(|turn| {
+    let event = client.first_event(|turn| {
         rename(&server, bob, format!("bob {turn}"));
         rename(&server, ada, format!("ada {turn}"));
     });
-    let me = &heard["data"]["meChanged"];
-    assert_eq!(me["id"], json!(ada), "{heard}");
-    assert!(me["nickname"].as_str().unwrap().starts_with("ada "), "{heard}");
+    let me = &event["data"]["meChanged"];
+    assert_eq!(me["id"], json!(ada), "{event}");
+    assert!(me["nickname"].as_str().unwrap().starts_with("ada "), "{event}");
 }
 
 #[test]
@@ -42,27 +42,27 @@ fn staff_receive_events_for_users_and_audit_events() {
     let token = server.machine_token("users:read audit:read");
     let one =
         format!("subscription {{ userChanged(id: \"{ada}\") {{ id nickname identities {{ auth0Id }} }} }}");
-    let heard = subscribed(&server, true, &token, &one).first(|turn| {
+    let event = subscribed(&server, true, &token, &one).first_event(|turn| {
         rename(&server, bob, format!("bob {turn}"));
         rename(&server, ada, format!("ada {turn}"));
     });
-    assert_eq!(heard["data"]["userChanged"]["id"], json!(ada), "{heard}");
-    assert_eq!(heard["data"]["userChanged"]["identities"][0]["auth0Id"], "auth0|ada");
+    assert_eq!(event["data"]["userChanged"]["id"], json!(ada), "{event}");
+    assert_eq!(event["data"]["userChanged"]["identities"][0]["auth0Id"], "auth0|ada");
 
     let all = "subscription { userChanged { id status } }";
-    let heard = subscribed(&server, true, &token, all).first(|turn| {
+    let event = subscribed(&server, true, &token, all).first_event(|turn| {
         let status = if turn % 2 == 0 { Status::Blocked } else { Status::Active };
         server.store().set_status(bob, status, &Actor::Cli).unwrap();
     });
-    assert_eq!(heard["data"]["userChanged"]["id"], json!(bob), "{heard}");
+    assert_eq!(event["data"]["userChanged"]["id"], json!(bob), "{event}");
 
     let lines = "subscription { auditEventAdded(filter: {action: \"user.roles_set\"}) { action user { id } actor { kind } } }";
-    let heard = subscribed(&server, true, &token, lines).first(|turn| {
+    let event = subscribed(&server, true, &token, lines).first_event(|turn| {
         rename(&server, ada, format!("again {turn}"));
         server.store().set_roles(ada, &[format!("role-{turn}")], &Actor::Cli).unwrap();
     });
     let line = json!({"action": "user.roles_set", "user": {"id": ada}, "actor": {"kind": "CLI"}});
-    assert_eq!(heard["data"]["auditEventAdded"], line, "{heard}");
+    assert_eq!(event["data"]["auditEventAdded"], line, "{event}");
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn a_subscription_needs_its_permission() {
     let server = TestServer::open(&[]);
     let lines = "subscription { auditEventAdded { action } }";
     let reader = server.machine_token("users:read");
-    let refused = subscribed(&server, true, &reader, lines).hear();
+    let refused = subscribed(&server, true, &reader, lines).receive();
     let text = refused.to_string();
     assert!(text.contains("NOT_PERMITTED") && text.contains("audit:read"), "{text}");
     let machine = server.public_machine_token();
     let mine = "subscription { meChanged { id } }";
-    let refused = subscribed(&server, false, &machine, mine).hear();
+    let refused = subscribed(&server, false, &machine, mine).receive();
     assert!(refused.to_string().contains("NOT_PERMITTED"), "{refused}");
 }

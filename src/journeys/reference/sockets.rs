@@ -13,8 +13,8 @@ use crate::test_server::TestServer;
 
 /// A connection that sent `connection_init` with `token` and was acknowledged.
 fn connected(server: &TestServer, address: SocketAddr, token: &str) -> Socket {
-    let mut socket = Socket::silent(&server.runtime, address);
-    socket.say(json!({"type": "connection_init", "payload": {"token": token}}));
+    let mut socket = Socket::uninitialized(&server.runtime, address);
+    socket.send(json!({"type": "connection_init", "payload": {"token": token}}));
     assert_eq!(next(&mut socket), json!({"type": "connection_ack"}));
     socket
 }
@@ -22,7 +22,7 @@ fn connected(server: &TestServer, address: SocketAddr, token: &str) -> Socket {
 /// The next message, but for the pongs that the stock filter sends unasked.
 fn next(socket: &mut Socket) -> Value {
     loop {
-        let message = socket.hear();
+        let message = socket.receive();
         if message["type"] != "pong" {
             return message;
         }
@@ -76,19 +76,19 @@ fn the_stock_filter_waits_for_connection_init_without_end_and_takes_it_twice() {
     let server = TestServer::open(&["public.socket.init=300ms"]);
     let stock = Stock::start(&server);
     let token = server.public_machine_token();
-    let silent = |address| Socket::silent(&server.runtime, address);
+    let silent = |address| Socket::uninitialized(&server.runtime, address);
     let (mut theirs, mut ours) = (silent(stock.public), silent(server.doors().public()));
     // Connection initialisation timeout.
-    assert_eq!(ours.closed().0, 4408);
+    assert_eq!(ours.until_closed().0, 4408);
     let init = json!({"type": "connection_init", "payload": {"token": token}});
-    theirs.say(init.clone());
+    theirs.send(init.clone());
     assert_eq!(next(&mut theirs), json!({"type": "connection_ack"}));
     // Too many initialisation requests.
     let mut ours = connected(&server, server.doors().public(), &token);
     for socket in [&mut ours, &mut theirs] {
-        socket.say(init.clone());
+        socket.send(init.clone());
     }
-    assert_eq!(ours.closed().0, 4429);
+    assert_eq!(ours.until_closed().0, 4429);
     assert_eq!(run(&mut theirs, "{ __typename }")[0]["payload"], json!({"data": {"__typename": "Query"}}));
 }
 

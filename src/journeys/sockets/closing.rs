@@ -1,11 +1,11 @@
-//! What ends a socket: its token, its user, its key, the server.
+//! A socket is closed when its token expires, its user is blocked, its key is removed or the server stops.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 use vestibule::store::Actor;
 use vestibule::user::Status;
 
-use super::schema::{machine, open, with};
+use super::schema::{connect_with_token, machine, open};
 use crate::auth0_stub::ProfileReply;
 use crate::keys::{publish, refresh, token};
 use crate::tokens::{jwk, now};
@@ -15,9 +15,9 @@ fn an_expired_token_closes_its_socket() {
     let (server, _) = open(&[]);
     let token =
         server.token("m1@clients", json!({"gty": "client-credentials", "azp": "m1", "exp": now() + 2}));
-    let mut client = with(&server, &token);
+    let mut client = connect_with_token(&server, &token);
     client.subscribe("1", "subscription { silence }");
-    let (code, reason) = client.closed();
+    let (code, reason) = client.until_closed();
     assert!(code == 4403 && reason.starts_with("EXPIRED: "), "{code} {reason}");
 }
 
@@ -28,19 +28,19 @@ fn blocking_or_signing_out_a_user_closes_their_sockets() {
         .map(|sub| {
             let profile = json!({"user_id": sub, "email": format!("{}@example.com", &sub[6..]), "email_verified": true});
             server.auth0.set_profile(sub, ProfileReply::Json(profile));
-            let mut client = with(&server, &server.token(sub, json!({"iat": now() - 5})));
+            let mut client = connect_with_token(&server, &server.token(sub, json!({"iat": now() - 5})));
             client.subscribe("1", "subscription { silence }");
             client.subscribe("2", "{ hello }");
-            let id = client.hear()["payload"]["data"]["hello"].as_str().unwrap().parse().unwrap();
-            assert_eq!(client.hear()["type"], "complete");
+            let id = client.receive()["payload"]["data"]["hello"].as_str().unwrap().parse().unwrap();
+            assert_eq!(client.receive()["type"], "complete");
             (client, id)
         })
         .into();
     server.store().set_status(clients[0].1, Status::Blocked, &Actor::Cli).unwrap();
     server.store().sign_out_everywhere(clients[1].1, &Actor::Cli).unwrap();
     for ((client, _), reason) in clients.iter_mut().zip(["BLOCKED: ", "TOKEN_REVOKED: "]) {
-        let (code, said) = client.closed();
-        assert!(code == 4403 && said.starts_with(reason), "{code} {said}");
+        let (code, text) = client.until_closed();
+        assert!(code == 4403 && text.starts_with(reason), "{code} {text}");
     }
 }
 
@@ -49,22 +49,22 @@ fn a_removed_key_closes_its_sockets_only() {
     let (server, _) = open(&[]);
     publish(&server, &[jwk("stub", true), jwk("next", false)]);
     refresh(&server);
-    let mut old = with(&server, &token(&server, "stub", true));
-    let mut new = with(&server, &token(&server, "next", false));
+    let mut old = connect_with_token(&server, &token(&server, "stub", true));
+    let mut new = connect_with_token(&server, &token(&server, "next", false));
     old.subscribe("1", "subscription { silence }");
     publish(&server, &[jwk("next", false)]);
     refresh(&server);
-    let (code, said) = old.closed();
-    assert!(code == 4403 && said.starts_with("UNKNOWN_KEY: "), "{code} {said}");
+    let (code, text) = old.until_closed();
+    assert!(code == 4403 && text.starts_with("UNKNOWN_KEY: "), "{code} {text}");
     new.subscribe("1", "{ hello }");
-    assert_eq!(new.hear()["type"], "next");
-    assert_eq!(new.hear()["type"], "complete");
+    assert_eq!(new.receive()["type"], "next");
+    assert_eq!(new.receive()["type"], "complete");
 
-    // A key of the same name is another key.
+    // Another key under the same `kid`.
     publish(&server, &[jwk("next", true)]);
     refresh(&server);
-    let (code, said) = new.closed();
-    assert!(code == 4403 && said.starts_with("UNKNOWN_KEY: "), "{code} {said}");
+    let (code, text) = new.until_closed();
+    assert!(code == 4403 && text.starts_with("UNKNOWN_KEY: "), "{code} {text}");
 }
 
 #[test]
@@ -73,18 +73,18 @@ fn a_drain_completes_operations_ends_subscriptions_and_starts_nothing() {
     let (mut busy, mut idle) = (machine(&server), machine(&server));
     busy.subscribe("1", "mutation { waits }");
     busy.subscribe("2", "subscription { silence }");
-    probe.begun(&server);
-    probe.begun(&server);
+    probe.wait_until_started(&server);
+    probe.wait_until_started(&server);
     let runtime = server.runtime.handle().clone();
     std::thread::scope(|scope| {
         let client = scope.spawn(move || {
-            assert_eq!(idle.closed().0, 1001, "the drain has begun");
-            runtime.block_on(probe.ended());
+            assert_eq!(idle.until_closed().0, 1001, "the drain closes idle sockets");
+            runtime.block_on(probe.wait_until_dropped());
             busy.subscribe("3", "{ hello }");
-            probe.free();
+            probe.release();
             let data = json!({"data": {"waits": true}});
-            assert_eq!(busy.hear(), json!({"type": "next", "id": "1", "payload": data}));
-            assert_eq!(busy.hear(), json!({"type": "complete", "id": "1"}));
+            assert_eq!(busy.receive(), json!({"type": "next", "id": "1", "payload": data}));
+            assert_eq!(busy.receive(), json!({"type": "complete", "id": "1"}));
             match busy.next() {
                 Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
                 other => panic!("{other:?}"),
@@ -100,9 +100,9 @@ fn a_drain_waits_for_operations_up_to_its_limit() {
     let (mut server, probe) = open(&["http.drain=300ms"]);
     let mut busy = machine(&server);
     busy.subscribe("1", "mutation { waits }");
-    probe.begun(&server);
+    probe.wait_until_started(&server);
     std::thread::scope(|scope| {
-        let client = scope.spawn(move || busy.closed());
+        let client = scope.spawn(move || busy.until_closed());
         server.close();
         assert_eq!(client.join().unwrap().0, 1001);
     });

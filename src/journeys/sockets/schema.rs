@@ -1,4 +1,4 @@
-//! A schema for sockets, and clients of a door that serves it.
+//! A schema for the tests of sockets, and clients of a door that serves it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,42 +14,42 @@ use vestibule::clock::Clock;
 use crate::socket::Socket;
 use crate::test_server::TestServer;
 
-/// What a test and its resolvers share.
+/// State that a test shares with the resolvers.
 #[derive(Clone)]
 pub(super) struct Probe {
-    /// How many events were made: a client that does not read must make that stop.
+    /// The number of events made.
     pub(super) made: Arc<AtomicUsize>,
-    /// Resolvers and streams of events that have begun.
-    begun: Arc<Semaphore>,
-    /// Resolvers that may end.
-    free: Arc<Semaphore>,
-    /// Streams of events that were let go of.
-    ended: Arc<Semaphore>,
+    /// Started resolvers and subscriptions.
+    started: Arc<Semaphore>,
+    /// Resolvers that may finish.
+    released: Arc<Semaphore>,
+    /// Dropped subscriptions.
+    dropped: Arc<Semaphore>,
 }
 
 impl Probe {
-    /// Waits until one more has begun.
-    pub(super) fn begun(&self, server: &TestServer) {
-        server.runtime.block_on(self.begun.acquire()).unwrap().forget();
+    /// Waits until one more resolver or subscription has started.
+    pub(super) fn wait_until_started(&self, server: &TestServer) {
+        server.runtime.block_on(self.started.acquire()).unwrap().forget();
     }
 
-    /// Waits until one more stream of events was let go of.
-    pub(super) async fn ended(&self) {
-        self.ended.acquire().await.unwrap().forget();
+    /// Waits until one more subscription has been dropped.
+    pub(super) async fn wait_until_dropped(&self) {
+        self.dropped.acquire().await.unwrap().forget();
     }
 
-    /// Lets a resolver that waits end.
-    pub(super) fn free(&self) {
-        self.free.add_permits(1);
+    /// Lets a waiting resolver finish.
+    pub(super) fn release(&self) {
+        self.released.add_permits(1);
     }
 }
 
-/// Tells when it is let go of.
+/// Reports when it is dropped.
 struct DropSignal(Probe);
 
 impl Drop for DropSignal {
     fn drop(&mut self) {
-        self.0.ended.add_permits(1);
+        self.0.dropped.add_permits(1);
     }
 }
 
@@ -61,7 +61,7 @@ struct Subscription;
 #[graphql(context = Context)]
 impl Query {
     fn hello(context: &Context) -> String {
-        context.caller().user().map_or("stranger".to_owned(), |user| user.id().to_string())
+        context.caller().user().map_or("machine".to_owned(), |user| user.id().to_string())
     }
 
     fn many(first: i32) -> Vec<i32> {
@@ -69,7 +69,7 @@ impl Query {
     }
 
     fn panics() -> i32 {
-        panic!("as told")
+        panic!("the test's panic")
     }
 }
 
@@ -80,11 +80,11 @@ impl Mutation {
         number * 2
     }
 
-    /// Ends when it is let.
+    /// Finishes when the test releases it.
     async fn waits(context: &Context) -> Result<bool, ApiError> {
         let probe = context.state::<Probe>()?;
-        probe.begun.add_permits(1);
-        probe.free.acquire().await.unwrap().forget();
+        probe.started.add_permits(1);
+        probe.released.acquire().await.unwrap().forget();
         Ok(true)
     }
 }
@@ -101,10 +101,10 @@ impl Subscription {
 
     async fn silence(context: &Context) -> Result<Texts, ApiError> {
         let probe = context.state::<Probe>()?.clone();
-        probe.begun.add_permits(1);
-        Ok(Box::pin(stream::unfold(DropSignal(probe), |held| async move {
+        probe.started.add_permits(1);
+        Ok(Box::pin(stream::unfold(DropSignal(probe), |signal| async move {
             std::future::pending::<()>().await;
-            Some((Ok(String::new()), held))
+            Some((Ok(String::new()), signal))
         })))
     }
 
@@ -117,31 +117,31 @@ impl Subscription {
     }
 
     async fn panics() -> Numbers {
-        Box::pin(stream::once(async { panic!("as told") }))
+        Box::pin(stream::once(async { panic!("the test's panic") }))
     }
 
     async fn refused(context: &Context) -> Result<Texts, ApiError> {
-        context.require("nobody:has")?;
+        context.require("not:granted")?;
         Ok(Box::pin(stream::pending()))
     }
 }
 
 pub(super) fn open(set: &[&str]) -> (TestServer, Probe) {
     let none = || Arc::new(Semaphore::new(0));
-    let probe = Probe { made: Arc::default(), begun: none(), free: none(), ended: none() };
+    let probe = Probe { made: Arc::default(), started: none(), released: none(), dropped: none() };
     let (schema, state) = (RootNode::new(Query, Mutation, Subscription), probe.clone());
     let vestibule = Vestibule::new(schema, internal::schema()).state(|_| Ok(state));
     (TestServer::open_with(vestibule, Clock::system(), set), probe)
 }
 
-pub(super) fn silent(server: &TestServer) -> Socket {
-    Socket::silent(&server.runtime, server.doors().public())
+pub(super) fn uninitialized(server: &TestServer) -> Socket {
+    Socket::uninitialized(&server.runtime, server.doors().public())
 }
 
-pub(super) fn with(server: &TestServer, token: &str) -> Socket {
-    Socket::with(&server.runtime, server.doors().public(), token)
+pub(super) fn connect_with_token(server: &TestServer, token: &str) -> Socket {
+    Socket::connect_with_token(&server.runtime, server.doors().public(), token)
 }
 
 pub(super) fn machine(server: &TestServer) -> Socket {
-    with(server, &server.public_machine_token())
+    connect_with_token(server, &server.public_machine_token())
 }
