@@ -208,7 +208,7 @@ fn a_flipped_bit_is_detected_or_harmless() {
     closed.unwrap();
     assert_eq!(users.len(), 600);
     let mut faults = 0;
-    for i in 0..60 {
+    for i in 0..90 {
         let mut bytes = whole.clone();
         let at = (i * 7919 + 100) % bytes.len();
         bytes[at] ^= 1 << (i % 8);
@@ -226,7 +226,7 @@ fn a_flipped_bit_is_detected_or_harmless() {
             drop(std::fs::remove_file(dir.path().join(format!("vestibule.db{suffix}"))));
         }
     }
-    assert!(faults > 20, "{faults} of 60 found");
+    assert!(faults > 20, "{faults} of 90 found");
 }
 
 #[test]
