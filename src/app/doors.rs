@@ -1,4 +1,4 @@
-//! The two doors, open: what they lean on, and their listeners.
+//! The two doors: their services and servers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio::task::JoinHandle;
 use warp::Filter;
 
-use super::blocks;
+use super::block_outbox;
 use super::listen::Server;
 use super::{Listener, Vestibule};
 use crate::api::{self, Services, SharedState, TrustedDocuments, WebSockets};
@@ -24,15 +24,15 @@ use crate::store::Store;
 pub struct Doors {
     public: SocketAddr,
     internal: SocketAddr,
-    listening: [Server; 2],
+    servers: [Server; 2],
     services: Services,
     drain: Duration,
-    /// Works on until it is aborted: the look at other processes' changes, and what Auth0 is to be told.
+    /// Run until aborted: the poll for other processes' changes, and the outbox of blocks.
     background: [JoinHandle<()>; 2],
 }
 
-/// How often the database is asked what other processes changed: within a second it holds here too.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often to look for changes by other processes. They must apply here within a second.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Doors {
     /// Opens the database, starts the pool and the keys' refresh, and serves both doors of `vestibule`.
@@ -40,7 +40,7 @@ impl Doors {
     /// Does not wait for the tenant: until its keys are known, callers with a token get 503.
     ///
     /// # Errors
-    /// When the database can not be opened or the tenant's settings can not be used.
+    /// When the database cannot be opened or the tenant's settings are not usable.
     pub fn open(
         vestibule: Vestibule,
         config: &Config,
@@ -49,14 +49,14 @@ impl Doors {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let store = Store::open(&config.store, clock.clone())
-            .with_context(|| format!("the database {} can not be opened", config.store.path.display()))?;
+            .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
         Self::with_store(vestibule, config, store, public, internal, clock)
     }
 
-    /// Like [`Doors::open`], over a database that is open already: seeded, say.
+    /// Like [`Doors::open`], with a database that is already open.
     ///
     /// # Errors
-    /// When the tenant's settings can not be used.
+    /// When the tenant's settings are not usable.
     pub fn with_store(
         vestibule: Vestibule,
         config: &Config,
@@ -65,15 +65,15 @@ impl Doors {
         internal: Listener,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let [try_public, try_internal] = vestibule.sample_queries();
+        let [public_sample, internal_sample] = vestibule.sample_queries();
         let (to_public, to_internal, state) = vestibule.open(config)?;
-        // Before anything runs that would have to be stopped again.
+        // Before anything starts that would have to be stopped after an error.
         let trusted = trusted(config)?;
         let auth0 = Auth0::new(&config.auth0, clock.clone())?;
         let services = services(config, auth0.clone(), store, state, clock)?;
         let (rules, claims) = ((&config.public, &config.internal), &config.claims);
         let rules = (Arc::new(rules.0.rules(claims)), Arc::new(rules.1.rules(claims)));
-        let (to_public, to_internal) = ((to_public, try_public), (to_internal, try_internal));
+        let (to_public, to_internal) = ((to_public, public_sample), (to_internal, internal_sample));
         let to_public = api::door("public", &config.public, &rules.0, services.clone(), to_public, trusted.0);
         let to_internal =
             api::door("internal", &config.internal, &rules.1, services.clone(), to_internal, trusted.1);
@@ -82,12 +82,12 @@ impl Doors {
         let to_internal = to_internal.or(metrics).unify().boxed();
         let to_internal = api::restrict_hosts("internal", &config.internal, to_internal);
         let addresses = (public.address(), internal.address());
-        let listening = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
+        let servers = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
-        let blocks = blocks::start(auth0, services.store.in_background(), services.auth0_pool.clone());
+        let blocks = block_outbox::start(auth0, services.store.in_background(), services.auth0_pool.clone());
         let background = [watch(services.store.clone()), blocks];
         let drain = config.http.drain;
-        Ok(Self { public: addresses.0, internal: addresses.1, listening, services, drain, background })
+        Ok(Self { public: addresses.0, internal: addresses.1, servers, services, drain, background })
     }
 
     /// Where the Public API listens.
@@ -100,46 +100,46 @@ impl Doors {
         self.internal
     }
 
-    /// What the doors lean on.
+    /// The services that both doors share.
     pub fn services(&self) -> &Services {
         &self.services
     }
 
-    /// Waits until the tenant's keys are known, at most `time`. Says whether they are.
-    pub async fn ready(&self, time: Duration) -> bool {
+    /// Waits until the tenant's keys are known, at most `time`. Returns whether they are.
+    pub async fn wait_until_ready(&self, time: Duration) -> bool {
         self.services.gate.keys().wait_until_ready(time).await
     }
 
-    /// Drains both doors, then lets go of everything in the order of use.
+    /// Drains both doors, then stops the services and closes the database.
     pub async fn stop(self) {
-        let [public, internal] = self.listening;
+        let [public, internal] = self.servers;
         tokio::join!(public.stop(), internal.stop(), self.services.sockets.close(self.drain));
         self.background.iter().for_each(JoinHandle::abort);
         self.services.gate.keys().stop().await;
         tokio::join!(self.services.pool.stop(), self.services.auth0_pool.stop());
         if let Err(error) = self.services.store.close() {
-            tracing::warn!(%error, "the database was not closed cleanly; its log is read at the next start");
+            tracing::warn!(%error, "the database was not closed cleanly; its write-ahead log is read at the next start");
         }
         tracing::info!("both doors are closed");
     }
 }
 
-/// The trusted documents of both doors: the public one's, the internal one's. Blocks.
+/// Reads the trusted documents of the public and the internal door. Blocks.
 ///
 /// # Errors
-/// When a folder or a manifest in it can not be read; the cause is a [`ManifestError`](api::ManifestError).
+/// When a folder or a manifest in it cannot be read; the cause is a [`ManifestError`](api::ManifestError).
 pub fn trusted(config: &Config) -> anyhow::Result<(TrustedDocuments, TrustedDocuments)> {
     let of = |name, settings| {
         TrustedDocuments::read(settings)
-            .with_context(|| format!("the trusted documents can not be had (`{name}.documents.dir`)"))
+            .with_context(|| format!("cannot read the trusted documents (`{name}.documents.dir`)"))
     };
     Ok((of("public", &config.public.documents)?, of("internal", &config.internal.documents)?))
 }
 
-/// Notices what other processes change, inline: not to take a thread from requests, and a look takes microseconds.
+/// Polls for changes by other processes. Inline, because it takes microseconds.
 fn watch(store: Store) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
@@ -148,7 +148,7 @@ fn watch(store: Store) -> JoinHandle<()> {
     })
 }
 
-/// What both doors lean on. Starts the refresh of the keys, and waits for nothing.
+/// The services of both doors. Starts fetching the keys, without waiting.
 pub(super) fn services(
     config: &Config,
     auth0: Auth0,
@@ -158,10 +158,10 @@ pub(super) fn services(
 ) -> anyhow::Result<Services> {
     let start = |threads| {
         Pool::start(&pool::Settings { threads, ..config.pool.clone() })
-            .context("the pool's threads can not be started")
+            .context("cannot start the pool's threads")
     };
     let pool = start(config.pool.threads)?;
-    // A tenant that hangs holds its own threads, and nobody's who reads or writes.
+    // A tenant that hangs blocks only these threads, not reads and writes.
     let auth0_pool = start(config.auth0.calls)?;
     let Settings { issuer, jwks_uri, also, .. } = &config.auth0;
     let own = Issuer { issuer: issuer.clone(), jwks_uri: jwks_uri.clone(), same_users: true };

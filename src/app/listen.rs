@@ -1,5 +1,5 @@
-//! Listeners: warp's filters under an accept loop that has what `warp::serve` lacks. First-byte, header and idle
-//! timeouts, a cap on connections, and a drain that lets requests under way end.
+//! Serves warp filters with what `warp::serve` lacks: first-byte, header and idle timeouts, a limit on connections, and a
+//! drain that lets running requests end.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,17 +23,17 @@ use warp::reply::Response;
 
 use crate::api::HttpSettings;
 
-/// More headers than this, in bytes, are answered with 431.
+/// The maximum size of a request's headers, in bytes; more get status 431.
 const HEADERS_MAX: usize = 32 * 1024;
 
-/// A bound port that does not serve yet.
+/// A bound port, not served yet.
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-/// A port that serves until it is stopped.
+/// A port that is served until stopped.
 #[derive(Debug)]
 pub(super) struct Server {
     stop: watch::Sender<bool>,
@@ -44,11 +44,11 @@ impl Listener {
     /// Binds `address`; port 0 takes a free one.
     ///
     /// # Errors
-    /// When the port is taken or may not be used; the text names the setting, `key`.
+    /// When the port cannot be bound; the message names the setting, `key`.
     pub async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             anyhow::Error::new(error).context(format!(
-                "can not listen on {address}; give another address with `--set {key}=\"127.0.0.1:PORT\"`"
+                "cannot listen on {address}; set another address with `--set {key}=\"127.0.0.1:PORT\"`"
             ))
         })?;
         let address = listener.local_addr()?;
@@ -69,10 +69,10 @@ impl Listener {
 }
 
 impl Server {
-    /// Takes no more connections, lets requests under way end within `http.drain`, then closes what is left.
+    /// Stops accepting, lets running requests end within `http.drain`, then closes the remaining connections.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);
-        // The task ends by itself; it panics only if hyper does.
+        // The task panics only if hyper does.
         drop(self.task.await);
     }
 }
@@ -83,7 +83,7 @@ async fn accept(
     settings: HttpSettings,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(settings.connections));
+    let permits = Arc::new(Semaphore::new(settings.connections));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -94,39 +94,42 @@ async fn accept(
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of file descriptors, most likely: existing connections must end before this gets better.
-                tracing::warn!(%error, "a connection could not be accepted");
+                // Most likely out of file descriptors: other connections must end first.
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        // Over the cap: closed at once, which tells the client more than a silence would.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        // Over the limit, a connection is closed at once.
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
         let (routes, settings, stopped) = (routes.clone(), settings.clone(), stopped.clone());
         connections.spawn(async move {
             serve(stream, routes, &settings, stopped).await;
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(settings.drain, drained).await.is_err() {
-        tracing::warn!("requests were still under way at the end of the drain; they are cut off");
+        tracing::warn!("requests still running at the end of the drain are cut off");
     }
 }
 
-/// One connection, from its first byte to its last.
+/// Serves one connection.
 async fn serve(
     stream: TcpStream,
     routes: BoxedFilter<(Response,)>,
     settings: &HttpSettings,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Small answers should not wait for the client's acknowledgement.
+    // Send small responses without waiting for an acknowledgement.
     drop(stream.set_nodelay(true));
-    let life = Arc::new(Life::new());
-    let io = TokioIo::new(Watched { stream, life: Arc::clone(&life) });
-    let service = Timed { routes: TowerToHyperService::new(warp::service(routes)), life: Arc::clone(&life) };
+    let state = Arc::new(ConnectionState::new());
+    let io = TokioIo::new(ObservedStream { stream, state: Arc::clone(&state) });
+    let service = ObservedService {
+        routes: TowerToHyperService::new(warp::service(routes)),
+        state: Arc::clone(&state),
+    };
     let connection = http1::Builder::new()
         .max_buf_size(HEADERS_MAX)
         .header_read_timeout(None)
@@ -134,35 +137,35 @@ async fn serve(
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // A connection that breaks is its client's affair.
+        // A broken connection needs no handling.
         _ = connection.as_mut() => return,
-        () = life.expired(settings) => return,
+        () = state.expired(settings) => return,
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = connection => {}
-        () = life.expired(settings) => {}
+        () = state.expired(settings) => {}
     }
 }
 
 /// What a connection is waiting for, and since when.
-struct Life {
+struct ConnectionState {
     phase: AtomicU8,
     since: Mutex<Instant>,
     changed: Notify,
 }
 
-/// Nothing has come yet.
+/// No bytes yet.
 const SILENT: u8 = 0;
-/// A request's headers have begun to come.
+/// Reading a request's headers.
 const HEADERS: u8 = 1;
-/// A request is being answered; the endpoint has its own limits.
+/// Answering a request; the endpoint has limits of its own.
 const ANSWERING: u8 = 2;
 /// Between requests.
 const IDLE: u8 = 3;
 
-impl Life {
+impl ConnectionState {
     fn new() -> Self {
         Self { phase: AtomicU8::new(SILENT), since: Mutex::new(Instant::now()), changed: Notify::new() }
     }
@@ -173,14 +176,14 @@ impl Life {
         self.changed.notify_one();
     }
 
-    /// Bytes came.
-    fn heard(&self) {
+    /// Called when bytes arrive.
+    fn received(&self) {
         if matches!(self.phase.load(Ordering::Acquire), SILENT | IDLE) {
             self.enter(HEADERS);
         }
     }
 
-    /// Ends when a phase took longer than it may.
+    /// Waits until a phase exceeds its timeout.
     async fn expired(&self, settings: &HttpSettings) {
         loop {
             let limit = match self.phase.load(Ordering::Acquire) {
@@ -201,13 +204,13 @@ impl Life {
     }
 }
 
-/// A stream that tells when bytes come.
-struct Watched {
+/// A stream that reports received bytes to the state.
+struct ObservedStream {
     stream: TcpStream,
-    life: Arc<Life>,
+    state: Arc<ConnectionState>,
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for ObservedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -216,13 +219,13 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.life.heard();
+            self.state.received();
         }
         polled
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for ObservedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -248,13 +251,13 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// A service that tells when a request's headers are complete and when its answer is ready.
-struct Timed<S> {
+/// A service that reports the start and end of each request to the state.
+struct ObservedService<S> {
     routes: S,
-    life: Arc<Life>,
+    state: Arc<ConnectionState>,
 }
 
-impl<S, R> Service<R> for Timed<S>
+impl<S, R> Service<R> for ObservedService<S>
 where
     S: Service<R>,
     S::Future: Send + 'static,
@@ -264,13 +267,13 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn call(&self, request: R) -> Self::Future {
-        self.life.enter(ANSWERING);
-        let life = Arc::clone(&self.life);
-        let answer = self.routes.call(request);
+        self.state.enter(ANSWERING);
+        let state = Arc::clone(&self.state);
+        let response = self.routes.call(request);
         Box::pin(async move {
-            let answer = answer.await;
-            life.enter(IDLE);
-            answer
+            let response = response.await;
+            state.enter(IDLE);
+            response
         })
     }
 }

@@ -1,20 +1,20 @@
-//! The program as a value: handles opened, listeners bound, drained at the end.
+//! The server as a value: opens handles, binds listeners, drains.
 //!
-//! Owns the wiring of rooms and the life of a server. Leans on all rooms below. Never parses arguments, never prints.
+//! Owns the wiring of rooms and the lifecycle of a server. Leans on all rooms below. Never parses arguments, never prints.
 
 mod listen;
 mod vestibule;
 mod doors;
-mod blocks;
-mod dev;
+mod block_outbox;
+mod dev_tenant;
 mod development;
 mod post_sink;
 mod explain;
 
 pub use self::vestibule::Vestibule;
-/// Why trusted documents can not be had.
+/// Why trusted documents cannot be read.
 pub use crate::api::ManifestError;
-pub use dev::DevTenant;
+pub use dev_tenant::DevTenant;
 pub use development::Development;
 pub use doors::{Doors, trusted};
 pub use explain::explain;

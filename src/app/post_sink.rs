@@ -1,4 +1,4 @@
-//! A listener that keeps the JSON posted to it: what stands in for an outside service when the flow is shown.
+//! Receives and keeps JSON posts: stands in for an external service in the demo.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,25 +11,25 @@ use super::Listener;
 use super::listen::Server;
 use crate::api::HttpSettings;
 
-/// No post is longer.
+/// The maximum size of a post.
 const POST_MAX: u64 = 64 * 1024;
 
-/// The listener, on a free loopback port.
+/// A server on a free loopback port that keeps what is posted to it.
 #[derive(Debug)]
 pub struct PostSink {
     url: String,
     received: Arc<Mutex<Vec<Value>>>,
-    listening: Server,
+    server: Server,
 }
 
 impl PostSink {
-    /// Listens.
+    /// Starts the server.
     ///
     /// # Errors
     /// When there is no free port.
     pub async fn open(settings: &HttpSettings) -> anyhow::Result<Self> {
-        let bound = Listener::bind(([127, 0, 0, 1], 0).into(), "demo").await?;
-        let url = format!("http://{}/", bound.address());
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), "demo").await?;
+        let url = format!("http://{}/", listener.address());
         let received = Arc::<Mutex<Vec<Value>>>::default();
         let keep = Arc::clone(&received);
         let routes = warp::post()
@@ -42,7 +42,7 @@ impl PostSink {
             .or(warp::any().map(|| StatusCode::NOT_FOUND.into_response()))
             .unify()
             .boxed();
-        Ok(Self { url, received, listening: bound.serve(routes, settings) })
+        Ok(Self { url, received, server: listener.serve(routes, settings) })
     }
 
     /// Its origin, with a final slash.
@@ -50,13 +50,13 @@ impl PostSink {
         &self.url
     }
 
-    /// What was posted so far, the oldest first.
+    /// The posts so far, oldest first.
     pub fn received(&self) -> Vec<Value> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops listening.
     pub async fn stop(self) {
-        self.listening.stop().await;
+        self.server.stop().await;
     }
 }

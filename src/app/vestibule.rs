@@ -1,11 +1,11 @@
-//! What stands behind the doors: two schemas, what their resolvers share, and a query of each to try it with.
+//! What the doors serve: two schemas, the state their resolvers share, and a sample query for each.
 
 use anyhow::Context;
 
 use crate::api::{self, Schema, SharedState};
 use crate::config::Config;
 
-/// A vestibule as a team wants it, before it is opened. [`Vestibule::default`] has our own schemas.
+/// The schemas to serve. [`Vestibule::default`] has our own.
 ///
 /// ```
 /// use juniper::{EmptyMutation, EmptySubscription, RootNode, graphql_object};
@@ -17,7 +17,7 @@ use crate::config::Config;
 /// #[graphql_object]
 /// #[graphql(context = Context)]
 /// impl Query {
-///     /// Greets whoever is logged in.
+///     /// Greets the caller.
 ///     fn hello(context: &Context) -> String {
 ///         match context.caller().user() {
 ///             Some(user) => format!("Hello {}", user.id()),
@@ -41,7 +41,7 @@ pub struct Vestibule {
 type OpenState = Box<dyn FnOnce(&Config) -> anyhow::Result<SharedState> + Send>;
 
 impl Vestibule {
-    /// With these schemas: juniper's root nodes over [`api::Context`].
+    /// Serves these schemas: juniper root nodes with [`api::Context`].
     pub fn new(public: impl Into<Schema>, internal: impl Into<Schema>) -> Self {
         Self {
             public: public.into(),
@@ -51,8 +51,8 @@ impl Vestibule {
         }
     }
 
-    /// What the resolvers of both doors share: [`api::Context::state`] gives it to them by its type. `open` is called
-    /// once, when the doors open; its failure keeps them closed.
+    /// Adds state for the resolvers of both doors, which get it from [`api::Context::state`]. `open` is called once, before
+    /// the doors open; if it fails, they do not.
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(
         mut self,
@@ -62,37 +62,37 @@ impl Vestibule {
         self
     }
 
-    /// Queries that GraphiQL begins with, and that `vestibule dev` prints, ready to paste: one that a person may ask the public door, and one that a
-    /// machine may ask the internal one.
+    /// Sets the queries that GraphiQL starts with and `vestibule dev` prints: one for a user at the public door, one for a
+    /// machine at the internal door.
     #[must_use]
     pub fn with_sample_queries(mut self, public: &'static str, internal: &'static str) -> Self {
         self.samples = [public, internal];
         self
     }
 
-    /// See [`Vestibule::with_sample_queries`]: the public door's, the internal door's.
+    /// The sample queries of the public and the internal door.
     pub fn sample_queries(&self) -> [&'static str; 2] {
         self.samples
     }
 
-    /// The public door's schema as SDL, without a door being open.
+    /// The public door's schema as SDL.
     pub fn public_sdl(&self) -> String {
         self.public.sdl()
     }
 
-    /// The internal door's.
+    /// The internal door's schema as SDL.
     pub fn internal_sdl(&self) -> String {
         self.internal.sdl()
     }
 
-    /// The schemas of both doors, and what their resolvers share.
+    /// The schemas of both doors, and the resolvers' state.
     pub(super) fn open(self, config: &Config) -> anyhow::Result<(Schema, Schema, SharedState)> {
-        let state = (self.open_state)(config).context("what the resolvers share can not be opened")?;
+        let state = (self.open_state)(config).context("cannot open the resolvers' state")?;
         Ok((self.public, self.internal, state))
     }
 }
 
-/// With our own schemas, which take no other way than a team's.
+/// Serves our own schemas.
 impl Default for Vestibule {
     fn default() -> Self {
         Self::new(api::public::schema(), api::internal::schema()).with_sample_queries(

@@ -111,7 +111,7 @@ impl TestServer {
 
     /// Waits until the doors have keys.
     pub(crate) fn wait_until_ready(&self) {
-        assert!(self.runtime.block_on(self.doors().ready(DEADLINE)), "no keys");
+        assert!(self.runtime.block_on(self.doors().wait_until_ready(DEADLINE)), "no keys");
     }
 
     /// Opens the doors without waiting for keys; `prepare` sets up the stub first.

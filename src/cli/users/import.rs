@@ -11,14 +11,14 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::super::{Global, exit, out};
-use super::records::{self, Format, Notes, Place};
+use super::records::{self, Format, Notes, Position};
 use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
 use crate::sqlite::DatabaseError;
 use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store};
 
-/// Places that are told of each reason.
-const PLACES: usize = 5;
+/// How many positions to print for each reason.
+const POSITIONS: usize = 5;
 
 /// Add and update users from an Auth0 export, Auth0 bulk-import JSON, or CSV. Exit code 65 if a record is invalid.
 #[derive(Debug, clap::Args)]
@@ -47,9 +47,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let imported = store.import(
         rules,
         &Actor::Cli,
-        |place, outcome| outcomes.entry(outcome).or_default().add(place),
+        |position, outcome| outcomes.entry(outcome).or_default().add(position),
         |import| {
-            let notes = all(input, args.format, import, unreadable);
+            let notes = read_into(input, args.format, import, unreadable);
             // The end of a large import builds indexes.
             bar.set_style(ProgressStyle::with_template("{spinner} finishing")?);
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -64,13 +64,13 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
         out::line(line)?;
     }
     store.close()?;
-    for line in noted(&notes) {
+    for line in note_lines(&notes) {
         out::line(line)?;
     }
     Ok(if tally.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
 }
 
-/// The input, and a bar on standard error that shows how far it is read; nothing where that is no terminal.
+/// Opens the input with a progress bar, which is shown if standard error is a terminal.
 fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
     if file == Path::new("-") {
         let bar = ProgressBar::new_spinner();
@@ -87,35 +87,35 @@ fn buffered(input: impl Read + 'static) -> Box<dyn BufRead> {
     Box::new(BufReader::with_capacity(256 * 1024, input))
 }
 
-fn all(
+fn read_into(
     mut input: impl BufRead,
     format: Option<Format>,
-    import: &mut Import<'_, Place>,
+    import: &mut Import<'_, Position>,
     unreadable: &mut Counts<String>,
 ) -> anyhow::Result<Notes> {
     let format = match format {
         Some(format) => format,
-        None => records::sniff(&mut input)?,
+        None => records::detect_format(&mut input)?,
     };
-    records::read(input, format, &mut |place, row| match row {
-        Ok(row) => import.add(place, row).context("a batch could not be imported"),
+    records::read(input, format, &mut |position, row| match row {
+        Ok(row) => import.add(position, row).context("cannot import a batch"),
         Err(reason) => {
-            unreadable.entry(reason).or_default().add(place);
+            unreadable.entry(reason).or_default().add(position);
             Ok(())
         }
     })
 }
 
-/// How many, and where the first of them are.
+/// The number of records, and the positions of the first ones.
 #[derive(Debug, Default)]
 struct Count {
     number: u64,
-    first: Vec<Place>,
+    first: Vec<Position>,
 }
 
 type Counts<K> = BTreeMap<K, Count>;
 
-/// What became of all records.
+/// The outcomes of all records.
 #[derive(Debug, Default)]
 struct Tally {
     outcomes: Counts<ImportOutcome>,
@@ -123,19 +123,19 @@ struct Tally {
 }
 
 impl Count {
-    fn add(&mut self, place: Place) {
+    fn add(&mut self, position: Position) {
         self.number += 1;
-        if self.first.len() < PLACES {
-            self.first.push(place);
+        if self.first.len() < POSITIONS {
+            self.first.push(position);
         }
     }
 
-    fn places(&self) -> String {
-        let mut places: Vec<String> = self.first.iter().map(ToString::to_string).collect();
-        if self.number > u64::try_from(places.len()).unwrap_or(u64::MAX) {
-            places.push("…".to_owned());
+    fn positions(&self) -> String {
+        let mut positions: Vec<String> = self.first.iter().map(ToString::to_string).collect();
+        if self.number > u64::try_from(positions.len()).unwrap_or(u64::MAX) {
+            positions.push("…".to_owned());
         }
-        places.join(", ")
+        positions.join(", ")
     }
 }
 
@@ -156,9 +156,9 @@ impl Tally {
             "{would}added {added}, {would}updated {updated}, unchanged {unchanged}, skipped {skipped}"
         )];
         lines.extend(
-            reasons
-                .iter()
-                .map(|(reason, count)| format!("  skipped {}: {reason} ({})", count.number, count.places())),
+            reasons.iter().map(|(reason, count)| {
+                format!("  skipped {}: {reason} ({})", count.number, count.positions())
+            }),
         );
         lines
     }
@@ -175,16 +175,16 @@ fn skipped(outcome: ImportOutcome) -> Option<&'static str> {
     }
 }
 
-fn noted(notes: &Notes) -> Vec<String> {
+fn note_lines(notes: &Notes) -> Vec<String> {
     let mut lines = Vec::new();
     if notes.password_hashes > 0 {
         lines.push(format!(
-            "password hashes in {} records were not taken: passwords stay at Auth0",
+            "ignored password hashes in {} records: passwords stay at Auth0",
             notes.password_hashes
         ));
     }
     if !notes.unknown_columns.is_empty() {
-        lines.push(format!("columns that were not taken: {}", notes.unknown_columns.join(", ")));
+        lines.push(format!("ignored columns: {}", notes.unknown_columns.join(", ")));
     }
     lines
 }

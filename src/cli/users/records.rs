@@ -1,51 +1,52 @@
-//! The records of an export, one after the other, whatever its form: Auth0's own (a JSON object a line), the array
-//! that Auth0's bulk import takes, or CSV with a header.
+//! Reads the users of an export one by one: Auth0's own export (one JSON object per line), the JSON array of Auth0's bulk
+//! import, or CSV with a header.
 //!
-//! A record that can not be understood is told with its place, and the next one is read.
+//! An invalid record is reported with its position, and reading goes on.
 
 use std::fmt;
 use std::io::{BufRead, Read};
 
 use anyhow::Context;
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::store::ImportRow;
 use crate::user::{Auth0Id, Email, Person};
 
-/// The longest line of a file of lines, in bytes. A profile with large metadata is some ten thousand.
+/// The longest line of NDJSON, in bytes. A profile with large metadata has some ten thousand.
 const MAX_LINE: u64 = 1024 * 1024;
 
-/// The form of a file.
+const UNREADABLE: &str = "cannot read the file";
+
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// A JSON object a line, as Auth0's user export gives.
+    /// One JSON object per line: Auth0's user export.
     Ndjson,
-    /// A JSON array of objects, as Auth0's bulk user import takes.
+    /// A JSON array of objects: Auth0's bulk user import.
     Json,
     /// Comma-separated values; the first line names the columns.
     Csv,
 }
 
-/// Where a record stands, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+/// The position of a record, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Position {
     Line(u64),
-    /// In an array, which has no lines of its own.
+    /// The index in a JSON array.
     Record(u64),
 }
 
-/// What a file held besides users.
+/// What was ignored in a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Notes {
-    /// Records with a hash of a password. Passwords stay at Auth0.
+    /// Records with a password hash. Passwords stay at Auth0.
     pub(super) password_hashes: u64,
-    /// Columns that say nothing to us.
     pub(super) unknown_columns: Vec<String>,
 }
 
-/// A record as it is written. Names are those of Auth0's user profile; ours are taken too.
+/// A record before validation. Names are those of Auth0's user profile, or ours.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Record {
@@ -68,7 +69,7 @@ struct Record {
     custom_password_hash: Option<IgnoredAny>,
 }
 
-/// The names above, as columns are compared with: without case, spaces and underscores.
+/// CSV column names, without case, spaces and underscores, and their fields.
 const COLUMNS: [(&str, &str); 14] = [
     ("userid", "user_id"),
     ("auth0id", "user_id"),
@@ -86,18 +87,18 @@ const COLUMNS: [(&str, &str); 14] = [
     ("passwordhash", "password_hash"),
 ];
 
-/// What is done with each record: a user, or why it is none.
-pub(super) type Each<'a> = dyn FnMut(Place, Result<ImportRow, String>) -> anyhow::Result<()> + 'a;
+/// Called with each record: a user, or why it is invalid.
+pub(super) type OnRecord<'a> = dyn FnMut(Position, Result<ImportRow, String>) -> anyhow::Result<()> + 'a;
 
-/// The form of what `input` begins with.
+/// Detects the format from the first bytes of `input`.
 ///
 /// # Errors
-/// When it is empty, or packed.
-pub(super) fn sniff(input: &mut impl BufRead) -> anyhow::Result<Format> {
-    let start = input.fill_buf().context("it can not be read")?;
+/// When it is empty or compressed.
+pub(super) fn detect_format(input: &mut impl BufRead) -> anyhow::Result<Format> {
+    let start = input.fill_buf().context(UNREADABLE)?;
     anyhow::ensure!(
         !start.starts_with(&[0x1f, 0x8b]),
-        "it is packed with gzip; unpack it on the way: `gunzip -c FILE | vestibule users import -`"
+        "it is compressed with gzip; decompress it: `gunzip -c FILE | vestibule users import -`"
     );
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     match start.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -108,70 +109,75 @@ pub(super) fn sniff(input: &mut impl BufRead) -> anyhow::Result<Format> {
     }
 }
 
-/// Reads to the end.
+/// Reads all records.
 ///
 /// # Errors
-/// Those of `each`, and what leaves no way to go on: a failed read, an array that is cut off.
-pub(super) fn read(mut input: impl BufRead, format: Format, each: &mut Each<'_>) -> anyhow::Result<Notes> {
-    if input.fill_buf().context("it can not be read")?.starts_with(b"\xef\xbb\xbf") {
+/// Those of `on_record`, and when reading cannot go on: an I/O error, an interrupted array.
+pub(super) fn read(
+    mut input: impl BufRead,
+    format: Format,
+    on_record: &mut OnRecord<'_>,
+) -> anyhow::Result<Notes> {
+    if input.fill_buf().context(UNREADABLE)?.starts_with(b"\xef\xbb\xbf") {
         input.consume(3);
     }
     let mut notes = Notes::default();
     match format {
-        Format::Ndjson => lines(input, &mut notes, each)?,
-        Format::Json => array(input, &mut notes, each)?,
-        Format::Csv => table(input, &mut notes, each)?,
+        Format::Ndjson => read_lines(input, &mut notes, on_record)?,
+        Format::Json => read_array(input, &mut notes, on_record)?,
+        Format::Csv => read_csv(input, &mut notes, on_record)?,
     }
     Ok(notes)
 }
 
-fn lines(mut input: impl BufRead, notes: &mut Notes, each: &mut Each<'_>) -> anyhow::Result<()> {
+fn read_lines(
+    mut input: impl BufRead,
+    notes: &mut Notes,
+    on_record: &mut OnRecord<'_>,
+) -> anyhow::Result<()> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read =
-            input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context("it can not be read")?;
+        let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).context(UNREADABLE)?;
         if read == 0 {
             break;
         }
         anyhow::ensure!(
             line.ends_with(b"\n") || u64::try_from(read).is_ok_and(|read| read < MAX_LINE),
-            "line {number} is longer than {MAX_LINE} bytes; is it really a file of lines (--format)?"
+            "line {number} is longer than {MAX_LINE} bytes; is the format right (--format)?"
         );
         if !line.trim_ascii().is_empty() {
-            each(Place::Line(number), from_json(&line, notes))?;
+            on_record(Position::Line(number), from_json(&line, notes))?;
         }
     }
     Ok(())
 }
 
 fn from_json(text: &[u8], notes: &mut Notes) -> Result<ImportRow, String> {
-    // The error's own words could quote a value.
+    // serde's message could contain a value.
     let record: Record = serde_json::from_slice(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => "a field is not of the type it should be".to_owned(),
+        serde_json::error::Category::Data => "a field has the wrong type".to_owned(),
         _ => format!("not a JSON object (column {})", error.column()),
     })?;
     record.row(notes)
 }
 
-fn array(input: impl BufRead, notes: &mut Notes, each: &mut Each<'_>) -> anyhow::Result<()> {
+fn read_array(input: impl BufRead, notes: &mut Notes, on_record: &mut OnRecord<'_>) -> anyhow::Result<()> {
     let (mut failed, mut number) = (None, 0);
     let mut one = |raw: &RawValue| {
         number += 1;
-        let outcome = each(Place::Record(number), from_json(raw.get().as_bytes(), notes));
+        let outcome = on_record(Position::Record(number), from_json(raw.get().as_bytes(), notes));
         outcome.map_err(|error| failed = Some(error)).is_ok()
     };
     let mut json = serde_json::Deserializer::from_reader(input);
     let outcome = Elements(&mut one).deserialize(&mut json).and_then(|()| json.end());
     match (failed, outcome) {
         (Some(error), _) => Err(error),
-        (None, outcome) => outcome.with_context(|| {
-            format!("the array breaks off after record {number}, and what follows can not be found")
-        }),
+        (None, outcome) => outcome.with_context(|| format!("the array is interrupted after record {number}")),
     }
 }
 
-/// Gives the elements of an array away as they come. serde's own would gather them.
+/// Passes on the elements of an array one by one; serde would collect them.
 struct Elements<'a>(&'a mut dyn FnMut(&RawValue) -> bool);
 
 impl<'de> DeserializeSeed<'de> for Elements<'_> {
@@ -199,23 +205,22 @@ impl<'de> Visitor<'de> for Elements<'_> {
     }
 }
 
-fn table(input: impl BufRead, notes: &mut Notes, each: &mut Each<'_>) -> anyhow::Result<()> {
+fn read_csv(input: impl BufRead, notes: &mut Notes, on_record: &mut OnRecord<'_>) -> anyhow::Result<()> {
     let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-    let headers: csv::StringRecord = table
-        .headers()
-        .context("the first line does not name columns")?
-        .iter()
-        .map(|name| {
-            let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-            let known = COLUMNS.iter().find(|(column, _)| plain.eq_ignore_ascii_case(column));
-            if known.is_none() {
-                notes.unknown_columns.push(name.to_owned());
-            }
-            known.map_or(name, |(_, field)| *field)
-        })
-        .collect();
-    if let Some((first, second, field)) = repeated(table.headers()?, &headers) {
-        anyhow::bail!("the columns {first} and {second} both give {field}; leave one of them out");
+    let mut headers = csv::StringRecord::new();
+    for name in table.headers().context("the first line does not name columns")? {
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let known = COLUMNS.iter().find(|(column, _)| plain.eq_ignore_ascii_case(column));
+        let Some((_, field)) = known else {
+            notes.unknown_columns.push(name.to_owned());
+            headers.push_field(name);
+            continue;
+        };
+        anyhow::ensure!(
+            !headers.iter().any(|earlier| earlier == *field),
+            "two columns contain {field}, the second is {name}; remove one of them"
+        );
+        headers.push_field(field);
     }
     anyhow::ensure!(
         headers.iter().any(|name| matches!(name, "user_id" | "email")),
@@ -230,31 +235,18 @@ fn table(input: impl BufRead, notes: &mut Notes, each: &mut Each<'_>) -> anyhow:
             Ok(true) => record
                 .deserialize::<Record>(Some(&headers))
                 // All other columns are text.
-                .map_err(|_| "email_verified or blocked is neither true nor false".to_owned())
+                .map_err(|_| "email_verified or blocked is not true or false".to_owned())
                 .and_then(|record| record.row(notes)),
             Err(error) => match error.kind() {
                 csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                     Err(format!("has {len} columns, not {expected_len}"))
                 }
                 csv::ErrorKind::Utf8 { .. } => Err("is not UTF-8".to_owned()),
-                _ => return Err(error).context("it can not be read"),
+                _ => return Err(error).context(UNREADABLE),
             },
         };
-        each(Place::Line(line), row)?;
+        on_record(Position::Line(line), row)?;
     }
-}
-
-/// Two columns by their names in the file, and the field that both mean.
-fn repeated<'a>(
-    named: &'a csv::StringRecord,
-    fields: &'a csv::StringRecord,
-) -> Option<(&'a str, &'a str, &'a str)> {
-    let known = |field: &str| COLUMNS.iter().any(|(_, known)| *known == field);
-    let columns = || named.iter().zip(fields.iter());
-    columns().enumerate().find_map(|(place, (second, field))| {
-        let (first, _) = columns().take(place).find(|(_, earlier)| *earlier == field && known(field))?;
-        Some((first, second, field))
-    })
 }
 
 impl Record {
@@ -285,47 +277,40 @@ impl Record {
     }
 }
 
-/// The bulk import's ids lack the provider that Auth0 gives those users: its own database.
+/// Ids of the bulk import lack the prefix of Auth0's database connection.
 fn auth0_id(text: &str) -> Result<Auth0Id, String> {
     let whole = if text.contains('|') { text.to_owned() } else { format!("auth0|{text}") };
     whole.parse().map_err(|error| format!("user_id is {error}"))
 }
 
 /// True or false, as JSON and spreadsheets write them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "FlagText")]
 struct Flag(bool);
 
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
-        impl Visitor<'_> for Words {
-            type Value = Flag;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("true or false")
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Flag, E> {
-                Ok(Flag(value))
-            }
-            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Flag, E> {
-                match value {
-                    0 => Ok(Flag(false)),
-                    1 => Ok(Flag(true)),
-                    _ => Err(E::invalid_value(Unexpected::Other("a number"), &self)),
-                }
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Flag, E> {
-                match text.to_ascii_lowercase().as_str() {
-                    "true" | "1" => Ok(Flag(true)),
-                    "false" | "0" => Ok(Flag(false)),
-                    _ => Err(E::invalid_value(Unexpected::Other("text"), &self)),
-                }
-            }
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FlagText {
+    Bool(bool),
+    Number(u64),
+    Text(String),
+}
+
+impl TryFrom<FlagText> for Flag {
+    type Error = &'static str;
+
+    fn try_from(text: FlagText) -> Result<Self, Self::Error> {
+        match text {
+            FlagText::Bool(value) => Ok(Self(value)),
+            FlagText::Number(value @ (0 | 1)) => Ok(Self(value == 1)),
+            FlagText::Text(text) if text == "1" || text.eq_ignore_ascii_case("true") => Ok(Self(true)),
+            FlagText::Text(text) if text == "0" || text.eq_ignore_ascii_case("false") => Ok(Self(false)),
+            FlagText::Number(_) | FlagText::Text(_) => Err("not true or false"),
         }
-        deserializer.deserialize_any(Words)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(number) => write!(f, "line {number}"),
@@ -335,5 +320,5 @@ impl fmt::Display for Place {
 }
 
 #[cfg(test)]
-#[path = "records_tests.rs"]
+#[path = "../tests/records.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! The dev tenant, served on a port of its own. The doors meet it by URL only, as they meet Auth0.
+//! The dev tenant, served on a port of its own. The doors know only its URL, as with Auth0.
 
 use std::net::SocketAddr;
 
@@ -14,12 +14,12 @@ use crate::pool::{self, Pool};
 use crate::script::{self, ScriptRunner, WorkerCommand};
 use crate::tenant::Tenant;
 
-/// A dev tenant, serving.
+/// A running dev tenant.
 pub struct DevTenant {
     tenant: Tenant,
     bundle: Bundle,
     issuer: String,
-    listening: Server,
+    server: Server,
     scripts: ScriptRunner,
     pools: [Pool; 2],
 }
@@ -30,47 +30,46 @@ impl DevTenant {
         format!("http://{address}/")
     }
 
-    /// Reads the bundle, opens the tenant's own database and serves it on `bound`.
+    /// Reads the bundle, opens the tenant's database and serves it on `listener`.
     ///
-    /// `internal` is where the Internal API listens: rules ask it for users. `worker` starts the process that runs
-    /// scripts.
+    /// `internal` is the address of the Internal API, which rules call. `worker` starts the process that runs scripts.
     ///
     /// # Errors
-    /// When the bundle or the tenant's database can not be read.
+    /// When the bundle or the tenant's database cannot be read.
     pub fn start(
         config: &Config,
-        bound: Listener,
+        listener: Listener,
         internal: SocketAddr,
         worker: WorkerCommand,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let issuer = Self::issuer_at(bound.address());
+        let issuer = Self::issuer_at(listener.address());
         let bundle = Self::bundle(config, &issuer, internal)?;
         let mut allowed =
             vec![script::parse_origin(&issuer)?, script::parse_origin(&format!("http://{internal}/"))?];
         for origin in &config.tenant.allow_fetch {
             allowed.push(script::parse_origin(origin).context("`tenant.allow_fetch`")?);
         }
-        // Two pools: a rule's fetch may wait for our Internal API, which may wait for this tenant. If both stood in one
-        // queue, enough logins at once would wait for each other for ever.
-        let own = Pool::start(&config.pool).context("the pool's threads can not be started")?;
+        // Two pools: a rule's fetch may wait for our Internal API, which may wait for this tenant. With one pool, many
+        // concurrent logins could deadlock.
+        let own = Pool::start(&config.pool).context("cannot start the pool's threads")?;
         let fetching =
             Pool::start(&pool::Settings { threads: config.script.workers.max(1) * 2, ..config.pool.clone() })
-                .context("the pool's threads can not be started")?;
+                .context("cannot start the pool's threads")?;
         let scripts = ScriptRunner::new(&config.script, worker, allowed, fetching.clone());
         let tenant =
             Tenant::open(&config.tenant, &issuer, bundle.clone(), scripts.clone(), own.clone(), clock)
-                .context("the dev tenant can not be opened")?;
+                .context("cannot open the dev tenant")?;
         let routes = tenant.filter(config.http.body).map(Reply::into_response).boxed();
-        let listening = bound.serve(routes, &config.http);
+        let server = listener.serve(routes, &config.http);
         tracing::info!(issuer, "the dev tenant is open");
-        Ok(Self { tenant, bundle, issuer, listening, scripts, pools: [own, fetching] })
+        Ok(Self { tenant, bundle, issuer, server, scripts, pools: [own, fetching] })
     }
 
-    /// The configured bundle, as a tenant with this issuer serves it. `internal` is where the Internal API listens.
+    /// The configured bundle, for a tenant with this issuer. `internal` is the address of the Internal API.
     ///
     /// # Errors
-    /// When it can not be read.
+    /// When it cannot be read.
     pub fn bundle(config: &Config, issuer: &str, internal: SocketAddr) -> anyhow::Result<Bundle> {
         let mut keywords = config.tenant.keywords.clone();
         keywords.extend([
@@ -80,7 +79,7 @@ impl DevTenant {
         ]);
         let folder = &config.tenant.bundle;
         Bundle::read(folder, &keywords)
-            .with_context(|| format!("the bundle {} can not be read (`tenant.bundle`)", folder.display()))
+            .with_context(|| format!("cannot read the bundle {} (`tenant.bundle`)", folder.display()))
     }
 
     /// The tenant's issuer, with its final slash.
@@ -88,19 +87,19 @@ impl DevTenant {
         &self.issuer
     }
 
-    /// What it serves.
+    /// The bundle it serves.
     pub fn served(&self) -> &Bundle {
         &self.bundle
     }
 
-    /// The tenant itself: its people, and what went over the wire.
+    /// The tenant itself: its users and HTTP exchanges.
     pub fn tenant(&self) -> &Tenant {
         &self.tenant
     }
 
-    /// Drains the listener, ends the scripts' processes and the pools.
+    /// Drains the listener, then ends the script processes and the pools.
     pub async fn stop(self) {
-        self.listening.stop().await;
+        self.server.stop().await;
         self.scripts.stop().await;
         for pool in &self.pools {
             pool.stop().await;
