@@ -1,6 +1,7 @@
 /**
  * Adds our own user to the access token. This post-login Action does at Auth0 what the rule `user-in-token` in
- * fixtures/tenant does on a laptop (Auth0 ended Rules on 18 November 2026).
+ * fixtures/tenant does on a laptop. Auth0 has accepted no rule's source since 18 November 2024 and announced the end of
+ * Rules for 18 November 2026.
  *
  * Queries the Internal API by Auth0 id, with a machine-to-machine token, and sets the result as the claim <NAMESPACE>user.
  * Also sets the tenant's roles as <NAMESPACE>roles, and <NAMESPACE>email and <NAMESPACE>email_verified, by which the Public

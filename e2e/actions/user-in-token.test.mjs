@@ -87,7 +87,7 @@ for (const [name, roles] of [
 }
 
 test("new and blocked users get roles and email, but no user claim", async () => {
-  const { claims, warnings } = await run({ user_id: "auth0|nobody", email: "n@example.com", email_verified: false });
+  const { claims, warnings } = await run({ user_id: "auth0|unknown", email: "n@example.com", email_verified: false });
   assert.deepEqual(warnings, []);
   assert.deepEqual(claims, {
     [`${NAMESPACE}roles`]: [],
@@ -101,7 +101,7 @@ test("new and blocked users get roles and email, but no user claim", async () =>
 
 test("the machine token is cached, and replaced once it is refused", async () => {
   const api = { cache: cache() };
-  const user = { user_id: "auth0|nobody" };
+  const user = { user_id: "auth0|unknown" };
   await run(user, [], { api });
   const [{ value: first }] = api.cache.entries.values();
   assert.equal(payload(first).aud, AUDIENCES.internal);

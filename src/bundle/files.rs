@@ -1,4 +1,4 @@
-//! Reads files of a bundle: bounded, in a fixed order, with the path in every error.
+//! Reads a bundle's files: limited in size, in a fixed order, with the path in every error.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::{BundleError, keywords};
 
-/// The most a file may hold, in bytes. Auth0 takes 100 kB of code.
+/// The longest file, in bytes. Auth0 accepts 100 kB of code.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// A bundle's folder and the values of its keywords.
+/// A bundle's folder and the values for its keywords.
 #[derive(Clone, Copy)]
 pub(super) struct Files<'a> {
     root: &'a Path,
@@ -33,7 +33,7 @@ impl<'a> Files<'a> {
         self.root.join(name)
     }
 
-    /// The files in `folder` that end in `.extension`, sorted. None when there is no such folder.
+    /// The files in `folder` that end in `.extension`, sorted; none when the folder does not exist.
     pub(super) fn list(&self, folder: &str, extension: &str) -> Result<Vec<PathBuf>, BundleError> {
         let folder = self.root.join(folder);
         let entries = match std::fs::read_dir(&folder) {
@@ -45,10 +45,9 @@ impl<'a> Files<'a> {
         for entry in entries {
             let path =
                 entry.map_err(|source| BundleError::Unreadable { file: folder.clone(), source })?.path();
-            let hidden = stem(&path).starts_with('.');
-            // `x.meta.json` is the GitLab extension's note beside `x.json`, not an object of its own.
-            let note = stem(&path).ends_with(".meta");
-            if path.is_file() && path.extension().is_some_and(|e| e == extension) && !hidden && !note {
+            // `x.meta.json` is metadata of the GitLab extension about `x.json`.
+            let is_ignored = stem(&path).starts_with('.') || stem(&path).ends_with(".meta");
+            if path.is_file() && path.extension().is_some_and(|e| e == extension) && !is_ignored {
                 found.push(path);
             }
         }
@@ -56,7 +55,7 @@ impl<'a> Files<'a> {
         Ok(found)
     }
 
-    /// The objects of `folder`, one a file, in the files' order.
+    /// The objects of `folder`, one per file, in the order of the files' names.
     pub(super) fn objects<T: DeserializeOwned>(
         &self,
         folder: &str,
@@ -66,7 +65,7 @@ impl<'a> Files<'a> {
     }
 
     /// The object in a file that may be absent.
-    pub(super) fn json_if_there<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, BundleError> {
+    pub(super) fn json_if_exists<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, BundleError> {
         if path.exists() { self.json(path).map(Some) } else { Ok(None) }
     }
 
@@ -76,40 +75,38 @@ impl<'a> Files<'a> {
         serde_json::from_str(&text).map_err(|source| BundleError::Json { file: path.to_owned(), source })
     }
 
-    /// A file's text, keywords replaced.
+    /// A file's text, with keywords replaced.
     pub(super) fn text(&self, path: &Path) -> Result<String, BundleError> {
         let unreadable = |source| BundleError::Unreadable { file: path.to_owned(), source };
-        // Links followed: one may lead anywhere.
+        // Resolves links, which may point anywhere.
         let real = path.canonicalize().map_err(unreadable)?;
         if !real.starts_with(self.root.canonicalize().map_err(unreadable)?) {
             return Err(BundleError::Invalid {
                 file: path.to_owned(),
-                problem: "it is a link that leads outside the bundle; put the file itself here".to_owned(),
+                problem: "it is a link to outside the bundle; put the file itself here".to_owned(),
             });
         }
         let text = read(&real).map_err(unreadable)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        match keywords::replace(text, self.keywords) {
-            Ok(text) => Ok(text.into_owned()),
-            Err(key) => Err(BundleError::Keyword { file: path.to_owned(), key }),
-        }
+        keywords::replace(text, self.keywords)
+            .map_err(|key| BundleError::Keyword { file: path.to_owned(), key })
     }
 
-    /// The script that `written_in` names: relative to its own folder, else to the bundle (the deploy CLI looks in
-    /// both), and never outside the bundle.
-    pub(super) fn script(&self, written_in: &Path, script: &str) -> Result<PathBuf, BundleError> {
+    /// The path of the script that the file `descriptor` names: relative to its own folder, else to the bundle, as in the
+    /// deploy CLI. Never outside the bundle.
+    pub(super) fn script(&self, descriptor: &Path, script: &str) -> Result<PathBuf, BundleError> {
         let relative = Path::new(script);
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if !relative.components().all(inside) {
             return Err(BundleError::Invalid {
-                file: written_in.to_owned(),
+                file: descriptor.to_owned(),
                 problem: format!("the script {script:?} is outside the bundle; give a path inside it"),
             });
         }
-        let beside = written_in.parent().unwrap_or(self.root).join(relative);
+        let beside = descriptor.parent().unwrap_or(self.root).join(relative);
         let from_root = self.root.join(relative);
         [beside, from_root].into_iter().find(|path| path.is_file()).ok_or_else(|| BundleError::Invalid {
-            file: written_in.to_owned(),
+            file: descriptor.to_owned(),
             problem: format!("its script {script:?} does not exist; add the file or correct the path"),
         })
     }

@@ -1,52 +1,43 @@
-//! Keyword replacement, as Auth0's deploy CLI does it: `@@KEY@@` becomes JSON, `##KEY##` the text as it is.
+//! Keyword replacement as in Auth0's deploy CLI: `@@KEY@@` becomes a JSON string, `##KEY##` the plain text.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Replaces every keyword of `text` in one pass: what is put in is not looked at again.
+/// Replaces every keyword of `text` in one pass: inserted values are not searched again.
 ///
-/// `"@@KEY@@"` is replaced with its quotes, so that a file is JSON before and after.
+/// `"@@KEY@@"` is replaced including its quotes, so that a file is JSON before and after.
 ///
 /// # Errors
-/// The first keyword that has no value, as it is written.
-pub(super) fn replace<'a>(text: &'a str, values: &BTreeMap<String, String>) -> Result<Cow<'a, str>, String> {
-    let mut replaced = String::new();
+/// The first keyword without a value, as written.
+pub(super) fn replace(text: &str, values: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(found) = next(rest) {
-        let value = values.get(found.key).ok_or_else(|| found.written.to_owned())?;
-        if found.json {
-            let quoted = found.before.ends_with('"') && found.after.starts_with('"');
-            let (before, after) = if quoted {
-                (found.before.strip_suffix('"'), found.after.strip_prefix('"'))
-            } else {
-                (None, None)
-            };
-            replaced.push_str(before.unwrap_or(found.before));
+    while let Some(keyword) = next(rest) {
+        let Keyword { before, written, key, is_json, after } = keyword;
+        let value = values.get(key).ok_or_else(|| written.to_owned())?;
+        let unquoted = before.strip_suffix('"').zip(after.strip_prefix('"')).filter(|_| is_json);
+        let (before, after) = unquoted.unwrap_or((before, after));
+        replaced.push_str(before);
+        if is_json {
             replaced.push_str(&serde_json::Value::from(value.as_str()).to_string());
-            rest = after.unwrap_or(found.after);
         } else {
-            replaced.push_str(found.before);
             replaced.push_str(value);
-            rest = found.after;
         }
-    }
-    if replaced.is_empty() && rest.len() == text.len() {
-        return Ok(Cow::Borrowed(text));
+        rest = after;
     }
     replaced.push_str(rest);
-    Ok(Cow::Owned(replaced))
+    Ok(replaced)
 }
 
-struct Found<'a> {
+struct Keyword<'a> {
     before: &'a str,
     written: &'a str,
     key: &'a str,
-    json: bool,
+    is_json: bool,
     after: &'a str,
 }
 
 /// The first keyword: two marks, a key of letters, digits and `_`, the same two marks.
-fn next(text: &str) -> Option<Found<'_>> {
+fn next(text: &str) -> Option<Keyword<'_>> {
     text.char_indices().find_map(|(start, c)| match c {
         '@' => at(text, start, "@@"),
         '#' => at(text, start, "##"),
@@ -54,17 +45,14 @@ fn next(text: &str) -> Option<Found<'_>> {
     })
 }
 
-fn at<'a>(text: &'a str, start: usize, mark: &str) -> Option<Found<'a>> {
-    let (before, written_on) = text.split_at_checked(start)?;
-    let key_on = written_on.strip_prefix(mark)?;
+fn at<'a>(text: &'a str, start: usize, mark: &str) -> Option<Keyword<'a>> {
+    let (before, keyword_on) = text.split_at_checked(start)?;
+    let key_on = keyword_on.strip_prefix(mark)?;
     let length = key_on.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
     let (key, close) = key_on.split_at_checked(length)?;
     let after = close.strip_prefix(mark)?;
-    if key.is_empty() {
-        return None;
-    }
-    let written = written_on.strip_suffix(after)?;
-    Some(Found { before, written, key, json: mark == "@@", after })
+    let written = keyword_on.strip_suffix(after)?;
+    (!key.is_empty()).then_some(Keyword { before, written, key, is_json: mark == "@@", after })
 }
 
 #[cfg(test)]
@@ -75,11 +63,11 @@ mod tests {
         let values = [("URL", "http://a/\"b\""), ("ENV", "dev"), ("EMPTY", ""), ("LOOP", "##ENV##")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
-        replace(text, &values).map(Cow::into_owned)
+        replace(text, &values)
     }
 
     #[test]
-    fn at_signs_give_json_and_hashes_the_bare_text() {
+    fn at_signs_become_json_and_hashes_plain_text() {
         for (text, expected) in [
             ("no keyword", "no keyword"),
             (r#"{"a": @@URL@@}"#, r#"{"a": "http://a/\"b\""}"#),

@@ -1,9 +1,9 @@
 //! A tenant's configuration as files, in the directory layout of Auth0's deploy CLI.
 //!
-//! Owns the reading of a bundle: which files there are, keyword replacement, and what makes the objects in them fit
-//! together. The older layout of the GitLab deploy extension (a rule's file name is its name) reads too, and
-//! `people.json` is ours. What it does not know in Auth0's own objects it keeps, so that an exported tenant reads
-//! unchanged. Leans on floor 0. Never touches the network, never changes a file, never runs what it reads.
+//! Owns reading a bundle: its files, keyword replacement, and the checks that its objects fit together. It also reads the
+//! older layout of the GitLab deploy extension (a rule's name is its file's name) and our own `people.json`. Unknown files
+//! and members are ignored, so an exported tenant reads unchanged. Imports floor 0. Never uses the network, changes a
+//! file, or runs a script.
 
 mod error;
 mod objects;
@@ -25,41 +25,41 @@ pub use objects::{
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A whole bundle, read and checked: names are resolved and unique, and scripts are inlined.
+/// A checked bundle: names are resolved and unique, and scripts are inlined.
 #[derive(Debug, Clone, Default)]
 pub struct Bundle {
     /// `tenant.json`.
     pub tenant: TenantSettings,
     /// `rules/`, in the order they run.
     pub rules: Vec<Rule>,
-    /// `rules-configs/`: what rules see as `configuration`.
+    /// `rules-configs/`: the rules' `configuration`.
     pub rules_configs: BTreeMap<String, String>,
-    /// `triggers/triggers.json`: the actions that run at each trigger (`post-login`, …), in their order.
+    /// `triggers/triggers.json`: the actions of each trigger (`post-login`, …), in order.
     pub triggers: BTreeMap<String, Vec<ActionBinding>>,
     /// `clients/`.
     pub clients: Vec<Client>,
     /// `resource-servers/`: the APIs.
     pub resource_servers: Vec<ResourceServer>,
-    /// `grants/`: which client may have which scopes of which API. Client names are resolved to ids.
+    /// `grants/`: the scopes that clients get at APIs. Client names are resolved to ids.
     pub client_grants: Vec<ClientGrant>,
     /// `roles/`.
     pub roles: Vec<Role>,
-    /// `people.json`: who can log in. Not part of Auth0's layout; its tools ignore the file.
+    /// `people.json`: the users. Not part of Auth0's layout; its tools ignore the file.
     pub users: Vec<TestUser>,
 }
 
 impl Bundle {
-    /// Reads the bundle in `folder`. `keywords` are what `@@KEY@@` (as JSON) and `##KEY##` (as it is) stand for.
+    /// Reads the bundle in `folder`. `keywords` are the values of `@@KEY@@` (as JSON) and `##KEY##` (as plain text).
     ///
-    /// Folders and files that are absent are empty; those it does not know are left alone.
+    /// Absent folders and files count as empty.
     ///
     /// # Errors
-    /// [`BundleError`] names the file, what is wrong with it and what to do.
+    /// [`BundleError`] names the file, the problem and the fix.
     pub fn read(folder: &Path, keywords: &BTreeMap<String, String>) -> Result<Self, BundleError> {
         read::bundle(folder, keywords)
     }
 
-    /// The permissions that `roles` give at the API `audience`, sorted, each once. Unknown roles give none.
+    /// The permissions of `roles` at the API `audience`, sorted and unique. Unknown roles have none.
     pub fn permissions(&self, roles: &[String], audience: &str) -> Vec<String> {
         let mut permissions: Vec<String> = self
             .roles

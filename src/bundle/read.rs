@@ -1,4 +1,4 @@
-//! Puts a bundle together and checks that its parts fit.
+//! Reads a bundle and checks that its objects fit together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ pub(super) fn bundle(root: &Path, keywords: &BTreeMap<String, String>) -> Result
     let client_grants = client_grants(files, &clients)?;
     let roles = roles(files)?;
     Ok(Bundle {
-        tenant: files.json_if_there(&files.path("tenant.json"))?.unwrap_or_default(),
+        tenant: files.json_if_exists(&files.path("tenant.json"))?.unwrap_or_default(),
         rules: rules(files)?,
         rules_configs: rules_configs(files)?,
-        triggers: files.json_if_there(&files.path("triggers/triggers.json"))?.unwrap_or_default(),
+        triggers: files.json_if_exists(&files.path("triggers/triggers.json"))?.unwrap_or_default(),
         resource_servers: resource_servers(files)?,
         users: users(files, &roles)?,
         clients,
@@ -28,16 +28,14 @@ pub(super) fn bundle(root: &Path, keywords: &BTreeMap<String, String>) -> Result
     })
 }
 
-/// A rule's `.json`, in both layouts: the extension's has neither name nor script, the file's name stands for both.
-#[derive(Deserialize)]
+/// A rule's `.json`, in both layouts: in the extension's, name and script come from the file's name.
+#[derive(Default, Deserialize)]
 struct RuleFile {
     name: Option<String>,
     script: Option<String>,
     order: Option<i64>,
-    #[serde(default = "yes")]
-    enabled: bool,
-    #[serde(default = "login_success")]
-    stage: String,
+    enabled: Option<bool>,
+    stage: Option<String>,
 }
 
 fn rules(files: Files<'_>) -> Result<Vec<Rule>, BundleError> {
@@ -46,12 +44,11 @@ fn rules(files: Files<'_>) -> Result<Vec<Rule>, BundleError> {
         let script = file.script.clone().unwrap_or_else(|| format!("{}.js", stem(&path)));
         read.push((files.script(&path, &script)?, path, file));
     }
-    // In the extension's layout a script may stand alone: enabled, after those that say their order.
+    // In the extension's layout a script needs no `.json`: it is enabled and runs after the rules with an order.
     for script in files.list("rules", "js")? {
-        if !read.iter().any(|(taken, ..)| is_same(taken, &script)) {
-            let alone =
-                RuleFile { name: None, script: None, order: None, enabled: true, stage: login_success() };
-            read.push((script.clone(), script, alone));
+        // Compared by components, because a `.json` may write `./x.js`.
+        if !read.iter().any(|(taken, ..)| taken.components().eq(script.components())) {
+            read.push((script.clone(), script, RuleFile::default()));
         }
     }
     let mut next = read.iter().filter_map(|(_, _, file)| file.order).max().unwrap_or(0);
@@ -61,28 +58,21 @@ fn rules(files: Files<'_>) -> Result<Vec<Rule>, BundleError> {
     for (script, path, file) in read {
         let name = file.name.unwrap_or_else(|| stem(&path).to_owned());
         if !is_rule_name(&name) {
-            return Err(wrong(
-                &path,
-                format!("Auth0 takes no rule named {name:?}; use letters, digits, spaces and -"),
-            ));
+            let problem = format!("Auth0 refuses the rule name {name:?}; use letters, digits, spaces and -");
+            return Err(invalid(&path, problem));
         }
         names.add(&path, &name)?;
         let order = file.order.unwrap_or_else(|| {
             next = next.saturating_add(1);
             next
         });
-        if let Some(other) = orders.insert((file.stage.clone(), order), name.clone()) {
-            let problem =
-                format!("its order {order} is the order of {other:?} too; give one of them another");
-            return Err(wrong(&path, problem));
+        let stage = file.stage.unwrap_or_else(|| "login_success".to_owned());
+        if let Some(other) = orders.insert((stage.clone(), order), name.clone()) {
+            let problem = format!("its order {order} is the order of {other:?} too; change one of them");
+            return Err(invalid(&path, problem));
         }
-        rules.push(Rule {
-            name,
-            script: files.text(&script)?,
-            order,
-            enabled: file.enabled,
-            stage: file.stage,
-        });
+        let script = files.text(&script)?;
+        rules.push(Rule { name, script, order, enabled: file.enabled.unwrap_or(true), stage });
     }
     rules.sort_by_key(|rule| rule.order);
     Ok(rules)
@@ -100,7 +90,10 @@ fn rules_configs(files: Files<'_>) -> Result<BTreeMap<String, String>, BundleErr
     for (path, config) in files.objects::<RuleConfig>("rules-configs")? {
         let key = config.key.unwrap_or_else(|| stem(&path).to_owned());
         if configs.contains_key(&key) {
-            return Err(wrong(&path, format!("the key {key:?} has a value already; remove one of the two")));
+            return Err(invalid(
+                &path,
+                format!("the key {key:?} has a value already; remove one of the two"),
+            ));
         }
         configs.insert(key, config.value);
     }
@@ -115,10 +108,8 @@ fn clients(files: Files<'_>) -> Result<Vec<Client>, BundleError> {
             client.client_id = id_of_name(&client.name);
         }
         if client.client_id.is_empty() {
-            return Err(wrong(
-                &path,
-                "it has no client_id, and its name has no letter to make one from".to_owned(),
-            ));
+            let problem = "it has no client_id, and its name has no letters to derive one from";
+            return Err(invalid(&path, problem.to_owned()));
         }
         ids.add(&path, &client.client_id)?;
         clients.push(client);
@@ -134,7 +125,7 @@ fn client_grants(files: Files<'_>, clients: &[Client]) -> Result<Vec<ClientGrant
         let client = by_id.or_else(|| clients.iter().find(|client| client.name == grant.client_id));
         let Some(client) = client else {
             let problem = format!("no client has the id or name {:?}; add it to clients/", grant.client_id);
-            return Err(wrong(&path, problem));
+            return Err(invalid(&path, problem));
         };
         grant.client_id.clone_from(&client.client_id);
         pairs.add(&path, &format!("{} {}", grant.client_id, grant.audience))?;
@@ -150,8 +141,9 @@ fn resource_servers(files: Files<'_>) -> Result<Vec<ResourceServer>, BundleError
         identifiers.add(&path, &server.identifier)?;
         let dialects = ["access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz"];
         if !dialects.contains(&server.token_dialect.as_str()) {
-            let problem = format!("{:?} is no token_dialect; use one of {dialects:?}", server.token_dialect);
-            return Err(wrong(&path, problem));
+            let problem =
+                format!("{:?} is not a token_dialect; use one of {dialects:?}", server.token_dialect);
+            return Err(invalid(&path, problem));
         }
         servers.push(server);
     }
@@ -160,65 +152,55 @@ fn resource_servers(files: Files<'_>) -> Result<Vec<ResourceServer>, BundleError
 
 fn roles(files: Files<'_>) -> Result<Vec<Role>, BundleError> {
     let mut names = Unique::new("role", "name");
-    let mut roles = Vec::new();
-    for (path, role) in files.objects::<Role>("roles")? {
-        names.add(&path, &role.name)?;
-        roles.push(role);
-    }
-    Ok(roles)
+    let mut add = |(path, role): (PathBuf, Role)| names.add(&path, &role.name).map(|()| role);
+    files.objects("roles")?.into_iter().map(&mut add).collect()
 }
 
 fn users(files: Files<'_>, roles: &[Role]) -> Result<Vec<TestUser>, BundleError> {
     let path = files.path("people.json");
-    let mut people: Vec<TestUser> = files.json_if_there(&path)?.unwrap_or_default();
-    let mut ids = Unique::new("person", "user_id");
-    let mut emails = Unique::new("person", "email");
-    for person in &mut people {
+    let mut users: Vec<TestUser> = files.json_if_exists(&path)?.unwrap_or_default();
+    let mut ids = Unique::new("user", "user_id");
+    let mut emails = Unique::new("user", "email");
+    for user in &mut users {
         // Auth0 lower-cases the emails of its own database connections.
-        person.email = person.email.to_lowercase();
-        if person.user_id.is_empty() {
-            person.user_id = id_of_email(&person.email);
+        user.email = user.email.to_lowercase();
+        if user.user_id.is_empty() {
+            user.user_id = id_of_email(&user.email);
         }
-        ids.add(&path, &person.user_id)?;
-        emails.add(&path, &person.email)?;
-        if let Some(unknown) = person.roles.iter().find(|name| !roles.iter().any(|role| &role.name == *name))
-        {
-            let problem =
-                format!("{} has the role {unknown:?}, which roles/ does not have; add it", person.user_id);
-            return Err(wrong(&path, problem));
+        ids.add(&path, &user.user_id)?;
+        emails.add(&path, &user.email)?;
+        let is_unknown = |name: &&String| !roles.iter().any(|role| &role.name == *name);
+        if let Some(unknown) = user.roles.iter().find(is_unknown) {
+            let problem = format!("{} has the role {unknown:?}; add it to roles/", user.user_id);
+            return Err(invalid(&path, problem));
         }
     }
-    Ok(people)
+    Ok(users)
 }
 
-/// Refuses the second of two.
+/// Refuses a second object with the same key.
 struct Unique {
-    what: &'static str,
-    by: &'static str,
+    kind: &'static str,
+    key: &'static str,
     seen: BTreeSet<String>,
 }
 
 impl Unique {
-    fn new(what: &'static str, by: &'static str) -> Self {
-        Self { what, by, seen: BTreeSet::new() }
+    fn new(kind: &'static str, key: &'static str) -> Self {
+        Self { kind, key, seen: BTreeSet::new() }
     }
 
     fn add(&mut self, path: &Path, value: &str) -> Result<(), BundleError> {
         if self.seen.insert(value.to_owned()) {
             return Ok(());
         }
-        let problem = format!("another {} has the {} {value:?}; remove one of the two", self.what, self.by);
-        Err(wrong(path, problem))
+        let problem = format!("another {} has the {} {value:?}; remove one of the two", self.kind, self.key);
+        Err(invalid(path, problem))
     }
 }
 
-fn wrong(file: &Path, problem: String) -> BundleError {
+fn invalid(file: &Path, problem: String) -> BundleError {
     BundleError::Invalid { file: file.to_owned(), problem }
-}
-
-/// `./x.js` and `x.js` are one file.
-fn is_same(one: &Path, other: &Path) -> bool {
-    one.components().eq(other.components())
 }
 
 /// The Management API's `^[a-zA-Z0-9]([ \-a-zA-Z0-9]*[a-zA-Z0-9])?$`.
@@ -233,17 +215,9 @@ fn id_of_name(name: &str) -> String {
     words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
 }
 
-/// `auth0|` and 24 hex digits, as Auth0's own look.
+/// `auth0|` and 24 hex digits, like Auth0's own ids.
 fn id_of_email(email: &str) -> String {
     let hash = digest::digest(&digest::SHA256, email.as_bytes());
     let hex: String = hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     format!("auth0|{hex}")
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn login_success() -> String {
-    "login_success".to_owned()
 }

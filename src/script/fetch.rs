@@ -1,51 +1,49 @@
-//! A script's fetch: judged, made and bounded by the host. The worker has no network.
+//! A script's HTTP request: checked, sent and limited by the host. The worker has no network.
 //!
-//! Only origins that the configuration lists, compared exactly; no redirect is followed, no proxy is used and no
-//! connection is kept, so nothing goes anywhere but to the address that was judged.
+//! Only the origins that the configuration lists, compared exactly. No redirect is followed, no proxy used and no
+//! connection kept, so a request reaches only the address that was checked.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use ureq::http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use ureq::http::{HeaderName, HeaderValue, Method, Request, Response};
 use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 use url::{Origin, Url};
 
-use super::ipc::{CallError, FetchAnswer, FetchCall};
+use super::ipc::{CallError, FetchCall, FetchResponse};
 use crate::pool::{Pool, PoolError};
 
-/// The longest answer a script may read, in bytes.
-const ANSWER_LIMIT: u64 = 1024 * 1024;
-/// What a script may ask with.
+/// The longest response body a script may read, in bytes.
+const BODY_LIMIT: u64 = 1024 * 1024;
+/// The methods a script may use.
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-/// Headers that belong to the connection; a script's are left out.
-const OURS: [HeaderName; 7] = [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, EXPECT, TE, UPGRADE];
+/// Headers that belong to the connection; a script's values are dropped.
+const CONNECTION_HEADERS: [HeaderName; 7] =
+    [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, EXPECT, TE, UPGRADE];
 
-/// A text that does not name an origin.
+/// The text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not an origin; write scheme, host and port only, as in \"http://127.0.0.1:4001\"")]
 pub struct InvalidOrigin(String);
 
-/// Reads an origin as `tenant.allow_fetch` writes it: `http` or `https`, a host and perhaps a port.
+/// Parses an origin of `tenant.allow_fetch`: `http` or `https`, a host and optionally a port.
 ///
 /// # Errors
-/// When the text has anything else in it (a path, credentials, a wildcard).
+/// When the text has anything else (a path, credentials, a wildcard).
 pub fn parse_origin(text: &str) -> Result<Origin, InvalidOrigin> {
     let refused = || InvalidOrigin(text.to_owned());
     let url = Url::parse(text).map_err(|_| refused())?;
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if plain && !text.contains('*') { Ok(url.origin()) } else { Err(refused()) }
+    let origin = url.origin();
+    let is_plain = matches!(url.scheme(), "http" | "https")
+        && url.as_str() == format!("{}/", origin.ascii_serialization())
+        && !text.contains('*');
+    if is_plain { Ok(origin) } else { Err(refused()) }
 }
 
-/// Makes fetches for scripts.
+/// Sends scripts' requests.
 pub(super) struct Fetcher {
     agent: Agent,
     allowed: Vec<Origin>,
@@ -53,19 +51,18 @@ pub(super) struct Fetcher {
     pool: Pool,
 }
 
-/// A fetch that may be made.
-pub(super) struct Allowed {
-    /// For the record: without query and fragment.
+/// A request that passed the checks.
+pub(super) struct AllowedFetch {
+    /// For the log: without query and fragment.
     pub(super) address: String,
-    pub(super) method: String,
-    request: Request<Vec<u8>>,
+    pub(super) request: Request<Vec<u8>>,
     timeout: Duration,
 }
 
 impl Fetcher {
     #[expect(
         clippy::disallowed_methods,
-        reason = "a rule's fetch is the rule's call to the world, not ours to Auth0: other origins, no tokens of ours"
+        reason = "these are the rules' requests, not ours to Auth0: other origins, none of our tokens"
     )]
     pub(super) fn new(allowed: Vec<Origin>, timeout: Duration, pool: Pool) -> Self {
         let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -75,15 +72,15 @@ impl Fetcher {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
-            // A kept connection would hold up the drain of the server it leads to, and may be stale.
+            // An idle connection would delay the shutdown of its server, and may be stale.
             .max_idle_connections(0)
             .user_agent(concat!("vestibule-script/", env!("CARGO_PKG_VERSION")))
             .build();
         Self { agent: Agent::new_with_config(config), allowed, timeout, pool }
     }
 
-    /// Judges a fetch before anything is sent.
-    pub(super) fn judge(&self, call: FetchCall) -> Result<Allowed, CallError> {
+    /// Checks a request before anything is sent.
+    pub(super) fn check(&self, call: FetchCall) -> Result<AllowedFetch, CallError> {
         let refused = |message: String| CallError::new("ENOTALLOWED", message);
         let mut url = Url::parse(&call.url)
             .map_err(|error| refused(format!("fetch: \"{}\" is not an absolute URL: {error}", call.url)))?;
@@ -105,7 +102,7 @@ impl Fetcher {
         for (name, value) in &call.headers {
             let bad = || refused(format!("fetch: the header \"{name}\" is not valid"));
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-            if !OURS.contains(&name) {
+            if !CONNECTION_HEADERS.contains(&name) {
                 request = request.header(name, HeaderValue::from_str(value).map_err(|_| bad())?);
             }
         }
@@ -114,58 +111,46 @@ impl Fetcher {
             .map_err(|error| refused(format!("fetch: {error}")))?;
         url.set_query(None);
         let own = call.timeout_millis.map_or(Duration::MAX, Duration::from_millis);
-        Ok(Allowed {
-            address: url.into(),
-            method: method.to_string(),
-            request,
-            timeout: self.timeout.min(own),
-        })
+        Ok(AllowedFetch { address: url.into(), request, timeout: self.timeout.min(own) })
     }
 
-    /// Makes it, on the pool.
-    pub(super) async fn make(&self, allowed: Allowed) -> Result<FetchAnswer, CallError> {
+    /// Sends a request, on the pool.
+    pub(super) async fn send(&self, allowed: AllowedFetch) -> Result<FetchResponse, CallError> {
         let agent = self.agent.clone();
-        let Allowed { address, request, timeout, .. } = allowed;
+        let AllowedFetch { address, request, timeout } = allowed;
         match self.pool.run(move || send(&agent, request, timeout)).await {
-            Ok(answer) => answer.map_err(|error| explain(&address, timeout, &error)),
+            Ok(response) => response.map_err(|error| explain(&address, timeout, &error)),
             Err(error) => Err(pool_error(error)),
         }
     }
 }
 
-impl FetchAnswer {
-    /// As `prelude/fetch.js` reads it.
-    pub(super) fn into_value(self) -> Value {
-        serde_json::json!({ "status": self.status, "headers": self.headers, "body": self.body })
-    }
-}
-
-/// A job that was not done, in a script's terms.
+/// The error of a job that did not run.
 pub(super) fn pool_error(error: PoolError) -> CallError {
-    CallError::new("EBUSY", format!("the call was not made: {error}"))
+    CallError::new("EBUSY", format!("the call did not run: {error}"))
 }
 
-fn send(agent: &Agent, request: Request<Vec<u8>>, timeout: Duration) -> Result<FetchAnswer, ureq::Error> {
+fn send(agent: &Agent, request: Request<Vec<u8>>, timeout: Duration) -> Result<FetchResponse, ureq::Error> {
     let bodiless =
         request.body().is_empty() && !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
-    let answer = if bodiless {
+    let timeout = Some(timeout);
+    read(if bodiless {
         let request = request.map(|_| ());
-        agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build())?
+        agent.run(agent.configure_request(request).timeout_global(timeout).build())?
     } else {
-        agent.run(agent.configure_request(request).timeout_global(Some(timeout)).build())?
-    };
-    read(answer)
+        agent.run(agent.configure_request(request).timeout_global(timeout).build())?
+    })
 }
 
-fn read(answer: Response<Body>) -> Result<FetchAnswer, ureq::Error> {
-    let (parts, body) = answer.into_parts();
+fn read(response: Response<Body>) -> Result<FetchResponse, ureq::Error> {
+    let (parts, body) = response.into_parts();
     let headers = parts
         .headers
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let body = body.into_with_config().limit(ANSWER_LIMIT).read_to_vec()?;
-    Ok(FetchAnswer {
+    let body = body.into_with_config().limit(BODY_LIMIT).read_to_vec()?;
+    Ok(FetchResponse {
         status: parts.status.as_u16(),
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
@@ -175,12 +160,12 @@ fn read(answer: Response<Body>) -> Result<FetchAnswer, ureq::Error> {
 fn explain(address: &str, timeout: Duration, error: &ureq::Error) -> CallError {
     match error {
         ureq::Error::Timeout(_) => {
-            CallError::new("ETIMEDOUT", format!("fetch: {address} did not answer within {timeout:?}"))
+            CallError::new("ETIMEDOUT", format!("fetch: {address} did not respond within {timeout:?}"))
         }
         ureq::Error::BodyExceedsLimit(limit) => {
-            CallError::new("ETOOBIG", format!("fetch: the answer of {address} is over {limit} bytes"))
+            CallError::new("ETOOBIG", format!("fetch: the response of {address} is over {limit} bytes"))
         }
-        other => CallError::new("EFETCH", format!("fetch: {address} can not be reached: {other}")),
+        other => CallError::new("EFETCH", format!("fetch: {address} cannot be reached: {other}")),
     }
 }
 
@@ -202,10 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exact_origin_is_allowed() {
+    fn only_exact_listed_origins_are_allowed() {
         let fetcher = fetcher();
         for url in ["http://127.0.0.1:4001/graphql", "https://a.example:443/x", "https://A.example/"] {
-            assert!(fetcher.judge(get(url)).is_ok(), "{url}");
+            assert!(fetcher.check(get(url)).is_ok(), "{url}");
         }
         let refused = [
             "https://127.0.0.1:4001/",
@@ -222,26 +207,26 @@ mod tests {
             "/graphql",
         ];
         for url in refused {
-            assert!(fetcher.judge(get(url)).is_err(), "{url}");
+            assert!(fetcher.check(get(url)).is_err(), "{url}");
         }
-        let error = fetcher.judge(get("http://evil.example/path?secret=1")).err().unwrap();
+        let error = fetcher.check(get("http://evil.example/path?secret=1")).err().unwrap();
         let expected =
             "fetch: scripts may not call http://evil.example; add this origin to tenant.allow_fetch";
         assert_eq!(error.message, expected);
     }
 
     #[test]
-    fn the_record_has_no_query_and_connection_headers_are_ours() {
+    fn the_logged_url_has_no_query_and_connection_headers_are_dropped() {
         let mut call = get("https://a.example/p?token=1#f");
         call.headers = vec![("Host".into(), "evil.example".into()), ("X-A".into(), "1".into())];
-        let allowed = fetcher().judge(call).unwrap_or_else(|error| panic!("{error:?}"));
+        let allowed = fetcher().check(call).unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(allowed.address, "https://a.example/p");
-        assert_eq!(allowed.method, "GET");
+        assert_eq!(allowed.request.method(), "GET");
         assert!(allowed.request.headers().get(HOST).is_none());
         assert_eq!(allowed.request.uri(), "https://a.example/p?token=1");
         let mut call = get("https://a.example/");
         call.headers = vec![("X-A".into(), "1\r\nX-B: 2".into())];
-        assert!(fetcher().judge(call).is_err());
+        assert!(fetcher().check(call).is_err());
     }
 
     #[test]

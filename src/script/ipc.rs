@@ -1,8 +1,7 @@
-//! What host and worker say to each other: frames of JSON, each behind its length in four bytes, big-endian.
+//! The messages between host and worker: frames of JSON, each after its length in four bytes, big-endian.
 //!
-//! Both ends are this binary. The host still trusts nothing a worker says: a script may have broken out of its engine.
+//! Both ends are this binary. The host still does not trust a worker: a script may have broken out of its engine.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
@@ -10,86 +9,79 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::outcome::{ConsoleLevel, DenyReason, MetadataUpdate};
+use super::login::{ConsoleLevel, DenyReason, LoginInput, MetadataUpdate};
+use crate::bundle::Rule;
 
 /// The longest frame a worker may send: a user and a context of [`RESULT_LIMIT`] each, or a fetch with its body.
 pub(super) const FROM_WORKER_LIMIT: usize = 2 * 1024 * 1024;
-/// The longest frame the host sends: a fetch's answer of 1 MiB whose every byte takes six in JSON.
+/// The longest frame the host sends: a response of 1 MiB whose every byte takes six in JSON.
 pub(super) const TO_WORKER_LIMIT: usize = 8 * 1024 * 1024;
-/// The longest `user` or `context` a rule may hand on, in bytes of JSON. `prelude/run.js` says it to people.
+/// The longest `user` or `context` a rule may call back with, in bytes of JSON. `prelude/run.js` checks it first.
 pub(super) const RESULT_LIMIT: usize = 256 * 1024;
-/// Calls of a login that may be under way at once, timers included.
+/// The most pending calls of a login, timers included.
 pub(super) const CALLS_AT_ONCE: usize = 256;
-/// Lines of `console` that are kept of a login.
+/// The most lines of `console` kept of a login.
 pub(super) const CONSOLE_LINES: usize = 200;
-/// Characters that are kept of a console line or an error's text.
+/// The most characters kept of a console line or an error's text.
 pub(super) const TEXT_LIMIT: usize = 1000;
 
-/// The host to its worker.
+/// A message of the host to its worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ToWorker {
     /// The first frame.
-    Start(Limits),
-    /// A login.
-    Run(Box<Run>),
-    /// The answer to a call.
-    Reply(Reply),
+    Start(WorkerLimits),
+    /// A login to run.
+    Run(Box<RunLogin>),
+    /// The reply to a call.
+    Reply(CallReply),
 }
 
-/// What the worker may use in all its life.
+/// The limits of a worker's whole life.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Limits {
+pub(super) struct WorkerLimits {
     pub(super) heap_bytes: u64,
     pub(super) cpu_seconds: u64,
 }
 
-/// One login.
+/// A login for a worker.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Run {
-    pub(super) rules: Vec<Source>,
-    pub(super) user: Value,
-    pub(super) context: Value,
-    pub(super) configuration: BTreeMap<String, String>,
+pub(super) struct RunLogin {
+    pub(super) rules: Vec<Rule>,
+    pub(super) input: LoginInput,
+    /// The time limit.
     pub(super) millis: u64,
 }
 
-/// A rule as the worker needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Source {
-    pub(super) name: String,
-    pub(super) script: String,
-}
-
-/// The answer to [`FromWorker::Call`].
+/// The reply to [`FromWorker::Call`].
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Reply {
+pub(super) struct CallReply {
     pub(super) id: u64,
     pub(super) result: Result<Value, CallError>,
 }
 
-/// Why a call failed: becomes an `Error` with a `code` in the script.
+/// Why a call failed; the script gets an `Error` with this `code`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CallError {
     pub(super) code: String,
     pub(super) message: String,
 }
 
-/// The worker to its host.
+/// A message of a worker to its host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromWorker {
-    /// The limits hold; logins may come.
+    /// The limits are set; the worker accepts logins.
     Ready,
-    /// The rule at this index begins.
-    Begin(usize),
+    /// The rule at this index starts.
+    RuleStarted(usize),
     /// A line for the console.
-    Say(ConsoleLevel, String),
-    /// A script asks for something. Ids are never used twice in a worker's life.
+    Console(ConsoleLevel, String),
+    /// A script's call. A worker never uses an id twice.
     Call(u64, Call),
-    /// The login is done.
-    End(Verdict),
+    /// The login has ended.
+    Finished(Verdict),
 }
 
-/// What a script can ask the host for.
+/// A script's call to the host.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Call {
@@ -101,23 +93,23 @@ pub(super) enum Call {
     Sleep(u64),
 }
 
-/// The request of a fetch.
+/// An HTTP request of a script.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct FetchCall {
     pub(super) url: String,
     pub(super) method: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Option<String>,
-    /// The script's own limit, if it is shorter than ours.
+    /// The script's own timeout; it can only shorten ours.
     pub(super) timeout_millis: Option<u64>,
 }
 
-/// The answer of a fetch.
+/// The response to a script's request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct FetchAnswer {
+pub(super) struct FetchResponse {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
-    /// As text; what is not UTF-8 in it is replaced.
+    /// As text; bytes that are not UTF-8 are replaced.
     pub(super) body: String,
 }
 
@@ -126,8 +118,16 @@ pub(super) struct FetchAnswer {
 pub(super) enum Verdict {
     /// Every rule called back cleanly.
     Done { user: Value, context: Value },
-    /// The rule at `index` did not.
+    /// The rule at `index` did not call back cleanly.
     Denied { index: usize, reason: DenyReason, message: String },
+}
+
+impl Verdict {
+    /// Whether the worker's engine may be damaged, so that the worker must not run another login.
+    pub(super) fn spends_worker(&self) -> bool {
+        use DenyReason::{Crashed, OutOfMemory, TimedOut};
+        matches!(self, Self::Denied { reason: TimedOut | OutOfMemory | Crashed, .. })
+    }
 }
 
 impl CallError {
@@ -136,15 +136,15 @@ impl CallError {
     }
 }
 
-/// A frame ready to be written.
+/// Encodes a frame.
 pub(super) fn frame(message: &impl Serialize, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, message)?;
     let length = bytes.len() - 4;
     let short = u32::try_from(length).ok().filter(|_| length <= limit);
     let prefix = short.ok_or_else(|| too_long(length))?.to_be_bytes();
-    for (slot, byte) in bytes.iter_mut().zip(prefix) {
-        *slot = byte;
+    if let Some(start) = bytes.first_chunk_mut() {
+        *start = prefix;
     }
     Ok(bytes)
 }
@@ -155,7 +155,7 @@ pub(super) fn write(to: &mut impl Write, message: &impl Serialize) -> io::Result
     to.flush()
 }
 
-/// Reads one frame; `None` when the other end has closed between frames.
+/// Reads one frame; `None` when the other end closed the pipe between frames.
 pub(super) fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
     let mut prefix = [0; 4];
     match from.read_exact(&mut prefix) {
@@ -190,17 +190,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_frame_reads_back_and_an_end_between_frames_is_not_an_error() {
+    async fn a_frame_reads_back_and_a_close_between_frames_is_not_an_error() {
         let mut bytes = Vec::new();
-        write(&mut bytes, &FromWorker::Begin(7)).unwrap();
-        assert!(matches!(read_async(&mut bytes.as_slice()).await.unwrap(), FromWorker::Begin(7)));
+        write(&mut bytes, &FromWorker::RuleStarted(7)).unwrap();
+        assert!(matches!(read_async(&mut bytes.as_slice()).await.unwrap(), FromWorker::RuleStarted(7)));
         let mut rest = bytes.as_slice();
-        assert!(matches!(read(&mut rest).unwrap(), Some(FromWorker::Begin(7))));
+        assert!(matches!(read(&mut rest).unwrap(), Some(FromWorker::RuleStarted(7))));
         assert!(read::<FromWorker>(&mut rest).unwrap().is_none());
     }
 
     #[tokio::test]
-    async fn a_frame_longer_than_its_limit_is_refused_before_it_is_read() {
+    async fn a_frame_over_the_limit_is_refused_before_it_is_read() {
         let mut claim = &u32::MAX.to_be_bytes()[..];
         let error = read_async::<FromWorker>(&mut claim).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

@@ -1,44 +1,38 @@
-//! Rules and actions: the team's JavaScript, run at login.
+//! Rules: the team's JavaScript, run at login.
 //!
-//! Owns the JavaScript engine and the processes it runs in. [`ScriptRunner`] is the host: it keeps a few worker
-//! processes of this same binary, gives each one login at a time, answers what its scripts ask for (a fetch, a
-//! metadata update, a timer) and holds the wall clock. The worker ([`worker_main`]) is QuickJS with a memory limit,
-//! behind resource limits of the kernel, with no network, no files and an empty environment. An interrupt inside the
-//! engine does not stop `new Array(1e9) + ''`; a SIGKILL from outside does, so that is what the limit is.
+//! Owns the JavaScript engine and the processes it runs in. [`ScriptRunner`] is the host: it keeps a few worker processes
+//! of the same binary, gives each one login at a time, handles the calls of its scripts (a fetch, a metadata update, a
+//! timer) and enforces the time limit. The worker ([`worker_main`]) is QuickJS with a memory limit and with the kernel's
+//! resource limits, without network, files or environment. An interrupt inside the engine does not stop
+//! `new Array(1e9) + ''`; only a SIGKILL from outside does, so the host enforces the limit.
 //!
-//! Leans on floor 0 (`pool`, `clock`) and on `bundle` for the rules. Never opens SQLite, never knows who logs in
-//! beyond the two objects a rule sees, and never takes a broken answer for a good one: whatever is not a clean
-//! `callback(null, user, context)` of every rule denies the login.
+//! Imports floor 0 (`pool`, `clock`), and `bundle` for the rules. Never opens SQLite, and never accepts a broken result:
+//! anything but a clean `callback(null, user, context)` of every rule denies the login.
 //!
-//! Reading order: `outcome.rs` (what goes in and comes out), `host.rs`, `crew.rs` (its workers), `conversation.rs`
-//! (one login, the host's side), `fetch.rs`, then `worker/` and the JavaScript in `prelude/`.
+//! Reading order: `login.rs` (input and output), `host.rs`, `worker_pool.rs`, `worker_run.rs` (one login, on the host's
+//! side), `fetch.rs`, then `worker/` and the JavaScript in `prelude/`.
 
 mod settings;
 
-mod outcome;
+mod login;
 
 mod host;
-
-mod conversation;
-
-mod crew;
-
-mod process;
+mod worker_pool;
+mod worker_run;
 
 mod fetch;
-
 mod ipc;
-
+mod process;
 mod redact;
 
 mod worker;
 
-pub use crew::WorkerCommand;
 pub use fetch::{InvalidOrigin, parse_origin};
 pub use host::ScriptRunner;
-pub use outcome::{
+pub use login::{
     ConsoleLevel, ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataKind,
     MetadataUpdate, MetadataWriter,
 };
 pub use settings::Settings;
 pub use worker::worker_main;
+pub use worker_pool::WorkerCommand;

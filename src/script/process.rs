@@ -1,4 +1,4 @@
-//! A worker process, seen from the host.
+//! A worker process, on the host's side.
 
 use std::io;
 use std::path::Path;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::ipc::{self, FromWorker, Limits, TO_WORKER_LIMIT, ToWorker};
+use super::ipc::{self, FromWorker, TO_WORKER_LIMIT, ToWorker, WorkerLimits};
 
-/// How long a new worker may take to say that it is ready.
+/// How long a new worker may take to become ready.
 const START_TIME: Duration = Duration::from_secs(10);
 
-/// The first descriptor that is none of the three standard ones.
+/// The first file descriptor after the three standard ones.
 const FIRST_OTHER: i32 = 3;
 
 /// A worker that is ready for a login. Dropping it kills the process.
@@ -21,15 +21,15 @@ pub(super) struct Worker {
     child: Child,
     pub(super) stdin: ChildStdin,
     pub(super) stdout: ChildStdout,
-    /// How long it has run logins so far. More than any CPU time it has used, since it has one thread.
+    /// How long it has run logins. At least the CPU time it has used, since it has one thread.
     pub(super) busy: Duration,
 }
 
 impl Worker {
-    /// Starts one: empty environment, no files but its two pipes, a process group of its own so that a Ctrl-C at the
-    /// terminal is the host's to handle.
-    pub(super) async fn start(program: &Path, args: &[String], limits: Limits) -> io::Result<Self> {
-        // What whoever started us left open (a shell's `7<file`) has no mark of its own, and would be the worker's too.
+    /// Starts a worker with an empty environment and no files but its pipes, in its own process group, so that only the
+    /// host gets a Ctrl-C from the terminal.
+    pub(super) async fn start(program: &Path, args: &[String], limits: WorkerLimits) -> io::Result<Self> {
+        // Descriptors that our parent process left open (a shell's `7<file`) lack close-on-exec; the worker would get them.
         close_fds::set_fds_cloexec_threadsafe(FIRST_OTHER, &[]);
         let mut child = Command::new(program)
             .args(args)
@@ -45,35 +45,36 @@ impl Worker {
             return Err(io::Error::other("the worker has no pipes"));
         };
         let mut worker = Self { child, stdin, stdout, busy: Duration::ZERO };
-        match tokio::time::timeout(START_TIME, worker.greet(limits)).await {
-            Ok(Ok(())) => Ok(worker),
-            Ok(Err(error)) => {
+        let ready = tokio::time::timeout(START_TIME, worker.handshake(limits)).await;
+        let too_slow = io::Error::new(io::ErrorKind::TimedOut, "the worker did not become ready");
+        match ready.unwrap_or(Err(too_slow)) {
+            Ok(()) => Ok(worker),
+            Err(error) => {
                 worker.kill().await;
                 Err(error)
-            }
-            Err(_) => {
-                worker.kill().await;
-                Err(io::Error::new(io::ErrorKind::TimedOut, "the worker did not become ready"))
             }
         }
     }
 
-    /// Whether the process still runs. One that died is reaped by this.
+    /// Whether the process still runs. Reaps it if it died.
     pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Kills the process (SIGKILL) and reaps it.
     pub(super) async fn kill(mut self) {
-        // The only failure is that it has already been reaped.
+        // Fails only when the process was already reaped.
         drop(self.child.kill().await);
     }
 
-    async fn greet(&mut self, limits: Limits) -> io::Result<()> {
+    async fn handshake(&mut self, limits: WorkerLimits) -> io::Result<()> {
         self.stdin.write_all(&ipc::frame(&ToWorker::Start(limits), TO_WORKER_LIMIT)?).await?;
         match ipc::read_async(&mut self.stdout).await? {
             FromWorker::Ready => Ok(()),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the worker spoke before it was ready")),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the worker sent another message before Ready",
+            )),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Blots the values of `configuration` out of what scripts say.
+//! Redacts the values of `configuration` from scripts' output.
 //!
-//! By value, not by name: a script can copy a secret anywhere. A value is found as it is, as JSON writes it, in
-//! base64 and percent-encoded. A script that takes a secret apart can still show it; this is for accidents.
+//! By value, because a script can copy a secret anywhere: as it is, in JSON, in base64 and percent-encoded. This prevents
+//! accidents only; a script that takes a secret apart can still reveal it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,15 +11,15 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// Shorter values would blot out ordinary words.
-const SHORTEST: usize = 4;
-/// A path segment this long may be a secret, as in a web hook's URL.
+/// The shortest value to redact, in bytes. Shorter ones would match ordinary words.
+const MIN_SECRET: usize = 4;
+/// A path segment this long may be a secret, as in a webhook's URL.
 const LONG_SEGMENT: usize = 16;
 
-/// Knows the values to blot out.
+/// Replaces secrets by their keys.
 #[derive(Debug, Default)]
 pub(super) struct Redactor {
-    /// What to look for and what to put there; longest first, so that a secret within a secret leaves no rest.
+    /// Secret texts and their replacements; longest first, so that a secret within a secret is redacted whole.
     needles: Vec<(String, String)>,
 }
 
@@ -45,7 +45,7 @@ impl Redactor {
         Self { needles }
     }
 
-    /// `text` without the secrets.
+    /// Returns `text` without the secrets.
     pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for (needle, label) in &self.needles {
@@ -57,10 +57,10 @@ impl Redactor {
     }
 }
 
-/// Every value is one, but short ones, the words of JSON, and URLs that carry nothing to hide: an error that names an
-/// address must stay readable.
+/// Whether a value is secret: all are, except short ones, JSON's words, and URLs without credentials, query or long path
+/// segments. An error that names such an address must stay readable.
 fn is_secret(value: &str) -> bool {
-    if value.len() < SHORTEST || matches!(value, "true" | "false" | "null") {
+    if value.len() < MIN_SECRET || matches!(value, "true" | "false" | "null") {
         return false;
     }
     let Ok(url) = Url::parse(value) else { return true };
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_blotted_out_in_every_form() {
+    fn a_secret_is_redacted_in_every_encoding() {
         let secrets = redactor(&[("KEY", "s3cret/\"q\"")]);
         for form in ["s3cret/\"q\"", "s3cret/\\\"q\\\"", "czNjcmV0LyJxIg", "s3cret%2F%22q%22"] {
             assert_eq!(secrets.redact(&format!("a {form} b")), "a [configuration.KEY] b", "{form}");
@@ -86,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_within_a_secret_leaves_no_rest() {
+    fn a_secret_within_a_secret_is_redacted_whole() {
         let secrets = redactor(&[("A", "abcd"), ("B", "abcdefgh")]);
         assert_eq!(secrets.redact("abcdefgh abcd"), "[configuration.B] [configuration.A]");
     }
 
     #[test]
-    fn plain_addresses_stay_readable_and_those_with_secrets_do_not() {
+    fn plain_urls_stay_readable_and_those_with_secrets_do_not() {
         let plain = ["http://127.0.0.1:4001/graphql", "https://vestibule.example/", "true", "abc"];
         for value in plain {
             assert_eq!(redactor(&[("K", value)]).redact(value), value);

@@ -1,6 +1,6 @@
 //! The tenant's APIs, and the scopes that machines and users get. Pure: depends on the bundle only.
 
-use crate::bundle::{Bundle, ResourceServer};
+use crate::bundle::{ApiScope, Bundle, ResourceServer};
 
 use super::TenantError;
 use super::oauth_error::OAuthError;
@@ -12,60 +12,30 @@ pub(super) const UPDATE_USERS: &str = "update:users";
 /// The scopes of OpenID Connect (Core 1.0 §5.4), granted at any audience.
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
 
-/// An API's settings for tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Api {
-    /// The audience.
-    pub(super) identifier: String,
-    /// The lifetime of its access tokens, in seconds.
-    pub(super) lifetime: u32,
-    /// Tokens follow RFC 9068 instead of Auth0's own dialect.
-    pub(super) rfc9068: bool,
-    /// Tokens carry `permissions`.
-    pub(super) authz: bool,
-    /// RBAC: users get only the scopes that their roles grant.
-    pub(super) enforce: bool,
-    /// The scopes that exist.
-    pub(super) scopes: Vec<String>,
-}
-
-impl Api {
-    fn new(server: &ResourceServer) -> Result<Self, TenantError> {
-        if server.signing_alg != "RS256" {
-            return Err(TenantError::Bundle(format!(
-                "the API {:?} wants {} tokens; the dev tenant signs with RS256 only, so set its signing_alg",
-                server.identifier, server.signing_alg
-            )));
-        }
-        Ok(Self {
-            identifier: server.identifier.clone(),
-            lifetime: server.token_lifetime,
-            rfc9068: server.token_dialect.starts_with("rfc9068"),
-            authz: server.token_dialect.ends_with("_authz"),
-            enforce: server.enforce_policies,
-            scopes: server.scopes.iter().map(|scope| scope.value.clone()).collect(),
-        })
-    }
-}
-
 /// The bundle's APIs and the Management API, which every tenant has.
 pub(super) struct Apis {
-    apis: Vec<Api>,
+    apis: Vec<ResourceServer>,
     management: String,
 }
 
 impl Apis {
     pub(super) fn new(bundle: &Bundle, issuer: &str) -> Result<Self, TenantError> {
         let management = format!("{issuer}api/v2/");
-        let mut apis = bundle.resource_servers.iter().map(Api::new).collect::<Result<Vec<_>, _>>()?;
+        if let Some(api) = bundle.resource_servers.iter().find(|api| api.signing_alg != "RS256") {
+            return Err(TenantError::Bundle(format!(
+                "the API {:?} wants {} tokens; the dev tenant signs with RS256 only, so set its signing_alg",
+                api.identifier, api.signing_alg
+            )));
+        }
+        let mut apis = bundle.resource_servers.clone();
         apis.retain(|api| !is_auth0_management(&api.identifier) && api.identifier != management);
-        apis.push(Api {
+        apis.push(ResourceServer {
             identifier: management.clone(),
-            lifetime: 86_400,
-            rfc9068: false,
-            authz: false,
-            enforce: false,
-            scopes: vec![READ_USERS.to_owned(), UPDATE_USERS.to_owned()],
+            scopes: [READ_USERS, UPDATE_USERS].map(|value| ApiScope { value: value.to_owned() }).into(),
+            token_lifetime: 86_400,
+            token_dialect: "access_token".to_owned(),
+            enforce_policies: false,
+            signing_alg: "RS256".to_owned(),
         });
         Ok(Self { apis, management })
     }
@@ -76,7 +46,7 @@ impl Apis {
     }
 
     /// The API with this audience.
-    pub(super) fn find(&self, audience: &str) -> Result<&Api, OAuthError> {
+    pub(super) fn find(&self, audience: &str) -> Result<&ResourceServer, OAuthError> {
         let found = self.apis.iter().find(|api| api.identifier == audience);
         found.ok_or_else(|| OAuthError::access_denied(format!("Service not found: {audience}")))
     }
@@ -86,7 +56,7 @@ impl Apis {
         &self,
         bundle: &Bundle,
         client_id: &str,
-        api: &Api,
+        api: &ResourceServer,
         requested: Option<&str>,
     ) -> Result<Vec<String>, OAuthError> {
         let is_for_api = |audience: &str| {
@@ -109,26 +79,26 @@ impl Apis {
     }
 
     /// The scopes that a user's client gets: the requested ones that OpenID Connect or the API has and, under RBAC, that
-    /// the user's `permissions` include. Unknown scopes are dropped silently, as at Auth0.
+    /// the user's `permissions` include. Unknown scopes are dropped silently, as at Auth0. A trusted client, which has the
+    /// user's password, gets all scopes of the API when it requests none.
     pub(super) fn user_scopes(
         &self,
-        api: Option<&Api>,
+        api: Option<&ResourceServer>,
         permissions: &[String],
-        requested: ScopeRequest<'_>,
+        requested: Option<&str>,
+        is_trusted: bool,
     ) -> Vec<String> {
         let requested: Vec<&str> = match (requested, api) {
-            (ScopeRequest::Named(scope), _) => scope.split(' ').collect(),
-            (ScopeRequest::OmittedByTrustedClient, Some(api)) => {
-                api.scopes.iter().map(String::as_str).collect()
-            }
+            (Some(scope), _) => scope.split(' ').collect(),
+            (None, Some(api)) if is_trusted => api.scopes.iter().map(|scope| scope.value.as_str()).collect(),
             _ => Vec::new(),
         };
         // The Management API gives a user's token no scopes: they would let it read other users.
         let api = api.filter(|api| api.identifier != self.management);
         let is_of_api = |scope: &str| {
             api.is_some_and(|api| {
-                api.scopes.iter().any(|known| known == scope)
-                    && (!api.enforce || permissions.iter().any(|permission| permission == scope))
+                api.scopes.iter().any(|known| known.value == scope)
+                    && (!api.enforce_policies || permissions.iter().any(|permission| permission == scope))
             })
         };
         let mut granted: Vec<String> = Vec::new();
@@ -140,17 +110,6 @@ impl Apis {
         }
         granted
     }
-}
-
-/// The `scope` of a user's token request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ScopeRequest<'a> {
-    /// These scopes, separated by spaces.
-    Named(&'a str),
-    /// No `scope`: no scopes are granted.
-    Omitted,
-    /// No `scope`, from a client that has the user's password: all scopes of the API are granted.
-    OmittedByTrustedClient,
 }
 
 /// Whether an identifier is the Management API of a real tenant.
@@ -173,7 +132,6 @@ mod tests {
             client_id: client.to_owned(),
             audience: audience.to_owned(),
             scope: vec!["a".to_owned(), "b".to_owned()],
-            other: serde_json::Map::default(),
         };
         Bundle {
             resource_servers: vec![
@@ -215,22 +173,22 @@ mod tests {
         let bundle = bundle();
         let apis = Apis::new(&bundle, "http://127.0.0.1/").unwrap();
         let held = ["a".to_owned()];
-        for (audience, requested, expected) in [
-            (
-                Some("https://open"),
-                ScopeRequest::Named("openid a z openid offline_access"),
-                vec!["openid", "a"],
-            ),
-            (Some("https://open"), ScopeRequest::Omitted, vec![]),
-            (Some("https://open"), ScopeRequest::OmittedByTrustedClient, vec!["a", "b"]),
-            (Some("https://rbac"), ScopeRequest::Named("openid b a"), vec!["openid", "a"]),
-            (Some("https://rbac"), ScopeRequest::OmittedByTrustedClient, vec!["a"]),
-            (Some("http://127.0.0.1/api/v2/"), ScopeRequest::Named("read:users openid"), vec!["openid"]),
-            (None, ScopeRequest::Named("openid profile a"), vec!["openid", "profile"]),
-            (None, ScopeRequest::OmittedByTrustedClient, vec![]),
+        for (audience, requested, is_trusted, expected) in [
+            (Some("https://open"), Some("openid a z openid offline_access"), false, vec!["openid", "a"]),
+            (Some("https://open"), None, false, vec![]),
+            (Some("https://open"), None, true, vec!["a", "b"]),
+            (Some("https://rbac"), Some("openid b a"), false, vec!["openid", "a"]),
+            (Some("https://rbac"), None, true, vec!["a"]),
+            (Some("http://127.0.0.1/api/v2/"), Some("read:users openid"), false, vec!["openid"]),
+            (None, Some("openid profile a"), false, vec!["openid", "profile"]),
+            (None, None, true, vec![]),
         ] {
             let api = audience.map(|audience| apis.find(audience).unwrap());
-            assert_eq!(apis.user_scopes(api, &held, requested), expected, "{audience:?} {requested:?}");
+            assert_eq!(
+                apis.user_scopes(api, &held, requested, is_trusted),
+                expected,
+                "{audience:?} {requested:?}"
+            );
         }
     }
 

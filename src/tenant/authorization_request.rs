@@ -8,13 +8,13 @@ use super::login::LoginResult;
 use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::{Inner, clients, pkce};
+use crate::bundle::Client;
 
 /// A checked authorization request, kept while the user logs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AuthorizationRequest {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
-    #[serde(default)]
     pub(super) mode: ResponseMode,
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
@@ -31,21 +31,19 @@ pub(super) struct AuthorizationRequest {
 /// The content of an authorization code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct AuthorizationCode {
-    pub(super) client_id: String,
-    pub(super) redirect_uri: String,
-    pub(super) challenge: Option<String>,
-    pub(super) audience: Option<String>,
-    pub(super) scope: Option<String>,
-    pub(super) nonce: Option<String>,
-    pub(super) session: Option<String>,
+    pub(super) request: AuthorizationRequest,
+    /// The id of the browser session.
+    pub(super) sid: String,
     /// When the user authenticated, if the request had `max_age`.
-    #[serde(default)]
     pub(super) auth_time: Option<i64>,
     pub(super) login: LoginResult,
 }
 
 /// The client and its callback. Without both no redirect is safe.
-pub(super) fn client_and_callback(tenant: &Inner, params: &Params) -> Result<(String, String), OAuthError> {
+pub(super) fn client_and_callback<'a>(
+    tenant: &'a Inner,
+    params: &'a Params,
+) -> Result<(&'a Client, &'a str), OAuthError> {
     let client_id = params.require("client_id")?;
     let client = clients::find(&tenant.bundle, client_id)
         .ok_or_else(|| OAuthError::unauthorized_client(format!("Unknown client: {client_id}")))?;
@@ -56,7 +54,7 @@ pub(super) fn client_and_callback(tenant: &Inner, params: &Params) -> Result<(St
              \"{client_id}\": add it to its callbacks in the bundle."
         )));
     }
-    Ok((client_id.to_owned(), redirect_uri.to_owned()))
+    Ok((client, redirect_uri))
 }
 
 impl AuthorizationRequest {
@@ -64,10 +62,9 @@ impl AuthorizationRequest {
     pub(super) fn parse(
         tenant: &Inner,
         params: &Params,
-        client_id: &str,
+        client: &Client,
         redirect_uri: &str,
     ) -> Result<Self, OAuthError> {
-        let client = clients::find(&tenant.bundle, client_id).ok_or_else(OAuthError::unknown_client)?;
         match params.require("response_type")? {
             "code" if client.may_use("authorization_code") => {}
             "code" => {
@@ -101,7 +98,7 @@ impl AuthorizationRequest {
         tenant.api(audience)?;
         let owned = |name: &str| params.get(name).map(str::to_owned);
         Ok(Self {
-            client_id: client_id.to_owned(),
+            client_id: client.client_id.clone(),
             redirect_uri: redirect_uri.to_owned(),
             mode,
             state: owned("state"),

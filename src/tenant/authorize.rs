@@ -10,14 +10,15 @@ use serde_json::json;
 
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest, client_and_callback};
 use super::callback::{Callback, ResponseMode};
-use super::db::{self, TicketKind};
+use super::error::Result;
 use super::login::{self, LoginAttempt};
 use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
+use super::tickets::{self, TicketKind};
 use super::users::TenantUser;
-use super::{Inner, TenantError, clients, html};
+use super::{Inner, clients, html};
 
 /// The lifetime of a code, in seconds.
 const CODE_LIFETIME: i64 = 60;
@@ -43,20 +44,23 @@ pub(super) async fn authorize(tenant: &Arc<Inner>, request: &HttpRequest) -> Htt
     } else {
         Params::from_body(request.header("content-type"), &request.body)
     };
-    let checked =
-        params.and_then(|params| client_and_callback(tenant, &params).map(|checked| (params, checked)));
-    let (params, (client_id, redirect_uri)) = match checked {
+    // The callback may not be the client's, so the error is shown here.
+    let show = |error: OAuthError| html::error(error.status, &error.description);
+    let params = match params {
+        Ok(params) => params,
+        Err(error) => return show(error),
+    };
+    let (client, redirect_uri) = match client_and_callback(tenant, &params) {
         Ok(checked) => checked,
-        // The callback may not be the client's, so the error is shown here.
-        Err(error) => return html::error(error.status, &error.description),
+        Err(error) => return show(error),
     };
     let mode = ResponseMode::from_params(&params).unwrap_or_default();
-    let callback = Callback { redirect_uri: &redirect_uri, state: params.get("state"), mode };
-    let response = match AuthorizationRequest::parse(tenant, &params, &client_id, &redirect_uri) {
+    let callback = Callback { redirect_uri, state: params.get("state"), mode };
+    let response = match AuthorizationRequest::parse(tenant, &params, client, redirect_uri) {
         Ok(parsed) => proceed(tenant, request, parsed).await,
         Err(error) => Err(error),
     };
-    response.unwrap_or_else(|error| callback.error(&error)).with_actor(client_id)
+    response.unwrap_or_else(|error| callback.error(&error)).with_actor(client.client_id.as_str())
 }
 
 /// Completes a login after the user authenticated on the login page.
@@ -69,15 +73,13 @@ pub(super) async fn complete(
     let user_id = user.user_id().to_owned();
     let completed = async {
         let since = tenant.clock.now().as_second();
-        let session = BrowserSession { user_id: user_id.clone(), sid: db::random()?, since };
+        let session = BrowserSession { user_id: user_id.clone(), sid: tickets::random()?, since };
         let response = finish(tenant, request, &authorization, user, &session, true).await?;
         let hours = tenant.bundle.tenant.session_lifetime.unwrap_or(168.0);
         #[expect(clippy::cast_possible_truncation, reason = "saturates at 292 billion years")]
         let seconds = (hours * 3600.0).max(0.0) as i64;
-        let issued = tenant.in_pool(move |tenant| {
-            tenant.db.issue_ticket(TicketKind::Session, &session, tenant.clock.now(), seconds)
-        });
-        let cookie = issued.await?;
+        let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::Session, &session, seconds);
+        let cookie = tenant.in_pool(issue).await?;
         Ok::<_, OAuthError>(response.header("set-cookie", &set_cookie(tenant, &cookie, seconds)))
     };
     let response = completed.await.unwrap_or_else(|error| authorization.callback().error(&error));
@@ -88,10 +90,8 @@ pub(super) async fn complete(
 pub(super) async fn logout(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     let params = Params::from_form(request.query.as_bytes()).unwrap_or_default();
     if let Some(cookie) = request.cookie(COOKIE) {
-        let taken = tenant.in_pool(move |tenant| {
-            tenant.db.take_ticket::<BrowserSession>(TicketKind::Session, &cookie, tenant.clock.now())
-        });
-        if let Err(error) = taken.await {
+        let take = move |tenant: &Inner| tenant.tickets.take::<BrowserSession>(TicketKind::Session, &cookie);
+        if let Err(error) = tenant.in_pool(take).await {
             return html::error(503, &OAuthError::from(error).description);
         }
     }
@@ -123,10 +123,8 @@ async fn proceed(
     if prompt == Some("none") {
         return Err(OAuthError::new(403, "login_required", "Login required"));
     }
-    let issued = tenant.in_pool(move |tenant| {
-        tenant.db.issue_ticket(TicketKind::Login, &authorization, tenant.clock.now(), LOGIN_LIFETIME)
-    });
-    Ok(HttpResponse::redirect(&format!("/u/login?state={}", issued.await?)))
+    let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::Login, &authorization, LOGIN_LIFETIME);
+    Ok(HttpResponse::redirect(&format!("/u/login?state={}", tenant.in_pool(issue).await?)))
 }
 
 /// The session of the request's cookie and its user, unless the session is older than `max_age` seconds.
@@ -134,13 +132,12 @@ fn session(
     tenant: &Inner,
     request: &HttpRequest,
     max_age: Option<i64>,
-) -> Result<Option<(TenantUser, BrowserSession)>, TenantError> {
+) -> Result<Option<(TenantUser, BrowserSession)>> {
     let Some(cookie) = request.cookie(COOKIE) else { return Ok(None) };
-    let now = tenant.clock.now();
-    let session = tenant.db.read_ticket::<BrowserSession>(TicketKind::Session, &cookie, now)?;
-    let is_recent = |session: &BrowserSession| {
-        max_age.is_none_or(|max_age| now.as_second().saturating_sub(session.since) <= max_age)
-    };
+    let now = tenant.clock.now().as_second();
+    let session = tenant.tickets.read::<BrowserSession>(TicketKind::Session, &cookie)?;
+    let is_recent =
+        |session: &BrowserSession| max_age.is_none_or(|max_age| now.saturating_sub(session.since) <= max_age);
     let Some(session) = session.filter(is_recent) else { return Ok(None) };
     Ok(tenant.users.find(&session.user_id)?.map(|user| (user, session)))
 }
@@ -167,21 +164,11 @@ async fn finish(
         body: json!({}),
     };
     let login = login::login(tenant, attempt).await?;
-    let code = AuthorizationCode {
-        client_id: authorization.client_id.clone(),
-        redirect_uri: authorization.redirect_uri.clone(),
-        challenge: authorization.challenge.clone(),
-        audience: authorization.audience.clone(),
-        scope: authorization.scope.clone(),
-        nonce: authorization.nonce.clone(),
-        session: Some(session.sid.clone()),
-        auth_time: authorization.max_age.map(|_| session.since),
-        login,
-    };
-    let issued = tenant.in_pool(move |tenant| {
-        tenant.db.issue_ticket(TicketKind::Code, &code, tenant.clock.now(), CODE_LIFETIME)
-    });
-    Ok(authorization.callback().send(&[("code", &issued.await?)]))
+    let auth_time = authorization.max_age.map(|_| session.since);
+    let (request, sid) = (authorization.clone(), session.sid.clone());
+    let code = AuthorizationCode { request, sid, auth_time, login };
+    let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::Code, &code, CODE_LIFETIME);
+    Ok(authorization.callback().send(&[("code", &tenant.in_pool(issue).await?)]))
 }
 
 fn set_cookie(tenant: &Inner, value: &str, seconds: i64) -> String {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::apis::Api;
+use crate::bundle::ResourceServer;
 
 /// Claims that rules cannot set; Auth0 drops them silently ("Create custom claims", restricted claims). `scope` is not
 /// among them: a rule that sets it changes the granted scopes, see `login.rs`.
@@ -63,17 +63,17 @@ pub(super) struct LoginDetails<'a> {
 
 impl TokenContext<'_> {
     /// A machine's access token.
-    pub(super) fn machine(&self, api: &Api, scopes: &[String]) -> Map<String, Value> {
+    pub(super) fn machine(&self, api: &ResourceServer, scopes: &[String]) -> Map<String, Value> {
         let subject = format!("{}@clients", self.client_id);
         let mut claims = self.access(api, &subject, json!(api.identifier), scopes, "client-credentials");
-        if api.authz {
+        if has_permissions(api) {
             claims.extend(object(json!({"permissions": scopes})));
         }
         claims
     }
 
     /// A user's access token.
-    pub(super) fn user(&self, api: &Api, grant: UserGrant<'_>) -> Map<String, Value> {
+    pub(super) fn user(&self, api: &ResourceServer, grant: UserGrant<'_>) -> Map<String, Value> {
         let audience = if grant.scopes.iter().any(|scope| scope == "openid") {
             json!([api.identifier, format!("{}userinfo", self.issuer)])
         } else {
@@ -82,7 +82,7 @@ impl TokenContext<'_> {
         let mut claims = permitted(grant.custom);
         let gty = grant.gty.unwrap_or_default();
         claims.append(&mut self.access(api, grant.subject, audience, grant.scopes, gty));
-        if api.authz {
+        if has_permissions(api) {
             claims.extend(object(json!({"permissions": grant.permissions})));
         }
         claims
@@ -110,16 +110,16 @@ impl TokenContext<'_> {
 
     fn access(
         &self,
-        api: &Api,
+        api: &ResourceServer,
         subject: &str,
         audience: Value,
         scopes: &[String],
         gty: &str,
     ) -> Map<String, Value> {
-        let exp = self.now.saturating_add(i64::from(api.lifetime));
+        let exp = self.now.saturating_add(i64::from(api.token_lifetime));
         let mut claims =
             object(json!({"iss": self.issuer, "sub": subject, "aud": audience, "iat": self.now, "exp": exp}));
-        if api.rfc9068 {
+        if is_rfc9068(api) {
             claims.extend(object(json!({"client_id": self.client_id, "jti": self.jti})));
         } else {
             claims.extend(object(json!({"azp": self.client_id, "gty": gty})));
@@ -132,8 +132,8 @@ impl TokenContext<'_> {
 }
 
 /// The `typ` of an access token's header.
-pub(super) fn typ(api: &Api) -> &'static str {
-    if api.rfc9068 { "at+jwt" } else { "JWT" }
+pub(super) fn typ(api: &ResourceServer) -> &'static str {
+    if is_rfc9068(api) { "at+jwt" } else { "JWT" }
 }
 
 /// The user's claims that `scopes` allow, for ID tokens and `/userinfo`.
@@ -173,6 +173,14 @@ fn is_permitted(name: &str) -> bool {
     })
 }
 
+fn is_rfc9068(api: &ResourceServer) -> bool {
+    api.token_dialect.starts_with("rfc9068")
+}
+
+fn has_permissions(api: &ResourceServer) -> bool {
+    api.token_dialect.ends_with("_authz")
+}
+
 fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(members) = value { members } else { Map::new() }
 }
@@ -184,15 +192,9 @@ mod tests {
     const CONTEXT: TokenContext<'_> =
         TokenContext { issuer: "http://t/", client_id: "spa", now: 1000, jti: "j" };
 
-    fn api(rfc9068: bool, authz: bool) -> Api {
-        Api {
-            identifier: "https://api".into(),
-            lifetime: 60,
-            rfc9068,
-            authz,
-            enforce: false,
-            scopes: Vec::new(),
-        }
+    fn api(dialect: &str) -> ResourceServer {
+        let api = json!({"identifier": "https://api", "token_lifetime": 60, "token_dialect": dialect});
+        serde_json::from_value(api).unwrap()
     }
 
     fn texts(texts: &[&str]) -> Vec<String> {
@@ -203,16 +205,16 @@ mod tests {
     fn a_machines_token_in_both_dialects() {
         let scopes = texts(&["a", "b"]);
         assert_eq!(
-            Value::Object(CONTEXT.machine(&api(false, false), &scopes)),
+            Value::Object(CONTEXT.machine(&api("access_token"), &scopes)),
             json!({"iss": "http://t/", "sub": "spa@clients", "aud": "https://api", "iat": 1000, "exp": 1060,
                 "azp": "spa", "gty": "client-credentials", "scope": "a b"})
         );
         assert_eq!(
-            Value::Object(CONTEXT.machine(&api(true, true), &scopes)),
+            Value::Object(CONTEXT.machine(&api("rfc9068_profile_authz"), &scopes)),
             json!({"iss": "http://t/", "sub": "spa@clients", "aud": "https://api", "iat": 1000, "exp": 1060,
                 "client_id": "spa", "jti": "j", "scope": "a b", "permissions": ["a", "b"]})
         );
-        assert!(!CONTEXT.machine(&api(false, false), &[]).contains_key("scope"));
+        assert!(!CONTEXT.machine(&api("access_token"), &[]).contains_key("scope"));
     }
 
     #[test]
@@ -227,19 +229,21 @@ mod tests {
             custom: custom.as_object().unwrap(),
         };
         assert_eq!(
-            Value::Object(CONTEXT.user(&api(false, true), grant)),
+            Value::Object(CONTEXT.user(&api("access_token_authz"), grant)),
             json!({"iss": "http://t/", "sub": "auth0|a", "aud": ["https://api", "http://t/userinfo"], "iat": 1000,
                 "exp": 1060, "azp": "spa", "scope": "openid a", "permissions": ["a"], "plan": "free",
                 "https://ns/roles": ["admin"]})
         );
-        let plain = CONTEXT
-            .user(&api(true, false), UserGrant { scopes: &texts(&["a"]), gty: Some("password"), ..grant });
+        let plain = CONTEXT.user(
+            &api("rfc9068_profile"),
+            UserGrant { scopes: &texts(&["a"]), gty: Some("password"), ..grant },
+        );
         assert_eq!(plain["aud"], "https://api");
         assert_eq!((&plain["client_id"], &plain["jti"]), (&json!("spa"), &json!("j")));
         assert!(
             !plain.contains_key("gty") && !plain.contains_key("azp") && !plain.contains_key("permissions")
         );
-        let password = CONTEXT.user(&api(false, false), UserGrant { gty: Some("password"), ..grant });
+        let password = CONTEXT.user(&api("access_token"), UserGrant { gty: Some("password"), ..grant });
         assert_eq!(password["gty"], "password");
     }
 

@@ -54,3 +54,6 @@ pub enum TenantError {
     #[error("the dev tenant is busy: {0}")]
     Pool(#[from] crate::pool::PoolError),
 }
+
+/// A result whose error is a [`TenantError`], unless it names another.
+pub(super) type Result<T, E = TenantError> = std::result::Result<T, E>;

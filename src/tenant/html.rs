@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use url::Origin;
 
-use super::db;
 use super::response::HttpResponse;
+use super::tickets;
 use super::users::TenantUser;
 
 const STYLE: &str = include_str!("login.css");
@@ -63,7 +63,7 @@ pub(super) fn web_message<'a>(
     if !to.is_tuple() {
         return error(400, "response_mode=web_message needs the callback of a web page.");
     }
-    let Ok(nonce) = db::random() else { return no_random_numbers() };
+    let Ok(nonce) = tickets::random() else { return no_random_numbers() };
     let to = to.ascii_serialization();
     let response: Map<String, Value> =
         response.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
@@ -107,7 +107,7 @@ fn button(user: &TenantUser, note: &str) -> String {
 }
 
 fn document(status: u16, title: &str, tenant: &str, main: &str, form_action: Option<String>) -> HttpResponse {
-    let Ok(nonce) = db::random() else { return no_random_numbers() };
+    let Ok(nonce) = tickets::random() else { return no_random_numbers() };
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\

@@ -45,11 +45,8 @@ pub(super) fn filter(
                 } else {
                     Ok(Bytes::new())
                 };
-                let (body, refused) = match body {
-                    Ok(body) => (body, None),
-                    Err(error) => (Bytes::new(), Some(error.response())),
-                };
-                let path = path.as_str().to_owned();
+                let refused = body.as_ref().err().map(OAuthError::response);
+                let (path, body) = (path.as_str().to_owned(), body.unwrap_or_default());
                 let request = HttpRequest { method, path, query, headers, body, host, remote };
                 serve(&tenant, &request, refused).await
             }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::TenantError;
+use super::error::Result;
 
 /// The tenant's only key.
 pub(super) struct SigningKey {
@@ -22,7 +23,7 @@ pub(super) struct SigningKey {
 
 impl SigningKey {
     /// Generates a key, as PKCS#8. Takes a few hundred milliseconds.
-    pub(super) fn generate() -> Result<Vec<u8>, TenantError> {
+    pub(super) fn generate() -> Result<Vec<u8>> {
         let pair =
             KeyPair::generate(KeySize::Rsa2048).map_err(|_| TenantError::Crypto("cannot be generated"))?;
         let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| TenantError::Crypto("cannot be encoded"))?;
@@ -30,7 +31,7 @@ impl SigningKey {
     }
 
     /// Reads the bytes of [`SigningKey::generate`]. The `kid` is the key's thumbprint (RFC 7638), so it is stable.
-    pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, TenantError> {
+    pub(super) fn from_pkcs8(pkcs8: &[u8]) -> Result<Self> {
         let pair =
             KeyPair::from_pkcs8(pkcs8).map_err(|_| TenantError::Damaged("the key is not an RSA key"))?;
         let public = pair.public_key();
@@ -49,7 +50,7 @@ impl SigningKey {
     }
 
     /// Signs `payload` as a JWT whose header has this `typ`. Takes about a millisecond.
-    pub(super) fn sign(&self, typ: &str, payload: &Map<String, Value>) -> Result<String, TenantError> {
+    pub(super) fn sign(&self, typ: &str, payload: &Map<String, Value>) -> Result<String> {
         let header = json!({"alg": "RS256", "typ": typ, "kid": self.kid});
         let encode = |json: String| URL_SAFE_NO_PAD.encode(json);
         let signed = format!("{}.{}", encode(header.to_string()), encode(json!(payload).to_string()));

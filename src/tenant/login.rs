@@ -115,7 +115,7 @@ pub(super) async fn login(tenant: &Arc<Inner>, attempt: LoginAttempt<'_>) -> Res
 async fn count_login(tenant: &Arc<Inner>, user_id: &str, ip: &str) -> Result<TenantUser, OAuthError> {
     let (id, ip) = (user_id.to_owned(), ip.to_owned());
     let counted = tenant.in_pool(move |tenant| {
-        tenant.db.count_login(&id, &ip, tenant.clock.now())?;
+        tenant.db.count_login(&id, &ip)?;
         tenant.users.find(&id)
     });
     counted.await?.ok_or_else(|| OAuthError::access_denied("The user does not exist."))
@@ -167,14 +167,14 @@ fn metadata_writer(tenant: &Arc<Inner>) -> MetadataWriter {
         if known.is_none() {
             return Err("The user does not exist.".to_owned());
         }
-        tenant.users.update_metadata(update, tenant.clock.now()).map_err(|error| error.to_string())
+        tenant.users.update_metadata(update).map_err(|error| error.to_string())
     })
 }
 
 /// Logs the rules' console and records their fetches.
 fn record(tenant: &Inner, console: &[ConsoleLine], fetches: &[FetchRecord]) {
     for line in console {
-        tracing::debug!(rule = %line.script, level = %line.level, "{}", plain(&line.text));
+        tracing::debug!(rule = %line.script, level = ?line.level, "{}", plain(&line.text));
     }
     for fetch in fetches {
         tenant.exchanges.record(HttpExchange {

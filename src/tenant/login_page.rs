@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::authorization_request::AuthorizationRequest;
 use super::callback::ResponseMode;
-use super::db::TicketKind;
+use super::error::Result;
 use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
+use super::tickets::TicketKind;
 use super::users::TenantUser;
 use super::{Inner, TenantError, authorize, clients, html};
 
@@ -38,11 +39,7 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRe
     match authenticate(tenant, &params).await {
         // The ticket is taken only now, so that a user can correct a mistyped password.
         Ok(Some(user)) => {
-            let taken = tenant.in_pool(move |tenant| {
-                let (kind, now) = (TicketKind::Login, tenant.clock.now());
-                tenant.db.take_ticket::<AuthorizationRequest>(kind, &state, now)
-            });
-            match taken.await {
+            match tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::Login, &state)).await {
                 Ok(Some(authorization)) => authorize::complete(tenant, request, authorization, user).await,
                 Ok(None) => expired(),
                 Err(error) => failed(error),
@@ -53,7 +50,7 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRe
     }
 }
 
-async fn authenticate(tenant: &Arc<Inner>, params: &Params) -> Result<Option<TenantUser>, TenantError> {
+async fn authenticate(tenant: &Arc<Inner>, params: &Params) -> Result<Option<TenantUser>> {
     if let Some(user_id) = params.get("user") {
         return tenant.users.find(user_id);
     }
@@ -70,7 +67,7 @@ fn pending_login<'a>(
 ) -> Result<(&'a str, AuthorizationRequest), Box<HttpResponse>> {
     let expired = || Box::new(expired());
     let state = params.get("state").ok_or_else(expired)?;
-    let pending = tenant.db.read_ticket(TicketKind::Login, state, tenant.clock.now());
+    let pending = tenant.tickets.read(TicketKind::Login, state);
     let pending = pending.map_err(|error| Box::new(failed(error)))?;
     Ok((state, pending.ok_or_else(expired)?))
 }

@@ -15,23 +15,20 @@ mod http;
 mod request;
 mod response;
 
-mod oauth_error;
-
-mod authorize;
 mod authorization_request;
+mod authorize;
 mod callback;
 mod html;
-mod login_page;
-
 mod login;
-
-mod token;
+mod login_page;
 
 mod apis;
 mod claims;
 mod clients;
+mod oauth_error;
 mod params;
 mod pkce;
+mod token;
 
 mod discovery;
 mod management;
@@ -41,11 +38,14 @@ mod userinfo;
 mod db;
 mod exchanges;
 mod keys;
+mod tickets;
+mod user_records;
 mod users;
 
 #[cfg(test)]
 mod tests;
 
+use error::Result;
 pub use error::TenantError;
 pub use exchanges::{Direction, HttpExchange};
 pub use settings::Settings;
@@ -56,8 +56,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use warp::Filter;
+use warp::http::Response;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, ResourceServer};
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::script::ScriptRunner;
@@ -73,6 +74,7 @@ struct Inner {
     apis: apis::Apis,
     users: users::UserDirectory,
     db: db::TenantDb,
+    tickets: tickets::Tickets,
     key: keys::SigningKey,
     rules: login::LoginRules,
     pool: Pool,
@@ -109,21 +111,21 @@ impl Tenant {
         rules: login::LoginRules,
         pool: Pool,
         clock: Clock,
-    ) -> Result<Self, TenantError> {
+    ) -> Result<Self> {
         if !is_loopback(issuer) {
             return Err(TenantError::NotLoopback { issuer: issuer.to_owned() });
         }
         let apis = apis::Apis::new(&bundle, issuer)?;
-        let db = db::TenantDb::open(&settings.data)?;
+        let db = db::TenantDb::open(&settings.data, clock.clone())?;
         let unusable = |error| db::unusable(&settings.data, error);
-        let (pkcs8, created_at) =
-            db.signing_key(clock.now(), keys::SigningKey::generate).map_err(unusable)?;
+        let (pkcs8, created_at) = db.signing_key(keys::SigningKey::generate).map_err(unusable)?;
         Ok(Self(Arc::new(Inner {
             issuer: issuer.to_owned(),
             key: keys::SigningKey::from_pkcs8(&pkcs8).map_err(unusable)?,
             users: users::UserDirectory::new(bundle.users.clone(), created_at, db.clone()),
             exchanges: exchanges::ExchangeLog::default(),
             rate_limit: management::RateLimit::default(),
+            tickets: tickets::Tickets(db.clone()),
             bundle,
             apis,
             db,
@@ -137,12 +139,7 @@ impl Tenant {
     pub fn filter(
         &self,
         body_timeout: Duration,
-    ) -> impl Filter<Extract = (impl warp::Reply + use<>,), Error = Infallible>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-    + use<> {
+    ) -> impl Filter<Extract = (Response<String>,), Error = Infallible> + Clone + use<> {
         http::filter(Arc::clone(&self.0), body_timeout)
     }
 
@@ -156,14 +153,14 @@ impl Inner {
     /// Runs a write, or other blocking work, on the pool.
     async fn in_pool<T: Send + 'static>(
         self: &Arc<Self>,
-        job: impl FnOnce(&Self) -> Result<T, TenantError> + Send + 'static,
-    ) -> Result<T, TenantError> {
+        job: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let tenant = Arc::clone(self);
         self.pool.run(move || job(&tenant)).await?
     }
 
     /// The API with this audience, if one is given.
-    fn api(&self, audience: Option<&str>) -> Result<Option<&apis::Api>, oauth_error::OAuthError> {
+    fn api(&self, audience: Option<&str>) -> Result<Option<&ResourceServer>, oauth_error::OAuthError> {
         audience.map(|audience| self.apis.find(audience)).transpose()
     }
 

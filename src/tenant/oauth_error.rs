@@ -17,7 +17,6 @@ pub(super) struct OAuthError {
 }
 
 impl OAuthError {
-    /// A parameter is missing, repeated or invalid.
     pub(super) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new(400, "invalid_request", description)
     }
@@ -32,7 +31,6 @@ impl OAuthError {
         Self::new(401, "access_denied", "Unauthorized")
     }
 
-    /// The client may not do this.
     pub(super) fn unauthorized_client(description: impl Into<String>) -> Self {
         Self::new(403, "unauthorized_client", description)
     }
@@ -47,7 +45,6 @@ impl OAuthError {
         Self::new(401, "unauthorized", description)
     }
 
-    /// Any other error.
     pub(super) fn new(status: u16, error: &'static str, description: impl Into<String>) -> Self {
         Self { status, error, description: description.into() }
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::db::{self, NewUser};
 use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
+use super::tickets;
+use super::user_records::NewUser;
 use super::users::{self, CONNECTION};
 use super::{Inner, clients};
 
@@ -34,16 +35,16 @@ async fn add_user(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResp
         return Ok(refused("invalid_password", "Password is too weak"));
     }
     let user_metadata = params.get("user_metadata").and_then(|text| serde_json::from_str(text).ok());
-    let id = db::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
+    let id = tickets::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     let body = json!({"_id": id, "email": email, "email_verified": false});
     let added = tenant.in_pool(move |tenant| {
         if tenant.users.find_by_email(&email)?.is_some() {
             return Ok(false);
         }
-        let (user_id, now) = (format!("auth0|{id}"), tenant.clock.now());
+        let user_id = format!("auth0|{id}");
         let hash = users::hash_password(&password)?;
-        let profile = users::new_profile(&user_id, &email, now);
-        tenant.db.sign_up(&NewUser { user_id, email, profile, hash, user_metadata }, now)
+        let profile = users::new_profile(&user_id, &email, tenant.clock.now());
+        tenant.db.sign_up(&NewUser { user_id, email, profile, hash, user_metadata })
     });
     if added.await? {
         Ok(HttpResponse::json(200, &body).with_actor(client.client_id.as_str()))
@@ -62,7 +63,6 @@ fn refused(code: &str, description: &str) -> HttpResponse {
 /// Whether a text looks like an address. The doors validate emails; the tenant only stores them.
 fn is_email(email: &str) -> bool {
     let is_plain = !email.chars().any(|c| c.is_whitespace() || c.is_control()) && email.len() <= 254;
-    let parts = email.split_once('@');
-    is_plain
-        && parts.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'))
+    let [local, host] = *email.split('@').collect::<Vec<_>>() else { return false };
+    is_plain && !local.is_empty() && !host.is_empty()
 }

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::apis::{Api, ScopeRequest};
-use super::authorization_request::AuthorizationCode;
+use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
 use super::claims::{self, LoginDetails, TokenContext, UserGrant};
-use super::db::{self, TicketKind};
 use super::login::{self, LoginAttempt, LoginResult};
 use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
+use super::tickets::{self, TicketKind};
 use super::users::CONNECTION;
 use super::{Inner, clients, pkce};
-use crate::bundle::Client;
+use crate::bundle::{Client, ResourceServer};
 
 /// Auth0's extension grant: a password and its connection.
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
@@ -37,8 +36,9 @@ pub(super) struct OpaqueToken {
 /// The tokens that a grant asks for.
 struct TokenRequest<'a> {
     client: &'a Client,
-    api: Option<&'a Api>,
-    scope: ScopeRequest<'a>,
+    api: Option<&'a ResourceServer>,
+    scope: Option<&'a str>,
+    /// `password` for the password grants, whose clients are trusted.
     gty: Option<&'a str>,
     details: LoginDetails<'a>,
 }
@@ -85,10 +85,10 @@ fn client_credentials(tenant: &Inner, client: &Client, params: &Params) -> Resul
         .ok_or_else(|| OAuthError::access_denied("Non-global clients are not allowed access to APIv1"))?;
     let api = tenant.apis.find(audience)?;
     let scopes = tenant.apis.machine_scopes(&tenant.bundle, &client.client_id, api, params.get("scope"))?;
-    let jti = db::random()?;
+    let jti = tickets::random()?;
     let claims = context(tenant, client, &jti).machine(api, &scopes);
     let token = tenant.key.sign(claims::typ(api), &claims)?;
-    Ok(token_response(&token, api.lifetime, &scopes, None))
+    Ok(token_response(&token, api.token_lifetime, &scopes, None))
 }
 
 async fn authorization_code(
@@ -98,19 +98,19 @@ async fn authorization_code(
 ) -> Result<Value, OAuthError> {
     let text = params.require("code")?.to_owned();
     // Taken before it is validated: a code presented with a wrong verifier is spent.
-    let taken =
-        tenant.in_pool(move |tenant| tenant.db.take_ticket(TicketKind::Code, &text, tenant.clock.now()));
-    let code: Option<AuthorizationCode> = taken.await?;
-    let code = code.ok_or_else(|| OAuthError::invalid_grant("Invalid authorization code"))?;
-    validate_code(&code, client, params)?;
+    let code = tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::Code, &text)).await?;
+    let code: AuthorizationCode =
+        code.ok_or_else(|| OAuthError::invalid_grant("Invalid authorization code"))?;
+    validate_code(&code.request, client, params)?;
+    let authorization = &code.request;
     let request = TokenRequest {
         client,
-        api: tenant.api(code.audience.as_deref())?,
-        scope: code.scope.as_deref().map_or(ScopeRequest::Omitted, ScopeRequest::Named),
+        api: tenant.api(authorization.audience.as_deref())?,
+        scope: authorization.scope.as_deref(),
         gty: None,
         details: LoginDetails {
-            nonce: code.nonce.as_deref(),
-            sid: code.session.as_deref(),
+            nonce: authorization.nonce.as_deref(),
+            sid: Some(&code.sid),
             auth_time: code.auth_time,
         },
     };
@@ -118,7 +118,7 @@ async fn authorization_code(
 }
 
 /// Checks that the client that presents the code is the one that requested it (RFC 6749 §4.1.3, RFC 7636 §4.6).
-fn validate_code(code: &AuthorizationCode, client: &Client, params: &Params) -> Result<(), OAuthError> {
+fn validate_code(code: &AuthorizationRequest, client: &Client, params: &Params) -> Result<(), OAuthError> {
     if code.client_id != client.client_id {
         return Err(OAuthError::invalid_grant("Invalid authorization code"));
     }
@@ -166,8 +166,7 @@ async fn password(
         body: params.for_rules(),
     };
     let login = login::login(tenant, attempt).await?;
-    let scope = params.get("scope").map_or(ScopeRequest::OmittedByTrustedClient, ScopeRequest::Named);
-    let details = LoginDetails::default();
+    let (scope, details) = (params.get("scope"), LoginDetails::default());
     user_tokens(tenant, TokenRequest { client, api, scope, gty: Some("password"), details }, &login).await
 }
 
@@ -183,9 +182,9 @@ async fn user_tokens(
     let permissions = tenant.bundle.permissions(&user.roles, audience);
     let scopes = match &login.scope {
         Some(set_by_a_rule) => set_by_a_rule.clone(),
-        None => tenant.apis.user_scopes(api, &permissions, scope),
+        None => tenant.apis.user_scopes(api, &permissions, scope, gty.is_some()),
     };
-    let jti = db::random()?;
+    let jti = tickets::random()?;
     let context = context(tenant, client, &jti);
     let mut id_token = None;
     if scopes.iter().any(|scope| scope == "openid") {
@@ -193,9 +192,14 @@ async fn user_tokens(
         let profile = claims::profile(&login.user, &scopes);
         id_token = Some(tenant.key.sign("JWT", &context.id(lifetime, profile, &login.id, details))?);
     }
-    let lifetime = api.map_or(OPAQUE_LIFETIME, |api| api.lifetime);
+    let lifetime = api.map_or(OPAQUE_LIFETIME, |api| api.token_lifetime);
     if id_token.is_some() {
-        store_extra_claims(tenant, login, client, lifetime).await?;
+        // For `/userinfo`.
+        let (key, extra) =
+            (extra_claims_key(&login.user_id, &client.client_id), claims::permitted(&login.id));
+        let store =
+            move |tenant: &Inner| tenant.tickets.store(TicketKind::Extra, &key, &extra, lifetime.into());
+        tenant.in_pool(store).await?;
     }
     let access_token = match api {
         Some(api) => {
@@ -206,28 +210,12 @@ async fn user_tokens(
         None => {
             let (user_id, client_id) = (login.user_id.clone(), client.client_id.clone());
             let token = OpaqueToken { user_id, client_id, scopes: scopes.clone() };
-            let issued = tenant.in_pool(move |tenant| {
-                tenant.db.issue_ticket(TicketKind::AccessToken, &token, tenant.clock.now(), lifetime.into())
-            });
-            issued.await?
+            let issue =
+                move |tenant: &Inner| tenant.tickets.issue(TicketKind::AccessToken, &token, lifetime.into());
+            tenant.in_pool(issue).await?
         }
     };
     Ok(token_response(&access_token, lifetime, &scopes, id_token))
-}
-
-/// Stores the rules' ID token claims for `/userinfo`.
-async fn store_extra_claims(
-    tenant: &Arc<Inner>,
-    login: &LoginResult,
-    client: &Client,
-    lifetime: u32,
-) -> Result<(), OAuthError> {
-    let name = extra_claims_key(&login.user_id, &client.client_id);
-    let extra = claims::permitted(&login.id);
-    let stored = tenant.in_pool(move |tenant| {
-        tenant.db.store_ticket(TicketKind::Extra, &name, &extra, tenant.clock.now(), lifetime.into())
-    });
-    Ok(stored.await?)
 }
 
 /// The text of a [`TicketKind::Extra`].

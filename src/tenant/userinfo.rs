@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use super::Inner;
 use super::claims;
-use super::db::TicketKind;
 use super::oauth_error::OAuthError;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
+use super::tickets::TicketKind;
 use super::token::{OpaqueToken, extra_claims_key};
 
 /// Accepts an opaque access token, or a JWT whose audience includes `/userinfo`; either needs the scope `openid`.
@@ -25,17 +25,16 @@ pub(super) fn userinfo(tenant: &Inner, request: &HttpRequest) -> HttpResponse {
 /// The user's id and claims; `None` when the token or the user is not valid.
 fn claims(tenant: &Inner, request: &HttpRequest) -> Result<Option<(String, Value)>, OAuthError> {
     let Some(token) = request.bearer() else { return Ok(None) };
-    let now = tenant.clock.now();
     let token = match tenant.verify(token) {
         Some(claims) => from_jwt(tenant, &claims),
-        None => tenant.db.read_ticket::<OpaqueToken>(TicketKind::AccessToken, token, now)?,
+        None => tenant.tickets.read::<OpaqueToken>(TicketKind::AccessToken, token)?,
     };
     let Some(token) = token.filter(|token| token.scopes.iter().any(|scope| scope == "openid")) else {
         return Ok(None);
     };
     let Some(user) = tenant.users.find(&token.user_id)? else { return Ok(None) };
     let key = extra_claims_key(&token.user_id, &token.client_id);
-    let extra: Option<Map<String, Value>> = tenant.db.read_ticket(TicketKind::Extra, &key, now)?;
+    let extra: Option<Map<String, Value>> = tenant.tickets.read(TicketKind::Extra, &key)?;
     let mut claims = claims::profile(&user.user, &token.scopes);
     claims.extend(extra.unwrap_or_default());
     Ok(Some((token.user_id, Value::Object(claims))))

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::TenantError;
-use super::db::{TenantDb, UserRecord, timestamp};
+use super::db::{TenantDb, timestamp};
+use super::error::Result;
+use super::user_records::UserRecord;
 use crate::bundle::TestUser;
 use crate::script::{MetadataKind, MetadataUpdate};
 
@@ -42,7 +44,7 @@ impl UserDirectory {
     }
 
     /// All users, each with a note for the login page: the bundle's, then at most 100 who signed up here.
-    pub(super) fn all(&self) -> Result<Vec<(TenantUser, String)>, TenantError> {
+    pub(super) fn all(&self) -> Result<Vec<(TenantUser, String)>> {
         let mut all = Vec::new();
         for user in &self.bundled {
             let record = self.db.user_record(&user.user_id)?;
@@ -54,7 +56,7 @@ impl UserDirectory {
     }
 
     /// By `user_id`. A read by key.
-    pub(super) fn find(&self, user_id: &str) -> Result<Option<TenantUser>, TenantError> {
+    pub(super) fn find(&self, user_id: &str) -> Result<Option<TenantUser>> {
         let record = self.db.user_record(user_id)?;
         Ok(match self.bundled.iter().find(|user| user.user_id == user_id) {
             Some(user) => Some(self.bundled_user(user, record)),
@@ -63,7 +65,7 @@ impl UserDirectory {
     }
 
     /// By email, ignoring case.
-    pub(super) fn find_by_email(&self, email: &str) -> Result<Option<TenantUser>, TenantError> {
+    pub(super) fn find_by_email(&self, email: &str) -> Result<Option<TenantUser>> {
         let email = email.to_lowercase();
         match self.bundled.iter().find(|user| user.email == email) {
             Some(user) => self.find(&user.user_id),
@@ -72,11 +74,7 @@ impl UserDirectory {
     }
 
     /// By email and password; `None` when either is wrong. Blocking: hashing takes a good part of a second.
-    pub(super) fn authenticate(
-        &self,
-        email: &str,
-        password: &str,
-    ) -> Result<Option<TenantUser>, TenantError> {
+    pub(super) fn authenticate(&self, email: &str, password: &str) -> Result<Option<TenantUser>> {
         let email = email.to_lowercase();
         let is_right = if let Some(user) = self.bundled.iter().find(|user| user.email == email) {
             // The bundle holds its passwords in the clear, so there is no hash to compare.
@@ -91,7 +89,7 @@ impl UserDirectory {
     }
 
     /// Merges a metadata update. Blocking: a write.
-    pub(super) fn update_metadata(&self, update: MetadataUpdate, now: Timestamp) -> Result<(), TenantError> {
+    pub(super) fn update_metadata(&self, update: MetadataUpdate) -> Result<()> {
         let MetadataUpdate { user_id, kind, metadata } = update;
         let member = match kind {
             MetadataKind::App => "app_metadata",
@@ -99,7 +97,7 @@ impl UserDirectory {
         };
         let bundled = self.bundled.iter().find(|user| user.user_id == user_id);
         let base = bundled.and_then(|user| user.profile.get(member)?.as_object().cloned());
-        self.db.merge_metadata(&user_id, kind, base.unwrap_or_default(), metadata, now)
+        self.db.merge_metadata(&user_id, kind, base.unwrap_or_default(), metadata)
     }
 
     fn bundled_user(&self, bundled: &TestUser, record: Option<UserRecord>) -> TenantUser {
@@ -149,7 +147,7 @@ pub(super) fn new_profile(user_id: &str, email: &str, now: Timestamp) -> Map<Str
 }
 
 /// A password's hash, with its method, iterations and salt. Blocking.
-pub(super) fn hash_password(password: &str) -> Result<String, TenantError> {
+pub(super) fn hash_password(password: &str) -> Result<String> {
     let mut salt = [0_u8; 16];
     rand::fill(&mut salt).map_err(|_| TenantError::Crypto("no random numbers"))?;
     let mut hash = [0_u8; 32];
@@ -225,11 +223,12 @@ fn add_record(user: &mut Map<String, Value>, record: UserRecord) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::script::MetadataKind;
+    use crate::clock::Clock;
 
     fn users() -> (tempfile::TempDir, UserDirectory) {
         let folder = tempfile::tempdir().unwrap();
-        let db = TenantDb::open(&folder.path().join("t.db")).unwrap();
+        let clock = Clock::manual(Timestamp::from_second(1_700_000_060).unwrap());
+        let db = TenantDb::open(&folder.path().join("t.db"), clock).unwrap();
         let bundled = serde_json::from_value(json!([
             {"user_id": "auth0|a", "email": "ada@x", "password": "p", "roles": ["r"], "note": "n"},
             {"user_id": "google-oauth2|1", "email": "g@x", "app_metadata": {"kept": 1}, "blocked": true},
@@ -248,8 +247,7 @@ mod tests {
                 "created_at": "2023-11-14T22:13:20.000Z", "updated_at": "2023-11-14T22:13:20.000Z",
                 "identities": [{"connection": CONNECTION, "provider": "auth0", "user_id": "a", "isSocial": false}]})
         );
-        let later = Timestamp::from_second(1_700_000_060).unwrap();
-        users.db.count_login("auth0|a", "127.0.0.1", later).unwrap();
+        users.db.count_login("auth0|a", "127.0.0.1").unwrap();
         let ada = users.find_by_email("ADA@x").unwrap().unwrap();
         assert_eq!(ada.user["logins_count"], 1);
         assert_eq!(ada.user["last_login"], "2023-11-14T22:14:20.000Z");
@@ -268,7 +266,7 @@ mod tests {
             kind: MetadataKind::App,
             metadata: json!({"new": 2}).as_object().unwrap().clone(),
         };
-        users.update_metadata(update, Timestamp::from_second(1_700_000_000).unwrap()).unwrap();
+        users.update_metadata(update).unwrap();
         let google = users.find("google-oauth2|1").unwrap().unwrap();
         assert_eq!(google.user["app_metadata"], json!({"kept": 1, "new": 2}));
     }

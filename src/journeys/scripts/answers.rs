@@ -1,4 +1,4 @@
-//! How a rule can answer, and what it finds around it.
+//! The results of rules, and the globals they can use.
 
 use serde_json::json;
 use vestibule::script::{ConsoleLevel, DenyReason, MetadataKind};
@@ -6,7 +6,7 @@ use vestibule::script::{ConsoleLevel, DenyReason, MetadataKind};
 use super::script_host::{ScriptHost, context, rule, settings, user};
 
 #[tokio::test]
-async fn rules_run_in_order_each_on_what_the_one_before_handed_on() {
+async fn rules_run_in_order_each_with_the_result_of_the_one_before() {
     let host = ScriptHost::open(&settings(), &[]);
     let step = |letter: &str| {
         format!(
@@ -35,7 +35,7 @@ async fn rules_run_in_order_each_on_what_the_one_before_handed_on() {
 }
 
 #[tokio::test]
-async fn without_an_enabled_rule_a_login_passes_unchanged_and_no_process_starts() {
+async fn without_enabled_rules_a_login_passes_unchanged_and_starts_no_process() {
     let host = ScriptHost::open(&settings(), &[]);
     let mut off = rule("switched-off", 1, "function () {}");
     off.enabled = false;
@@ -46,7 +46,7 @@ async fn without_an_enabled_rule_a_login_passes_unchanged_and_no_process_starts(
 }
 
 #[tokio::test]
-async fn each_kind_of_error_has_its_reason_and_names_its_rule() {
+async fn each_kind_of_error_has_a_reason_and_names_the_rule() {
     use DenyReason::{Failed, Unauthorized, Validation};
     let host = ScriptHost::open(&settings(), &[]);
     let cases = [
@@ -81,16 +81,16 @@ async fn each_kind_of_error_has_its_reason_and_names_its_rule() {
     ];
     for (script, reason, part) in cases {
         let passing = rule("fine", 1, "function (u, c, cb) { cb(null, u, c); }");
-        let denied = host.run(&[passing, rule("the-culprit", 2, script)]).await.unwrap_err();
+        let denied = host.run(&[passing, rule("failing", 2, script)]).await.unwrap_err();
         assert_eq!(denied.reason, reason, "{script}: {denied}");
-        assert_eq!(denied.rule, "the-culprit", "{script}");
+        assert_eq!(denied.rule, "failing", "{script}");
         assert!(denied.message.contains(part), "{script}: {denied}");
-        assert!(denied.to_string().contains("the-culprit"), "{denied}");
+        assert!(denied.to_string().contains("failing"), "{denied}");
     }
 }
 
 #[tokio::test]
-async fn docs_rules_md_lists_the_modules_there_are() {
+async fn docs_rules_md_lists_the_available_modules() {
     let host = ScriptHost::open(&settings(), &[]);
     let denied = host.one("function (u, c, cb) { require('nope'); }").await.unwrap_err();
     let there_are = denied.message.split("there are ").nth(1).unwrap().split(", and ").next().unwrap();
@@ -110,13 +110,13 @@ async fn a_rule_that_does_not_compile_stops_the_login_before_any_rule_runs() {
 }
 
 #[tokio::test]
-async fn metadata_updates_reach_the_host_and_their_failure_reaches_the_rule() {
+async fn metadata_updates_reach_the_host_and_their_errors_the_rule() {
     let host = ScriptHost::open(&settings(), &[]);
     let script = "async function (user, context, callback) {
         await auth0.users.updateAppMetadata(user.user_id, { plan: 'free', old: null });
         await auth0.users.updateUserMetadata(user.user_id, { colour: 'red' });
         try {
-          await auth0.users.updateAppMetadata('auth0|nobody', {});
+          await auth0.users.updateAppMetadata('auth0|unknown', {});
         } catch (error) {
           user.failure = error.message;
         }
@@ -134,7 +134,7 @@ async fn metadata_updates_reach_the_host_and_their_failure_reaches_the_rule() {
 }
 
 #[tokio::test]
-async fn secrets_do_not_show_in_the_console_or_in_errors() {
+async fn secrets_are_redacted_from_the_console_and_errors() {
     let secret = "s3cr3t-value-with-\"quotes\"";
     let host = ScriptHost::open(&settings(), &[]).configured(&[("API_KEY", secret), ("SHORT", "on")]);
     let script = "function (user, context, callback) {
@@ -161,7 +161,7 @@ async fn secrets_do_not_show_in_the_console_or_in_errors() {
 }
 
 #[tokio::test]
-async fn what_a_denied_login_wrote_to_the_console_is_kept() {
+async fn the_console_of_a_denied_login_is_kept() {
     let host = ScriptHost::open(&settings(), &[]);
     let denied = host
         .one("function (u, c, cb) { console.log('before', [1, u.user_id]); throw 1; }")
@@ -171,7 +171,7 @@ async fn what_a_denied_login_wrote_to_the_console_is_kept() {
 }
 
 #[tokio::test]
-async fn the_small_tools_work_as_in_node() {
+async fn buffer_url_and_timers_work_as_in_node() {
     let host = ScriptHost::open(&settings(), &[]);
     let script = r#"async function (user, context, callback) {
         const assert = (ok, what) => { if (!ok) throw new Error(what); };

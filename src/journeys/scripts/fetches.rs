@@ -1,24 +1,29 @@
-//! The way out: fetch, request and axios, by way of the host.
+//! Requests of rules: fetch, request and axios.
 
 use std::time::Duration;
 
 use serde_json::json;
 use vestibule::script::DenyReason;
 
-use super::http_stub::{Answer, HttpStub, Request, answer};
+use super::http_stub::{HttpStub, Request, StubResponse, response};
 use super::script_host::{ScriptHost, settings};
 
-fn echo(asked: &Request) -> Answer {
-    let shown = json!({ "method": asked.method, "path": asked.path, "head": asked.head, "body": asked.body });
-    match asked.path.as_str() {
-        "/missing" => answer(404, "{\"error\":\"nothing here\"}"),
-        "/moved" => {
-            Answer { status: 302, headers: vec![("location", "/target".to_owned())], body: String::new() }
+fn echo(request: &Request) -> StubResponse {
+    let shown =
+        json!({ "method": request.method, "path": request.path, "head": request.head, "body": request.body });
+    match request.path.as_str() {
+        "/missing" => response(404, "{\"error\":\"nothing here\"}"),
+        "/moved" => StubResponse {
+            status: 302,
+            headers: vec![("location", "/target".to_owned())],
+            body: String::new(),
+        },
+        "/big" => response(200, "x".repeat(1024 * 1024 + 1)),
+        "/largest" => response(200, "\u{1}".repeat(1024 * 1024)),
+        "/token" => response(200, "{\"access_token\":\"t\",\"expires_in\":3600}"),
+        _ => {
+            StubResponse { status: 200, headers: vec![("x-seen", "yes".to_owned())], body: shown.to_string() }
         }
-        "/big" => answer(200, "x".repeat(1024 * 1024 + 1)),
-        "/largest" => answer(200, "\u{1}".repeat(1024 * 1024)),
-        "/token" => answer(200, "{\"access_token\":\"t\",\"expires_in\":3600}"),
-        _ => Answer { status: 200, headers: vec![("x-seen", "yes".to_owned())], body: shown.to_string() },
     }
 }
 
@@ -46,7 +51,7 @@ async fn a_fetch_goes_out_and_is_recorded_without_its_query() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_not_allowed_is_refused_by_name_and_nothing_goes_out() {
+async fn a_request_to_an_unlisted_origin_is_refused_and_not_sent() {
     let (allowed, other) = (HttpStub::open(1, echo).await, HttpStub::open(1, echo).await);
     let host = ScriptHost::open(&settings(), &[&allowed.origin]).configured(&[("OTHER", &other.origin)]);
     let denied =
@@ -58,7 +63,7 @@ async fn an_origin_that_is_not_allowed_is_refused_by_name_and_nothing_goes_out()
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
+async fn a_redirect_is_returned_and_not_followed() {
     let stub = HttpStub::open(1, echo).await;
     let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
@@ -71,7 +76,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_answer_of_a_mebibyte_arrives_and_one_byte_more_does_not() {
+async fn a_response_of_one_mebibyte_arrives_and_a_longer_one_does_not() {
     let stub = HttpStub::open(1, echo).await;
     let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
@@ -84,9 +89,9 @@ async fn an_answer_of_a_mebibyte_arrives_and_one_byte_more_does_not() {
 }
 
 #[tokio::test]
-async fn several_fetches_are_under_way_at_once_and_the_twenty_first_is_refused() {
-    // No answer before five have asked.
-    let stub = HttpStub::open(5, |_| answer(200, "x".repeat(200_000))).await;
+async fn fetches_run_concurrently_and_the_twenty_first_is_refused() {
+    // It responds when five requests have arrived.
+    let stub = HttpStub::open(5, |_| response(200, "x".repeat(200_000))).await;
     let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "async function (user, context, callback) {
         const some = (count, path) => Promise.all(Array.from({ length: count }, () => fetch(configuration.BASE + path)));
@@ -102,7 +107,7 @@ async fn several_fetches_are_under_way_at_once_and_the_twenty_first_is_refused()
 }
 
 #[tokio::test]
-async fn a_server_that_is_silent_or_away_rejects_and_the_rule_may_go_on() {
+async fn a_silent_or_absent_server_rejects_and_the_rule_can_continue() {
     let stub = HttpStub::open(1, echo).await;
     let mut settings = settings();
     settings.fetch_timeout = Duration::from_millis(200);
@@ -129,7 +134,7 @@ async fn a_server_that_is_silent_or_away_rejects_and_the_rule_may_go_on() {
 }
 
 #[tokio::test]
-async fn a_rule_does_not_wait_for_a_call_that_it_does_not_wait_for() {
+async fn a_login_does_not_wait_for_a_request_that_its_rule_ignores() {
     let stub = HttpStub::open(1, echo).await;
     let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "function (user, context, callback) {
@@ -142,7 +147,7 @@ async fn a_rule_does_not_wait_for_a_call_that_it_does_not_wait_for() {
 }
 
 #[tokio::test]
-async fn request_speaks_its_classic_dialect() {
+async fn request_supports_its_common_options() {
     let stub = HttpStub::open(1, echo).await;
     let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
     let script = "function (user, context, callback) {

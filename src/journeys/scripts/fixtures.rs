@@ -1,4 +1,4 @@
-//! The three rules that ship with the product, against a stub of the servers they call.
+//! The three rules of the fixture bundle, against a stub of the servers they call.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,37 +7,37 @@ use serde_json::{Value, json};
 use vestibule::bundle::Rule;
 use vestibule::script::{LoginOutput, MetadataKind};
 
-use super::http_stub::{HttpStub, answer};
+use super::http_stub::{HttpStub, response};
 use super::script_host::{ScriptHost, context, rule, settings, user};
 
 const POPULATE: &str = include_str!("../../../fixtures/tenant/rules/populate-profile.js");
 const TRACK: &str = include_str!("../../../fixtures/tenant/rules/track-sign-up.js");
 const TOKEN: &str = include_str!("../../../fixtures/tenant/rules/user-in-token.js");
 
-/// The servers the rules call, and what the Internal API answers.
+/// The servers that the rules call.
 struct Servers {
     stub: HttpStub,
     api_status: Arc<AtomicU16>,
-    found: Arc<Mutex<Value>>,
+    user: Arc<Mutex<Value>>,
 }
 
 impl Servers {
     async fn open() -> Self {
         let api_status = Arc::new(AtomicU16::new(200));
-        let found = Arc::new(Mutex::new(Value::Null));
-        let (status, known) = (Arc::clone(&api_status), Arc::clone(&found));
-        let stub = HttpStub::open(1, move |asked| match asked.path.as_str() {
-            "/oauth/token" => answer(200, "{\"access_token\":\"m2m-token\",\"expires_in\":86400}"),
+        let user = Arc::new(Mutex::new(Value::Null));
+        let (status, known) = (Arc::clone(&api_status), Arc::clone(&user));
+        let stub = HttpStub::open(1, move |request| match request.path.as_str() {
+            "/oauth/token" => response(200, "{\"access_token\":\"m2m-token\",\"expires_in\":86400}"),
             "/graphql" => {
                 let body = json!({ "data": { "user": *known.lock().unwrap() } });
-                answer(status.load(Ordering::SeqCst), body.to_string())
+                response(status.load(Ordering::SeqCst), body.to_string())
             }
-            _ => answer(204, ""),
+            _ => response(204, ""),
         });
-        Self { stub: stub.await, api_status, found }
+        Self { stub: stub.await, api_status, user }
     }
 
-    /// One worker, so that `global` lasts.
+    /// With one worker, so that `global` persists.
     fn host(&self, sign_up: &str) -> ScriptHost {
         let mut settings = settings();
         settings.workers = 1;
@@ -65,7 +65,7 @@ async fn log_in(host: &ScriptHost, who: Value) -> LoginOutput {
     host.log_in(&shipped(), who, context()).await.unwrap()
 }
 
-/// Someone whose sign-up was seen to long ago.
+/// A user whose sign-up was tracked long ago.
 fn returning() -> Value {
     let mut user = user();
     user["app_metadata"] = json!({
@@ -74,8 +74,8 @@ fn returning() -> Value {
     user
 }
 
-fn event_of(asked: &super::http_stub::Request) -> (Value, Value) {
-    let event = asked.json();
+fn event_of(request: &super::http_stub::Request) -> (Value, Value) {
+    let event = request.json();
     (event["event"].clone(), event["at"].clone())
 }
 
@@ -137,7 +137,7 @@ async fn a_known_user_is_in_the_token_and_the_machine_token_is_reused() {
         "id": "0193", "auth0Id": "auth0|ada", "email": "ada.lovelace@example.com", "emailVerified": true,
         "name": "Ada Lovelace", "picture": null, "roles": ["support"], "status": "ACTIVE",
     });
-    *servers.found.lock().unwrap() = known.clone();
+    *servers.user.lock().unwrap() = known.clone();
     let host = servers.host("");
     let mut claim = known;
     claim.as_object_mut().unwrap().remove("status");
@@ -155,54 +155,54 @@ async fn a_known_user_is_in_the_token_and_the_machine_token_is_reused() {
         "audience": "https://internal.example/",
     });
     assert_eq!(token[0].json(), expected);
-    let asked = servers.stub.requests("/graphql");
-    assert_eq!(asked.len(), 2);
-    assert!(asked[0].head.contains("authorization: Bearer m2m-token"));
-    assert_eq!(asked[0].json()["variables"], json!({ "id": "auth0|ada" }));
-    let query = asked[0].json()["query"].as_str().unwrap().to_owned();
+    let requests = servers.stub.requests("/graphql");
+    assert_eq!(requests.len(), 2);
+    assert!(requests[0].head.contains("authorization: Bearer m2m-token"));
+    assert_eq!(requests[0].json()["variables"], json!({ "id": "auth0|ada" }));
+    let query = requests[0].json()["query"].as_str().unwrap().to_owned();
     assert!(query.contains("id auth0Id email emailVerified name picture roles status"), "{query}");
 }
 
 #[tokio::test]
 async fn a_user_who_is_not_active_is_not_in_the_token() {
     let servers = Servers::open().await;
-    *servers.found.lock().unwrap() = json!({ "id": "0193", "status": "BLOCKED" });
+    *servers.user.lock().unwrap() = json!({ "id": "0193", "status": "BLOCKED" });
     let outcome = log_in(&servers.host(""), returning()).await;
     assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
 }
 
 #[tokio::test]
-async fn an_internal_api_that_is_away_locks_nobody_out_and_costs_the_cached_token() {
+async fn logins_succeed_while_the_internal_api_is_down_and_drop_the_cached_token() {
     let servers = Servers::open().await;
     let host = servers.host("");
     servers.api_status.store(503, Ordering::SeqCst);
     let outcome = log_in(&host, returning()).await;
     assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
     assert_eq!(outcome.context["accessToken"]["https://vestibule.example/roles"], json!(["support"]));
-    let said = &outcome.console[0].text;
-    assert!(said.contains("without the user") && said.contains("503"), "{said}");
+    let line = &outcome.console[0].text;
+    assert!(line.contains("without the user") && line.contains("503"), "{line}");
     servers.api_status.store(200, Ordering::SeqCst);
     log_in(&host, returning()).await;
     assert_eq!(servers.stub.requests("/oauth/token").len(), 2);
 }
 
 #[tokio::test]
-async fn a_tracker_that_is_away_costs_no_login() {
+async fn a_login_succeeds_while_the_sign_up_tracker_is_down() {
     let servers = Servers::open().await;
-    let host = servers.host("http://127.0.0.1:1/nobody");
+    let host = servers.host("http://127.0.0.1:1/");
     let outcome = log_in(&host, user()).await;
     assert!(outcome.console[0].text.contains("the sign-up was not tracked"), "{:?}", outcome.console);
-    // The next login, of the person as this one left them, tells it.
+    // The next login of the same user tracks it.
     let host = servers.host(&servers.stub.url("/sign-up"));
     let again = log_in(&host, outcome.user).await;
     assert!(again.user["app_metadata"]["sign_up_tracked_at"].is_string());
-    let told: Vec<_> = servers.stub.requests("/sign-up").iter().map(event_of).collect();
-    assert_eq!(told, [(json!("sign_up"), json!("2026-11-01T10:00:00.000Z"))]);
+    let events: Vec<_> = servers.stub.requests("/sign-up").iter().map(event_of).collect();
+    assert_eq!(events, [(json!("sign_up"), json!("2026-11-01T10:00:00.000Z"))]);
 }
 
-/// A login is counted before the rules run, so the one after a first that failed is the second.
+/// A login is counted before the rules run, so the login after a failed first one counts as the second.
 #[tokio::test]
-async fn a_sign_up_whose_first_login_failed_is_made_up_for_by_the_next() {
+async fn a_sign_up_whose_first_login_failed_is_tracked_at_the_next() {
     let servers = Servers::open().await;
     let host = servers.host(&servers.stub.url("/sign-up"));
     let mut context = context();

@@ -16,7 +16,7 @@ pub(crate) struct Request {
     pub(crate) body: String,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct StubResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
@@ -24,28 +24,28 @@ pub(crate) struct Answer {
 
 pub(crate) struct HttpStub {
     pub(crate) origin: String,
-    asked: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
-type Decide = Arc<dyn Fn(&Request) -> Answer + Send + Sync>;
+type Decide = Arc<dyn Fn(&Request) -> StubResponse + Send + Sync>;
 
 impl HttpStub {
     /// Requests for `/meet` are answered when `together` of them have come.
     pub(crate) async fn open(
         together: usize,
-        decide: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+        decide: impl Fn(&Request) -> StubResponse + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let (decide, barrier): (Decide, _) = (Arc::new(decide), Arc::new(Barrier::new(together)));
-        let log = Arc::clone(&asked);
+        let log = Arc::clone(&requests);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, Arc::clone(&decide), Arc::clone(&barrier), Arc::clone(&log)));
             }
         });
-        Self { origin, asked }
+        Self { origin, requests }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -53,7 +53,7 @@ impl HttpStub {
     }
 
     pub(crate) fn requests(&self, path: &str) -> Vec<Request> {
-        self.asked.lock().unwrap().iter().filter(|asked| asked.path == path).cloned().collect()
+        self.requests.lock().unwrap().iter().filter(|request| request.path == path).cloned().collect()
     }
 }
 
@@ -63,28 +63,28 @@ impl Request {
     }
 }
 
-pub(crate) fn answer(status: u16, body: impl Into<String>) -> Answer {
-    Answer { status, headers: Vec::new(), body: body.into() }
+pub(crate) fn response(status: u16, body: impl Into<String>) -> StubResponse {
+    StubResponse { status, headers: Vec::new(), body: body.into() }
 }
 
 async fn serve(mut stream: TcpStream, decide: Decide, barrier: Arc<Barrier>, log: Arc<Mutex<Vec<Request>>>) {
     let mut bytes = Vec::new();
-    let asked = loop {
+    let request = loop {
         if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
             return;
         }
-        if let Some(asked) = parse(&String::from_utf8_lossy(&bytes)) {
-            break asked;
+        if let Some(request) = parse(&String::from_utf8_lossy(&bytes)) {
+            break request;
         }
     };
-    log.lock().unwrap().push(asked.clone());
-    if asked.path == "/meet" {
+    log.lock().unwrap().push(request.clone());
+    if request.path == "/meet" {
         barrier.wait().await;
     }
-    if asked.path == "/silence" {
+    if request.path == "/silence" {
         return std::future::pending().await;
     }
-    let Answer { status, headers, body } = decide(&asked);
+    let StubResponse { status, headers, body } = decide(&request);
     let mut head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));

@@ -1,4 +1,4 @@
-//! A host with workers of its own, and short ways to say what runs on it.
+//! A script runner with its own workers, and helpers to run rules on it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use vestibule::bundle::Rule;
 use vestibule::pool::{self, Pool};
 use vestibule::script::{
@@ -13,9 +14,12 @@ use vestibule::script::{
     parse_origin,
 };
 
+use crate::waiting::DEADLINE;
+
 pub(crate) struct ScriptHost {
     pub(crate) scripts: ScriptRunner,
     pub(crate) updates: Arc<Mutex<Vec<MetadataUpdate>>>,
+    updated: Arc<Notify>,
     pub(crate) configuration: BTreeMap<String, String>,
     program: PathBuf,
     _dir: tempfile::TempDir,
@@ -31,7 +35,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 impl ScriptHost {
-    /// The binary goes by a name of its own, so that a test finds its workers among all processes.
+    /// Starts the binary through a link of its own, so that the test can find its workers among all processes.
     pub(crate) fn open(settings: &Settings, allow_fetch: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("vestibule");
@@ -42,6 +46,7 @@ impl ScriptHost {
         Self {
             scripts: ScriptRunner::new(settings, command, allowed, pool),
             updates: Arc::default(),
+            updated: Arc::default(),
             configuration: BTreeMap::new(),
             program,
             _dir: dir,
@@ -62,25 +67,31 @@ impl ScriptHost {
         self.run(&[rule("only-rule", 1, script)]).await
     }
 
+    /// Waits until a rule has updated metadata: the sign that it runs.
+    pub(crate) async fn wait_for_update(&self) {
+        tokio::time::timeout(DEADLINE, self.updated.notified()).await.expect("no rule updated metadata");
+    }
+
     pub(crate) async fn log_in(
         &self,
         rules: &[Rule],
         user: Value,
         context: Value,
     ) -> Result<LoginOutput, Denied> {
-        let updates = Arc::clone(&self.updates);
+        let (updates, updated) = (Arc::clone(&self.updates), Arc::clone(&self.updated));
         let effects: MetadataWriter = Arc::new(move |update: MetadataUpdate| {
-            if update.user_id == "auth0|nobody" {
+            if update.user_id == "auth0|unknown" {
                 return Err("The user does not exist.".to_owned());
             }
             updates.lock().unwrap().push(update);
+            updated.notify_one();
             Ok(())
         });
         let login = LoginInput { user, context, configuration: self.configuration.clone() };
         self.scripts.run_rules(rules, login, effects).await
     }
 
-    /// The process ids of this host's living workers.
+    /// The process ids of the living workers.
     #[cfg(target_os = "linux")]
     pub(crate) fn pids(&self) -> Vec<u32> {
         let program = self.program.to_str().unwrap();

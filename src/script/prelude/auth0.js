@@ -1,30 +1,30 @@
-// What Auth0 puts around a rule: auth0, configuration, global, require.
-(function (kit) {
+// The globals of Auth0's rules: auth0, configuration, global, require.
+(function (host) {
   'use strict';
   const { parse } = JSON;
-  const { context, configuration } = parse(kit.input);
+  const { context, configuration } = parse(host.input);
 
   const update = (kind) => async (user_id, metadata) => {
     if (typeof user_id !== 'string') throw new TypeError('the user_id is not a string');
     if (metadata === null || typeof metadata !== 'object' || Array.isArray(metadata)) {
       throw new TypeError('the metadata is not an object');
     }
-    await kit.ask({ metadata: { user_id, kind, metadata } });
+    await host.ask({ metadata: { user_id, kind, metadata } });
   };
 
   // There is no auth0.accessToken: no script gets a Management API token.
-  kit.define('auth0', {
+  host.define('auth0', {
     domain: (context.request || {}).hostname,
     users: { updateAppMetadata: update('app'), updateUserMetadata: update('user') },
   });
-  kit.define('configuration', Object.freeze(configuration));
+  host.define('configuration', Object.freeze(configuration));
   // Kept between the logins of one worker, as JSON.
-  kit.define('global', parse(kit.global));
+  host.define('global', parse(host.global));
 
-  kit.define('require', (name) => {
+  host.define('require', (name) => {
     const [module] = String(name).split('@');
-    if (module in kit.modules) return kit.modules[module];
-    const known = Object.keys(kit.modules).sort().join(', ');
+    if (module in host.modules) return host.modules[module];
+    const known = Object.keys(host.modules).sort().join(', ');
     throw new Error(`the module "${name}" is not available; there are ${known}, and fetch without a module`);
   });
 })

@@ -1,17 +1,17 @@
-// axios, as much of it as rules use: axios(config), axios(url, config), the methods by name, axios.create; with url,
-// baseURL, method, headers, params, data, auth and timeout. An answer outside 2xx rejects, with error.response.
-(function (kit) {
+// The part of axios that rules use: axios(config), axios(url, config), the methods by name, axios.create; with url,
+// baseURL, method, headers, params, data, auth and timeout. A response outside 2xx rejects, with error.response.
+(function (host) {
   'use strict';
   const { parse, stringify } = JSON;
 
   function prepare(config) {
-    const headers = new kit.Headers();
+    const headers = new host.Headers();
     headers.set('accept', 'application/json, text/plain, */*');
     for (const [name, value] of Object.entries(config.headers || {})) {
       if (value !== undefined) headers.set(name, value);
     }
     let body = config.data;
-    if (body instanceof kit.URLSearchParams) {
+    if (body instanceof host.URLSearchParams) {
       if (!headers.has('content-type')) headers.set('content-type', 'application/x-www-form-urlencoded');
     } else if (body !== undefined && body !== null && typeof body !== 'string') {
       body = stringify(body);
@@ -25,23 +25,23 @@
     if (config.baseURL && !/^https?:/i.test(url)) {
       url = `${config.baseURL.replace(/\/$/, '')}/${url.replace(/^\//, '')}`;
     }
-    const query = config.params ? new kit.URLSearchParams(config.params).toString() : '';
+    const query = config.params ? new host.URLSearchParams(config.params).toString() : '';
     if (query) url += (url.includes('?') ? '&' : '?') + query;
     return { url, method: config.method, headers, body, timeout: config.timeout };
   }
 
   async function send(config) {
-    const answer = await kit.http(prepare(config));
-    let data = answer.body;
+    const received = await host.http(prepare(config));
+    let data = received.body;
     try {
       data = parse(data);
     } catch {
-      // Not JSON: the text it is.
+      // Not JSON: keep the text.
     }
-    const headers = Object.fromEntries(new kit.Headers(answer.headers));
-    const response = { data, status: answer.status, headers, config };
-    if (answer.status >= 200 && answer.status < 300) return response;
-    throw Object.assign(new Error(`Request failed with status code ${answer.status}`), { response, config });
+    const headers = Object.fromEntries(new host.Headers(received.headers));
+    const response = { data, status: received.status, headers, config };
+    if (received.status >= 200 && received.status < 300) return response;
+    throw Object.assign(new Error(`Request failed with status code ${received.status}`), { response, config });
   }
 
   function build(defaults) {
@@ -62,5 +62,5 @@
 
   const axios = build({});
   axios.default = axios;
-  kit.modules.axios = axios;
+  host.modules.axios = axios;
 })

@@ -1,10 +1,10 @@
-// Asking the host, and telling what was thrown. Other parts of the prelude build on this one.
-// The kit is never visible to rules. A rule that changes built-ins can break its own login, and nothing else: the
-// runtime is gone after it.
-(function (kit) {
+// Calls to the host and descriptions of errors. The other parts of the prelude use this one.
+// Rules cannot reach the host object. A rule that changes built-ins can break only its own login, because each login has
+// its own runtime.
+(function (host) {
   'use strict';
   const { parse, stringify } = JSON;
-  const waiting = new Map();
+  const pending = new Map();
 
   class UnauthorizedError extends Error {
     constructor(message) {
@@ -13,7 +13,7 @@
     }
   }
 
-  // As ValidationError(message) or ValidationError(code, message).
+  // ValidationError(message) or ValidationError(code, message).
   class ValidationError extends Error {
     constructor(code, message) {
       super(message === undefined ? code : message);
@@ -22,41 +22,41 @@
     }
   }
 
-  // Sends a call; exactly one of the two functions is called with the host's answer.
-  kit.start = (call, resolve, reject) => {
-    const id = kit.send(stringify(call));
-    waiting.set(id, { resolve, reject });
+  // Sends a call. The host's reply calls one of the two functions.
+  host.start = (call, resolve, reject) => {
+    const id = host.send(stringify(call));
+    pending.set(id, { resolve, reject });
     return id;
   };
 
-  // Forgets a call: its answer is not waited for.
-  kit.stop = (id) => {
-    if (waiting.delete(id)) kit.forget(id);
+  // Forgets a call and its reply.
+  host.stop = (id) => {
+    if (pending.delete(id)) host.forget(id);
   };
 
-  kit.ask = (call) => new Promise((resolve, reject) => kit.start(call, resolve, reject));
+  host.ask = (call) => new Promise((resolve, reject) => host.start(call, resolve, reject));
 
-  // The host's answer. Called from outside of JavaScript.
-  kit.settle = (id, ok, text) => {
-    const entry = waiting.get(id);
+  // Delivers the host's reply. Called from Rust.
+  host.settle = (id, ok, text) => {
+    const entry = pending.get(id);
     if (!entry) return;
-    waiting.delete(id);
+    pending.delete(id);
     const value = parse(text);
     if (ok) return entry.resolve(value);
     entry.reject(Object.assign(new Error(value.message), { code: value.code }));
   };
 
-  // Calls a function of a rule where nobody could catch what it throws: that ends the login, as it ends Node.
-  kit.invoke = (callback, ...values) => {
+  // Calls a rule's callback. If it throws, no code of the rule could catch that: it ends the login, as it ends Node.
+  host.invoke = (callback, ...values) => {
     try {
       callback(...values);
     } catch (thrown) {
-      kit.crash(thrown);
+      host.crash(thrown);
     }
   };
 
-  // What was thrown: its kind, its text, and the rule's line if it is known.
-  kit.describe = (thrown) => {
+  // The kind and text of a thrown value, and the rule's line if known.
+  host.describe = (thrown) => {
     try {
       if (thrown === null || typeof thrown !== 'object') return { kind: '', text: String(thrown), line: '' };
       const kind = String(thrown.name || 'Error');
@@ -66,14 +66,14 @@
       const line = own ? ` (line ${own.match(/:(\d+):\d+\)?$/)[1]})` : '';
       return { kind, text: text.toWellFormed(), line };
     } catch {
-      return { kind: '', text: 'an error that can not be read', line: '' };
+      return { kind: '', text: 'an unreadable error', line: '' };
     }
   };
 
-  kit.define = (name, value) => {
+  host.define = (name, value) => {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
   };
-  kit.modules = Object.create(null);
-  kit.define('UnauthorizedError', UnauthorizedError);
-  kit.define('ValidationError', ValidationError);
+  host.modules = Object.create(null);
+  host.define('UnauthorizedError', UnauthorizedError);
+  host.define('ValidationError', ValidationError);
 })

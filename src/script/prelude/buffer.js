@@ -1,5 +1,5 @@
-// Buffer, as much as rules use: from and toString in utf8, base64, base64url, hex and latin1.
-(function (kit) {
+// The part of Buffer that rules use: from and toString in utf8, base64, base64url, hex and latin1.
+(function (host) {
   'use strict';
   const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
@@ -18,7 +18,7 @@
       }
       return bytes;
     },
-    // What is not UTF-8 becomes U+FFFD, one for every byte that fits nowhere.
+    // Each byte that is not UTF-8 becomes U+FFFD.
     write: (bytes) => {
       let text = '';
       for (let at = 0; at < bytes.length; ) {
@@ -86,16 +86,16 @@
   const encodings = { utf8, 'utf-8': utf8, base64, base64url, hex, latin1, binary: latin1, ascii: latin1 };
 
   function encoding(name) {
-    const found = encodings[String(name === undefined ? 'utf8' : name).toLowerCase()];
-    if (!found) throw new TypeError(`Buffer does not know the encoding "${name}"`);
-    return found;
+    const known = encodings[String(name === undefined ? 'utf8' : name).toLowerCase()];
+    if (!known) throw new TypeError(`Buffer does not support the encoding "${name}"`);
+    return known;
   }
 
-  function dress(bytes) {
+  function toBuffer(bytes) {
     return Object.setPrototypeOf(Uint8Array.from(bytes), Buffer.prototype);
   }
 
-  // Also as `new Buffer(text, encoding)`, which old rules write.
+  // Old rules write `new Buffer(text, encoding)`.
   function Buffer(value, name) {
     return Buffer.from(value, name);
   }
@@ -106,18 +106,18 @@
     equals: { value(other) { return hex.write(this) === hex.write(other); } },
   });
   Buffer.from = (value, name) => {
-    if (typeof value === 'string') return dress(encoding(name).read(value));
-    if (value instanceof ArrayBuffer) return dress(new Uint8Array(value));
-    if (value !== null && typeof value === 'object' && 'length' in value) return dress(value);
+    if (typeof value === 'string') return toBuffer(encoding(name).read(value));
+    if (value instanceof ArrayBuffer) return toBuffer(new Uint8Array(value));
+    if (value !== null && typeof value === 'object' && 'length' in value) return toBuffer(value);
     throw new TypeError('Buffer.from takes a string, an array or bytes');
   };
-  Buffer.alloc = (size) => dress(new Uint8Array(size));
-  Buffer.concat = (list) => dress(list.flatMap((bytes) => Array.from(bytes)));
+  Buffer.alloc = (size) => toBuffer(new Uint8Array(size));
+  Buffer.concat = (list) => toBuffer(list.flatMap((bytes) => Array.from(bytes)));
   Buffer.isBuffer = (value) => value instanceof Buffer;
   Buffer.byteLength = (value, name) => Buffer.from(value, name).length;
 
-  kit.define('Buffer', Buffer);
-  kit.define('btoa', (text) => base64.write(latin1.read(String(text))));
-  kit.define('atob', (text) => latin1.write(base64.read(String(text))));
-  kit.modules.buffer = { Buffer };
+  host.define('Buffer', Buffer);
+  host.define('btoa', (text) => base64.write(latin1.read(String(text))));
+  host.define('atob', (text) => latin1.write(base64.read(String(text))));
+  host.modules.buffer = { Buffer };
 })

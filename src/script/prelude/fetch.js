@@ -1,6 +1,6 @@
-// fetch. The host makes the request, if the origin is in tenant.allow_fetch. Redirects are not followed: a 3xx is the
-// answer. Bodies are text.
-(function (kit) {
+// fetch. The host sends the request if the origin is in tenant.allow_fetch. Redirects are not followed: the response is
+// the 3xx. Bodies are text.
+(function (host) {
   'use strict';
   const { parse } = JSON;
 
@@ -63,8 +63,8 @@
     }
   }
 
-  // One request for fetch, request and axios alike.
-  kit.http = async ({ url, method, headers, body, timeout }) => {
+  // Sends a request for fetch, request and axios.
+  host.http = async ({ url, method, headers, body, timeout }) => {
     const call = {
       url: String(url),
       method: String(method || 'GET'),
@@ -72,23 +72,23 @@
       body: body === undefined || body === null ? null : String(body),
       timeout_millis: timeout > 0 && timeout < 2 ** 31 ? Math.ceil(timeout) : null,
     };
-    return kit.ask({ fetch: call });
+    return host.ask({ fetch: call });
   };
 
   async function fetch(url, options = {}) {
     const headers = new Headers(options.headers);
     if (!headers.has('content-type')) {
-      if (options.body instanceof kit.URLSearchParams) {
+      if (options.body instanceof host.URLSearchParams) {
         headers.set('content-type', 'application/x-www-form-urlencoded;charset=UTF-8');
       } else if (typeof options.body === 'string') {
         headers.set('content-type', 'text/plain;charset=UTF-8');
       }
     }
-    const answer = await kit.http({ url, method: options.method, headers, body: options.body });
-    return new Response(String(url), answer);
+    const received = await host.http({ url, method: options.method, headers, body: options.body });
+    return new Response(String(url), received);
   }
 
-  kit.Headers = Headers;
-  kit.define('fetch', fetch);
-  kit.define('Headers', Headers);
+  host.Headers = Headers;
+  host.define('fetch', fetch);
+  host.define('Headers', Headers);
 })

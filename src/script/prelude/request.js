@@ -1,12 +1,12 @@
-// request: the npm package of that name, which most rules were written with. As much of it as they use: url or uri,
+// The part of the npm package `request` that rules use: url or uri,
 // baseUrl, method, headers, qs, body, json, form, auth (bearer, or user and pass) and timeout; the callback gets
 // (error, response, body). No streams, no cookies, no redirects.
-(function (kit) {
+(function (host) {
   'use strict';
   const { parse, stringify } = JSON;
 
   function encode(values) {
-    return typeof values === 'string' ? values : new kit.URLSearchParams(
+    return typeof values === 'string' ? values : new host.URLSearchParams(
       Object.entries(values).flatMap(([name, value]) => [value].flat().map((one) => [name, one === null ? '' : one])),
     ).toString();
   }
@@ -21,24 +21,24 @@
   }
 
   function prepare(options) {
-    const headers = new kit.Headers();
+    const headers = new host.Headers();
     for (const [name, value] of Object.entries(options.headers || {})) {
       if (value !== undefined) headers.set(name, value);
     }
-    const unless = (name, value) => headers.has(name) || headers.set(name, value);
+    const setDefault = (name, value) => headers.has(name) || headers.set(name, value);
     let body = options.body;
     if (options.form) {
       body = encode(options.form);
-      unless('content-type', 'application/x-www-form-urlencoded');
+      setDefault('content-type', 'application/x-www-form-urlencoded');
     } else if (options.json) {
       if (options.json !== true) body = options.json;
       if (body !== undefined) {
-        // A string is taken for JSON text when it came as the body, as `request` does.
+        // As in `request`, a string body is taken for JSON text.
         if (typeof body !== 'string' || options.json !== true) body = stringify(body);
-        unless('content-type', 'application/json');
+        setDefault('content-type', 'application/json');
       }
     }
-    if (options.json) unless('accept', 'application/json');
+    if (options.json) setDefault('accept', 'application/json');
     const auth = options.auth;
     if (auth) {
       const bearer = typeof auth.bearer === 'function' ? auth.bearer() : auth.bearer;
@@ -48,17 +48,17 @@
     return { url: address(options), method: options.method, headers, body, timeout: options.timeout };
   }
 
-  function read(answer, json) {
-    let body = answer.body;
+  function read(received, json) {
+    let body = received.body;
     if (json) {
       try {
         body = parse(body);
       } catch {
-        // `request` hands on the text of what is not JSON.
+        // As in `request`: if it is not JSON, keep the text.
       }
     }
-    const headers = Object.fromEntries(new kit.Headers(answer.headers));
-    return { statusCode: answer.status, headers, body };
+    const headers = Object.fromEntries(new host.Headers(received.headers));
+    return { statusCode: received.status, headers, body };
   }
 
   function send(method, given) {
@@ -70,17 +70,17 @@
       second !== null && typeof second === 'object' && second !== first ? second : {},
     );
     if (method) options.method = method;
-    const tell = (...values) => {
-      const heard = callback || options.callback;
-      if (heard) kit.invoke(heard, ...values);
+    const done = (...values) => {
+      const target = callback || options.callback;
+      if (target) host.invoke(target, ...values);
     };
-    const go = async () => kit.http(prepare(options));
-    go().then(
-      (answer) => {
-        const response = read(answer, options.json);
-        tell(null, response, response.body);
+    const send = async () => host.http(prepare(options));
+    send().then(
+      (received) => {
+        const response = read(received, options.json);
+        done(null, response, response.body);
       },
-      (error) => tell(error),
+      (error) => done(error),
     );
   }
 
@@ -101,6 +101,6 @@
   }
 
   const request = build({});
-  kit.define('request', request);
-  kit.modules.request = request;
+  host.define('request', request);
+  host.modules.request = request;
 })

@@ -1,31 +1,31 @@
-// Runs the rules, one after the other, each on the user and context that the one before called back with.
-// Whatever is not a clean callback(null, user, context) denies the login.
-(function (kit) {
+// Runs the rules in order, each with the user and context that the one before called back with.
+// Anything but a clean callback(null, user, context) denies the login.
+(function (host) {
   'use strict';
   const { parse, stringify } = JSON;
-  const { user, context, limit } = parse(kit.input);
+  const { user, context, limit } = parse(host.input);
   const later = Promise.prototype.then.bind(Promise.resolve());
   const then = Promise.prototype.then;
   const kept = globalThis.global;
   let current = 0;
-  let over = false;
+  let finished = false;
 
   function keepGlobal() {
     try {
-      kit.keep(stringify(globalThis.global === undefined ? kept : globalThis.global));
+      host.keepGlobal(stringify(globalThis.global === undefined ? kept : globalThis.global));
     } catch {
       globalThis.console.warn('global is not plain JSON and is not kept');
     }
   }
 
   function deny(index, reason, message) {
-    if (over !== 'denied') kit.deny(index, reason, message);
-    over = 'denied';
+    if (finished !== 'denied') host.deny(index, reason, message);
+    finished = 'denied';
   }
 
-  // An error that a rule made on purpose speaks for itself; one that it did not is told with its kind and line.
+  // The message of an error that the rule called back with is enough; a thrown one needs its kind and line.
   function refuse(index, thrown, called) {
-    const { kind, text, line } = kit.describe(thrown);
+    const { kind, text, line } = host.describe(thrown);
     if (kind === 'UnauthorizedError') return deny(index, 'Unauthorized', text);
     if (kind === 'ValidationError') return deny(index, 'Validation', text);
     if (kind === 'InternalError' && text === 'out of memory') {
@@ -35,7 +35,7 @@
     deny(index, 'Failed', kind ? `it threw ${kind}: ${text}${line}` : `it threw ${text}`);
   }
 
-  // A copy by way of JSON: what a rule hands on is data, and is read only once.
+  // Copies a result through JSON, so that it is plain data and is read only once.
   function copy(value, name) {
     if (value === null || typeof value !== 'object' || Array.isArray(value)) {
       throw new Error(`it must call callback(null, user, context); its ${name} is not an object`);
@@ -47,21 +47,21 @@
   }
 
   function step(rules, index, user, context) {
-    if (over) return;
+    if (finished) return;
     if (index === rules.length) {
-      over = 'done';
+      finished = 'done';
       keepGlobal();
-      return kit.done(stringify(user), stringify(context));
+      return host.done(stringify(user), stringify(context));
     }
     current = index;
-    kit.begin(index);
+    host.ruleStarted(index);
     const { user_id } = user;
     let called = false;
 
     function callback(error, newUser, newContext) {
       if (called) return deny(index, 'Failed', 'it called its callback twice');
       called = true;
-      if (over) return;
+      if (finished) return;
       if (error !== null && error !== undefined) {
         refuse(index, error, true);
         return keepGlobal();
@@ -70,10 +70,10 @@
         newUser = copy(newUser, 'user');
         newContext = copy(newContext, 'context');
       } catch (thrown) {
-        return deny(index, 'Failed', kit.describe(thrown).text);
+        return deny(index, 'Failed', host.describe(thrown).text);
       }
       if (newUser.user_id !== user_id) return deny(index, 'Failed', 'it called back with another user_id');
-      // Not at once: what the rule still does with this turn (a second callback, a throw) is part of its answer.
+      // Later, because a second callback or a throw in this turn still counts.
       later(() => step(rules, index + 1, newUser, newContext));
     }
 
@@ -85,13 +85,13 @@
     }
   }
 
-  // What was thrown where nobody could catch it is the running rule's.
-  kit.crash = (thrown) => refuse(current, thrown);
-  kit.refuse = (index, thrown) => {
-    const { kind, text, line } = kit.describe(thrown);
+  // An error that no rule could catch belongs to the running rule.
+  host.crash = (thrown) => refuse(current, thrown);
+  host.refuse = (index, thrown) => {
+    const { kind, text, line } = host.describe(thrown);
     deny(index, 'Failed', `it does not compile: ${kind}: ${text}${line}`);
   };
-  kit.run = (rules) => {
+  host.run = (rules) => {
     const wrong = rules.findIndex((rule) => typeof rule !== 'function');
     if (wrong >= 0) return deny(wrong, 'Failed', 'it is not a function (user, context, callback)');
     step(rules, 0, user, context);

@@ -1,12 +1,12 @@
-// Timers. The host counts the time, so that a rule that waits costs its worker nothing.
-(function (kit) {
+// Timers. The host waits, so that a waiting rule uses no CPU time of its worker.
+(function (host) {
   'use strict';
   const timers = new Map();
   let last = 0;
 
   function arm(timer, delay, then) {
     const millis = Math.min(Math.max(1, Math.trunc(Number(delay)) || 1), 2 ** 31 - 1);
-    timers.set(timer, kit.start({ sleep: millis }, then, kit.crash));
+    timers.set(timer, host.start({ sleep: millis }, then, host.crash));
   }
 
   function set(callback, delay, values, again) {
@@ -15,7 +15,7 @@
     const fire = () => {
       timers.delete(timer);
       if (again) arm(timer, delay, fire);
-      kit.invoke(callback, ...values);
+      host.invoke(callback, ...values);
     };
     arm(timer, delay, fire);
     return timer;
@@ -23,14 +23,14 @@
 
   function clear(timer) {
     if (!timers.has(timer)) return;
-    kit.stop(timers.get(timer));
+    host.stop(timers.get(timer));
     timers.delete(timer);
   }
 
-  kit.define('setTimeout', (callback, delay, ...values) => set(callback, delay, values, false));
-  kit.define('setInterval', (callback, delay, ...values) => set(callback, delay, values, true));
-  kit.define('setImmediate', (callback, ...values) => set(callback, 0, values, false));
-  kit.define('clearTimeout', clear);
-  kit.define('clearInterval', clear);
-  kit.define('clearImmediate', clear);
+  host.define('setTimeout', (callback, delay, ...values) => set(callback, delay, values, false));
+  host.define('setInterval', (callback, delay, ...values) => set(callback, delay, values, true));
+  host.define('setImmediate', (callback, ...values) => set(callback, 0, values, false));
+  host.define('clearTimeout', clear);
+  host.define('clearInterval', clear);
+  host.define('clearImmediate', clear);
 })

@@ -1,5 +1,5 @@
-// URL and URLSearchParams, for reading and for building queries. The host does the parsing.
-(function (kit) {
+// URL and URLSearchParams, to read URLs and build queries. The host parses.
+(function (host) {
   'use strict';
   const { parse } = JSON;
   const PARTS = ['origin', 'protocol', 'username', 'password', 'host', 'hostname', 'port', 'pathname', 'hash'];
@@ -52,10 +52,10 @@
       return this.#pairs.some(([key]) => key === String(name));
     }
     set(name, value) {
-      const place = this.#pairs.findIndex(([key]) => key === String(name));
-      if (place < 0) return this.append(name, value);
-      this.#pairs[place] = [String(name), String(value)];
-      this.#pairs = this.#pairs.filter(([key], at) => at <= place || key !== String(name));
+      const index = this.#pairs.findIndex(([key]) => key === String(name));
+      if (index < 0) return this.append(name, value);
+      this.#pairs[index] = [String(name), String(value)];
+      this.#pairs = this.#pairs.filter(([key], at) => at <= index || key !== String(name));
     }
     forEach(callback) {
       for (const [name, value] of this) callback(value, name, this);
@@ -77,15 +77,15 @@
     }
   }
 
-  // Only the query can be changed, through searchParams.
+  // Only the query can change, through searchParams.
   class URL {
     #parts;
     #read;
 
     constructor(text, base) {
-      const found = kit.url(String(text), base === undefined ? undefined : String(base));
-      if (!found) throw new TypeError(`"${text}" is not a URL`);
-      this.#parts = parse(found);
+      const parts = host.url(String(text), base === undefined ? undefined : String(base));
+      if (!parts) throw new TypeError(`"${text}" is not a URL`);
+      this.#parts = parse(parts);
       this.searchParams = new URLSearchParams(this.#parts.search);
       this.#read = this.searchParams.toString();
     }
@@ -116,8 +116,8 @@
     }
   }
 
-  kit.define('URL', URL);
-  kit.define('URLSearchParams', URLSearchParams);
-  kit.modules.url = { URL, URLSearchParams };
-  kit.URLSearchParams = URLSearchParams;
+  host.define('URL', URL);
+  host.define('URLSearchParams', URLSearchParams);
+  host.modules.url = { URL, URLSearchParams };
+  host.URLSearchParams = URLSearchParams;
 })

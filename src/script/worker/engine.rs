@@ -1,7 +1,7 @@
 //! One login in QuickJS.
 //!
-//! The JavaScript that rules see is in `../prelude/`, one file a concern; each is a function that takes the kit
-//! (`kit.rs`). The kit is never visible to rules.
+//! The environment of the rules is the JavaScript in `../prelude/`. Each of its files is a function that takes the host
+//! object (`host_functions.rs`), which rules cannot reach.
 
 use std::io;
 use std::rc::Rc;
@@ -9,148 +9,140 @@ use std::rc::Rc;
 use rquickjs::context::EvalOptions;
 use rquickjs::{Array, Context, Ctx, Function, Object, Runtime, Value};
 
-use super::super::ipc::{CallError, RESULT_LIMIT, Run, Source, ToWorker, Verdict};
-use super::super::outcome::DenyReason;
-use super::host_functions::{Session, describe, kit};
-use super::pipe::Link;
+use super::super::ipc::{CallError, RESULT_LIMIT, RunLogin, ToWorker, Verdict};
+use super::super::login::DenyReason;
+use super::host_functions::{LoginState, describe, host_object, is_out_of_memory};
+use super::pipe::Pipe;
+use crate::bundle::Rule;
 
-/// The stack a script may use. The thread has several MiB.
-const STACK: usize = 512 * 1024;
-/// What rules find around them, in the order it is built.
-const PRELUDE: [(&str, &str); 10] = [
-    ("base", include_str!("../prelude/base.js")),
-    ("console", include_str!("../prelude/console.js")),
-    ("timers", include_str!("../prelude/timers.js")),
-    ("buffer", include_str!("../prelude/buffer.js")),
-    ("url", include_str!("../prelude/url.js")),
-    ("fetch", include_str!("../prelude/fetch.js")),
-    ("request", include_str!("../prelude/request.js")),
-    ("axios", include_str!("../prelude/axios.js")),
-    ("auth0", include_str!("../prelude/auth0.js")),
-    ("run", include_str!("../prelude/run.js")),
-];
-
-/// How a login ended, for the worker.
-pub(super) struct Ended {
-    pub(super) verdict: Verdict,
-    /// The rules' `global`, if it is to be kept.
-    pub(super) global: Option<String>,
-    /// Whether the worker is of no further use.
-    pub(super) spent: bool,
+macro_rules! prelude {
+    ($($name:literal),*) => { [$(($name, include_str!(concat!("../prelude/", $name, ".js")))),*] };
 }
 
-/// Runs one login.
+/// The stack a script may use, in bytes. The thread has several MiB.
+const STACK: usize = 512 * 1024;
+/// The parts of the prelude, in the order they run.
+const PRELUDE: [(&str, &str); 10] =
+    prelude!["base", "console", "timers", "buffer", "url", "fetch", "request", "axios", "auth0", "run"];
+
+/// Runs one login. Also returns the rules' `global`, to keep for the next login.
 ///
 /// # Errors
-/// When the host has gone.
-pub(super) fn run(link: &Rc<Link>, run: Run, heap_bytes: u64, global: Option<&str>) -> io::Result<Ended> {
-    let session = Rc::new(Session::new(link, &run));
-    let Ok((runtime, context)) = open(&session, heap_bytes) else {
-        let verdict = session.denied(DenyReason::OutOfMemory, "script.memory_mib is too small to begin with");
-        return Ok(Ended { verdict, global: None, spent: true });
+/// When the host has closed the pipe.
+pub(super) fn run(
+    pipe: &Rc<Pipe>,
+    login: RunLogin,
+    heap_bytes: u64,
+    global: Option<&str>,
+) -> io::Result<(Verdict, Option<String>)> {
+    let state = Rc::new(LoginState::new(pipe, &login));
+    let Ok((runtime, context)) = open(&state, heap_bytes) else {
+        let verdict = state.denied(DenyReason::OutOfMemory, "script.memory_mib is too small to begin with");
+        return Ok((verdict, None));
     };
-    let verdict = context.with(|ctx| drive(&ctx, &session, run, global))?;
-    let spent = matches!(
-        verdict,
-        Verdict::Denied { reason: DenyReason::TimedOut | DenyReason::OutOfMemory | DenyReason::Crashed, .. }
-    );
-    if spent {
-        // Freeing a heap that was broken into can hang or abort; the process ends next, and that frees it.
+    let verdict = context.with(|ctx| run_to_verdict(&ctx, &state, login, global))?;
+    if verdict.spends_worker() {
+        // Freeing a corrupted heap can hang or abort. The process exits next, which frees it.
         std::mem::forget((context, runtime));
     }
-    let global = session.global.take();
-    Ok(Ended { verdict, global, spent })
+    Ok((verdict, state.global.take()))
 }
 
-fn open(session: &Rc<Session>, heap_bytes: u64) -> rquickjs::Result<(Runtime, Context)> {
+fn open(state: &Rc<LoginState>, heap_bytes: u64) -> rquickjs::Result<(Runtime, Context)> {
     let runtime = Runtime::new()?;
     runtime.set_memory_limit(usize::try_from(heap_bytes).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK);
-    let watch = Rc::clone(session);
-    runtime.set_interrupt_handler(Some(Box::new(move || watch.is_late())));
-    let listen = Rc::clone(session);
-    runtime.set_host_promise_rejection_tracker(Some(Box::new(move |_, _, reason, heard| {
-        *listen.unheard.borrow_mut() = if heard { None } else { describe(&reason) };
+    let interrupt = Rc::clone(state);
+    runtime.set_interrupt_handler(Some(Box::new(move || interrupt.is_late())));
+    let rejections = Rc::clone(state);
+    runtime.set_host_promise_rejection_tracker(Some(Box::new(move |_, _, reason, is_handled| {
+        *rejections.unhandled.borrow_mut() = if is_handled { None } else { describe(&reason) };
     })));
     let context = Context::full(&runtime)?;
     Ok((runtime, context))
 }
 
-/// Builds the rules' world, runs them, and serves their calls until there is a verdict.
-fn drive(ctx: &Ctx<'_>, session: &Rc<Session>, run: Run, global: Option<&str>) -> io::Result<Verdict> {
-    let kit = match begin(ctx, session, run, global) {
-        Ok(kit) => kit,
-        Err(error) => return Ok(session.broken(ctx, &error)),
+/// Starts the rules, then runs their jobs and receives the replies to their calls until there is a verdict.
+fn run_to_verdict(
+    ctx: &Ctx<'_>,
+    state: &Rc<LoginState>,
+    login: RunLogin,
+    global: Option<&str>,
+) -> io::Result<Verdict> {
+    let host = match start_rules(ctx, state, login, global) {
+        Ok(host) => host,
+        Err(error) => return Ok(state.engine_error(ctx, &error)),
     };
     loop {
-        if session.is_late() {
-            return Ok(session.denied(DenyReason::TimedOut, ""));
+        if state.is_late() {
+            return Ok(state.denied(DenyReason::TimedOut, ""));
         }
-        if let Some(verdict) = session.verdict.take() {
+        if let Some(verdict) = state.verdict.take() {
             return Ok(verdict);
         }
         if ctx.execute_pending_job() {
             continue;
         }
-        if session.waiting.borrow().is_empty() {
-            let because =
-                session.unheard.take().map(|reason| format!("; a promise was rejected with {reason}"));
-            let message = format!("it ended without calling its callback{}", because.unwrap_or_default());
-            return Ok(session.denied(DenyReason::Failed, &message));
+        if state.pending.borrow().is_empty() {
+            let cause = state.unhandled.take().unwrap_or_default();
+            let reason = if is_out_of_memory(&cause) { DenyReason::OutOfMemory } else { DenyReason::Failed };
+            let cause =
+                if cause.is_empty() { cause } else { format!("; a promise was rejected with {cause}") };
+            return Ok(state.denied(reason, &format!("it ended without calling its callback{cause}")));
         }
-        let Some(ToWorker::Reply(reply)) = session.link.receive()? else {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host has gone"));
+        let Some(ToWorker::Reply(reply)) = state.pipe.receive()? else {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host has closed the pipe"));
         };
-        let waited_for = session.waiting.borrow_mut().remove(&reply.id);
-        if waited_for && let Err(error) = settle(&kit, reply.id, reply.result) {
-            return Ok(session.broken(ctx, &error));
+        let is_pending = state.pending.borrow_mut().remove(&reply.id);
+        if is_pending && let Err(error) = settle(&host, reply.id, reply.result) {
+            return Ok(state.engine_error(ctx, &error));
         }
     }
 }
 
-/// Builds the rules' world and starts the first rule.
-fn begin<'js>(
+/// Runs the prelude, compiles all rules and starts the first.
+fn start_rules<'js>(
     ctx: &Ctx<'js>,
-    session: &Rc<Session>,
-    run: Run,
+    state: &Rc<LoginState>,
+    login: RunLogin,
     global: Option<&str>,
 ) -> rquickjs::Result<Object<'js>> {
-    let kit = kit(ctx, session)?;
+    let host = host_object(ctx, state)?;
     let input = serde_json::json!({
-        "user": run.user, "context": run.context, "configuration": run.configuration, "limit": RESULT_LIMIT,
+        "user": login.input.user, "context": login.input.context, "configuration": login.input.configuration, "limit": RESULT_LIMIT,
     });
-    kit.set("input", input.to_string())?;
-    kit.set("global", global.unwrap_or("{}"))?;
+    host.set("input", input.to_string())?;
+    host.set("global", global.unwrap_or("{}"))?;
     for (name, source) in PRELUDE {
         let part: Function = ctx.eval_with_options(source, options(&format!("vestibule:{name}")))?;
-        part.call::<_, ()>((kit.clone(),))?;
+        part.call::<_, ()>((host.clone(),))?;
     }
-    // All of them are compiled before any of them runs: a misspelt last rule must not leave half a login's effects.
+    // All rules compile before the first runs: a syntax error in the last must not leave half a login's effects.
     let rules = Array::new(ctx.clone())?;
-    for (index, rule) in run.rules.iter().enumerate() {
-        session.index.set(index);
+    for (index, rule) in login.rules.iter().enumerate() {
+        state.index.set(index);
         match compile(ctx, rule) {
             Ok(function) => rules.set(index, function)?,
-            Err(rquickjs::Error::Exception) if !session.is_late() => {
-                let refuse: Function = kit.get("refuse")?;
+            Err(rquickjs::Error::Exception) if !state.is_late() => {
+                let refuse: Function = host.get("refuse")?;
                 refuse.call::<_, ()>((index, ctx.catch()))?;
-                return Ok(kit);
+                return Ok(host);
             }
             Err(error) => return Err(error),
         }
     }
-    let start: Function = kit.get("run")?;
+    let start: Function = host.get("run")?;
     start.call::<_, ()>((rules,))?;
-    Ok(kit)
+    Ok(host)
 }
 
-/// A rule is an expression. The brackets make it one, on its own first line so that line numbers stay true.
-fn compile<'js>(ctx: &Ctx<'js>, rule: &Source) -> rquickjs::Result<Value<'js>> {
+/// Compiles a rule's function. The parentheses make it an expression; they add no line, so line numbers stay correct.
+fn compile<'js>(ctx: &Ctx<'js>, rule: &Rule) -> rquickjs::Result<Value<'js>> {
     let source = rule.script.trim_end().trim_end_matches(';');
     ctx.eval_with_options(format!("({source}\n)"), options(&rule.name))
 }
 
-/// Sloppy mode, as Node runs a rule.
+/// Sloppy mode, as in Node.
 fn options(name: &str) -> EvalOptions {
     let mut options = EvalOptions::default();
     options.strict = false;
@@ -158,8 +150,8 @@ fn options(name: &str) -> EvalOptions {
     options
 }
 
-fn settle(kit: &Object<'_>, id: u64, result: Result<serde_json::Value, CallError>) -> rquickjs::Result<()> {
-    let settle: Function = kit.get("settle")?;
+fn settle(host: &Object<'_>, id: u64, result: Result<serde_json::Value, CallError>) -> rquickjs::Result<()> {
+    let settle: Function = host.get("settle")?;
     match result {
         Ok(value) => settle.call((id, true, value.to_string())),
         Err(error) => settle.call((id, false, serde_json::json!(error).to_string())),

@@ -1,7 +1,7 @@
-//! The worker process: one login after the other, in a fresh JavaScript runtime each.
+//! The worker process: runs one login at a time, each in a fresh JavaScript runtime.
 //!
-//! It has one thread, no network, no files and no environment; the kernel holds it to that. It speaks frames on its
-//! standard input and output and ends when its host does.
+//! It has one thread, no network, no files and no environment; the kernel enforces that. It exchanges frames on standard
+//! input and output and exits when its host does.
 
 mod engine;
 
@@ -17,50 +17,46 @@ use std::rc::Rc;
 
 use rlimit::Resource;
 
-use self::pipe::Link;
-use super::ipc::{FromWorker, Limits, Run, ToWorker};
+use self::pipe::Pipe;
+use super::ipc::{FromWorker, ToWorker, WorkerLimits};
 
-/// Address space beyond the JavaScript heap: the executable, its stack, and frames under way.
-const ROOM: u64 = 256 * 1024 * 1024;
+/// Address space beyond the JavaScript heap, in bytes: for the executable, its stack and frames.
+const EXTRA_SPACE: u64 = 256 * 1024 * 1024;
 
-/// The body of the hidden subcommand `script-worker`: serves logins on standard input and output until the host closes
-/// them. Not for people. Fails, without a word, when its limits can not be set or the host does not speak its language.
+/// The hidden subcommand `script-worker`: runs logins from standard input until the host closes it. Fails silently when
+/// its limits cannot be set or the host breaks the protocol.
 pub fn worker_main() -> ExitCode {
-    match serve(&Rc::new(Link::stdio())) {
+    match serve(&Rc::new(Pipe::stdio())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// The rules' `global`, kept from one login to the next as JSON, as long as rules and configuration stay the same.
-/// Auth0 keeps it per container in the same way: it can be gone at any time and is not shared between workers.
-#[derive(Default)]
-struct Global {
-    of: u64,
-    json: Option<String>,
-}
-
-fn serve(link: &Rc<Link>) -> io::Result<()> {
-    let Some(ToWorker::Start(limits)) = link.receive()? else {
+fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
+    let Some(ToWorker::Start(limits)) = pipe.receive()? else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the host did not start with Start"));
     };
     confine(limits)?;
-    link.send(&FromWorker::Ready)?;
-    let mut global = Global::default();
-    while let Some(message) = link.receive()? {
+    pipe.send(&FromWorker::Ready)?;
+    // The rules' `global`, as JSON, kept between logins until the rules or the configuration change. As in Auth0's
+    // containers, it is not shared between workers and can be lost at any time.
+    let (mut global, mut global_owner) = (None, 0);
+    while let Some(message) = pipe.receive()? {
         match message {
-            ToWorker::Run(run) => {
-                global = global.for_run(&run);
-                let ended = engine::run(link, *run, limits.heap_bytes, global.json.as_deref())?;
-                if let Some(json) = ended.global {
-                    global.json = Some(json);
+            ToWorker::Run(login) => {
+                let owner = hash(&(&login.rules, &login.input.configuration));
+                if owner != global_owner {
+                    (global, global_owner) = (None, owner);
                 }
-                link.send(&FromWorker::End(ended.verdict))?;
-                if ended.spent {
+                let (verdict, kept) = engine::run(pipe, *login, limits.heap_bytes, global.as_deref())?;
+                global = kept.or(global);
+                let is_spent = verdict.spends_worker();
+                pipe.send(&FromWorker::Finished(verdict))?;
+                if is_spent {
                     return Ok(());
                 }
             }
-            // The answer to a call of a login that did not wait for it.
+            // The reply to a call that its login did not wait for.
             ToWorker::Reply(_) => {}
             ToWorker::Start(_) => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "the host started twice"));
@@ -70,33 +66,28 @@ fn serve(link: &Rc<Link>) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives up what a script has no business with, for good: hard limits can not be raised again.
-fn confine(limits: Limits) -> io::Result<()> {
-    let space = limits.heap_bytes.saturating_add(ROOM);
-    let mut all = vec![
+/// Sets hard limits, which cannot be raised again.
+fn confine(limits: WorkerLimits) -> io::Result<()> {
+    for (resource, limit) in [
         (Resource::CORE, 0),
         (Resource::CPU, limits.cpu_seconds),
         (Resource::FSIZE, 0),
-        // Three are open, since the host leaves it no other; there is no fourth, so no file and no socket.
+        // The three standard descriptors are open; without a fourth there is no file and no socket.
         (Resource::NOFILE, 3),
         (Resource::NPROC, 0),
-    ];
-    // macOS answers this one with EINVAL. There the engine's own limit stands alone.
-    if cfg!(target_os = "linux") {
-        all.push((Resource::AS, space));
-    }
-    for (resource, limit) in all {
+    ] {
         resource.set(limit, limit)?;
+    }
+    // macOS refuses this one with EINVAL; there only the engine's own limit applies.
+    if cfg!(target_os = "linux") {
+        let space = limits.heap_bytes.saturating_add(EXTRA_SPACE);
+        Resource::AS.set(space, space)?;
     }
     Ok(())
 }
 
-impl Global {
-    fn for_run(self, run: &Run) -> Self {
-        let mut hasher = DefaultHasher::new();
-        run.rules.hash(&mut hasher);
-        run.configuration.hash(&mut hasher);
-        let of = hasher.finish();
-        if of == self.of { self } else { Self { of, json: None } }
-    }
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

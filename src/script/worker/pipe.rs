@@ -1,24 +1,24 @@
-//! The worker's end of the pipes.
+//! The worker's end of the pipes to its host.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufReader, Stdin, Stdout};
 
 use super::super::ipc::{self, Call, FromWorker, ToWorker};
 
-/// Frames in, frames out. Blocking: a worker has nothing to do but wait for its host.
-pub(super) struct Link {
+/// Reads and writes frames. Blocking: while it waits for its host, a worker has nothing else to do.
+pub(super) struct Pipe {
     input: RefCell<BufReader<Stdin>>,
     output: RefCell<Stdout>,
     last_call: Cell<u64>,
 }
 
-impl Link {
+impl Pipe {
     pub(super) fn stdio() -> Self {
         let (input, output) = (RefCell::new(BufReader::new(io::stdin())), RefCell::new(io::stdout()));
         Self { input, output, last_call: Cell::new(0) }
     }
 
-    /// The host's next frame; `None` when it has gone.
+    /// The host's next frame; `None` when the host has closed the pipe.
     pub(super) fn receive(&self) -> io::Result<Option<ToWorker>> {
         ipc::read(&mut *self.input.borrow_mut())
     }
@@ -27,7 +27,7 @@ impl Link {
         ipc::write(&mut *self.output.borrow_mut(), message)
     }
 
-    /// Asks the host for something; the reply will carry the id that this returns.
+    /// Sends a call to the host. The reply carries the id returned here.
     pub(super) fn call(&self, call: Call) -> io::Result<u64> {
         let id = self.last_call.get() + 1;
         self.last_call.set(id);

@@ -287,9 +287,9 @@ async fn a_silent_login_gets_a_web_message() {
     assert!(posted(&clicked)["code"].is_string());
 
     let cookie = clicked.header("set-cookie").split(';').next().unwrap().to_owned();
-    let answer = posted(&tenant.get(&silent, &[("cookie", &cookie)]).await);
-    assert_eq!(answer["state"], "s&t");
-    let tokens = tenant.exchange(answer["code"].as_str().unwrap(), &[]).await;
+    let message = posted(&tenant.get(&silent, &[("cookie", &cookie)]).await);
+    assert_eq!(message["state"], "s&t");
+    let tokens = tenant.exchange(message["code"].as_str().unwrap(), &[]).await;
     assert_eq!(tenant.claims(&tokens)["sub"], "auth0|ada");
 }
 

@@ -1,13 +1,7 @@
-//! The tenant's SQLite file: the signing key, users' state beyond the bundle, and tickets.
+//! The tenant's SQLite file. `user_records.rs` and `tickets.rs` hold the queries of their tables.
 //!
 //! One connection behind a lock, held for one statement or one short transaction, never across an `await` and never
 //! while rules run. Reads by key run inline; writes go through the pool.
-
-mod tickets;
-mod user_records;
-
-pub(super) use tickets::{TicketKind, random};
-pub(super) use user_records::{NewUser, UserRecord};
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +11,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::TenantError;
+use super::error::Result;
+use crate::clock::Clock;
 
 mod migrations {
     refinery::embed_migrations!("src/tenant/migrations");
@@ -24,16 +20,19 @@ mod migrations {
 
 /// A handle to the file. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct TenantDb(Arc<Mutex<Connection>>);
+pub(super) struct TenantDb {
+    connection: Arc<Mutex<Connection>>,
+    clock: Clock,
+}
 
 impl TenantDb {
     /// Opens the file, creates it (mode 0600) when it is absent, and migrates it.
-    pub(super) fn open(file: &Path) -> Result<Self, TenantError> {
+    pub(super) fn open(file: &Path, clock: Clock) -> Result<Self> {
         create_private(file).map_err(|source| TenantError::File { file: file.to_owned(), source })?;
-        Self::connect(file).map_err(|source| unusable(file, source))
+        Self::connect(file, clock).map_err(|source| unusable(file, source))
     }
 
-    fn connect(file: &Path) -> Result<Self, TenantError> {
+    fn connect(file: &Path, clock: Clock) -> Result<Self> {
         let mut connection = Connection::open(file)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         // A power cut may lose the last logins; a wait for the disk at every login would cost more.
@@ -42,15 +41,14 @@ impl TenantDb {
         connection.pragma_update(None, "trusted_schema", "OFF")?;
         connection.pragma_update(None, "secure_delete", "ON")?;
         migrations::migrations::runner().run(&mut connection)?;
-        Ok(Self(Arc::new(Mutex::new(connection))))
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), clock })
     }
 
     /// The signing key and when it was created. The first time, `generate` creates it.
     pub(super) fn signing_key(
         &self,
-        now: Timestamp,
-        generate: impl FnOnce() -> Result<Vec<u8>, TenantError>,
-    ) -> Result<(Vec<u8>, Timestamp), TenantError> {
+        generate: impl FnOnce() -> Result<Vec<u8>>,
+    ) -> Result<(Vec<u8>, Timestamp)> {
         let connection = self.lock();
         let read = || {
             let sql = "SELECT pkcs8, made_at FROM signing_key";
@@ -65,7 +63,7 @@ impl TenantDb {
                 // Another process may have stored its key in the meantime; then that one counts.
                 connection.execute(
                     "INSERT INTO signing_key (one, pkcs8, made_at) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING",
-                    (&pkcs8, timestamp(now)),
+                    (&pkcs8, timestamp(self.now())),
                 )?;
                 read()?.ok_or(TenantError::Damaged("the signing key was not stored"))?
             }
@@ -74,9 +72,13 @@ impl TenantDb {
         Ok((pkcs8, created_at.map_err(|_| TenantError::Damaged("the signing key has no date"))?))
     }
 
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// SQLite rolls back a transaction that a panic left open, so a poisoned lock is safe to take.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,7 +109,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = folder.path().join("text.db");
         std::fs::write(&text, "no database, and longer than SQLite's header is: ".repeat(9)).unwrap();
-        let error = |file: &Path| TenantDb::open(file).err().unwrap().to_string();
+        let error = |file: &Path| TenantDb::open(file, Clock::system()).err().unwrap().to_string();
         assert!(error(&text).contains("text.db") && error(&text).contains("remove it"), "{}", error(&text));
         for nowhere in [folder.path().to_owned(), folder.path().join("absent/tenant.db")] {
             let error = error(&nowhere);
@@ -121,11 +123,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tenant.db");
         let now = Timestamp::from_second(1_700_000_000).unwrap();
-        let db = TenantDb::open(&file).unwrap();
-        assert_eq!(db.signing_key(now, || Ok(vec![1])).unwrap(), (vec![1], now));
+        let clock = Clock::manual(now);
+        let db = TenantDb::open(&file, clock.clone()).unwrap();
+        assert_eq!(db.signing_key(|| Ok(vec![1])).unwrap(), (vec![1], now));
         drop(db);
-        let again = TenantDb::open(&file).unwrap();
-        assert_eq!(again.signing_key(now, || panic!("generated twice")).unwrap(), (vec![1], now));
+        let again = TenantDb::open(&file, clock).unwrap();
+        assert_eq!(again.signing_key(|| panic!("generated twice")).unwrap(), (vec![1], now));
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());

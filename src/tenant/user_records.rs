@@ -1,58 +1,57 @@
 //! Users' state beyond the bundle: sign-ups, logins, blocks and metadata.
 
-use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, named_params};
 use serde_json::{Map, Value};
 
-use super::super::TenantError;
-use super::{TenantDb, timestamp};
+use super::db::{TenantDb, timestamp};
+use super::error::Result;
 use crate::script::MetadataKind;
 
 /// A row of `person`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(in crate::tenant) struct UserRecord {
+pub(super) struct UserRecord {
     /// Of a user who signed up here; `None` for the bundle's users.
-    pub(in crate::tenant) profile: Option<Map<String, Value>>,
+    pub(super) profile: Option<Map<String, Value>>,
     /// The password's hash, of a user who signed up here.
-    pub(in crate::tenant) password: Option<String>,
+    pub(super) password: Option<String>,
     /// `None` until first set.
-    pub(in crate::tenant) app_metadata: Option<Map<String, Value>>,
+    pub(super) app_metadata: Option<Map<String, Value>>,
     /// `None` until first set.
-    pub(in crate::tenant) user_metadata: Option<Map<String, Value>>,
+    pub(super) user_metadata: Option<Map<String, Value>>,
     /// As the Management API set it; `None` until then.
-    pub(in crate::tenant) blocked: Option<bool>,
-    pub(in crate::tenant) logins_count: i64,
-    pub(in crate::tenant) last_login: Option<String>,
-    pub(in crate::tenant) last_ip: Option<String>,
-    pub(in crate::tenant) updated_at: String,
+    pub(super) blocked: Option<bool>,
+    pub(super) logins_count: i64,
+    pub(super) last_login: Option<String>,
+    pub(super) last_ip: Option<String>,
+    pub(super) updated_at: String,
 }
 
 /// A user who signs up.
-pub(in crate::tenant) struct NewUser {
-    pub(in crate::tenant) user_id: String,
+pub(super) struct NewUser {
+    pub(super) user_id: String,
     /// In lower case.
-    pub(in crate::tenant) email: String,
+    pub(super) email: String,
     /// The user as the Management API returns it.
-    pub(in crate::tenant) profile: Map<String, Value>,
+    pub(super) profile: Map<String, Value>,
     /// Of the password.
-    pub(in crate::tenant) hash: String,
-    pub(in crate::tenant) user_metadata: Option<Map<String, Value>>,
+    pub(super) hash: String,
+    pub(super) user_metadata: Option<Map<String, Value>>,
 }
 
 impl TenantDb {
     /// A user's record; `None` before the first login or change.
-    pub(in crate::tenant) fn user_record(&self, user_id: &str) -> Result<Option<UserRecord>, TenantError> {
+    pub(super) fn user_record(&self, user_id: &str) -> Result<Option<UserRecord>> {
         self.find_record("SELECT * FROM person WHERE user_id = ?1", user_id)
     }
 
     /// The record of a user who signed up here. `email` in lower case.
-    pub(in crate::tenant) fn signed_up(&self, email: &str) -> Result<Option<UserRecord>, TenantError> {
+    pub(super) fn signed_up(&self, email: &str) -> Result<Option<UserRecord>> {
         self.find_record("SELECT * FROM person WHERE email = ?1", email)
     }
 
     /// The users who signed up here, the newest first, at most 100.
-    pub(in crate::tenant) fn all_signed_up(&self) -> Result<Vec<UserRecord>, TenantError> {
+    pub(super) fn all_signed_up(&self) -> Result<Vec<UserRecord>> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
             "SELECT * FROM person WHERE profile IS NOT NULL ORDER BY created_at DESC, user_id LIMIT 100",
@@ -62,19 +61,14 @@ impl TenantDb {
     }
 
     /// Counts a login and returns the count.
-    pub(in crate::tenant) fn count_login(
-        &self,
-        user_id: &str,
-        ip: &str,
-        now: Timestamp,
-    ) -> Result<i64, TenantError> {
+    pub(super) fn count_login(&self, user_id: &str, ip: &str) -> Result<i64> {
         let count = self.lock().query_row(
             "INSERT INTO person (user_id, logins_count, last_login, last_ip, created_at, updated_at)
              VALUES (:user_id, 1, :now, :ip, :now, :now)
              ON CONFLICT (user_id) DO UPDATE SET
                  logins_count = logins_count + 1, last_login = :now, last_ip = :ip, updated_at = :now
              RETURNING logins_count",
-            named_params! { ":user_id": user_id, ":now": timestamp(now), ":ip": ip },
+            named_params! { ":user_id": user_id, ":now": timestamp(self.now()), ":ip": ip },
             |row| row.get(0),
         )?;
         Ok(count)
@@ -82,14 +76,13 @@ impl TenantDb {
 
     /// Merges `changes` into a user's metadata at the first level; `null` deletes a key. `base` is the metadata of a user
     /// whose metadata was never set.
-    pub(in crate::tenant) fn merge_metadata(
+    pub(super) fn merge_metadata(
         &self,
         user_id: &str,
         kind: MetadataKind,
         base: Map<String, Value>,
         changes: Map<String, Value>,
-        now: Timestamp,
-    ) -> Result<(), TenantError> {
+    ) -> Result<()> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let column = match kind {
@@ -107,29 +100,24 @@ impl TenantDb {
                  VALUES (:user_id, :metadata, :now, :now)
                  ON CONFLICT (user_id) DO UPDATE SET {column} = :metadata, updated_at = :now"
             ),
-            named_params! { ":user_id": user_id, ":metadata": Value::Object(metadata).to_string(), ":now": timestamp(now) },
+            named_params! { ":user_id": user_id, ":metadata": Value::Object(metadata).to_string(), ":now": timestamp(self.now()) },
         )?;
         transaction.commit()?;
         Ok(())
     }
 
     /// Blocks or unblocks a user.
-    pub(in crate::tenant) fn set_blocked(
-        &self,
-        user_id: &str,
-        blocked: bool,
-        now: Timestamp,
-    ) -> Result<(), TenantError> {
+    pub(super) fn set_blocked(&self, user_id: &str, blocked: bool) -> Result<()> {
         self.lock().execute(
             "INSERT INTO person (user_id, blocked, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)
              ON CONFLICT (user_id) DO UPDATE SET blocked = ?2, updated_at = ?3",
-            (user_id, blocked, timestamp(now)),
+            (user_id, blocked, timestamp(self.now())),
         )?;
         Ok(())
     }
 
     /// Adds a user. Returns false when the email is taken.
-    pub(in crate::tenant) fn sign_up(&self, user: &NewUser, now: Timestamp) -> Result<bool, TenantError> {
+    pub(super) fn sign_up(&self, user: &NewUser) -> Result<bool> {
         let added = self.lock().execute(
             "INSERT INTO person (user_id, profile, email, password, user_metadata, created_at, updated_at)
              VALUES (:user_id, :profile, :email, :password, :user_metadata, :now, :now)
@@ -140,13 +128,13 @@ impl TenantDb {
                 ":email": user.email,
                 ":password": user.hash,
                 ":user_metadata": user.user_metadata.clone().map(|metadata| Value::Object(metadata).to_string()),
-                ":now": timestamp(now),
+                ":now": timestamp(self.now()),
             },
         )?;
         Ok(added == 1)
     }
 
-    fn find_record(&self, sql: &str, key: &str) -> Result<Option<UserRecord>, TenantError> {
+    fn find_record(&self, sql: &str, key: &str) -> Result<Option<UserRecord>> {
         Ok(self.lock().prepare_cached(sql)?.query_row([key], read_record).optional()?)
     }
 }
@@ -174,6 +162,7 @@ fn read_object(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Map<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use serde_json::json;
 
     fn map(value: Value) -> Map<String, Value> {
@@ -183,15 +172,14 @@ mod tests {
     #[test]
     fn metadata_is_absent_until_set_and_merges_at_the_first_level() {
         let folder = tempfile::tempdir().unwrap();
-        let db = TenantDb::open(&folder.path().join("t.db")).unwrap();
-        let now = Timestamp::from_second(1_700_000_000).unwrap();
-        assert_eq!(db.count_login("auth0|a", "::1", now).unwrap(), 1);
-        assert_eq!(db.count_login("auth0|a", "::1", now).unwrap(), 2);
+        let db = TenantDb::open(&folder.path().join("t.db"), Clock::system()).unwrap();
+        assert_eq!(db.count_login("auth0|a", "::1").unwrap(), 1);
+        assert_eq!(db.count_login("auth0|a", "::1").unwrap(), 2);
         assert_eq!(db.user_record("auth0|a").unwrap().unwrap().app_metadata, None);
 
         let base = map(json!({"kept": 1, "gone": 1}));
         let merge = |base: &Map<_, _>, changes| {
-            db.merge_metadata("auth0|a", MetadataKind::App, base.clone(), map(changes), now).unwrap();
+            db.merge_metadata("auth0|a", MetadataKind::App, base.clone(), map(changes)).unwrap();
             db.user_record("auth0|a").unwrap().unwrap().app_metadata.map(Value::Object)
         };
         let merged = merge(&base, json!({"gone": null, "deep": {"a": 1}}));
@@ -204,8 +192,7 @@ mod tests {
     #[test]
     fn an_email_signs_up_once() {
         let folder = tempfile::tempdir().unwrap();
-        let db = TenantDb::open(&folder.path().join("t.db")).unwrap();
-        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let db = TenantDb::open(&folder.path().join("t.db"), Clock::system()).unwrap();
         let new = |user_id: &str| NewUser {
             user_id: user_id.to_owned(),
             email: "n@example.com".to_owned(),
@@ -213,8 +200,8 @@ mod tests {
             hash: "h".to_owned(),
             user_metadata: None,
         };
-        assert!(db.sign_up(&new("auth0|1"), now).unwrap());
-        assert!(!db.sign_up(&new("auth0|2"), now).unwrap());
+        assert!(db.sign_up(&new("auth0|1")).unwrap());
+        assert!(!db.sign_up(&new("auth0|2")).unwrap());
         assert!(db.user_record("auth0|1").unwrap().is_some());
         assert_eq!(db.user_record("auth0|2").unwrap(), None);
         assert_eq!(db.all_signed_up().unwrap().len(), 1);

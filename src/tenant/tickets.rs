@@ -3,20 +3,20 @@
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::super::TenantError;
-use super::TenantDb;
+use super::TenantError;
+use super::db::TenantDb;
+use super::error::Result;
 
 /// The most tickets kept. Beyond it, those that expire first are deleted.
 const CAPACITY: i64 = 20_000;
 
 /// The purpose of a ticket. A ticket of one kind is never accepted as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tenant) enum TicketKind {
+pub(super) enum TicketKind {
     /// A pending login, between `/authorize` and the login form.
     Login,
     /// An authorization code.
@@ -41,33 +41,30 @@ impl TicketKind {
     }
 }
 
-impl TenantDb {
+/// The tickets in the tenant's database.
+pub(super) struct Tickets(pub(super) TenantDb);
+
+impl Tickets {
     /// Stores `body` for `seconds` and returns the text to hand out.
-    pub(in crate::tenant) fn issue_ticket<T: Serialize>(
-        &self,
-        kind: TicketKind,
-        body: &T,
-        now: Timestamp,
-        seconds: i64,
-    ) -> Result<String, TenantError> {
+    pub(super) fn issue<T: Serialize>(&self, kind: TicketKind, body: &T, seconds: i64) -> Result<String> {
         let text = random()?;
-        self.store_ticket(kind, &text, body, now, seconds)?;
+        self.store(kind, &text, body, seconds)?;
         Ok(text)
     }
 
     /// Stores `body` for `seconds` under a given text.
-    pub(in crate::tenant) fn store_ticket<T: Serialize>(
+    pub(super) fn store<T: Serialize>(
         &self,
         kind: TicketKind,
         text: &str,
         body: &T,
-        now: Timestamp,
         seconds: i64,
-    ) -> Result<(), TenantError> {
+    ) -> Result<()> {
         let body = serde_json::to_string(body).map_err(|_| TenantError::Damaged("a ticket is not JSON"))?;
-        let mut connection = self.lock();
+        let now = self.0.now().as_second();
+        let mut connection = self.0.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM ticket WHERE expires_at <= ?1", [now.as_second()])?;
+        transaction.execute("DELETE FROM ticket WHERE expires_at <= ?1", [now])?;
         let count: i64 = transaction.query_row("SELECT count(*) FROM ticket", [], |row| row.get(0))?;
         if count >= CAPACITY {
             transaction.execute(
@@ -78,51 +75,35 @@ impl TenantDb {
         }
         transaction.execute(
             "INSERT OR REPLACE INTO ticket (kind, hash, body, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            (kind.as_str(), hash(text), body, now.as_second().saturating_add(seconds)),
+            (kind.as_str(), hash(text), body, now.saturating_add(seconds)),
         )?;
         transaction.commit()?;
         Ok(())
     }
 
     /// The body of a ticket of this kind that has not expired.
-    pub(in crate::tenant) fn read_ticket<T: DeserializeOwned>(
-        &self,
-        kind: TicketKind,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<Option<T>, TenantError> {
+    pub(super) fn read<T: DeserializeOwned>(&self, kind: TicketKind, text: &str) -> Result<Option<T>> {
         let sql = "SELECT body FROM ticket WHERE kind = ?1 AND hash = ?2 AND expires_at > ?3";
-        self.ticket_body(sql, kind, text, now)
+        self.body(sql, kind, text)
     }
 
-    /// As [`TenantDb::read_ticket`], and deletes the ticket: it can be taken once only, even at the same time.
-    pub(in crate::tenant) fn take_ticket<T: DeserializeOwned>(
-        &self,
-        kind: TicketKind,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<Option<T>, TenantError> {
+    /// As [`Tickets::read`], and deletes the ticket: it can be taken once only, even at the same time.
+    pub(super) fn take<T: DeserializeOwned>(&self, kind: TicketKind, text: &str) -> Result<Option<T>> {
         let sql = "DELETE FROM ticket WHERE kind = ?1 AND hash = ?2 AND expires_at > ?3 RETURNING body";
-        self.ticket_body(sql, kind, text, now)
+        self.body(sql, kind, text)
     }
 
-    fn ticket_body<T: DeserializeOwned>(
-        &self,
-        sql: &str,
-        kind: TicketKind,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<Option<T>, TenantError> {
-        let params = (kind.as_str(), hash(text), now.as_second());
+    fn body<T: DeserializeOwned>(&self, sql: &str, kind: TicketKind, text: &str) -> Result<Option<T>> {
+        let params = (kind.as_str(), hash(text), self.0.now().as_second());
         let body: Option<String> =
-            self.lock().prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
+            self.0.lock().prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
         let parsed = body.map(|body| serde_json::from_str(&body)).transpose();
         parsed.map_err(|_| TenantError::Damaged("a ticket's JSON"))
     }
 }
 
 /// 256 random bits in base64url.
-pub(in crate::tenant) fn random() -> Result<String, TenantError> {
+pub(super) fn random() -> Result<String> {
     let mut bytes = [0_u8; 32];
     rand::fill(&mut bytes).map_err(|_| TenantError::Crypto("no random numbers"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -135,22 +116,26 @@ fn hash(text: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use std::time::Duration;
 
     #[test]
     fn a_ticket_has_one_kind_expires_and_can_be_taken_once() {
         let folder = tempfile::tempdir().unwrap();
-        let db = TenantDb::open(&folder.path().join("t.db")).unwrap();
-        let now = Timestamp::from_second(1_700_000_000).unwrap();
-        let later = |seconds: i64| Timestamp::from_second(1_700_000_000 + seconds).unwrap();
-        let text = db.issue_ticket(TicketKind::Code, &"body", now, 60).unwrap();
+        let clock = Clock::manual(jiff::Timestamp::from_second(1_700_000_000).unwrap());
+        let tickets = Tickets(TenantDb::open(&folder.path().join("t.db"), clock.clone()).unwrap());
+        let text = tickets.issue(TicketKind::Code, &"body", 60).unwrap();
         assert_eq!(text.len(), 43);
-        assert_eq!(db.read_ticket::<String>(TicketKind::Session, &text, now).unwrap(), None);
-        assert_eq!(db.read_ticket::<String>(TicketKind::Code, &text, later(60)).unwrap(), None);
-        assert_eq!(
-            db.read_ticket::<String>(TicketKind::Code, &text, later(59)).unwrap().as_deref(),
-            Some("body")
-        );
-        assert_eq!(db.take_ticket::<String>(TicketKind::Code, &text, now).unwrap().as_deref(), Some("body"));
-        assert_eq!(db.take_ticket::<String>(TicketKind::Code, &text, now).unwrap(), None);
+        let read = |kind| tickets.read::<String>(kind, &text).unwrap();
+        assert_eq!(read(TicketKind::Session), None);
+        assert_eq!(read(TicketKind::Code).as_deref(), Some("body"));
+        assert_eq!(tickets.take::<String>(TicketKind::Code, &text).unwrap().as_deref(), Some("body"));
+        assert_eq!(tickets.take::<String>(TicketKind::Code, &text).unwrap(), None);
+
+        let text = tickets.issue(TicketKind::Code, &"body", 60).unwrap();
+        clock.advance(Duration::from_secs(59));
+        assert_eq!(tickets.read::<String>(TicketKind::Code, &text).unwrap().as_deref(), Some("body"));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(tickets.read::<String>(TicketKind::Code, &text).unwrap(), None);
     }
 }

@@ -1,30 +1,29 @@
-//! What goes into a login's scripts, and what comes out.
+//! The input and output of a login's scripts.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What the rules of one login work on.
-#[derive(Debug, Clone)]
+/// The objects that the rules of one login get.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoginInput {
     /// The rules' `user`: an object with at least a `user_id`.
     pub user: Value,
-    /// The rules' `context`. Its `request.hostname` is what rules see as `auth0.domain`.
+    /// The rules' `context`. Its `request.hostname` becomes `auth0.domain`.
     pub context: Value,
-    /// The rules' `configuration`. Its values are secrets: they are blotted out of what scripts say.
+    /// The rules' `configuration`. Its values are secrets: they are redacted from everything the scripts output.
     pub configuration: BTreeMap<String, String>,
 }
 
-/// Applies a metadata update that a script asked for. Blocking; runs on the pool. An error's text goes to the script.
+/// Applies a script's metadata update. Blocking; runs on the pool. The script gets the text of an error.
 pub type MetadataWriter = Arc<dyn Fn(MetadataUpdate) -> Result<(), String> + Send + Sync>;
 
 /// `auth0.users.updateAppMetadata(user_id, metadata)`, or `updateUserMetadata`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetadataUpdate {
-    /// Whose metadata.
+    /// The user to update.
     pub user_id: String,
     /// Which of the two.
     pub kind: MetadataKind,
@@ -38,56 +37,64 @@ pub struct MetadataUpdate {
 pub enum MetadataKind {
     /// `app_metadata`: the team's.
     App,
-    /// `user_metadata`: the person's own.
+    /// `user_metadata`: the user's own.
     User,
 }
 
-/// Every rule called back cleanly.
+/// The result of a login whose rules all called back cleanly.
 #[derive(Debug, Clone)]
 pub struct LoginOutput {
-    /// The last rule's `user`. Its `user_id` is the one that came in.
+    /// The last rule's `user`. Its `user_id` is unchanged.
     pub user: Value,
     /// The last rule's `context`, custom claims included.
     pub context: Value,
-    /// What the rules wrote to `console`.
+    /// The lines the rules wrote to `console`.
     pub console: Vec<ConsoleLine>,
-    /// What they fetched.
+    /// The requests the rules made.
     pub fetches: Vec<FetchRecord>,
 }
 
 /// The login is denied.
 #[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {message}", source_of_denial(.rule))]
 pub struct Denied {
-    /// The rule that denied it; empty when none had begun.
+    /// The rule that denied it; empty when no rule had started.
     pub rule: String,
     /// Why, for machines.
     pub reason: DenyReason,
-    /// Why, for people: an error's own text, secrets blotted out. Auth0 sends it as `error_description`.
+    /// Why, for people: an error's own text, with secrets redacted. Auth0 sends it as `error_description`.
     pub message: String,
-    /// What the rules had written to `console` by then.
+    /// The lines the rules had written to `console`.
     pub console: Vec<ConsoleLine>,
-    /// What they had fetched by then.
+    /// The requests the rules had made.
     pub fetches: Vec<FetchRecord>,
+}
+
+impl Denied {
+    /// Without console and fetches.
+    pub(super) fn new(rule: String, reason: DenyReason, message: impl Into<String>) -> Self {
+        Self { rule, reason, message: message.into(), console: Vec::new(), fetches: Vec::new() }
+    }
 }
 
 /// Why a login was denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DenyReason {
-    /// A rule answered with an `UnauthorizedError` (Auth0: `error=unauthorized`).
+    /// A rule called back with an `UnauthorizedError` (Auth0: `error=unauthorized`).
     Unauthorized,
-    /// A rule answered with a `ValidationError`.
+    /// A rule called back with a `ValidationError`.
     Validation,
-    /// A rule answered with another error, threw, or did not call back as it must (Auth0: `error=access_denied`).
+    /// A rule called back with another error, threw, or did not call back cleanly (Auth0: `error=access_denied`).
     Failed,
     /// The rules took longer than `script.time`.
     TimedOut,
     /// The rules needed more than `script.memory_mib`.
     OutOfMemory,
-    /// The worker process died or could not be started.
+    /// The worker process died or failed to start.
     Crashed,
-    /// All workers are busy with other logins; no rule has run. Worth trying again.
+    /// All workers are busy with other logins; no rule has run. Worth a retry.
     Busy,
-    /// The server is stopping. Worth trying again.
+    /// The server is stopping. Worth a retry.
     Stopped,
 }
 
@@ -96,9 +103,9 @@ pub enum DenyReason {
 pub struct ConsoleLine {
     /// The rule that wrote it.
     pub script: String,
-    /// How loud.
+    /// The method of `console` it called.
     pub level: ConsoleLevel,
-    /// The text, secrets blotted out.
+    /// The text, with secrets redacted.
     pub text: String,
 }
 
@@ -118,37 +125,23 @@ pub enum ConsoleLevel {
     Error,
 }
 
-/// A request that went out for a script. Those that were refused did not go out and are not here.
+/// A request that a script made. Refused requests were not sent and are not recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchRecord {
-    /// The rule that asked for it.
+    /// The rule that made it.
     pub script: String,
     /// The HTTP method.
     pub method: String,
-    /// The URL without query and fragment, secrets blotted out.
+    /// The URL without query and fragment, with secrets redacted.
     pub url: String,
-    /// The answer's status; `None` when there was no answer, or none before the login ended.
+    /// The response's status; `None` when there was none before the login ended.
     pub status: Option<u16>,
 }
 
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rule.is_empty() {
-            write!(f, "the login's rules did not run: {}", self.message)
-        } else {
-            write!(f, "the rule \"{}\" denied the login: {}", self.rule, self.message)
-        }
-    }
-}
-
-impl fmt::Display for ConsoleLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Debug => "debug",
-            Self::Log => "log",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-        })
+fn source_of_denial(rule: &str) -> String {
+    if rule.is_empty() {
+        "the login's rules did not run".to_owned()
+    } else {
+        format!("the rule \"{rule}\" denied the login")
     }
 }
