@@ -176,11 +176,6 @@ impl Caller {
         }
     }
 
-    /// When the token expires; `None` for an anonymous caller.
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        self.claims.as_ref().map(Claims::expires_at)
-    }
-
     /// When the token was issued, if it says so. A revocation after that time covers it.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.claims.as_ref().and_then(Claims::issued_at)

@@ -73,7 +73,8 @@ impl Gate {
         let door = DoorRules::new(door.policy.clone(), door.need.clone());
         let explanation =
             Explanation { door: name, steps: Vec::new(), admitted: false, header: None, claims: None };
-        let mut explainer = Explainer { gate: &gate, door: &door, other, now: self.clock.now(), explanation };
+        let mut explainer =
+            Explainer { gate: &gate, door: &door, other, now: self.clock().now(), explanation };
         let presented = parse(token).map(Presented::Token);
         let caller = gate.chain(&door, presented, |observed| explainer.observe(token, observed)).await;
         let mut explanation = explainer.explanation;
@@ -87,11 +88,13 @@ impl Explainer<'_> {
     fn observe(&mut self, token: &str, observed: Observed<'_>) {
         match observed {
             Observed::Bearer(presented) => self.bearer(token, presented),
-            Observed::Claims(bearer, outcome) => {
-                let explained = self.claims(bearer).is_none();
-                // The keys may have changed in between.
-                if let (Err(refusal), false) = (outcome, explained) {
-                    self.step(Stage::Claims, "it is still accepted", Err::<(), _>(refusal.clone()), "", None);
+            Observed::Claims(bearer, claims) => {
+                let all_passed = self.claims(bearer).is_some();
+                // Otherwise the keys have changed in between.
+                if all_passed && claims.is_err() {
+                    self.step(Stage::Claims, "it is still accepted", claims, String::new(), |_| {
+                        String::new()
+                    });
                 }
             }
             Observed::Permit(permit) => self.permit(permit),
@@ -108,85 +111,91 @@ impl Explainer<'_> {
             1 => "It is opaque. Auth0 issues such tokens without an API: send `audience` with the login.",
             _ => "Send the whole token as the tenant issued it.",
         };
-        self.step(
-            Stage::Bearer,
-            "it is a JWT in compact form",
-            as_unit(presented),
-            &found,
-            Some(fix.to_owned()),
-        );
+        self.step(Stage::Bearer, "it is a JWT in compact form", presented, found, |_| fix.to_owned());
     }
 
     /// Adds the checks of the claims stage; `None` when one failed. Runs the stage's own functions, without waiting.
     fn claims(&mut self, bearer: &Bearer) -> Option<()> {
-        let policy = &self.door.policy;
+        let (gate, policy) = (self.gate, &self.door.policy);
         self.explanation.header = decode(bearer.header()).ok();
         self.explanation.claims = decode(bearer.payload()).ok();
 
-        let outcome = header(bearer.header(), &policy.algorithms, policy.profile);
-        let members = self.explanation.header.clone().unwrap_or_default();
-        let member = |name: &str| text_of(members.get(name));
+        let checked = header(bearer.header(), &policy.algorithms, policy.profile);
+        let member =
+            |name: &str| text_of(self.explanation.header.as_ref().and_then(|header| header.get(name)));
         let found = format!("alg {}, typ {}, kid {}", member("alg"), member("typ"), member("kid"));
-        let fix = outcome.as_ref().err().map(|refusal| match refusal {
+        self.step(Stage::Claims, "its header is that of an access token", &checked, found, |refusal| match refusal {
             Refusal::BadAlgorithm(_) => {
                 let allowed: Vec<_> = policy.algorithms.iter().map(|(name, _)| *name).collect();
                 let allowed = allowed.join(", ");
-                format!("Allowed are {allowed} (claims.algorithms). At Auth0 the algorithm is a setting of the API.")
+                format!("Allowed: {allowed} (claims.algorithms). At Auth0 the algorithm is a setting of the API.")
             }
-            refusal if policy.profile == TokenProfile::Rfc9068 => format!(
-                "{} Only RFC 9068 is accepted (claims.profile). At Auth0 the access token profile is a setting of the API.",
-                refusal.message()
-            ),
+            refusal if policy.profile == TokenProfile::Rfc9068 => {
+                let message = refusal.message();
+                format!("{message} Only RFC 9068 is accepted (claims.profile); at Auth0 it is a setting of the API.")
+            }
             refusal => format!("{} Is it an access token that the tenant issued?", refusal.message()),
         });
-        let header =
-            self.step(Stage::Claims, "its header is that of an access token", outcome, &found, fix)?;
+        let header = checked.ok()?;
 
         let payload = decode(bearer.payload());
         let found = format!("{} claims", payload.as_ref().map_or(0, Map::len));
-        let fix = "It has a duplicate member, or is not a JSON object. Tenants do not issue such tokens: where is it from?";
-        let check = "its payload is unambiguous JSON";
-        let payload = self.step(Stage::Claims, check, payload, &found, Some(fix.to_owned()))?;
+        self.step(Stage::Claims, "its payload is unambiguous JSON", &payload, found, |_| {
+            "It has a duplicate member or is not an object. Tenants do not issue such tokens: where is it from?".to_owned()
+        });
+        let payload = payload.ok()?;
 
-        let issuer = payload.get("iss").and_then(Value::as_str).unwrap_or_default();
-        let trusted: Vec<_> = self.gate.keys.issuers().collect();
-        let fix = if trusted.contains(&format!("{issuer}/").as_str()) {
-            "Only the final slash is missing. Auth0's own tokens have it: where is this token from?"
-                .to_owned()
-        } else {
+        let iss = payload.get("iss");
+        let issuer = iss.and_then(Value::as_str).unwrap_or_default();
+        let trusted: Vec<_> = gate.keys.issuers().collect();
+        let checked = if trusted.contains(&issuer) { Ok(()) } else { Err(Refusal::WrongIssuer) };
+        let found = iss.and_then(Value::as_str).map_or_else(|| text_of(iss), str::to_owned);
+        self.step(Stage::Claims, "its issuer is trusted (iss)", &checked, found, |_| {
+            if trusted.contains(&format!("{issuer}/").as_str()) {
+                return "Only the final slash is missing. Auth0's own tokens have it: where is it from?"
+                    .to_owned();
+            }
             let trusted = trusted.join(", ");
             format!("Trusted: {trusted}. Log in there, or trust this issuer too (auth0.issuer, auth0.also).")
-        };
-        let outcome = if trusted.contains(&issuer) { Ok(()) } else { Err(Refusal::WrongIssuer) };
-        let found = payload
-            .get("iss")
-            .and_then(Value::as_str)
-            .map_or_else(|| text_of(payload.get("iss")), str::to_owned);
-        self.step(Stage::Claims, "its issuer is trusted (iss)", outcome, &found, Some(fix))?;
+        });
+        checked.ok()?;
 
-        let key = self.gate.keys.cached_key(issuer, header.kid.as_deref());
-        let fix = match &key {
-            Err(Refusal::KeysUnavailable) => format!("Is {issuer}.well-known/jwks.json reachable from here?"),
-            _ => "Another tenant signed it, or its key was revoked: log in again.".to_owned(),
-        };
+        let published = gate.keys.cached_key(issuer, header.kid.as_deref());
         let found = format!("kid {}", header.kid.as_deref().unwrap_or("absent"));
-        let key = self.step(Stage::Claims, "its issuer publishes its key", key, &found, Some(fix))?;
+        self.step(
+            Stage::Claims,
+            "its issuer publishes its key",
+            &published,
+            found,
+            |refusal| match refusal {
+                Refusal::KeysUnavailable => format!("Is {issuer}.well-known/jwks.json reachable from here?"),
+                _ => "Another tenant signed it, or its key was revoked: log in again.".to_owned(),
+            },
+        );
+        let published = published.ok()?;
 
-        let outcome = verify_signature(bearer, &header, &key.key);
-        let fix = match &outcome {
-            Err(refusal @ Refusal::BadAlgorithm(_)) => refusal.message().into_owned(),
-            _ => "It was changed after it was signed, or truncated on the way.".to_owned(),
-        };
-        self.step(Stage::Claims, "its signature is valid", outcome, "", Some(fix))?;
+        let verified = verify_signature(bearer, &header, &published.key);
+        self.step(
+            Stage::Claims,
+            "its signature is valid",
+            &verified,
+            String::new(),
+            |refusal| match refusal {
+                Refusal::BadAlgorithm(message) => (*message).to_owned(),
+                _ => "It was changed after it was signed, or truncated on the way.".to_owned(),
+            },
+        );
+        verified.ok()?;
 
         let ctx = ClaimsCtx { payload: &payload, policy, now: unix_seconds(self.now) };
-        let passed = RULES.map(|rule| self.rule(&rule, &ctx).is_some());
+        let passed = RULES.map(|rule| self.rule(&rule, &ctx));
         passed.iter().all(|passed| *passed).then_some(())
     }
 
-    fn rule(&mut self, rule: &Rule, ctx: &ClaimsCtx<'_>) -> Option<()> {
-        let outcome = (rule.test)(ctx);
-        let claim = |name: &str| ctx.payload.get(name);
+    /// Adds one rule of the claims policy. Returns whether it passed.
+    fn rule(&mut self, rule: &Rule, ctx: &ClaimsCtx<'_>) -> bool {
+        let (claim, door) = (|name: &str| ctx.payload.get(name), self.explanation.door);
+        let (wanted, others) = (self.door.policy.audience(), self.other.policy.audience());
         let found = match rule.claim {
             "" => String::new(),
             "exp" => self.relative(claim("exp")),
@@ -194,77 +203,67 @@ impl Explainer<'_> {
             "azp" => claim("azp").or(claim("client_id")).map_or_else(String::new, Value::to_string),
             name => text_of(claim(name)),
         };
-        let fix = outcome.as_ref().err().map(|refusal| match refusal {
+        let aud = text_of(claim("aud"));
+        let checked = (rule.test)(ctx);
+        self.step(Stage::Claims, rule.check, &checked, found, |refusal| match refusal {
+            Refusal::WrongAudience if aud.contains(&format!("\"{others}\"")) => {
+                format!(
+                    "It is for the other door. For this one request the audience {wanted} from the tenant."
+                )
+            }
+            Refusal::WrongAudience if aud.contains(wanted.trim_end_matches('/')) => {
+                format!("Audiences are compared byte for byte: this door requires exactly {wanted}.")
+            }
             Refusal::WrongAudience => {
-                let (wanted, others) = (self.door.policy.audience(), self.other.policy.audience());
-                if found.contains(&format!("\"{others}\"")) {
-                    format!("It is for the other door. For this one request the audience {wanted} from the tenant.")
-                } else if found.contains(wanted.trim_end_matches('/')) {
-                    format!("Audiences are compared byte for byte: this door requires exactly {wanted}.")
-                } else {
-                    let door = self.explanation.door;
-                    format!("Request the audience {wanted} from the tenant, or set {door}.audience.")
-                }
+                format!("Request the audience {wanted} from the tenant, or set {door}.audience.")
             }
             Refusal::Expired { .. } => "Log in again, or refresh the token.".to_owned(),
             Refusal::NotYetValid => "Compare the clocks of this machine and of the tenant.".to_owned(),
             refusal => refusal.message().into_owned(),
         });
-        self.step(Stage::Claims, rule.check, outcome, &found, fix)
+        checked.is_ok()
     }
 
     fn permit(&mut self, permit: &Result<Permit, Refusal>) {
-        let found = match permit {
-            Ok(permit) => {
-                let (subject, permissions) = permit.parts();
-                match subject {
-                    Subject::User(id, claims) => {
-                        let roles: Vec<_> = claims.roles().collect();
-                        format!("user {id}, roles [{}], permissions [{permissions}]", roles.join(", "))
-                    }
-                    Subject::Machine(client, _) => format!("machine {client}, permissions [{permissions}]"),
-                    Subject::Anonymous => format!("anonymous, permissions [{permissions}]"),
+        let found = permit.as_ref().map_or_else(message, |permit| {
+            let (subject, permissions) = permit.parts();
+            let subject = match subject {
+                Subject::User(id, claims) => {
+                    let roles: Vec<_> = claims.roles().collect();
+                    format!("user {id}, roles [{}]", roles.join(", "))
                 }
-            }
-            Err(refusal) => refusal.message().into_owned(),
-        };
-        let issuer = self.explanation.claims.as_ref().and_then(|claims| claims.get("iss")?.as_str());
-        let issuer = issuer.unwrap_or_default();
-        let fix = match permit {
-            Err(Refusal::NotPermitted { missing })
-                if missing.is_empty() && !self.gate.grants.accept_users_of(issuer) =>
-            {
-                format!(
-                    "Only machines of this issuer are accepted, not its users. If {issuer} is another domain of the same \
-                     tenant, set same_users = true in its [[auth0.also]] table."
-                )
-            }
-            _ => "For a machine: grant its client the scope at Auth0. For a person: assign a role that [roles] maps to the \
-                  permission, and put their roles in the token. A user's scope grants nothing."
-                .to_owned(),
-        };
+                Subject::Machine(client, _) => format!("machine {client}"),
+                Subject::Anonymous => "anonymous".to_owned(),
+            };
+            format!("{subject}, permissions [{permissions}]")
+        });
         let need = &self.door.need.permissions;
         let check = if need.is_empty() {
             "it is a user or a machine".to_owned()
         } else {
             format!("it has the permissions this door needs: {need}")
         };
-        self.step(Stage::Permit, &check, as_unit(permit), &found, Some(fix));
+        let (grants, issuer) = (&self.gate.grants, self.claim("iss").unwrap_or_default().to_owned());
+        self.step(Stage::Permit, &check, permit, found, |refusal| match refusal {
+            Refusal::NotPermitted { missing } if missing.is_empty() && !grants.accept_users_of(&issuer) => format!(
+                "Only machines of this issuer are accepted, not its users. If {issuer} is another domain of the same \
+                 tenant, set same_users = true in its [[auth0.also]] table."
+            ),
+            _ => "For a machine: grant its client the scope at Auth0. For a person: assign a role that [roles] maps to the \
+                  permission, and put their roles in the token. A user's scope grants nothing."
+                .to_owned(),
+        });
     }
 
     fn caller(&mut self, caller: &Result<Caller, Refusal>) {
-        let found = match caller {
-            Ok(caller) => self.user(caller),
-            Err(refusal) => refusal.message().into_owned(),
-        };
-        let fix = match caller {
-            Err(Refusal::ProfileUnavailable { .. }) => Some(
-                "Check auth0.client_id, its secret, and that the client has the scope read:users.".to_owned(),
-            ),
-            Err(Refusal::TokenRevoked) => Some("Log in again.".to_owned()),
-            _ => None,
-        };
-        self.step(Stage::Caller, "its user is found", as_unit(caller), &found, fix);
+        let found = caller.as_ref().map_or_else(message, |caller| self.user(caller));
+        self.step(Stage::Caller, "its user is found", caller, found, |refusal| match refusal {
+            Refusal::ProfileUnavailable { .. } => {
+                "Check auth0.client_id, its secret, and that the client has the scope read:users.".to_owned()
+            }
+            Refusal::TokenRevoked => "Log in again.".to_owned(),
+            _ => String::new(),
+        });
     }
 
     /// Where the dry run found the current user, and what a request would change.
@@ -278,9 +277,8 @@ impl Explainer<'_> {
             Principal::User(CurrentUser::Row(row)) => row,
         };
         let store = &self.gate.users.store;
-        let sub =
-            self.explanation.claims.as_ref().and_then(|claims| claims.get("sub")?.as_str()?.parse().ok());
-        if sub.is_some_and(|sub| store.user_by_auth0_id(&sub).is_ok_and(|user| user.is_some())) {
+        let by_id = self.claim("sub").and_then(|sub| store.user_by_auth0_id(&sub.parse().ok()?).ok()?);
+        if by_id.is_some() {
             format!("in the database, by Auth0 id: {}", row.id)
         } else if store.user(row.id).is_ok_and(|user| user.is_some()) {
             format!("in the database, by verified email: {} would be linked", row.id)
@@ -289,25 +287,28 @@ impl Explainer<'_> {
         }
     }
 
-    /// Adds a step. Returns the value of a check that passed.
+    fn claim(&self, name: &str) -> Option<&str> {
+        self.explanation.claims.as_ref()?.get(name)?.as_str()
+    }
+
+    /// Adds a step. `fix` is asked only if the check failed.
     fn step<T>(
         &mut self,
         stage: Stage,
         check: &str,
-        outcome: Result<T, Refusal>,
-        found: &str,
-        fix: Option<String>,
-    ) -> Option<T> {
-        let code = outcome.as_ref().err().map(Refusal::code);
+        outcome: &Result<T, Refusal>,
+        found: String,
+        fix: impl FnOnce(&Refusal) -> String,
+    ) {
+        let refusal = outcome.as_ref().err();
         self.explanation.steps.push(Step {
             stage: stage.as_str(),
             check: check.to_owned(),
-            passed: Some(code.is_none()),
-            found: Some(found.to_owned()).filter(|found| !found.is_empty()),
-            code,
-            fix: fix.filter(|_| code.is_some()),
+            passed: Some(refusal.is_none()),
+            found: Some(found).filter(|found| !found.is_empty()),
+            code: refusal.map(Refusal::code),
+            fix: refusal.map(fix).filter(|fix| !fix.is_empty()),
         });
-        outcome.ok()
     }
 
     /// A time in a token, and its distance from now.
@@ -334,8 +335,8 @@ impl Explanation {
     }
 }
 
-fn as_unit<T>(outcome: &Result<T, Refusal>) -> Result<(), Refusal> {
-    outcome.as_ref().map(drop).map_err(Clone::clone)
+fn message(refusal: &Refusal) -> String {
+    refusal.message().into_owned()
 }
 
 /// A member of the token as JSON.

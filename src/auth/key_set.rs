@@ -104,14 +104,9 @@ impl KeySet {
         keys.any(|own| own.fingerprint == key.fingerprint && own.algorithm == key.algorithm)
     }
 
-    /// The number of usable keys.
-    pub fn len(&self) -> usize {
+    /// The number of usable keys, at least 1.
+    pub fn count(&self) -> usize {
         self.by_kid.len() + self.nameless.len()
-    }
-
-    /// Never true for a parsed set.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -257,7 +252,7 @@ mod tests {
     #[test]
     fn two_keys_with_one_kid_are_both_skipped() {
         let set = parse(&[rsa(256), rsa(384), with(rsa(256), "kid", json!("b"))]).unwrap();
-        assert!(set.find(Some("a")).is_none() && set.find(Some("b")).is_some() && set.len() == 1);
+        assert!(set.find(Some("a")).is_none() && set.find(Some("b")).is_some() && set.count() == 1);
     }
 
     #[test]

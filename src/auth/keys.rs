@@ -21,7 +21,6 @@ use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::store::Store;
-use crate::telemetry::Counter;
 
 /// When a good set is fetched again: after 80 % of the ten minutes that Auth0's own SDKs keep one.
 const REFRESH: Duration = Duration::from_secs(480);
@@ -47,7 +46,6 @@ struct Inner {
     store: Store,
     pool: Pool,
     clock: Clock,
-    fetches: Counter,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -117,9 +115,8 @@ impl Keys {
             }
         };
         let issuers: Vec<_> = issuers.into_iter().map(with_saved_keys).collect();
-        let (fetches, tasks) = (Counter::default(), Mutex::default());
-        let inner = Inner { issuers, algorithms, max_age, auth0, store, pool, clock, fetches, tasks };
-        let keys = Self(Arc::new(inner));
+        let tasks = Mutex::default();
+        let keys = Self(Arc::new(Inner { issuers, algorithms, max_age, auth0, store, pool, clock, tasks }));
         let mut tasks = keys.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         for index in 0..keys.0.issuers.len() {
             tasks.spawn(keep_fresh(Arc::clone(&keys.0), index));
@@ -189,7 +186,7 @@ impl Keys {
 
     /// How many fetches were made so far.
     pub fn fetches(&self) -> u64 {
-        self.0.fetches.get()
+        self.0.issuers.iter().map(|keys| keys.fetches.borrow().begun).sum()
     }
 
     /// Makes the background tasks fetch now.
@@ -245,17 +242,12 @@ impl Inner {
     }
 
     /// Makes one fetch. Only a good answer replaces the cached set.
-    async fn fetch(&self, keys: &IssuerKeys) -> Result<(), String> {
-        self.fetches.count();
+    async fn fetch(&self, keys: &IssuerKeys) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (auth0, issuer) = (self.auth0.clone(), keys.issuer.clone());
-        let text = self
-            .pool
-            .run(move || auth0.signing_keys(&issuer).map_err(|error| with_causes(&error)))
-            .await
-            .map_err(|error| error.to_string())??;
-        let set = KeySet::parse(&text, &self.algorithms).map_err(|error| error.to_string())?;
+        let text = self.pool.run(move || auth0.signing_keys(&issuer)).await??;
+        let set = KeySet::parse(&text, &self.algorithms)?;
         let fetched_at = self.clock.now();
-        let generation = match &keys.cached.load_full() {
+        let generation = match keys.cached.load_full() {
             Some(cached) if cached.text == text => cached.generation,
             Some(cached) => cached.generation + 1,
             None => 0,
@@ -282,8 +274,13 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
                 retry = RETRY_MIN;
                 REFRESH
             }
-            Err(why) => {
-                tracing::warn!(issuer = keys.issuer.issuer, why, "the signing keys could not be fetched");
+            Err(error) => {
+                let issuer = &keys.issuer.issuer;
+                tracing::warn!(
+                    issuer,
+                    error = &*error as &dyn Error,
+                    "the signing keys could not be fetched"
+                );
                 let longest = if inner.usable(keys).is_some() { RETRY_MAX } else { RETRY_EMPTY_MAX };
                 let pause = retry.min(longest);
                 retry = (retry * 2).min(RETRY_MAX);
@@ -294,17 +291,6 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
         keys.fetches.send_modify(|fetches| fetches.ended = fetches.begun);
         drop(tokio::time::timeout(pause, keys.wake.notified()).await);
     }
-}
-
-/// The text of an error and of its causes.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl std::fmt::Debug for Keys {

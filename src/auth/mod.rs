@@ -48,7 +48,7 @@ mod claims;
 mod permit;
 mod identity;
 mod breaker;
-mod refresh_throttle;
+mod remembered;
 mod profiles;
 mod caller;
 mod explain;
@@ -86,7 +86,6 @@ pub struct Gate {
     keys: Keys,
     grants: Arc<Grants>,
     users: Users,
-    clock: Clock,
 }
 
 /// What one door requires of its callers.
@@ -131,8 +130,8 @@ impl Gate {
         pool: Pool,
         clock: Clock,
     ) -> Self {
-        let users = Users { store, pool, link, profiles, clock: clock.clone(), dry_run: false };
-        Self { keys, grants: Arc::new(grants), users, clock }
+        let users = Users { store, pool, link, profiles, clock, dry_run: false };
+        Self { keys, grants: Arc::new(grants), users }
     }
 
     /// The signing keys.
@@ -142,7 +141,7 @@ impl Gate {
 
     /// The clock that tokens are checked by.
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.users.clock
     }
 
     /// The profiles at Auth0.
@@ -160,7 +159,7 @@ impl Gate {
         observe(Observed::Bearer(&presented));
         let permit = match presented? {
             Presented::Token(bearer) => {
-                let claims = claims(&bearer, door, &self.keys, self.clock.now()).await; // 2  Bearer → Claims
+                let claims = claims(&bearer, door, &self.keys, self.clock().now()).await; // 2  Bearer → Claims
                 observe(Observed::Claims(&bearer, &claims));
                 permit(claims?, &door.need, &self.grants) //                     3  Claims + Need → Permit
             }

@@ -10,18 +10,17 @@ use tokio::sync::watch;
 use super::Refusal;
 use super::breaker::Breaker;
 use super::identity::{new_identity, store_profile};
-use super::refresh_throttle::RefreshThrottle;
+use super::remembered::{ReadThrottle, Remembered};
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{Actor, LinkEmail, Store, StoreError};
+use crate::store::{Actor, LinkEmail, Store};
 use crate::user::{Auth0Id, Status, User};
 
 /// How long a missing or unusable profile is not fetched again.
 const MISSING_FOR: Duration = Duration::from_secs(60);
 /// How long a stale profile is not fetched again after a failure. Its user is served from the row meanwhile.
 const RETRY_STALE_AFTER: Duration = Duration::from_secs(600);
-const REMEMBERED_MAX: usize = 10_000;
 
 /// A handle. Cheap to clone.
 #[derive(Clone)]
@@ -36,7 +35,13 @@ struct Inner {
     link: LinkEmail,
     /// How old a stored profile may be; `None` for no limit.
     max_age: Option<Duration>,
-    throttle: RefreshThrottle,
+    throttle: ReadThrottle,
+    /// Subjects that Auth0 does not know.
+    missing: Remembered,
+    /// Subjects whose profile at Auth0 cannot be used.
+    unusable: Remembered,
+    /// Known users whose stale profile could not be fetched.
+    failed_refreshes: Remembered,
     state: Mutex<State>,
 }
 
@@ -46,18 +51,8 @@ struct State {
     fetches: HashMap<Auth0Id, Fetch>,
     /// Whether one of them is a [`Purpose::Refresh`]. At most one is, so that new users need not wait behind them.
     refreshing: bool,
-    /// Subjects that Auth0 does not know.
-    missing: Remembered,
-    /// Subjects whose profile at Auth0 cannot be used.
-    unusable: Remembered,
-    /// Known users whose stale profile could not be fetched.
-    failed_refreshes: Remembered,
     breaker: Breaker,
 }
-
-/// Ids, each until a time on the monotonic clock. Bounded: an id over the bound is fetched again.
-#[derive(Default)]
-struct Remembered(HashMap<Auth0Id, Duration>);
 
 /// What a fetch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,30 +76,23 @@ struct FetchResult {
     profile: Option<Arc<Profile>>,
 }
 
-/// Why a fetch has no result.
-enum FetchError {
-    Refused(Refusal),
-    /// Neither Auth0 nor our database has the user.
-    Missing,
-    /// Auth0's answer for this user cannot be used; answers for other users may be.
-    Unusable,
-    /// Auth0 is unavailable; when to try again.
-    Unavailable(Duration),
-}
-
-impl From<StoreError> for FetchError {
-    fn from(error: StoreError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
 impl Profiles {
     /// Creates the handle without a call. `auth0_pool` must be used for calls to Auth0 only.
     pub fn new(auth0: Auth0, store: Store, auth0_pool: Pool, clock: Clock, link: LinkEmail) -> Self {
         let max_age = Some(auth0.profile_max_age()).filter(|age| !age.is_zero());
-        let throttle = RefreshThrottle::new(max_age.unwrap_or_default());
-        let state = Mutex::default();
-        Self(Arc::new(Inner { auth0, store, auth0_pool, clock, link, max_age, throttle, state }))
+        Self(Arc::new(Inner {
+            auth0,
+            store,
+            auth0_pool,
+            clock,
+            link,
+            max_age,
+            throttle: ReadThrottle::new(max_age.unwrap_or_default()),
+            missing: Remembered::default(),
+            unusable: Remembered::default(),
+            failed_refreshes: Remembered::default(),
+            state: Mutex::default(),
+        }))
     }
 
     /// The user whose profile `id` is: found by id, linked by verified email, or inserted.
@@ -127,7 +115,7 @@ impl Profiles {
     /// Fetches the profile of a user in the background if it is stale. A failure is logged and does not affect the user.
     pub(super) fn refresh_if_stale(&self, user: &User) {
         let Some(own) = user.auth0_id.as_ref().filter(|_| self.0.is_stale(user)) else { return };
-        let failed_recently = self.0.state().failed_refreshes.left(own, self.0.clock.elapsed()).is_some();
+        let failed_recently = self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_some();
         if !failed_recently {
             // The fetch continues by itself. It is refused while the breaker is open or another refresh is under way.
             drop(self.join(own, Purpose::Refresh));
@@ -181,10 +169,10 @@ impl Profiles {
             return Ok(fetch.clone());
         }
         let is_refresh = purpose == Purpose::Refresh;
-        if !is_refresh && state.missing.left(id, now).is_some() {
+        if !is_refresh && self.0.missing.left(id, now).is_some() {
             return Err(Refusal::NoSuchUser);
         }
-        if let Some(retry_after) = state.unusable.left(id, now) {
+        if let Some(retry_after) = self.0.unusable.left(id, now) {
             return Err(Refusal::ProfileUnavailable { retry_after });
         }
         if is_refresh && state.refreshing {
@@ -199,8 +187,13 @@ impl Profiles {
         // A task of its own: the first request may be dropped while others wait.
         let (inner, id) = (Arc::clone(&self.0), id.clone());
         tokio::spawn(async move {
-            let result = inner.fetch(&id, purpose).await;
+            let (job, subject) = (Arc::clone(&inner), id.clone());
+            let outcome = inner.auth0_pool.run(move || job.fetch_and_store(&subject, purpose)).await;
             let mut state = inner.state();
+            let result = outcome.unwrap_or_else(|error| {
+                state.breaker.abandoned();
+                Err(error.into())
+            });
             state.fetches.remove(&id);
             state.refreshing &= !is_refresh;
             drop(state);
@@ -221,39 +214,13 @@ impl Inner {
         Duration::try_from(self.clock.now().duration_since(fetched_at)).is_ok_and(|age| age >= max_age)
     }
 
-    /// Runs the job of a fetch and remembers how it ended.
-    async fn fetch(self: &Arc<Self>, id: &Auth0Id, purpose: Purpose) -> Result<FetchResult, Refusal> {
-        let (inner, subject) = (Arc::clone(self), id.clone());
-        let outcome = self.auth0_pool.run(move || inner.fetch_and_store(subject, purpose)).await;
-        let mut state = self.state();
-        let now = self.clock.elapsed();
-        let outcome = outcome.inspect_err(|_| state.breaker.abandoned())?;
-        if purpose == Purpose::Refresh
-            && matches!(outcome, Err(FetchError::Unavailable(_) | FetchError::Unusable))
-        {
-            state.failed_refreshes.insert(id, now, RETRY_STALE_AFTER);
-        }
-        outcome.map_err(|error| match error {
-            FetchError::Refused(refusal) => refusal,
-            FetchError::Missing => {
-                state.missing.insert(id, now, MISSING_FOR);
-                Refusal::NoSuchUser
-            }
-            FetchError::Unusable => {
-                state.unusable.insert(id, now, MISSING_FOR);
-                unavailable(MISSING_FOR)
-            }
-            FetchError::Unavailable(retry_after) => unavailable(retry_after),
-        })
-    }
-
     /// The job of a fetch. Blocks. Holds no transaction during the call; the transaction after it decides anew.
-    fn fetch_and_store(&self, subject: Auth0Id, purpose: Purpose) -> Result<FetchResult, FetchError> {
+    fn fetch_and_store(&self, subject: &Auth0Id, purpose: Purpose) -> Result<FetchResult, Refusal> {
         if purpose == Purpose::Read {
-            let profile = self.call(&subject)?.ok_or(FetchError::Missing)?;
+            let profile = self.call(subject, subject, purpose)?.ok_or_else(|| self.no_such_user(subject))?;
             return Ok(FetchResult { user: None, profile: Some(Arc::new(profile)) });
         }
-        let known = self.store.user_by_auth0_id(&subject)?;
+        let known = self.store.user_by_auth0_id(subject)?;
         if let Some(user) = &known {
             // An earlier fetch may have stored the user, or a fresh profile, after this request read the row.
             let is_done = purpose == Purpose::Provision || !self.is_stale(user);
@@ -262,26 +229,26 @@ impl Inner {
             }
         }
         // The profile of a row is that of its own identity.
-        let own = known.as_ref().and_then(|user| user.auth0_id.clone()).unwrap_or_else(|| subject.clone());
-        let profile = self.call(&own)?;
-        let user = match (known, &profile) {
-            (Some(user), profile) => store_profile(&self.store, &user, profile.as_ref(), &Actor::Gate)?,
+        let own = known.as_ref().and_then(|user| user.auth0_id.as_ref()).unwrap_or(subject);
+        let profile = self.call(subject, own, purpose)?;
+        let user = match (&known, &profile) {
+            (Some(user), profile) => store_profile(&self.store, user, profile.as_ref(), &Actor::Gate)?,
             (None, Some(profile)) => {
                 let identity = new_identity(own.clone(), profile);
                 self.store.provision(&identity, self.link, &Actor::Gate)?.into_user()
             }
-            (None, None) => return Err(FetchError::Missing),
+            (None, None) => return Err(self.no_such_user(subject)),
         };
         // A request that reads the profile of `subject` must not get that of another identity.
         let profile = profile.filter(|_| own == subject).map(Arc::new);
         Ok(FetchResult { user: Some(Arc::new(user)), profile })
     }
 
-    /// Calls Auth0, unless it has become unavailable while the job waited for its thread.
-    fn call(&self, id: &Auth0Id) -> Result<Option<Profile>, FetchError> {
+    /// Calls Auth0 for the profile of `own`, unless it has become unavailable while the job waited for its thread.
+    fn call(&self, subject: &Auth0Id, own: &Auth0Id, purpose: Purpose) -> Result<Option<Profile>, Refusal> {
         let attempt = self.state().breaker.begin(self.clock.elapsed());
-        let attempt = attempt.map_err(|pause| FetchError::Refused(unavailable(pause)))?;
-        let error = match self.auth0.profile(id) {
+        let attempt = attempt.map_err(unavailable)?;
+        let error = match self.auth0.profile(own) {
             Ok(profile) => {
                 self.state().breaker.answered();
                 return Ok(profile);
@@ -289,30 +256,26 @@ impl Inner {
             Err(error) => error,
         };
         tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
+        let now = self.clock.elapsed();
+        if purpose == Purpose::Refresh {
+            self.failed_refreshes.insert(subject, now + RETRY_STALE_AFTER);
+        }
         let mut state = self.state();
         if error.concerns_one_user() {
             state.breaker.answered();
-            return Err(FetchError::Unusable);
+            self.unusable.insert(subject, now + MISSING_FOR);
+            return Err(unavailable(MISSING_FOR));
         }
         let retry_after = match error {
             Auth0Error::RateLimited { wait, .. } => wait,
             _ => None,
         };
-        Err(FetchError::Unavailable(state.breaker.failed(attempt, self.clock.elapsed(), retry_after)))
-    }
-}
-
-impl Remembered {
-    /// How long `id` is still remembered.
-    fn left(&self, id: &Auth0Id, now: Duration) -> Option<Duration> {
-        self.0.get(id)?.checked_sub(now).filter(|left| !left.is_zero())
+        Err(unavailable(state.breaker.failed(attempt, now, retry_after)))
     }
 
-    fn insert(&mut self, id: &Auth0Id, now: Duration, time: Duration) {
-        self.0.retain(|_, until| *until > now);
-        if self.0.len() < REMEMBERED_MAX {
-            self.0.insert(id.clone(), now + time);
-        }
+    fn no_such_user(&self, subject: &Auth0Id) -> Refusal {
+        self.missing.insert(subject, self.clock.elapsed() + MISSING_FOR);
+        Refusal::NoSuchUser
     }
 }
 

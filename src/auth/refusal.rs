@@ -144,41 +144,35 @@ impl Refusal {
 
     /// The message for people: printable ASCII without quotes or backslashes, as RFC 6750 §3 requires.
     pub fn message(&self) -> Cow<'static, str> {
-        match self {
-            Self::MalformedRequest(what)
-            | Self::MalformedToken(what)
-            | Self::BadHeader(what)
-            | Self::BadAlgorithm(what)
-            | Self::BadClaims(what)
-            | Self::BadPayload(what) => Cow::Borrowed(what),
-            Self::NoToken => "Send an access token: Authorization: Bearer <token>.".into(),
-            Self::UnknownKey => "The token is signed with a key its issuer does not publish.".into(),
-            Self::BadSignature => "The signature of the token is not valid.".into(),
-            Self::WrongIssuer => "The issuer of the token is not trusted here.".into(),
-            Self::WrongAudience => {
-                "The token is for another API; ask the tenant for one with this API as its audience.".into()
+        Cow::Borrowed(match self {
+            Self::Expired { ago } => {
+                return format!("The token expired {} ago; log in again.", rough(*ago)).into();
             }
-            Self::Expired { ago } => format!("The token expired {} ago; log in again.", rough(*ago)).into(),
-            Self::NotYetValid => "The token is not valid yet; check the clocks.".into(),
-            Self::TokenRevoked => "The token was revoked; log in again.".into(),
-            Self::NotPermitted { missing } if missing.is_empty() => {
-                "Callers of this kind have no access here.".into()
+            Self::NotPermitted { missing } if !missing.is_empty() => {
+                return format!("The caller lacks a permission: {missing}.").into();
             }
-            Self::NotPermitted { missing } => format!("The caller lacks a permission: {missing}.").into(),
-            Self::Blocked => "The user is blocked.".into(),
-            Self::Erased => "The user was erased.".into(),
-            Self::NoSuchUser => "The tenant has no user with the id in the token.".into(),
-            Self::EmailConflict => {
-                "Another user has the same verified email; log in the way you did the first time.".into()
-            }
-            Self::KeysUnavailable => {
-                "The signing keys of the tenant are not known yet; try again soon.".into()
-            }
-            Self::ProfileUnavailable { .. } => {
-                "The profile of the user cannot be fetched from the tenant now; try again soon.".into()
-            }
-            Self::Busy => "The server is busy; try again soon.".into(),
-        }
+            Self::MalformedRequest(text)
+            | Self::MalformedToken(text)
+            | Self::BadHeader(text)
+            | Self::BadAlgorithm(text)
+            | Self::BadClaims(text)
+            | Self::BadPayload(text) => text,
+            Self::NoToken => "Send an access token: Authorization: Bearer <token>.",
+            Self::UnknownKey => "The token is signed with a key its issuer does not publish.",
+            Self::BadSignature => "The signature of the token is not valid.",
+            Self::WrongIssuer => "The issuer of the token is not trusted here.",
+            Self::WrongAudience => "The token is for another API; request one with the audience of this API.",
+            Self::NotYetValid => "The token is not valid yet; check the clocks.",
+            Self::TokenRevoked => "The token was revoked; log in again.",
+            Self::NotPermitted { .. } => "Callers of this kind have no access here.",
+            Self::Blocked => "The user is blocked.",
+            Self::Erased => "The user was erased.",
+            Self::NoSuchUser => "The tenant has no user with the id in the token.",
+            Self::EmailConflict => "Another user has this verified email; log in as you did the first time.",
+            Self::KeysUnavailable => "The signing keys of the tenant are not known yet; try again soon.",
+            Self::ProfileUnavailable { .. } => "The tenant cannot provide the profile now; try again soon.",
+            Self::Busy => "The server is busy; try again soon.",
+        })
     }
 
     /// How long to wait before the next try, for refusals that pass by themselves.

@@ -1,5 +1,4 @@
-//! Limits how often the row of a user from a payload is read to see whether their profile is stale. Such users cause no
-//! other query. One row is read at a time, and each at most every ten minutes.
+//! Ids that are remembered for a time, and the throttle for reading the rows of users from payloads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,44 +8,60 @@ use quick_cache::sync::Cache;
 
 use crate::user::Auth0Id;
 
+/// The most ids in one memory. Over it, ids are forgotten before their time.
+const IDS_MAX: usize = 10_000;
 /// How long the row of one user is not read again.
 const INTERVAL: Duration = Duration::from_secs(600);
-/// The most users remembered. The row of a forgotten user is read again sooner.
-const USERS_MAX: usize = 10_000;
 
-pub(super) struct RefreshThrottle {
-    /// The next read of each user's row, on the monotonic clock.
-    next: Cache<Auth0Id, Duration>,
+/// Ids, each until a time on the monotonic clock.
+pub(super) struct Remembered(Cache<Auth0Id, Duration>);
+
+impl Remembered {
+    /// How long `id` is still remembered.
+    pub(super) fn left(&self, id: &Auth0Id, now: Duration) -> Option<Duration> {
+        self.0.get(id)?.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    pub(super) fn insert(&self, id: &Auth0Id, until: Duration) {
+        self.0.insert(id.clone(), until);
+    }
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self(Cache::new(IDS_MAX))
+    }
+}
+
+/// Limits how often the row of a user from a payload is read to see whether their profile is stale: one row at a time, and
+/// each once per interval. Such users cause no other query.
+pub(super) struct ReadThrottle {
+    recent: Remembered,
     busy: Arc<AtomicBool>,
     interval: Duration,
 }
 
-/// Permission to read one row. The next permission is granted after this one is dropped.
+/// Permission to read one row. The next one is granted after this one is dropped.
 pub(super) struct ReadPermit(Arc<AtomicBool>);
 
-impl RefreshThrottle {
+impl ReadThrottle {
     /// A throttle for profiles that may be as old as `max_age`.
     pub(super) fn new(max_age: Duration) -> Self {
-        let next = Cache::new(USERS_MAX);
-        Self { next, busy: Arc::default(), interval: INTERVAL.min(max_age) }
+        Self { recent: Remembered::default(), busy: Arc::default(), interval: INTERVAL.min(max_age) }
     }
 
-    /// Permission to read the row of `id`, if it is due and no other read is under way.
+    /// Permission to read the row of `id`, if it is due and no other row is being read.
     pub(super) fn begin(&self, id: &Auth0Id, now: Duration) -> Option<ReadPermit> {
-        if !self.is_due(id, now) || self.busy.swap(true, Ordering::Acquire) {
+        if self.recent.left(id, now).is_some() || self.busy.swap(true, Ordering::Acquire) {
             return None;
         }
         let permit = ReadPermit(Arc::clone(&self.busy));
         // Again, because a read for the same user may just have ended.
-        if !self.is_due(id, now) {
+        if self.recent.left(id, now).is_some() {
             return None;
         }
-        self.next.insert(id.clone(), now + self.interval);
+        self.recent.insert(id, now + self.interval);
         Some(permit)
-    }
-
-    fn is_due(&self, id: &Auth0Id, now: Duration) -> bool {
-        self.next.get(id).is_none_or(|next| next <= now)
     }
 }
 
@@ -66,7 +81,7 @@ mod tests {
 
     #[test]
     fn one_row_is_read_at_a_time_and_each_once_per_interval() {
-        let throttle = RefreshThrottle::new(Duration::from_secs(86_400));
+        let throttle = ReadThrottle::new(Duration::from_secs(86_400));
         let (ada, grace) = (id("auth0|ada"), id("auth0|grace"));
         let permit = throttle.begin(&ada, Duration::ZERO);
         assert!(permit.is_some());
@@ -79,7 +94,7 @@ mod tests {
 
     #[test]
     fn concurrent_requests_cause_one_read_and_memory_is_bounded() {
-        let throttle = RefreshThrottle::new(Duration::from_secs(60));
+        let throttle = ReadThrottle::new(Duration::from_secs(60));
         let ada = id("auth0|ada");
         let count: usize = std::thread::scope(|scope| {
             let threads: Vec<_> =
@@ -91,9 +106,9 @@ mod tests {
             throttle.begin(&ada, Duration::from_secs(60)).is_some(),
             "a short maximum age is the interval"
         );
-        for i in 0..3 * USERS_MAX {
+        for i in 0..3 * IDS_MAX {
             throttle.begin(&id(&format!("auth0|{i}")), Duration::ZERO);
         }
-        assert!(throttle.next.len() <= USERS_MAX, "{}", throttle.next.len());
+        assert!(throttle.recent.0.len() <= IDS_MAX, "{}", throttle.recent.0.len());
     }
 }
