@@ -1,7 +1,7 @@
 //! The only clock. A handle, so that tests can move it.
 //!
-//! Owns both kinds of time: the wall clock that tokens and rows are judged by, and a monotonic one for intervals.
-//! Leans on nothing of ours. Never sleeps.
+//! Owns both kinds of time: the wall clock for tokens and rows, and a monotonic clock for intervals. Imports no other module
+//! of ours. Never sleeps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Tells the time. Cheap to clone; clones of a manual clock move together.
+/// A handle to a clock. Cheap to clone; clones of a manual clock move together.
 #[derive(Debug, Clone)]
 pub struct Clock(Kind);
 
@@ -26,7 +26,7 @@ impl Clock {
         Self(Kind::System { started: Instant::now() })
     }
 
-    /// A clock that stands at `now` until it is [advanced](Clock::advance).
+    /// A clock that shows `now` until it is [advanced](Clock::advance).
     pub fn manual(now: Timestamp) -> Self {
         Self(Kind::Manual { started: now, elapsed_millis: Arc::default() })
     }
@@ -40,7 +40,7 @@ impl Clock {
         }
     }
 
-    /// Time since the clock was made. Never goes back, whatever happens to the wall clock.
+    /// Time since the clock was created. Never goes back, even when the wall clock does.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
@@ -51,7 +51,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock forward by whole milliseconds; the machine's clock stays as it is.
+    /// Moves a manual clock forward by whole milliseconds. Does nothing to the machine's clock.
     pub fn advance(&self, by: Duration) {
         if let Kind::Manual { elapsed_millis, .. } = &self.0 {
             let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);

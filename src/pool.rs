@@ -1,7 +1,7 @@
-//! The bounded pool: the only place that waits on the world.
+//! The bounded thread pool for blocking jobs: writes, scans, files, fetches.
 //!
-//! Owns a fixed number of threads and a bounded queue for blocking jobs (writes, scans, files, fetches).
-//! Leans on nothing of ours. Never grows, never blocks the caller: a full queue is an answer.
+//! Owns a fixed number of threads and a bounded queue. Imports no other module of ours. Never grows, never blocks its caller:
+//! a full queue is an error.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,26 +10,26 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
-/// Sizes of the pool: `[pool]` in the configuration.
+/// The sizes of the pool: `[pool]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Jobs that run at once.
+    /// Jobs that run concurrently.
     pub threads: usize,
     /// Jobs that may wait for a thread.
     pub queue: usize,
 }
 
-/// Why a job did not end as done. Three different answers: the caller tells its client apart by them.
+/// Why a job has no result. Callers respond differently to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PoolError {
-    /// The queue is full; the job was not started.
+    /// The queue is full. The job was not started.
     #[error("too many jobs are waiting")]
     Full,
-    /// The pool is stopping; the job was not started, and will not be.
+    /// The pool is stopping. The job will not be started.
     #[error("the pool is stopping")]
     Stopped,
-    /// The job panicked. The thread lives on.
+    /// The job panicked. Its thread continues.
     #[error("the job panicked")]
     Panicked,
 }
@@ -43,7 +43,7 @@ pub struct Pool(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
-    room: usize,
+    capacity: usize,
     /// Threads that have not ended.
     threads: watch::Sender<usize>,
 }
@@ -57,12 +57,12 @@ impl Pool {
     /// Starts the threads.
     ///
     /// # Errors
-    /// When the machine gives no more threads.
+    /// When the machine has no more threads.
     pub fn start(settings: &Settings) -> std::io::Result<Self> {
         let pool = Self(Arc::new(Shared {
             queue: Mutex::new(Queue { waiting: VecDeque::new(), stopping: false }),
             changed: Condvar::new(),
-            room: settings.queue,
+            capacity: settings.queue,
             threads: watch::Sender::new(0),
         }));
         for i in 0..settings.threads.max(1) {
@@ -76,8 +76,8 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Runs `job` on a thread of the pool. Once the future is dropped a job that still waits is not begun: nobody would
-    /// learn how it ended. One that has begun goes on.
+    /// Runs `job` on a thread of the pool. A job in the queue is not started after the future is dropped. A running job
+    /// continues.
     ///
     /// # Errors
     /// See [`PoolError`].
@@ -85,20 +85,20 @@ impl Pool {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         self.0.push(Box::new(move || {
-            if tell.is_closed() {
+            if sender.is_closed() {
                 return;
             }
             let outcome = catch_unwind(AssertUnwindSafe(job)).map_err(|_| PoolError::Panicked);
-            // The asker may have gone away; then nobody wants the answer.
-            drop(tell.send(outcome));
+            // The receiver may have been dropped meanwhile.
+            drop(sender.send(outcome));
         }))?;
-        told.await.unwrap_or(Err(PoolError::Stopped))
+        receiver.await.unwrap_or(Err(PoolError::Stopped))
     }
 
-    /// Takes no more jobs, lets go of those that wait, and ends when those that run have ended. Whoever does not want to
-    /// wait for them drops the future.
+    /// Accepts no more jobs, drops those in the queue, and ends when the running ones have ended. Drop the future to stop
+    /// waiting for them.
     pub async fn stop(&self) {
         let waiting = {
             let mut queue = self.0.lock();
@@ -107,13 +107,13 @@ impl Pool {
         };
         self.0.changed.notify_all();
         drop(waiting);
-        // The sender is in our own hands, so waiting for it does not fail.
+        // Cannot fail: `self` holds the sender.
         drop(self.0.threads.subscribe().wait_for(|threads| *threads == 0).await);
     }
 }
 
 impl Shared {
-    /// The queue is only ever pushed to and popped from, so a poisoned lock still holds a whole queue.
+    /// Ignores poisoning: the queue is only pushed to and popped from, so it is always consistent.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,7 +123,7 @@ impl Shared {
         if queue.stopping {
             return Err(PoolError::Stopped);
         }
-        if queue.waiting.len() >= self.room {
+        if queue.waiting.len() >= self.capacity {
             return Err(PoolError::Full);
         }
         queue.waiting.push_back(job);
@@ -170,15 +170,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_ends_as_done_or_panicked_and_the_thread_lives_on() {
+    async fn a_job_succeeds_or_panics_and_its_thread_continues() {
         let pool = pool(1, 1);
         assert_eq!(pool.run(|| 6 * 7).await, Ok(42));
         assert_eq!(pool.run(|| panic!("on purpose")).await.map(|()| 0), Err(PoolError::Panicked));
         assert_eq!(pool.run(|| 1).await, Ok(1));
     }
 
-    /// A job that runs until it is let go, and what lets it.
-    async fn held(pool: &Pool) -> (JoinHandle<Result<(), PoolError>>, mpsc::Sender<()>) {
+    /// Starts a job that runs until it is released.
+    async fn start_blocked(pool: &Pool) -> (JoinHandle<Result<(), PoolError>>, mpsc::Sender<()>) {
         let (release, wait) = mpsc::channel::<()>();
         let (begun, begins) = oneshot::channel();
         let pool = pool.clone();
@@ -194,9 +194,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_answers_at_once_and_a_stopped_pool_differently() {
+    async fn a_full_queue_and_a_stopped_pool_are_different_errors() {
         let pool = pool(1, 1);
-        let (running, release) = held(&pool).await;
+        let (running, release) = start_blocked(&pool).await;
         let mut waiting = Box::pin(pool.run(|| 2));
         assert!((&mut waiting).now_or_never().is_none());
         assert_eq!(pool.run(|| 3).await, Err(PoolError::Full));
@@ -208,22 +208,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_nobody_waits_for_any_more_is_not_begun() {
+    async fn a_queued_job_whose_future_is_dropped_is_not_started() {
         let pool = pool(1, 2);
-        let (running, release) = held(&pool).await;
+        let (running, release) = start_blocked(&pool).await;
         let (done, was_done) = mpsc::channel();
         let mut given_up = Box::pin(pool.run(move || done.send(()).unwrap()));
         assert!((&mut given_up).now_or_never().is_none());
         drop(given_up);
         release.send(()).unwrap();
         assert_eq!((running.await.unwrap(), pool.run(|| 1).await), (Ok(()), Ok(1)));
-        assert_eq!(was_done.try_recv(), Err(mpsc::TryRecvError::Disconnected), "it was dropped, and not run");
+        assert_eq!(
+            was_done.try_recv(),
+            Err(mpsc::TryRecvError::Disconnected),
+            "the job was dropped without running"
+        );
     }
 
     #[tokio::test]
-    async fn a_stop_lets_go_of_what_waits_and_waits_for_what_runs() {
+    async fn a_stop_drops_queued_jobs_and_waits_for_running_ones() {
         let pool = pool(1, 1);
-        let (running, release) = held(&pool).await;
+        let (running, release) = start_blocked(&pool).await;
         let mut waiting = Box::pin(pool.run(|| 2));
         assert!((&mut waiting).now_or_never().is_none());
         let mut stop = Box::pin(pool.stop());

@@ -1,21 +1,21 @@
-//! The words for what a caller may do: permissions, scopes, roles.
+//! Permissions, scopes and roles.
 //!
-//! Owns their parsing and comparison. Leans on nothing of ours. Never decides who has which: that is the gate's.
+//! Owns their parsing and comparison. Imports no other module of ours. Never decides who has which permission: the gate does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// See users on the Internal API.
+/// Read users on the Internal API.
 pub const USERS_READ: &str = "users:read";
 /// Change users.
 pub const USERS_WRITE: &str = "users:write";
 /// Erase users.
 pub const USERS_ERASE: &str = "users:erase";
-/// See the audit trail.
+/// Read the audit log.
 pub const AUDIT_READ: &str = "audit:read";
-/// See deployments.
+/// Read deployments.
 pub const DEPLOY_READ: &str = "deploy:read";
 /// Deploy.
 pub const DEPLOY_WRITE: &str = "deploy:write";
@@ -36,7 +36,7 @@ impl Permissions {
         self.0.contains(permission)
     }
 
-    /// Those of `wanted` that are not in the set, in order.
+    /// The permissions of `wanted` that are not in the set, in order.
     pub fn missing<'a>(&'a self, wanted: &'a Self) -> impl Iterator<Item = &'a str> {
         wanted.0.difference(&self.0).map(String::as_str)
     }
@@ -46,7 +46,7 @@ impl Permissions {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -73,13 +73,13 @@ impl fmt::Display for Permissions {
     }
 }
 
-/// Which permissions each role gives: `[roles]` in the configuration.
+/// The permissions of each role: `[roles]` in the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Roles(BTreeMap<String, Permissions>);
 
 impl Roles {
-    /// The permissions that `roles` give together. An unknown role gives none.
+    /// The permissions of all `roles` together. An unknown role has none.
     pub fn permissions<'a>(&self, roles: impl IntoIterator<Item = &'a str>) -> Permissions {
         let mut permissions = Permissions::default();
         for role in roles {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_holds_whole_words_only() {
+    fn a_scope_contains_whole_words_only() {
         let held = Permissions::from_scope("users:read2 xusers:read  audit:read");
         assert!(!held.has(USERS_READ) && held.has(AUDIT_READ));
         let wanted = Permissions::from_scope("users:read audit:read");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_add_up_and_unknown_ones_give_nothing() {
+    fn permissions_of_roles_add_up_and_unknown_roles_have_none() {
         let roles: Roles = [
             ("support".to_owned(), Permissions::from_scope("users:read")),
             ("auditor".to_owned(), Permissions::from_scope("audit:read")),

@@ -1,7 +1,6 @@
-//! What the process says of itself: log lines, request ids, counters.
+//! Log set-up, request ids, counters, secrets.
 //!
-//! Owns the log's set-up and the names of what is counted. Leans on nothing of ours.
-//! Never logs a token, a claim's value or a secret: callers hand it codes and ids only.
+//! Imports no other module of ours. Never logs a token, the value of a claim or a secret: callers pass codes and ids only.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,17 +12,17 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
-/// What is logged and how: `[log]` in the configuration.
+/// `[log]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// A filter as `tracing-subscriber` reads it: `info`, `vestibule=debug`, …
+    /// A filter for `tracing-subscriber`: `info`, `vestibule=debug`, …
     pub filter: String,
-    /// Lines for people or for machines.
+    /// The format of a line.
     pub format: Format,
 }
 
-/// The form of a log line.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -33,16 +32,15 @@ pub enum Format {
     Json,
 }
 
-/// Without control characters: what somebody called themselves, or what a script says, must neither speak to the
-/// terminal nor begin a line of its own.
+/// Replaces control characters, so that a name or a script's output can neither control the terminal nor start a new line.
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Sends log lines to standard error. The first call wins; later ones do nothing, so tests may call it freely.
+/// Starts logging to standard error. Only the first call has an effect.
 ///
 /// # Errors
-/// When the filter can not be read; the text says what is wrong with it.
+/// The reason why the filter is malformed.
 pub fn init(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.filter).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt()
@@ -57,12 +55,12 @@ pub fn init(settings: &Settings) -> Result<(), String> {
     Ok(())
 }
 
-/// Names one request in its answer and in the log.
+/// The id of a request, in its response and in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(Uuid);
 
 impl RequestId {
-    /// A fresh one.
+    /// A new id.
     pub fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
@@ -80,39 +78,39 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// A number that only grows.
+/// A count that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// One more.
+    /// Adds one.
     pub fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many so far.
+    /// The count so far.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Counts by two words, a door and a code, say. For what happens rarely: it takes a lock.
+/// Counts by two labels, such as door and code. Takes a lock: for rare events.
 #[derive(Debug, Default)]
 pub struct Tally(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 impl Tally {
-    /// One more.
+    /// Adds one.
     pub fn count(&self, first: &'static str, second: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((first, second)).or_default() += 1;
     }
 
-    /// All counts so far, in order.
+    /// All counts so far, in order of their labels.
     pub fn all(&self) -> BTreeMap<(&'static str, &'static str), u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// A value that must not show: `Debug` prints dots, and it is never serialized.
+/// A secret: `Debug` prints dots, and it is never serialized.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -123,7 +121,7 @@ impl Secret {
         Self(secret.into())
     }
 
-    /// The secret itself. Callers hand it on to the one place that needs it.
+    /// The secret itself. Pass it only to the code that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Any refusal to any client: an answer that HTTP, RFC 6750 and JSON allow.
+//! Any refusal with any `Accept` header: the response is valid HTTP, JSON and RFC 6750.
 #![no_main]
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn refusal(from: &mut Unstructured<'_>) -> Option<Refusal> {
         0 => Refusal::MalformedRequest("Two Authorization headers were sent; send one."),
         1 => Refusal::NoToken,
         2 => Refusal::MalformedToken("The token is longer than 16 KiB."),
-        3 => Refusal::BadHeader("The header of the token names no proper key (kid)."),
+        3 => Refusal::BadHeader("The header of the token has a malformed key id (kid)."),
         4 => Refusal::UnknownKey,
         5 => Refusal::BadSignature,
         6 => Refusal::BadAlgorithm("The token is signed with an algorithm that is not allowed here."),
@@ -25,7 +25,7 @@ fn refusal(from: &mut Unstructured<'_>) -> Option<Refusal> {
         9 => Refusal::Expired { ago: time },
         10 => Refusal::NotYetValid,
         11 => Refusal::BadClaims("The token has no claim exp."),
-        12 => Refusal::BadPayload("The user in the payload of the token is somebody else."),
+        12 => Refusal::BadPayload("The user in the payload of the token is another one."),
         13 => Refusal::TokenRevoked,
         // What a door needs is configured, but a configuration is text too.
         14 => Refusal::NotPermitted { missing: Permissions::from_scope(<&str>::arbitrary(from).ok()?) },
@@ -75,7 +75,7 @@ fuzz_target!(|data: &[u8]| {
         let parameters = parameters(challenge.to_str().expect("a challenge is ASCII"));
         for (i, (name, value)) in parameters.iter().enumerate() {
             assert!(["realm", "error", "error_description", "scope"].contains(name), "{challenge:?}");
-            assert!(!parameters[..i].iter().any(|(before, _)| before == name), "{name} stands twice");
+            assert!(!parameters[..i].iter().any(|(before, _)| before == name), "{name} is repeated");
             assert!(value.bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)));
         }
         assert_eq!(parameters.iter().any(|(name, _)| *name == "error"), refusal != Refusal::NoToken);

@@ -1,4 +1,4 @@
-//! Any bytes as a token: nothing panics, and what is read is what a plain JSON reader reads.
+//! Any bytes as a token: nothing panics, and a plain JSON reader reads the same.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 use vestibule::auth::{ClaimsSettings, Policy, TokenProfile, fuzzing};
 
-/// The time that stands in the corpus' tokens, give or take an hour.
+/// The time of the tokens in the corpus, within an hour.
 const NOW: i64 = 1_790_000_000;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(|| {
@@ -27,8 +27,8 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
 });
 
 fuzz_target!(|data: &[u8]| {
-    // A first byte of 0 or a line break: the rest are header and payload as JSON, with a line break between. Base64 is
-    // hard to guess.
+    // After a first byte of 0 or a line break, the input is header and payload as JSON, separated by a line break: base64 is
+    // hard to guess for a fuzzer.
     let token = match data.split_first() {
         Some((0 | b'\n', rest)) => {
             let at = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
@@ -42,17 +42,17 @@ fuzz_target!(|data: &[u8]| {
     let Some(reading) = fuzzing::read(&token, &POLICY, now) else { return };
 
     let parts: Vec<&str> = token.split('.').collect();
-    let plainly = |part: &str| -> Map<String, Value> {
-        let bytes = URL_SAFE_NO_PAD.decode(part).expect("only strict base64url is read");
-        serde_json::from_slice(&bytes).expect("only JSON objects are read")
+    let plain = |part: &str| -> Map<String, Value> {
+        let bytes = URL_SAFE_NO_PAD.decode(part).expect("only strict base64url is accepted");
+        serde_json::from_slice(&bytes).expect("only JSON objects are accepted")
     };
     assert_eq!(parts.len(), 3);
-    assert_eq!(reading.header, plainly(parts[0]));
-    assert_eq!(reading.payload, plainly(parts[1]));
+    assert_eq!(reading.header, plain(parts[0]));
+    assert_eq!(reading.payload, plain(parts[1]));
     if reading.accepted {
-        let sub = reading.payload["sub"].as_str().expect("a believed token has a subject");
+        let sub = reading.payload["sub"].as_str().expect("an accepted token has a subject");
         assert!(!sub.is_empty() && !sub.chars().any(char::is_control));
-        let exp = reading.payload["exp"].as_f64().expect("a believed token ends");
+        let exp = reading.payload["exp"].as_f64().expect("an accepted token ends");
         assert!(exp >= (NOW - 5) as f64 && exp <= (NOW + 86_400) as f64);
     }
 });

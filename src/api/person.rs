@@ -4,7 +4,7 @@ use juniper::Nullable;
 
 use super::ApiError;
 use crate::store::UserUpdate;
-use crate::user::{Person, is_picture, is_words};
+use crate::user::{Person, is_picture_url, is_valid_name};
 
 /// The personal fields of an input. What is not given stays as it is; null or an empty text empties it.
 #[derive(Debug, Clone, Default)]
@@ -95,13 +95,13 @@ fn change(written: Nullable<String>) -> Change {
 
 fn words(written: Nullable<String>, otherwise: &'static str) -> Result<Change, ApiError> {
     let change = change(written);
-    let fit = change.iter().flatten().all(|text| is_words(text));
+    let fit = change.iter().flatten().all(|text| is_valid_name(text));
     if fit { Ok(change) } else { Err(ApiError::BadInput(otherwise)) }
 }
 
 fn picture(written: Nullable<String>) -> Result<Change, ApiError> {
     let change = change(written);
-    if change.iter().flatten().all(|text| is_picture(text)) {
+    if change.iter().flatten().all(|text| is_picture_url(text)) {
         return Ok(change);
     }
     Err(ApiError::BadInput("The picture is an http or https URL of at most 2,048 bytes."))

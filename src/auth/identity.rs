@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::auth0::Profile;
 use crate::store::{Actor, NewIdentity, Store, StoreError};
-use crate::user::{Auth0Id, Person, Status, User, UserId};
+use crate::user::{Auth0Id, Status, User, UserId};
 
 /// Stores the profile that Auth0 has of a user now; `None` if Auth0 has no such user any more. Returns the user after
 /// that. Values that were changed here since the last fetch stay.
@@ -33,15 +33,7 @@ pub(super) fn new_identity(auth0_id: Auth0Id, profile: &Profile) -> NewIdentity 
         auth0_id,
         email_verified: email.is_some() && profile.email_verified,
         email,
-        person: Person {
-            name: profile.name.clone(),
-            given_name: profile.given_name.clone(),
-            family_name: profile.family_name.clone(),
-            nickname: profile.nickname.clone(),
-            picture: profile.picture.clone(),
-            phone: profile.phone_number.clone(),
-        }
-        .cleaned(),
+        person: profile.person.clone().cleaned(),
         profile: Some(profile.whole.clone()),
     }
 }

@@ -57,7 +57,7 @@ impl RefetchLimiter {
         Some(Ticket { fetch: self.last, starts: true })
     }
 
-    /// Does not count a fetch that found its key: tenants may rotate keys as often as they like, and nobody else can cause
+    /// Does not count a fetch that found its key: tenants may rotate keys as often as they like, and others cannot cause
     /// such a fetch.
     pub(super) fn refund(&mut self, kid: &str, fetch: u64) {
         self.fetches.retain(|(_, number)| *number != fetch);

@@ -1,4 +1,4 @@
-//! The HTTP under every call: bounded in time and size, no redirects, no proxy from the environment.
+//! The HTTP client of a tenant: bounded in time and size, without redirects or a proxy from the environment.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,15 +8,15 @@ use ureq::http::{HeaderMap, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
-use super::token::HeldToken;
 use super::{Auth0Error, Call, Settings};
 use crate::clock::Clock;
+use crate::telemetry::Secret;
 
-/// No answer we ask for is longer: a key set, a token, an error …
+/// The longest key set, token or error response, in bytes …
 const MAX_BODY: u64 = 64 * 1024;
-/// … but a profile, whose metadata and identities each have limits of their own at Auth0. Far above their sum.
+/// … and the longest profile: far above the sum of the limits that Auth0 has for metadata and identities.
 const MAX_PROFILE: u64 = 1024 * 1024;
-/// A code of Auth0's is a word like `inexistent_user`.
+/// The longest error code of Auth0: a word like `inexistent_user`.
 const MAX_CODE: usize = 64;
 
 /// A handle to one tenant. Cheap to clone. Every call blocks: run it on the pool.
@@ -25,16 +25,24 @@ pub struct Auth0 {
     pub(super) agent: Agent,
     pub(super) settings: Arc<Settings>,
     pub(super) clock: Clock,
-    /// The Management API token, kept until shortly before it expires. Never locked across a call.
-    pub(super) held: Arc<Mutex<Option<HeldToken>>>,
+    /// Never locked across a call.
+    pub(super) token: Arc<Mutex<Option<ManagementToken>>>,
+}
+
+/// A cached token for the Management API.
+#[derive(Debug)]
+pub(super) struct ManagementToken {
+    pub(super) token: Secret,
+    /// On the monotonic clock.
+    pub(super) good_until: Duration,
 }
 
 impl Auth0 {
-    /// Makes the client; calls nobody.
+    /// Creates the client without a call.
     ///
     /// # Errors
-    /// When `auth0.ca_file` can not be read or holds no certificate.
-    #[expect(clippy::disallowed_methods, reason = "this room is the client of a tenant")]
+    /// When `auth0.ca_file` cannot be read or contains no certificate.
+    #[expect(clippy::disallowed_methods, reason = "this module is the client of a tenant")]
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, Auth0Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = match &settings.ca_file {
@@ -61,7 +69,7 @@ impl Auth0 {
             agent: Agent::new_with_config(config),
             settings: Arc::new(settings.clone()),
             clock,
-            held: Arc::default(),
+            token: Arc::default(),
         })
     }
 
@@ -70,12 +78,12 @@ impl Auth0 {
         &self.settings.issuer
     }
 
-    /// How old a stored profile may be; zero: as old as it likes.
+    /// How old a stored profile may be; zero for no limit.
     pub fn profile_max_age(&self) -> Duration {
         self.settings.profile_max_age
     }
 
-    /// Turns what came back into JSON, or into the right error.
+    /// The JSON of a response, or the right error.
     pub(super) fn json<T: DeserializeOwned>(
         &self,
         call: Call,
@@ -84,11 +92,11 @@ impl Auth0 {
         let text = self.text(call, answer)?;
         serde_json::from_str(&text).map_err(|_| Auth0Error::UnexpectedAnswer {
             call,
-            what: "something that is not the JSON it gives",
+            what: "something that is not the expected JSON",
         })
     }
 
-    /// Turns what came back into its text, or into the right error.
+    /// The text of a response, or the right error.
     pub(super) fn text(
         &self,
         call: Call,
@@ -98,7 +106,7 @@ impl Auth0 {
         let mut answer = answer.map_err(unreachable)?;
         match answer.status().as_u16() {
             200 => {}
-            429 => return Err(Auth0Error::RateLimited { call, wait: self.wait_asked(answer.headers()) }),
+            429 => return Err(Auth0Error::RateLimited { call, wait: self.retry_after(answer.headers()) }),
             status => {
                 let body = answer.body_mut().with_config().limit(MAX_BODY).read_to_string();
                 return Err(Auth0Error::Status { call, status, code: code(&body.unwrap_or_default()) });
@@ -106,15 +114,13 @@ impl Auth0 {
         }
         let limit = if call == Call::Profile { MAX_PROFILE } else { MAX_BODY };
         answer.body_mut().with_config().limit(limit).read_to_string().map_err(|cause| match cause {
-            ureq::Error::BodyExceedsLimit(_) => {
-                Auth0Error::UnexpectedAnswer { call, what: "more bytes than it may have" }
-            }
+            ureq::Error::BodyExceedsLimit(_) => Auth0Error::UnexpectedAnswer { call, what: "too many bytes" },
             other => unreachable(other),
         })
     }
 
     /// `Retry-After` in seconds, else `X-RateLimit-Reset` as Unix seconds; at most ten minutes.
-    fn wait_asked(&self, headers: &HeaderMap) -> Option<Duration> {
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
         let seconds = number("retry-after")
             .or_else(|| Some(number("x-ratelimit-reset")? - self.clock.now().as_second()))?;
@@ -122,7 +128,8 @@ impl Auth0 {
     }
 }
 
-/// Auth0's own errors are JSON with a code and a text; a proxy's error page has neither. The text stays here.
+/// The code of an error that Auth0 made; a proxy's error page has none. The text of the error is dropped: it may contain an
+/// id with an email in it.
 fn code(body: &str) -> Option<String> {
     let error: serde_json::Value = serde_json::from_str(body).ok()?;
     let code = error.get("errorCode").or(error.get("error"))?.as_str()?;
@@ -131,20 +138,15 @@ fn code(body: &str) -> Option<String> {
 }
 
 fn read_certificates(path: &std::path::Path) -> Result<Vec<Certificate<'static>>, Auth0Error> {
-    let pem = std::fs::read(path).map_err(|error| {
-        Auth0Error::Setup(format!("`auth0.ca_file` {} can not be read: {error}", path.display()))
-    })?;
-    let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
+    let failed = |why| Auth0Error::Setup(format!("`auth0.ca_file` {} {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    };
+    let certificates: Vec<_> = ureq::tls::parse_pem(&pem).filter_map(certificate).collect();
     if certificates.is_empty() {
-        return Err(Auth0Error::Setup(format!(
-            "`auth0.ca_file` {} holds no PEM certificate",
-            path.display()
-        )));
+        return Err(failed("contains no PEM certificate".to_owned()));
     }
     Ok(certificates)
 }
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_what_a_tenant_says_only_its_code_is_kept() {
+    fn only_the_code_of_an_error_is_kept() {
         for (body, expected) in [
             (
                 r#"{"statusCode":400,"error":"Bad Request","message":"No auth0|ada@b.c","errorCode":"invalid_uri"}"#,
@@ -171,8 +173,8 @@ mod tests {
         ] {
             let code = code(body);
             assert_eq!(code.as_deref(), expected, "{body}");
-            let told = Auth0Error::Status { call: Call::Profile, status: 400, code };
-            assert!(!format!("{told} {told:?}").contains('@'), "{told}");
+            let error = Auth0Error::Status { call: Call::Profile, status: 400, code };
+            assert!(!format!("{error} {error:?}").contains('@'), "{error}");
         }
         assert_eq!(code(&format!("{{\"errorCode\":\"{}\"}}", "a".repeat(65))), None);
     }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{Auth0, Auth0Error, Call, Issuer};
 
-/// The members of the discovery document that we use.
+/// The members of the discovery document that are used.
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
@@ -13,10 +13,10 @@ struct Discovery {
 }
 
 impl Auth0 {
-    /// The key set of `issuer`, as JSON text of at most 64 KiB. What is in it is the gate's to judge.
+    /// The key set of `issuer`, as unchecked JSON of at most 64 KiB.
     ///
-    /// Without a configured `jwks_uri` the discovery document names it; that document must be the configured
-    /// issuer's own, and the keys must be on the issuer's host: a token never has a say in where keys come from.
+    /// Without a configured `jwks_uri` the discovery document names it. That document must name the configured issuer, and
+    /// the keys must be on the issuer's host.
     ///
     /// # Errors
     /// See [`Auth0Error`].
@@ -35,8 +35,8 @@ impl Auth0 {
         if document.issuer != issuer {
             return Err(Auth0Error::UnexpectedAnswer { call, what: "the document of another issuer" });
         }
-        let place = |url: &str| Url::parse(url).ok().map(|url| url.origin());
-        if place(&document.jwks_uri).is_none() || place(&document.jwks_uri) != place(issuer) {
+        let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
+        if origin(&document.jwks_uri).is_none() || origin(&document.jwks_uri) != origin(issuer) {
             return Err(Auth0Error::UnexpectedAnswer {
                 call,
                 what: "a jwks_uri that is not on the issuer's host",

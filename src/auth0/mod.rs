@@ -1,16 +1,15 @@
-//! The client of a tenant: blocking, run on a pool that has nothing else to do.
+//! The blocking client of a tenant. It runs on a pool of its own.
 //!
-//! Owns every request we make to Auth0: discovery, signing keys, client-credentials tokens, profiles, blocks.
-//! Leans on floor 0. Never touches SQLite and knows no user of ours: it answers in Auth0's own wire types.
+//! Owns all our requests to Auth0: discovery, signing keys, client-credentials tokens, profiles, blocks. Depends on floor 0.
+//! Never uses SQLite; returns wire types.
 
 mod settings;
+mod error;
 mod client;
 mod keys;
 mod token;
-mod management;
 mod profile;
-mod block;
-mod error;
+mod management;
 
 pub use client::Auth0;
 pub use error::{Auth0Error, Call};

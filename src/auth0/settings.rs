@@ -7,17 +7,16 @@ use serde::Deserialize;
 
 use crate::telemetry::Secret;
 
-/// Which tenant we trust, and how we call its Management API.
+/// The trusted tenant, and how to call its Management API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The tenant's issuer, with its final slash, byte for byte as tokens carry it.
     pub issuer: String,
-    /// Where its signing keys are. By default the discovery document says.
+    /// The URL of its signing keys. Default: from the discovery document.
     #[serde(default)]
     pub jwks_uri: Option<String>,
-    /// More issuers whose machines are trusted, and whose people are if they are said to be the same. Profiles are fetched
-    /// from the first alone.
+    /// More trusted issuers. Profiles are fetched from `issuer` only.
     #[serde(default)]
     pub also: Vec<Issuer>,
     /// The machine client that may call the Management API.
@@ -26,18 +25,18 @@ pub struct Settings {
     /// Its secret.
     #[serde(default)]
     pub client_secret: Option<Secret>,
-    /// A file with more certificate authorities to trust, in PEM.
+    /// A PEM file with the certificate authorities to trust instead of the public ones.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-    /// How long connecting may take.
+    /// Time limit for connecting.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// How long a whole call may take.
+    /// Time limit for a whole call.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// Calls to the tenant that may be under way at once. They have threads of their own.
+    /// Concurrent calls to the tenant. They have threads of their own.
     pub calls: usize,
-    /// How old a stored profile may be before a visit has it fetched anew, in the background. Zero: never.
+    /// How old a stored profile may be before a request causes it to be fetched again, in the background. Zero: never.
     #[serde(with = "humantime_serde")]
     pub profile_max_age: Duration,
 }
@@ -48,11 +47,11 @@ pub struct Settings {
 pub struct Issuer {
     /// With its final slash, byte for byte as tokens carry it.
     pub issuer: String,
-    /// Where its signing keys are. By default the discovery document says.
+    /// The URL of its signing keys. Default: from the discovery document.
     #[serde(default)]
     pub jwks_uri: Option<String>,
-    /// Whether its `sub` names the same people as the first issuer's: it is another domain of that tenant (Auth0: "Custom
-    /// Domains"). A tenant of its own gives its ids out as it likes, so its people are nobody here.
+    /// Whether it is another domain of the first issuer's tenant (Auth0: "Custom Domains"), so that its `sub` names the same
+    /// users. Of any other tenant only machines are accepted: it assigns its ids independently.
     #[serde(default)]
     pub same_users: bool,
 }

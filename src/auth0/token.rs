@@ -1,51 +1,34 @@
-//! Tokens by client credentials (RFC 6749 §4.4), and the one we hold for the Management API.
+//! Tokens by client credentials (RFC 6749 §4.4), and the cached one for the Management API.
 
-use std::fmt;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
+use super::client::ManagementToken;
 use super::{Auth0, Auth0Error, Call};
+use crate::telemetry::Secret;
 
-/// How long before its end a held token is no longer used.
+/// How long before its expiry a cached token is replaced.
 const MARGIN: Duration = Duration::from_secs(60);
-/// The longest a token is held, whatever its `expires_in` says: Auth0's own last a day.
-const HELD_MAX: Duration = Duration::from_secs(86_400);
+/// The longest a token is cached, whatever its `expires_in`: Auth0's own last a day.
+const LIFETIME_MAX: Duration = Duration::from_secs(86_400);
 
-/// A token a machine got for itself.
-#[derive(Clone, Deserialize)]
+/// A machine's token.
+#[derive(Debug, Clone, Deserialize)]
 pub struct ClientToken {
     /// The token.
-    pub access_token: String,
-    /// Seconds it is good for.
+    pub access_token: Secret,
+    /// Its lifetime in seconds.
     pub expires_in: u64,
-}
-
-impl fmt::Debug for ClientToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientToken").field("expires_in", &self.expires_in).finish_non_exhaustive()
-    }
-}
-
-/// A token in hand, and until when on the monotonic clock.
-pub(super) struct HeldToken {
-    token: String,
-    until: Duration,
-}
-
-impl fmt::Debug for HeldToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HeldToken").field("until", &self.until).finish_non_exhaustive()
-    }
 }
 
 impl Auth0 {
     /// A token for `audience` by our own client's credentials.
     ///
     /// # Errors
-    /// See [`Auth0Error`]; [`Auth0Error::Status`] 401 or 403 when the client or its grant is not there.
+    /// See [`Auth0Error`]; [`Auth0Error::Status`] 401 or 403 when the client or its grant does not exist.
     pub fn client_token(&self, audience: &str) -> Result<ClientToken, Auth0Error> {
         let (Some(id), Some(secret)) = (&self.settings.client_id, &self.settings.client_secret) else {
             return Err(Auth0Error::NoClient);
@@ -56,29 +39,27 @@ impl Auth0 {
             "client_secret": secret.expose(),
             "audience": audience,
         });
-        self.json(
-            Call::Token,
-            self.agent.post(format!("{}oauth/token", self.settings.issuer)).send_json(body),
-        )
+        let uri = format!("{}oauth/token", self.settings.issuer);
+        self.json(Call::Token, self.agent.post(uri).send_json(body))
     }
 
-    /// The Management API token: the held one while it is good, else a new one.
-    pub(super) fn management_token(&self) -> Result<String, Auth0Error> {
-        if let Some(held) = &*self.held.lock().unwrap_or_else(PoisonError::into_inner)
-            && self.clock.elapsed() < held.until
+    /// The Management API token: the cached one while it is good, else a new one.
+    pub(super) fn management_token(&self) -> Result<Secret, Auth0Error> {
+        let now = self.clock.elapsed();
+        if let Some(cached) = &*self.token.lock().unwrap_or_else(PoisonError::into_inner)
+            && now < cached.good_until
         {
-            return Ok(held.token.clone());
+            return Ok(cached.token.clone());
         }
-        let asked = self.clock.elapsed();
         let fresh = self.client_token(&format!("{}api/v2/", self.settings.issuer))?;
-        let until = asked + Duration::from_secs(fresh.expires_in).min(HELD_MAX).saturating_sub(MARGIN);
-        let held = HeldToken { token: fresh.access_token.clone(), until };
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+        let lifetime = Duration::from_secs(fresh.expires_in).min(LIFETIME_MAX).saturating_sub(MARGIN);
+        let token = ManagementToken { token: fresh.access_token.clone(), good_until: now + lifetime };
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
         Ok(fresh.access_token)
     }
 
-    /// Lets go of the held token, after the tenant refused it.
+    /// Drops the cached token after the tenant refused it.
     pub(super) fn forget_token(&self) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

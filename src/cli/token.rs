@@ -46,7 +46,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
                     if no_grant { "; the client may need a grant for that API (client grant)" } else { "" };
                 anyhow::Error::new(error).context(format!("no token for {audience}{hint}"))
             })?;
-            token.access_token
+            token.access_token.expose().to_owned()
         }
         (person, client) => from_dev_tenant(&config, &audience, person.as_deref(), client.as_deref())?,
     };

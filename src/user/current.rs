@@ -1,4 +1,4 @@
-//! The current user of a request, and how much of them is known so far.
+//! The current user of a request.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{Auth0Id, Email, User, UserId};
 
-/// Who is calling. Either what their token says of them, or their row.
+/// The current user: from the token's payload, or from the database.
 #[derive(Debug, Clone)]
 pub enum CurrentUser {
     /// From the token's payload: no query was made.
     Payload(Arc<PayloadUser>),
-    /// From our database, where Auth0's profile is stored too.
+    /// From the database.
     Row(Arc<User>),
 }
 
-/// The `user` object in a token's payload, put there at login by a script that asked our Internal API.
+/// The `user` object in a token's payload. A script puts it there at login, from the Internal API.
 ///
-/// Members it does not name are ignored; a member of the wrong type refuses the whole object.
+/// Unknown members are ignored; a member of the wrong type refuses the whole object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PayloadUser {
@@ -43,7 +43,7 @@ pub struct PayloadUser {
 }
 
 impl CurrentUser {
-    /// Our id of them.
+    /// Our id of the user.
     pub fn id(&self) -> UserId {
         match self {
             Self::Payload(user) => user.id,

@@ -1,5 +1,4 @@
-//! Email addresses in one canonical form, so that two spellings of one mailbox are one user
-//! and two look-alikes are two.
+//! Email addresses in canonical form: spellings of one mailbox are equal, look-alikes differ.
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,14 +61,14 @@ impl fmt::Display for Email {
     }
 }
 
-/// An address names a person, so it is kept out of logs.
+/// Hides the address: it names a person and must not be logged.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(…)")
     }
 }
 
-/// Why a text is no email address.
+/// Why a text is not an email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EmailError {
     /// Over [`Email::MAX_BYTES`].
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_of_one_mailbox_are_one() {
+    fn spellings_of_one_mailbox_are_equal() {
         for (written, canonical) in [
             ("Ada@Example.com", "ada@example.com"),
             ("ada@EXAMPLE.COM", "ada@example.com"),
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_stay_apart() {
+    fn look_alikes_differ() {
         // U+0131 upper-cases to I, U+212A lower-cases to k.
         for (one, other) in
             [("mike@example.com", "m\u{131}ke@example.com"), ("k@example.com", "\u{212a}@example.com")]

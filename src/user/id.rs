@@ -1,4 +1,4 @@
-//! Ids of people: ours and Auth0's.
+//! Ids of users: ours and Auth0's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Uuid};
 
-/// Keeps ids of the same millisecond in the order they were made (RFC 9562 §6.2).
+/// Keeps ids of the same millisecond in order of creation (RFC 9562 §6.2).
 static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 /// Our id of a user: a UUIDv7 (RFC 9562), opaque to clients and sortable by time.
@@ -17,16 +17,16 @@ static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 pub struct UserId(Uuid);
 
 impl UserId {
-    /// A fresh id for a row made at `now`.
+    /// A new id for a row inserted at `now`.
     pub fn new(now: Timestamp) -> Self {
         let millis = now.as_millisecond().max(0).unsigned_abs();
         let nanos = u32::try_from(now.subsec_nanosecond().max(0)).unwrap_or(0);
-        // A panic can not leave a counter half counted.
+        // A panic cannot leave the counter in between.
         let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
         Self(Uuid::new_v7(uuid::Timestamp::from_unix(&*counter, millis / 1000, nanos)))
     }
 
-    /// The sixteen bytes, as the database keeps them.
+    /// The sixteen bytes, as stored in the database.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
@@ -101,7 +101,7 @@ impl fmt::Debug for Auth0Id {
     }
 }
 
-/// Why a text is no id.
+/// Why a text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Ours are UUIDs.
@@ -117,14 +117,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_by_the_time_they_were_made() {
+    fn ids_sort_by_time_of_creation() {
         let earlier = UserId::new(Timestamp::from_millisecond(1_700_000_000_000).unwrap());
         let later = UserId::new(Timestamp::from_millisecond(1_700_000_000_001).unwrap());
         assert!(earlier < later && earlier.to_string() < later.to_string());
         assert_eq!(earlier.to_string().parse(), Ok(earlier));
         let now = Timestamp::from_millisecond(1_700_000_000_002).unwrap();
         let ids: Vec<_> = (0..100).map(|_| UserId::new(now)).collect();
-        assert!(ids.is_sorted(), "those of one millisecond too");
+        assert!(ids.is_sorted(), "ids of one millisecond too");
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! What a person is called and looks like, and which values are fit to be stored.
+//! Names, picture and phone number of a person, and which values may be stored.
 
 use serde::{Deserialize, Serialize};
 
 /// The longest name or phone number, in characters.
-pub const WORDS_MAX: usize = 200;
+pub const NAME_MAX: usize = 200;
 /// The longest URL of a picture, in bytes.
 pub const PICTURE_MAX: usize = 2048;
 
-/// What a person is called and looks like. Every field may be absent.
+/// Names, picture and phone number of a person. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// Full name.
@@ -19,13 +19,13 @@ pub struct Person {
     /// Last name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub family_name: Option<String>,
-    /// What friends say.
+    /// Nickname.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nickname: Option<String>,
     /// URL of a picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
-    /// Phone number, E.164 where Auth0 gives it so.
+    /// Phone number, usually in E.164 format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
 }
@@ -49,31 +49,32 @@ impl Person {
         Self::from_fields(|field| field(self).as_ref().or(field(other).as_ref()).cloned())
     }
 
-    /// Without the values that are not fit to be stored, and without empty ones. For what comes from elsewhere, whose
-    /// owner is not kept out over it; who writes a value by hand is told instead.
+    /// Drops empty values and those that may not be stored. For profiles from elsewhere, which must not keep their owner
+    /// out. Values that a person enters are refused instead.
     #[must_use]
     pub fn cleaned(self) -> Self {
-        let kept =
-            |value: Option<String>, fit: fn(&str) -> bool| value.filter(|text| !text.is_empty() && fit(text));
+        let kept = |value: Option<String>, valid: fn(&str) -> bool| {
+            value.filter(|text| !text.is_empty() && valid(text))
+        };
         Self {
-            name: kept(self.name, is_words),
-            given_name: kept(self.given_name, is_words),
-            family_name: kept(self.family_name, is_words),
-            nickname: kept(self.nickname, is_words),
-            picture: kept(self.picture, is_picture),
-            phone: kept(self.phone, is_words),
+            name: kept(self.name, is_valid_name),
+            given_name: kept(self.given_name, is_valid_name),
+            family_name: kept(self.family_name, is_valid_name),
+            nickname: kept(self.nickname, is_valid_name),
+            picture: kept(self.picture, is_picture_url),
+            phone: kept(self.phone, is_valid_name),
         }
     }
 }
 
-/// Whether a name or a phone number is fit to be stored: not longer than [`WORDS_MAX`], and without control characters.
-pub fn is_words(text: &str) -> bool {
-    text.chars().count() <= WORDS_MAX && !text.chars().any(char::is_control)
+/// Whether a name or a phone number may be stored: at most [`NAME_MAX`] characters, without control characters.
+pub fn is_valid_name(text: &str) -> bool {
+    text.chars().count() <= NAME_MAX && !text.chars().any(char::is_control)
 }
 
-/// Whether a picture is fit to be stored: an http or https URL, not longer than [`PICTURE_MAX`]. Pages show pictures by
-/// their URL, so anything but a web address could be a script.
-pub fn is_picture(text: &str) -> bool {
+/// Whether the URL of a picture may be stored: http or https, at most [`PICTURE_MAX`] bytes. Pages show pictures by their
+/// URL, so any other scheme could be a script.
+pub fn is_picture_url(text: &str) -> bool {
     text.len() <= PICTURE_MAX
         && !text.chars().any(char::is_control)
         && url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
@@ -84,11 +85,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_harm_a_page_or_a_terminal_is_dropped_and_the_rest_stays() {
+    fn values_that_could_harm_a_page_or_a_terminal_are_dropped() {
         let some = |text: &str| Some(text.to_owned());
         let person = Person {
             name: some("Ada\u{1b}[31m"),
-            given_name: some(&"a".repeat(WORDS_MAX + 1)),
+            given_name: some(&"a".repeat(NAME_MAX + 1)),
             family_name: some("Lovelace"),
             nickname: some(""),
             picture: some("javascript:alert(1)"),
@@ -99,13 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_a_web_address() {
+    fn a_picture_must_be_a_web_address() {
         for bad in
             ["/local.png", "data:image/png;base64,AA==", "java\nscript:alert(1)", "https://a/\n", "ada"]
         {
-            assert!(!is_picture(bad), "{bad:?}");
+            assert!(!is_picture_url(bad), "{bad:?}");
         }
-        assert!(!is_picture(&format!("https://a.example/{}", "a".repeat(PICTURE_MAX))));
-        assert!(is_picture("https://pics.example/ada.png") && is_picture("http://127.0.0.1:4002/p.svg"));
+        assert!(!is_picture_url(&format!("https://a.example/{}", "a".repeat(PICTURE_MAX))));
+        assert!(
+            is_picture_url("https://pics.example/ada.png") && is_picture_url("http://127.0.0.1:4002/p.svg")
+        );
     }
 }

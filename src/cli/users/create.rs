@@ -3,7 +3,7 @@
 use super::super::{Global, out};
 use super::with_new_store;
 use crate::store::{Actor, NewUser};
-use crate::user::{Auth0Id, Email, Person, WORDS_MAX, is_words};
+use crate::user::{Auth0Id, Email, NAME_MAX, Person, is_valid_name};
 
 /// Create a user before their first login, and print the id.
 ///
@@ -28,10 +28,10 @@ pub(in crate::cli) struct Args {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    if is_words(text) {
+    if is_valid_name(text) {
         return Ok(text.to_owned());
     }
-    Err(format!("a name has at most {WORDS_MAX} characters and no control characters"))
+    Err(format!("a name has at most {NAME_MAX} characters and no control characters"))
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
