@@ -1,4 +1,4 @@
-//! The `users` and `audit` commands as an operator types them, on a database that a server may have open.
+//! The `users` and `audit` commands.
 
 use std::path::Path;
 use std::process::Output;
@@ -100,7 +100,7 @@ fn user_commands_work_and_are_audited() {
 #[test]
 fn a_missing_user_or_database_has_its_own_exit_code_and_no_email_is_printed() {
     let shell = Shell::open();
-    // Not even the database: it is a slip in the path, and not a new one with nobody in it.
+    // Without a database the path is probably mistyped, so no empty one is created.
     for line in [
         "users list",
         "users show ada@example.com",
@@ -121,7 +121,7 @@ fn a_missing_user_or_database_has_its_own_exit_code_and_no_email_is_printed() {
 }
 
 #[test]
-fn lists_are_read_page_by_page() {
+fn lists_are_printed_page_by_page() {
     let shell = Shell::open();
     let ids: Vec<String> =
         (0..3).map(|i| shell.says(&format!("users create --email u{i}@example.com"))).collect();

@@ -1,4 +1,4 @@
-//! The executable as an operator meets it: started, asked, told to stop.
+//! The executable: start, requests, signals.
 
 use std::process::Command;
 
@@ -17,19 +17,19 @@ fn serve_answers_and_exits_with_0_on_sigterm_and_sigint() {
     for signal in ["-TERM", "-INT"] {
         let mut process = Process::start("serve", &[format!("auth0.issuer={}", auth0.issuer)]);
         let public = process.line("Public");
-        let wire = HttpClient::new();
-        assert_eq!(wire.get(&public.replace("/graphql", "/healthz"), &[]).unwrap().status, 200);
+        let http = HttpClient::new();
+        assert_eq!(http.get(&public.replace("/graphql", "/healthz"), &[]).unwrap().status, 200);
         let mut claims = auth0.claims("m1@clients", PUBLIC);
         claims["gty"] = json!("client-credentials");
         let token = tokens::sign(&claims);
         wait_until_ready(&public);
-        let me = wire.graphql(&public, Some(&token), "{ me { id } }", Value::Null).unwrap();
+        let me = http.graphql(&public, Some(&token), "{ me { id } }", Value::Null).unwrap();
         assert_eq!(me.json(), json!({"data": {"me": null}}));
         let fetched = auth0.calls("/.well-known/jwks.json");
         process.signal("-HUP");
         wait_until("SIGHUP fetches the keys", || auth0.calls("/.well-known/jwks.json") > fetched);
         assert_eq!(process.stop(signal), Some(0), "{signal}");
-        assert!(wire.get(&public, &[]).is_err(), "nobody listens any more");
+        assert!(http.get(&public, &[]).is_err(), "the port is closed");
     }
 }
 
