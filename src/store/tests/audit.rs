@@ -1,7 +1,10 @@
-//! The audit trail: its chain, and its pages.
+//! The audit log: its lines, its chain, its pages.
+
+use serde_json::json;
 
 use super::*;
 use crate::store::{AuditFilter, ChainHash};
+use crate::telemetry::RequestId;
 use crate::user::Status;
 
 fn store_with_audit_lines() -> (TestStore, User) {
@@ -15,7 +18,7 @@ fn store_with_audit_lines() -> (TestStore, User) {
 }
 
 #[test]
-fn a_trail_as_it_was_written_is_whole() {
+fn an_untouched_audit_log_is_intact() {
     let (test, _) = store_with_audit_lines();
     let found = test.store.verify_audit(None).unwrap();
     assert!(found.is_intact() && found.lines == 5, "{found:?}");
@@ -28,7 +31,7 @@ fn a_trail_as_it_was_written_is_whole() {
 }
 
 #[test]
-fn the_first_line_that_was_tampered_with_is_named() {
+fn verification_names_the_first_line_that_was_changed_by_hand() {
     let column = ["at = at + 1", "actor_kind = 'gate'", "actor_id = 'x'", "action = 'user.inserted'"];
     let more = ["target = NULL", "changes = '{}'", "request_id = 'x'", "hash = zeroblob(32)"];
     for change in column.into_iter().chain(more) {
@@ -46,18 +49,18 @@ fn the_first_line_that_was_tampered_with_is_named() {
 }
 
 #[test]
-fn lines_that_were_cut_off_are_missed_by_their_hash() {
+fn a_known_head_reveals_lines_that_were_cut_off() {
     let (test, _) = store_with_audit_lines();
     let head = test.store.verify_audit(None).unwrap().head.unwrap().1;
     test.shell()
         .execute_batch("DROP TRIGGER audit_is_never_deleted; DELETE FROM audit WHERE id = 5")
         .unwrap();
-    assert!(test.store.verify_audit(None).unwrap().is_intact(), "the chain alone can not tell");
+    assert!(test.store.verify_audit(None).unwrap().is_intact(), "the chain alone cannot show it");
     assert!(!test.store.verify_audit(Some(head)).unwrap().is_intact());
 }
 
 #[test]
-fn pages_of_the_trail_follow_each_other_from_the_newest() {
+fn audit_pages_start_with_the_newest_line() {
     let (test, user) = store_with_audit_lines();
     let read = |user, action: Option<&str>, first, older_than| {
         let filter = AuditFilter { user, action: action.map(str::to_owned) };
@@ -73,4 +76,61 @@ fn pages_of_the_trail_follow_each_other_from_the_newest() {
     assert_eq!(read(None, Some("no such action"), 9, None), (vec![], false));
     assert_eq!(test.store.audit_line(3).unwrap().unwrap().action, "user.status_set");
     assert_eq!(test.store.audit_line(6).unwrap(), None);
+}
+
+#[test]
+fn a_line_has_its_actor_and_changes_but_no_personal_data() {
+    let test = TestStore::new();
+    let staff = test.add_user("auth0|staff", "staff@example.com");
+    let user = test.add_user("waad|ada@example.com", ADA);
+    let request = RequestId::fresh();
+    let store = test.store.for_request(request);
+    store.set_status(user.id, Status::Blocked, &Actor::User(staff.id)).unwrap();
+    store.set_roles(user.id, &["admin".into()], &Actor::Machine("client".into())).unwrap();
+    test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+
+    let lines = lines_about(&test.store, user.id, 100);
+    let now = test.clock.now();
+    let who: Vec<_> = lines.iter().map(|line| (line.actor_kind.as_str(), line.actor_id.as_deref())).collect();
+    let staff_id = staff.id.to_string();
+    assert_eq!(
+        who,
+        [("cli", None), ("machine", Some("client")), ("user", Some(staff_id.as_str())), ("gate", None)]
+    );
+    assert_eq!(lines[2].action, "user.status_set");
+    assert_eq!(
+        lines[2].changes,
+        json!({
+            "status": { "old": "active", "new": "blocked" },
+            "tokensValidFrom": { "old": null, "new": now.to_string() },
+        })
+    );
+    assert_eq!(lines[1].changes["roles"], json!({ "old": [], "new": ["admin"] }));
+    assert_eq!(lines[2].request_id, Some(request.to_string()));
+    assert_eq!(lines[0].request_id, None);
+    assert!(lines.iter().all(|line| line.target == Some(user.id) && line.at == now));
+    assert_eq!(lines[0].changes["email"], "redacted");
+    assert_eq!(lines[3].changes["phone"], "redacted");
+    for line in &lines {
+        let text = line.changes.to_string();
+        for personal in ["ada@example.com", "Lovelace", "+44", "countess"] {
+            assert!(!text.contains(personal), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_audit_log_is_append_only_even_by_hand() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let shell = test.shell();
+    for attempt in [
+        "UPDATE audit SET actor_kind = 'cli'",
+        "DELETE FROM audit",
+        "INSERT OR REPLACE INTO audit SELECT id, at, 'cli', actor_id, action, target, changes, request_id, hash FROM audit",
+    ] {
+        let error = shell.execute(attempt, []).unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{attempt}: {error}");
+    }
+    assert_eq!(test.actions(user.id), ["user.inserted"]);
 }

@@ -1,4 +1,4 @@
-//! Deployments: begun, alive, ended, or never heard of again.
+//! Deployments.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn listed(test: &TestStore, tenant: Option<&str>, outcome: Option<DeploymentOutc
 }
 
 #[test]
-fn a_deployment_is_told_from_its_beginning_to_its_end_and_both_are_audited() {
+fn the_beginning_and_the_end_of_a_deployment_are_audited() {
     let test = TestStore::new();
     let id = begin(&test, "a.example");
     let running = test.store.deployment(id).unwrap().unwrap();
@@ -47,17 +47,17 @@ fn a_deployment_is_told_from_its_beginning_to_its_end_and_both_are_audited() {
     assert_eq!(test.store.deployment(id).unwrap(), Some(ended));
 
     let lines = test.store.list_audit(&AuditFilter::default(), &PageArgs::first(10)).unwrap().items;
-    let told: Vec<_> =
+    let lines_of: Vec<_> =
         lines.iter().map(|line| (line.action.as_str(), line.actor_kind.as_str(), line.target)).collect();
-    assert_eq!(told, [("deployment.ended", "webhook", None), ("deployment.begun", "webhook", None)]);
+    assert_eq!(lines_of, [("deployment.ended", "webhook", None), ("deployment.begun", "webhook", None)]);
     assert_eq!(lines[1].changes["commit"]["new"], "c0ffee");
     assert_eq!(lines[0].changes["outcome"]["new"], "failed");
-    assert!(!lines[0].changes.to_string().contains("spa"), "not why: the trail can not be erased");
+    assert!(!lines[0].changes.to_string().contains("spa"), "without the reason: the log is never erased");
     assert!(test.store.verify_audit(None).unwrap().is_intact());
 }
 
 #[test]
-fn one_that_gives_no_sign_any_more_is_interrupted_and_keeps_nobody_from_the_next() {
+fn a_deployment_without_a_sign_of_life_is_interrupted_and_does_not_block_the_next() {
     let test = TestStore::new();
     let killed = begin(&test, "a.example");
     test.clock.advance(DEPLOYMENT_TIMEOUT / 2);
@@ -74,9 +74,9 @@ fn one_that_gives_no_sign_any_more_is_interrupted_and_keeps_nobody_from_the_next
     let next = begin(&test, "a.example");
     assert!(
         matches!(test.store.keep_deployment_alive(killed), Err(StoreError::Invalid(_))),
-        "it is told to stop"
+        "the process must stop"
     );
-    // Not dead after all: its end is what it says.
+    // The process reports after all.
     test.store.end_deployment(killed, DeploymentEnd::RolledBack, &Actor::Cli).unwrap();
     assert_eq!(
         (outcome(&test, killed), outcome(&test, next)),
@@ -85,7 +85,7 @@ fn one_that_gives_no_sign_any_more_is_interrupted_and_keeps_nobody_from_the_next
 }
 
 #[test]
-fn an_end_is_told_once_and_a_failure_in_a_line() {
+fn a_deployment_ends_once_and_its_failure_is_one_line() {
     let test = TestStore::new();
     let id = begin(&test, "a.example");
     for why in ["", "two\nlines", &"x".repeat(1001)] {

@@ -1,10 +1,10 @@
-//! After an erasure: no file of ours tells of the person any more.
+//! Erasure: no file holds data of the user afterwards.
 
 use super::*;
 use crate::store::{ImportOutcome, ImportRow, ImportRules, UserUpdate};
 use crate::user::Status;
 
-/// All that could tell who it was, in every state the row went through. An Auth0 id can hold an email.
+/// Data of the user, in every state of the row. An Auth0 id can contain an email.
 const TRACES: [&str; 11] = [
     "waad|erase.me@example.com",
     "samlp|conn|second@example.com",
@@ -19,8 +19,7 @@ const TRACES: [&str; 11] = [
     "analytical-engine",
 ];
 
-/// Which of our files hold which of the traces. Bytes are read by another process: reading them here would drop
-/// SQLite's locks.
+/// Which files hold which of the data. Another process reads the bytes: reading them here would drop SQLite's locks.
 fn traces(test: &TestStore) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(test.dir.path()).unwrap() {
@@ -38,7 +37,7 @@ fn traces(test: &TestStore) -> Vec<String> {
 const ADA: &str = "waad|erase.me@example.com";
 
 #[test]
-fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
+fn no_file_and_no_later_backup_holds_data_of_an_erased_user() {
     let test = TestStore::new();
     for i in 0..50 {
         test.verified_but_unlike(i);
@@ -79,12 +78,12 @@ fn no_file_holds_a_trace_of_the_person_and_no_backup_made_afterwards() {
 }
 
 #[test]
-fn whoever_comes_with_an_erased_identity_is_erased_however_they_come() {
+fn an_erased_identity_is_recognised_by_every_lookup() {
     let test = TestStore::new();
     let other = test.another_process();
     let user = test.add_user(ADA, "erase.me@example.com");
     test.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
-    // Held by its id at first, and by its pseudonym then.
+    // First by its id, then by its pseudonym.
     test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     let tombstone = test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
     assert!(tombstone.auth0_id.as_ref().unwrap().as_str().starts_with("erased|"), "{tombstone:?}");
@@ -133,11 +132,11 @@ fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
             && found.iter().all(|found| found.starts_with("waad|erase.me") || found.starts_with("erase.me")),
         "{found:?}"
     );
-    // The ids are gone, so a second wish changes nothing.
+    // The ids are gone, so enqueueing again changes nothing.
     test.store.set_status_also_at_auth0(user.id, Status::Erased, &Actor::Cli).unwrap();
-    let wish = test.store.next_due().unwrap().unwrap();
-    assert_eq!((wish.auth0_id.as_str(), wish.blocked), (ADA, true));
-    test.store.mark_delivered(&wish, &Actor::Gate).unwrap();
+    let delivery = test.store.next_due().unwrap().unwrap();
+    assert_eq!((delivery.auth0_id.as_str(), delivery.blocked), (ADA, true));
+    test.store.mark_delivered(&delivery, &Actor::Gate).unwrap();
     assert_eq!(test.store.pending_deliveries().unwrap().0, 0);
     assert_eq!(test.actions(user.id)[0], "user.block_sent");
     assert_eq!(traces(&test), [""; 0], "while the database is open");
@@ -146,7 +145,7 @@ fn what_auth0_has_yet_to_be_told_keeps_the_id_until_it_is_told() {
 }
 
 impl TestStore {
-    /// Somebody whose row shares nothing with the traces.
+    /// Adds a user whose row shares no data with the erased one.
     fn verified_but_unlike(&self, i: usize) {
         let mut other = identity(&format!("auth0|other{i}"), Some(&format!("other{i}@example.com")), true);
         other.person = Person { name: Some(format!("Other {i}")), ..Person::default() };
@@ -156,15 +155,34 @@ impl TestStore {
 }
 
 #[test]
-fn an_erasure_lets_go_of_every_copy_from_before_a_migration() {
+fn an_erasure_removes_the_copies_from_before_migrations() {
     let test = TestStore::new();
     let user = test.add_user(ADA, "erase.me@example.com");
-    // The last of them by a newer binary.
+    // The last one by a newer version of the program.
     for name in ["schema-1", "schema-1.sha256", "schema-99", "schema-99.sha256"] {
         std::fs::write(test.file(&format!("vestibule.db.{name}")), "erase.me@example.com").unwrap();
     }
-    std::fs::write(test.file("vestibule.db.schema-notes"), "somebody else's").unwrap();
+    std::fs::write(test.file("vestibule.db.schema-notes"), "another's").unwrap();
     test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
     assert_eq!(traces(&test), [""; 0]);
     assert!(test.file("vestibule.db.schema-notes").exists());
+}
+
+#[test]
+fn erased_data_leaves_the_file_and_its_log_and_other_data_stays() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", "erase.me@example.com");
+    test.add_user("auth0|2", "keep.me@example.com");
+    test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    let holds = |word: &str| {
+        ["vestibule.db", "vestibule.db-wal"].iter().any(|name| {
+            // A copy of the bytes by another process: reading here would drop SQLite's locks.
+            let copy = std::process::Command::new("cat").arg(test.file(name)).output().unwrap();
+            copy.stdout.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+        })
+    };
+    assert!(holds("erase.me@example.com") && holds("+441234"));
+    test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
+    assert!(!holds("erase.me@example.com"));
+    assert!(holds("keep.me@example.com"));
 }

@@ -1,4 +1,4 @@
-//! The feed: what changed, told once and in order.
+//! The feed of changes.
 
 use tokio::sync::broadcast::error::TryRecvError;
 
@@ -7,7 +7,7 @@ use crate::sqlite::DatabaseError;
 use crate::user::Status;
 
 #[test]
-fn a_change_here_is_told_when_its_call_returns() {
+fn a_change_is_published_when_its_call_returns() {
     let test = TestStore::new();
     test.add_user("auth0|0", "before@example.com");
     let mut feed = test.store.subscribe().unwrap();
@@ -22,7 +22,7 @@ fn a_change_here_is_told_when_its_call_returns() {
 }
 
 #[test]
-fn a_change_elsewhere_is_told_at_the_next_look() {
+fn a_change_of_another_process_is_published_at_the_next_poll() {
     let test = TestStore::new();
     let other = test.another_process();
     let mut feed = test.store.subscribe().unwrap();
@@ -38,7 +38,7 @@ fn a_change_elsewhere_is_told_at_the_next_look() {
 }
 
 #[test]
-fn what_nobody_heard_is_not_told_later() {
+fn changes_from_before_a_subscription_are_not_published() {
     let test = TestStore::new();
     drop(test.store.subscribe().unwrap());
     test.add_user("auth0|1", "ada@example.com");
@@ -48,7 +48,7 @@ fn what_nobody_heard_is_not_told_later() {
 }
 
 #[test]
-fn a_change_that_was_undone_is_not_told() {
+fn a_rolled_back_change_is_not_published() {
     let test = TestStore::new();
     let mut feed = test.store.subscribe().unwrap();
     let user = UserId::new(test.clock.now());
@@ -57,7 +57,7 @@ fn a_change_that_was_undone_is_not_told() {
 }
 
 #[test]
-fn a_closed_store_ends_its_feeds() {
+fn a_closed_store_ends_its_subscriptions() {
     let test = TestStore::new();
     let mut feed = test.store.subscribe().unwrap();
     test.store.close().unwrap();

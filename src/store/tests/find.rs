@@ -1,4 +1,4 @@
-//! Finding: by id, by Auth0 id, by email, page by page, and what it costs.
+//! Users by key, and what a lookup costs.
 
 use super::*;
 use crate::sqlite::DatabaseError;
@@ -6,15 +6,15 @@ use crate::store::users::{BY_AUTH0_ID, BY_EMAIL};
 use crate::user::Status;
 
 #[test]
-fn a_row_is_read_back_as_it_was_written() {
+fn a_user_is_read_as_written() {
     let test = TestStore::new();
-    let arrival = identity("auth0|1", Some("Ada@Example.com"), true);
-    let user = test.store.provision(&arrival, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
-    assert_eq!(user.auth0_id, Some(arrival.auth0_id));
+    let new = identity("auth0|1", Some("Ada@Example.com"), true);
+    let user = test.store.provision(&new, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
+    assert_eq!(user.auth0_id, Some(new.auth0_id));
     assert_eq!(user.email, Some(email("ada@example.com")));
     assert!(user.email_verified && user.roles.is_empty());
-    assert_eq!(user.person, arrival.person);
-    assert_eq!(user.profile, arrival.profile);
+    assert_eq!(user.person, new.person);
+    assert_eq!(user.profile, new.profile);
     assert_eq!((user.created_at, user.updated_at), (test.clock.now(), test.clock.now()));
     assert_eq!(test.store.user(user.id).unwrap().as_ref(), Some(&user));
     assert_eq!(test.store.user_by_auth0_id(&id("auth0|1")).unwrap().as_ref(), Some(&user));
@@ -22,18 +22,18 @@ fn a_row_is_read_back_as_it_was_written() {
 }
 
 #[test]
-fn an_unverified_email_of_somebody_finds_nobody() {
+fn an_unverified_email_of_a_user_with_an_identity_finds_no_user() {
     let test = TestStore::new();
     let squatter = identity("auth0|1", Some("ada@example.com"), false);
     test.store.provision(&squatter, LinkEmail::Verified, &Actor::Gate).unwrap();
     assert_eq!(test.store.user_by_email(&email("ada@example.com")).unwrap(), None);
-    // A row that staff made does, verified or not.
+    // That of a pre-provisioned row does, verified or not.
     let expected = test.add_pre_provisioned("ada@example.com", false);
     assert_eq!(test.store.user_by_email(&email("ada@example.com")).unwrap(), Some(expected));
 }
 
 #[test]
-fn finding_by_email_uses_the_partial_indexes() {
+fn a_lookup_by_email_uses_the_partial_indexes() {
     let test = TestStore::new();
     let plan = test
         .store
@@ -49,7 +49,7 @@ fn finding_by_email_uses_the_partial_indexes() {
 }
 
 #[test]
-fn finding_an_erased_identity_asks_for_it_by_key() {
+fn a_lookup_of_an_erased_identity_uses_its_key() {
     let test = TestStore::new();
     let plan = test
         .store
@@ -64,7 +64,7 @@ fn finding_an_erased_identity_asks_for_it_by_key() {
 }
 
 #[test]
-fn a_value_we_can_not_have_written_is_damage_not_a_panic() {
+fn an_invalid_stored_value_is_reported_as_damage() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", "ada@example.com");
     test.shell().execute("UPDATE users SET roles = '[7]'", []).unwrap();
@@ -76,29 +76,11 @@ fn a_value_we_can_not_have_written_is_damage_not_a_panic() {
 }
 
 #[test]
-fn keys_are_kept_by_issuer_and_the_newest_win() {
-    let test = TestStore::new();
-    let store = &test.store;
-    let (one, other) = ("https://one.example/", "https://other.example/");
-    let now = test.clock.now();
-    assert_eq!(store.load_keys(one).unwrap(), None);
-    store.save_keys(one, "{\"keys\":[1]}", now).unwrap();
-    store.save_keys(other, "{\"keys\":[2]}", now).unwrap();
-    let earlier = Timestamp::from_millisecond(now.as_millisecond() - 1).unwrap();
-    store.save_keys(one, "{\"keys\":[0]}", earlier).unwrap();
-    let kept = store.load_keys(one).unwrap().unwrap();
-    assert_eq!((kept.jwks.as_str(), kept.fetched_at), ("{\"keys\":[1]}", now));
-    store.save_keys(one, "{\"keys\":[3]}", now).unwrap();
-    assert_eq!(store.load_keys(one).unwrap().unwrap().jwks, "{\"keys\":[3]}");
-    assert_eq!(store.load_keys(other).unwrap().unwrap().jwks, "{\"keys\":[2]}");
-}
-
-#[test]
-fn a_read_by_key_waits_for_no_scan() {
+fn a_read_by_key_does_not_wait_for_a_scan() {
     let test = TestStore::with_readers(1);
     let ada = test.add_user("auth0|ada", "ada@example.com");
     let store = &test.store;
-    // The scan has the only reader.
+    // The scan holds the only reader.
     let scan = store.read(|_| {
         assert_eq!(store.user(ada.id).unwrap().as_ref(), Some(&ada));
         assert_eq!(store.user_by_auth0_id(&"auth0|ada".parse().unwrap()).unwrap().as_ref(), Some(&ada));
@@ -107,7 +89,7 @@ fn a_read_by_key_waits_for_no_scan() {
         assert_eq!(store.accepted_terms(ada.id).unwrap(), []);
         assert!(store.next_due().unwrap().is_none() && store.load_keys("https://t/").unwrap().is_none());
         store.ping().unwrap();
-        // Nor does what looks at other processes' changes, with somebody who listens.
+        // Polling changes with a subscriber does not wait either.
         let mut feed = store.subscribe().unwrap();
         store.set_status(ada.id, Status::Blocked, &Actor::Cli).unwrap();
         store.poll_changes();

@@ -1,4 +1,4 @@
-//! Importing: whom a row finds, what it changes, and what it never does.
+//! Imports.
 
 use super::*;
 use crate::sqlite::DatabaseError;
@@ -6,7 +6,6 @@ use crate::store::users::MANY;
 use crate::store::{ImportOutcome, ImportRow, ImportRules, NewUser};
 use crate::user::Status;
 
-const ADA: &str = "ada@example.com";
 const RULES: ImportRules = ImportRules { link: LinkEmail::Verified, dry_run: false };
 
 fn row(auth0_id: Option<&str>, email: Option<&str>, email_verified: bool) -> ImportRow {
@@ -30,7 +29,7 @@ impl TestStore {
 }
 
 #[test]
-fn rows_are_added_once_and_each_leaves_a_line() {
+fn rows_are_added_once_and_audited() {
     let test = TestStore::new();
     let rows = [
         row(Some("auth0|1"), Some(ADA), true),
@@ -51,7 +50,7 @@ fn rows_are_added_once_and_each_leaves_a_line() {
     assert_eq!(test.actions(ada.id), ["user.imported"]);
     assert_eq!(test.store.revocation(&id("auth0|3")).unwrap().status, Status::Blocked);
     assert!(test.store.verify_audit(None).unwrap().is_intact());
-    // Whoever comes with the email of the third, verified, is its person.
+    // A login with the email of the third row, verified, claims it.
     let grace = identity("auth0|g", Some("grace@example.com"), true);
     assert!(matches!(
         test.store.provision(&grace, LinkEmail::Never, &Actor::Gate),
@@ -60,7 +59,7 @@ fn rows_are_added_once_and_each_leaves_a_line() {
 }
 
 #[test]
-fn what_the_export_says_anew_is_taken_over_and_what_it_leaves_out_stays() {
+fn an_import_replaces_fields_and_keeps_those_it_leaves_out() {
     let test = TestStore::new();
     let before = test.add_user("auth0|1", ADA);
     let new =
@@ -75,7 +74,7 @@ fn what_the_export_says_anew_is_taken_over_and_what_it_leaves_out_stays() {
         line.changes,
         serde_json::json!({ "name": "redacted", "email": "redacted", "emailVerified": { "old": true, "new": false } })
     );
-    // An export that asked for fewer fields does not take the verification away.
+    // An export with fewer fields does not remove the verification.
     test.import(&[row(Some("auth0|1"), Some("countess@example.com"), true)]);
     assert_eq!(test.import(&[row(Some("auth0|1"), None, false)]), [ImportOutcome::Unchanged]);
     assert_eq!(
@@ -86,7 +85,7 @@ fn what_the_export_says_anew_is_taken_over_and_what_it_leaves_out_stays() {
 }
 
 #[test]
-fn a_block_is_taken_over_with_its_withdrawal_and_nobody_is_unblocked() {
+fn an_import_blocks_and_revokes_but_never_unblocks() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     let blocked =
@@ -109,13 +108,13 @@ fn an_erased_user_stays_erased() {
 }
 
 #[test]
-fn a_verified_email_finds_its_user_by_the_rules_of_a_login() {
+fn a_row_finds_its_user_by_email_as_a_login_does() {
     let test = TestStore::new();
     let ada = test.add_user("auth0|1", ADA);
-    let waiting = NewUser { email: Some(email("grace@example.com")), ..NewUser::default() };
-    let waiting = test.store.create(&waiting, &Actor::Cli).unwrap();
+    let pre_provisioned = NewUser { email: Some(email("grace@example.com")), ..NewUser::default() };
+    let pre_provisioned = test.store.create(&pre_provisioned, &Actor::Cli).unwrap();
 
-    // Unverified, it leads to nobody.
+    // Unverified, it leads to no user.
     assert_eq!(test.import(&[row(Some("evil|1"), Some(ADA), false)]), [ImportOutcome::Added]);
     assert_eq!(test.import(&[row(Some("evil|2"), Some("grace@example.com"), false)]), [ImportOutcome::Added]);
     assert_eq!(test.import(&[row(None, Some(ADA), false)]), [ImportOutcome::EmailTaken]);
@@ -135,16 +134,16 @@ fn a_verified_email_finds_its_user_by_the_rules_of_a_login() {
     let claimed = test.by_id("auth0|g");
     assert_eq!(
         (claimed.id, claimed.auth0_id, claimed.email_verified),
-        (waiting.id, Some(id("auth0|g")), true)
+        (pre_provisioned.id, Some(id("auth0|g")), true)
     );
 
-    // Somebody's email that has become another's.
+    // The email of another user.
     assert_eq!(test.import(&[row(Some("auth0|g"), Some(ADA), true)]), [ImportOutcome::EmailTaken]);
     assert_eq!(test.by_id("auth0|g").email, Some(email("grace@example.com")));
 }
 
 #[test]
-fn a_dry_run_tells_the_same_and_changes_nothing() {
+fn a_dry_run_has_the_same_outcomes_and_changes_nothing() {
     let test = TestStore::new();
     test.add_user("auth0|1", ADA);
     let rows = [row(Some("auth0|1"), None, false), row(Some("auth0|2"), None, false)];
@@ -173,7 +172,7 @@ impl TestStore {
 }
 
 #[test]
-fn an_import_that_has_the_database_alone_is_imported_whole_or_not_at_all() {
+fn an_import_alone_in_the_database_is_all_or_nothing() {
     let test = TestStore::new();
     test.forbid("auth0|3000");
     let rows: Vec<_> = (1..=3000).map(keyed).collect();
@@ -184,7 +183,7 @@ fn an_import_that_has_the_database_alone_is_imported_whole_or_not_at_all() {
 }
 
 #[test]
-fn an_error_of_the_source_undoes_an_import_that_has_the_database_alone() {
+fn an_error_of_the_source_rolls_back_an_import_alone_in_the_database() {
     let test = TestStore::new();
     let failed: Result<(), StoreError> = test.store.import(
         RULES,
@@ -200,7 +199,7 @@ fn an_error_of_the_source_undoes_an_import_that_has_the_database_alone() {
 }
 
 #[test]
-fn no_other_process_opens_the_database_during_an_import_that_has_it_alone() {
+fn no_other_process_opens_the_database_during_an_import_alone_in_it() {
     let test = TestStore::new();
     let outcome = test.store.import(
         RULES,
@@ -216,7 +215,7 @@ fn no_other_process_opens_the_database_during_an_import_that_has_it_alone() {
 }
 
 #[test]
-fn batches_before_a_failed_one_stay_imported_while_others_have_the_database_open() {
+fn earlier_batches_stay_imported_while_servers_run() {
     let test = TestStore::new();
     let other = test.another_process();
     test.forbid("auth0|3000");
@@ -228,7 +227,7 @@ fn batches_before_a_failed_one_stay_imported_while_others_have_the_database_open
 }
 
 #[test]
-fn the_list_indexes_that_a_large_import_drops_are_as_before_when_it_ends() {
+fn a_large_import_rebuilds_the_list_indexes() {
     let test = TestStore::new();
     let before = schema(&test.shell());
     let many = MANY + 1;

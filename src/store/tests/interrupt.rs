@@ -5,7 +5,7 @@ use crate::sqlite::{DatabaseError, Interrupt};
 use crate::store::{AuditFilter, PageArgs, UserFilter, UserOrder};
 
 #[test]
-fn lists_and_counts_can_be_interrupted_whatever_they_are_filtered_by() {
+fn lists_and_counts_can_be_interrupted_with_every_filter() {
     let test = TestStore::new();
     let seeds: Vec<_> = (0..500)
         .map(|i| SeedUser {

@@ -10,8 +10,8 @@ use crate::user::Status;
 
 const ORDERS: [UserOrder; 4] = [UserOrder::Created, UserOrder::Updated, UserOrder::Email, UserOrder::Name];
 
-/// Seven people a second apart, some without email or name, two of one name.
-fn street() -> (TestStore, Vec<User>) {
+/// Seven users, created a second apart, some without email or name, two with the same name.
+pub(super) fn seven_users() -> (TestStore, Vec<User>) {
     let test = TestStore::new();
     let people = [
         ("dora@example.com", "Dora Marr", "Marr"),
@@ -53,8 +53,8 @@ fn ids(part: Page<User>) -> Vec<UserId> {
 }
 
 #[test]
-fn every_order_walks_the_same_list_forwards_and_backwards() {
-    let (test, users) = street();
+fn every_order_lists_the_same_users_forwards_and_backwards() {
+    let (test, users) = seven_users();
     test.store.set_roles(users[1].id, &["late".into()], &Actor::Cli).unwrap();
     for order in ORDERS {
         for descending in [false, true] {
@@ -92,8 +92,8 @@ fn every_order_walks_the_same_list_forwards_and_backwards() {
 }
 
 #[test]
-fn a_slice_lies_between_its_places() {
-    let (test, _) = street();
+fn a_page_lies_between_its_cursors() {
+    let (test, _) = seven_users();
     let whole =
         test.store.list_users(&UserFilter::default(), UserOrder::Email, true, &slice(10)).unwrap().items;
     let place = |at: usize| Some(UserOrder::Email.cursor(&whole[at]));
@@ -103,8 +103,8 @@ fn a_slice_lies_between_its_places() {
 }
 
 #[test]
-fn filters_let_through_who_meets_all_of_them() {
-    let (test, users) = street();
+fn filters_select_users_who_meet_every_condition() {
+    let (test, users) = seven_users();
     test.store.set_status(users[3].id, Status::Blocked, &Actor::Cli).unwrap();
     let found = |filter: UserFilter| {
         let found = all(&test, &filter, UserOrder::Created, false);
@@ -124,7 +124,7 @@ fn filters_let_through_who_meets_all_of_them() {
     let search = |text: &str| UserFilter { search: Some(text.into()), ..UserFilter::default() };
     assert_eq!(found(search("ADA")), [1, 2, 4], "email, name or family name");
     assert_eq!(found(search("love")), [1, 2]);
-    assert_eq!(found(search("%")), [6], "nothing stands for anything");
+    assert_eq!(found(search("%")), [6], "a search has no wildcards");
     assert_eq!(found(search("")), [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(found(UserFilter { email: Some(email("Bob@example.com")), ..UserFilter::default() }), [3]);
     assert_eq!(found(UserFilter { name: Some("ADA LOVELACE".into()), ..UserFilter::default() }), [1, 2]);
@@ -137,8 +137,8 @@ fn filters_let_through_who_meets_all_of_them() {
 }
 
 #[test]
-fn roles_are_found_as_they_now_are() {
-    let (test, users) = street();
+fn the_role_filter_follows_changes() {
+    let (test, users) = seven_users();
     let with = |role: &str| {
         let filter = UserFilter { role: Some(role.into()), ..UserFilter::default() };
         all(&test, &filter, UserOrder::Created, false)
@@ -165,20 +165,10 @@ fn a_search_looks_at_the_first_matches_only() {
     assert_eq!(test.store.count_users(&many).unwrap(), SEARCH_MAX as u64);
 }
 
+/// The query plans of every list that is documented to cost its length.
 #[test]
-fn many_users_are_read_at_once_and_unknown_ids_passed_over() {
-    let (test, users) = street();
-    let wanted = [users[4].id, UserId::new(users[0].created_at), users[1].id];
-    let mut found: Vec<_> =
-        test.store.users_by_id(&wanted).unwrap().into_iter().map(|user| user.id).collect();
-    found.sort_unstable();
-    assert_eq!(found, [users[1].id, users[4].id]);
-}
-
-/// What SQLite says it would do, for everything in `list.rs` that claims to cost only its length.
-#[test]
-fn pages_are_read_from_an_index_and_not_sorted() {
-    let (test, _) = street();
+fn pages_are_read_from_an_index_without_a_sort() {
+    let (test, _) = seven_users();
     let plain = UserFilter::default;
     let blocked = UserFilter { status: Some(Status::Blocked), ..plain() };
     let now = test.clock.now();

@@ -5,8 +5,6 @@ use crate::sqlite::Verification;
 use crate::store::AuditFilter;
 use crate::user::Status;
 
-const ADA: &str = "ada@example.com";
-
 impl TestStore {
     fn backup(&self, name: &str) -> PathBuf {
         let file = self.file(name);
@@ -22,14 +20,14 @@ impl TestStore {
 }
 
 #[test]
-fn who_was_erased_since_the_backup_is_erased_again() {
+fn users_erased_since_the_backup_are_erased_again() {
     let test = TestStore::new();
     let store = &test.store;
     let ada = test.add_user("auth0|1", ADA);
-    // Two rows that become one, whose person is erased then.
+    // Two users who are merged, and erased then.
     let (kept, gone) =
         (test.add_user("auth0|2", "k@example.com"), test.add_user("google|2", "g@example.com"));
-    // Two rows that become one, whose person stays.
+    // Two users who are merged, and not erased.
     let (one, other) =
         (test.add_user("auth0|3", "o@example.com"), test.add_user("google|3", "p@example.com"));
     let backup = test.backup("monday.db");
@@ -62,14 +60,14 @@ fn who_was_erased_since_the_backup_is_erased_again() {
 }
 
 #[test]
-fn erased_identities_are_known_over_backups_of_any_origin() {
+fn erased_identities_are_recognised_after_restores_of_any_origin() {
     let erase = |store: &Store, auth0_id: &str| {
-        let arrival = identity(auth0_id, Some(&format!("{}@example.com", auth0_id.len())), true);
-        let user = store.provision(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
+        let new = identity(auth0_id, Some(&format!("{}@example.com", auth0_id.len())), true);
+        let user = store.provision(&new, LinkEmail::Verified, &Actor::Gate).unwrap().into_user();
         store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
         user.id
     };
-    // A database of another origin, with a key of its own, an erased person and somebody who is here too.
+    // A database of another origin, with a key of its own, an erased user, and one who is in both.
     let theirs = TestStore::new();
     theirs.add_user("auth0|both", "both@example.com");
     erase(&theirs.store, "auth0|theirs");
@@ -85,10 +83,10 @@ fn erased_identities_are_known_over_backups_of_any_origin() {
         assert_eq!(again.into_user().status, Status::Erased, "{erased}");
     }
     assert_eq!(store.user_by_auth0_id(&id("waad|ours@example.com")).unwrap().unwrap().id, ours);
-    // Whoever has the identity in the backup keeps it, in memory and in the file alike.
+    // A user who has the identity in the backup keeps it, in memory and in the file.
     assert_eq!(store.revocation(&id("auth0|both")), None);
     assert_ne!(store.user_by_auth0_id(&id("auth0|both")).unwrap().unwrap().id, both);
-    // The next one over, too.
+    // Also after the next restore.
     store.close().unwrap();
     let restored = Store::restore(&test.settings, &backup, Verification::Checksum, &test.clock).unwrap();
     assert_eq!(restored.erased_again, Some(2));

@@ -1,21 +1,28 @@
 //! What the tests of the store share. Each opens a database of its own in a temporary directory.
 
 mod audit;
+mod batch_reads;
+mod create;
 mod deployments;
 mod erase;
+mod export;
 mod feed;
 mod find;
 mod identities;
 mod import;
 mod interrupt;
+mod keys;
 mod list;
 mod maintenance;
+mod merge;
 mod outbox;
 mod provision;
 mod refresh;
 mod revocations;
+mod roles;
 mod seed;
 mod status;
+mod terms;
 mod update;
 
 use std::path::{Path, PathBuf};
@@ -25,13 +32,15 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    AuditFilter, AuditLine, ImportOutcome, ImportRow, ImportRules, LinkEmail, NewIdentity, PageArgs,
+    AuditFilter, AuditLine, ImportOutcome, ImportRow, ImportRules, LinkEmail, NewIdentity, NewUser, PageArgs,
     Provisioned, SeedUser, Settings, Store, UserFilter,
 };
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Email, Person, User, UserId};
 
 pub(super) use super::{Actor, StoreError};
+
+const ADA: &str = "ada@example.com";
 
 /// A store on a file of its own, with a manual clock.
 struct TestStore {
@@ -153,4 +162,15 @@ fn schema(connection: &Connection) -> Vec<(String, String)> {
 /// The newest lines about a user, newest first.
 fn lines_about(store: &Store, user: UserId, count: usize) -> Vec<AuditLine> {
     store.list_audit(&AuditFilter::of(user), &PageArgs::first(count)).unwrap().items
+}
+
+/// A user to create, with a role.
+fn new_user(address: &str) -> NewUser {
+    NewUser { email: Some(email(address)), roles: vec!["support".into()], ..NewUser::default() }
+}
+
+/// The Auth0 ids of a user, in the order they were linked.
+fn identities(test: &TestStore, user: UserId) -> Vec<String> {
+    let identities = test.store.identities(user).unwrap();
+    identities.into_iter().map(|identity| identity.auth0_id.to_string()).collect()
 }

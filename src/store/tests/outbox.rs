@@ -1,4 +1,4 @@
-//! What Auth0 has yet to be told.
+//! The outbox of blocks.
 
 use super::*;
 use crate::user::Status;
@@ -11,11 +11,11 @@ fn test() -> (TestStore, User) {
 }
 
 #[test]
-fn auth0_is_told_of_nobody_unless_it_is_wished() {
+fn blocks_are_enqueued_only_by_setting_or_argument() {
     let (test, user) = test();
     test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
     assert_eq!(test.store.next_due().unwrap(), None);
-    // By argument, and although they are blocked here already.
+    // By argument, although they are blocked already.
     test.store.set_status_also_at_auth0(user.id, Status::Blocked, &Actor::Cli).unwrap();
     assert_eq!(test.store.pending_deliveries().unwrap(), (2, Some(test.clock.now())));
     // By setting.
@@ -27,7 +27,7 @@ fn auth0_is_told_of_nobody_unless_it_is_wished() {
 }
 
 #[test]
-fn wishes_outlive_a_restart_and_the_last_one_counts() {
+fn entries_survive_a_restart_and_the_last_one_counts() {
     let (test, user) = test();
     let store = &test.store;
     store.set_status_also_at_auth0(user.id, Status::Blocked, &Actor::Cli).unwrap();
@@ -36,9 +36,9 @@ fn wishes_outlive_a_restart_and_the_last_one_counts() {
     store.close().unwrap();
     let store = test.another_process();
     for _ in 0..2 {
-        let wish = store.next_due().unwrap().unwrap();
-        assert_eq!((wish.blocked, wish.attempts), (false, 0));
-        store.mark_delivered(&wish, &Actor::Gate).unwrap();
+        let delivery = store.next_due().unwrap().unwrap();
+        assert_eq!((delivery.blocked, delivery.attempts), (false, 0));
+        store.mark_delivered(&delivery, &Actor::Gate).unwrap();
     }
     assert_eq!(store.next_due().unwrap(), None);
     let actions = lines_about(&test.another_process(), user.id, 2);
@@ -46,7 +46,7 @@ fn wishes_outlive_a_restart_and_the_last_one_counts() {
 }
 
 #[test]
-fn a_postponed_wish_is_due_again_later_and_others_go_first() {
+fn a_postponed_entry_is_due_after_the_others() {
     let (test, user) = test();
     test.store.set_status_also_at_auth0(user.id, Status::Blocked, &Actor::Cli).unwrap();
     let first = test.store.next_due().unwrap().unwrap();
@@ -72,39 +72,39 @@ fn a_wish_made_while_auth0_was_being_told_is_told_next() {
 }
 
 #[test]
-fn auth0_is_told_of_every_new_way_to_somebody_blocked() {
+fn new_identities_of_a_blocked_user_are_enqueued() {
     let (test, user) = test();
     let settings = Settings { block_at_auth0: true, ..test.settings.clone() };
     let store = Store::open(&settings, test.clock.clone()).unwrap();
     test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
-    let told = || {
-        let mut told = Vec::new();
-        while let Some(wish) = store.next_due().unwrap() {
-            assert!(wish.blocked);
-            store.mark_delivered(&wish, &Actor::Gate).unwrap();
-            told.push(wish.auth0_id.to_string());
+    let enqueued = || {
+        let mut enqueued = Vec::new();
+        while let Some(delivery) = store.next_due().unwrap() {
+            assert!(delivery.blocked);
+            store.mark_delivered(&delivery, &Actor::Gate).unwrap();
+            enqueued.push(delivery.auth0_id.to_string());
         }
-        told.sort();
-        told
+        enqueued.sort();
+        enqueued
     };
-    assert_eq!(told(), [""; 0], "blocked by a process that does not tell");
+    assert_eq!(enqueued(), [""; 0], "blocked by a process with block_at_auth0 off");
     store.link_identity(user.id, &id("github|1"), &Actor::Cli).unwrap();
-    assert_eq!(told(), ["github|1"]);
+    assert_eq!(enqueued(), ["github|1"]);
     // By their email.
     let comes = identity("apple|1", Some("ada@example.com"), true);
     store.provision(&comes, LinkEmail::Verified, &Actor::Gate).unwrap();
-    assert_eq!(told(), ["apple|1"]);
-    // And whoever becomes one with them, in either direction.
+    assert_eq!(enqueued(), ["apple|1"]);
+    // And the identities of a merged user, in either direction.
     let other = test.add_user("auth0|2", "other@example.com");
     let other = store.merge(other.id, user.id, &Actor::Cli).unwrap();
     let all = ["apple|1", "auth0|1", "auth0|2", "github|1", "google|1"];
-    assert_eq!(told(), all);
+    assert_eq!(enqueued(), all);
     let third = test.add_user("auth0|3", "third@example.com");
     store.merge(other.id, third.id, &Actor::Cli).unwrap();
-    assert_eq!(told(), ["apple|1", "auth0|1", "auth0|2", "auth0|3", "github|1", "google|1"]);
-    // Nobody is told of those who may come in.
+    assert_eq!(enqueued(), ["apple|1", "auth0|1", "auth0|2", "auth0|3", "github|1", "google|1"]);
+    // Identities of an active user are not enqueued.
     let (one, two) = (test.add_user("auth0|4", "f@example.com"), test.add_user("auth0|5", "g@example.com"));
     store.link_identity(one.id, &id("github|4"), &Actor::Cli).unwrap();
     store.merge(one.id, two.id, &Actor::Cli).unwrap();
-    assert_eq!(told(), [""; 0]);
+    assert_eq!(enqueued(), [""; 0]);
 }

@@ -1,18 +1,16 @@
-//! Admitting and linking: who a new identity belongs to.
+//! Just-in-time provisioning.
 
 use std::sync::Barrier;
 
 use super::*;
 use crate::store::PROFILE_MAX_BYTES;
 
-const ADA: &str = "ada@example.com";
-
-fn admit(test: &TestStore, arrival: &NewIdentity, link: LinkEmail) -> Result<Provisioned, StoreError> {
-    test.store.provision(arrival, link, &Actor::Gate)
+fn admit(test: &TestStore, new: &NewIdentity, link: LinkEmail) -> Result<Provisioned, StoreError> {
+    test.store.provision(new, link, &Actor::Gate)
 }
 
 #[test]
-fn one_identity_is_one_row() {
+fn an_identity_gets_one_row() {
     let test = TestStore::new();
     let first = test.add_user("auth0|1", ADA);
     let again =
@@ -22,7 +20,7 @@ fn one_identity_is_one_row() {
 }
 
 #[test]
-fn a_hundred_first_requests_at_once_are_one_row() {
+fn a_hundred_concurrent_first_requests_add_one_row() {
     let test = TestStore::new();
     let other = test.another_process();
     let start = Barrier::new(100);
@@ -33,8 +31,8 @@ fn a_hundred_first_requests_at_once_are_one_row() {
                 let start = &start;
                 scope.spawn(move || {
                     start.wait();
-                    let arrival = identity("auth0|1", Some(ADA), true);
-                    store.provision(&arrival, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
+                    let new = identity("auth0|1", Some(ADA), true);
+                    store.provision(&new, LinkEmail::Verified, &Actor::Gate).unwrap().into_user().id
                 })
             })
             .collect();
@@ -46,7 +44,7 @@ fn a_hundred_first_requests_at_once_are_one_row() {
 }
 
 #[test]
-fn identities_that_race_for_one_expected_row_end_in_one_claim() {
+fn one_of_many_concurrent_identities_claims_a_pre_provisioned_row() {
     let test = TestStore::new();
     let expected = test.add_pre_provisioned(ADA, false);
     let start = Barrier::new(20);
@@ -74,7 +72,7 @@ fn identities_that_race_for_one_expected_row_end_in_one_claim() {
 }
 
 #[test]
-fn an_expected_row_is_claimed_once_and_then_verified() {
+fn a_pre_provisioned_row_is_claimed_once_and_then_verified() {
     for link in [LinkEmail::Verified, LinkEmail::Never] {
         for was_verified in [true, false] {
             let test = TestStore::new();
@@ -85,7 +83,7 @@ fn an_expected_row_is_claimed_once_and_then_verified() {
             };
             assert_eq!((claimed.id, claimed.auth0_id.clone()), (expected.id, Some(id("auth0|1"))));
             assert!(claimed.email_verified);
-            // What staff wrote stands, what they left out comes from Auth0.
+            // Fields that staff filled in stay, empty ones come from Auth0.
             assert_eq!(claimed.person.name.as_deref(), Some("Grace"));
             assert_eq!(claimed.person.phone.as_deref(), Some("+441234"));
             assert!(claimed.profile.is_some());
@@ -103,7 +101,7 @@ fn an_expected_row_is_claimed_once_and_then_verified() {
 }
 
 #[test]
-fn an_unverified_arrival_neither_claims_nor_links_nor_conflicts() {
+fn an_unverified_email_neither_claims_nor_links_nor_conflicts() {
     for link in [LinkEmail::Verified, LinkEmail::Never] {
         let test = TestStore::new();
         let ada = test.add_user("auth0|1", ADA);
@@ -112,7 +110,7 @@ fn an_unverified_arrival_neither_claims_nor_links_nor_conflicts() {
             let outcome = admit(&test, &identity(&format!("evil|{i}"), Some(address), false), link).unwrap();
             assert!(matches!(&outcome, Provisioned::Inserted(user) if !user.email_verified), "{outcome:?}");
         }
-        // "Verified", but nothing was.
+        // "Verified", but without an email.
         let outcome = admit(&test, &identity("evil|9", None, true), link).unwrap();
         assert!(matches!(&outcome, Provisioned::Inserted(user) if !user.email_verified), "{outcome:?}");
         assert_eq!(test.store.user(ada.id).unwrap(), Some(ada));
@@ -121,7 +119,7 @@ fn an_unverified_arrival_neither_claims_nor_links_nor_conflicts() {
 }
 
 #[test]
-fn an_unverified_squatter_does_not_stop_the_owner() {
+fn an_unverified_sign_up_does_not_keep_out_the_owner_of_the_email() {
     let test = TestStore::new();
     let squatter =
         admit(&test, &identity("evil|1", Some(ADA), false), LinkEmail::Verified).unwrap().into_user();
@@ -131,7 +129,7 @@ fn an_unverified_squatter_does_not_stop_the_owner() {
 }
 
 #[test]
-fn a_second_identity_is_linked_by_setting_only() {
+fn a_second_identity_is_linked_only_by_setting() {
     let test = TestStore::new();
     let ada = test.add_user("auth0|1", ADA);
     let (google, address) = (id("google-oauth2|1"), email(ADA));
@@ -156,44 +154,44 @@ fn a_second_identity_is_linked_by_setting_only() {
 }
 
 #[test]
-fn finding_never_makes_a_row() {
+fn find_or_link_adds_no_row() {
     let test = TestStore::new();
-    let nobody = id("auth0|9");
+    let unknown = id("auth0|9");
     let address = email(ADA);
     for verified in [None, Some(&address)] {
-        let found = test.store.find_or_link(&nobody, verified, LinkEmail::Verified, &Actor::Gate);
+        let found = test.store.find_or_link(&unknown, verified, LinkEmail::Verified, &Actor::Gate);
         assert_eq!(found.unwrap(), None);
     }
     assert_eq!(test.user_count(), 0);
 }
 
 #[test]
-fn what_looks_like_a_second_expected_row_is_none() {
+fn two_pre_provisioned_rows_cannot_have_one_email() {
     let test = TestStore::new();
     test.add_pre_provisioned(ADA, false);
-    // By hand, past every function of ours.
+    // By hand, without any function of the store.
     let twin = "INSERT INTO users (id, email, email_verified, status, roles, created_at, updated_at)
                 SELECT randomblob(16), email, 0, status, roles, 0, 0 FROM users";
     assert!(test.shell().execute(twin, []).is_err());
 }
 
 #[test]
-fn a_profile_too_large_that_tells_nothing_of_anybody_is_left_out_whole() {
+fn a_large_profile_without_personal_members_is_dropped() {
     let test = TestStore::new();
     for (auth0_id, bytes, kept) in
         [("auth0|1", PROFILE_MAX_BYTES, true), ("auth0|2", PROFILE_MAX_BYTES + 1, false)]
     {
-        let mut arrival = identity(auth0_id, None, false);
+        let mut new = identity(auth0_id, None, false);
         // Two bytes are the quotes.
-        arrival.profile = Some("x".repeat(bytes - 2).into());
-        let user = admit(&test, &arrival, LinkEmail::Never).unwrap().into_user();
+        new.profile = Some("x".repeat(bytes - 2).into());
+        let user = admit(&test, &new, LinkEmail::Never).unwrap().into_user();
         assert_eq!(user.profile.is_some(), kept, "{bytes}");
-        assert_eq!(user.person, arrival.person);
+        assert_eq!(user.person, new.person);
     }
 }
 
 #[test]
-fn a_failed_admission_leaves_nothing() {
+fn a_failed_provisioning_writes_nothing() {
     let test = TestStore::new();
     test.shell()
         .execute_batch("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")

@@ -1,4 +1,4 @@
-//! A profile fetched anew: what follows Auth0, what stands.
+//! Profiles that were fetched again.
 
 use serde_json::json;
 
@@ -6,15 +6,13 @@ use super::*;
 use crate::store::{PROFILE_MAX_BYTES, UserUpdate};
 use crate::user::Status;
 
-const ADA: &str = "ada@example.com";
-
 fn named(name: &str, address: &str, verified: bool) -> NewIdentity {
     let person = Person { name: Some(name.into()), ..Person::default() };
     let profile = json!({ "user_id": "auth0|1", "name": name, "email": address, "logins_count": 1 });
     NewIdentity { person, profile: Some(profile), ..identity("auth0|1", Some(address), verified) }
 }
 
-/// A user who was fetched as `before`, an hour ago.
+/// A user whose profile was fetched as `before` an hour ago.
 fn fetched(test: &TestStore, before: &NewIdentity) -> User {
     let user = test.store.provision(before, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
     test.clock.advance(Duration::from_secs(3600));
@@ -22,7 +20,7 @@ fn fetched(test: &TestStore, before: &NewIdentity) -> User {
 }
 
 #[test]
-fn what_was_left_alone_follows_and_what_was_changed_here_stands() {
+fn unchanged_fields_follow_auth0_and_changed_fields_stay() {
     let test = TestStore::new();
     let before = named("Ada", ADA, true);
     let user = fetched(&test, &before);
@@ -42,7 +40,7 @@ fn what_was_left_alone_follows_and_what_was_changed_here_stands() {
 }
 
 #[test]
-fn a_profile_that_only_counted_a_login_leaves_no_line() {
+fn a_profile_with_only_a_new_login_is_not_audited() {
     let test = TestStore::new();
     let before = named("Ada", ADA, true);
     let user = fetched(&test, &before);
@@ -54,7 +52,7 @@ fn a_profile_that_only_counted_a_login_leaves_no_line() {
 }
 
 #[test]
-fn an_email_of_somebody_else_is_not_taken_over() {
+fn an_email_of_another_user_is_not_taken_over() {
     let test = TestStore::new();
     let before = named("Mallory", "mallory@example.com", true);
     let user = fetched(&test, &before);
@@ -78,11 +76,11 @@ fn an_email_is_as_verified_as_auth0_or_staff_have_it() {
     assert!(!refresh(&verified, &unverified).email_verified);
     let vouch = UserUpdate { email_verified: Some(true), ..UserUpdate::default() };
     test.store.update(user.id, &vouch, &Actor::Cli).unwrap();
-    assert!(refresh(&unverified, &unverified).email_verified, "what staff vouched for stands");
+    assert!(refresh(&unverified, &unverified).email_verified, "an email that staff verified stays verified");
 }
 
 #[test]
-fn without_an_old_profile_only_gaps_are_filled() {
+fn without_an_old_profile_only_empty_fields_are_filled() {
     let test = TestStore::new();
     let mut none = named("Ada", ADA, true);
     none.profile = None;
@@ -110,12 +108,12 @@ fn a_tombstone_and_a_user_auth0_forgot_stay_as_they_are() {
 }
 
 #[test]
-fn a_profile_of_an_identity_that_was_taken_away_meanwhile_lands_nowhere() {
+fn a_profile_of_an_identity_unlinked_meanwhile_is_dropped() {
     let test = TestStore::new();
     let before = named("Ada", ADA, true);
     let user = fetched(&test, &before);
     test.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
-    // While the profile of auth0|1 was on its way.
+    // While the profile of auth0|1 was being fetched.
     let other_s = test.store.unlink_identity(user.id, &id("auth0|1"), &Actor::Cli).unwrap();
     let now = named("Mallory", "mallory@example.com", true);
     for fetched in [Some(&now), None] {
@@ -127,17 +125,17 @@ fn a_profile_of_an_identity_that_was_taken_away_meanwhile_lands_nowhere() {
 }
 
 #[test]
-fn a_profile_too_large_is_followed_and_settles() {
+fn a_large_profile_is_followed_and_then_unchanged() {
     let test = TestStore::new();
     let large = |address: &str, likes: &str| {
-        let mut arrival = named("Ada", address, true);
-        let profile = arrival.profile.as_mut().unwrap();
+        let mut new = named("Ada", address, true);
+        let profile = new.profile.as_mut().unwrap();
         profile["user_metadata"] = json!({ "likes": likes.repeat(PROFILE_MAX_BYTES) });
-        arrival
+        new
     };
-    // As the gate does: what was kept is what the next one is compared with.
+    // As the gate does: the next profile is compared with the stored one.
     let as_kept =
-        |user: &User, arrival: &NewIdentity| NewIdentity { profile: user.profile.clone(), ..arrival.clone() };
+        |user: &User, new: &NewIdentity| NewIdentity { profile: user.profile.clone(), ..new.clone() };
     let first = large(ADA, "a");
     let user = fetched(&test, &first);
     let before = as_kept(&user, &first);

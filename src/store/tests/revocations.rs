@@ -1,13 +1,11 @@
-//! Revocations: who is revoked, in this process and the others.
+//! Revocations in memory, of this process and of others.
 
 use super::*;
 use crate::store::Revocation;
 use crate::user::Status;
 
-const ADA: &str = "ada@example.com";
-
 #[test]
-fn the_plainly_active_and_the_unknown_have_none() {
+fn active_and_unknown_users_have_no_revocation() {
     let test = TestStore::new();
     test.add_user("auth0|1", ADA);
     assert_eq!(test.store.revocation(&id("auth0|1")), None);
@@ -15,7 +13,7 @@ fn the_plainly_active_and_the_unknown_have_none() {
 }
 
 #[test]
-fn a_change_here_holds_at_once() {
+fn a_change_by_this_process_holds_at_once() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     let now = test.clock.now();
@@ -27,7 +25,7 @@ fn a_change_here_holds_at_once() {
 }
 
 #[test]
-fn a_change_elsewhere_holds_within_a_second() {
+fn a_change_by_another_process_holds_within_a_second() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     let other = test.another_process();
@@ -35,7 +33,7 @@ fn a_change_elsewhere_holds_within_a_second() {
     test.clock.advance(Duration::from_millis(500));
     assert_eq!(test.store.revocation(&id("auth0|1")).unwrap().status, Status::Blocked);
 
-    // Also one that no function of ours made.
+    // Also a change made by hand.
     test.shell().execute("UPDATE users SET status = 'active', tokens_valid_from = NULL", []).unwrap();
     assert!(test.store.revocation(&id("auth0|1")).is_some());
     test.clock.advance(Duration::from_millis(500));
@@ -43,7 +41,7 @@ fn a_change_elsewhere_holds_within_a_second() {
 }
 
 #[test]
-fn a_new_identity_of_somebody_blocked_is_blocked() {
+fn a_new_identity_of_a_blocked_user_is_blocked() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     let other = test.another_process();
@@ -59,7 +57,7 @@ fn a_new_identity_of_somebody_blocked_is_blocked() {
 }
 
 #[test]
-fn somebody_blocked_before_they_ever_came_is_blocked_when_they_come() {
+fn a_user_blocked_before_their_first_login_is_blocked_then() {
     let test = TestStore::new();
     let expected = test.add_pre_provisioned(ADA, true);
     test.store.set_status(expected.id, Status::Blocked, &Actor::Cli).unwrap();
@@ -70,7 +68,7 @@ fn somebody_blocked_before_they_ever_came_is_blocked_when_they_come() {
 }
 
 #[test]
-fn standings_are_there_after_a_restart() {
+fn revocations_survive_a_restart() {
     let test = TestStore::new();
     let (one, two) = (test.add_user("auth0|1", ADA), test.add_user("auth0|2", "two@example.com"));
     test.store.set_status(one.id, Status::Erased, &Actor::Cli).unwrap();
@@ -81,7 +79,7 @@ fn standings_are_there_after_a_restart() {
 }
 
 #[test]
-fn the_last_of_many_changes_is_the_one_that_holds() {
+fn the_last_of_many_changes_holds() {
     let test = TestStore::new();
     let other = test.another_process();
     let user = test.add_user("auth0|1", ADA);
@@ -102,7 +100,7 @@ fn the_last_of_many_changes_is_the_one_that_holds() {
 }
 
 #[test]
-fn a_closed_store_still_knows_who_is_blocked() {
+fn a_closed_store_still_has_its_revocations() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     test.store.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();

@@ -1,4 +1,4 @@
-//! Seeding: users from a file, once.
+//! Seeds.
 
 use super::*;
 use crate::user::Status;
@@ -30,7 +30,7 @@ fn a_file_is_seeded_once() {
 }
 
 #[test]
-fn what_changed_since_outlives_the_next_seeding() {
+fn changes_survive_the_next_seeding() {
     let test = TestStore::new();
     let users = seeds(
         r#"[{"email": "grace@example.com"}, {"auth0Id": "auth0|1", "email": "ada@example.com", "emailVerified": true}]"#,
@@ -47,7 +47,7 @@ fn what_changed_since_outlives_the_next_seeding() {
 }
 
 #[test]
-fn a_wrong_seed_is_named_and_nothing_is_seeded() {
+fn an_invalid_seed_is_named_and_none_is_added() {
     let test = TestStore::new();
     test.add_user("auth0|1", "ada@example.com");
     for (wrong, why) in [

@@ -1,52 +1,13 @@
-//! Creating, updating, accepting terms, exporting: what staff and people do to a row.
+//! Updates of personal fields and the email.
 
 use serde_json::json;
 
 use super::*;
-use crate::store::{NewUser, TERMS_MAX_VERSIONS, UserUpdate};
+use crate::store::UserUpdate;
 use crate::user::Status;
 
-const ADA: &str = "ada@example.com";
-
-fn new_user(address: &str) -> NewUser {
-    NewUser { email: Some(email(address)), roles: vec!["support".into()], ..NewUser::default() }
-}
-
 #[test]
-fn a_created_user_waits_for_whoever_has_the_email() {
-    let test = TestStore::new();
-    let made = test.store.create(&new_user(ADA), &Actor::Cli).unwrap();
-    assert_eq!((&made.auth0_id, made.email_verified, made.status), (&None, false, Status::Active));
-    assert_eq!(test.actions(made.id), ["user.created"]);
-    let came = identity("auth0|1", Some(ADA), true);
-    let came = test.store.provision(&came, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
-    assert_eq!((came.id, came.roles), (made.id, made.roles));
-}
-
-#[test]
-fn what_is_taken_is_not_created_twice() {
-    let test = TestStore::new();
-    let ada = test.add_user("auth0|1", ADA);
-    let create = |expected: &NewUser| test.store.create(expected, &Actor::Cli);
-    test.store.create(&new_user("grace@example.com"), &Actor::Cli).unwrap();
-    let taken = NewUser { email_verified: true, ..new_user(ADA) };
-    assert!(matches!(create(&taken), Err(StoreError::EmailConflict)));
-    assert!(matches!(create(&new_user("grace@example.com")), Err(StoreError::EmailConflict)));
-    // It would wait for ever: whoever comes with the email is Ada, or Grace's row.
-    assert!(matches!(create(&new_user(ADA)), Err(StoreError::EmailConflict)));
-    let verified =
-        NewUser { auth0_id: Some(id("auth0|3")), email_verified: true, ..new_user("grace@example.com") };
-    assert!(matches!(create(&verified), Err(StoreError::EmailConflict)));
-    let identity = NewUser { auth0_id: Some(id("auth0|1")), ..NewUser::default() };
-    assert!(matches!(create(&identity), Err(StoreError::IdentityTaken(who)) if who == ada.id));
-    for hopeless in [NewUser::default(), NewUser { email_verified: true, ..identity }] {
-        assert!(matches!(create(&hopeless), Err(StoreError::Invalid(_))), "{hopeless:?}");
-    }
-    assert_eq!(test.user_count(), 2);
-}
-
-#[test]
-fn an_update_changes_what_it_names_and_nothing_else() {
+fn an_update_changes_only_the_fields_it_names() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     test.clock.advance(Duration::from_secs(1));
@@ -63,7 +24,7 @@ fn an_update_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn a_new_email_is_unverified_until_somebody_says_otherwise() {
+fn a_new_email_is_unverified_by_default() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     let other = test.add_user("auth0|2", "other@example.com");
@@ -86,10 +47,10 @@ fn a_new_email_is_unverified_until_somebody_says_otherwise() {
 }
 
 #[test]
-fn a_waiting_row_is_given_no_email_that_leads_to_somebody_else() {
+fn a_pre_provisioned_row_cannot_get_an_email_of_another_user() {
     let test = TestStore::new();
     test.add_user("auth0|1", ADA);
-    let waiting = test.store.create(&new_user("grace@example.com"), &Actor::Cli).unwrap();
+    let pre_provisioned = test.store.create(&new_user("grace@example.com"), &Actor::Cli).unwrap();
     let set = |user: &User, address: &str, verified| {
         let update = UserUpdate {
             email: Some(Some(email(address))),
@@ -99,21 +60,21 @@ fn a_waiting_row_is_given_no_email_that_leads_to_somebody_else() {
         test.store.update(user.id, &update, &Actor::Cli)
     };
     for verified in [false, true] {
-        assert!(matches!(set(&waiting, ADA, verified), Err(StoreError::EmailConflict)), "{verified}");
+        assert!(matches!(set(&pre_provisioned, ADA, verified), Err(StoreError::EmailConflict)), "{verified}");
     }
-    // Nor is what it waits with given to somebody who would be found by it in its place.
+    // Nor can a user get the email of a pre-provisioned row.
     let other = test.add_user("auth0|2", "other@example.com");
     assert!(matches!(set(&other, "grace@example.com", true), Err(StoreError::EmailConflict)));
     assert!(set(&other, "grace@example.com", false).is_ok(), "unverified, it proves nothing");
-    assert!(set(&waiting, "grace@example.com", true).unwrap().email_verified, "its own");
+    assert!(set(&pre_provisioned, "grace@example.com", true).unwrap().email_verified, "its own");
 }
 
 #[test]
-fn a_row_is_never_left_with_nothing_to_be_found_by() {
+fn an_update_cannot_remove_the_last_key_of_a_row() {
     let test = TestStore::new();
     let none = UserUpdate { email: Some(None), ..UserUpdate::default() };
-    let waiting = test.store.create(&new_user(ADA), &Actor::Cli).unwrap();
-    let outcome = test.store.update(waiting.id, &none, &Actor::Cli);
+    let pre_provisioned = test.store.create(&new_user(ADA), &Actor::Cli).unwrap();
+    let outcome = test.store.update(pre_provisioned.id, &none, &Actor::Cli);
     assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{outcome:?}");
     let user = test.add_user("auth0|1", "grace@example.com");
     let outcome = UserUpdate { email_verified: Some(true), ..none.clone() };
@@ -123,57 +84,11 @@ fn a_row_is_never_left_with_nothing_to_be_found_by() {
 }
 
 #[test]
-fn terms_are_accepted_once_and_forgotten_with_their_person() {
-    let test = TestStore::new();
-    let user = test.add_user("auth0|1", ADA);
-    let store = &test.store;
-    for version in ["2026-05", "2026-05", "2026-11"] {
-        store.accept_terms(user.id, version, &Actor::User(user.id)).unwrap();
-        test.clock.advance(Duration::from_secs(1));
-    }
-    let accepted = store.accepted_terms(user.id).unwrap();
-    let versions: Vec<_> = accepted.iter().map(|terms| terms.version.as_str()).collect();
-    assert_eq!(versions, ["2026-05", "2026-11"]);
-    assert!(accepted[0].accepted_at < accepted[1].accepted_at);
-    assert_eq!(test.actions(user.id), ["user.terms_accepted", "user.terms_accepted", "user.inserted"]);
-    for bad in ["", "a b", "\u{7}", "v\u{f6}", ADA, &"x".repeat(33)] {
-        let outcome = store.accept_terms(user.id, bad, &Actor::Cli);
-        assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{bad:?}");
-    }
-    for i in 2..TERMS_MAX_VERSIONS {
-        store.accept_terms(user.id, &format!("v{i}"), &Actor::User(user.id)).unwrap();
-    }
-    let outcome = store.accept_terms(user.id, "one-more", &Actor::User(user.id));
-    assert!(matches!(outcome, Err(StoreError::Invalid(_))), "{outcome:?}");
-    store.accept_terms(user.id, "v2", &Actor::User(user.id)).unwrap();
-    assert_eq!(store.accepted_terms(user.id).unwrap().len(), 100);
-    store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
-    assert_eq!(store.accepted_terms(user.id).unwrap(), []);
-}
-
-#[test]
-fn an_export_holds_everything_and_is_itself_in_the_trail() {
-    let test = TestStore::new();
-    let user = test.add_user("auth0|1", ADA);
-    test.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
-    test.store.accept_terms(user.id, "v1", &Actor::User(user.id)).unwrap();
-    let export = test.store.export(user.id, &Actor::User(user.id)).unwrap();
-    assert_eq!(export["user"]["email"], ADA);
-    assert_eq!(export["user"]["name"], "Ada Lovelace");
-    assert_eq!(export["user"]["profile"]["nickname"], "countess");
-    assert_eq!(export["identities"][1]["auth0Id"], "google|1");
-    assert_eq!(export["acceptedTerms"][0]["version"], "v1");
-    let actions: Vec<_> = export["audit"].as_array().unwrap().iter().map(|line| &line["action"]).collect();
-    assert_eq!(actions, ["user.inserted", "identity.linked", "user.terms_accepted", "user.exported"]);
-    assert_eq!(export["audit"][3]["actor"], json!({ "kind": "user", "id": user.id }));
-}
-
-#[test]
-fn nobody_and_tombstones_are_not_edited() {
+fn unknown_and_erased_users_cannot_be_changed() {
     let test = TestStore::new();
     let gone = test.add_user("auth0|1", ADA);
     test.store.set_status(gone.id, Status::Erased, &Actor::Cli).unwrap();
-    let nobody = UserId::new(test.clock.now());
+    let unknown = UserId::new(test.clock.now());
     let store = &test.store;
     let update = UserUpdate { name: Some(None), ..UserUpdate::default() };
     let attempts: [&dyn Fn(UserId) -> Result<(), StoreError>; 5] = [
@@ -184,7 +99,7 @@ fn nobody_and_tombstones_are_not_edited() {
         &|who| store.unlink_identity(who, &id("auth0|1"), &Actor::Cli).map(drop),
     ];
     for attempt in attempts {
-        assert!(matches!(attempt(nobody), Err(StoreError::NotFound(who)) if who == nobody));
+        assert!(matches!(attempt(unknown), Err(StoreError::NotFound(who)) if who == unknown));
         assert!(matches!(attempt(gone.id), Err(StoreError::Erased(who)) if who == gone.id));
     }
     assert_eq!(test.actions(gone.id), ["user.status_set", "user.inserted"]);

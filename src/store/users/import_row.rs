@@ -88,7 +88,7 @@ impl Write<'_> {
         let found = row.key_email().map(|email| by_email(&self.tx, email)).transpose()?.flatten();
         match (found, &row.auth0_id) {
             (Some(user), Some(auth0_id)) => self.link_imported(&user, auth0_id, row, link, actor),
-            // An unverified email says nothing about somebody who has an identity.
+            // An unverified email proves nothing about a user with an identity.
             (Some(user), None) if !row.email_verified && user.auth0_id.is_some() => {
                 Ok(ImportOutcome::EmailTaken)
             }
