@@ -9,8 +9,10 @@ use super::lock::Lock;
 use super::paths::{beside, resolve_existing};
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings, migrate};
 
-/// More faults than anyone reads.
-const MAX_FAULTS: usize = 100;
+/// Faults of the file. SQLite stops at a hundred; more than anyone reads.
+const INTEGRITY: &str = "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
+const FOREIGN_KEYS: &str = "SELECT format('%s%s → %s', \"table\", coalesce(' row ' || rowid, ''), parent)
+                            FROM pragma_foreign_key_check LIMIT 100";
 
 /// Bytes of a write-ahead log before its first frame, and of a frame before its page (sqlite.org/fileformat.html §4.1).
 const WAL_HEADER: u64 = 32;
@@ -106,27 +108,14 @@ pub(super) fn report(snapshot: &Connection, schema: &DatabaseSchema) -> Result<F
     Ok(FileReport {
         schema: migrate::version(snapshot)?,
         known: schema.version()?,
-        integrity: integrity(snapshot)?,
-        foreign_keys: foreign_keys(snapshot)?,
+        integrity: texts(snapshot, INTEGRITY)?,
+        foreign_keys: texts(snapshot, FOREIGN_KEYS)?,
     })
 }
 
-fn integrity(connection: &Connection) -> Result<Vec<String>, DatabaseError> {
-    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({MAX_FAULTS})"))?;
-    let faults: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
-}
-
-fn foreign_keys(connection: &Connection) -> Result<Vec<String>, DatabaseError> {
-    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
-    let mut rows = statement.query([])?;
-    let mut faults = Vec::new();
-    while let Some(row) = rows.next()?
-        && faults.len() < MAX_FAULTS
-    {
-        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-        let rowid = row.get::<_, Option<i64>>(1)?.map_or_else(String::new, |rowid| format!(" row {rowid}"));
-        faults.push(format!("{table}{rowid} → {parent}"));
-    }
-    Ok(faults)
+/// The texts that a query selects.
+fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, DatabaseError> {
+    let mut statement = connection.prepare(sql)?;
+    let texts = statement.query_map([], |row| row.get(0))?;
+    Ok(texts.collect::<Result<_, _>>()?)
 }

@@ -93,7 +93,7 @@ impl Connector {
         set(&connection, "temp_store", "MEMORY", 2)?;
         set(&connection, "cell_size_check", true, 1)?;
         set(&connection, "query_only", mode == Mode::Read, i64::from(mode == Mode::Read))?;
-        self.schema.add_functions(&connection)?;
+        (self.schema.functions)(&connection)?;
         Ok(connection)
     }
 
@@ -108,8 +108,8 @@ impl Connector {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         let ours = match found {
-            0 => tables == 0 || (self.schema.application_id() == 0 && history > 0),
-            id => id == self.schema.application_id(),
+            0 => tables == 0 || (self.schema.application_id == 0 && history > 0),
+            id => id == self.schema.application_id,
         };
         if ours { Ok(()) } else { Err(DatabaseError::OtherProgram(self.path.clone())) }
     }

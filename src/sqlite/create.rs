@@ -31,7 +31,7 @@ fn create(connector: &Connector) -> Result<Option<Migrated>, DatabaseError> {
     let fresh = temporary_beside(path).map_err(failed)?.into_temp_path();
     let mut connection = connector.to(&fresh).writer()?;
     let migrated = migrate::run(&mut connection, schema, &fresh)?;
-    connection.pragma_update(None, "application_id", schema.application_id())?;
+    connection.pragma_update(None, "application_id", schema.application_id)?;
     checkpoint(&connection)?;
     drop(connection);
     ownership::give(&fresh, path);

@@ -46,11 +46,7 @@ impl Database {
     /// read back.
     ///
     /// # Errors
-    /// [`DatabaseError::Create`], [`DatabaseError::Open`], [`DatabaseError::OtherProgram`],
-    /// [`DatabaseError::UnknownSchema`], [`DatabaseError::SchemaTooNew`], [`DatabaseError::Migration`],
-    /// [`DatabaseError::Setting`], [`DatabaseError::Damaged`], [`DatabaseError::Empty`], [`DatabaseError::Truncated`],
-    /// [`DatabaseError::OrphanedLog`], [`DatabaseError::ReadOnly`], [`DatabaseError::Locked`], [`DatabaseError::InUse`],
-    /// [`DatabaseError::Busy`]: each says what to do.
+    /// Those of [`DatabaseError`] about the file, its schema or a lock: each says what to do.
     pub fn open(settings: &DatabaseSettings, schema: &'static DatabaseSchema) -> Result<Self, DatabaseError> {
         Self::with_pools(OpenFile::migrated(settings, schema)?, settings.readers)
     }
@@ -144,7 +140,7 @@ impl Database {
     /// The same database; a read through this handle that `interrupt` ends is [`DatabaseError::Interrupted`].
     #[must_use]
     pub fn interruptible(&self, interrupt: &Interrupt) -> Self {
-        Self { bounds: Some(interrupt.bounds()), ..self.clone() }
+        Self { bounds: Some(interrupt.0.clone()), ..self.clone() }
     }
 
     /// A connection for one owner, which only reads. Drop it before [`Database::close`].

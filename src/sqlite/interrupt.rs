@@ -17,7 +17,7 @@ const STEPS: i32 = 1000;
 
 /// Bounds the reads of the handles that were made with it. Dropped, it ends those that run, and those that have not begun.
 #[derive(Debug)]
-pub struct Interrupt(Bounds);
+pub struct Interrupt(pub(super) Bounds);
 
 /// What a handle keeps of its [`Interrupt`].
 #[derive(Debug, Clone)]
@@ -31,10 +31,6 @@ impl Interrupt {
     /// Ends each read that takes longer than `time`.
     pub fn after(time: Duration, clock: Clock) -> Self {
         Self(Bounds { time, clock, cancelled: Arc::default() })
-    }
-
-    pub(super) fn bounds(&self) -> Bounds {
-        self.0.clone()
     }
 }
 

@@ -63,7 +63,6 @@ pub struct Restore {
 
 enum PreviousFile {
     Absent,
-    OnlyLog,
     Unreadable,
     Readable(Connection),
 }
@@ -108,7 +107,7 @@ impl Restore {
     ) -> Previous<T> {
         let connection = match &self.previous {
             PreviousFile::Absent => return Previous::Absent,
-            PreviousFile::OnlyLog | PreviousFile::Unreadable => return Previous::Unreadable,
+            PreviousFile::Unreadable => return Previous::Unreadable,
             PreviousFile::Readable(connection) => connection,
         };
         match read(connection) {
@@ -145,17 +144,9 @@ impl Restore {
         let failed = DatabaseError::write(path);
         fs::File::open(&self.copy).and_then(|copy| copy.sync_all()).map_err(failed)?;
         ownership::give(&self.copy, path);
-        let (kept, kept_log) = match self.previous {
-            PreviousFile::Absent | PreviousFile::OnlyLog => {
-                (None, set_aside::keep_log(path, clock).map_err(failed)?)
-            }
-            PreviousFile::Unreadable => (Some(set_aside::keep(path, clock).map_err(failed)?), None),
-            PreviousFile::Readable(connection) => {
-                // Before the file is renamed: closing removes its log.
-                drop(connection);
-                (Some(set_aside::keep(path, clock).map_err(failed)?), None)
-            }
-        };
+        // Before the file is renamed: closing removes its log.
+        drop(self.previous);
+        let (kept, kept_log) = set_aside::keep(path, clock).map_err(failed)?;
         self.copy.persist(path).map_err(|error| failed(error.error))?;
         sync_directory_of(path).map_err(failed)?;
         Ok(Restored { kept, kept_log })
@@ -214,7 +205,7 @@ impl PreviousFile {
         let path = &connector.path;
         match has_content(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(if has_log(path)? { Self::OnlyLog } else { Self::Absent });
+                return Ok(if has_log(path)? { Self::Unreadable } else { Self::Absent });
             }
             Err(source) => return Err(DatabaseError::Read(path.clone(), source)),
             // SQLite would take it for a new database and remove its write-ahead log, the last of its data.

@@ -9,8 +9,8 @@ use super::DatabaseError;
 #[derive(Debug, Clone, Copy)]
 pub struct DatabaseSchema {
     migrations: &'static [(&'static str, &'static str)],
-    application_id: i32,
-    functions: fn(&Connection) -> rusqlite::Result<()>,
+    pub(super) application_id: i32,
+    pub(super) functions: fn(&Connection) -> rusqlite::Result<()>,
 }
 
 impl DatabaseSchema {
@@ -32,14 +32,6 @@ impl DatabaseSchema {
     #[must_use]
     pub const fn with_functions(self, functions: fn(&Connection) -> rusqlite::Result<()>) -> Self {
         Self { functions, ..self }
-    }
-
-    pub(super) fn application_id(&self) -> i32 {
-        self.application_id
-    }
-
-    pub(super) fn add_functions(&self, connection: &Connection) -> rusqlite::Result<()> {
-        (self.functions)(connection)
     }
 
     pub(super) fn migrations(&self) -> Result<Vec<Migration>, DatabaseError> {

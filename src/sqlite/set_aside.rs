@@ -14,33 +14,25 @@ pub(super) const REPLACED: &str = ".replaced-";
 const NAMES: usize = 1000;
 
 /// Gives the database a second name, under which it stays when the first is given to another file. Its write-ahead log
-/// moves along: left behind, SQLite would replay it into the new file.
-pub(super) fn keep(database: &Path, clock: &Clock) -> io::Result<PathBuf> {
-    let kept = under_a_free_name(database, clock, |name| match fs::hard_link(database, name) {
-        // Some file systems have no links.
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => copy(database, name),
-        outcome => outcome,
+/// moves along: left behind, SQLite would replay it into the new file. Only a damaged database still has one, or one that is
+/// gone. Returns the database and a log without database, whichever exists.
+pub(super) fn keep(database: &Path, clock: &Clock) -> io::Result<(Option<PathBuf>, Option<PathBuf>)> {
+    let log = beside(database, "-wal");
+    let (exists, has_log) = (database.try_exists()?, log.try_exists()?);
+    remove_log_index(database)?;
+    if !exists && !has_log {
+        return Ok((None, None));
+    }
+    let name = under_a_free_name(database, clock, |name| match exists {
+        true => link_or_copy(database, name),
+        false => fs::rename(&log, beside(name, "-wal")),
     })?;
-    // Only a damaged database still has one.
-    let log = beside(database, "-wal");
-    if log.try_exists()? {
-        fs::rename(&log, beside(&kept, "-wal"))?;
+    let kept_log = beside(&name, "-wal");
+    if exists && has_log {
+        fs::rename(&log, &kept_log)?;
     }
-    remove_log_index(database)?;
     sync_directory_of(database)?;
-    Ok(kept)
-}
-
-/// Keeps a write-ahead log whose database is gone. `None` when there is none.
-pub(super) fn keep_log(database: &Path, clock: &Clock) -> io::Result<Option<PathBuf>> {
-    let log = beside(database, "-wal");
-    remove_log_index(database)?;
-    if !log.try_exists()? {
-        return Ok(None);
-    }
-    let kept = under_a_free_name(database, clock, |name| fs::rename(&log, beside(name, "-wal")))?;
-    sync_directory_of(database)?;
-    Ok(Some(beside(&kept, "-wal")))
+    Ok(if exists { (Some(name), None) } else { (None, Some(kept_log)) })
 }
 
 /// Tries names until `take` finds one free.
@@ -63,6 +55,14 @@ fn under_a_free_name(
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn link_or_copy(database: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(database, to) {
+        // Some file systems have no links.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => copy(database, to),
+        outcome => outcome,
+    }
 }
 
 /// Never overwrites `to`: it could be a link to this very file.
@@ -107,10 +107,12 @@ mod tests {
         for content in ["one", "two", "three"] {
             fs::write(dir.path().join("new"), content).unwrap();
             fs::rename(dir.path().join("new"), &database).unwrap();
-            kept.push((keep(&database, &clock).unwrap(), content));
+            kept.push((keep(&database, &clock).unwrap().0.unwrap(), content));
         }
+        fs::remove_file(&database).unwrap();
         fs::write(beside(&database, "-wal"), "log").unwrap();
-        kept.push((keep_log(&database, &clock).unwrap().unwrap(), "log"));
+        kept.push((keep(&database, &clock).unwrap().1.unwrap(), "log"));
+        assert_eq!(keep(&database, &clock).unwrap(), (None, None));
         for (name, content) in kept {
             assert_eq!(fs::read_to_string(&name).unwrap(), content, "{name:?}");
         }
