@@ -31,6 +31,8 @@ const SIZE_ARGUMENTS: [&str; 2] = ["first", "last"];
 pub(super) struct Cost {
     fixed: u64,
     pages: Vec<PageCost>,
+    /// Variables in the conditions of `@include` and `@skip`, and whether they are null by default.
+    conditions: Vec<(String, bool)>,
 }
 
 /// The cost of a page whose size depends on variables.
@@ -89,11 +91,14 @@ pub(super) fn measure(
         OperationType::Subscription => schema.concrete_subscription_type(),
     };
     let mut directives = count(operation.directives.as_ref());
-    let mut defaults = HashMap::new();
+    let (mut defaults, mut null_by_default) = (HashMap::new(), HashSet::new());
     for (variable, definition) in operation.variables_definition.iter().flat_map(|all| &all.item.items) {
         directives += count(definition.directives.as_ref());
         let default = definition.default_value.as_ref().and_then(|value| item_count(&value.item));
         defaults.insert(variable.item, default);
+        if definition.default_value.as_ref().is_some_and(|value| value.item.is_null()) {
+            null_by_default.insert(variable.item);
+        }
     }
     let mut measurer = Measurer {
         schema,
@@ -102,6 +107,7 @@ pub(super) fn measure(
         open: HashSet::new(),
         is_cyclic: false,
         defaults,
+        conditions: HashSet::new(),
     };
     let totals = measurer.selections(&operation.selection_set, root, Parent::Field);
     // Validation refuses a cycle.
@@ -115,7 +121,9 @@ pub(super) fn measure(
     if is_subscription && (totals.fields != 1 || totals.has_introspection) {
         return Err(RequestError::SubscriptionRoot.into());
     }
-    Ok(totals.cost)
+    let conditions =
+        measurer.conditions.iter().map(|name| ((*name).to_owned(), null_by_default.contains(name)));
+    Ok(Cost { conditions: conditions.collect(), ..totals.cost })
 }
 
 fn check(key: &'static str, unit: &'static str, count: u64, max: usize) -> Result<(), RequestError> {
@@ -147,6 +155,14 @@ impl Cost {
         })
     }
 
+    /// Whether a condition of `@include` or `@skip` is null with these variables: juniper 0.18 panics then.
+    pub(super) fn has_null_condition(&self, variables: &Variables) -> bool {
+        let is_null = |(name, by_default): &(String, bool)| {
+            variables.get(name).map_or(*by_default, InputValue::is_null)
+        };
+        self.conditions.iter().any(is_null)
+    }
+
     fn add(&mut self, other: Self) {
         self.fixed = self.fixed.saturating_add(other.fixed);
         self.pages.extend(other.pages);
@@ -157,7 +173,8 @@ impl Cost {
         if size.variables.is_empty() {
             return self.times(size.literal.unwrap_or(size.default));
         }
-        Self { fixed: 0, pages: vec![PageCost { times: 1, size, item: Arc::new(self) }] }
+        let page = PageCost { times: 1, size, item: Arc::new(self) };
+        Self { pages: vec![page], ..Self::default() }
     }
 
     fn times(mut self, times: u64) -> Self {
@@ -225,6 +242,8 @@ struct Measurer<'d, 's> {
     is_cyclic: bool,
     /// The operation's variables, with their defaults.
     defaults: HashMap<&'d str, Option<u64>>,
+    /// Variables in the conditions of `@include` and `@skip`.
+    conditions: HashSet<&'d str>,
 }
 
 impl<'d, 's> Measurer<'d, 's> {
@@ -265,6 +284,12 @@ impl<'d, 's> Measurer<'d, 's> {
             totals.fields = totals.fields.saturating_add(nested.fields);
             totals.has_introspection |= nested.has_introspection;
             totals.aliases = totals.aliases.saturating_add(nested.aliases);
+            self.conditions.extend(directives.iter().flatten().filter_map(|directive| {
+                match &directive.item.arguments.as_ref()?.item.get("if")?.item {
+                    InputValue::Variable(name) => Some(name.as_str()),
+                    _ => None,
+                }
+            }));
             let directives = nested.directives.saturating_add(count(directives.as_ref()));
             totals.directives = totals.directives.saturating_add(directives);
             totals.cost.add(nested.cost);
@@ -296,7 +321,7 @@ impl<'d, 's> Measurer<'d, 's> {
         on: Option<&'s MetaType>,
         parent: Parent,
     ) -> Totals {
-        let one = Cost { fixed: 1, pages: Vec::new() };
+        let one = Cost { fixed: 1, ..Cost::default() };
         let Some(selections) = selections else { return Totals { cost: one, ..Totals::default() } };
         let is_introspection = parent == Parent::Introspection || name.starts_with("__");
         // Validation reports an unknown field.

@@ -76,6 +76,9 @@ impl Operations {
         if operation.cost.total(variables) > self.max_cost {
             return Err(RequestError::Cost(self.max_cost).into());
         }
+        if operation.cost.has_null_condition(variables) {
+            return Err(RequestError::Parameter("The condition of @include or @skip is null.").into());
+        }
         Ok(operation)
     }
 
