@@ -53,6 +53,7 @@ mod profiles;
 mod caller;
 mod explain;
 #[cfg(any(test, fuzzing))]
+#[path = "tests/fuzzing.rs"]
 pub mod fuzzing;
 #[cfg(test)]
 mod tests;
