@@ -1,22 +1,24 @@
 //! A socket is closed when its token expires, its user is blocked, its key is removed or the server stops.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 use vestibule::store::Actor;
 use vestibule::user::Status;
 
-use super::schema::{connect_with_token, machine, open};
-use crate::auth0_stub::ProfileReply;
+use super::schema::{connect_with_token, machine, open, open_with_clock};
 use crate::keys::{publish, refresh, token};
+use crate::test_server::manual_clock;
 use crate::tokens::{jwk, now};
 
 #[test]
 fn an_expired_token_closes_its_socket() {
-    let (server, _) = open(&[]);
-    let token =
-        server.token("m1@clients", json!({"gty": "client-credentials", "azp": "m1", "exp": now() + 2}));
-    let mut client = connect_with_token(&server, &token);
+    let clock = manual_clock();
+    let (server, _) = open_with_clock(clock.clone(), &[]);
+    let mut client = machine(&server);
     client.subscribe("1", "subscription { silence }");
+    clock.advance(Duration::from_secs(2 * 3600));
     let (code, reason) = client.until_closed();
     assert!(code == 4403 && reason.starts_with("EXPIRED: "), "{code} {reason}");
 }
@@ -26,8 +28,7 @@ fn blocking_or_signing_out_a_user_closes_their_sockets() {
     let (server, _) = open(&[]);
     let mut clients: Vec<_> = ["auth0|1", "auth0|2"]
         .map(|sub| {
-            let profile = json!({"user_id": sub, "email": format!("{}@example.com", &sub[6..]), "email_verified": true});
-            server.auth0.set_profile(sub, ProfileReply::Json(profile));
+            server.auth0.add_user(sub, &format!("{}@example.com", &sub[6..]), true);
             let mut client = connect_with_token(&server, &server.token(sub, json!({"iat": now() - 5})));
             client.subscribe("1", "subscription { silence }");
             client.subscribe("2", "{ hello }");

@@ -127,11 +127,15 @@ impl Subscription {
 }
 
 pub(super) fn open(set: &[&str]) -> (TestServer, Probe) {
+    open_with_clock(Clock::system(), set)
+}
+
+pub(super) fn open_with_clock(clock: Clock, set: &[&str]) -> (TestServer, Probe) {
     let none = || Arc::new(Semaphore::new(0));
     let probe = Probe { made: Arc::default(), started: none(), released: none(), dropped: none() };
     let (schema, state) = (RootNode::new(Query, Mutation, Subscription), probe.clone());
     let vestibule = Vestibule::new(schema, internal::schema()).state(|_| Ok(state));
-    (TestServer::open_with(vestibule, Clock::system(), set), probe)
+    (TestServer::open_with(vestibule, clock, set), probe)
 }
 
 pub(super) fn uninitialized(server: &TestServer) -> Socket {
