@@ -90,7 +90,7 @@ fn all_failed_checks_are_listed_and_the_signature_is_not_printed() {
     let (code, text) = run(&server, &["-"], &format!("Authorization: Bearer {token}\n"));
     assert_eq!(code, 1);
     for part in [
-        "At the public door",
+        "Token at the public door",
         "ID token",
         "WRONG_AUDIENCE",
         "EXPIRED",
