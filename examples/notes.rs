@@ -1,8 +1,8 @@
-//! A team's own schemas behind both doors: people write notes and follow them as they come, machines and staff read them.
+//! Your own schemas behind both doors: users write notes and follow them live; machines and staff read them.
 //!
 //!     cargo run --example notes -- dev
 //!
-//! It is the whole executable with other schemas in it: the same commands, configuration, gate, users and dev tenant.
+//! It is the whole executable with other schemas: the same commands, configuration, gate, users and dev tenant.
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ struct Notes {
 }
 
 impl Notes {
-    /// The latest of an author, at most a hundred.
+    /// The latest notes of an author, at most a hundred.
     fn of(&self, author: &str) -> Result<Vec<Note>, ApiError> {
         let sql = "SELECT id, author, text FROM notes WHERE author = ?1 ORDER BY id DESC LIMIT 100";
         let note = |row: &rusqlite::Row<'_>| {
@@ -53,13 +53,13 @@ impl Notes {
             let id = tx.last_insert_rowid().to_string();
             Ok::<_, ApiError>(Note { id: id.into(), author: author.into(), text })
         })?;
-        // It fails when nobody listens.
+        // It fails when there is no subscriber.
         let _ = self.added.send(note.clone());
         Ok(note)
     }
 }
 
-/// The id of whoever is logged in, as the users' table has it.
+/// The id of the current user.
 fn author(context: &Context) -> Result<String, ApiError> {
     let user = context.caller().user().ok_or(ApiError::BadInput("Machines write no notes."))?;
     Ok(user.id().to_string())
@@ -97,14 +97,14 @@ type Added = Pin<Box<dyn Stream<Item = Result<Note, FieldError>> + Send>>;
 #[graphql_subscription]
 #[graphql(context = Context)]
 impl Subscription {
-    /// My notes as I write them, wherever I do.
+    /// My notes as I write them, on any device.
     async fn note_added(context: &Context) -> Result<Added, ApiError> {
         let (author, added) = (author(context)?, context.state::<Notes>()?.added.subscribe());
         let next = |mut added: tokio::sync::broadcast::Receiver<Note>| async move {
             loop {
                 match added.recv().await {
                     Ok(note) => return Some((note, added)),
-                    // Too slow a listener misses some, as the page says that shows them all anew.
+                    // A slow subscriber misses some; a query returns them all.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return None,
                 }
@@ -120,13 +120,13 @@ struct Staff;
 #[graphql_object]
 #[graphql(context = Context)]
 impl Staff {
-    /// Anybody's notes. Needs `notes:read`.
+    /// The notes of any author. Needs `notes:read`.
     fn notes(context: &Context, author: ID) -> Result<Vec<Note>, ApiError> {
         context.require("notes:read")?;
         context.state::<Notes>()?.of(&author)
     }
 
-    /// One of our users: the rule that puts a user into their token asks for it.
+    /// A user by Auth0 id. The rule that puts the user into the token queries it.
     fn user(context: &Context, auth0_id: String) -> Result<Option<internal::Account>, ApiError> {
         internal::Query::user(context, None, Some(auth0_id), None)
     }
