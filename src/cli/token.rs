@@ -42,8 +42,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             let auth0 = Auth0::new(&config.auth0, Clock::system())?;
             let token = auth0.client_token(&audience).map_err(|error| {
                 let no_grant = matches!(error, Auth0Error::Status { status: 403, .. });
-                let hint =
-                    if no_grant { "; the client may need a grant for that API (client grant)" } else { "" };
+                let hint = if no_grant { "; the client may need a client-grant for that API" } else { "" };
                 anyhow::Error::new(error).context(format!("no token for {audience}{hint}"))
             })?;
             token.access_token.expose().to_owned()
