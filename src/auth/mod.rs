@@ -4,7 +4,7 @@
 //!   headers → Bearer → Claims → Permit → Caller
 //! ```
 //!
-//! Owns the stages, their sealed values and every [`Refusal`]. Depends on floor 0, `store` and `auth0`. Knows nothing of
+//! Owns the stages, their sealed values and every [`Refusal`]. Depends on layer 0, `store` and `auth0`. Knows nothing of
 //! GraphQL and never reads a body.
 //!
 //! A stage takes the value of the stage before, and only its own file can make that value. So no stage can be left out,

@@ -1,6 +1,6 @@
 //! The blocking client of a tenant. It runs on a pool of its own.
 //!
-//! Owns all our requests to Auth0: discovery, signing keys, client-credentials tokens, profiles, blocks. Depends on floor 0.
+//! Owns all our requests to Auth0: discovery, signing keys, client-credentials tokens, profiles, blocks. Depends on layer 0.
 //! Never uses SQLite; returns wire types.
 
 mod settings;

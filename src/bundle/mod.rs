@@ -2,7 +2,7 @@
 //!
 //! Owns reading a bundle: its files, keyword replacement, and the checks that its objects fit together. It also reads the
 //! older layout of the GitLab deploy extension (a rule's name is its file's name) and our own `people.json`. Unknown files
-//! and members are ignored, so an exported tenant reads unchanged. Imports floor 0. Never uses the network, changes a
+//! and members are ignored, so an exported tenant reads unchanged. Imports layer 0. Never uses the network, changes a
 //! file, or runs a script.
 
 mod error;

@@ -6,7 +6,7 @@
 //! resource limits, without network, files or environment. An interrupt inside the engine does not stop
 //! `new Array(1e9) + ''`; only a SIGKILL from outside does, so the host enforces the limit.
 //!
-//! Imports floor 0 (`pool`, `clock`), and `bundle` for the rules. Never opens SQLite, and never accepts a broken result:
+//! Imports layer 0 (`pool`, `clock`), and `bundle` for the rules. Never opens SQLite, and never accepts a broken result:
 //! anything but a clean `callback(null, user, context)` of every rule denies the login.
 //!
 //! Reading order: `login.rs` (input and output), `host.rs`, `worker_pool.rs`, `worker_run.rs` (one login, on the host's

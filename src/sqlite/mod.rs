@@ -2,7 +2,7 @@
 //!
 //! Owns the file and everything beside it: connections and their settings, the lock between processes, schema versions,
 //! backups and their checksums. [`Database`] is the handle; what differs between two schemas is a [`DatabaseSchema`].
-//! Leans on floor 0. Never knows what the tables hold.
+//! Imports layer 0. Never knows what the tables hold.
 //!
 //! All calls block. A read by key takes microseconds and may run inline; everything else belongs on the pool.
 

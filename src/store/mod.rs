@@ -1,6 +1,6 @@
 //! Users, identities, the audit log, revocations, the outbox to Auth0, deployments, signing keys, in one SQLite database.
 //!
-//! Owns the tables and the rules between them. Leans on floor 0 and `sqlite`. Never speaks HTTP, calls Auth0 or decides
+//! Owns the tables and the rules between them. Imports layer 0 and `sqlite`. Never speaks HTTP, calls Auth0 or decides
 //! permissions.
 //!
 //! All calls block. Reads by key take microseconds and may run inline ([`Store::user`], [`Store::user_by_auth0_id`],

@@ -1,7 +1,7 @@
 //! The dev tenant: an emulation of Auth0 for local development, served from a bundle on loopback.
 //!
 //! Owns its endpoints (discovery, keys, tokens, login page, `/userinfo`, the Management API's users), its signing key
-//! and its own SQLite file. Imports floor 0, `bundle` for its configuration and `script` for the rules it runs at every
+//! and its own SQLite file. Imports layer 0, `bundle` for its configuration and `script` for the rules it runs at every
 //! login. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they meet Auth0, so that a
 //! disagreement shows in tests. Never opens a port (the app does), and refuses an issuer that is not loopback.
 //!

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The start of the table's head.
-const HEAD: &str = "| floor | room |";
+const HEAD: &str = "| layer | module |";
 
 /// A row's fourth cell.
 const NOTHING: &str = "nothing of ours";
@@ -13,7 +13,7 @@ pub(super) struct Table(BTreeMap<String, Row>);
 
 struct Row {
     layer: u8,
-    /// Items of the fourth cell as they are written: `` `name` ``, `floor 1` or `` `Settings` of floor 1 ``.
+    /// Items of the fourth cell as they are written: `` `name` ``, `layer 1` or `` `Settings` of layer 1 ``.
     may_import: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl Table {
         }
         for (module, row) in &rows {
             for item in row.may_import.iter().filter(|item| *item != EVERYTHING) {
-                let layer = item.rsplit_once("floor ").and_then(|(_, layer)| layer.parse::<u8>().ok());
+                let layer = item.rsplit_once("layer ").and_then(|(_, layer)| layer.parse::<u8>().ok());
                 let named = rows.get(item.trim_matches('`')).map(|named| named.layer);
                 let below = layer.is_some_and(|layer| layer < row.layer)
                     || named.is_some_and(|layer| layer <= row.layer);
@@ -68,7 +68,7 @@ impl Table {
             return Some(format!("`{imported}` has no row in the table"));
         };
         let settings = path.get(1).is_some_and(|name| name.ends_with("Settings"));
-        let by_layer = format!("floor {}", target.layer);
+        let by_layer = format!("layer {}", target.layer);
         let allowed = row.may_import.iter().any(|item| {
             *item == by_layer
                 || *item == format!("`{imported}`")
@@ -78,7 +78,7 @@ impl Table {
     }
 }
 
-/// `| 1 | `store` | … | floor 0 | … |`
+/// `| 1 | `store` | … | layer 0 | … |`
 fn row(line: &str) -> Option<(String, Row)> {
     let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
     let [layer, module, _owns, may_import, _never] = cells.as_slice() else { return None };

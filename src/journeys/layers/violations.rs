@@ -3,13 +3,13 @@
 use super::{Source, violations};
 
 const TABLE: &str = "
-| floor | room | owns | may import | never |
+| layer | module | owns | may import | never |
 |---|---|---|---|---|
 | 0 | `words` | words | nothing of ours | I/O |
-| 1 | `files` | rows | floor 0 | HTTP |
-| 1 | `mail` | letters | floor 0 | SQLite |
-| 2 | `gate` | callers | floor 0, `files` | rows |
-| 3 | `plan` | settings | floor 0, `Settings` of floor 1 | opening |
+| 1 | `files` | rows | layer 0 | HTTP |
+| 1 | `mail` | letters | layer 0 | SQLite |
+| 2 | `gate` | callers | layer 0, `files` | rows |
+| 3 | `plan` | settings | layer 0, `Settings` of layer 1 | opening |
 ";
 
 /// The violations of a crate where these files have this code, and the others none.
@@ -86,15 +86,15 @@ fn an_import_that_the_row_does_not_allow_is_found_however_it_is_written() {
 #[test]
 fn a_wrong_table_is_found() {
     assert_one(&found(TABLE, &[("attic/mod.rs", "")]), "`attic` has no row");
-    let more = format!("{TABLE}| 3 | `tower` | bells | floor 0 | ringing |\n");
+    let more = format!("{TABLE}| 3 | `tower` | bells | layer 0 | ringing |\n");
     assert_one(&found(&more, &[]), "`tower` has a row, but no source");
     for (cell, part) in [
-        ("floor 0, `gate`", "`gate`, which is not below it"),
+        ("layer 0, `gate`", "`gate`, which is not below it"),
         ("`attic`", "`attic`, which is not below it"),
-        ("floor 1", "floor 1, which is not below it"),
+        ("layer 1", "layer 1, which is not below it"),
         ("some | words", "cannot be read"),
     ] {
-        let wrong = TABLE.replace("| rows | floor 0 |", &format!("| rows | {cell} |"));
+        let wrong = TABLE.replace("| rows | layer 0 |", &format!("| rows | {cell} |"));
         assert!(found(&wrong, &[]).iter().any(|violation| violation.contains(part)), "{cell}");
     }
     assert!(!found("no table", &[]).is_empty());
@@ -103,8 +103,8 @@ fn a_wrong_table_is_found() {
 #[test]
 fn modules_that_import_each_other_are_found() {
     let table = TABLE
-        .replace("| letters | floor 0 |", "| letters | `files` |")
-        .replace("| rows | floor 0 |", "| rows | `mail` |");
+        .replace("| letters | layer 0 |", "| letters | `files` |")
+        .replace("| rows | layer 0 |", "| rows | `mail` |");
     let code = [("mail.rs", "use crate::files::Row;"), ("files/mod.rs", "use crate::mail::Letter;")];
     assert_one(&found(&table, &code), "modules import each other: files → mail → files");
 }
