@@ -177,8 +177,8 @@ impl Revocations {
     fn ids_that_became_pseudonyms(
         &self,
         keys: &[PseudonymKey],
-        changes: &[Change],
-        unlinked: &[Unlinked],
+        changes: &[RevocationChange],
+        unlinked: &[UnlinkedIdentity],
     ) -> Vec<String> {
         let erased = changes.iter().filter(|(.., revocation)| revocation.status == Status::Erased);
         let pseudonyms: HashSet<&str> = erased
@@ -215,13 +215,13 @@ impl InMemory {
 }
 
 /// Sequence number, identity, and the user's revocation.
-type Change = (i64, Option<String>, Revocation);
+type RevocationChange = (i64, Option<String>, Revocation);
 
 /// Sequence number, pseudonym of the identity, and since when its tokens are valid.
-type Unlinked = (i64, String, Timestamp);
+type UnlinkedIdentity = (i64, String, Timestamp);
 
 /// The current revocation of each user whose revocation changed after `seq`, by each of their identities.
-fn changes_after(connection: &Connection, seq: i64) -> Result<Vec<Change>> {
+fn changes_after(connection: &Connection, seq: i64) -> Result<Vec<RevocationChange>> {
     let sql = "SELECT c.seq, i.auth0_id, u.status, u.tokens_valid_from
                FROM revocation_changes c JOIN users u ON u.id = c.user_id LEFT JOIN identities i ON i.user_id = u.id
                WHERE c.seq > ?1 ORDER BY c.seq";
@@ -232,7 +232,7 @@ fn changes_after(connection: &Connection, seq: i64) -> Result<Vec<Change>> {
 }
 
 /// The identities that were unlinked after `seq`.
-fn unlinked_after(connection: &Connection, seq: i64) -> Result<Vec<Unlinked>> {
+fn unlinked_after(connection: &Connection, seq: i64) -> Result<Vec<UnlinkedIdentity>> {
     let sql = "SELECT seq, auth0_id, tokens_valid_from FROM unlinked_identities WHERE seq > ?1 ORDER BY seq";
     all(connection, sql, [seq], |row| Ok((row.get(0)?, row.get(1)?, time(row, 2)?)))
 }

@@ -26,10 +26,10 @@ pub struct Change {
 
 pub(crate) struct Feed {
     /// `None` once closed. The thread that locks it sends the next changes, so each is sent once and in order.
-    state: Mutex<Option<State>>,
+    state: Mutex<Option<FeedState>>,
 }
 
-struct State {
+struct FeedState {
     sender: broadcast::Sender<Change>,
     /// The last line that was sent, or skipped while there was no receiver.
     last: i64,
@@ -67,7 +67,7 @@ impl Store {
         }
     }
 
-    fn send_new_lines(&self, state: &mut State) -> Result<()> {
+    fn send_new_lines(&self, state: &mut FeedState) -> Result<()> {
         let sql = "SELECT id, target, action FROM audit WHERE id > ?1 ORDER BY id";
         let changes = self.read_by_key(|connection| {
             all(connection, sql, [state.last], |row| {
@@ -85,14 +85,14 @@ impl Store {
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(Some(State { sender: broadcast::Sender::new(CAPACITY), last: 0 })) }
+        Self { state: Mutex::new(Some(FeedState { sender: broadcast::Sender::new(CAPACITY), last: 0 })) }
     }
 
     pub(crate) fn close(&self) {
         drop(self.lock().take());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+    fn lock(&self) -> MutexGuard<'_, Option<FeedState>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
