@@ -85,7 +85,7 @@ fn tokens_are_issued_for_the_api_that_their_client_or_person_may_use() {
     // An issuer that is not at `tenant.http`, as an external tenant.
     assert_eq!(of(&[], &format!("auth0.issuer={issuer}")), format!("{issuer}api/v2/"));
     let ungranted = fail(&["token", "--door", "internal"], &[http]);
-    assert!(ungranted.contains("client grant") && !ungranted.contains("running?"), "{ungranted}");
+    assert!(ungranted.contains("client-grant") && !ungranted.contains("running?"), "{ungranted}");
 }
 
 #[cfg(target_os = "linux")]
