@@ -1,4 +1,4 @@
-//! What belongs to the items of a page, fetched for all of them at once: a list never costs a query an item.
+//! Loads the values of a page's items together, so that a list runs one query per field instead of one per item.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::{ApiError, Context};
+use super::context::Context;
+use super::error::ApiError;
 use crate::store::{Store, StoreError};
 
-/// Values by key, for the keys of one page. The first who asks for one of them fetches all.
-///
-/// A page knows its keys before its items are resolved, so nothing has to be gathered and nobody waits for others.
+/// Values by key, for the keys of one page. The first request for a value loads all of them.
 #[derive(Debug)]
 pub(super) struct Batch<K, V> {
     keys: Arc<[K]>,
@@ -23,16 +22,13 @@ impl<K: Eq + Hash + Send + Sync + 'static, V: Clone + Send + 'static> Batch<K, V
         Self { keys, values: OnceCell::new() }
     }
 
-    /// The value of `key`; `fetch` is how to get those of all keys, in one query.
-    ///
-    /// # Errors
-    /// Those of the fetch. It is tried again by the next who asks.
-    pub(super) async fn get<F>(&self, context: &Context, key: &K, fetch: F) -> Result<Option<V>, ApiError>
+    /// The value of `key`. `load` reads the values of all keys in one query; if it fails, the next call tries again.
+    pub(super) async fn get<F>(&self, context: &Context, key: &K, load: F) -> Result<Option<V>, ApiError>
     where
         F: FnOnce(&Store, &[K]) -> Result<HashMap<K, V>, StoreError> + Send + 'static,
     {
         let keys = Arc::clone(&self.keys);
-        let fetched = || context.read(move |store| fetch(store, &keys));
-        Ok(self.values.get_or_try_init(fetched).await?.get(key).cloned())
+        let load = || context.read(move |store| load(store, &keys));
+        Ok(self.values.get_or_try_init(load).await?.get(key).cloned())
     }
 }

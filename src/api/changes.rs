@@ -1,17 +1,17 @@
-//! What changed, as a stream for subscriptions.
+//! Changes in the database, as a stream for subscriptions.
 
 use futures_util::stream::{self, BoxStream, Stream};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::ApiError;
+use super::error::ApiError;
 use crate::store::{Change, Store};
 
-/// What a subscription gives.
+/// The events of a subscription.
 pub(super) type Updates<T> = BoxStream<'static, Result<T, ApiError>>;
 
-/// What changes from now on. Whoever falls too far behind gets [`ApiError::Missed`] once, and goes on with what is
-/// new. Ends when the store closes.
-pub(super) fn of(
+/// The changes from now on. A subscriber that is too slow gets [`ApiError::Missed`] once, then new changes. Ends when the
+/// store closes.
+pub(super) fn stream(
     store: &Store,
 ) -> Result<impl Stream<Item = Result<Change, ApiError>> + Send + use<>, ApiError> {
     let feed = store.subscribe()?;

@@ -63,7 +63,7 @@ impl Context {
     /// # Errors
     /// [`ApiError::NoState`] when nothing was opened, or a value of another type.
     pub fn state<T: 'static>(&self) -> Result<&T, ApiError> {
-        self.state.get().ok_or(ApiError::NoState(std::any::type_name::<T>()))
+        self.state.downcast_ref().ok_or(ApiError::NoState(std::any::type_name::<T>()))
     }
 
     /// The signing keys and the profiles at Auth0.
@@ -97,8 +97,8 @@ impl Context {
     }
 
     /// Runs a read on the pool: a list, a scan, anything that takes more than microseconds. The read ends with
-    /// [`DatabaseError::Interrupted`](crate::sqlite::DatabaseError::Interrupted) after nine tenths of `limits.time`, and when this future is dropped because the
-    /// operation timed out or the client disconnected.
+    /// [`DatabaseError::Interrupted`](crate::sqlite::DatabaseError::Interrupted) after nine tenths of `limits.time`, and
+    /// when this future is dropped because the operation timed out or the client disconnected.
     ///
     /// # Errors
     /// Those of `job`, and [`ApiError::Pool`].
@@ -148,9 +148,6 @@ impl Context {
     /// Fetches a user's profile from Auth0 and stores it as a [change](Self::change). Concurrent requests share one fetch.
     /// Fetches nothing for ten seconds after the last fetch (to protect the tenant's rate limit), while the breaker is
     /// open, and for a row without an Auth0 id.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`], the refusals of [`Profiles::fetch`](crate::auth::Profiles::fetch), and those of [`Context::change`].
     pub(super) async fn refresh(&self, id: UserId) -> Result<User, ApiError> {
         let row = self.store.user(id)?.ok_or(ApiError::NO_SUCH_USER)?;
         let now = self.gate.clock().now();

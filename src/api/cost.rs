@@ -14,7 +14,7 @@ use juniper::{
     Selection, Spanning, Variables,
 };
 
-use super::request_error::{LimitExceeded, PrepareError, RequestError};
+use super::request_error::{PrepareError, RequestError};
 use super::settings::Limits;
 
 /// Assumed items of a list without a page size.
@@ -52,10 +52,7 @@ struct PageSize {
     default: u64,
 }
 
-/// Measures the operation `name` of a document, or its first one.
-///
-/// # Errors
-/// When the operation exceeds a limit, or the document can't be parsed.
+/// Measures the operation `name` of a document, or its first one, and checks it against the limits.
 pub(super) fn measure(
     text: &str,
     name: Option<&str>,
@@ -63,7 +60,7 @@ pub(super) fn measure(
     limits: &Limits,
 ) -> Result<Cost, PrepareError> {
     let document = parse_document_source(text, schema).map_err(|error| match parser_limit(&error.item) {
-        Some(exceeded) => RequestError::Limit(exceeded).into(),
+        Some(error) => error.into(),
         None => PrepareError::Invalid(GraphQLError::ParseError(error)),
     })?;
     let (mut operation, mut fragments) = (None, HashMap::new());
@@ -128,7 +125,7 @@ pub(super) fn measure(
 
 fn check(key: &'static str, unit: &'static str, count: u64, max: usize) -> Result<(), RequestError> {
     let max = max as u64;
-    if count > max { Err(RequestError::Limit(LimitExceeded { key, max, unit })) } else { Ok(()) }
+    if count > max { Err(RequestError::LimitExceeded { key, max, unit }) } else { Ok(()) }
 }
 
 fn count<T>(items: Option<&Vec<T>>) -> u64 {
@@ -136,14 +133,14 @@ fn count<T>(items: Option<&Vec<T>>) -> u64 {
 }
 
 /// The limit that juniper's parser found exceeded.
-fn parser_limit(error: &ParseError) -> Option<LimitExceeded> {
+fn parser_limit(error: &ParseError) -> Option<RequestError> {
     let (key, unit, max) = match *error {
         ParseError::DepthLimitExceeded(max) => ("depth", "nested levels", max),
         ParseError::TokenLimitExceeded(max) => ("tokens", "tokens", max),
         ParseError::FieldLimitExceeded(max) => ("fields", "fields", max),
         _ => return None,
     };
-    Some(LimitExceeded { key, unit, max: max as u64 })
+    Some(RequestError::LimitExceeded { key, unit, max: max as u64 })
 }
 
 impl Cost {

@@ -1,16 +1,17 @@
-//! One door: prepares and executes the operations of its requests, over HTTP and WebSockets.
+//! One door: executes the operations of its requests, over HTTP and WebSockets.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use juniper::GraphQLError;
 use warp::http::HeaderMap;
 
 use super::context::Context;
 use super::cors::Origins;
 use super::operations::{Operations, PreparedOperation};
 use super::request::GraphqlRequest;
-use super::request_error::{PrepareError, RequestError};
+use super::request_error::RequestError;
 use super::response::{MediaType, RequestOutcome, Responder};
 use super::services::Services;
 use super::settings::{Limits, SocketSettings};
@@ -39,14 +40,6 @@ impl Door {
         }
     }
 
-    /// Prepares the operation of a request.
-    ///
-    /// # Errors
-    /// When it is invalid, not allowed here, or exceeds a limit.
-    pub(super) fn prepare(&self, request: &GraphqlRequest) -> Result<Arc<PreparedOperation>, PrepareError> {
-        self.operations.prepare(&request.document, request.operation_name.as_deref(), &request.variables)
-    }
-
     /// The context of a request's resolvers.
     pub(super) fn context(&self, caller: Caller, request: RequestId) -> Context {
         Context::new(caller, &self.services, request, self.limits.time)
@@ -60,13 +53,18 @@ impl Door {
         context: &Context,
     ) -> RequestOutcome {
         let execution = prepared.operation().execute(&request.variables, context);
-        // A panic of a resolver ends its request, not the connection.
-        let execution = AssertUnwindSafe(execution).catch_unwind();
-        match tokio::time::timeout(self.limits.time, execution).await {
-            Ok(Ok(Ok(output))) => RequestOutcome::Executed(output),
-            Ok(Ok(Err(error))) => RequestOutcome::Invalid(error),
-            Ok(Err(_panic)) => RequestOutcome::Failed(RequestError::Panicked),
-            Err(_elapsed) => RequestOutcome::Failed(RequestError::Timeout),
+        self.run(execution).await.map_or_else(|outcome| outcome, RequestOutcome::Executed)
+    }
+
+    /// Runs resolvers within the time limit. A panic ends the request, not the connection.
+    pub(super) async fn run<T>(
+        &self,
+        resolvers: impl Future<Output = Result<T, GraphQLError>>,
+    ) -> Result<T, RequestOutcome> {
+        match tokio::time::timeout(self.limits.time, AssertUnwindSafe(resolvers).catch_unwind()).await {
+            Ok(Ok(result)) => result.map_err(RequestOutcome::Invalid),
+            Ok(Err(_panic)) => Err(RequestOutcome::Failed(RequestError::Panicked)),
+            Err(_elapsed) => Err(RequestOutcome::Failed(RequestError::Timeout)),
         }
     }
 }

@@ -114,7 +114,7 @@ async fn answer(
         Ok(request) => request,
         Err(error) => return RequestOutcome::Failed(error),
     };
-    let prepared = match door.prepare(&request) {
+    let prepared = match door.operations.prepare(&request) {
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
     };

@@ -33,6 +33,9 @@ pub enum ApiError {
     Pool(#[from] PoolError),
 }
 
+/// The result of a field that is null when it fails, so that its error doesn't make other fields null.
+pub(super) type NullOnError<T> = Result<Option<T>, ApiError>;
+
 const BUSY: &str = "The server is busy; try again soon.";
 const FAILED: &str = "The server failed; its log has the details.";
 

@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use juniper::{GraphQLError, Variables};
+use juniper::GraphQLError;
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use self_cell::self_cell;
 
 use super::cost::Cost;
-use super::request::Document;
+use super::request::{Document, GraphqlRequest};
 use super::request_error::{PrepareError, RequestError};
 use super::schema::{ExecutableSchema, Operation, Schema};
 use super::settings::DoorSettings;
@@ -62,21 +62,13 @@ impl Operations {
         Self { schema, trusted, max_cost: settings.limits.cost, cache }
     }
 
-    /// Prepares the operation `name` of a document, or its only one.
-    ///
-    /// # Errors
-    /// When the operation is invalid, not allowed here, or exceeds a limit with these variables.
-    pub(super) fn prepare(
-        &self,
-        document: &Document,
-        name: Option<&str>,
-        variables: &Variables,
-    ) -> Result<Arc<PreparedOperation>, PrepareError> {
-        let operation = self.find(document, name)?;
-        if operation.cost.total(variables) > self.max_cost {
+    /// Prepares the operation of a request. Fails if it is invalid, not allowed here, or exceeds a limit.
+    pub(super) fn prepare(&self, request: &GraphqlRequest) -> Result<Arc<PreparedOperation>, PrepareError> {
+        let operation = self.find(&request.document, request.operation_name.as_deref())?;
+        if operation.cost.total(&request.variables) > self.max_cost {
             return Err(RequestError::Cost(self.max_cost).into());
         }
-        if operation.cost.has_null_condition(variables) {
+        if operation.cost.has_null_condition(&request.variables) {
             return Err(RequestError::Parameter("The condition of @include or @skip is null.").into());
         }
         Ok(operation)

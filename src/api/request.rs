@@ -1,5 +1,6 @@
 //! Reads a GraphQL request from a body, a query string or a WebSocket message, as "GraphQL over HTTP" specifies.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use bytes::Buf;
 use futures_util::{Stream, StreamExt};
 use juniper::{DefaultScalarValue, InputValue, Variables};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -114,39 +115,25 @@ pub(super) fn from_json(payload: Value) -> Result<GraphqlRequest, RequestError> 
 
 /// Reads the query string of a GET.
 pub(super) fn from_query(query: &str) -> Result<GraphqlRequest, RequestError> {
-    let (mut text, mut id, mut operation_name, mut variables, mut extensions) =
-        (None, None, None, None, None);
+    const NOT_OBJECTS: RequestError =
+        RequestError::Parameter("The parameters variables and extensions must be JSON objects.");
+    let mut members = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let parameter = match &*name {
-            "query" => &mut text,
-            "documentId" => &mut id,
-            "operationName" => &mut operation_name,
-            "variables" => &mut variables,
-            "extensions" => &mut extensions,
+        let value = match &*name {
+            "query" | "documentId" => Value::String(value.into_owned()),
+            "operationName" => Some(value).filter(|name| !name.is_empty()).map(Cow::into_owned).into(),
+            "variables" | "extensions" if value.is_empty() => Value::Null,
+            "variables" | "extensions" => serde_json::from_str(&value).map_err(|_| NOT_OBJECTS)?,
             _ => continue,
         };
-        if parameter.replace(value.into_owned()).is_some() {
+        if members.insert(name.into_owned(), value).is_some() {
             return Err(RequestError::Parameter(
                 "A parameter is repeated in the query string; send it once.",
             ));
         }
     }
-    let json = RequestJson {
-        query: text,
-        document_id: id,
-        operation_name: operation_name.filter(|name| !name.is_empty()),
-        variables: object(variables, "The parameter variables is not a JSON object.")?,
-        extensions: object(extensions, "The parameter extensions is not a JSON object.")?,
-    };
+    let json: RequestJson = serde_json::from_value(members.into()).map_err(|_| NOT_OBJECTS)?;
     json.request(RequestError::Parameter("The parameter query is missing."))
-}
-
-/// The JSON of a parameter; `None` for an empty one or `null`.
-fn object<T: DeserializeOwned>(text: Option<String>, error: &'static str) -> Result<Option<T>, RequestError> {
-    match text.as_deref() {
-        None | Some("" | "null") => Ok(None),
-        Some(text) => serde_json::from_str(text).map(Some).map_err(|_| RequestError::Parameter(error)),
-    }
 }
 
 /// Maps a parse error to its position, without quoting the text.

@@ -45,8 +45,9 @@ pub(super) enum RequestError {
     /// A parameter of the query string, or a member of the body.
     #[error("{0}")]
     Parameter(&'static str),
-    #[error("The operation exceeds the limit of {} {} (limits.{}).", .0.max, .0.unit, .0.key)]
-    Limit(LimitExceeded),
+    /// `key` is the limit's key in `limits`, `unit` what it counts.
+    #[error("The operation exceeds the limit of {max} {unit} (limits.{key}).")]
+    LimitExceeded { key: &'static str, max: u64, unit: &'static str },
     #[error(
         "The operation costs more than the limit of {0} (limits.cost); ask for smaller pages or fewer fields in them."
     )]
@@ -59,16 +60,6 @@ pub(super) enum RequestError {
     Timeout,
     #[error("The server failed; its log has the details.")]
     Panicked,
-}
-
-/// A limit of the settings that an operation exceeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LimitExceeded {
-    /// The key in `limits`.
-    pub(super) key: &'static str,
-    pub(super) max: u64,
-    /// What the limit counts, in the plural.
-    pub(super) unit: &'static str,
 }
 
 impl RequestError {
@@ -86,19 +77,13 @@ impl RequestError {
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
             Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "TOO_SLOW"),
-            Self::Limit(_) | Self::Cost(_) | Self::TooManyOperations(_) | Self::ResponseTooLarge(_) => {
-                (StatusCode::BAD_REQUEST, "LIMIT_EXCEEDED")
-            }
+            Self::LimitExceeded { .. }
+            | Self::Cost(_)
+            | Self::TooManyOperations(_)
+            | Self::ResponseTooLarge(_) => (StatusCode::BAD_REQUEST, "LIMIT_EXCEEDED"),
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "OUT_OF_TIME"),
             Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),
-            Self::SubscriptionOverHttp
-            | Self::SubscriptionRoot
-            | Self::Subprotocol
-            | Self::BodyIncomplete
-            | Self::Batch
-            | Self::NotJson { .. }
-            | Self::NotGraphql
-            | Self::Parameter(_) => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+            _ => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use juniper::{DefaultScalarValue, ExecutionError, GraphQLError, Value};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use warp::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use warp::hyper::body::Bytes;
@@ -52,10 +52,12 @@ pub(super) enum ResponseBody<'a> {
     },
 }
 
-/// The errors of a request that wasn't executed. Serializes as a list.
+/// The errors of a request that wasn't executed.
+#[derive(Serialize)]
+#[serde(untagged)]
 pub(super) enum ResponseErrors<'a> {
     Invalid(&'a GraphQLError),
-    One(ResponseError<'a>),
+    One([ResponseError<'a>; 1]),
 }
 
 /// An error, with its members in the order that people read them.
@@ -74,21 +76,12 @@ struct ErrorExtensions<'a> {
     request_id: String,
 }
 
-impl Serialize for ResponseErrors<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Invalid(errors) => errors.serialize(serializer),
-            Self::One(error) => [error].serialize(serializer),
-        }
-    }
-}
-
 impl RequestOutcome {
     /// The response's JSON.
     pub(super) fn body(&self, request: RequestId) -> ResponseBody<'_> {
         let one = |code, stage, message| {
             let extensions = ErrorExtensions { code, stage, request_id: request.to_string() };
-            ResponseBody::Errors { errors: ResponseErrors::One(ResponseError { message, extensions }) }
+            ResponseBody::Errors { errors: ResponseErrors::One([ResponseError { message, extensions }]) }
         };
         match self {
             Self::Executed(ExecutionOutput { data, errors }) => ResponseBody::Executed { errors, data },
@@ -224,7 +217,12 @@ impl Responder {
             headers.insert(HeaderName::from_static("x-request-id"), request);
         }
         match &outcome {
-            RequestOutcome::Refused(refusal) => self.add_challenge(refusal, headers),
+            RequestOutcome::Refused(refusal) => {
+                let challenge =
+                    refusal.challenge(self.door).and_then(|text| HeaderValue::try_from(text).ok());
+                headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+                headers.extend(refusal.retry_seconds().map(|seconds| (RETRY_AFTER, seconds.into())));
+            }
             RequestOutcome::Failed(RequestError::Method) => {
                 headers.insert(ALLOW, HeaderValue::from_static(METHODS));
             }
@@ -247,13 +245,6 @@ impl Responder {
             }
             RequestOutcome::Invalid(_) | RequestOutcome::Executed(_) => StatusCode::OK,
         }
-    }
-
-    fn add_challenge(&self, refusal: &Refusal, headers: &mut HeaderMap) {
-        let challenge = refusal.challenge(self.door).and_then(|text| HeaderValue::try_from(text).ok());
-        headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
-        let seconds = refusal.retry_seconds().map(HeaderValue::from);
-        headers.extend(seconds.map(|seconds| (RETRY_AFTER, seconds)));
     }
 }
 

@@ -35,15 +35,11 @@ impl<T> SubscriptionRoot for T where
 {
 }
 
-/// A schema that a door can serve: ours or a team's own.
+/// A schema that a door can serve, ours or a team's own: made of juniper's root node. The door adds its limits and can turn
+/// introspection off.
 pub struct Schema(Box<dyn SchemaBuilder>);
 
 impl Schema {
-    /// Wraps juniper's root node. The door adds its limits and can turn introspection off.
-    pub fn new<Q: Root, M: Root, S: SubscriptionRoot>(root: RootNode<Q, M, S>) -> Self {
-        Self(Box::new(root))
-    }
-
     /// The schema in GraphQL's schema definition language.
     pub fn sdl(&self) -> String {
         self.0.sdl()
@@ -57,7 +53,7 @@ impl Schema {
 
 impl<Q: Root, M: Root, S: SubscriptionRoot> From<RootNode<Q, M, S>> for Schema {
     fn from(root: RootNode<Q, M, S>) -> Self {
-        Self::new(root)
+        Self(Box::new(root))
     }
 }
 

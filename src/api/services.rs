@@ -33,32 +33,5 @@ pub struct Services {
     pub issuer: String,
 }
 
-/// A value of any type that a team's resolvers share. [`Context::state`](super::Context::state) returns it. Cheap to
-/// clone.
-#[derive(Clone)]
-pub struct SharedState(Arc<dyn Any + Send + Sync>);
-
-impl SharedState {
-    /// Shares `value` among all requests of both doors.
-    pub fn new<T: Send + Sync + 'static>(value: T) -> Self {
-        Self(Arc::new(value))
-    }
-
-    /// The value, if it has this type.
-    pub(super) fn get<T: 'static>(&self) -> Option<&T> {
-        self.0.downcast_ref()
-    }
-}
-
-/// No state, for schemas without one.
-impl Default for SharedState {
-    fn default() -> Self {
-        Self::new(())
-    }
-}
-
-impl std::fmt::Debug for SharedState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedState").finish_non_exhaustive()
-    }
-}
+/// A value of any type that a team's resolvers share; `()` without one. [`Context::state`](super::Context::state) returns it.
+pub type SharedState = Arc<dyn Any + Send + Sync>;

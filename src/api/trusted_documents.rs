@@ -105,10 +105,7 @@ impl TrustedDocuments {
         self.by_id.iter().map(|(id, text)| (id.as_str(), &**text))
     }
 
-    /// The text of a request's document.
-    ///
-    /// # Errors
-    /// When the id is unknown, or the text isn't a trusted document and only those are served.
+    /// The text of a request's document. Fails for an unknown id, and for an untrusted text if only trusted ones are served.
     pub(super) fn resolve<'a>(&'a self, document: &'a Document) -> Result<&'a str, RequestError> {
         match document {
             Document::Text(text) if self.only && !self.texts.contains(text.as_str()) => {

@@ -1,11 +1,11 @@
 //! Explains what a door would do with a token, without opening the doors.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
 use super::doors::services;
-use crate::api::SharedState;
 use crate::auth::Explanation;
 use crate::auth0::Auth0;
 use crate::clock::Clock;
@@ -24,7 +24,7 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
     let store = Store::open_existing(&config.store, clock.clone())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
-    let services = services(config, auth0, store, SharedState::default(), clock)?;
+    let services = services(config, auth0, store, Arc::new(()), clock)?;
     services.gate.keys().wait_until_ready(KEYS_TIMEOUT).await;
     let (public, private) = (config.public.rules(&config.claims), config.internal.rules(&config.claims));
     let explanation = if internal {

@@ -1,5 +1,7 @@
 //! What the doors serve: two schemas, the state their resolvers share, and a sample query for each.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 
 use crate::api::{self, Schema, SharedState};
@@ -46,7 +48,7 @@ impl Vestibule {
         Self {
             public: public.into(),
             internal: internal.into(),
-            open_state: Box::new(|_| Ok(SharedState::default())),
+            open_state: Box::new(|_| Ok(Arc::new(()))),
             samples: ["{ __typename }"; 2],
         }
     }
@@ -58,7 +60,7 @@ impl Vestibule {
         mut self,
         open: impl FnOnce(&Config) -> anyhow::Result<T> + Send + 'static,
     ) -> Self {
-        self.open_state = Box::new(move |config| open(config).map(SharedState::new));
+        self.open_state = Box::new(move |config| Ok(Arc::new(open(config)?)));
         self
     }
 

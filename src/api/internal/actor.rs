@@ -1,22 +1,11 @@
-//! Who made a change: in the audit trail, and of deployments.
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! The actor of a change or a deployment.
 
 use juniper::{GraphQLEnum, graphql_object};
 
-use super::Account;
-use super::account_batch::AccountBatch;
-use crate::api::batch::Batch;
+use super::node::{Account, People, user_of_actor};
 use crate::api::{ApiError, Context};
-use crate::store;
-use crate::user::UserId;
 
-/// Everybody whom the things shown together name: fetched for all at once, when one of them is asked.
-#[derive(Debug, Clone)]
-pub(super) struct People(Arc<Batch<UserId, Account>>);
-
-/// Who made a change.
+/// The actor of a change.
 #[derive(Debug, Clone)]
 pub struct AuditActor {
     kind: String,
@@ -24,63 +13,35 @@ pub struct AuditActor {
     people: People,
 }
 
-/// What kind of actor made a change.
+/// The kind of an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLEnum)]
 pub enum AuditActorKind {
-    /// A person, on their own behalf or as staff.
+    /// A user: themselves or staff.
     User,
-    /// A machine, by its client id.
+    /// A machine, with its client id.
     Machine,
-    /// The gate, at somebody's first sight.
+    /// The gate, when a user first logs in.
     Gate,
-    /// Whoever runs the executable.
+    /// The command line.
     Cli,
-    /// The seeds at start.
+    /// The seed data at start.
     Seed,
-    /// A signed call from outside.
+    /// A signed webhook.
     Webhook,
-    /// One that this version does not know.
+    /// A kind that this version doesn't know.
     Other,
 }
 
-impl People {
-    pub(super) fn new(named: impl IntoIterator<Item = UserId>) -> Self {
-        let mut named: Vec<UserId> = named.into_iter().collect();
-        named.sort_unstable();
-        named.dedup();
-        Self(Arc::new(Batch::new(named.into())))
-    }
-
-    pub(super) async fn get(
-        &self,
-        context: &Context,
-        id: Option<UserId>,
-    ) -> Result<Option<Account>, ApiError> {
-        let Some(id) = id else { return Ok(None) };
-        let fetch = |store: &store::Store, ids: &[UserId]| {
-            let accounts = AccountBatch::of(store.users_by_id(ids)?).into_iter();
-            Ok(accounts.map(|account| (account.user.id, account)).collect::<HashMap<_, _>>())
-        };
-        self.0.get(context, &id, fetch).await
-    }
-}
-
 impl AuditActor {
-    /// As the store keeps them.
     pub(super) fn new(kind: &str, id: Option<&str>, people: &People) -> Self {
         Self { kind: kind.to_owned(), id: id.map(str::to_owned), people: people.clone() }
     }
 }
 
-/// The user that an actor is, if they are one.
-pub(super) fn user(kind: &str, id: Option<&str>) -> Option<UserId> {
-    id.filter(|_| kind == "user")?.parse().ok()
-}
-
 #[graphql_object]
 #[graphql(context = Context)]
 impl AuditActor {
-    /// What kind of actor.
+    /// The kind of actor.
     fn kind(&self) -> AuditActorKind {
         match self.kind.as_str() {
             "user" => AuditActorKind::User,
@@ -93,12 +54,12 @@ impl AuditActor {
         }
     }
 
-    /// The user, for those who are one.
+    /// The user, if the actor is one.
     async fn user(&self, context: &Context) -> Result<Option<Account>, ApiError> {
-        self.people.get(context, user(&self.kind, self.id.as_deref())).await
+        self.people.get(context, user_of_actor(&self.kind, self.id.as_deref())).await
     }
 
-    /// The client id, for a machine.
+    /// The client id, if the actor is a machine.
     fn client_id(&self) -> Option<&str> {
         self.id.as_deref().filter(|_| self.kind == "machine")
     }

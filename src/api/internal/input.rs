@@ -1,143 +1,79 @@
-//! What mutations of users take: one input each.
+//! Inputs and payloads of the Internal API's mutations.
 //!
-//! `clientMutationId` is echoed. Repeating a mutation changes nothing more: what is so already stays so, without
-//! another line in the trail. `createUser` is the exception that needs the id to know a repetition by.
+//! Repeating a mutation changes nothing more and adds no line to the audit log. `createUser` needs `clientMutationId` as an
+//! idempotency key for that.
 
-use juniper::{GraphQLInputObject, ID, Nullable};
+use juniper::ID;
 
-use crate::api::Email;
-use crate::api::person::have_a_person;
+use super::node::Account;
+use crate::api::mutation_types::{inputs, payloads, person_input};
+use crate::api::{Context, Email, Json};
 
-/// A user that is expected. Needs an email or an Auth0 id to be found by.
-#[derive(Debug, Clone, GraphQLInputObject)]
-pub struct CreateUserInput {
-    /// Auth0's id of them, if it is known. Without it the row waits for whoever first comes with the email, verified.
-    pub auth0_id: Option<String>,
-    /// Their email.
-    pub email: Option<Email>,
-    /// Whether somebody saw to it that the email is theirs; not so when not given.
-    pub email_verified: Option<bool>,
-    /// Full name.
-    pub name: Nullable<String>,
-    /// First name.
-    pub given_name: Nullable<String>,
-    /// Last name.
-    pub family_name: Nullable<String>,
-    /// What friends say.
-    pub nickname: Nullable<String>,
-    /// URL of a picture, http or https.
-    pub picture: Nullable<String>,
-    /// Phone number.
-    pub phone: Nullable<String>,
-    /// Names of their roles.
-    pub roles: Option<Vec<String>>,
-    /// Echoed. Repeated by the same caller within a day it gives the same user, so make it unique: a UUID, say.
-    pub client_mutation_id: Option<String>,
+person_input! {
+    /// Input of `createUser`. Give an email or an Auth0 id.
+    CreateUserInput {
+        /// The user's Auth0 id, if you know it. Without it, the first login with this verified email claims the user.
+        auth0_id: Option<String>,
+        /// Email address.
+        email: Option<Email>,
+        /// Whether the email address is verified; false by default.
+        email_verified: Option<bool>,
+        ..person,
+        /// Names of the user's roles.
+        roles: Option<Vec<String>>,
+        /// Idempotency key, returned unchanged in the payload: for a day, the same caller gets the same user for it. Use a
+        /// unique one, such as a UUID.
+        client_mutation_id: Option<String>,
+    }
 }
 
-/// What to change of a user. What is not given stays as it is; null empties it.
-#[derive(Debug, Clone, GraphQLInputObject)]
-pub struct UpdateUserInput {
-    /// The user.
-    pub id: ID,
-    /// Full name.
-    pub name: Nullable<String>,
-    /// First name.
-    pub given_name: Nullable<String>,
-    /// Last name.
-    pub family_name: Nullable<String>,
-    /// What friends say.
-    pub nickname: Nullable<String>,
-    /// URL of a picture, http or https.
-    pub picture: Nullable<String>,
-    /// Phone number.
-    pub phone: Nullable<String>,
-    /// Their email. Another one is unverified, unless `emailVerified` says otherwise.
-    pub email: Nullable<Email>,
-    /// Whether somebody saw to it that the email is theirs.
-    pub email_verified: Option<bool>,
-    /// Echoed.
-    pub client_mutation_id: Option<String>,
+person_input! {
+    /// Input of `updateUser`. A missing field keeps its value; null clears it.
+    UpdateUserInput {
+        /// The user.
+        id: ID,
+        ..person,
+        /// Email address. A new one is unverified, unless `emailVerified` says otherwise.
+        email: juniper::Nullable<Email>,
+        /// Whether the email address is verified.
+        email_verified: Option<bool>,
+        /// Returned unchanged in the payload.
+        client_mutation_id: Option<String>,
+    }
 }
 
-/// The roles of a user.
-#[derive(Debug, Clone, GraphQLInputObject)]
-pub struct SetRolesInput {
-    /// The user.
-    pub id: ID,
-    /// Names of all their roles.
-    pub roles: Vec<String>,
-    /// Echoed.
-    pub client_mutation_id: Option<String>,
+inputs! {
+    "Input of `setRoles`." SetRolesInput { "The user." id: ID, "Names of all their roles." roles: Vec<String> }
+    "Input of `linkIdentity`." LinkIdentityInput { "The user." id: ID, "The Auth0 id to link." auth0_id: String }
+    "Input of `unlinkIdentity`." UnlinkIdentityInput { "The user." id: ID, "The Auth0 id to unlink." auth0_id: String }
+    "Input of `mergeUsers`: two users who are the same person." MergeUsersInput {
+        "The user to keep." kept_id: ID,
+        "The user whose identities move to the other. Becomes a tombstone." gone_id: ID
+    }
+    "Input of `refreshUser`." RefreshUserInput { "The user." id: ID }
+    "Input of `blockUser`." BlockUserInput { "The user." id: ID }
+    "Input of `unblockUser`." UnblockUserInput { "The user." id: ID }
+    "Input of `signOutUser`." SignOutUserInput { "The user." id: ID }
+    "Input of `eraseUser`." EraseUserInput { "The user." id: ID }
+    "Input of `exportUser`." ExportUserInput { "The user." id: ID }
+    "Input of `refreshKeys`." RefreshKeysInput {}
 }
 
-/// A user and one of their Auth0 ids.
-#[derive(Debug, Clone, GraphQLInputObject)]
-pub struct LinkIdentityInput {
-    /// The user.
-    pub id: ID,
-    /// Auth0's id.
-    pub auth0_id: String,
-    /// Echoed.
-    pub client_mutation_id: Option<String>,
+// One type per mutation, so that each can get fields of its own.
+payloads! {
+    "Payload of `createUser`." CreateUserPayload { "The user after the mutation." user: Account }
+    "Payload of `updateUser`." UpdateUserPayload { "The user after the mutation." user: Account }
+    "Payload of `refreshUser`." RefreshUserPayload { "The user after the mutation." user: Account }
+    "Payload of `setRoles`." SetRolesPayload { "The user after the mutation." user: Account }
+    "Payload of `blockUser`." BlockUserPayload { "The user after the mutation." user: Account }
+    "Payload of `unblockUser`." UnblockUserPayload { "The user after the mutation." user: Account }
+    "Payload of `signOutUser`." SignOutUserPayload { "The user after the mutation." user: Account }
+    "Payload of `linkIdentity`." LinkIdentityPayload { "The user after the mutation." user: Account }
+    "Payload of `unlinkIdentity`." UnlinkIdentityPayload { "The user after the mutation." user: Account }
+    "Payload of `mergeUsers`." MergeUsersPayload { "The user who is kept." user: Account }
+    "Payload of `eraseUser`." EraseUserPayload { "The tombstone." user: Account }
+    "Payload of `exportUser`." ExportUserPayload { "The user's row, identities, accepted terms and audit log." data: Json }
+    "Payload of `refreshKeys`." RefreshKeysPayload {
+        "The issuers whose keys are being fetched in the background." issuers: Vec<String>
+    }
 }
-
-/// A user and one of their Auth0 ids.
-#[derive(Debug, Clone, GraphQLInputObject)]
-pub struct UnlinkIdentityInput {
-    /// The user.
-    pub id: ID,
-    /// Auth0's id.
-    pub auth0_id: String,
-    /// Echoed.
-    pub client_mutation_id: Option<String>,
-}
-
-/// Two users who are one person.
-#[derive(Debug, Clone, GraphQLInputObject)]
-pub struct MergeUsersInput {
-    /// Who stays.
-    pub kept_id: ID,
-    /// Whose identities move to the other, and of whom a tombstone is left.
-    pub gone_id: ID,
-    /// Echoed.
-    pub client_mutation_id: Option<String>,
-}
-
-/// Inputs that say who, and no more.
-macro_rules! of_a_user {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, GraphQLInputObject)]
-        pub struct $name {
-            /// The user.
-            pub id: ID,
-            /// Echoed.
-            pub client_mutation_id: Option<String>,
-        }
-    )*};
-}
-
-of_a_user! {
-    /// Whose profile to fetch anew.
-    RefreshUserInput;
-    /// Whom to block.
-    BlockUserInput;
-    /// Whom to unblock.
-    UnblockUserInput;
-    /// Whom to sign out.
-    SignOutUserInput;
-    /// Whom to erase.
-    EraseUserInput;
-    /// Whose data to give out.
-    ExportUserInput;
-}
-
-/// Nothing but the echo.
-#[derive(Debug, Clone, GraphQLInputObject)]
-pub struct RefreshKeysInput {
-    /// Echoed.
-    pub client_mutation_id: Option<String>,
-}
-
-have_a_person!(CreateUserInput, UpdateUserInput);

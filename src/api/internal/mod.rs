@@ -1,32 +1,44 @@
-//! The Internal API's schema: everything of users, and what was deployed, for machines and staff.
+//! The schema of the Internal API, for machines and staff: all data about users, and deployments.
 //!
-//! Fields that need more than the door asked for say so, and refuse with `NOT_PERMITTED`.
+//! A field that needs more permissions than the door requires says so, and fails with `NOT_PERMITTED` without them.
 
-pub mod node;
-mod account_batch;
-mod user;
-pub mod users;
+/// Converts between two enums with the same variants.
+macro_rules! same_variants {
+    ($graphql:path, $ours:path, $($variant:ident)|+) => {
+        impl From<$ours> for $graphql {
+            fn from(value: $ours) -> Self {
+                use $ours as Ours;
+                match value { $(Ours::$variant => Self::$variant,)+ }
+            }
+        }
+
+        impl From<$graphql> for $ours {
+            fn from(value: $graphql) -> Self {
+                use $graphql as Graphql;
+                match value { $(Graphql::$variant => Self::$variant,)+ }
+            }
+        }
+    };
+}
+
+mod node;
 pub mod actor;
 pub mod audit;
+mod user;
+pub mod users;
 pub mod deployments;
-pub mod viewer;
 mod query;
 pub mod input;
-pub mod payload;
-pub mod mutation;
+mod mutation;
 mod subscription;
 
-use juniper::{ID, RootNode};
+use juniper::RootNode;
 
-pub use audit::AuditEvent;
-pub use deployments::Deployment;
 pub use mutation::Mutation;
-pub use query::Query;
+pub use node::{Account, AuditEvent, Deployment, Node};
+pub use query::{Query, Viewer};
 pub use subscription::Subscription;
-pub use user::{AcceptedTerms, Account, Identity, Status};
-
-use super::{ApiError, NodeId};
-use crate::user::UserId;
+pub use user::{Identity, UserStatus};
 
 /// The schema of the internal door.
 pub type Schema = RootNode<Query, Mutation, Subscription>;
@@ -34,12 +46,4 @@ pub type Schema = RootNode<Query, Mutation, Subscription>;
 /// The schema of the internal door.
 pub fn schema() -> Schema {
     Schema::new(Query, Mutation, Subscription)
-}
-
-/// The user that a global id leads to.
-fn user_id(id: &ID) -> Result<UserId, ApiError> {
-    match id.parse() {
-        Ok(NodeId::User(id)) => Ok(id),
-        _ => Err(ApiError::NotFound("There is no such user.")),
-    }
 }

@@ -1,231 +1,172 @@
-//! The root of the Internal API's mutations: what staff and machines do to users.
+//! The mutation root of the Internal API: what staff and machines change of users.
 //!
-//! Each asks for its permission before anything is looked at, and each transaction asks once more whether the caller
-//! still stands: see [`Context::change`].
+//! Each mutation checks its permission before it looks at its input. Each transaction checks again that the caller is still
+//! active: see [`Context::change`].
 
-use juniper::{GraphQLObject, Nullable, graphql_object};
+use juniper::graphql_object;
 
 use super::input::{
-    BlockUserInput, CreateUserInput, EraseUserInput, ExportUserInput, LinkIdentityInput, MergeUsersInput,
-    RefreshKeysInput, RefreshUserInput, SetRolesInput, SignOutUserInput, UnblockUserInput,
-    UnlinkIdentityInput, UpdateUserInput,
+    BlockUserInput, BlockUserPayload, CreateUserInput, CreateUserPayload, EraseUserInput, EraseUserPayload,
+    ExportUserInput, ExportUserPayload, LinkIdentityInput, LinkIdentityPayload, MergeUsersInput,
+    MergeUsersPayload, RefreshKeysInput, RefreshKeysPayload, RefreshUserInput, RefreshUserPayload,
+    SetRolesInput, SetRolesPayload, SignOutUserInput, SignOutUserPayload, UnblockUserInput,
+    UnblockUserPayload, UnlinkIdentityInput, UnlinkIdentityPayload, UpdateUserInput, UpdateUserPayload,
 };
-use super::payload::{
-    BlockUserPayload, CreateUserPayload, EraseUserPayload, LinkIdentityPayload, MergeUsersPayload,
-    RefreshUserPayload, SetRolesPayload, SignOutUserPayload, UnblockUserPayload, UnlinkIdentityPayload,
-    UpdateUserPayload,
-};
-use super::user_id;
-use crate::api::{ApiError, Context, Json};
-use crate::scope;
+use crate::api::error::NullOnError;
+use crate::api::mutation_types::new_person;
+use crate::api::{ApiError, Context, Json, NodeId};
+use crate::scope::{AUDIT_READ, DEPLOY_WRITE, USERS_ERASE, USERS_READ, USERS_WRITE};
 use crate::store::NewUser;
 use crate::user::{Auth0Id, Status};
 
-/// The most roles a user has, and the longest name of one, in bytes.
+/// The most roles of a user, and the longest name of a role in bytes.
 const ROLES_MAX: usize = 64;
 
-/// Where mutations begin.
+/// The mutation root.
 #[derive(Debug, Clone, Copy)]
 pub struct Mutation;
-
-/// Of `exportUser`.
-#[derive(Debug, Clone, GraphQLObject)]
-pub struct ExportUserPayload {
-    /// As it was given.
-    pub client_mutation_id: Option<String>,
-    /// The row, the identities, the accepted terms and the audit trail of the user.
-    pub data: Json,
-}
-
-/// Of `refreshKeys`.
-#[derive(Debug, Clone, GraphQLObject)]
-pub struct RefreshKeysPayload {
-    /// As it was given.
-    pub client_mutation_id: Option<String>,
-    /// The issuers that are asked for their keys now, in the background.
-    pub issuers: Vec<String>,
-}
 
 #[graphql_object]
 #[graphql(context = Context)]
 impl Mutation {
-    /// Makes a user who has not come yet. Needs `users:write`.
-    async fn create_user(
-        context: &Context,
-        mut input: CreateUserInput,
-    ) -> Result<Option<CreateUserPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
+    /// Creates a user who has not logged in yet. Needs `users:write`.
+    async fn create_user(context: &Context, mut input: CreateUserInput) -> NullOnError<CreateUserPayload> {
+        context.require(USERS_WRITE)?;
         let expected = NewUser {
-            person: input.person().person()?,
+            person: new_person(input.update()?),
             auth0_id: input.auth0_id.as_deref().map(auth0_id).transpose()?,
             email: input.email.map(|email| email.0),
             email_verified: input.email_verified.unwrap_or_default(),
-            roles: roles(input.roles.unwrap_or_default())?,
+            roles: checked_roles(input.roles.unwrap_or_default())?,
         };
-        let id = input.client_mutation_id;
-        let once = id.clone();
-        let made = context.change(move |store, actor| match once {
-            Some(once) => store.create_idempotent(&expected, &once, actor),
+        let key = input.client_mutation_id.clone();
+        let created = context.change(move |store, actor| match key {
+            Some(key) => store.create_idempotent(&expected, &key, actor),
             None => store.create(&expected, actor),
         });
-        Ok(CreateUserPayload::new(made.await?, id))
+        Ok(CreateUserPayload::new(input.client_mutation_id, created.await?))
     }
 
-    /// Changes what a user is called, or their email. Needs `users:write`.
-    async fn update_user(
-        context: &Context,
-        mut input: UpdateUserInput,
-    ) -> Result<Option<UpdateUserPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let mut update = input.person().update()?;
-        update.email = match input.email {
-            Nullable::ImplicitNull => None,
-            Nullable::ExplicitNull => Some(None),
-            Nullable::Some(email) => Some(Some(email.0)),
-        };
+    /// Updates a user's personal fields and email. Needs `users:write`.
+    async fn update_user(context: &Context, mut input: UpdateUserInput) -> NullOnError<UpdateUserPayload> {
+        context.require(USERS_WRITE)?;
+        let mut update = input.update()?;
+        update.email = input.email.explicit().map(|email| email.map(|email| email.0));
         update.email_verified = input.email_verified;
-        let id = user_id(&input.id)?;
+        let id = NodeId::user(&input.id)?;
         let user = context.change(move |store, actor| store.update(id, &update, actor)).await?;
-        Ok(UpdateUserPayload::new(user, input.client_mutation_id))
+        Ok(UpdateUserPayload::new(input.client_mutation_id, user))
     }
 
-    /// Fetches a user's profile from Auth0 anew, unless that was done in the last ten seconds. Needs `users:write`.
-    async fn refresh_user(
-        context: &Context,
-        input: RefreshUserInput,
-    ) -> Result<Option<RefreshUserPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let user = context.refresh(user_id(&input.id)?).await?;
-        Ok(RefreshUserPayload::new(user, input.client_mutation_id))
+    /// Fetches a user's profile from Auth0, at most once in ten seconds. Needs `users:write`.
+    async fn refresh_user(context: &Context, input: RefreshUserInput) -> NullOnError<RefreshUserPayload> {
+        context.require(USERS_WRITE)?;
+        let user = context.refresh(NodeId::user(&input.id)?).await?;
+        Ok(RefreshUserPayload::new(input.client_mutation_id, user))
     }
 
-    /// Replaces a user's roles and revokes their tokens, which carry the old ones. Needs `users:write`.
-    async fn set_roles(context: &Context, input: SetRolesInput) -> Result<Option<SetRolesPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let (id, roles) = (user_id(&input.id)?, roles(input.roles)?);
+    /// Replaces a user's roles, and revokes their tokens, which carry the old roles. Needs `users:write`.
+    async fn set_roles(context: &Context, input: SetRolesInput) -> NullOnError<SetRolesPayload> {
+        context.require(USERS_WRITE)?;
+        let (id, roles) = (NodeId::user(&input.id)?, checked_roles(input.roles)?);
         let user = context.change(move |store, actor| store.set_roles(id, &roles, actor)).await?;
-        Ok(SetRolesPayload::new(user, input.client_mutation_id))
+        Ok(SetRolesPayload::new(input.client_mutation_id, user))
     }
 
-    /// Turns a user away, at once and until they are unblocked. Needs `users:write`.
-    async fn block_user(
-        context: &Context,
-        input: BlockUserInput,
-    ) -> Result<Option<BlockUserPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let id = user_id(&input.id)?;
+    /// Blocks a user at once, until they are unblocked. Needs `users:write`.
+    async fn block_user(context: &Context, input: BlockUserInput) -> NullOnError<BlockUserPayload> {
+        context.require(USERS_WRITE)?;
+        let id = NodeId::user(&input.id)?;
         let user = context.change(move |store, actor| store.set_status(id, Status::Blocked, actor)).await?;
-        Ok(BlockUserPayload::new(user, input.client_mutation_id))
+        Ok(BlockUserPayload::new(input.client_mutation_id, user))
     }
 
-    /// Lets a blocked user in again, with a new token. Needs `users:write`.
-    async fn unblock_user(
-        context: &Context,
-        input: UnblockUserInput,
-    ) -> Result<Option<UnblockUserPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let id = user_id(&input.id)?;
+    /// Unblocks a user, who then needs a new token. Needs `users:write`.
+    async fn unblock_user(context: &Context, input: UnblockUserInput) -> NullOnError<UnblockUserPayload> {
+        context.require(USERS_WRITE)?;
+        let id = NodeId::user(&input.id)?;
         let user = context.change(move |store, actor| store.set_status(id, Status::Active, actor)).await?;
-        Ok(UnblockUserPayload::new(user, input.client_mutation_id))
+        Ok(UnblockUserPayload::new(input.client_mutation_id, user))
     }
 
-    /// Withdraws all tokens of a user issued so far. Needs `users:write`.
-    async fn sign_out_user(
-        context: &Context,
-        input: SignOutUserInput,
-    ) -> Result<Option<SignOutUserPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let id = user_id(&input.id)?;
+    /// Revokes all tokens issued to a user so far. Needs `users:write`.
+    async fn sign_out_user(context: &Context, input: SignOutUserInput) -> NullOnError<SignOutUserPayload> {
+        context.require(USERS_WRITE)?;
+        let id = NodeId::user(&input.id)?;
         let user = context.change(move |store, actor| store.sign_out_everywhere(id, actor)).await?;
-        Ok(SignOutUserPayload::new(user, input.client_mutation_id))
+        Ok(SignOutUserPayload::new(input.client_mutation_id, user))
     }
 
-    /// Leads one more Auth0 id to a user. Whoever asks vouches that both are one person: no email is compared. Needs
+    /// Links an Auth0 id to a user. You vouch that both belong to the same person; emails are not compared. Needs
     /// `users:write`.
-    async fn link_identity(
-        context: &Context,
-        input: LinkIdentityInput,
-    ) -> Result<Option<LinkIdentityPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let (id, identity) = (user_id(&input.id)?, auth0_id(&input.auth0_id)?);
+    async fn link_identity(context: &Context, input: LinkIdentityInput) -> NullOnError<LinkIdentityPayload> {
+        context.require(USERS_WRITE)?;
+        let (id, identity) = (NodeId::user(&input.id)?, auth0_id(&input.auth0_id)?);
         let user = context.change(move |store, actor| store.link_identity(id, &identity, actor)).await?;
-        Ok(LinkIdentityPayload::new(user, input.client_mutation_id))
+        Ok(LinkIdentityPayload::new(input.client_mutation_id, user))
     }
 
-    /// Takes an Auth0 id from a user, who keeps at least one. Its tokens are revoked. Needs `users:write`.
+    /// Unlinks an Auth0 id from a user and revokes its tokens. A user keeps at least one identity. Needs `users:write`.
     async fn unlink_identity(
         context: &Context,
         input: UnlinkIdentityInput,
-    ) -> Result<Option<UnlinkIdentityPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let (id, identity) = (user_id(&input.id)?, auth0_id(&input.auth0_id)?);
+    ) -> NullOnError<UnlinkIdentityPayload> {
+        context.require(USERS_WRITE)?;
+        let (id, identity) = (NodeId::user(&input.id)?, auth0_id(&input.auth0_id)?);
         let user = context.change(move |store, actor| store.unlink_identity(id, &identity, actor)).await?;
-        Ok(UnlinkIdentityPayload::new(user, input.client_mutation_id))
+        Ok(UnlinkIdentityPayload::new(input.client_mutation_id, user))
     }
 
-    /// Makes one user of two who are one person. What the kept one lacks comes from the other, but no roles; a
-    /// tombstone of the other is left. Can not be undone. Needs `users:write`.
-    async fn merge_users(
-        context: &Context,
-        input: MergeUsersInput,
-    ) -> Result<Option<MergeUsersPayload>, ApiError> {
-        context.require(scope::USERS_WRITE)?;
-        let (kept, gone) = (user_id(&input.kept_id)?, user_id(&input.gone_id)?);
+    /// Merges two users who are the same person. The kept user gets the other's identities and missing fields, but not
+    /// their roles; the other becomes a tombstone. You can't undo it. Needs `users:write`.
+    async fn merge_users(context: &Context, input: MergeUsersInput) -> NullOnError<MergeUsersPayload> {
+        context.require(USERS_WRITE)?;
+        let (kept, gone) = (NodeId::user(&input.kept_id)?, NodeId::user(&input.gone_id)?);
         let user = context.change(move |store, actor| store.merge(kept, gone, actor)).await?;
-        Ok(MergeUsersPayload::new(user, input.client_mutation_id))
+        Ok(MergeUsersPayload::new(input.client_mutation_id, user))
     }
 
-    /// Erases all that tells of a person. A tombstone stays, so that a token that is still valid does not make them
-    /// anew. Can not be undone. Needs `users:erase`.
-    async fn erase_user(
-        context: &Context,
-        input: EraseUserInput,
-    ) -> Result<Option<EraseUserPayload>, ApiError> {
-        context.require(scope::USERS_ERASE)?;
-        let id = user_id(&input.id)?;
+    /// Erases a user's personal data. A tombstone is left, so that a valid token doesn't create them again. You can't undo
+    /// it. Needs `users:erase`.
+    async fn erase_user(context: &Context, input: EraseUserInput) -> NullOnError<EraseUserPayload> {
+        context.require(USERS_ERASE)?;
+        let id = NodeId::user(&input.id)?;
         let user = context.change(move |store, actor| store.set_status(id, Status::Erased, actor)).await?;
-        Ok(EraseUserPayload::new(user, input.client_mutation_id))
+        Ok(EraseUserPayload::new(input.client_mutation_id, user))
     }
 
-    /// Gives out everything we hold about a user, which is noted in the trail. Needs `users:read` and `audit:read`.
-    async fn export_user(
-        context: &Context,
-        input: ExportUserInput,
-    ) -> Result<Option<ExportUserPayload>, ApiError> {
-        context.require(scope::USERS_READ)?;
-        context.require(scope::AUDIT_READ)?;
-        let id = user_id(&input.id)?;
+    /// Exports all data about a user, and records that in the audit log. Needs `users:read` and `audit:read`.
+    async fn export_user(context: &Context, input: ExportUserInput) -> NullOnError<ExportUserPayload> {
+        context.require(USERS_READ)?;
+        context.require(AUDIT_READ)?;
+        let id = NodeId::user(&input.id)?;
         let data = context.change(move |store, actor| store.export(id, actor)).await?;
-        Ok(Some(ExportUserPayload { client_mutation_id: input.client_mutation_id, data: Json(data) }))
+        Ok(ExportUserPayload::new(input.client_mutation_id, Json(data)))
     }
 
-    /// Asks every trusted issuer for its signing keys now, without waiting for the answer: after a key was revoked at
-    /// Auth0. Needs `deploy:write`.
-    fn refresh_keys(
-        context: &Context,
-        input: RefreshKeysInput,
-    ) -> Result<Option<RefreshKeysPayload>, ApiError> {
-        context.require(scope::DEPLOY_WRITE)?;
+    /// Fetches the signing keys of all trusted issuers in the background, for example after a key was revoked at Auth0. Needs
+    /// `deploy:write`.
+    fn refresh_keys(context: &Context, input: RefreshKeysInput) -> NullOnError<RefreshKeysPayload> {
+        context.require(DEPLOY_WRITE)?;
         let keys = context.gate().keys();
         keys.refresh();
-        let issuers = keys.issuers().map(str::to_owned).collect();
-        Ok(Some(RefreshKeysPayload { client_mutation_id: input.client_mutation_id, issuers }))
+        let issuers: Vec<_> = keys.issuers().map(str::to_owned).collect();
+        Ok(RefreshKeysPayload::new(input.client_mutation_id, issuers))
     }
 }
 
 fn auth0_id(text: &str) -> Result<Auth0Id, ApiError> {
-    text.parse()
-        .map_err(|_| ApiError::BadInput("An Auth0 id has 1 to 255 characters, and no control characters."))
+    text.parse().map_err(|_| {
+        ApiError::BadInput("An Auth0 id must have 1 to 255 characters and no control characters.")
+    })
 }
 
-fn roles(roles: Vec<String>) -> Result<Vec<String>, ApiError> {
-    let good = |role: &String| {
-        !role.is_empty()
-            && role.len() <= ROLES_MAX
-            && !role.chars().any(|c| c.is_control() || c.is_whitespace())
+fn checked_roles(roles: Vec<String>) -> Result<Vec<String>, ApiError> {
+    let is_valid = |role: &String| {
+        (1..=ROLES_MAX).contains(&role.len()) && !role.chars().any(|c| c.is_control() || c.is_whitespace())
     };
-    if roles.len() <= ROLES_MAX && roles.iter().all(good) {
+    if roles.len() <= ROLES_MAX && roles.iter().all(is_valid) {
         return Ok(roles);
     }
-    Err(ApiError::BadInput("A user has at most 64 roles; each has a name of 1 to 64 bytes without spaces."))
+    Err(ApiError::BadInput("A user can have 64 roles, each with a name of 1 to 64 bytes without spaces."))
 }

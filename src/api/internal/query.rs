@@ -1,19 +1,19 @@
-//! The root of the Internal API's queries.
+//! The query root of the Internal API.
 
 use juniper::{ID, graphql_object};
 
-use super::audit::{AuditEventConnection, AuditEventFilter, Counted};
+use super::audit::{AuditEventConnection, AuditEventFilter};
 use super::deployments::{DeploymentConnection, DeploymentOutcome};
-use super::node::NodeValue;
+use super::node::{Account, AuditEvent, Deployment, NodeValue};
 use super::users::{UserConnection, UserFilter, UserOrder};
-use super::viewer::Viewer;
-use super::{Account, AuditEvent, Deployment};
-use crate::api::connection::{Edges, Paging};
+use crate::api::error::NullOnError;
+use crate::api::paging::ConnectionArgs;
+use crate::api::types::viewer;
 use crate::api::{ApiError, Context, Email, NodeId};
 use crate::scope;
-use crate::store::{DeploymentFilter, Page};
+use crate::store::DeploymentFilter;
 
-/// Where queries begin.
+/// The query root.
 #[derive(Debug, Clone, Copy)]
 pub struct Query;
 
@@ -25,56 +25,54 @@ impl Query {
         Viewer::user(context)
     }
 
-    /// Who is calling.
+    /// The caller.
     fn viewer() -> Viewer {
         Viewer
     }
 
-    /// Something by its global id; null when there is no such thing. Users need `users:read`, audit events
-    /// `audit:read`, deployments `deploy:read`.
-    async fn node(context: &Context, id: ID) -> Result<Option<NodeValue>, ApiError> {
-        Ok(match id.parse() {
-            Ok(NodeId::User(id)) => {
+    /// The object with a global id; null for an unknown id. Users need `users:read`, audit events `audit:read`, deployments
+    /// `deploy:read`.
+    async fn node(context: &Context, id: ID) -> NullOnError<NodeValue> {
+        Ok(match NodeId::parse(&id) {
+            Some(NodeId::User(id)) => {
                 context.require(scope::USERS_READ)?;
-                context.store().user(id)?.and_then(Account::alone).map(NodeValue::Account)
+                context.store().user(id)?.map(Account::single).map(NodeValue::Account)
             }
-            Ok(NodeId::AuditEvent(line)) => {
+            Some(NodeId::AuditEvent(line)) => {
                 context.require(scope::AUDIT_READ)?;
                 let line = context.read(move |store| store.audit_line(line)).await?;
-                AuditEvent::of(line.into_iter().collect()).pop().map(NodeValue::AuditEvent)
+                AuditEvent::page(line.into_iter().collect()).pop().map(NodeValue::AuditEvent)
             }
-            Ok(NodeId::Deployment(number)) => {
+            Some(NodeId::Deployment(number)) => {
                 context.require(scope::DEPLOY_READ)?;
                 let deployment = context.read(move |store| store.deployment(number)).await?;
-                Deployment::of(deployment.into_iter().collect()).pop().map(NodeValue::Deployment)
+                Deployment::page(deployment.into_iter().collect()).pop().map(NodeValue::Deployment)
             }
-            // What is no id is nothing's.
-            Err(_) => None,
+            None => None,
         })
     }
 
-    /// One user: by our id, by Auth0's (also a linked one), or by email (verified, or pre-provisioned and not claimed
-    /// yet). Give exactly one. Null when there is none. Needs `users:read`.
+    /// The user with our id, an Auth0 id (also a linked one), or an email (verified, or of a pre-provisioned user who has
+    /// not logged in). Give exactly one of the three. Null for an unknown user. Needs `users:read`.
     pub fn user(
         context: &Context,
         id: Option<ID>,
         auth0_id: Option<String>,
         email: Option<Email>,
-    ) -> Result<Option<Account>, ApiError> {
+    ) -> NullOnError<Account> {
         context.require(scope::USERS_READ)?;
         let store = context.store();
-        // What is no id is nobody's.
-        let found = match (id, auth0_id, email) {
+        let user = match (id, auth0_id, email) {
             (Some(id), None, None) => id.parse().ok().map(|id| store.user(id)),
             (None, Some(id), None) => id.parse().ok().map(|id| store.user_by_auth0_id(&id)),
             (None, None, Some(email)) => Some(store.user_by_email(&email.0)),
             _ => return Err(ApiError::BadInput("Give exactly one of id, auth0Id and email.")),
         };
-        Ok(found.transpose()?.flatten().and_then(Account::alone))
+        Ok(user.transpose()?.flatten().map(Account::single))
     }
 
-    /// Users whom `filter` lets through, in an order (the oldest first by default): `first` from the beginning or
-    /// `last` from the end, 1 to 100 of them (50 when neither is given), after and before cursors. Needs `users:read`.
+    /// The users that match `filter`, oldest first by default. Give `first` or `last`, 1 to 100 (default: `first: 50`), and
+    /// cursors as `after` and `before`. Needs `users:read`.
     async fn users(
         context: &Context,
         filter: Option<UserFilter>,
@@ -83,14 +81,14 @@ impl Query {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<Option<UserConnection>, ApiError> {
+    ) -> NullOnError<UserConnection> {
         context.require(scope::USERS_READ)?;
-        let paging = Paging { first, after, last, before };
-        UserConnection::read(context, filter, order_by, paging).await.map(Some)
+        let args = ConnectionArgs { first, after, last, before };
+        UserConnection::read(context, filter, order_by, args).await.map(Some)
     }
 
-    /// Lines of the audit trail, the newest first: `first` from the beginning or `last` from the end, 1 to 100 of them
-    /// (50 when neither is given), after and before cursors. Needs `audit:read`.
+    /// The audit log, newest first. Give `first` or `last`, 1 to 100 (default: `first: 50`), and cursors as `after` and
+    /// `before`. Needs `audit:read`.
     async fn audit_events(
         context: &Context,
         filter: Option<AuditEventFilter>,
@@ -98,19 +96,15 @@ impl Query {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<Option<AuditEventConnection>, ApiError> {
+    ) -> NullOnError<AuditEventConnection> {
         context.require(scope::AUDIT_READ)?;
-        let filter = AuditEventFilter::read(filter)?;
-        let paging = Paging { first, after, last, before };
-        let (wanted, slice) = (filter.clone(), paging.slice()?);
-        let part = context.read(move |store| store.list_audit(&wanted, &slice)).await?;
-        let events = Page { items: AuditEvent::of(part.items), more: part.more };
-        let page = Edges::new(events, &paging, AuditEvent::place);
-        Ok(Some(AuditEventConnection::new(page, Counted::Filter(filter))))
+        let filter = AuditEventFilter::into_store(filter)?;
+        let args = ConnectionArgs { first, after, last, before };
+        AuditEventConnection::read(context, filter, args).await.map(Some)
     }
 
-    /// Deployments, the newest first; to one `tenant`, with one `outcome`: `first` from the beginning or `last` from the
-    /// end, 1 to 100 of them (50 when neither is given), after and before cursors. Needs `deploy:read`.
+    /// The deployments, newest first, optionally of one `tenant` or with one `outcome`. Give `first` or `last`, 1 to 100
+    /// (default: `first: 50`), and cursors as `after` and `before`. Needs `deploy:read`.
     async fn deployments(
         context: &Context,
         tenant: Option<String>,
@@ -119,9 +113,18 @@ impl Query {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<Option<DeploymentConnection>, ApiError> {
+    ) -> NullOnError<DeploymentConnection> {
         context.require(scope::DEPLOY_READ)?;
         let filter = DeploymentFilter { tenant, outcome: outcome.map(Into::into) };
-        DeploymentConnection::read(context, filter, Paging { first, after, last, before }).await.map(Some)
+        let args = ConnectionArgs { first, after, last, before };
+        DeploymentConnection::read(context, filter, args).await.map(Some)
+    }
+}
+
+viewer! {
+    /// The current user; null for a machine.
+    fn user(context: &Context) -> Result<Option<Account>, ApiError> {
+        let row = context.caller().user().map(|user| context.row(user)).transpose()?;
+        Ok(row.map(Account::single))
     }
 }

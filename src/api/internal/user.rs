@@ -1,90 +1,68 @@
-//! A user, with everything we know of them.
-
-use std::sync::Arc;
+//! The fields of a user.
 
 use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
 
-use super::account_batch::AccountBatch;
-use super::audit::{AuditEventConnection, Counted};
-use super::node::NodeValue;
-use crate::api::connection::Paging;
-use crate::api::{ApiError, Context, DateTime, Email, Json, NodeId};
-use crate::scope;
-use crate::store;
-use crate::user::{self, User};
+use super::audit::{AuditEventConnection, AuditScope};
+use super::node::{Account, NodeValue};
+use crate::api::error::NullOnError;
+use crate::api::paging::ConnectionArgs;
+use crate::api::{AcceptedTerms, ApiError, Context, DateTime, Email, Json, NodeId};
+use crate::user::{self, Status};
+use crate::{scope, store};
 
-/// A user as staff and machines see them.
-#[derive(Debug, Clone)]
-pub struct Account {
-    pub(super) user: Arc<User>,
-    /// Whom they are shown together with.
-    page: Arc<AccountBatch>,
-}
-
-/// Whether a user may come in.
+/// Whether a user may use the APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLEnum)]
-pub enum Status {
-    /// May come in.
+#[graphql(name = "Status")]
+pub enum UserStatus {
+    /// May use the APIs.
     Active,
-    /// Turned away until unblocked.
+    /// Refused until unblocked.
     Blocked,
-    /// The person asked to be forgotten; what is left is a tombstone.
+    /// Erased on request. Only a tombstone without personal data is left.
     Erased,
 }
 
-/// One Auth0 id that leads to a user.
+same_variants!(UserStatus, Status, Active | Blocked | Erased);
+
+/// One of a user's Auth0 ids.
 #[derive(Debug, Clone, GraphQLObject)]
-#[graphql(context = Context)]
 pub struct Identity {
-    /// The `sub` of its tokens; of somebody erased a pseudonym that stands in its place, `erased|…`.
+    /// The `sub` of its tokens. An erased user has a pseudonym instead, `erased|…`.
     pub auth0_id: String,
-    /// The connection at Auth0: what stands before the first `|`.
+    /// The connection at Auth0: the part before the first `|`.
     pub provider: Option<String>,
-    /// Since when it leads to the user.
+    /// When the identity was linked to the user.
     pub linked_at: DateTime,
 }
 
-/// That a user agreed to a version of the terms.
-#[derive(Debug, Clone, GraphQLObject)]
-#[graphql(context = Context)]
-pub struct AcceptedTerms {
-    /// Which version.
-    pub version: String,
-    /// When they first agreed to it.
-    pub accepted_at: DateTime,
-}
-
-impl Account {
-    pub(super) fn new(user: Arc<User>, page: Arc<AccountBatch>) -> Self {
-        Self { user, page }
-    }
-
-    /// A user shown by themselves.
-    pub(super) fn alone(user: User) -> Option<Self> {
-        AccountBatch::of(vec![user]).pop()
+impl From<store::Identity> for Identity {
+    fn from(identity: store::Identity) -> Self {
+        let auth0_id = identity.auth0_id.to_string();
+        let provider = auth0_id.split_once('|').map(|(provider, _)| provider.to_owned());
+        Self { auth0_id, provider, linked_at: DateTime(identity.linked_at) }
     }
 }
 
 #[graphql_object]
 #[graphql(name = "User", context = Context, impl = NodeValue)]
 impl Account {
-    /// The global id. A user's is our UUID of them, as the token's payload has it.
+    /// The global id: our UUID of the user, as in the token's payload.
     pub(super) fn id(&self) -> ID {
         NodeId::User(self.user.id).into()
     }
 
-    /// Auth0's id: the one the row was made with or claimed by; null while it is pre-provisioned and not claimed. Of
-    /// somebody erased a pseudonym that stands in its place, `erased|…`.
+    /// The user's primary Auth0 id; null for a pre-provisioned user who has not logged in. An erased user has a pseudonym
+    /// instead, `erased|…`.
     fn auth0_id(&self) -> Option<&str> {
         self.user.auth0_id.as_ref().map(user::Auth0Id::as_str)
     }
 
-    /// Their email.
+    /// Email address.
     fn email(&self) -> Option<Email> {
         self.user.email.clone().map(Email)
     }
 
-    /// Whether they have shown that the email is theirs.
+    /// Whether the email address is verified.
     fn email_verified(&self) -> bool {
         self.user.email_verified
     }
@@ -104,7 +82,7 @@ impl Account {
         self.user.person.family_name.as_deref()
     }
 
-    /// What friends say.
+    /// Nickname.
     fn nickname(&self) -> Option<&str> {
         self.user.person.nickname.as_deref()
     }
@@ -119,64 +97,65 @@ impl Account {
         self.user.person.phone.as_deref()
     }
 
-    /// Whether they may come in.
-    fn status(&self) -> Status {
+    /// Whether the user may use the APIs.
+    fn status(&self) -> UserStatus {
         self.user.status.into()
     }
 
-    /// Names of their roles.
+    /// Names of the user's roles.
     fn roles(&self) -> &[String] {
         &self.user.roles
     }
 
-    /// Tokens issued before this moment are revoked.
+    /// Tokens issued before this time are revoked.
     fn tokens_valid_from(&self) -> Option<DateTime> {
         self.user.tokens_valid_from.map(DateTime)
     }
 
-    /// When the row was made.
+    /// When the user was created.
     fn created_at(&self) -> DateTime {
         DateTime(self.user.created_at)
     }
 
-    /// When the row last changed.
+    /// When the user last changed.
     fn updated_at(&self) -> DateTime {
         DateTime(self.user.updated_at)
     }
 
-    /// Every Auth0 id that leads to them, in the order they were linked.
+    /// All Auth0 ids of the user, in the order they were linked.
     async fn identities(&self, context: &Context) -> Result<Vec<Identity>, ApiError> {
-        let identities = self.page.identities(context, self.user.id).await?;
-        Ok(identities.into_iter().map(Identity::from).collect())
+        let identities =
+            self.page.identities.get(context, &self.user.id, |store, ids| store.identities_by_user(ids));
+        Ok(identities.await?.unwrap_or_default().into_iter().map(Identity::from).collect())
     }
 
-    /// The terms they agreed to, the latest last.
+    /// The accepted versions of the terms, in order of acceptance.
     async fn accepted_terms(&self, context: &Context) -> Result<Vec<AcceptedTerms>, ApiError> {
-        let terms = self.page.terms(context, self.user.id).await?;
-        Ok(terms.into_iter().map(AcceptedTerms::from).collect())
+        let terms = self.page.terms.get(context, &self.user.id, |store, ids| store.terms_by_user(ids));
+        Ok(terms.await?.unwrap_or_default().into_iter().map(AcceptedTerms::from).collect())
     }
 
-    /// The profile that is stored: as Auth0 gave it when it was last fetched, without its metadata if it was over 64 KiB.
+    /// The stored profile, as it was last fetched from Auth0. Has no metadata if it was over 64 KiB.
     fn profile(&self) -> Option<Json> {
         self.user.profile.clone().map(Json)
     }
 
-    /// The profile as Auth0 has it now, fetched for this request; null while nobody has claimed the row, and of somebody
-    /// erased. One user at a time: not in a list of several. Needs `users:read`.
-    async fn auth0_profile(&self, context: &Context) -> Result<Option<Json>, ApiError> {
+    /// The current profile, fetched from Auth0 for this request; null for an erased user and for one who has not logged
+    /// in. Can be selected for one user at a time only. Needs `users:read`.
+    async fn auth0_profile(&self, context: &Context) -> NullOnError<Json> {
         context.require(scope::USERS_READ)?;
-        if self.page.len() > 1 {
+        if self.page.users.len() > 1 {
             return Err(ApiError::BadInput(
-                "Ask for auth0Profile of one user at a time: it is fetched from Auth0.",
+                "Select auth0Profile for one user at a time, because it is fetched from Auth0.",
             ));
         }
-        let erased = self.user.status == user::Status::Erased;
+        let erased = self.user.status == Status::Erased;
         let Some(id) = self.user.auth0_id.as_ref().filter(|_| !erased) else { return Ok(None) };
         Ok(Some(Json(context.gate().profiles().fetch(id).await?.whole.clone())))
     }
 
-    /// What was changed of them and by whom, the newest first: `first` from the beginning or `last` from the end, 1 to
-    /// 100 of them (50 when neither is given), after and before cursors. Needs `audit:read`.
+    /// The audit log of changes to the user, newest first. Give `first` or `last`, 1 to 100 (default: `first: 50`), and
+    /// cursors as `after` and `before`. Needs `audit:read`.
     async fn audit_trail(
         &self,
         context: &Context,
@@ -184,50 +163,10 @@ impl Account {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<Option<AuditEventConnection>, ApiError> {
+    ) -> NullOnError<AuditEventConnection> {
         context.require(scope::AUDIT_READ)?;
-        let paging = Paging { first, after, last, before };
-        let page = self.page.trail(context, self.user.id, &paging).await?;
-        Ok(Some(AuditEventConnection::new(page, Counted::Trail(self.clone()))))
-    }
-}
-
-impl Account {
-    pub(super) async fn trail_length(&self, context: &Context) -> Result<u64, ApiError> {
-        self.page.trail_length(context, self.user.id).await
-    }
-}
-
-impl From<user::Status> for Status {
-    fn from(status: user::Status) -> Self {
-        match status {
-            user::Status::Active => Self::Active,
-            user::Status::Blocked => Self::Blocked,
-            user::Status::Erased => Self::Erased,
-        }
-    }
-}
-
-impl From<Status> for user::Status {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Active => Self::Active,
-            Status::Blocked => Self::Blocked,
-            Status::Erased => Self::Erased,
-        }
-    }
-}
-
-impl From<store::Identity> for Identity {
-    fn from(identity: store::Identity) -> Self {
-        let auth0_id = identity.auth0_id.to_string();
-        let provider = auth0_id.split_once('|').map(|(provider, _)| provider.to_owned());
-        Self { auth0_id, provider, linked_at: DateTime(identity.linked_at) }
-    }
-}
-
-impl From<store::AcceptedTerms> for AcceptedTerms {
-    fn from(terms: store::AcceptedTerms) -> Self {
-        Self { version: terms.version, accepted_at: DateTime(terms.accepted_at) }
+        let args = ConnectionArgs { first, after, last, before };
+        let page = self.page.audit_page(context, self.user.id, &args).await?;
+        Ok(Some(AuditEventConnection { page, filter: AuditScope::User(self.clone()) }))
     }
 }

@@ -1,170 +1,120 @@
-//! Lists of users: what they are filtered and ordered by, and their pages.
+//! Lists of users: filter, order and pages.
 
-use juniper::{GraphQLEnum, GraphQLInputObject, GraphQLObject, graphql_object};
+use juniper::{GraphQLEnum, GraphQLInputObject};
 
-use super::account_batch::AccountBatch;
-use super::{Account, Status};
-use crate::api::connection::{self, PageInfo, Paging, UserListCursor};
+use super::node::Account;
+use super::user::UserStatus;
+use crate::api::paging::{ConnectionArgs, Edges, connection};
 use crate::api::{ApiError, Context, DateTime, Email};
-use crate::store::{self, Page, PageArgs, Period};
-use crate::user::User;
+use crate::store::{self, Page, Period, SortKey, UserCursor};
 
-/// The longest text that is searched for, in characters.
+/// The longest text to search for, in characters.
 const SEARCH_MAX_CHARS: usize = 254;
 
-/// Which users are wanted: those that meet all of it.
+/// Filters users by all given conditions.
 #[derive(Debug, Clone, Default, GraphQLInputObject)]
 pub struct UserFilter {
-    /// Who have this email, verified or not.
+    /// This email, verified or not.
     pub email: Option<Email>,
-    /// Who have this full name, ASCII letters in either case.
+    /// This full name; ignores the case of ASCII letters.
     pub name: Option<String>,
-    /// Whose email, full name or family name begins so, ASCII letters in either case. Looks at the first 1,000 matches
-    /// of each, by alphabet: what is beyond is not found, so search for more letters.
+    /// Email, full name or last name starts with this text; ignores the case of ASCII letters. Considers only the first
+    /// 1,000 matches of each in alphabetical order; search for more letters to find others.
     pub search: Option<String>,
-    /// Who have this role. Costs a sort of all who have it.
+    /// This role. Sorts all users who have it.
     pub role: Option<String>,
-    /// Who have this status.
-    pub status: Option<Status>,
-    /// Whose row was made then.
+    /// This status.
+    pub status: Option<UserStatus>,
+    /// Created in this period.
     pub created_at: Option<PeriodInput>,
-    /// Whose row last changed then.
+    /// Last changed in this period.
     pub updated_at: Option<PeriodInput>,
 }
 
-/// A span of time. Without an end it is open there.
+/// A period, open at a missing end.
 #[derive(Debug, Clone, Copy, Default, GraphQLInputObject)]
 #[graphql(name = "Period")]
 pub struct PeriodInput {
-    /// From this moment on.
+    /// Start, inclusive.
     pub from: Option<DateTime>,
-    /// Up to, but without, this moment.
+    /// End, exclusive.
     pub until: Option<DateTime>,
 }
 
-/// What users are ordered by.
+/// The order of users.
 #[derive(Debug, Clone, Default, GraphQLInputObject)]
 pub struct UserOrder {
     /// The field.
     pub field: UserOrderField,
-    /// The direction: ascending when not given.
+    /// The direction; ascending by default.
     pub direction: Option<OrderDirection>,
 }
 
-/// A field that users can be ordered by.
+/// A field to order users by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, GraphQLEnum)]
 pub enum UserOrderField {
-    /// When the row was made.
+    /// When the user was created.
     #[default]
-    CreatedAt,
-    /// When the row last changed.
-    UpdatedAt,
-    /// The email; those without come first.
+    #[graphql(name = "CREATED_AT")]
+    Created,
+    /// When the user last changed.
+    #[graphql(name = "UPDATED_AT")]
+    Updated,
+    /// Email; users without one come first.
     Email,
-    /// The full name, ASCII letters in either case; those without come first.
+    /// Full name, ignoring the case of ASCII letters; users without one come first.
     Name,
 }
+
+same_variants!(UserOrderField, store::UserOrder, Created | Updated | Email | Name);
 
 /// A direction to order in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLEnum)]
 pub enum OrderDirection {
-    /// The smallest, or oldest, first.
+    /// Smallest or oldest first.
     Asc,
-    /// The greatest, or newest, first.
+    /// Greatest or newest first.
     Desc,
 }
 
-/// A page of users.
-#[derive(Debug, Clone)]
-pub struct UserConnection {
-    page: connection::Edges<Account>,
-    filter: store::UserFilter,
-}
-
-/// A user in a page.
-#[derive(Debug, Clone, GraphQLObject)]
-#[graphql(context = Context)]
-pub struct UserEdge {
-    /// Where the user stands in the list.
-    pub cursor: String,
-    /// The user.
-    pub node: Account,
+connection! {
+    /// A page of users.
+    UserConnection, UserEdge, Account, store::UserFilter
 }
 
 impl UserConnection {
-    /// Asks the store for a page.
-    ///
-    /// # Errors
-    /// [`ApiError::BadInput`] as [`Paging::slice`] has it, and for a cursor of another order.
     pub(super) async fn read(
         context: &Context,
         filter: Option<UserFilter>,
         order: Option<UserOrder>,
-        paging: Paging,
+        args: ConnectionArgs,
     ) -> Result<Self, ApiError> {
-        let filter = filter.unwrap_or_default().read()?;
+        let filter = filter.unwrap_or_default().into_store()?;
         let UserOrder { field, direction } = order.unwrap_or_default();
-        let (order, descending) = (field.read(), direction == Some(OrderDirection::Desc));
-        let slice = paging.slice::<UserListCursor>()?;
-        let place = |place: Option<UserListCursor>| match place {
-            Some(UserListCursor(of, _)) if of != order => {
-                Err(ApiError::BadInput("The cursor is of another order; begin again without it."))
-            }
-            place => Ok(place.map(|UserListCursor(_, place)| place)),
-        };
-        let slice = PageArgs {
-            after: place(slice.after)?,
-            before: place(slice.before)?,
-            limit: slice.limit,
-            from_end: slice.from_end,
-        };
-        let wanted = filter.clone();
-        let part = context.read(move |store| store.list_users(&wanted, order, descending, &slice)).await?;
-        let Page { items, more } = part;
-        let accounts = Page { items: AccountBatch::of(items), more };
-        let page = connection::Edges::new(accounts, &paging, |account: &Account| {
-            let user: &User = &account.user;
-            UserListCursor(order, order.cursor(user))
-        });
+        let (order, descending) = (store::UserOrder::from(field), direction == Some(OrderDirection::Desc));
+        let page_args = args.page_args(|key| read_cursor(order, key))?;
+        let store_filter = filter.clone();
+        let read = context.read(move |store| store.list_users(&store_filter, order, descending, &page_args));
+        let Page { items, more } = read.await?;
+        let cursor = |account: &Account| write_cursor(order, &order.cursor(&account.user));
+        let page = Edges::new(Page { items: Account::page(items), more }, &args, cursor);
         Ok(Self { page, filter })
     }
-}
 
-#[graphql_object]
-#[graphql(context = Context)]
-impl UserConnection {
-    /// The users with their cursors.
-    fn edges(&self) -> Vec<UserEdge> {
-        self.page.edges.iter().cloned().map(|(cursor, node)| UserEdge { cursor, node }).collect()
-    }
-
-    /// The users without their cursors.
-    fn nodes(&self) -> Vec<Account> {
-        self.page.edges.iter().map(|(_, node)| node.clone()).collect()
-    }
-
-    /// Where the page stands in the list.
-    fn page_info(&self) -> &PageInfo {
-        &self.page.info
-    }
-
-    /// How many users there are in all. Costs a walk over them, so ask for it only when it is shown;
-    /// null, with an error, when that takes longer than the operation may.
-    async fn total_count(&self, context: &Context) -> Result<Option<i32>, ApiError> {
+    async fn count(&self, context: &Context) -> Result<u64, ApiError> {
         let filter = self.filter.clone();
-        let count = context.read(move |store| store.count_users(&filter)).await?;
-        Ok(Some(i32::try_from(count).unwrap_or(i32::MAX)))
+        context.read(move |store| store.count_users(&filter)).await
     }
 }
 
 impl UserFilter {
-    fn read(self) -> Result<store::UserFilter, ApiError> {
+    fn into_store(self) -> Result<store::UserFilter, ApiError> {
         let period = |period: Option<PeriodInput>| {
             let PeriodInput { from, until } = period.unwrap_or_default();
-            Period { from: from.map(|moment| moment.0), until: until.map(|moment| moment.0) }
+            Period { from: from.map(|time| time.0), until: until.map(|time| time.0) }
         };
         if self.search.as_ref().is_some_and(|text| text.chars().count() > SEARCH_MAX_CHARS) {
-            return Err(ApiError::BadInput("The text to search for has at most 254 characters."));
+            return Err(ApiError::BadInput("The text to search for must have at most 254 characters."));
         }
         Ok(store::UserFilter {
             email: self.email.map(|email| email.0),
@@ -178,13 +128,53 @@ impl UserFilter {
     }
 }
 
-impl UserOrderField {
-    fn read(self) -> store::UserOrder {
-        match self {
-            Self::CreatedAt => store::UserOrder::Created,
-            Self::UpdatedAt => store::UserOrder::Updated,
-            Self::Email => store::UserOrder::Email,
-            Self::Name => store::UserOrder::Name,
+/// Writes a cursor. It contains its order, because each order has other cursors.
+fn write_cursor(order: store::UserOrder, UserCursor { by, id }: &UserCursor) -> String {
+    match by {
+        SortKey::Moment(millis) => format!("{}:{id}:{millis}", name(order)),
+        SortKey::Text(text) => format!("{}:{id}:{text}", name(order)),
+    }
+}
+
+/// Reads a cursor; `None` for one of another order.
+fn read_cursor(order: store::UserOrder, text: &str) -> Option<UserCursor> {
+    let (id, by) = text.strip_prefix(name(order))?.strip_prefix(':')?.split_once(':')?;
+    let by = match order {
+        store::UserOrder::Created | store::UserOrder::Updated => SortKey::Moment(by.parse().ok()?),
+        store::UserOrder::Email | store::UserOrder::Name => SortKey::Text(by.to_owned()),
+    };
+    Some(UserCursor { by, id: id.parse().ok()? })
+}
+
+fn name(order: store::UserOrder) -> &'static str {
+    match order {
+        store::UserOrder::Created => "created",
+        store::UserOrder::Updated => "updated",
+        store::UserOrder::Email => "email",
+        store::UserOrder::Name => "name",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::UserOrder;
+
+    #[test]
+    fn a_cursor_reads_back_in_its_own_order_only() {
+        let id = "0198c0de-0000-7000-8000-000000000001".parse().unwrap();
+        for (order, by) in [
+            (UserOrder::Created, SortKey::Moment(-5)),
+            (UserOrder::Name, SortKey::Text("Ada: the \u{1f451}".into())),
+            (UserOrder::Email, SortKey::Text(String::new())),
+        ] {
+            let cursor = UserCursor { by, id };
+            let text = write_cursor(order, &cursor);
+            assert_eq!(read_cursor(order, &text), Some(cursor));
+            assert_eq!(read_cursor(UserOrder::Updated, &text), None);
+        }
+        for bad in ["line:4", "created:x:1", "created:0198c0de-0000-7000-8000-000000000001:now", "created"] {
+            assert_eq!(read_cursor(UserOrder::Created, bad), None, "{bad}");
         }
     }
 }

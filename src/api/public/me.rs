@@ -1,40 +1,36 @@
-//! The current user, as they may see themselves.
+//! The current user, with the fields that they may see.
 
 use std::sync::Arc;
 
-use juniper::{GraphQLObject, ID, graphql_object};
+use juniper::{ID, graphql_interface, graphql_object};
 
-use super::node::NodeValue;
-use crate::api::{ApiError, Context, DateTime, Email, NodeId};
-use crate::store;
-use crate::user::{CurrentUser, PayloadUser, User};
+use crate::api::{AcceptedTerms, ApiError, Context, DateTime, Email, NodeId};
+use crate::user::{Auth0Id, CurrentUser, PayloadUser, User};
 
-/// The current user. What their token tells costs no query; anything more costs one, together.
+/// An object that can be fetched again by its id (Relay object identification).
+#[graphql_interface]
+#[graphql(name = "Node", for = [Me], enum = NodeValue, context = Context)]
+pub trait Node {
+    /// The global id: opaque and permanent.
+    fn id(&self) -> ID;
+}
+
+/// The current user. Fields in the token run no query; all others share one.
 #[derive(Debug, Clone)]
 pub struct Me(pub CurrentUser);
 
-/// That you agreed to a version of the terms.
-#[derive(Debug, Clone, GraphQLObject)]
-#[graphql(context = Context)]
-pub struct AcceptedTerms {
-    /// Which version.
-    pub version: String,
-    /// When you first agreed to it.
-    pub accepted_at: DateTime,
-}
-
 impl Me {
-    /// A field that the token may tell: from there, else from the row.
-    fn tell<T>(
+    /// A field from the token, or else from the row.
+    fn field<T>(
         &self,
         context: &Context,
         payload: impl FnOnce(&PayloadUser) -> Option<T>,
         row: impl FnOnce(&User) -> T,
     ) -> Result<T, ApiError> {
         if let CurrentUser::Payload(user) = &self.0
-            && let Some(told) = payload(user)
+            && let Some(value) = payload(user)
         {
-            return Ok(told);
+            return Ok(value);
         }
         Ok(row(&*self.row(context)?))
     }
@@ -52,26 +48,26 @@ impl Me {
         NodeId::User(self.0.id()).into()
     }
 
-    /// Auth0's id: the `sub` of their tokens.
+    /// The user's id at Auth0: the `sub` of their tokens.
     fn auth0_id(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        let id = |id: &crate::user::Auth0Id| Some(id.to_string());
-        self.tell(context, |user| Some(id(&user.auth0_id)), |row| row.auth0_id.as_ref().and_then(id))
+        let text = |id: &Auth0Id| Some(id.to_string());
+        self.field(context, |user| Some(text(&user.auth0_id)), |row| row.auth0_id.as_ref().and_then(text))
     }
 
-    /// Their email.
+    /// Email address.
     fn email(&self, context: &Context) -> Result<Option<Email>, ApiError> {
-        let email = self.tell(context, |user| user.email.clone().map(Some), |row| row.email.clone())?;
+        let email = self.field(context, |user| user.email.clone().map(Some), |row| row.email.clone())?;
         Ok(email.map(Email))
     }
 
-    /// Whether they have shown that the email is theirs.
+    /// Whether the email address is verified.
     fn email_verified(&self, context: &Context) -> Result<bool, ApiError> {
-        self.tell(context, |user| user.email_verified, |row| row.email_verified)
+        self.field(context, |user| user.email_verified, |row| row.email_verified)
     }
 
     /// Full name.
     fn name(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        self.tell(context, |user| user.name.clone().map(Some), |row| row.person.name.clone())
+        self.field(context, |user| user.name.clone().map(Some), |row| row.person.name.clone())
     }
 
     /// First name.
@@ -84,14 +80,14 @@ impl Me {
         Ok(self.row(context)?.person.family_name.clone())
     }
 
-    /// What friends say.
+    /// Nickname.
     fn nickname(&self, context: &Context) -> Result<Option<String>, ApiError> {
         Ok(self.row(context)?.person.nickname.clone())
     }
 
     /// URL of a picture.
     fn picture(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        self.tell(context, |user| user.picture.clone().map(Some), |row| row.person.picture.clone())
+        self.field(context, |user| user.picture.clone().map(Some), |row| row.person.picture.clone())
     }
 
     /// Phone number.
@@ -99,22 +95,22 @@ impl Me {
         Ok(self.row(context)?.person.phone.clone())
     }
 
-    /// Names of their roles.
+    /// Names of the user's roles.
     fn roles(&self, context: &Context) -> Result<Vec<String>, ApiError> {
-        self.tell(context, |user| user.roles.clone(), |row| row.roles.clone())
+        self.field(context, |user| user.roles.clone(), |row| row.roles.clone())
     }
 
-    /// The terms they agreed to, the latest last.
+    /// The accepted versions of the terms, in order of acceptance.
     fn accepted_terms(&self, context: &Context) -> Result<Vec<AcceptedTerms>, ApiError> {
         Ok(context.terms(&self.0)?.into_iter().map(AcceptedTerms::from).collect())
     }
 
-    /// When they first came.
+    /// When the user was created.
     fn created_at(&self, context: &Context) -> Result<DateTime, ApiError> {
         Ok(DateTime(self.row(context)?.created_at))
     }
 
-    /// When what we know of them last changed.
+    /// When the user last changed.
     fn updated_at(&self, context: &Context) -> Result<DateTime, ApiError> {
         Ok(DateTime(self.row(context)?.updated_at))
     }
@@ -123,11 +119,5 @@ impl Me {
 impl From<User> for Me {
     fn from(user: User) -> Self {
         Self(CurrentUser::Row(Arc::new(user)))
-    }
-}
-
-impl From<store::AcceptedTerms> for AcceptedTerms {
-    fn from(terms: store::AcceptedTerms) -> Self {
-        Self { version: terms.version, accepted_at: DateTime(terms.accepted_at) }
     }
 }

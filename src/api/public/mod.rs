@@ -1,8 +1,6 @@
-//! The Public API's schema: what a person may see and change of themselves.
+//! The schema of the Public API: what users may see and change of themselves.
 
-pub mod node;
 mod me;
-pub mod viewer;
 mod query;
 pub mod input;
 mod mutation;
@@ -10,9 +8,9 @@ mod subscription;
 
 use juniper::RootNode;
 
-pub use me::{AcceptedTerms, Me};
+pub use me::{Me, Node};
 pub use mutation::Mutation;
-pub use query::Query;
+pub use query::{Query, Viewer};
 pub use subscription::Subscription;
 
 /// The schema of the public door.

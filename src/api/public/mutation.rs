@@ -1,87 +1,72 @@
-//! The root of the Public API's mutations: what people do to themselves.
+//! The mutation root of the Public API: what users change of themselves.
 //!
-//! Nobody but a person can call them, and each transaction asks once more whether that person still stands: see
+//! Only users can call these mutations. Each transaction checks again that the user is still active: see
 //! [`Context::change`].
 
 use juniper::graphql_object;
 
-use super::Me;
 use super::input::{
     AcceptTermsInput, AcceptTermsPayload, EraseMeInput, EraseMePayload, ExportMeInput, ExportMePayload,
     RefreshMeInput, RefreshMePayload, SignOutEverywhereInput, SignOutEverywherePayload, UpdateMeInput,
     UpdateMePayload,
 };
+use crate::api::error::NullOnError;
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
 use crate::user::Status;
 
-/// Where mutations begin.
+/// The mutation root.
 #[derive(Debug, Clone, Copy)]
 pub struct Mutation;
 
 #[graphql_object]
 #[graphql(context = Context)]
 impl Mutation {
-    /// Changes what you are called. Email and roles are not yours to change.
-    async fn update_me(
-        context: &Context,
-        mut input: UpdateMeInput,
-    ) -> Result<Option<UpdateMePayload>, ApiError> {
+    /// Updates your personal fields. You can't change your email or roles.
+    async fn update_me(context: &Context, mut input: UpdateMeInput) -> NullOnError<UpdateMePayload> {
         let id = context.current_user()?.id();
-        let update = input.person().update()?;
+        let update = input.update()?;
         let user = context.change(move |store, actor| store.update(id, &update, actor)).await?;
-        Ok(Some(UpdateMePayload { client_mutation_id: input.client_mutation_id, me: Me::from(user) }))
+        Ok(UpdateMePayload::new(input.client_mutation_id, user))
     }
 
-    /// Fetches your profile from Auth0 anew, unless that was done in the last ten seconds.
-    async fn refresh_me(
-        context: &Context,
-        input: RefreshMeInput,
-    ) -> Result<Option<RefreshMePayload>, ApiError> {
+    /// Fetches your profile from Auth0, at most once in ten seconds.
+    async fn refresh_me(context: &Context, input: RefreshMeInput) -> NullOnError<RefreshMePayload> {
         let user = context.refresh(context.current_user()?.id()).await?;
-        Ok(Some(RefreshMePayload { client_mutation_id: input.client_mutation_id, me: Me::from(user) }))
+        Ok(RefreshMePayload::new(input.client_mutation_id, user))
     }
 
-    /// Notes that you agree to a version of the terms. Agreeing again changes nothing.
-    async fn accept_terms(
-        context: &Context,
-        input: AcceptTermsInput,
-    ) -> Result<Option<AcceptTermsPayload>, ApiError> {
+    /// Accepts a version of the terms. Accepting it again changes nothing.
+    async fn accept_terms(context: &Context, input: AcceptTermsInput) -> NullOnError<AcceptTermsPayload> {
         let id = context.current_user()?.id();
-        let AcceptTermsInput { version, client_mutation_id } = input;
+        let version = input.version;
         let user = context.change(move |store, actor| store.accept_terms(id, &version, actor)).await?;
-        Ok(Some(AcceptTermsPayload { client_mutation_id, me: Me::from(user) }))
+        Ok(AcceptTermsPayload::new(input.client_mutation_id, user))
     }
 
-    /// Withdraws all tokens you were given so far, this request's included: everywhere you are asked to log in again.
+    /// Revokes all tokens issued to you so far, including the token of this request.
     async fn sign_out_everywhere(
         context: &Context,
         input: SignOutEverywhereInput,
-    ) -> Result<Option<SignOutEverywherePayload>, ApiError> {
+    ) -> NullOnError<SignOutEverywherePayload> {
         let id = context.current_user()?.id();
         let user = context.change(move |store, actor| store.sign_out_everywhere(id, actor)).await?;
-        Ok(Some(SignOutEverywherePayload {
-            client_mutation_id: input.client_mutation_id,
-            tokens_valid_from: user.tokens_valid_from.map(DateTime),
-        }))
+        Ok(SignOutEverywherePayload::new(input.client_mutation_id, user.tokens_valid_from.map(DateTime)))
     }
 
-    /// Gives everything we hold about you, as JSON.
-    async fn export_me(context: &Context, input: ExportMeInput) -> Result<Option<ExportMePayload>, ApiError> {
+    /// Exports all data about you as JSON.
+    async fn export_me(context: &Context, input: ExportMeInput) -> NullOnError<ExportMePayload> {
         let id = context.current_user()?.id();
         let data = context.change(move |store, actor| store.export(id, actor)).await?;
-        Ok(Some(ExportMePayload { client_mutation_id: input.client_mutation_id, data: Json(data) }))
+        Ok(ExportMePayload::new(input.client_mutation_id, Json(data)))
     }
 
-    /// Erases all that tells of you, and closes your account here for good. Can not be undone.
-    async fn erase_me(context: &Context, input: EraseMeInput) -> Result<Option<EraseMePayload>, ApiError> {
+    /// Erases your personal data and closes your account here. You can't undo it.
+    async fn erase_me(context: &Context, input: EraseMeInput) -> NullOnError<EraseMePayload> {
         let id = context.current_user()?.id();
-        if input.confirm_id.parse() != Ok(NodeId::User(id)) {
-            return Err(ApiError::BadInput("Give your own id as confirmId to be erased."));
+        if NodeId::parse(&input.confirm_id) != Some(NodeId::User(id)) {
+            return Err(ApiError::BadInput("To be erased, give your own id as confirmId."));
         }
-        let user = context.change(move |store, actor| store.set_status(id, Status::Erased, actor)).await?;
-        Ok(Some(EraseMePayload {
-            client_mutation_id: input.client_mutation_id,
-            erased_id: NodeId::User(user.id).into(),
-        }))
+        context.change(move |store, actor| store.set_status(id, Status::Erased, actor)).await?;
+        Ok(EraseMePayload::new(input.client_mutation_id, NodeId::User(id)))
     }
 }

@@ -1,13 +1,12 @@
-//! The root of the Public API's queries.
+//! The query root of the Public API.
 
 use juniper::{ID, graphql_object};
 
-use super::Me;
-use super::node::NodeValue;
-use super::viewer::Viewer;
+use super::me::{Me, NodeValue};
+use crate::api::types::viewer;
 use crate::api::{Context, NodeId};
 
-/// Where queries begin.
+/// The query root.
 #[derive(Debug, Clone, Copy)]
 pub struct Query;
 
@@ -16,18 +15,25 @@ pub struct Query;
 impl Query {
     /// The current user; null for a machine and for a caller without a token.
     fn me(context: &Context) -> Option<Me> {
-        context.caller().user().cloned().map(Me)
+        Viewer::user(context)
     }
 
-    /// Who is calling.
+    /// The caller.
     fn viewer() -> Viewer {
         Viewer
     }
 
-    /// Something by its global id. Here you find yourself, and null for everything else.
+    /// The object with a global id: your own user, and null for every other id.
     fn node(context: &Context, id: ID) -> Option<NodeValue> {
-        let wanted = id.parse::<NodeId>().ok()?;
-        let user = context.caller().user().filter(|user| NodeId::User(user.id()) == wanted);
+        let id = NodeId::parse(&id)?;
+        let user = context.caller().user().filter(|user| NodeId::User(user.id()) == id);
         user.cloned().map(|user| NodeValue::Me(Me(user)))
+    }
+}
+
+viewer! {
+    /// The current user; null for a machine and for a caller without a token.
+    fn user(context: &Context) -> Option<Me> {
+        context.caller().user().cloned().map(Me)
     }
 }

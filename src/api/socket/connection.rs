@@ -212,15 +212,16 @@ impl Connection {
         if message.is_last {
             self.running.remove(&message.id);
         }
-        match message.text {
-            Some(text) => self.write(Message::text(text)).await,
-            None => Ok(()),
-        }
+        self.write_text(message.text).await
     }
 
     /// Sends a short message of our own; results of operations are [forwarded](Self::forward).
     async fn send(&mut self, message: &ToClient<'_>) -> Result<(), End> {
-        let text = bounded_json(message, usize::MAX).and_then(|json| String::from_utf8(json).ok());
+        let json = bounded_json(message, usize::MAX);
+        self.write_text(json.and_then(|json| String::from_utf8(json).ok())).await
+    }
+
+    async fn write_text(&mut self, text: Option<String>) -> Result<(), End> {
         match text {
             Some(text) => self.write(Message::text(text)).await,
             None => Ok(()),

@@ -75,10 +75,7 @@ impl Close {
 }
 
 /// The credential in `connection_init`: `Authorization` or `authorization` with the value of the HTTP header, or `token` with the
-/// bare token.
-///
-/// # Errors
-/// Those of the bearer stage, and for two tokens.
+/// bare token. Refuses two of them, and what the bearer stage refuses.
 pub(super) fn presented(payload: Option<&Map<String, Value>>) -> Result<Presented, Refusal> {
     let mut credentials = None;
     for name in ["Authorization", "authorization", "token"] {

@@ -74,7 +74,7 @@ struct OperationTask {
 
 impl OperationTask {
     async fn run(&self, caller: Caller, request: GraphqlRequest) -> Result<(), Closed> {
-        let prepared = match self.door.prepare(&request) {
+        let prepared = match self.door.operations.prepare(&request) {
             Ok(prepared) => prepared,
             Err(error) => return self.fail(error.into()).await,
         };
@@ -98,17 +98,14 @@ impl OperationTask {
         request: &GraphqlRequest,
     ) -> Result<(), Closed> {
         let context = self.door.context(caller, self.request_id);
-        let start =
-            AssertUnwindSafe(prepared.operation().subscribe(&request.variables, &context)).catch_unwind();
-        let mut events = match tokio::time::timeout(self.door.limits.time, start).await {
-            Ok(Ok(Ok(SubscriptionStart::Events(events)))) => events,
-            Ok(Ok(Ok(SubscriptionStart::Failed(output)))) => {
+        let start = prepared.operation().subscribe(&request.variables, &context);
+        let mut events = match self.door.run(start).await {
+            Ok(SubscriptionStart::Events(events)) => events,
+            Ok(SubscriptionStart::Failed(output)) => {
                 self.next(RequestOutcome::Executed(output)).await?;
                 return self.complete().await;
             }
-            Ok(Ok(Err(error))) => return self.fail(RequestOutcome::Invalid(error)).await,
-            Ok(Err(_panic)) => return self.fail(RequestOutcome::Failed(RequestError::Panicked)).await,
-            Err(_elapsed) => return self.fail(RequestOutcome::Failed(RequestError::Timeout)).await,
+            Err(outcome) => return self.fail(outcome).await,
         };
         let mut shutdown = self.shutdown.clone();
         loop {

@@ -164,12 +164,12 @@ fn the_error_names_the_limit_that_is_exceeded() {
             "directives",
         ),
     ] {
-        let Err(PrepareError::Request(RequestError::Limit(exceeded))) =
+        let Err(PrepareError::Request(RequestError::LimitExceeded { key, .. })) =
             measure(text, None, &root.schema, &limits(all))
         else {
             panic!("{text}")
         };
-        assert_eq!(exceeded.key, limit, "{text}");
+        assert_eq!(key, limit, "{text}");
     }
     let within = "{ item { ...f } } fragment f on Item { b: id c: id }";
     assert!(measure(within, None, &root.schema, &limits(all)).is_ok());
