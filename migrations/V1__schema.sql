@@ -23,7 +23,7 @@ CREATE TABLE users (
     phone              TEXT,
     status             TEXT    NOT NULL CHECK (status IN ('active', 'blocked', 'erased')),
     roles              TEXT    NOT NULL CHECK (json_valid(roles) AND json_type(roles) = 'array'),
-    profile            TEXT    CHECK (json_valid(profile)),
+    profile            TEXT    CHECK (profile IS NULL OR json_valid(profile)),
     -- NULL: never fetched. A stale profile is fetched again.
     profile_fetched_at INTEGER,
     -- Tokens issued before this moment are revoked.

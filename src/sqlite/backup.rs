@@ -7,8 +7,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rusqlite::Connection;
-
 use super::check::refuse_truncated;
 use super::connect::Connector;
 use super::lock::Lock;
@@ -28,9 +26,7 @@ pub struct Backup {
 /// is complete and on the disk. Migrates nothing, so the newer binary can make it before an upgrade.
 ///
 /// # Errors
-/// [`DatabaseError::Missing`]; [`DatabaseError::Exists`], because a backup is never overwritten; [`DatabaseError::Write`];
-/// [`DatabaseError::Full`]; [`DatabaseError::Damaged`]; [`DatabaseError::Truncated`]; else as
-/// [`Database::open`](super::Database::open).
+/// [`DatabaseError::Exists`], because a backup is never overwritten.
 pub fn backup(
     settings: &DatabaseSettings,
     schema: &'static DatabaseSchema,
@@ -46,20 +42,6 @@ pub fn backup(
     // To SQLite `VACUUM INTO` is a write, although not to this file.
     let connection = connector.writer()?;
     refuse_truncated(&connection, &connector)?;
-    let copy = copy_beside(&connection, to)?;
-    let (sha256, bytes) = checksum::of(&copy).map_err(failed)?;
-    copy.persist_noclobber(to).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => DatabaseError::Exists(to.to_owned()),
-        _ => failed(error.error),
-    })?;
-    // A crash before this leaves a copy that `restore` refuses for want of a checksum.
-    checksum::write(to, &sha256).and_then(|()| sync_directory_of(to)).map_err(failed)?;
-    Ok(Backup { bytes, sha256 })
-}
-
-/// A copy under a temporary name in the directory of `to`, removed unless it is persisted.
-pub(super) fn copy_beside(connection: &Connection, to: &Path) -> Result<tempfile::TempPath, DatabaseError> {
-    let failed = DatabaseError::write(to);
     // SQLite accepts an empty file. Created here, so that its mode is 0600 from the first moment.
     let copy = temporary_beside(to).map_err(failed)?.into_temp_path();
     let name = copy.to_str().ok_or_else(|| {
@@ -68,5 +50,12 @@ pub(super) fn copy_beside(connection: &Connection, to: &Path) -> Result<tempfile
     connection.execute("VACUUM INTO ?1", [name])?;
     // `VACUUM INTO` does not.
     fs::File::open(&copy).and_then(|file| file.sync_all()).map_err(failed)?;
-    Ok(copy)
+    let (sha256, bytes) = checksum::of(&copy).map_err(failed)?;
+    copy.persist_noclobber(to).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => DatabaseError::Exists(to.to_owned()),
+        _ => failed(error.error),
+    })?;
+    // A crash before this leaves a copy that `restore` refuses for want of a checksum.
+    checksum::write(to, &sha256).and_then(|()| sync_directory_of(to)).map_err(failed)?;
+    Ok(Backup { bytes, sha256 })
 }

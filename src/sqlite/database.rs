@@ -12,7 +12,7 @@ use super::lock::Lock;
 use super::open::OpenFile;
 use super::paths::all_beside;
 use super::pool::ConnectionPool;
-use super::{DatabaseError, DatabaseSchema, DatabaseSettings, kept, set_aside};
+use super::{DatabaseError, DatabaseSchema, DatabaseSettings, set_aside};
 
 /// A handle to a database file. Cheap to clone. All calls block.
 ///
@@ -42,8 +42,7 @@ pub(crate) struct Exclusive<'a>(&'a Database);
 
 impl Database {
     /// Opens the database. Creates it if it is absent, with mode 0600, and runs pending migrations when no other process has
-    /// it open; the file of the older schema is kept beside it, as `<database>.schema-<version>`. Each setting of SQLite is
-    /// read back.
+    /// it open. No migration can be undone: make a [backup](super::backup()) first. Each setting of SQLite is read back.
     ///
     /// # Errors
     /// Those of [`DatabaseError`] about the file, its schema or a lock: each says what to do.
@@ -165,15 +164,6 @@ impl Database {
     /// As [`Database::read`].
     pub fn checkpoint(&self) -> Result<(), DatabaseError> {
         self.shared.writer.with(|connection| checkpoint(connection).map(drop))
-    }
-
-    /// Removes the copies from before migrations, `<database>.schema-<version>`.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Write`].
-    pub fn remove_kept_copies(&self) -> Result<(), DatabaseError> {
-        let path = &self.shared.connector.path;
-        kept::remove(path).map_err(DatabaseError::write(path))
     }
 
     /// The databases that restores have replaced and that are still beside this one.

@@ -8,8 +8,8 @@ use rusqlite::ErrorCode;
 
 /// Why a database could not be opened, read or written. Holds paths, never the values of rows.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum DatabaseError {
-    /// Another connection held the database longer than the busy timeout.
     #[error("the database is busy; try again, or stop what else writes to it")]
     Busy,
     /// An [`Interrupt`](super::Interrupt) ended the read.
@@ -18,18 +18,14 @@ pub enum DatabaseError {
     /// [`close`](super::Database::close) was called.
     #[error("the database is closed: the process is stopping")]
     Closed,
-    /// The file could not be created, or its mode not be set.
     #[error(
         "cannot create {0} for its owner only; check `store.path`, and that its directory can be written"
     )]
     Create(PathBuf, #[source] io::Error),
-    /// The path is that of a folder.
     #[error("{0} is a folder; name a file in it with `store.path`")]
     IsFolder(PathBuf),
-    /// SQLite could not open the file.
     #[error("cannot open the database {0}; check `store.path`")]
     Open(PathBuf, #[source] rusqlite::Error),
-    /// The file does not exist, and the command does not create it.
     #[error("there is no file {0}; check its name, and `store.path` if it is the database's")]
     Missing(PathBuf),
     /// The file has no content. No interruption of ours leaves one like that.
@@ -37,58 +33,34 @@ pub enum DatabaseError {
     Empty(PathBuf),
     /// The file ends before its last page, and the write-ahead log does not hold the rest.
     #[error("{path} was cut off: at least {missing} bytes are missing at its end; restore a backup")]
-    Truncated {
-        /// Which file.
-        path: PathBuf,
-        /// How many bytes.
-        missing: u64,
-    },
+    Truncated { path: PathBuf, missing: u64 },
     /// The database is gone and its write-ahead log is not. SQLite would replay it into the next file of that name.
     #[error(
         "there is no {path}, but its write-ahead log {log} is there: put back the database it belongs to or restore a \
          backup; to begin with none, move the log away"
     )]
-    OrphanedLog {
-        /// Which database.
-        path: PathBuf,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// The file, its file system or its owner forbids writing.
+    OrphanedLog { path: PathBuf, log: PathBuf },
     #[error("the database {0} can only be read; check its owner and mode, and how its disk is mounted")]
     ReadOnly(PathBuf),
-    /// Other processes have the database open, so it can be neither replaced nor migrated.
     #[error(
         "{0} is in use, so it can be neither replaced nor migrated; stop the server and other processes that have \
          it open, then try again"
     )]
     InUse(PathBuf),
-    /// Another process has the database for itself: it restores, migrates or imports.
     #[error("{0} is locked by another process that restores, migrates or imports; try again when it is done")]
     Locked(PathBuf),
-    /// A backup never overwrites a file.
     #[error("{0} exists already; give the backup another name")]
     Exists(PathBuf),
-    /// A file could not be written.
     #[error("cannot write {0}; check that its directory exists, can be written and has room")]
     Write(PathBuf, #[source] io::Error),
-    /// A file could not be read.
     #[error("cannot read {0}")]
     Read(PathBuf, #[source] io::Error),
-    /// A backup has no checksum file.
     #[error("there is no {}.sha256 to verify the backup by; find it, or restore with --unchecked", .0.display())]
     NoChecksum(PathBuf),
-    /// A backup has changed since its checksum was written.
     #[error("{path} does not match {path}.sha256: it was damaged or changed; use another backup", path = .0.display())]
     ChecksumMismatch(PathBuf),
-    /// A backup is damaged, or holds no schema of ours.
     #[error("the backup {path} is damaged: {fault}; use another backup")]
-    UnsoundBackup {
-        /// Which backup.
-        path: PathBuf,
-        /// The first fault.
-        fault: String,
-    },
+    UnsoundBackup { path: PathBuf, fault: String },
     /// A database with another `application_id`, or with tables and none.
     #[error("{0} is the database of another program; name another file")]
     OtherProgram(PathBuf),
@@ -98,38 +70,20 @@ pub enum DatabaseError {
          build that wrote it, or move it away to begin with a new file"
     )]
     UnknownSchema {
-        /// Which file.
         path: PathBuf,
         /// The version of the first migration that differs.
         version: i32,
-        /// Its name in the file.
         name: String,
     },
     /// A newer binary wrote the file. Going on would lose what the newer schema holds.
     #[error(
         "{path} has schema {found}, this binary knows up to {known}; start a newer vestibule or restore a backup"
     )]
-    SchemaTooNew {
-        /// Which file.
-        path: PathBuf,
-        /// The version in the file.
-        found: i32,
-        /// The newest version in the binary.
-        known: i32,
-    },
-    /// An older binary wrote the file, and this command does not migrate.
+    SchemaTooNew { path: PathBuf, found: i32, known: i32 },
     #[error(
         "{path} has schema {found}, this binary needs {known}; stop the server and run `vestibule migrate`"
     )]
-    SchemaTooOld {
-        /// Which file.
-        path: PathBuf,
-        /// The version in the file.
-        found: i32,
-        /// The version the binary needs.
-        known: i32,
-    },
-    /// A migration failed, and its transaction was rolled back.
+    SchemaTooOld { path: PathBuf, found: i32, known: i32 },
     #[error("cannot migrate the database; it is as it was before")]
     Migration(#[source] Box<refinery::Error>),
     /// SQLite accepted a setting and did not keep it, so its guarantee does not hold.
@@ -137,9 +91,7 @@ pub enum DatabaseError {
     Setting {
         /// The pragma or db-config flag.
         setting: &'static str,
-        /// The value that was set.
         wanted: String,
-        /// The value that was read back.
         found: String,
     },
     /// The file, or a value in it, is not in the form we write.
@@ -150,7 +102,6 @@ pub enum DatabaseError {
         /// The cause, unless `at` says enough.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
-    /// The disk is full. The transaction was rolled back.
     #[error("the disk is full, and what did not fit was undone; free some space and try again")]
     Full(#[source] rusqlite::Error),
     /// Any other error of SQLite, such as a failed read.

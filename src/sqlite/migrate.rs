@@ -1,4 +1,4 @@
-//! DatabaseSchema versions: migrations, run forward only.
+//! Schema versions: migrations, run forward only.
 
 use std::error::Error as _;
 use std::path::Path;

@@ -18,7 +18,6 @@ mod migrate;
 mod create;
 mod check;
 mod backup;
-mod kept;
 mod open;
 mod pool;
 mod interrupt;

@@ -7,7 +7,7 @@ use super::connect::{Connector, checkpoint};
 use super::lock::Lock;
 use super::migrate::{self, Migrated, known_version};
 use super::paths::{resolve, resolve_existing, restrict_to_owner};
-use super::{DatabaseError, DatabaseSchema, DatabaseSettings, create, kept};
+use super::{DatabaseError, DatabaseSchema, DatabaseSettings, create};
 
 /// A file that no other process can replace.
 pub(super) struct OpenFile {
@@ -85,10 +85,6 @@ fn upgrade(connector: &Connector) -> Result<Migrated, DatabaseError> {
     let path = &connector.path;
     let _alone = Lock::exclusive(path)?;
     let mut writer = connector.writer()?;
-    let from = known_version(&writer, connector.schema, path)?;
-    if from > 0 && from < connector.schema.version()? {
-        kept::keep(connector, from)?;
-    }
     let migrated = migrate::run(&mut writer, connector.schema, path)?;
     // Data that a migration removed must not stay in the log.
     checkpoint(&writer)?;

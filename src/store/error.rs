@@ -46,7 +46,7 @@ pub enum StoreError {
         /// Counted from 1.
         position: usize,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: String,
     },
     /// The operating system gives no random bytes.
     #[error("the system gives no random numbers, which the key of pseudonyms needs; try again")]

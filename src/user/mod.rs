@@ -45,10 +45,11 @@ pub struct User {
 }
 
 /// Whether a user is accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Accepted.
+    #[default]
     Active,
     /// Refused until unblocked.
     Blocked,

@@ -20,21 +20,6 @@ fn migrating_reports_the_versions_and_keeps_every_row() {
 }
 
 #[test]
-fn a_copy_of_the_older_schema_is_kept_until_it_is_removed() {
-    let file = TestFile::with(&["a"]);
-    migrated(&file.settings).unwrap();
-    let kept = file.path("notes.db.schema-1");
-    assert_eq!(version(&kept), 1);
-    assert!(file.path("notes.db.schema-1.sha256").exists());
-    // By a newer binary, and by another program.
-    for name in ["notes.db.schema-99", "notes.db.schema-99.sha256", "notes.db.schema-old"] {
-        std::fs::write(file.path(name), "").unwrap();
-    }
-    Database::open(&file.settings, &TAGGED_NOTES).unwrap().remove_kept_copies().unwrap();
-    assert_eq!(file.names(), ["notes.db", "notes.db.lock", "notes.db.schema-old"]);
-}
-
-#[test]
 fn a_file_that_another_process_has_open_is_not_migrated() {
     let file = TestFile::new();
     let server = file.open();
@@ -44,7 +29,6 @@ fn a_file_that_another_process_has_open_is_not_migrated() {
         assert!(matches!(outcome, Err(DatabaseError::InUse(_))), "{outcome:?}");
     }
     assert_eq!(version(&file.settings.path), 1);
-    assert!(!file.path("notes.db.schema-1").exists());
     server.close().unwrap();
     let shell = file.shell();
     shell.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -155,20 +155,6 @@ impl TestStore {
 }
 
 #[test]
-fn an_erasure_removes_the_copies_from_before_migrations() {
-    let test = TestStore::new();
-    let user = test.add_user(ADA, "erase.me@example.com");
-    // The last one by a newer version of the program.
-    for name in ["schema-1", "schema-1.sha256", "schema-99", "schema-99.sha256"] {
-        std::fs::write(test.file(&format!("vestibule.db.{name}")), "erase.me@example.com").unwrap();
-    }
-    std::fs::write(test.file("vestibule.db.schema-notes"), "another's").unwrap();
-    test.store.set_status(user.id, Status::Erased, &Actor::Cli).unwrap();
-    assert_eq!(traces(&test), [""; 0]);
-    assert!(test.file("vestibule.db.schema-notes").exists());
-}
-
-#[test]
 fn erased_data_leaves_the_file_and_its_log_and_other_data_stays() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", "erase.me@example.com");

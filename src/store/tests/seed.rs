@@ -51,8 +51,8 @@ fn an_invalid_seed_is_named_and_none_is_added() {
     let test = TestStore::new();
     test.add_user("auth0|1", "ada@example.com");
     for (wrong, why) in [
-        (r#"{"name": "Nobody"}"#, "neither auth0Id nor email"),
-        (r#"{"auth0Id": "auth0|5", "emailVerified": true}"#, "no email"),
+        (r#"{"name": "Nobody"}"#, "needs an Auth0 id or an email"),
+        (r#"{"auth0Id": "auth0|5", "emailVerified": true}"#, "cannot be verified where there is none"),
         (r#"{"auth0Id": "auth0|5", "status": "erased"}"#, "erased"),
         (r#"{"auth0Id": "auth0|5", "email": "ada@example.com", "emailVerified": true}"#, "another user"),
     ] {

@@ -7,7 +7,7 @@ use crate::store::audit::{Action, Actor};
 use crate::store::idempotency::check_key;
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError};
-use crate::user::{Auth0Id, Email, Person, User};
+use crate::user::{Auth0Id, Email, Person, Status, User};
 
 /// A user to create. Without an Auth0 id the row is pre-provisioned: the first login with its email, verified, claims it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,7 +31,7 @@ impl Store {
     /// [`StoreError::EmailConflict`] when the email leads to another user, and would lead to this one too;
     /// [`StoreError::IdentityTaken`]; [`StoreError::Invalid`] when no login could find this user; else as every write.
     pub fn create(&self, new: &NewUser, actor: &Actor) -> Result<User> {
-        self.write(|write| write.create(new, actor))
+        self.write(|write| write.create(new, Status::Active, actor, Action::Created))
     }
 
     /// [`Store::create`] with an idempotency key, the `clientMutationId`: when `actor` used it within a day, returns the user
@@ -49,7 +49,7 @@ impl Store {
                     && new.auth0_id.as_ref().is_none_or(|id| user.auth0_id.as_ref() == Some(id));
                 return if same { Ok(user) } else { Err(StoreError::IdempotencyKeyReused) };
             }
-            let user = write.create(new, actor)?;
+            let user = write.create(new, Status::Active, actor, Action::Created)?;
             write.remember_key(actor, key, user.id)?;
             Ok(user)
         })
@@ -57,7 +57,14 @@ impl Store {
 }
 
 impl Write<'_> {
-    fn create(&self, new: &NewUser, actor: &Actor) -> Result<User> {
+    /// Creates a user with a status other than erased.
+    pub(super) fn create(
+        &self,
+        new: &NewUser,
+        status: Status,
+        actor: &Actor,
+        action: Action,
+    ) -> Result<User> {
         let NewUser { auth0_id, email, email_verified, person, roles } = new;
         if auth0_id.is_none() && email.is_none() {
             return Err(StoreError::Invalid("a user needs an Auth0 id or an email to be found by"));
@@ -77,9 +84,10 @@ impl Write<'_> {
             auth0_id: auth0_id.as_ref(),
             email: email.as_ref(),
             email_verified: *email_verified,
+            status,
             roles: &sorted(roles),
             ..UserColumns::new(person)
         };
-        self.insert(&columns, actor, Action::Created)
+        self.insert(&columns, actor, action)
     }
 }

@@ -22,16 +22,6 @@ impl Store {
             );
         }
     }
-
-    /// Removes the copies kept before migrations, which still hold the erased user.
-    pub(crate) fn remove_kept_copies(&self) {
-        if let Err(error) = self.database.remove_kept_copies() {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "an erased user is still in a copy kept before a migration; remove <database>.schema-* by hand"
-            );
-        }
-    }
 }
 
 impl Write<'_> {

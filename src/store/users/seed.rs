@@ -2,50 +2,28 @@
 
 use serde::Deserialize;
 
+use super::create::NewUser;
 use super::find::{by_auth0_id, by_email};
-use super::insert::UserColumns;
 use crate::store::audit::{Action, Actor};
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status};
 
-/// One user of `fixtures/users.json`. Without `auth0Id` the row is pre-provisioned: the first login with its email, verified,
-/// claims it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// One user of `fixtures/users.json`: a [`NewUser`] that may be blocked.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the fields of NewUser and Person, and the status")]
 pub struct SeedUser {
-    /// The identity, if it is known.
-    #[serde(default)]
     pub auth0_id: Option<Auth0Id>,
-    /// In any spelling.
-    #[serde(default)]
     pub email: Option<Email>,
-    /// Whether the email is verified.
-    #[serde(default)]
     pub email_verified: bool,
-    /// Full name.
-    #[serde(default)]
     pub name: Option<String>,
-    /// First name.
-    #[serde(default)]
     pub given_name: Option<String>,
-    /// Last name.
-    #[serde(default)]
     pub family_name: Option<String>,
-    /// Nickname.
-    #[serde(default)]
     pub nickname: Option<String>,
-    /// URL of a picture.
-    #[serde(default)]
     pub picture: Option<String>,
-    /// Phone number.
-    #[serde(default)]
     pub phone: Option<String>,
-    /// `active` by default, or `blocked`. A user is erased by [`Store::set_status`], not by a seed.
-    #[serde(default = "active")]
     pub status: Status,
-    /// Names of roles.
-    #[serde(default)]
     pub roles: Vec<String>,
 }
 
@@ -60,92 +38,56 @@ impl Store {
     pub fn seed(&self, users: &[SeedUser], actor: &Actor) -> Result<usize> {
         self.write(|write| {
             let mut added = 0;
-            for (index, seed) in users.iter().enumerate() {
-                let invalid = |reason| StoreError::Seed { position: index.saturating_add(1), reason };
-                seed.check().map_err(invalid)?;
-                match write.find_seeded(seed)? {
-                    Existing::None => {}
-                    Existing::Same => continue,
-                    Existing::EmailTaken => {
-                        return Err(invalid("another user, with another auth0Id, has this email verified"));
+            for (seed, position) in users.iter().zip(1..) {
+                let is_new = write.seed(seed, actor).map_err(|error| match error {
+                    StoreError::Invalid(_) | StoreError::EmailConflict => {
+                        StoreError::Seed { position, reason: error.to_string() }
                     }
-                }
-                let person = seed.person();
-                let columns = UserColumns {
-                    auth0_id: seed.auth0_id.as_ref(),
-                    email: seed.email.as_ref(),
-                    email_verified: seed.email_verified,
-                    status: seed.status,
-                    roles: &seed.roles,
-                    ..UserColumns::new(&person)
-                };
-                write.insert_row(&columns, actor, Action::Seeded)?;
-                added += 1;
+                    error => error,
+                })?;
+                added += usize::from(is_new);
             }
             Ok(added)
         })
     }
 }
 
-enum Existing {
-    None,
-    Same,
-    EmailTaken,
-}
-
-impl SeedUser {
-    fn check(&self) -> Result<(), &'static str> {
-        if self.auth0_id.is_none() && self.email.is_none() {
-            return Err("has neither auth0Id nor email, so no login could find this user");
-        }
-        if self.email_verified && self.email.is_none() {
-            return Err("has emailVerified but no email");
-        }
-        if self.person() != self.person().cleaned() {
-            return Err(
-                "has an empty name, one with control characters or of more than 200 characters, or a picture that is no http \
-                 or https URL of at most 2,048 bytes",
-            );
-        }
-        if self.status == Status::Erased {
-            return Err("has status erased; seed it and erase it instead");
-        }
-        Ok(())
-    }
-
-    fn person(&self) -> Person {
-        Person {
-            name: self.name.clone(),
-            given_name: self.given_name.clone(),
-            family_name: self.family_name.clone(),
-            nickname: self.nickname.clone(),
-            picture: self.picture.clone(),
-            phone: self.phone.clone(),
-        }
-    }
-}
-
 impl Write<'_> {
-    fn find_seeded(&self, seed: &SeedUser) -> Result<Existing> {
+    /// Creates a user unless they exist. Returns whether it did.
+    fn seed(&self, seed: &SeedUser, actor: &Actor) -> Result<bool> {
+        let SeedUser { auth0_id, email, email_verified, status, roles, .. } = seed.clone();
+        let SeedUser { name, given_name, family_name, nickname, picture, phone, .. } = seed.clone();
+        let person = Person { name, given_name, family_name, nickname, picture, phone };
+        if person.clone().cleaned() != person {
+            return Err(StoreError::Invalid(
+                "a name is empty, has control characters or more than 200 characters, or the picture is no http or https \
+                 URL of at most 2,048 bytes",
+            ));
+        }
+        if status == Status::Erased {
+            return Err(StoreError::Invalid(
+                "a user cannot be seeded as erased; seed it and erase it instead",
+            ));
+        }
+        if self.is_seeded(seed)? {
+            return Ok(false);
+        }
+        let new = NewUser { auth0_id, email, email_verified, person, roles };
+        self.create(&new, status, actor, Action::Seeded).map(|_| true)
+    }
+
+    fn is_seeded(&self, seed: &SeedUser) -> Result<bool> {
         if let Some(auth0_id) = &seed.auth0_id
             && by_auth0_id(&self.tx, auth0_id)?.is_some()
         {
-            return Ok(Existing::Same);
+            return Ok(true);
         }
-        let by_email = match &seed.email {
-            // An unverified email of a user with an identity proves nothing.
-            Some(email) if seed.email_verified || seed.auth0_id.is_none() => by_email(&self.tx, email)?,
-            _ => None,
-        };
-        Ok(match by_email {
-            None => Existing::None,
+        match &seed.email {
             // A seed does not claim a pre-provisioned row; a login does.
-            Some(user) if seed.auth0_id.is_none() || user.auth0_id.is_none() => Existing::Same,
-            Some(_) => Existing::EmailTaken,
-        })
+            Some(email) if seed.email_verified || seed.auth0_id.is_none() => Ok(by_email(&self.tx, email)?
+                .is_some_and(|user| seed.auth0_id.is_none() || user.auth0_id.is_none())),
+            // An unverified email of a user with an identity proves nothing.
+            _ => Ok(false),
+        }
     }
-}
-
-fn active() -> Status {
-    Status::Active
 }

@@ -18,8 +18,7 @@ impl Store {
     /// Blocks, unblocks or erases a user. Blocking and erasing revoke their tokens; unblocking does not restore them. A
     /// status that is the same changes nothing.
     ///
-    /// Erasing removes all data about the user, from the file, its write-ahead log and the copies kept before migrations, but
-    /// not from backups. A tombstone stays, which pseudonyms of their Auth0 ids lead to, so that a token that is still valid
+    /// Erasing removes all data about the user, from the file and its write-ahead log, but not from backups. A tombstone stays, which pseudonyms of their Auth0 ids lead to, so that a token that is still valid
     /// does not create them again. An entry of the outbox keeps the id until it is delivered.
     ///
     /// # Errors
@@ -64,7 +63,6 @@ impl Store {
         })?;
         if status == Status::Erased {
             self.clear_log();
-            self.remove_kept_copies();
         }
         Ok(user)
     }
