@@ -1,7 +1,7 @@
 //! A copy of the database as it is at one moment, made while others write to it.
 //!
-//! By `VACUUM INTO`: it reads one snapshot and holds no writer up; it goes through every table and index, where SQLite's
-//! backup API copies pages unseen, damaged ones too; and it leaves out what is no longer part of any row.
+//! By `VACUUM INTO`: it reads one snapshot and blocks no writer; it reads every table and index, where SQLite's backup API
+//! also copies damaged pages; and it leaves out what is no longer part of any row.
 
 use std::fs;
 use std::io;

@@ -60,8 +60,7 @@ impl FileReport {
 /// of the tables can check. Changes and migrates nothing.
 ///
 /// # Errors
-/// [`DatabaseError::Missing`]; [`DatabaseError::OtherProgram`]; [`DatabaseError::Truncated`]; [`DatabaseError::Damaged`]
-/// when the file is too damaged to be read to its end; else as every read.
+/// [`DatabaseError::Damaged`] when the file is too damaged to be read to its end.
 pub fn check<T, E: From<DatabaseError>>(
     settings: &DatabaseSettings,
     schema: &'static DatabaseSchema,
@@ -78,11 +77,8 @@ pub fn check<T, E: From<DatabaseError>>(
     Ok((report, more))
 }
 
-/// Refuses a file that is shorter than its header says, without reading it. What is beyond its end must be in the
-/// write-ahead log: a page per frame. A log of many frames can hide that some are missing; [`check`] finds them.
-///
-/// # Errors
-/// [`DatabaseError::Truncated`].
+/// Refuses a file that is shorter than its header says. What is beyond its end must be in the write-ahead log: a page per
+/// frame. A log of many frames can hide that some are missing; [`check`] finds them.
 pub(super) fn refuse_truncated(connection: &Connection, connector: &Connector) -> Result<(), DatabaseError> {
     // While it is read, no other connection moves pages between the two or frees any.
     let snapshot = connection.unchecked_transaction()?;
@@ -103,7 +99,6 @@ pub(super) fn refuse_truncated(connection: &Connection, connector: &Connector) -
     Ok(())
 }
 
-/// What SQLite finds in one snapshot of a file.
 pub(super) fn report(snapshot: &Connection, schema: &DatabaseSchema) -> Result<FileReport, DatabaseError> {
     Ok(FileReport {
         schema: migrate::version(snapshot)?,
@@ -113,7 +108,6 @@ pub(super) fn report(snapshot: &Connection, schema: &DatabaseSchema) -> Result<F
     })
 }
 
-/// The texts that a query selects.
 fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, DatabaseError> {
     let mut statement = connection.prepare(sql)?;
     let texts = statement.query_map([], |row| row.get(0))?;

@@ -38,9 +38,6 @@ pub(super) fn of(file: &Path) -> io::Result<(String, u64)> {
 }
 
 /// The content of the checksum file of `file`; `None` when it does not exist.
-///
-/// # Errors
-/// When it cannot be read, or its first word is not 64 hexadecimal digits.
 pub(super) fn read(file: &Path) -> io::Result<Option<String>> {
     let text = match fs::read_to_string(path_of(file)) {
         Ok(text) => text,

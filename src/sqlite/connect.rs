@@ -4,16 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OpenFlags, ToSql};
 
 use super::{DatabaseError, DatabaseSchema};
 
-/// Room for every statement of a schema's owner; SQLite would prepare the evicted ones anew.
+/// Enough for all statements of a schema's owner.
 const CACHED_STATEMENTS: usize = 64;
 
-/// A checkpoint that emptied the write-ahead log cuts it to this many bytes, so that one burst of writes does not keep
-/// its size for ever.
+/// A checkpoint cuts an emptied write-ahead log to this, so that it does not keep the size of one burst of writes.
 const WAL_KEEPS_BYTES: i64 = 64 * 1024 * 1024;
+
+/// `PRAGMA synchronous = FULL` and `temp_store = MEMORY`, as SQLite reports them.
+const FULL: i32 = 2;
+const IN_MEMORY: i32 = 2;
 
 /// How often a connection tries to switch a file to WAL. One rival costs one try.
 const WAL_TRIES: usize = 20;
@@ -26,12 +30,6 @@ pub(super) struct Connector {
     pub(super) busy_timeout: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Write,
-    Read,
-}
-
 impl Connector {
     /// The same for another file of this schema.
     pub(super) fn to(&self, path: &Path) -> Self {
@@ -39,45 +37,37 @@ impl Connector {
     }
 
     /// Opens a connection that writes.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Open`]; [`DatabaseError::OtherProgram`]; [`DatabaseError::ReadOnly`]; [`DatabaseError::Setting`]
-    /// when SQLite did not keep one; [`DatabaseError::Busy`].
     pub(super) fn writer(&self) -> Result<Connection, DatabaseError> {
-        self.connect(Mode::Write)
+        self.connect(true)
     }
 
     /// Opens a connection that only reads.
-    ///
-    /// # Errors
-    /// As [`Connector::writer`].
     pub(super) fn reader(&self) -> Result<Connection, DatabaseError> {
-        self.connect(Mode::Read)
+        self.connect(false)
     }
 
-    fn connect(&self, mode: Mode) -> Result<Connection, DatabaseError> {
+    fn connect(&self, writes: bool) -> Result<Connection, DatabaseError> {
         // Without CREATE: a file that vanished is an error, not a fresh database of the default mode.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)
             .map_err(|source| DatabaseError::Open(self.path.clone(), source))?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         // First, so that the settings below wait for other processes too.
-        let millis = i64::try_from(self.busy_timeout.as_millis().min(i32::MAX.unsigned_abs().into()));
-        let millis = millis.unwrap_or(0);
-        set(&connection, "busy_timeout", millis, millis)?;
+        let millis = i32::try_from(self.busy_timeout.as_millis()).unwrap_or(i32::MAX);
+        set(&connection, "busy_timeout", millis)?;
         self.refuse_other_programs(&connection)?;
         // Without write permission SQLite falls back to reading, and would fail at the first change.
-        if mode == Mode::Write && connection.is_readonly("main")? {
+        if writes && connection.is_readonly("main")? {
             return Err(DatabaseError::ReadOnly(self.path.clone()));
         }
 
         // Survives power cuts: in WAL mode, NORMAL loses commits that were answered as done.
         use_wal(&connection)?;
-        set(&connection, "synchronous", "FULL", 2)?;
-        set(&connection, "journal_size_limit", WAL_KEEPS_BYTES, WAL_KEEPS_BYTES)?;
-        set(&connection, "foreign_keys", true, 1)?;
+        set(&connection, "synchronous", FULL)?;
+        set(&connection, "journal_size_limit", WAL_KEEPS_BYTES)?;
+        set(&connection, "foreign_keys", true)?;
         // A file that was tampered with must not run functions of its choice through its schema.
-        set(&connection, "trusted_schema", false, 0)?;
+        set(&connection, "trusted_schema", false)?;
         flag(&connection, "DEFENSIVE", DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         flag(&connection, "TRUSTED_SCHEMA", DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         // "text" in double quotes is a name or an error, never silently a string.
@@ -87,12 +77,12 @@ impl Connector {
         // prepares the statement anew for each: ten times the cost of a lookup by email.
         flag(&connection, "ENABLE_QPSG", DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // Erased means overwritten, not unlinked.
-        set(&connection, "secure_delete", true, 1)?;
+        set(&connection, "secure_delete", true)?;
         // Rows that SQLite sorts, or keeps to undo a statement, stay off the disk, except in a migration or an import of
         // very many.
-        set(&connection, "temp_store", "MEMORY", 2)?;
-        set(&connection, "cell_size_check", true, 1)?;
-        set(&connection, "query_only", mode == Mode::Read, i64::from(mode == Mode::Read))?;
+        set(&connection, "temp_store", IN_MEMORY)?;
+        set(&connection, "cell_size_check", true)?;
+        set(&connection, "query_only", !writes)?;
         (self.schema.functions)(&connection)?;
         Ok(connection)
     }
@@ -115,8 +105,8 @@ impl Connector {
     }
 }
 
-/// Moves the write-ahead log into the file and empties it, so that overwritten data is gone from both. Returns `false` when
-/// another reader prevents it; the next checkpoint does it then.
+/// Moves the write-ahead log into the file and empties it, so that overwritten data is gone from both. Returns whether it
+/// did: while another reader prevents it, it is left to the next checkpoint.
 pub(super) fn checkpoint(connection: &Connection) -> Result<bool, DatabaseError> {
     let blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if blocked {
@@ -155,7 +145,7 @@ fn replace_settings<'a>(
 /// without waiting. A write transaction waits; afterwards the file is switched or free to be.
 fn use_wal(connection: &Connection) -> Result<(), DatabaseError> {
     for _ in 0..WAL_TRIES {
-        match set(connection, "journal_mode", "wal", "wal".to_owned()) {
+        match set(connection, "journal_mode", "wal".to_owned()) {
             Err(DatabaseError::Busy) => connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?,
             outcome => return outcome,
         }
@@ -163,16 +153,12 @@ fn use_wal(connection: &Connection) -> Result<(), DatabaseError> {
     Err(DatabaseError::Busy)
 }
 
-fn set<T>(
+fn set<T: ToSql + FromSql + PartialEq + ToString>(
     connection: &Connection,
     name: &'static str,
-    value: impl rusqlite::ToSql,
     wanted: T,
-) -> Result<(), DatabaseError>
-where
-    T: rusqlite::types::FromSql + PartialEq + ToString,
-{
-    connection.pragma_update(None, name, value)?;
+) -> Result<(), DatabaseError> {
+    connection.pragma_update(None, name, &wanted)?;
     kept(name, wanted, connection.pragma_query_value(None, name, |row| row.get(0))?)
 }
 

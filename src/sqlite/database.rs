@@ -10,20 +10,21 @@ use super::connect::{Connector, checkpoint};
 use super::interrupt::{Bounds, Interrupt};
 use super::lock::Lock;
 use super::open::OpenFile;
-use super::paths::all_beside;
 use super::pool::ConnectionPool;
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings, set_aside};
 
-/// A handle to a database file. Cheap to clone. All calls block.
+/// A handle to a database file. Cheap to clone. All calls block. Every read and write can end with
+/// [`DatabaseError::Busy`], [`DatabaseError::Closed`] or [`DatabaseError::Interrupted`].
 ///
-/// Embed the crate and give your own tables a file of their own with it: a schema has one owner, and your versions and ours
-/// would race for the same numbers. Reference users by their id, which never changes; an erased user keeps it.
-#[derive(Clone)]
+/// An embedder keeps its own tables in a file of their own: a schema has one owner. Reference users by their id, which
+/// never changes; an erased user keeps it.
+#[derive(Debug, Clone)]
 pub struct Database {
     shared: Arc<Shared>,
     bounds: Option<Bounds>,
 }
 
+#[derive(Debug)]
 struct Shared {
     connector: Connector,
     writer: ConnectionPool,
@@ -45,7 +46,7 @@ impl Database {
     /// it open. No migration can be undone: make a [backup](super::backup()) first. Each setting of SQLite is read back.
     ///
     /// # Errors
-    /// Those of [`DatabaseError`] about the file, its schema or a lock: each says what to do.
+    /// Those of [`DatabaseError`] about the file, its schema or a lock.
     pub fn open(settings: &DatabaseSettings, schema: &'static DatabaseSchema) -> Result<Self, DatabaseError> {
         Self::with_pools(OpenFile::migrated(settings, schema)?, settings.readers)
     }
@@ -54,7 +55,7 @@ impl Database {
     /// process that writes.
     ///
     /// # Errors
-    /// [`DatabaseError::Missing`]; [`DatabaseError::SchemaTooOld`]; else as [`Database::open`].
+    /// As [`Database::open`]; [`DatabaseError::Missing`]; [`DatabaseError::SchemaTooOld`].
     pub fn open_existing(
         settings: &DatabaseSettings,
         schema: &'static DatabaseSchema,
@@ -77,9 +78,6 @@ impl Database {
     }
 
     /// Runs a read that scans, or may.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Busy`], [`DatabaseError::Closed`], [`DatabaseError::Interrupted`], and those of `query`.
     pub fn read<T, E: From<DatabaseError>>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, E>,
@@ -88,9 +86,6 @@ impl Database {
     }
 
     /// Runs a read by key. It never waits for a scan, so it may run inline.
-    ///
-    /// # Errors
-    /// As [`Database::read`].
     pub fn read_by_key<T, E: From<DatabaseError>>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, E>,
@@ -111,9 +106,6 @@ impl Database {
 
     /// Runs one write transaction, which holds SQLite's write lock from its beginning, so what it reads stays true. It is
     /// rolled back when `steps` fails or panics, and never interrupted.
-    ///
-    /// # Errors
-    /// As [`Database::read`].
     pub fn write<T, E: From<DatabaseError>>(
         &self,
         steps: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
@@ -159,20 +151,14 @@ impl Database {
     }
 
     /// Moves the write-ahead log into the file and empties it: there, overwritten pages outlive their transaction.
-    ///
-    /// # Errors
-    /// As [`Database::read`].
     pub fn checkpoint(&self) -> Result<(), DatabaseError> {
         self.shared.writer.with(|connection| checkpoint(connection).map(drop))
     }
 
     /// The databases that restores have replaced and that are still beside this one.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Read`].
     pub fn replaced_copies(&self) -> Result<Vec<PathBuf>, DatabaseError> {
         let path = &self.shared.connector.path;
-        all_beside(path, set_aside::REPLACED).map_err(|source| DatabaseError::unreadable(path, source))
+        set_aside::all(path).map_err(|source| DatabaseError::unreadable(path, source))
     }
 
     /// Ends all work on the database: waits for calls that run, moves the write-ahead log into the file and closes it. A
@@ -217,11 +203,5 @@ impl Drop for Exclusive<'_> {
         {
             tracing::error!(%error, "other processes may find the database locked until this one ends");
         }
-    }
-}
-
-impl std::fmt::Debug for Database {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database").finish_non_exhaustive()
     }
 }

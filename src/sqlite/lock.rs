@@ -4,18 +4,18 @@
 //! (sqlite.org/howtocorrupt.html §2.2). The system releases the lock when the process ends, however it ends; the file
 //! stays and its content means nothing.
 //!
-//! The lock is one of `flock(2)`, which belongs to the open file, not to the descriptor. A child process that another
-//! thread starts shares the open file until it execs, so closing our descriptor would release the lock late, and the next
-//! holder would be refused at random. Therefore [`Lock`] unlocks explicitly, which takes effect for all copies. POSIX record
-//! locks are not inherited, but two handles of one process would not exclude each other.
+//! The lock is one of `flock(2)`, which belongs to the open file: a child process shares it until it execs, so closing our
+//! descriptor could release it late. [`Lock`] unlocks explicitly, for all copies. POSIX record locks are not inherited, but
+//! two handles of one process would not exclude each other.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::paths::beside;
-use super::{DatabaseError, ownership};
+use super::DatabaseError;
+use super::paths::{beside, give_to_owner_of};
 
 /// How often a shared lock is tried, and how long after each try: a holder of the exclusive lock may only be finding out
 /// whether it is alone.
@@ -32,9 +32,6 @@ pub(super) struct Lock {
 
 impl Lock {
     /// For processes that read and write through SQLite, which coordinates them itself.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Locked`]; [`DatabaseError::Create`].
     pub(super) fn shared(database: &Path) -> Result<Self, DatabaseError> {
         let lock = Self::unlocked(database)?;
         lock.share()?;
@@ -42,9 +39,6 @@ impl Lock {
     }
 
     /// For a process that replaces the database or migrates it.
-    ///
-    /// # Errors
-    /// [`DatabaseError::InUse`]; [`DatabaseError::Create`].
     pub(super) fn exclusive(database: &Path) -> Result<Self, DatabaseError> {
         let lock = Self::unlocked(database)?;
         match lock.file.try_lock() {
@@ -55,9 +49,6 @@ impl Lock {
     }
 
     /// Keeps other processes out from now on, if none has the database open. Returns whether that is so.
-    ///
-    /// # Errors
-    /// As [`Lock::shared`].
     pub(super) fn try_exclusive(&self) -> Result<bool, DatabaseError> {
         match self.file.try_lock() {
             Ok(()) => Ok(true),
@@ -68,9 +59,6 @@ impl Lock {
     }
 
     /// Lets other processes in.
-    ///
-    /// # Errors
-    /// As [`Lock::shared`].
     pub(super) fn share(&self) -> Result<(), DatabaseError> {
         for _ in 0..TRIES {
             match self.file.try_lock_shared() {
@@ -85,12 +73,10 @@ impl Lock {
     fn unlocked(database: &Path) -> Result<Self, DatabaseError> {
         let path = beside(database, ".lock");
         let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.read(true).write(true).mode(0o600);
         let file = match options.clone().create_new(true).open(&path) {
             Ok(file) => {
-                ownership::give(&path, database);
+                give_to_owner_of(&path, database);
                 Ok(file)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(&path),
@@ -140,7 +126,6 @@ mod tests {
         Lock::shared(&database).unwrap();
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_dropped_lock_is_free_although_a_child_process_inherited_its_file() {
         let dir = tempfile::tempdir().unwrap();

@@ -28,10 +28,6 @@ pub(super) fn version(connection: &Connection) -> Result<i32, DatabaseError> {
 }
 
 /// The version of a file whose migrations are ours. Reads only.
-///
-/// # Errors
-/// [`DatabaseError::UnknownSchema`] when a migration was edited since or is of another history;
-/// [`DatabaseError::SchemaTooNew`].
 pub(super) fn known_version(
     connection: &Connection,
     schema: &DatabaseSchema,
@@ -55,10 +51,6 @@ pub(super) fn known_version(
 }
 
 /// Runs all pending migrations in one transaction. For a caller that has the file for itself.
-///
-/// # Errors
-/// As [`known_version`], before anything is written; [`DatabaseError::Migration`] when a migration fails;
-/// [`DatabaseError::Busy`].
 pub(super) fn run(
     connection: &mut Connection,
     schema: &DatabaseSchema,

@@ -7,15 +7,12 @@
 //! All calls block. A read by key takes microseconds and may run inline; everything else belongs on the pool.
 
 mod error;
-mod settings;
 mod schema;
 mod paths;
-mod ownership;
 mod checksum;
 mod lock;
 mod connect;
 mod migrate;
-mod create;
 mod check;
 mod backup;
 mod open;
@@ -37,9 +34,8 @@ pub use error::DatabaseError;
 pub use interrupt::Interrupt;
 pub use migrate::Migrated;
 pub use open::migrate;
-pub use restore::{Previous, Restore, Restored, Verification};
-pub use schema::DatabaseSchema;
-pub use settings::DatabaseSettings;
+pub use restore::{Previous, Restore, Verification};
+pub use schema::{DatabaseSchema, DatabaseSettings};
 
 /// The SQLite that a [`Database`] is read and written with.
 pub use rusqlite;

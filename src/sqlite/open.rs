@@ -1,13 +1,18 @@
 //! Opening a file: it exists, is complete, has the schema we know, and is locked against being replaced.
 
+use std::io;
+
 use rusqlite::Connection;
 
 use super::check::refuse_truncated;
 use super::connect::{Connector, checkpoint};
 use super::lock::Lock;
 use super::migrate::{self, Migrated, known_version};
-use super::paths::{resolve, resolve_existing, restrict_to_owner};
-use super::{DatabaseError, DatabaseSchema, DatabaseSettings, create};
+use super::paths::{
+    give_to_owner_of, has_content, refuse_orphaned_log, resolve, resolve_existing, restrict_to_owner,
+    sync_directory_of, temporary_beside,
+};
+use super::{DatabaseError, DatabaseSchema, DatabaseSettings};
 
 /// A file that no other process can replace.
 pub(super) struct OpenFile {
@@ -18,9 +23,6 @@ pub(super) struct OpenFile {
 }
 
 /// Creates the file if it is absent, and runs pending migrations.
-///
-/// # Errors
-/// As [`Database::open`](super::Database::open).
 pub fn migrate(
     settings: &DatabaseSettings,
     schema: &'static DatabaseSchema,
@@ -37,7 +39,7 @@ impl OpenFile {
         let path = resolve(&settings.path)?;
         let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
         let lock = Lock::shared(&connector.path)?;
-        let created = create::if_absent(&connector)?;
+        let created = create_if_absent(&connector)?;
         let writer = complete_writer(&connector)?;
         let (from, to) = (known_version(&writer, schema, &connector.path)?, schema.version()?);
         if from == to {
@@ -89,4 +91,37 @@ fn upgrade(connector: &Connector) -> Result<Migrated, DatabaseError> {
     // Data that a migration removed must not stay in the log.
     checkpoint(&writer)?;
     Ok(migrated)
+}
+
+/// Creates the database if it is absent; `None` when it exists.
+///
+/// It appears complete, with its schema, so that an empty file is never the trace of an interrupted creation, but of lost
+/// data. Its mode is 0600 from the first moment.
+fn create_if_absent(connector: &Connector) -> Result<Option<Migrated>, DatabaseError> {
+    let path = &connector.path;
+    match has_content(path) {
+        Ok(true) => restrict_to_owner(path).map(|()| None),
+        Ok(false) => Err(DatabaseError::Empty(path.clone())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(connector),
+        Err(source) => Err(DatabaseError::Create(path.clone(), source)),
+    }
+}
+
+/// `None` when another process was faster.
+fn create(connector: &Connector) -> Result<Option<Migrated>, DatabaseError> {
+    let (path, schema) = (&connector.path, connector.schema);
+    refuse_orphaned_log(path)?;
+    let failed = DatabaseError::create(path);
+    let fresh = temporary_beside(path).map_err(failed)?.into_temp_path();
+    let mut connection = connector.to(&fresh).writer()?;
+    let migrated = migrate::run(&mut connection, schema, &fresh)?;
+    connection.pragma_update(None, "application_id", schema.application_id)?;
+    checkpoint(&connection)?;
+    drop(connection);
+    give_to_owner_of(&fresh, path);
+    match fresh.persist_noclobber(path) {
+        Ok(()) => sync_directory_of(path).map(|()| Some(migrated)).map_err(failed),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(failed(error.error)),
+    }
 }

@@ -1,12 +1,13 @@
 //! The database file, the files beside it, and who may read them.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::DatabaseError;
 
 /// The path of the database: absolute, so that SQLite's special names (":memory:", "file:…") are files too, and with
-/// links followed, because its companions are beside the file itself.
+/// links followed, as its companions are beside the file itself.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, DatabaseError> {
     // Before anything is put beside it.
     if path.is_dir() {
@@ -30,8 +31,8 @@ pub(super) fn resolve_existing(path: &Path) -> Result<PathBuf, DatabaseError> {
     }
 }
 
-/// Whether a file that exists has content. It is never opened for that: closing any descriptor of a file drops all POSIX
-/// locks this process has on it, those of SQLite included (sqlite.org/howtocorrupt.html §2.2).
+/// Whether a file that exists has content. It is not opened: closing any descriptor of a file drops all POSIX locks of
+/// this process on it, those of SQLite included (sqlite.org/howtocorrupt.html §2.2).
 pub(super) fn has_content(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.len() > 0)
 }
@@ -43,21 +44,6 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The companions of the database whose names go on with `suffix`, in order.
-pub(super) fn all_beside(path: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
-    let prefix = beside(Path::new(path.file_name().unwrap_or_default()), suffix);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory_of(path))? {
-        let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_os_str().as_encoded_bytes()) {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The directory of a file.
 pub(super) fn directory_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -72,8 +58,7 @@ pub(super) fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFil
     tempfile::Builder::new().prefix(".vestibule-").tempfile_in(directory_of(path))
 }
 
-/// Refuses a write-ahead log whose database is gone: it is the last of its data, and SQLite would replay it into a new
-/// file.
+/// Refuses a write-ahead log whose database is gone: the last of its data, which SQLite would replay into a new file.
 pub(super) fn refuse_orphaned_log(path: &Path) -> Result<(), DatabaseError> {
     // In this order: another process that creates the database creates the file before its log.
     let (log, exists) = (has_log(path)?, path.try_exists());
@@ -94,9 +79,7 @@ pub(super) fn has_log(path: &Path) -> Result<bool, DatabaseError> {
 
 /// Takes the permissions of others from the database and its log, such as those of a backup restored with `cp`. SQLite
 /// gives a new log the mode of the database.
-#[cfg(unix)]
 pub(super) fn restrict_to_owner(path: &Path) -> Result<(), DatabaseError> {
-    use std::os::unix::fs::PermissionsExt;
     for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
         let mode = match fs::metadata(&file) {
             Ok(metadata) => metadata.permissions().mode(),
@@ -112,8 +95,24 @@ pub(super) fn restrict_to_owner(path: &Path) -> Result<(), DatabaseError> {
     Ok(())
 }
 
-/// Elsewhere the directory's access list decides.
-#[cfg(not(unix))]
-pub(super) fn restrict_to_owner(_: &Path) -> Result<(), DatabaseError> {
-    Ok(())
+/// Gives a new file of root to the owner and group of `like`, or of its folder if `like` does not exist: the service's user
+/// must be able to open what an operator made as root. A failure is logged and ends nothing.
+pub(super) fn give_to_owner_of(file: &Path, like: &Path) {
+    let outcome = fs::metadata(file).and_then(|created| {
+        if created.uid() != 0 {
+            return Ok(());
+        }
+        let model = fs::metadata(like).or_else(|_| fs::metadata(directory_of(like)))?;
+        if (created.uid(), created.gid()) == (model.uid(), model.gid()) {
+            return Ok(());
+        }
+        chown(file, Some(model.uid()), Some(model.gid()))
+    });
+    if let Err(error) = outcome {
+        tracing::warn!(
+            path = %file.display(),
+            error = &error as &dyn std::error::Error,
+            "a new file belongs to root; give it to the user that the server runs as"
+        );
+    }
 }

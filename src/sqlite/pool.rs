@@ -7,9 +7,8 @@ use rusqlite::Connection;
 
 use super::DatabaseError;
 
-/// A fixed number of equal connections. The writer's pool has one, so that there is one writer.
-///
-/// The mutex is held to take and to return a connection, not while it works.
+/// The writer's pool has one connection. The mutex is held to take and to return a connection, not while it works.
+#[derive(Debug)]
 pub(super) struct ConnectionPool {
     state: Mutex<State>,
     returned: Condvar,
@@ -17,6 +16,7 @@ pub(super) struct ConnectionPool {
     timeout: Duration,
 }
 
+#[derive(Debug)]
 struct State {
     /// A stack: the connection used last has the warmest cache.
     idle: Vec<Connection>,
@@ -37,9 +37,6 @@ impl ConnectionPool {
     }
 
     /// Runs `work` with a connection, which returns to the pool also when `work` panics.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Busy`] when none came free in time, [`DatabaseError::Closed`], and those of `work`.
     pub(super) fn with<T, E: From<DatabaseError>>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E>,

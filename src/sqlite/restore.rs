@@ -1,9 +1,8 @@
 //! Replacing the database by a backup.
 //!
-//! At each moment the database is the old one or the new one, complete; a kill and a power cut included. The new one is
-//! prepared under a temporary name and renamed into place. SQLite's backup API would also be atomic, but it writes through
-//! the old file: that fails for a damaged one, which is what most restores replace, and it costs a copy of the old file,
-//! which here keeps its content under a second name.
+//! At each moment the database is the old one or the new one, complete; also after a kill or a power cut. The new one is
+//! prepared under a temporary name and renamed into place. SQLite's backup API writes through the old file, which fails
+//! for a damaged one, and costs a copy of it; here it keeps its content under a second name.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -13,10 +12,8 @@ use tempfile::TempPath;
 
 use super::connect::{Connector, checkpoint};
 use super::lock::Lock;
-use super::paths::{has_content, has_log, resolve, sync_directory_of, temporary_beside};
-use super::{
-    DatabaseError, DatabaseSchema, DatabaseSettings, check, checksum, migrate, ownership, set_aside,
-};
+use super::paths::{give_to_owner_of, has_content, has_log, resolve, sync_directory_of, temporary_beside};
+use super::{DatabaseError, DatabaseSchema, DatabaseSettings, check, checksum, migrate, set_aside};
 use crate::clock::Clock;
 
 /// How a backup is verified.
@@ -28,53 +25,36 @@ pub enum Verification {
     FileOnly,
 }
 
-/// What a restore kept of the previous database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restored {
-    /// The previous database; `None` when there was none.
-    pub kept: Option<PathBuf>,
-    /// A write-ahead log whose database was gone.
-    pub kept_log: Option<PathBuf>,
-}
-
-/// Data that was read from the previous database.
+/// The previous database, or data that was read from it.
 #[derive(Debug)]
 pub enum Previous<T> {
     /// There was no database.
     Absent,
     /// It is damaged, or only its write-ahead log is left.
     Unreadable,
-    /// The data.
-    Read(T),
+    /// It can be read.
+    Readable(T),
 }
 
 /// A restore in progress: [`begin`](Restore::begin), [`read_previous`](Restore::read_previous),
 /// [`prepare`](Restore::prepare), [`install`](Restore::install). Dropped before it is installed, it changes nothing.
+#[derive(Debug)]
 pub struct Restore {
     connector: Connector,
     /// In the database's own directory, so that it can be renamed into its place.
     copy: TempPath,
-    sha256: String,
-    backup: PathBuf,
-    previous: PreviousFile,
+    /// SHA-256 of the backup in hexadecimal.
+    pub sha256: String,
+    previous: Previous<Connection>,
     /// Released last.
     _lock: Lock,
-}
-
-enum PreviousFile {
-    Absent,
-    Unreadable,
-    Readable(Connection),
 }
 
 impl Restore {
     /// Locks the database and verifies a copy of `backup`: the bytes that are verified are the bytes that are installed.
     ///
     /// # Errors
-    /// [`DatabaseError::InUse`] while any process has the database open; [`DatabaseError::Missing`];
-    /// [`DatabaseError::NoChecksum`]; [`DatabaseError::ChecksumMismatch`]; [`DatabaseError::UnsoundBackup`];
-    /// [`DatabaseError::OtherProgram`]; [`DatabaseError::UnknownSchema`]; [`DatabaseError::SchemaTooNew`];
-    /// [`DatabaseError::Busy`]; else as [`Database::open`](super::Database::open).
+    /// [`DatabaseError::InUse`] while any process has the database open, and those about the backup.
     pub fn begin(
         settings: &DatabaseSettings,
         schema: &'static DatabaseSchema,
@@ -85,18 +65,8 @@ impl Restore {
         let lock = Lock::exclusive(&path)?;
         let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
         let (copy, sha256) = verified_copy(backup, verification, &connector)?;
-        let previous = PreviousFile::find(&connector)?;
-        Ok(Self { connector, copy, sha256, backup: backup.to_owned(), previous, _lock: lock })
-    }
-
-    /// SHA-256 of the backup in hexadecimal.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
-    }
-
-    /// The error for a backup in which the owner of the tables found a fault.
-    pub fn unsound(&self, fault: String) -> DatabaseError {
-        DatabaseError::UnsoundBackup { path: self.backup.clone(), fault }
+        let previous = previous_database(&connector)?;
+        Ok(Self { connector, copy, sha256, previous, _lock: lock })
     }
 
     /// Reads data of the previous database that the new one must keep. An error is logged and means
@@ -105,24 +75,14 @@ impl Restore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Previous<T> {
-        let connection = match &self.previous {
-            PreviousFile::Absent => return Previous::Absent,
-            PreviousFile::Unreadable => return Previous::Unreadable,
-            PreviousFile::Readable(connection) => connection,
-        };
-        match read(connection) {
-            Ok(data) => Previous::Read(data),
-            Err(error) => {
-                warn_of_unreadable(&error);
-                Previous::Unreadable
-            }
+        match &self.previous {
+            Previous::Absent => Previous::Absent,
+            Previous::Unreadable => Previous::Unreadable,
+            Previous::Readable(connection) => read(connection).map_or_else(unreadable, Previous::Readable),
         }
     }
 
     /// Migrates the new database, and changes it before anyone can read it.
-    ///
-    /// # Errors
-    /// As [`Database::open`](super::Database::open), and those of `steps`.
     pub fn prepare<T, E: From<DatabaseError>>(
         &self,
         steps: impl FnOnce(&mut Connection) -> Result<T, E>,
@@ -135,21 +95,22 @@ impl Restore {
         Ok(value)
     }
 
-    /// Puts the new database in place. The previous one stays as `<database>.replaced-<moment>`.
+    /// Puts the new database in place. The previous one stays as `<database>.replaced-<moment>`. Returns its new path, or that
+    /// of a write-ahead log whose database was gone.
     ///
     /// # Errors
     /// [`DatabaseError::Write`]; the previous database is in place then.
-    pub fn install(self, clock: &Clock) -> Result<Restored, DatabaseError> {
+    pub fn install(self, clock: &Clock) -> Result<(Option<PathBuf>, Option<PathBuf>), DatabaseError> {
         let path = &self.connector.path;
         let failed = DatabaseError::write(path);
         fs::File::open(&self.copy).and_then(|copy| copy.sync_all()).map_err(failed)?;
-        ownership::give(&self.copy, path);
+        give_to_owner_of(&self.copy, path);
         // Before the file is renamed: closing removes its log.
         drop(self.previous);
-        let (kept, kept_log) = set_aside::keep(path, clock).map_err(failed)?;
+        let kept = set_aside::keep(path, clock).map_err(failed)?;
         self.copy.persist(path).map_err(|error| failed(error.error))?;
         sync_directory_of(path).map_err(failed)?;
-        Ok(Restored { kept, kept_log })
+        Ok(kept)
     }
 }
 
@@ -199,41 +160,31 @@ fn fault(copy: &Connector, backup: &Path) -> Result<Option<String>, DatabaseErro
     }
 }
 
-impl PreviousFile {
-    /// Moves the write-ahead log into the file, if it can be read.
-    fn find(connector: &Connector) -> Result<Self, DatabaseError> {
-        let path = &connector.path;
-        match has_content(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(if has_log(path)? { Self::Unreadable } else { Self::Absent });
-            }
-            Err(source) => return Err(DatabaseError::Read(path.clone(), source)),
-            // SQLite would take it for a new database and remove its write-ahead log, the last of its data.
-            Ok(false) => return Ok(Self::Unreadable),
-            Ok(true) => {}
+/// Opens the database that is to be replaced, and moves its write-ahead log into the file.
+fn previous_database(connector: &Connector) -> Result<Previous<Connection>, DatabaseError> {
+    let path = &connector.path;
+    match has_content(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(if has_log(path)? { Previous::Unreadable } else { Previous::Absent });
         }
-        let opened = connector.writer().and_then(|connection| match checkpoint(&connection)? {
-            true => Ok(connection),
-            false => Err(DatabaseError::Busy),
-        });
-        match opened {
-            Ok(connection) => Ok(Self::Readable(connection)),
-            // A sqlite3 shell, which does not know our lock, or a file that is not ours to replace.
-            Err(error @ (DatabaseError::Busy | DatabaseError::OtherProgram(_))) => Err(error),
-            Err(error) => {
-                warn_of_unreadable(&error);
-                Ok(Self::Unreadable)
-            }
-        }
+        Err(source) => return Err(DatabaseError::Read(path.clone(), source)),
+        // SQLite would take it for a new database and remove its write-ahead log, the last of its data.
+        Ok(false) => return Ok(Previous::Unreadable),
+        Ok(true) => {}
+    }
+    let opened = connector.writer().and_then(|connection| match checkpoint(&connection)? {
+        true => Ok(connection),
+        false => Err(DatabaseError::Busy),
+    });
+    match opened {
+        // A sqlite3 shell, which does not know our lock, or a file that is not ours to replace.
+        Err(error @ (DatabaseError::Busy | DatabaseError::OtherProgram(_))) => Err(error),
+        opened => Ok(opened.map_or_else(unreadable, Previous::Readable)),
     }
 }
 
-fn warn_of_unreadable(error: &(dyn std::error::Error + 'static)) {
+fn unreadable<T>(error: impl std::error::Error + 'static) -> Previous<T> {
+    let error: &(dyn std::error::Error + 'static) = &error;
     tracing::warn!(error, "the previous database cannot be read; it is kept as it is");
-}
-
-impl std::fmt::Debug for Restore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Restore").field("database", &self.connector.path).finish_non_exhaustive()
-    }
+    Previous::Unreadable
 }

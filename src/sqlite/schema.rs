@@ -1,9 +1,23 @@
-//! What differs between two kinds of database file.
+//! What differs between two database files: path and settings, tables and how they are recognised.
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use refinery::Migration;
 use rusqlite::Connection;
 
 use super::DatabaseError;
+
+/// Where a database file is and how it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseSettings {
+    /// The file; created with mode 0600 when absent.
+    pub path: PathBuf,
+    /// Connections that scan at once. Reads by key have as many of their own; writes go through one.
+    pub readers: usize,
+    /// How long a call waits for a connection, and SQLite for a lock of another process.
+    pub busy_timeout: Duration,
+}
 
 /// The tables of a database file and how it is recognised.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +28,8 @@ pub struct DatabaseSchema {
 }
 
 impl DatabaseSchema {
-    /// A schema made by `migrations`: names such as `V1__notes`, and their SQL.
-    ///
-    /// Migrations run forward only, each once, all pending ones in one transaction. A file remembers their checksums:
-    /// never edit one that has run, add the next version.
+    /// A schema made by `migrations`: names such as `V1__notes`, and their SQL. Pending ones run in one transaction. A file
+    /// remembers their checksums: never edit one that has run, add the next version.
     pub const fn new(migrations: &'static [(&'static str, &'static str)]) -> Self {
         Self { migrations, application_id: 0, functions: |_| Ok(()) }
     }

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::ownership;
-use super::paths::{beside, sync_directory_of, temporary_beside};
+use super::paths::{beside, directory_of, give_to_owner_of, sync_directory_of, temporary_beside};
 use crate::clock::Clock;
 
 /// The names go on with this, and the moment.
-pub(super) const REPLACED: &str = ".replaced-";
+const REPLACED: &str = ".replaced-";
 
 /// More names than anyone restores in one second.
 const NAMES: usize = 1000;
@@ -33,6 +32,16 @@ pub(super) fn keep(database: &Path, clock: &Clock) -> io::Result<(Option<PathBuf
     }
     sync_directory_of(database)?;
     Ok(if exists { (Some(name), None) } else { (None, Some(kept_log)) })
+}
+
+/// The databases that restores of `database` replaced and that are still there, in order.
+pub(super) fn all(database: &Path) -> io::Result<Vec<PathBuf>> {
+    let prefix = beside(database, REPLACED).into_os_string();
+    let files = fs::read_dir(directory_of(database))?.map(|entry| Ok(entry?.path()));
+    let mut files: Vec<PathBuf> = files.collect::<io::Result<_>>()?;
+    files.retain(|file| file.as_os_str().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()));
+    files.sort();
+    Ok(files)
 }
 
 /// Tries names until `take` finds one free.
@@ -70,7 +79,7 @@ fn copy(database: &Path, to: &Path) -> io::Result<()> {
     let mut copy = temporary_beside(to)?;
     io::copy(&mut fs::File::open(database)?, &mut copy)?;
     copy.as_file().sync_all()?;
-    ownership::give(copy.path(), database);
+    give_to_owner_of(copy.path(), database);
     copy.persist_noclobber(to)?;
     Ok(())
 }

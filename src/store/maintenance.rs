@@ -10,7 +10,7 @@ use super::users::Tombstones;
 use super::write::Write;
 use super::{Result, Settings, Store, StoreError};
 use crate::clock::Clock;
-use crate::sqlite::{self, Backup, FileReport, Migrated, Previous, Restore, Verification};
+use crate::sqlite::{self, Backup, DatabaseError, FileReport, Migrated, Previous, Restore, Verification};
 use crate::user::UserId;
 
 /// What a check of the database found.
@@ -83,20 +83,21 @@ impl Store {
         let tombstones = restore.read_previous(Tombstones::read);
         let erased_again = restore.prepare(|connection| {
             if let Some(line) = audit::verify(connection, None)?.first_broken {
-                return Err(restore.unsound(format!("the audit log is broken at line {line}")).into());
+                let fault = format!("the audit log is broken at line {line}");
+                return Err(DatabaseError::UnsoundBackup { path: backup.to_owned(), fault }.into());
             }
             let write = Write::begin(connection, clock, None, settings.block_at_auth0)?;
-            let changes = Changes::default().field("backup", Value::Null, restore.sha256());
+            let changes = Changes::default().field("backup", Value::Null, restore.sha256.as_str());
             write.audit(&Actor::Cli, Action::Restored, None::<UserId>, changes)?;
             let count = match tombstones {
                 Previous::Absent => Some(0),
                 Previous::Unreadable => None,
-                Previous::Read(tombstones) => Some(tombstones.apply(&write)?),
+                Previous::Readable(tombstones) => Some(tombstones.apply(&write)?),
             };
             write.tx.commit()?;
             Ok::<_, StoreError>(count)
         })?;
-        let sqlite::Restored { kept, kept_log } = restore.install(clock)?;
+        let (kept, kept_log) = restore.install(clock)?;
         Ok(Restored { kept, kept_log, erased_again })
     }
 }
