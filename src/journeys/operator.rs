@@ -130,6 +130,8 @@ fn lists_are_printed_page_by_page() {
     let rest = shell.says(&format!("users list --json --after {}", ids[1]));
     assert_eq!(serde_json::from_str::<Value>(&rest).unwrap()["id"], ids[2].as_str());
     assert_eq!(shell.says("users list --all --json").lines().count(), 3);
+    let unknown = "users list --json --after 01890000-0000-7000-8000-000000000000";
+    assert_eq!(shell.says(unknown).lines().count(), 3, "an id without a row is a position too");
     assert!(shell.says("audit list --first 1").contains("--before 3"));
     assert_eq!(shell.says("audit list --before 3 --json").lines().count(), 2);
     shell.says(&format!("users block {}", ids[0]));

@@ -1,8 +1,5 @@
-//! Changes made for a user's request: each transaction checks again that the user's token still holds.
-//!
-//! Between the gate and a write there is a queue. A user who is blocked, erased, signed out or given other roles meanwhile
-//! has lost their token, and their change is refused. Roles need no check of their own: changing them revokes the tokens
-//! that carry the old ones, in the same transaction.
+//! Changes made for a user's request: each transaction checks again that the user's token is not revoked, because requests
+//! queue between the gate and a write. Roles need no check of their own: changing them revokes the tokens with the old ones.
 
 use jiff::Timestamp;
 

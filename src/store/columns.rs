@@ -20,23 +20,11 @@ impl ToSql for UserId {
     }
 }
 
-impl FromSql for Status {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or_else(|| FromSqlError::Other("not a status".into()))
-    }
-}
-
-impl ToSql for Status {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
-    }
-}
-
 macro_rules! parsed_text {
-    ($($type:ty),*) => {$(
+    ($($type:ty => $parse:expr),*) => {$(
         impl FromSql for $type {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                value.as_str()?.parse().map_err(|error| FromSqlError::Other(Box::new(error)))
+                $parse(value.as_str()?).map_err(|error| FromSqlError::Other(error.into()))
             }
         }
 
@@ -48,7 +36,11 @@ macro_rules! parsed_text {
     )*};
 }
 
-parsed_text!(Auth0Id, Email);
+parsed_text! {
+    Auth0Id => str::parse::<Auth0Id>,
+    Email => str::parse::<Email>,
+    Status => |text| Status::parse(text).ok_or("not a status")
+}
 
 /// A column of unix milliseconds.
 pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {

@@ -1,12 +1,9 @@
-//! Deployments to tenants: what is deployed, by whom, and how it ended.
-//!
-//! A process that was killed reports nothing more. So its deployment counts as interrupted a minute after its last sign of
-//! life, and does not hold up the next one.
+//! Deployments to tenants: what is deployed, by whom, and how it ended. A process that was killed reports nothing more, so a
+//! deployment counts as interrupted a minute after its last sign of life, and does not hold up the next one.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::audit::{Action, Actor, Changes};
@@ -36,57 +33,48 @@ pub struct PlannedDeployment {
 
 /// A deployment, running or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "most names say it")]
 pub struct Deployment {
     /// Rises with every deployment.
     pub id: i64,
-    /// The plan.
     pub planned: PlannedDeployment,
     /// The kind of [`Actor`] that deployed: `user`, `machine`, `cli` or `webhook`.
     pub actor_kind: String,
     /// The user's or the client's id.
     pub actor_id: Option<String>,
-    /// When it began.
     pub begun_at: Timestamp,
     /// When it ended; `None` while it runs, and when it was interrupted.
     pub ended_at: Option<Timestamp>,
-    /// Its state.
     pub outcome: DeploymentOutcome,
-    /// Why it failed.
     pub failure: Option<String>,
 }
 
-/// The state of a deployment.
+/// The state of a deployment. An interrupted one gives no sign of life any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each name says what happened")]
 pub enum DeploymentOutcome {
-    /// It is under way.
     Running,
-    /// All changes were made.
     Applied,
-    /// It stopped at a change that failed.
     Failed,
-    /// It was undone.
     RolledBack,
-    /// Its process gives no sign of life any more.
     Interrupted,
 }
 
 /// The end of a deployment, as its process reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each name says what happened")]
 pub enum DeploymentEnd<'a> {
-    /// All changes were made.
     Applied,
     /// A change failed: which and why, in one line for people, without secrets.
     Failed(&'a str),
-    /// It was undone.
     RolledBack,
 }
 
 /// Which deployments to list: those that meet every condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each name says what must be equal")]
 pub struct DeploymentFilter {
-    /// To this tenant.
     pub tenant: Option<String>,
-    /// In this state.
     pub outcome: Option<DeploymentOutcome>,
 }
 
@@ -100,8 +88,7 @@ impl Store {
     /// Records that a deployment begins, and returns its id.
     ///
     /// # Errors
-    /// [`StoreError::DeploymentRunning`] while another one to the tenant is under way; [`StoreError::Invalid`]; else as
-    /// every write.
+    /// [`StoreError::DeploymentRunning`] while another one to the tenant is under way.
     pub fn begin_deployment(&self, planned: &PlannedDeployment, actor: &Actor) -> Result<i64> {
         let PlannedDeployment { tenant, git_ref, commit, changes } = planned;
         if tenant.is_empty() {
@@ -133,8 +120,7 @@ impl Store {
     /// Records a sign of life of a deployment, due well within [`DEPLOYMENT_TIMEOUT`] of the last one.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when there is no such deployment, or it has ended or counts as interrupted: stop then, because
-    /// another may have begun. Else as every write.
+    /// [`StoreError::Invalid`] when it is not under way, or not any more: stop then, because another may have begun.
     pub fn keep_deployment_alive(&self, id: i64) -> Result<()> {
         let sql =
             "UPDATE deployments SET alive_until = ?2 WHERE id = ?1 AND outcome IS NULL AND alive_until > ?3";
@@ -147,8 +133,7 @@ impl Store {
     /// Records how a deployment ended, also of one that counted as interrupted.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when there is no such deployment, it has ended, or the message of a failure is empty, has
-    /// control characters or more than [`DEPLOYMENT_FAILURE_MAX_CHARS`]; else as every write.
+    /// [`StoreError::Invalid`] when it is not under way, or the failure is no line of [`DEPLOYMENT_FAILURE_MAX_CHARS`].
     pub fn end_deployment(&self, id: i64, end: DeploymentEnd<'_>, actor: &Actor) -> Result<Deployment> {
         let (outcome, failure) = match end {
             DeploymentEnd::Applied => (DeploymentOutcome::Applied, None),
@@ -172,11 +157,7 @@ impl Store {
             }
             let deployment = by_id(&write.tx, id, now)?.ok_or(NOT_RUNNING)?;
             // Without the reason: the audit log keeps every word for ever.
-            let changes = about(id, &deployment.planned.tenant).field(
-                "outcome",
-                DeploymentOutcome::Running.as_str(),
-                outcome.as_str(),
-            );
+            let changes = about(id, &deployment.planned.tenant).field("outcome", "running", outcome.as_str());
             write.audit(actor, Action::DeploymentEnded, None, changes)?;
             Ok(deployment)
         })
@@ -239,10 +220,10 @@ impl DeploymentFilter {
         match self.outcome {
             None => {}
             Some(DeploymentOutcome::Running) => {
-                query.and("outcome IS NULL AND alive_until > ?", [Value::Integer(now)]);
+                query.and("outcome IS NULL AND alive_until > ?", [now.into()])
             }
             Some(DeploymentOutcome::Interrupted) => {
-                query.and("outcome IS NULL AND alive_until <= ?", [Value::Integer(now)]);
+                query.and("outcome IS NULL AND alive_until <= ?", [now.into()]);
             }
             Some(outcome) => query.and("outcome = ?", [text(outcome.as_str())]),
         }

@@ -3,55 +3,39 @@
 use crate::sqlite::DatabaseError;
 use crate::user::UserId;
 
-/// The result of a call of the store.
 pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// Why a call of the store failed. Holds ids and paths, never an email or a name.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum StoreError {
-    /// Another user has the email, and the two are not linked automatically: linking is off, or staff unlinked the identity.
-    /// The gate answers `EMAIL_CONFLICT`.
     #[error(
         "another user already has this email; link or merge the two by hand (with link.email = \"verified\" new \
          identities are linked by it)"
     )]
     EmailConflict,
-    /// No row has this id.
     #[error("there is no user {0}; list the users to find the right id")]
     NotFound(UserId),
-    /// The user was erased; a tombstone never changes.
     #[error("user {0} was erased, which cannot be undone; they need a new account")]
     Erased(UserId),
-    /// The identity leads to another user already.
     #[error("this identity belongs to user {0} already; merge the two, or unlink it there first")]
     IdentityTaken(UserId),
-    /// The identity leads to another user.
     #[error("user {0} does not have this identity; list their identities to find the right one")]
     NotLinked(UserId),
-    /// The arguments contradict each other, or would leave a row that no login finds. The text says which.
+    /// The arguments contradict each other, or would leave a row that no login finds.
     #[error("{0}")]
     Invalid(&'static str),
     /// The acting user was blocked, erased, signed out or given other roles since their token was issued.
     #[error("the caller's token was revoked meanwhile; log in again")]
     Revoked,
-    /// The idempotency key was used for another user.
     #[error("this mutation id was used for another user; give each mutation an id of its own")]
     IdempotencyKeyReused,
-    /// Another deployment to the tenant is under way; its id.
     #[error("deployment {0} to this tenant is under way; wait until it has ended")]
     DeploymentRunning(i64),
-    /// A seed that no login could find, or that contradicts itself.
     #[error("seed user {position} (counted from 1): {reason}; correct the file and seed again")]
-    Seed {
-        /// Counted from 1.
-        position: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The operating system gives no random bytes.
+    Seed { position: usize, reason: String },
     #[error("the system gives no random numbers, which the key of pseudonyms needs; try again")]
     NoRandomness,
-    /// The file or the engine failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }

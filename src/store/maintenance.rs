@@ -42,25 +42,16 @@ pub struct Restored {
 
 impl Store {
     /// Creates the database if it is absent, and migrates it to the schema of this binary.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
     pub fn migrate(settings: &Settings) -> Result<Migrated> {
         Ok(sqlite::migrate(&settings.database(), &SCHEMA)?)
     }
 
     /// Copies the database into a new file, with its checksum beside it, while servers run: see [`sqlite::backup`].
-    ///
-    /// # Errors
-    /// As [`sqlite::backup`].
     pub fn backup(settings: &Settings, to: &Path) -> Result<Backup> {
         Ok(sqlite::backup(&settings.database(), &SCHEMA, to)?)
     }
 
     /// Reads the whole file, in one snapshot, while servers run. Changes and migrates nothing.
-    ///
-    /// # Errors
-    /// As [`sqlite::check`].
     pub fn check(settings: &Settings) -> Result<CheckReport> {
         let (file, audit) = sqlite::check(&settings.database(), &SCHEMA, |snapshot, report| {
             report.is_readable().then(|| audit::verify(snapshot, None)).transpose()
@@ -68,11 +59,8 @@ impl Store {
         Ok(CheckReport { file, audit })
     }
 
-    /// Verifies a backup and makes it the database, migrated to the schema of this binary. The previous database stays as
-    /// `<database>.replaced-<moment>`. Users that it erased are erased again before anyone is served.
-    ///
-    /// # Errors
-    /// As [`Restore::begin`]; the database is unchanged then.
+    /// Verifies a backup and makes it the database, migrated to the schema of this binary; the database is unchanged when
+    /// that fails. The previous one stays as `<database>.replaced-<moment>`. Users that it erased are erased again.
     pub fn restore(
         settings: &Settings,
         backup: &Path,

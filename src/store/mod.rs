@@ -1,15 +1,13 @@
 //! Users, identities, the audit log, revocations, the outbox to Auth0, deployments, signing keys, in one SQLite database.
 //!
-//! Owns the tables and the rules between them. Imports layer 0 and `sqlite`. Never speaks HTTP, calls Auth0 or decides
-//! permissions.
+//! Imports layer 0 and `sqlite`. Never speaks HTTP, calls Auth0 or decides permissions.
 //!
-//! All calls block. Reads by key take microseconds and may run inline ([`Store::user`], [`Store::user_by_auth0_id`],
-//! [`Store::user_by_email`], [`Store::revocation`]); everything else belongs on the pool. They have connections of their own,
-//! so they never wait for a scan.
-//! A public function is one transaction with one `now`; a private one is a step inside it ([`Write`]).
+//! All calls block. Reads by key ([`Store::user`], [`Store::user_by_auth0_id`], [`Store::user_by_email`]) never wait for a
+//! scan and may run inline; everything else belongs on the pool. A public function is one transaction with one `now`; a
+//! private one is a step inside it ([`Write`]).
 //!
-//! Errors: "as every read" is [`StoreError::Database`]; "as every write" adds [`StoreError::Revoked`] for a handle that acts
-//! [for a user](Store::as_user).
+//! Every call can fail with [`StoreError::Database`]; a write also with [`StoreError::Revoked`] for a handle that acts
+//! [for a user](Store::as_user), and a change of one user with [`StoreError::NotFound`] and [`StoreError::Erased`].
 
 mod settings;
 mod error;
@@ -24,7 +22,6 @@ mod revocations;
 mod acting_user;
 mod pseudonyms;
 mod outbox;
-mod idempotency;
 mod deployments;
 mod keys;
 mod maintenance;
@@ -90,18 +87,11 @@ struct Shared {
 
 impl Store {
     /// Opens the database; creates and migrates it as needed: see [`Database::open`].
-    ///
-    /// # Errors
-    /// As [`Database::open`].
     pub fn open(settings: &Settings, clock: Clock) -> Result<Self> {
         Self::new(Database::open(&settings.database(), &SCHEMA)?, settings, clock)
     }
 
-    /// Opens a database that must exist with the schema of this binary. Creates and migrates nothing, and does not wait for
-    /// a process that writes.
-    ///
-    /// # Errors
-    /// As [`Database::open_existing`].
+    /// Opens a database that must exist with the schema of this binary: see [`Database::open_existing`].
     pub fn open_existing(settings: &Settings, clock: Clock) -> Result<Self> {
         Self::new(Database::open_existing(&settings.database(), &SCHEMA)?, settings, clock)
     }
@@ -130,9 +120,6 @@ impl Store {
     }
 
     /// Checks that the database answers, for readiness checks. Reads a page, writes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
     pub fn ping(&self) -> Result<()> {
         self.read_by_key(|connection| {
             query::value::<i64>(connection, "SELECT 1 FROM users LIMIT 1", []).map(drop)
@@ -146,19 +133,12 @@ impl Store {
         Self { database: self.database.interruptible(interrupt), ..self.clone() }
     }
 
-    /// The databases that restores have replaced and that are still beside this one. They still hold users who were erased
-    /// since.
-    ///
-    /// # Errors
-    /// As [`Database::replaced_copies`].
+    /// The databases that restores replaced and that are still beside this one. They hold users who were erased since.
     pub fn replaced_copies(&self) -> Result<Vec<PathBuf>> {
         Ok(self.database.replaced_copies()?)
     }
 
     /// Ends all work on the database and closes it: see [`Database::close`].
-    ///
-    /// # Errors
-    /// As [`Database::close`].
     pub fn close(&self) -> Result<()> {
         self.shared.revocations.close();
         self.shared.feed.close();
@@ -182,8 +162,8 @@ impl Store {
         self.database.read_by_key(query)
     }
 
-    /// Runs one write transaction. It is rolled back when `steps` fails or panics. When the call returns, revocations that it
-    /// changed hold in this process, and subscribers have its changes.
+    /// Runs one write transaction, rolled back when `steps` fails or panics. When it returns, this process has its
+    /// revocations, and subscribers its changes.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
         self.transaction(&[], |write| {
             let outcome = steps(&write)?;

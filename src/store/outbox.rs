@@ -1,5 +1,4 @@
-//! The outbox of blocks: which identities Auth0 has yet to block or unblock. An entry is written in the transaction of the
-//! change, delivered in the background, and survives a restart.
+//! The outbox: which identities Auth0 has yet to block or unblock. Entries are written with the change and survive restarts.
 
 use std::time::Duration;
 
@@ -44,8 +43,8 @@ impl Store {
         })
     }
 
-    /// Removes an entry that Auth0 has received, unless it was enqueued again since. When the user was erased or the
-    /// identity unlinked, the outbox was the last place with the id, so it is removed from the write-ahead log too.
+    /// Removes an entry that Auth0 has received, unless it was enqueued again since. Of an erased user or an unlinked
+    /// identity the outbox was the last place with the id, so the write-ahead log is cleared too.
     pub fn mark_delivered(&self, delivery: &BlockDelivery, actor: &Actor) -> Result<()> {
         let BlockDelivery { auth0_id, blocked, enqueued_at, .. } = delivery;
         let was_last_place = self.write(|write| {

@@ -37,7 +37,7 @@ impl<C> PageArgs<C> {
         Self { after: None, before: None, limit, from_end: false }
     }
 
-    /// The value of `LIMIT`: one more than asked for, which tells whether there are more.
+    /// The value of `LIMIT`: one more than asked for, to learn whether there are more.
     pub(crate) fn sql_limit(&self) -> Value {
         Value::Integer(i64::try_from(self.limit.min(PAGE_MAX)).unwrap_or(i64::MAX).saturating_add(1))
     }

@@ -11,7 +11,6 @@ pub(crate) fn run(connection: &Connection, sql: &str, params: impl Params) -> Re
     Ok(connection.prepare_cached(sql)?.execute(params)?)
 }
 
-/// All rows of a query.
 pub(crate) fn all<T>(
     connection: &Connection,
     sql: &str,
@@ -27,7 +26,6 @@ pub(crate) fn all<T>(
     Ok(all)
 }
 
-/// The first row of a query.
 pub(crate) fn first<T>(
     connection: &Connection,
     sql: &str,
@@ -48,7 +46,6 @@ pub(crate) fn value<T: FromSql>(
     Ok(connection.prepare_cached(sql)?.query_one(params, |row| row.get(0)).optional()?)
 }
 
-/// The result of a `SELECT count(*)`.
 pub(crate) fn count(connection: &Connection, sql: &str, params: impl Params) -> Result<u64> {
     Ok(value::<i64>(connection, sql, params)?.unwrap_or(0).unsigned_abs())
 }

@@ -19,8 +19,7 @@ use super::{Result, Store};
 use crate::clock::Clock;
 use crate::user::{Auth0Id, Status};
 
-/// How old the revocations in memory may be before a request reads the changes: a change by another process holds within
-/// a second.
+/// How old the revocations in memory may be before a request reads the changes of other processes.
 const MAX_AGE: Duration = Duration::from_millis(500);
 
 /// The state of a user that can revoke their tokens.
@@ -32,11 +31,9 @@ pub struct Revocation {
     pub tokens_valid_from: Option<Timestamp>,
 }
 
-/// The revocations of this process.
 pub(crate) struct Revocations {
     in_memory: RwLock<InMemory>,
-    /// `None` once closed. Only the thread that locks it applies changes, so an older state of a row never replaces a
-    /// newer one.
+    /// `None` once closed. The thread that locks it applies changes, so an older state never replaces a newer one.
     reader: Mutex<Option<Reader>>,
     /// [`Clock::elapsed`] in milliseconds, before which no request reads changes.
     read_again_at: AtomicU64,
@@ -49,7 +46,6 @@ struct InMemory {
     users: HashMap<String, Revocation>,
     /// Of identities that were unlinked, by pseudonym: since when their tokens are valid again.
     unlinked: HashMap<String, Timestamp>,
-    /// What the pseudonyms were made with.
     keys: Vec<PseudonymKey>,
 }
 
@@ -64,8 +60,8 @@ struct Reader {
 impl Store {
     /// The revocation of the user that an Auth0 id leads to; `None` for most users, and for unknown ids.
     ///
-    /// Changes by this process are in it when their call returns, those by another process within a second. When the
-    /// database fails, the last known revocations still hold, and the log says so.
+    /// Contains changes by this process when their call returns, those by others within a second. When the database fails,
+    /// the last known revocations hold, and the log says so.
     pub fn revocation(&self, auth0_id: &Auth0Id) -> Option<Revocation> {
         self.shared.revocations.get(auth0_id)
     }
@@ -73,8 +69,7 @@ impl Store {
 
 impl Revocation {
     /// Whether a token issued at that moment is still valid. `iat` has whole seconds, so a token of the second of a
-    /// revocation may be older: it is revoked, and the next login brings a valid one. A token without `iat` cannot show
-    /// that it is newer.
+    /// revocation is revoked too; so is one without `iat`, which cannot show that it is newer.
     pub fn accepts_token_issued_at(&self, issued_at: Option<Timestamp>) -> bool {
         self.tokens_valid_from.is_none_or(|from| issued_at.is_some_and(|issued| issued >= from))
     }
@@ -86,12 +81,8 @@ impl Revocation {
 
 impl Revocations {
     pub(crate) fn load(connection: Connection, clock: Clock) -> Result<Self> {
-        let revocations = Self {
-            in_memory: RwLock::default(),
-            reader: Mutex::default(),
-            read_again_at: AtomicU64::new(0),
-            clock,
-        };
+        let (in_memory, reader, read_again_at) = Default::default();
+        let revocations = Self { in_memory, reader, read_again_at, clock };
         let mut reader = Reader { connection, data_version: None, seq: 0, unlinked_seq: 0 };
         revocations.apply_changes(&mut reader)?;
         *revocations.lock() = Some(reader);

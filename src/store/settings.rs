@@ -41,8 +41,7 @@ pub struct LinkSettings {
     pub email: LinkEmail,
 }
 
-/// By which emails a new identity is linked to a user who already has one. A pre-provisioned row is claimed by its verified
-/// email in either case.
+/// By which emails a new identity is linked to a user who has one. A pre-provisioned row is claimed in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkEmail {

@@ -40,7 +40,6 @@ impl<'a> Write<'a> {
         self.now.as_millisecond()
     }
 
-    /// Runs a cached statement, and returns how many rows it changed.
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
         query::run(&self.tx, sql, params)
     }

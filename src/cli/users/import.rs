@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,6 +16,9 @@ use crate::clock::Clock;
 use crate::config::{self, PRODUCTION};
 use crate::sqlite::DatabaseError;
 use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store};
+
+/// How many bytes to read before the import begins, so that a slow pipe with little data never locks the database.
+const READ_AHEAD: u64 = 1024 * 1024;
 
 /// How many positions to print for each reason.
 const POSITIONS: usize = 5;
@@ -38,7 +41,11 @@ pub(in crate::cli) struct Args {
 /// Skips invalid records; the others are imported.
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let config = config::load(global.sources(PRODUCTION))?;
-    let (input, bar) = open(&args.file)?;
+    let (mut input, bar) = open(&args.file)?;
+    let mut ahead = Vec::new();
+    let read = input.by_ref().take(READ_AHEAD).read_to_end(&mut ahead);
+    read.with_context(|| format!("cannot read {}", args.file.display()))?;
+    let input = Cursor::new(ahead).chain(input);
     let store = Store::open(&config.store, Clock::system())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };

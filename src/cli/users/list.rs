@@ -3,7 +3,7 @@
 use super::super::pages::{ListArgs, ListFormat};
 use super::super::{Global, out};
 use super::with_store;
-use crate::store::{PageArgs, StoreError, UserFilter, UserOrder, user_json};
+use crate::store::{PageArgs, StoreError, UserCursor, UserFilter, UserOrder, user_json};
 use crate::user::{Status, User, UserId};
 
 /// List users, oldest first.
@@ -26,9 +26,12 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         };
         args.list.print(&format, args.after, |first, after| {
             let order = UserOrder::Created;
+            // An id without a row is a position too.
             let cursor = |id| {
-                let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;
-                Ok::<_, StoreError>(order.cursor(&user))
+                let user = store.user(id)?;
+                Ok::<_, StoreError>(
+                    user.map_or_else(|| UserCursor::by_creation(id), |user| order.cursor(&user)),
+                )
             };
             let after = after.map(cursor).transpose()?;
             let args = PageArgs { after, ..PageArgs::first(first) };

@@ -20,12 +20,6 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// A text that no other actor has.
-    pub(crate) fn key(&self) -> String {
-        let (kind, id) = self.parts();
-        format!("{kind}:{}", id.unwrap_or_default())
-    }
-
     /// Its kind and its id, as the audit log stores them.
     pub(crate) fn parts(&self) -> (&'static str, Option<String>) {
         match self {

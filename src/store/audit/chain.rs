@@ -7,9 +7,8 @@
 //!   [id, at, actor_kind, actor_id, action, target, changes, request_id]
 //! ```
 //!
-//! `target` is the user's id in hexadecimal, `changes` a string with the text as stored, and an absent value `null`. So any
-//! tool can check the chain. A chain alone cannot show that its last lines were cut off: write down the
-//! [`AuditVerification::head`] of today, and look for it tomorrow.
+//! `target` is the user's id in hexadecimal, `changes` a string with the text as stored, and an absent value `null`. A chain
+//! alone cannot show that its last lines were cut off: write down today's [`AuditVerification::head`] and look for it later.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,10 +22,9 @@ use crate::store::query::first;
 use crate::store::{Result, Store};
 
 /// The hash of a line, and so of all lines before it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChainHash([u8; 32]);
 
-/// A line as its row stores it.
 #[derive(Debug)]
 pub(crate) struct LineRow {
     pub(crate) id: i64,
@@ -48,7 +46,7 @@ pub struct AuditVerification {
     pub head: Option<(i64, ChainHash)>,
     /// The first line whose hash does not match it and the line before.
     pub first_broken: Option<i64>,
-    /// Whether a line has the hash of the earlier check; `true` without one.
+    /// Whether a line has the hash of the earlier check. If not, lines were cut off or rewritten. `true` without one.
     pub contains_known_head: bool,
 }
 
@@ -60,8 +58,7 @@ impl AuditVerification {
 }
 
 impl Store {
-    /// Checks the whole chain in one snapshot, at a microsecond or two a line. `known` is the head of an earlier check: when
-    /// no line has it any more, lines were cut off or all were rewritten.
+    /// Checks the whole chain in one snapshot, at a microsecond or two a line. `known` is the head of an earlier check.
     pub fn verify_audit(&self, known: Option<ChainHash>) -> Result<AuditVerification> {
         self.read(|connection| verify(connection, known))
     }
@@ -135,12 +132,6 @@ impl ChainHash {
 impl fmt::Display for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
-    }
-}
-
-impl fmt::Debug for ChainHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

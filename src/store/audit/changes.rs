@@ -21,23 +21,24 @@ impl Changes {
         self
     }
 
+    /// [`Changes::redacted`] for each field that is marked `true`.
+    pub(crate) fn redacted_if<'a>(self, fields: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
+        let marked = fields.into_iter().filter(|(_, changed)| *changed);
+        marked.fold(self, |changes, (name, _)| changes.redacted(name))
+    }
+
     /// A new identity, by its provider.
     pub(crate) fn identity_added(self, auth0_id: &Auth0Id) -> Self {
-        match provider(auth0_id) {
-            Some(provider) => self.field("identity", Value::Null, provider),
-            None => self.redacted("identity"),
-        }
+        let Some(provider) = provider(auth0_id) else { return self.redacted("identity") };
+        self.field("identity", (), provider)
     }
 
     /// A removed identity, by its provider.
     pub(crate) fn identity_removed(self, auth0_id: &Auth0Id) -> Self {
-        match provider(auth0_id) {
-            Some(provider) => self.field("identity", provider, Value::Null),
-            None => self.redacted("identity"),
-        }
+        let Some(provider) = provider(auth0_id) else { return self.redacted("identity") };
+        self.field("identity", provider, ())
     }
 
-    /// These and `more`.
     pub(crate) fn and(mut self, more: Self) -> Self {
         self.0.extend(more.0);
         self

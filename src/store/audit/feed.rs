@@ -36,8 +36,8 @@ struct FeedState {
 }
 
 impl Store {
-    /// Subscribes to changes from now on: those of this process when their call returns, those of another process at the
-    /// next [`Store::poll_changes`]. A receiver that falls far behind gets `Lagged`. All receivers end when the store closes.
+    /// Subscribes to changes from now on: those of this process when their call returns, those of another one at the next
+    /// [`Store::poll_changes`]. A receiver that falls 1,024 behind gets `Lagged`. All end when the store closes.
     pub fn subscribe(&self) -> Result<broadcast::Receiver<Change>> {
         let mut state = self.shared.feed.lock();
         let state = state.as_mut().ok_or(DatabaseError::Closed)?;
@@ -47,8 +47,7 @@ impl Store {
         Ok(state.sender.subscribe())
     }
 
-    /// Notices what other processes changed, for the revocations and for the feed. The app calls it twice a second. Takes
-    /// microseconds, or a millisecond or two when there are receivers and many changes.
+    /// Reads what other processes changed, for the revocations and the feed. The app calls it twice a second, inline.
     pub fn poll_changes(&self) {
         self.shared.revocations.catch_up();
         self.publish_changes();

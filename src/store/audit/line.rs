@@ -52,7 +52,6 @@ pub(super) fn read_line(row: &Row<'_>) -> Result<AuditLine> {
 }
 
 impl Write<'_> {
-    /// Adds the line of a change to its transaction.
     pub(crate) fn audit(
         &self,
         actor: &Actor,
@@ -77,22 +76,16 @@ impl Write<'_> {
             request_id: self.request.map(|request| request.to_string()),
         };
         let hash = line.hash(before.map(|(_, hash)| hash));
-        self.run(
+        let LineRow { id, at, actor_kind, actor_id, action, target, changes, request_id } = line;
+        let sql =
             "INSERT INTO audit (id, at, actor_kind, actor_id, action, target, changes, request_id, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                line.id,
-                line.at,
-                line.actor_kind,
-                line.actor_id,
-                line.action,
-                line.target,
-                line.changes,
-                line.request_id,
-                hash.as_bytes(),
-            ],
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let hash_bytes = hash.as_bytes();
+        self.run(
+            sql,
+            params![id, at, actor_kind, actor_id, action, target, changes, request_id, hash_bytes],
         )?;
-        self.audit_head.set(Some((line.id, hash)));
+        self.audit_head.set(Some((id, hash)));
         Ok(())
     }
 }

@@ -1,7 +1,5 @@
-//! The audit log: who changed what, written in the transaction of the change.
-//!
-//! Lines are never changed or deleted, so they hold no personal data: of personal fields only the names, of an identity only
-//! its provider (an Auth0 id can contain an email).
+//! The audit log: who changed what, written in the transaction of the change. Lines are never changed or deleted, so they
+//! hold no personal data: of personal fields the names, of an identity its provider (an Auth0 id can contain an email).
 
 mod actor;
 mod action;

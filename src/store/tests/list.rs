@@ -253,3 +253,19 @@ fn a_full_page_can_be_the_last_and_a_page_may_be_empty() {
     };
     assert_eq!([page(0), page(2), page(3), page(usize::MAX)], [(0, true), (2, true), (3, false), (3, false)]);
 }
+
+#[test]
+fn the_position_of_an_id_in_the_order_of_creation_needs_no_row() {
+    let test = TestStore::new();
+    let ada = test.add_user("auth0|ada", ADA);
+    let after = |millis: i64| {
+        let mut bytes = [0xff; 16];
+        bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+        let after = Some(UserCursor::by_creation(UserId::from_bytes(bytes)));
+        let args = PageArgs { after, ..PageArgs::first(10) };
+        test.store.list_users(&UserFilter::default(), UserOrder::Created, false, &args).unwrap().items
+    };
+    let created = ada.created_at.as_millisecond();
+    assert_eq!(after(created - 1), [ada]);
+    assert_eq!(after(created + 1), []);
+}

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rusqlite::Row;
+
 use super::find::{SELECT, read_user};
 use super::identities::{Identity, read_identity};
 use super::terms::{AcceptedTerms, read_terms};
@@ -40,10 +42,7 @@ impl Store {
         let sql = "SELECT i.auth0_id, i.linked_at, i.user_id
                    FROM json_each(?1) j JOIN identities i ON i.user_id = unhex(j.value)
                    ORDER BY i.linked_at, i.auth0_id";
-        let rows = self.read(|connection| {
-            all(connection, sql, [json_list(users)], |row| Ok((row.get(2)?, read_identity(row)?)))
-        })?;
-        Ok(grouped(rows))
+        self.read_grouped(sql, users, read_identity)
     }
 
     /// The terms of each user who accepted any, the latest last.
@@ -51,17 +50,23 @@ impl Store {
         let sql = "SELECT t.version, t.accepted_at, t.user_id
                    FROM json_each(?1) j JOIN accepted_terms t ON t.user_id = unhex(j.value)
                    ORDER BY t.accepted_at, t.version";
-        let rows = self.read(|connection| {
-            all(connection, sql, [json_list(users)], |row| Ok((row.get(2)?, read_terms(row)?)))
-        })?;
-        Ok(grouped(rows))
+        self.read_grouped(sql, users, read_terms)
     }
-}
 
-fn grouped<T>(rows: Vec<(UserId, T)>) -> HashMap<UserId, Vec<T>> {
-    let mut groups: HashMap<UserId, Vec<T>> = HashMap::new();
-    for (user, item) in rows {
-        groups.entry(user).or_default().push(item);
+    /// The third column is the user.
+    fn read_grouped<T>(
+        &self,
+        sql: &str,
+        users: &[UserId],
+        read: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<HashMap<UserId, Vec<T>>> {
+        let mut groups: HashMap<UserId, Vec<T>> = HashMap::new();
+        let rows = self.read(|connection| {
+            all(connection, sql, [json_list(users)], |row| Ok((row.get(2)?, read(row)?)))
+        })?;
+        for (user, item) in rows {
+            groups.entry(user).or_default().push(item);
+        }
+        Ok(groups)
     }
-    groups
 }

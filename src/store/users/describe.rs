@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::find::by_email;
 use crate::store::audit::Changes;
 use crate::store::write::Write;
-use crate::store::{Result, StoreError, query};
+use crate::store::{Result, StoreError};
 use crate::user::{Email, Person, User, UserId};
 
 /// The personal fields, by the names in GraphQL and in the audit log.
@@ -22,9 +22,6 @@ pub(crate) fn fields(person: &Person) -> [(&'static str, Option<&str>); 6] {
 
 impl Write<'_> {
     /// Sets the personal fields and the email of a user, and returns what that changes.
-    ///
-    /// # Errors
-    /// [`StoreError::EmailConflict`].
     pub(crate) fn describe(
         &self,
         user: &User,
@@ -32,15 +29,10 @@ impl Write<'_> {
         email: Option<&Email>,
         verified: bool,
     ) -> Result<Changes> {
-        let mut changes = Changes::default();
-        for ((name, new), (_, old)) in fields(person).into_iter().zip(fields(&user.person)) {
-            if new != old {
-                changes = changes.redacted(name);
-            }
-        }
-        if email != user.email.as_ref() {
-            changes = changes.redacted("email");
-        }
+        let personal = fields(person).into_iter().zip(fields(&user.person));
+        let mut changes = Changes::default()
+            .redacted_if(personal.map(|((name, new), (_, old))| (name, new != old)))
+            .redacted_if([("email", email != user.email.as_ref())]);
         if verified != user.email_verified {
             changes = changes.field("emailVerified", user.email_verified, verified);
         }
@@ -60,9 +52,6 @@ impl Write<'_> {
     }
 
     /// Refuses an email that leads to another user than `own`: a login with it would always find the other one.
-    ///
-    /// # Errors
-    /// [`StoreError::EmailConflict`].
     pub(crate) fn ensure_email_free(&self, email: Option<&Email>, own: Option<UserId>) -> Result<()> {
         let Some(email) = email else { return Ok(()) };
         let is_taken = by_email(&self.tx, email)?.is_some_and(|user| Some(user.id) != own);
@@ -76,7 +65,6 @@ impl Write<'_> {
 
     /// Sets the moment of the last change.
     pub(crate) fn touch(&self, id: UserId) -> Result<()> {
-        query::run(&self.tx, "UPDATE users SET updated_at = ?2 WHERE id = ?1", params![id, self.now_millis()])
-            .map(drop)
+        self.run("UPDATE users SET updated_at = ?2 WHERE id = ?1", params![id, self.now_millis()]).map(drop)
     }
 }

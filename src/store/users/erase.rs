@@ -58,20 +58,11 @@ impl Write<'_> {
 
 /// The fields that an erasure removes.
 pub(crate) fn erased_fields(user: &User) -> Changes {
-    let mut changes = Changes::default();
-    for (name, value) in fields(&user.person) {
-        if value.is_some() {
-            changes = changes.redacted(name);
-        }
+    let changes = Changes::default()
+        .redacted_if(fields(&user.person).map(|(name, value)| (name, value.is_some())))
+        .redacted_if([("email", user.email.is_some()), ("profile", user.profile.is_some())]);
+    if user.roles.is_empty() {
+        return changes;
     }
-    if user.email.is_some() {
-        changes = changes.redacted("email");
-    }
-    if user.profile.is_some() {
-        changes = changes.redacted("profile");
-    }
-    if !user.roles.is_empty() {
-        changes = changes.field("roles", user.roles.clone(), Value::Array(Vec::new()));
-    }
-    changes
+    changes.field("roles", user.roles.clone(), Value::Array(Vec::new()))
 }

@@ -8,11 +8,7 @@ use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
-    /// The row, the identities, the accepted terms and the audit lines of a user, read in one transaction. The export is
-    /// itself audited, in the last of those lines.
-    ///
-    /// # Errors
-    /// `StoreError::NotFound`, `StoreError::Erased`; else as every write.
+    /// The row, the identities, the accepted terms and the audit lines of a user. The last line is about the export.
     pub fn export(&self, id: UserId, actor: &Actor) -> Result<Value> {
         self.write(|write| {
             let user = write.not_erased(id)?;

@@ -20,8 +20,8 @@ macro_rules! select {
 /// The columns that [`read_user`] reads, for statements that are put together.
 pub(crate) const SELECT: &str = select!();
 
-// Each part runs only when those before it find no row. Most users have one identity, that of their row: one index less to
-// read than by way of the identities. The last part costs nothing while there is no pseudonym.
+// Each part runs only when those before it find no row. Most users have one identity, that of their row: it saves reading an
+// index. The last part costs nothing while there is no pseudonym.
 pub(crate) const BY_AUTH0_ID: &str = concat!(
     select!(),
     " FROM users u WHERE u.auth0_id = ?1 UNION ALL ",
@@ -61,18 +61,11 @@ impl Store {
 }
 
 impl Write<'_> {
-    /// The row as stored.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
     pub(crate) fn existing(&self, id: UserId) -> Result<User> {
         by_id(&self.tx, id)?.ok_or(StoreError::NotFound(id))
     }
 
     /// The row of a user who was not erased.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Erased`].
     pub(crate) fn not_erased(&self, id: UserId) -> Result<User> {
         let user = self.existing(id)?;
         if user.status == Status::Erased { Err(StoreError::Erased(id)) } else { Ok(user) }

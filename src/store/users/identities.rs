@@ -26,19 +26,15 @@ impl Store {
         self.read(|connection| of(connection, id))
     }
 
-    /// Links an identity to a user. The caller vouches that both are one person; no email is compared. It claims a
-    /// pre-provisioned row.
+    /// Links an identity to a user, or claims a pre-provisioned row. The caller vouches that both are one person.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Erased`]; [`StoreError::IdentityTaken`] when it leads to another user:
-    /// [merge](Store::merge) the two instead; else as every write.
+    /// [`StoreError::IdentityTaken`] when it leads to another user: [merge](Store::merge) the two instead.
     pub fn link_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
-            match by_auth0_id(&write.tx, auth0_id)? {
-                Some(other) if other.id == id => return Ok(user),
-                Some(other) => return Err(StoreError::IdentityTaken(other.id)),
-                None => {}
+            if let Some(other) = by_auth0_id(&write.tx, auth0_id)? {
+                return if other.id == id { Ok(user) } else { Err(StoreError::IdentityTaken(other.id)) };
             }
             write.add_identity(auth0_id, id)?;
             write.set_own_identity(id, user.auth0_id.as_ref().unwrap_or(auth0_id))?;
@@ -53,9 +49,8 @@ impl Store {
     /// first replaces it. Unlinking an identity that leads to no user changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Erased`]; [`StoreError::NotLinked`] when it leads to another user;
-    /// [`StoreError::Invalid`] for the only identity, because the next login with the user's email would claim the row; else
-    /// as every write.
+    /// [`StoreError::NotLinked`] when it leads to another user; [`StoreError::Invalid`] for the only identity, because the
+    /// next login with the user's email would claim the row.
     pub fn unlink_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;

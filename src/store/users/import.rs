@@ -1,6 +1,4 @@
-//! Import of very many users: one transaction when no other process has the database open, else batches.
-//!
-//! `import_row.rs` decides what a row adds or changes.
+//! Import of many users: one transaction when no other process has the database open, else batches.
 
 use std::time::Duration;
 
@@ -15,12 +13,10 @@ const BATCH: usize = 2_000;
 /// Pause after each batch. A waiting writer tries again at least every tenth of a second.
 const PAUSE: Duration = Duration::from_millis(120);
 
-/// Indexes that only lists read, and whose rows arrive in random order. Building one afterwards costs a sort instead of
-/// a random page per row.
+/// Indexes that only lists read, and whose rows arrive in random order: a sort afterwards costs less than a page per row.
 const LIST_INDEXES: [&str; 3] = ["users_by_email", "users_by_name", "users_by_family_name"];
 
-/// An import drops the list indexes once it has added this many users and this share of those who were there before:
-/// rebuilding an index reads all users.
+/// An import drops the list indexes once it has added this many users and this share of those there were before.
 pub(crate) const MANY: u64 = 10_000;
 const SHARE: u64 = 8;
 
@@ -58,13 +54,10 @@ enum Run<'a, P> {
 impl Store {
     /// Imports users. `feed` calls [`Import::add`] for each row, and `report` receives each outcome, in order.
     ///
-    /// When no other process has the database open, the import is one transaction that no process can join: a crash, or
-    /// an error of `feed`, leaves the database as it was. Otherwise rows are committed in batches of 2,000, others
-    /// write in between, and batches stay imported when a later one fails. A dry run in batches counts a row that repeats
-    /// one of an earlier batch as another addition.
-    ///
-    /// # Errors
-    /// Those of `feed`; else as every write.
+    /// When no other process has the database open, the import is one transaction that locks others out: a crash, or an
+    /// error of `feed`, leaves the database as it was. Otherwise rows are committed in batches of 2,000, others write in
+    /// between, and batches stay imported when a later one fails. A dry run in batches counts a row that repeats one of an
+    /// earlier batch as another addition.
     pub fn import<P, T, E: From<StoreError>>(
         &self,
         rules: ImportRules,

@@ -1,13 +1,11 @@
-//! One row of an import: what it adds or changes. `import.rs` runs it over many rows.
-//!
-//! A row finds its user by Auth0 id, else by verified email, by the rules of every login. Data about the user's own
-//! identity replaces theirs; data about a linked identity, or about a user found by email alone, only fills gaps. An
-//! import never unblocks a user, empties a field or takes a verification away.
+//! One row of an import. It finds its user by Auth0 id, else by verified email, as a login does. Data about the user's own
+//! identity replaces theirs; data about a linked identity, or about a user found by email alone, only fills gaps. An import
+//! never unblocks a user, empties a field or takes a verification away.
 
 use super::find::{by_auth0_id, by_email};
 use super::insert::UserColumns;
 use super::provision::Auth0Data;
-use crate::store::audit::{Action, Actor, Changes};
+use crate::store::audit::{Action, Actor};
 use crate::store::write::Write;
 use crate::store::{LinkEmail, Result, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status, User};
@@ -29,12 +27,10 @@ pub struct ImportRow {
 
 /// What an import did with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "most names say it")]
 pub enum ImportOutcome {
-    /// A user was created.
     Added,
-    /// A user was changed.
     Updated,
-    /// The user already had all of it.
     Unchanged,
     /// Skipped: the user was erased, and stays erased.
     Erased,
@@ -45,10 +41,6 @@ pub enum ImportOutcome {
 }
 
 impl ImportRow {
-    fn has_no_key(&self) -> bool {
-        self.auth0_id.is_none() && self.email.is_none()
-    }
-
     /// The email that finds the row's user. An unverified email of a row with an identity finds no one.
     fn key_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified || self.auth0_id.is_none())
@@ -56,16 +48,6 @@ impl ImportRow {
 
     fn verified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified)
-    }
-
-    fn columns(&self) -> UserColumns<'_> {
-        UserColumns {
-            auth0_id: self.auth0_id.as_ref(),
-            email: self.email.as_ref(),
-            email_verified: self.verified_email().is_some(),
-            status: if self.blocked { Status::Blocked } else { Status::Active },
-            ..UserColumns::new(&self.person)
-        }
     }
 }
 
@@ -76,7 +58,7 @@ impl Write<'_> {
         link: LinkEmail,
         actor: &Actor,
     ) -> Result<ImportOutcome> {
-        if row.has_no_key() {
+        if row.auth0_id.is_none() && row.email.is_none() {
             return Ok(ImportOutcome::NoKey);
         }
         if let Some(auth0_id) = &row.auth0_id
@@ -94,7 +76,14 @@ impl Write<'_> {
             }
             (Some(user), None) => self.update_imported(&user, row, false, actor),
             (None, _) => {
-                self.insert_row(&row.columns(), actor, Action::Imported)?;
+                let columns = UserColumns {
+                    auth0_id: row.auth0_id.as_ref(),
+                    email: row.email.as_ref(),
+                    email_verified: row.verified_email().is_some(),
+                    status: if row.blocked { Status::Blocked } else { Status::Active },
+                    ..UserColumns::new(&row.person)
+                };
+                self.insert_row(&columns, actor, Action::Imported)?;
                 Ok(ImportOutcome::Added)
             }
         }
@@ -109,15 +98,13 @@ impl Write<'_> {
         actor: &Actor,
     ) -> Result<ImportOutcome> {
         let data = Auth0Data { person: Some(&row.person), profile: None };
-        match self.link(user, auth0_id, data, link, actor) {
-            Ok(linked) => {
-                self.update_imported(&linked, row, false, actor)?;
-                Ok(ImportOutcome::Updated)
-            }
+        let linked = match self.link(user, auth0_id, data, link, actor) {
             // `link` refuses before it writes.
-            Err(StoreError::EmailConflict) => Ok(ImportOutcome::EmailTaken),
-            Err(error) => Err(error),
-        }
+            Err(StoreError::EmailConflict) => return Ok(ImportOutcome::EmailTaken),
+            linked => linked?,
+        };
+        self.update_imported(&linked, row, false, actor)?;
+        Ok(ImportOutcome::Updated)
     }
 
     /// Updates a user from the row: every field when the row is of their `own` identity, else only empty ones.
@@ -145,18 +132,15 @@ impl Write<'_> {
         }
         let mut changes = self.describe(user, &person, email, verified)?;
         if row.blocked && user.status == Status::Active {
-            changes = changes.and(self.block_imported(user)?);
+            self.put_status(user.id, Status::Blocked, Some(self.revocation_time(user)))?;
+            changes = changes
+                .field("status", user.status.as_str(), Status::Blocked.as_str())
+                .and(self.revocation_change(user));
         }
         if changes.is_empty() {
             return Ok(ImportOutcome::Unchanged);
         }
         self.audit(actor, Action::Imported, user.id, changes)?;
         Ok(ImportOutcome::Updated)
-    }
-
-    fn block_imported(&self, user: &User) -> Result<Changes> {
-        self.put_status(user.id, Status::Blocked, Some(self.revocation_time(user)))?;
-        let changes = Changes::default().field("status", user.status.as_str(), Status::Blocked.as_str());
-        Ok(changes.and(self.revocation_change(user)))
     }
 }

@@ -9,7 +9,6 @@ use crate::store::write::Write;
 use crate::store::{Result, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
-/// The columns of a new row.
 pub(crate) struct UserColumns<'a> {
     pub(crate) auth0_id: Option<&'a Auth0Id>,
     pub(crate) email: Option<&'a Email>,
@@ -24,9 +23,6 @@ pub(crate) struct UserColumns<'a> {
 
 impl Write<'_> {
     /// Adds a row with its identity and its audit line, and returns it.
-    ///
-    /// # Errors
-    /// [`StoreError::EmailConflict`].
     pub(crate) fn insert(&self, columns: &UserColumns<'_>, actor: &Actor, action: Action) -> Result<User> {
         let id = self.insert_row(columns, actor, action)?;
         self.existing(id)
@@ -90,21 +86,18 @@ impl<'a> UserColumns<'a> {
     }
 
     fn changes(&self) -> Changes {
-        let personal = fields(self.person).into_iter().filter(|(_, value)| value.is_some());
-        let mut changes = personal
-            .fold(Changes::default(), |changes, (name, _)| changes.redacted(name))
+        let mut changes = Changes::default()
+            .redacted_if(fields(self.person).map(|(name, value)| (name, value.is_some())))
+            .redacted_if([("email", self.email.is_some()), ("profile", self.profile.is_some())])
             .field("status", Value::Null, self.status.as_str());
         if let Some(auth0_id) = self.auth0_id {
             changes = changes.identity_added(auth0_id);
         }
         if self.email.is_some() {
-            changes = changes.redacted("email").field("emailVerified", Value::Null, self.email_verified);
+            changes = changes.field("emailVerified", Value::Null, self.email_verified);
         }
         if !self.roles.is_empty() {
             changes = changes.field("roles", Value::Null, self.roles);
-        }
-        if self.profile.is_some() {
-            changes = changes.redacted("profile");
         }
         changes
     }

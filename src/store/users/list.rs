@@ -1,7 +1,4 @@
-//! Lists of users: filtered, ordered, page by page.
-//!
-//! Each order and each filter has its index (`migrations/`), and a test reads SQLite's plans. The cost of a filter is
-//! documented at its field.
+//! Lists of users: filtered, ordered, page by page. Each order and filter has its index, and a test reads SQLite's plans.
 
 use jiff::Timestamp;
 use rusqlite::params_from_iter;
@@ -47,11 +44,10 @@ pub struct Period {
 
 /// The order of a list of users. Ties are broken by id.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each name says which column")]
 pub enum UserOrder {
-    /// Time of creation.
     #[default]
     Created,
-    /// Time of the last change.
     Updated,
     /// Email; users without one come first.
     Email,
@@ -68,10 +64,10 @@ pub struct UserCursor {
     pub id: UserId,
 }
 
-/// The value that a list is ordered by.
+/// The value that a list is ordered by: unix milliseconds, or an email or a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each name says which")]
 pub enum SortKey {
-    /// Unix milliseconds.
     Moment(i64),
     /// An email or a name; empty when absent.
     Text(String),
@@ -98,7 +94,6 @@ impl Store {
     }
 }
 
-/// The statement of [`Store::list_users`].
 pub(crate) fn list_query(
     filter: &UserFilter,
     order: UserOrder,
@@ -120,6 +115,14 @@ pub(crate) fn list_query(
     query.sql.push_str(&format!(" ORDER BY {key} {direction}, u.id {direction} LIMIT ?"));
     query.values.push(args.sql_limit());
     query
+}
+
+impl UserCursor {
+    /// Where a user with this id would be in [`UserOrder::Created`]: an id begins with the moment it was made.
+    pub fn by_creation(id: UserId) -> Self {
+        let [a, b, c, d, e, f, ..] = *id.as_bytes();
+        Self { by: SortKey::Moment(i64::from_be_bytes([0, 0, a, b, c, d, e, f])), id }
+    }
 }
 
 impl UserOrder {
@@ -150,11 +153,9 @@ impl UserOrder {
 impl UserFilter {
     fn query(&self, select: &str) -> Query {
         // SQLite would rather read in order and skip the many active users.
-        let by_status = self.status.is_some_and(|status| status != Status::Active)
-            && self.email.is_none()
-            && self.name.is_none()
-            && self.role.is_none()
-            && self.search.is_none();
+        let by_text = [&self.name, &self.role, &self.search].iter().any(|text| text.is_some());
+        let by_status = self.status.is_some_and(|status| status != Status::Active);
+        let by_status = by_status && self.email.is_none() && !by_text;
         let index = if by_status { " INDEXED BY users_by_status" } else { "" };
         let mut query = Query::new(&format!("{select} FROM users u{index}"));
         if let Some(email) = &self.email {

@@ -11,17 +11,12 @@ use crate::store::{Result, Store, StoreError};
 use crate::user::{Status, User, UserId};
 
 impl Store {
-    /// Merges two users: `kept` stays, `gone` becomes a tombstone, and every identity of `gone` leads to `kept`.
+    /// Merges two users: `kept` stays, `gone` becomes a tombstone, and every identity of `gone` leads to `kept`. A user who
+    /// was merged into `kept` before changes nothing.
     ///
     /// Data of `kept` wins. It takes from `gone` what it lacks: personal fields, the profile, accepted terms, and the email,
     /// which also replaces an unverified one by a verified one. Roles are never taken over, so a merge grants nothing. If
     /// either was blocked, `kept` is, also at Auth0 with `store.block_at_auth0`. All tokens of both are revoked.
-    ///
-    /// A user who was merged into `kept` before changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Erased`] for either; [`StoreError::Invalid`] when both are one row; else as
-    /// every write.
     pub fn merge(&self, kept: UserId, gone: UserId, actor: &Actor) -> Result<User> {
         if kept == gone {
             return Err(StoreError::Invalid("a user cannot be merged with themselves"));
@@ -43,7 +38,7 @@ impl Store {
     }
 }
 
-/// The user that a tombstone was merged into, by the audit line that tells how it became one.
+/// The user that a tombstone was merged into, by the audit line of the merge.
 pub(crate) fn merged_into(connection: &Connection, gone: UserId) -> Result<Option<UserId>> {
     let sql = "SELECT changes ->> '$.mergedInto.new' FROM audit
                WHERE target = ?1 AND changes ->> '$.status.new' = 'erased' ORDER BY id DESC LIMIT 1";
@@ -77,20 +72,14 @@ impl Write<'_> {
 
     fn take_over(&self, kept: &User, gone: &User, actor: &Actor) -> Result<()> {
         let mut changes = Changes::default().field("merged", Value::Null, gone.id.to_string());
-        let of_gone = match (&kept.email, &gone.email) {
-            (None, Some(_)) => true,
-            (Some(_), Some(_)) => gone.email_verified && !kept.email_verified,
-            (_, None) => false,
-        };
-        let from = if of_gone { gone } else { kept };
+        let replaces = kept.email.is_none() || (gone.email_verified && !kept.email_verified);
+        let from = if gone.email.is_some() && replaces { gone } else { kept };
         let status = if gone.status == Status::Blocked { Status::Blocked } else { kept.status };
         if status != kept.status {
             changes = changes.field("status", kept.status.as_str(), status.as_str());
         }
         let profile = gone.profile.as_ref().filter(|_| kept.profile.is_none()).map(Value::to_string);
-        if profile.is_some() {
-            changes = changes.redacted("profile");
-        }
+        changes = changes.redacted_if([("profile", profile.is_some())]);
         // Before the email: a row with an identity may have an unverified email that leads to a pre-provisioned row.
         let sql = "UPDATE users SET auth0_id = coalesce(auth0_id, ?2), status = ?3, profile = coalesce(profile, ?4),
                        tokens_valid_from = ?5, updated_at = ?6

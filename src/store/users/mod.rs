@@ -11,7 +11,6 @@ mod profile;
 mod provision;
 mod refresh;
 mod update;
-mod revoke;
 mod roles;
 mod status;
 mod erase;

@@ -1,7 +1,5 @@
-//! Just-in-time provisioning: the user that a new identity belongs to, or a new row.
-//!
-//! Only a verified email leads to a user: to the row that has it verified, else to a pre-provisioned row without identity.
-//! Each decision is made inside a write transaction, so that two requests cannot decide differently.
+//! Just-in-time provisioning: the user that a new identity belongs to, or a new row. Only a verified email leads to a user:
+//! to the row that has it verified, else to a pre-provisioned row. Each decision is made inside a write transaction.
 
 use rusqlite::params;
 use serde_json::Value;
@@ -31,12 +29,11 @@ pub struct NewIdentity {
 
 /// How a [`NewIdentity`] was provisioned. A user who is not new may be blocked or erased: check their status.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "most names say it")]
 pub enum Provisioned {
     /// The identity was known, if only for a moment. An erased user stays erased.
     Known(User),
-    /// The identity was linked to a user.
     Linked(User),
-    /// A row was added.
     Inserted(User),
 }
 
@@ -50,11 +47,10 @@ pub(crate) struct Auth0Data<'a> {
 impl Store {
     /// The user that an identity leads to, by its id or else by its verified email; in the second case it is linked.
     ///
-    /// A row that has another identity is linked only with [`LinkEmail::Verified`]. Writes only when there is something to
-    /// link.
+    /// A row that has another identity is linked only with [`LinkEmail::Verified`]. Writes only if there is one to link.
     ///
     /// # Errors
-    /// [`StoreError::EmailConflict`] with [`LinkEmail::Never`], and for an identity that staff unlinked; else as every write.
+    /// [`StoreError::EmailConflict`] with [`LinkEmail::Never`], and for an identity that staff unlinked.
     pub fn find_or_link(
         &self,
         auth0_id: &Auth0Id,
@@ -83,8 +79,7 @@ impl Store {
     /// an identity gets one row.
     ///
     /// # Errors
-    /// [`StoreError::EmailConflict`] when another user has the verified email and `link` is [`LinkEmail::Never`], or staff
-    /// unlinked the identity; else as every write.
+    /// As [`Store::find_or_link`].
     pub fn provision(&self, identity: &NewIdentity, link: LinkEmail, actor: &Actor) -> Result<Provisioned> {
         let NewIdentity { auth0_id, person, .. } = identity;
         // Serialized before the write lock is taken.
@@ -130,9 +125,6 @@ impl Provisioned {
 
 impl Write<'_> {
     /// Links `auth0_id` to a user who was found by its verified email. A pre-provisioned row is claimed.
-    ///
-    /// # Errors
-    /// [`StoreError::EmailConflict`], before anything is written.
     pub(crate) fn link(
         &self,
         user: &User,
@@ -169,7 +161,6 @@ impl Write<'_> {
         self.run(sql, params![user.id, auth0_id, now, profile, person.map(|_| now)])?;
         let person = person.map_or_else(|| user.person.clone(), |person| user.person.or(person));
         let changes = self.describe(user, &person, user.email.as_ref(), true)?;
-        let new_profile = profile.is_some() && user.profile.is_none();
-        Ok(if new_profile { changes.redacted("profile") } else { changes })
+        Ok(changes.redacted_if([("profile", profile.is_some() && user.profile.is_none())]))
     }
 }

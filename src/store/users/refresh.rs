@@ -15,11 +15,8 @@ impl Store {
     /// that staff or the user changed since stays. `None` for `fetched` records that Auth0 has no such user any more, and
     /// leaves the row as it is, as it does an erased one.
     ///
-    /// The profile is that of `identity`. A row that has another identity of its own by now, because staff unlinked it
-    /// meanwhile, stays as it is. The row also keeps its email when another user has the new one verified.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`]; else as every write.
+    /// The profile is that of `identity`; a row that has another one of its own by now stays as it is. The row also keeps
+    /// its email when another user has the new one verified.
     pub fn refresh(
         &self,
         id: UserId,
@@ -38,10 +35,9 @@ impl Store {
             if let Some(fetched) = fetched {
                 let person = followed(&user.person, before.map(|before| &before.person), &fetched.person);
                 let (email, verified) = write.followed_email(&user, before, fetched)?;
-                let mut changes = write.describe(&user, &person, email.as_ref(), verified)?;
-                if lasting(user.profile.as_ref()) != lasting(profile.as_ref()) {
-                    changes = changes.redacted("profile");
-                }
+                let new_profile = lasting(user.profile.as_ref()) != lasting(profile.as_ref());
+                let described = write.describe(&user, &person, email.as_ref(), verified)?;
+                let changes = described.redacted_if([("profile", new_profile)]);
                 write.run("UPDATE users SET profile = ?2 WHERE id = ?1", params![id, text])?;
                 if !changes.is_empty() {
                     write.audit(actor, Action::Refreshed, id, changes)?;
@@ -56,7 +52,6 @@ impl Store {
 }
 
 impl Write<'_> {
-    /// The email to store, and whether it is verified.
     fn followed_email(
         &self,
         user: &User,
@@ -66,11 +61,8 @@ impl Write<'_> {
         let of = |identity: &NewIdentity| (identity.email.clone(), identity.verified_email().is_some());
         let own = (user.email.clone(), user.email_verified);
         let new = of(fetched);
-        let follows = match before.map(of) {
-            // Both halves, so that an email which staff verified stays verified.
-            Some(before) => before == own,
-            None => own.0.is_none(),
-        };
+        // Both halves, so that an email which staff verified stays verified.
+        let follows = before.map(of).map_or(own.0.is_none(), |before| before == own);
         let confirms_own = new.1 && new.0 == own.0;
         if !follows && !confirms_own {
             return Ok(own);
@@ -87,10 +79,7 @@ impl Write<'_> {
 
 fn followed(own: &Person, before: Option<&Person>, fetched: &Person) -> Person {
     Person::from_fields(|field| {
-        let follows = match before {
-            Some(before) => field(own) == field(before),
-            None => field(own).is_none(),
-        };
+        let follows = before.map_or(field(own).is_none(), |before| field(own) == field(before));
         field(if follows { fetched } else { own }).clone()
     })
 }

@@ -12,17 +12,11 @@ use crate::user::{User, UserId};
 impl Store {
     /// Replaces a user's roles, sorted and without duplicates, and revokes their tokens, which carry the old roles. Roles that
     /// are the same change nothing.
-    ///
-    /// # Errors
-    /// `StoreError::NotFound`, `StoreError::Erased`, else as every write.
     pub fn set_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User> {
         self.change_roles(id, |_| roles.to_vec(), actor)
     }
 
     /// [`Store::set_roles`] to what `change` makes of the current roles, in one transaction.
-    ///
-    /// # Errors
-    /// As [`Store::set_roles`].
     pub fn change_roles(
         &self,
         id: UserId,
@@ -45,7 +39,6 @@ impl Store {
     }
 }
 
-/// Sorted, without duplicates.
 pub(crate) fn sorted(roles: &[String]) -> Vec<String> {
     roles.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }

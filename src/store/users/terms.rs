@@ -26,14 +26,11 @@ pub struct AcceptedTerms {
 }
 
 impl Store {
-    /// Records that a user accepted a version of the terms. Accepting it again changes nothing.
-    ///
-    /// The version goes into the audit log, which is never erased, and it comes from the user: so no address or sentence fits.
+    /// Records that a user accepted a version of the terms. Accepting it again changes nothing. The version comes from the
+    /// user and goes into the audit log, which is never erased: so no address or sentence fits.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Erased`]; [`StoreError::Invalid`] for a version that is empty, longer than
-    /// [`TERMS_MAX_CHARS`] or has other characters than ASCII letters, digits, dots, hyphens and underscores, and for more
-    /// than [`TERMS_MAX_VERSIONS`]; else as every write.
+    /// [`StoreError::Invalid`] for other text than ASCII letters, digits, dots, hyphens and underscores, or too much.
     pub fn accept_terms(&self, id: UserId, version: &str, actor: &Actor) -> Result<User> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if version.is_empty() || version.len() > TERMS_MAX_CHARS || !version.bytes().all(fits) {

@@ -6,18 +6,13 @@ use crate::user::{Email, Person, User, UserId};
 
 /// What to change. `None` leaves a field as it is, `Some(None)` empties it.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(missing_docs, reason = "the fields of a user")]
 pub struct UserUpdate {
-    /// Full name.
     pub name: Option<Option<String>>,
-    /// First name.
     pub given_name: Option<Option<String>>,
-    /// Last name.
     pub family_name: Option<Option<String>>,
-    /// Nickname.
     pub nickname: Option<Option<String>>,
-    /// URL of a picture.
     pub picture: Option<Option<String>>,
-    /// Phone number.
     pub phone: Option<Option<String>>,
     /// Email. Another one is unverified, unless `email_verified` is `true`.
     pub email: Option<Option<Email>>,
@@ -29,9 +24,8 @@ impl Store {
     /// Changes fields of a user. Fields that already have the value add no audit line.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Erased`]; [`StoreError::EmailConflict`] when the email leads to another user,
-    /// and would lead to this one too; [`StoreError::Invalid`] for a verified email where there is none, and when no login
-    /// could find the user any more; else as every write.
+    /// [`StoreError::EmailConflict`] when the email leads to another user, and would lead to this one too;
+    /// [`StoreError::Invalid`] for a verified email where there is none, and when no login could find the user any more.
     pub fn update(&self, id: UserId, update: &UserUpdate, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
