@@ -64,17 +64,12 @@ pub enum DatabaseError {
     /// A database with another `application_id`, or with tables and none.
     #[error("{0} is the database of another program; name another file")]
     OtherProgram(PathBuf),
-    /// The file ran a migration that this binary has in another form, or not at all.
+    /// The first migration of the file that this binary has in another form, or not at all.
     #[error(
         "{path} has a schema that this binary does not know: its migration {version} is `{name}`; open it with the \
          build that wrote it, or move it away to begin with a new file"
     )]
-    UnknownSchema {
-        path: PathBuf,
-        /// The version of the first migration that differs.
-        version: i32,
-        name: String,
-    },
+    UnknownSchema { path: PathBuf, version: i32, name: String },
     /// A newer binary wrote the file. Going on would lose what the newer schema holds.
     #[error(
         "{path} has schema {found}, this binary knows up to {known}; start a newer vestibule or restore a backup"
@@ -86,22 +81,12 @@ pub enum DatabaseError {
     SchemaTooOld { path: PathBuf, found: i32, known: i32 },
     #[error("cannot migrate the database; it is as it was before")]
     Migration(#[source] Box<refinery::Error>),
-    /// SQLite accepted a setting and did not keep it, so its guarantee does not hold.
+    /// SQLite accepted a pragma or flag and did not keep it, so its guarantee does not hold.
     #[error("SQLite keeps {setting} = {found} where {wanted} was set; is the file on a network file system?")]
-    Setting {
-        /// The pragma or db-config flag.
-        setting: &'static str,
-        wanted: String,
-        found: String,
-    },
-    /// The file, or a value in it, is not in the form we write.
+    Setting { setting: &'static str, wanted: String, found: String },
+    /// The file, or a value in it, is not in the form we write. `at` is a column or the file.
     #[error("the database is damaged at {at}; run `vestibule check`, and restore a backup")]
-    Damaged {
-        /// Column or file.
-        at: &'static str,
-        /// The cause, unless `at` says enough.
-        source: Option<Box<dyn StdError + Send + Sync>>,
-    },
+    Damaged { at: &'static str, source: Option<Box<dyn StdError + Send + Sync>> },
     #[error("the disk is full, and what did not fit was undone; free some space and try again")]
     Full(#[source] rusqlite::Error),
     /// Any other error of SQLite, such as a failed read.

@@ -17,8 +17,7 @@ use std::time::Duration;
 use super::DatabaseError;
 use super::paths::{beside, give_to_owner_of};
 
-/// How often a shared lock is tried, and how long after each try: a holder of the exclusive lock may only be finding out
-/// whether it is alone.
+/// Tries for a shared lock, as a holder of the exclusive lock may only be finding out whether it is alone.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 

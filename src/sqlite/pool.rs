@@ -42,10 +42,7 @@ impl ConnectionPool {
         work: impl FnOnce(&mut Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut pooled = self.acquire()?;
-        match pooled.connection.as_mut() {
-            Some(connection) => work(connection),
-            None => Err(DatabaseError::Closed.into()),
-        }
+        work(pooled.connection.as_mut().ok_or(DatabaseError::Closed)?)
     }
 
     /// Lends no more, waits for the connections that are lent, and returns all. Empty the second time.
