@@ -142,8 +142,8 @@ fn the_gate(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    assert_eq!(door.token_cache().hits_and_misses().0, 0, "a token was in the cache of its new door");
-    assert!(warm.token_cache().hits_and_misses().0 > 0, "no token was in the cache");
+    assert_eq!(door.cache.hits_and_misses().0, 0, "a token was in the cache of its new door");
+    assert!(warm.cache.hits_and_misses().0 > 0, "no token was in the cache");
 
     let token = token(&key, now, 0);
     let (message, signature) = token.rsplit_once('.').expect("a token has parts");

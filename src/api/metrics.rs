@@ -41,7 +41,7 @@ fn text(services: &Services, doors: &[(&'static str, Arc<DoorRules>)]) -> String
         .collect();
     family("refusals_total", "Refused requests, by door and code.", refused);
     let tokens = doors.iter().flat_map(|(name, door)| {
-        let (recalled, verified) = door.token_cache().hits_and_misses();
+        let (recalled, verified) = door.cache.hits_and_misses();
         [("recalled", recalled), ("verified", verified)]
             .map(|(how, count)| (format!("{{door=\"{name}\",how=\"{how}\"}}"), count))
     });

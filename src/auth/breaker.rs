@@ -15,12 +15,9 @@ pub(super) struct Breaker {
     probing: bool,
 }
 
-/// Permission for one call. Its holder reports how the call ended.
+/// Permission for one call, with the number of failures before it. Its holder reports how the call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Attempt {
-    /// The number of failures when the call began.
-    failures: u32,
-}
+pub(super) struct Attempt(u32);
 
 impl Breaker {
     /// Returns whether a call may begin; as the error, when to try again.
@@ -33,7 +30,7 @@ impl Breaker {
     pub(super) fn begin(&mut self, now: Duration) -> Result<Attempt, Duration> {
         self.check(now)?;
         self.probing = self.failures > 0;
-        Ok(Attempt { failures: self.failures })
+        Ok(Attempt(self.failures))
     }
 
     /// Reports that Auth0 answered, whatever the answer was.
@@ -45,15 +42,15 @@ impl Breaker {
     /// Returns the time until the next attempt.
     pub(super) fn failed(
         &mut self,
-        attempt: Attempt,
+        Attempt(failures_before): Attempt,
         now: Duration,
         retry_after: Option<Duration>,
     ) -> Duration {
         self.probing = false;
         // Concurrent calls fail together; that counts as one failure.
-        let pause = if attempt.failures == self.failures {
+        let pause = if failures_before == self.failures {
             self.failures += 1;
-            (PAUSE_MIN * 2_u32.pow(attempt.failures.min(3))).min(PAUSE_MAX)
+            (PAUSE_MIN * 2_u32.pow(failures_before.min(3))).min(PAUSE_MAX)
         } else {
             Duration::ZERO
         };

@@ -120,12 +120,7 @@ impl Users {
     /// The user with a verified email. Linking the identity is a write, so it runs on the pool.
     async fn by_verified_email(&self, id: &Auth0Id, email: Email) -> Result<Option<User>, Refusal> {
         if self.dry_run {
-            let user = self.store.user_by_email(&email)?;
-            let forbidden = self.link == LinkEmail::Never;
-            return match user {
-                Some(user) if forbidden && user.auth0_id.is_some() => Err(Refusal::EmailConflict),
-                user => Ok(user),
-            };
+            return Ok(self.store.find_linkable(id, &email, self.link)?);
         }
         let (store, id, link) = (self.store.clone(), id.clone(), self.link);
         Ok(self.pool.run(move || store.find_or_link(&id, Some(&email), link, &Actor::Gate)).await??)
@@ -162,18 +157,12 @@ impl Caller {
 
     /// The current user. A machine and an anonymous caller have none.
     pub fn user(&self) -> Option<&CurrentUser> {
-        match &self.principal {
-            Principal::User(user) => Some(user),
-            Principal::Machine(_) | Principal::Anonymous => None,
-        }
+        if let Principal::User(user) = &self.principal { Some(user) } else { None }
     }
 
     /// The client id of a machine.
     pub fn client_id(&self) -> Option<&str> {
-        match &self.principal {
-            Principal::Machine(client) => Some(client),
-            Principal::User(_) | Principal::Anonymous => None,
-        }
+        if let Principal::Machine(client) = &self.principal { Some(client) } else { None }
     }
 
     /// When the token was issued, if it says so. A revocation after that time covers it.
@@ -209,8 +198,8 @@ impl Caller {
         if claims.key().is_some_and(|key| !keys.contains(claims.issuer(), key)) {
             return Err(Refusal::UnknownKey);
         }
-        let Principal::User(_) = &self.principal else { return Ok(()) };
-        let Ok(id) = claims.subject().parse() else { return Ok(()) };
-        users.store.revocation(&id).map_or(Ok(()), |revocation| ensure_active(&revocation, claims))
+        let id = claims.subject().parse().ok().filter(|_| self.user().is_some());
+        let revocation = id.and_then(|id| users.store.revocation(&id));
+        revocation.map_or(Ok(()), |revocation| ensure_active(&revocation, claims))
     }
 }

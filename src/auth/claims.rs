@@ -109,16 +109,6 @@ impl Claims {
         self.checked.client.as_deref()
     }
 
-    /// The grant type (`gty`), in Auth0's own profile.
-    pub fn grant_type(&self) -> Option<&str> {
-        self.text("gty")
-    }
-
-    /// The `scope`.
-    pub fn scope(&self) -> Option<&str> {
-        self.text("scope")
-    }
-
     /// Auth0's `permissions`.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
         self.list("permissions")
@@ -164,7 +154,8 @@ impl Claims {
             && self.expires_at().checked_add(leeway).is_ok_and(|end| end >= now)
     }
 
-    fn text(&self, claim: &str) -> Option<&str> {
+    /// A claim that is a string.
+    pub(super) fn text(&self, claim: &str) -> Option<&str> {
         self.checked.payload.get(claim).and_then(Value::as_str)
     }
 

@@ -79,7 +79,19 @@ impl Gate {
         let caller = gate.chain(&door, presented, |observed| explainer.observe(token, observed)).await;
         let mut explanation = explainer.explanation;
         explanation.admitted = caller.is_ok();
-        explanation.add_unreached();
+        for stage in [Stage::Claims, Stage::Permit, Stage::Caller].map(Stage::as_str) {
+            if !explanation.steps.iter().any(|step| step.stage == stage) {
+                let check = "not reached".to_owned();
+                explanation.steps.push(Step {
+                    stage,
+                    check,
+                    passed: None,
+                    found: None,
+                    code: None,
+                    fix: None,
+                });
+            }
+        }
         explanation
     }
 }
@@ -89,12 +101,10 @@ impl Explainer<'_> {
         match observed {
             Observed::Bearer(presented) => self.bearer(token, presented),
             Observed::Claims(bearer, claims) => {
-                let all_passed = self.claims(bearer).is_some();
-                // Otherwise the keys have changed in between.
-                if all_passed && claims.is_err() {
-                    self.step(Stage::Claims, "it is still accepted", claims, String::new(), |_| {
-                        String::new()
-                    });
+                // If only the stage itself refuses, the keys have changed in between.
+                if self.claims(bearer).is_some() && claims.is_err() {
+                    let fix = |_: &Refusal| String::new();
+                    self.step(Stage::Claims, "it is still accepted", claims, String::new(), fix);
                 }
             }
             Observed::Permit(permit) => self.permit(permit),
@@ -162,40 +172,29 @@ impl Explainer<'_> {
 
         let published = gate.keys.cached_key(issuer, header.kid.as_deref());
         let found = format!("kid {}", header.kid.as_deref().unwrap_or("absent"));
-        self.step(
-            Stage::Claims,
-            "its issuer publishes its key",
-            &published,
-            found,
-            |refusal| match refusal {
-                Refusal::KeysUnavailable => format!("Is {issuer}.well-known/jwks.json reachable from here?"),
-                _ => "Another tenant signed it, or its key was revoked: log in again.".to_owned(),
-            },
-        );
+        let fix = |refusal: &Refusal| match refusal {
+            Refusal::KeysUnavailable => format!("Is {issuer}.well-known/jwks.json reachable from here?"),
+            _ => "Another tenant signed it, or its key was revoked: log in again.".to_owned(),
+        };
+        self.step(Stage::Claims, "its issuer publishes its key", &published, found, fix);
         let published = published.ok()?;
 
         let verified = verify_signature(bearer, &header, &published.key);
-        self.step(
-            Stage::Claims,
-            "its signature is valid",
-            &verified,
-            String::new(),
-            |refusal| match refusal {
-                Refusal::BadAlgorithm(message) => (*message).to_owned(),
-                _ => "It was changed after it was signed, or truncated on the way.".to_owned(),
-            },
-        );
+        let fix = |refusal: &Refusal| match refusal {
+            Refusal::BadAlgorithm(message) => (*message).to_owned(),
+            _ => "It was changed after it was signed, or truncated on the way.".to_owned(),
+        };
+        self.step(Stage::Claims, "its signature is valid", &verified, String::new(), fix);
         verified.ok()?;
 
         let ctx = ClaimsCtx { payload: &payload, policy, now: unix_seconds(self.now) };
-        let passed = RULES.map(|rule| self.rule(&rule, &ctx));
-        passed.iter().all(|passed| *passed).then_some(())
+        RULES.map(|rule| self.rule(&rule, &ctx)).into_iter().all(|passed| passed).then_some(())
     }
 
     /// Adds one rule of the claims policy. Returns whether it passed.
     fn rule(&mut self, rule: &Rule, ctx: &ClaimsCtx<'_>) -> bool {
         let (claim, door) = (|name: &str| ctx.payload.get(name), self.explanation.door);
-        let (wanted, others) = (self.door.policy.audience(), self.other.policy.audience());
+        let (wanted, others) = (&self.door.policy.audience, &self.other.policy.audience);
         let found = match rule.claim {
             "" => String::new(),
             "exp" => self.relative(claim("exp")),
@@ -277,8 +276,7 @@ impl Explainer<'_> {
             Principal::User(CurrentUser::Row(row)) => row,
         };
         let store = &self.gate.users.store;
-        let by_id = self.claim("sub").and_then(|sub| store.user_by_auth0_id(&sub.parse().ok()?).ok()?);
-        if by_id.is_some() {
+        if self.claim("sub").and_then(|sub| store.user_by_auth0_id(&sub.parse().ok()?).ok()?).is_some() {
             format!("in the database, by Auth0 id: {}", row.id)
         } else if store.user(row.id).is_ok_and(|user| user.is_some()) {
             format!("in the database, by verified email: {} would be linked", row.id)
@@ -320,18 +318,6 @@ impl Explainer<'_> {
         let apart =
             (time - self.now).abs().round(whole).map_or_else(|_| String::new(), |apart| format!("{apart:#}"));
         if time >= self.now { format!("{time}, in {apart}") } else { format!("{time}, {apart} ago") }
-    }
-}
-
-impl Explanation {
-    /// Adds a step for each stage that was not reached.
-    fn add_unreached(&mut self) {
-        for stage in [Stage::Claims, Stage::Permit, Stage::Caller].map(Stage::as_str) {
-            if !self.steps.iter().any(|step| step.stage == stage) {
-                let check = "not reached".to_owned();
-                self.steps.push(Step { stage, check, passed: None, found: None, code: None, fix: None });
-            }
-        }
     }
 }
 

@@ -37,17 +37,15 @@ pub struct KeySet {
 
 /// Why a whole key set is refused. The set before it stays in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum KeySetError {
-    /// Not JSON, or ambiguous JSON.
     #[error("the answer is not a JSON key set")]
     NotAKeySet,
-    /// More than 16 keys.
     #[error("the key set has more than 16 keys")]
     TooMany,
     /// The tenant published a secret, so no signature of this set can be trusted.
     #[error("the key set contains private key material: rotate the keys of the tenant")]
     Private,
-    /// No key is for an allowed algorithm.
     #[error("the key set has no key for an algorithm in `claims.algorithms`")]
     NoneUsable,
 }
@@ -84,16 +82,14 @@ impl KeySet {
                 Some(_) => {}
             }
         }
-        if set.by_kid.is_empty() && set.nameless.is_empty() { Err(KeySetError::NoneUsable) } else { Ok(set) }
+        if set.count() == 0 { Err(KeySetError::NoneUsable) } else { Ok(set) }
     }
 
     /// The key named `kid`. Without a `kid`, the key of a set that has only one.
     pub fn find(&self, kid: Option<&str>) -> Option<&Arc<Key>> {
         match kid {
             Some(kid) => self.by_kid.get(kid),
-            None if self.by_kid.len() + self.nameless.len() == 1 => {
-                self.nameless.first().or_else(|| self.by_kid.values().next())
-            }
+            None if self.count() == 1 => self.nameless.first().or_else(|| self.by_kid.values().next()),
             None => None,
         }
     }

@@ -63,7 +63,7 @@ struct IssuerKeys {
 }
 
 /// How many fetches of an issuer's keys have begun and how many have ended.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct FetchCount {
     begun: u64,
     ended: u64,
@@ -230,10 +230,7 @@ impl Inner {
     /// The number of the fetch that will show whether `kid` exists, if the limits allow one.
     fn request_fetch(&self, issuer: &IssuerKeys, kid: &str) -> Option<u64> {
         let mut limiter = issuer.limiter();
-        let (begun, ended) = {
-            let fetches = issuer.fetches.borrow();
-            (fetches.begun, fetches.ended)
-        };
+        let FetchCount { begun, ended } = *issuer.fetches.borrow();
         let ticket = limiter.ticket(kid, self.clock.elapsed(), begun, ended)?;
         if ticket.starts {
             issuer.wake.notify_one();
@@ -275,12 +272,8 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
                 REFRESH
             }
             Err(error) => {
-                let issuer = &keys.issuer.issuer;
-                tracing::warn!(
-                    issuer,
-                    error = &*error as &dyn Error,
-                    "the signing keys could not be fetched"
-                );
+                let (issuer, error) = (&keys.issuer.issuer, &*error as &dyn Error);
+                tracing::warn!(issuer, error, "the signing keys could not be fetched");
                 let longest = if inner.usable(keys).is_some() { RETRY_MAX } else { RETRY_EMPTY_MAX };
                 let pause = retry.min(longest);
                 retry = (retry * 2).min(RETRY_MAX);

@@ -96,19 +96,14 @@ pub struct DoorRules {
     pub policy: Policy,
     /// What their bearers must be permitted.
     pub need: Need,
-    /// Tokens that met `policy`.
-    cache: TokenCache<Claims>,
+    /// The verified tokens that met `policy`.
+    pub cache: TokenCache,
 }
 
 impl DoorRules {
     /// The rules of a door that has seen no token yet.
     pub fn new(policy: Policy, need: Need) -> Self {
         Self { policy, need, cache: TokenCache::default() }
-    }
-
-    /// The cache of verified tokens.
-    pub fn token_cache(&self) -> &TokenCache<Claims> {
-        &self.cache
     }
 }
 
@@ -193,7 +188,9 @@ impl Gate {
         door: &Arc<DoorRules>,
     ) -> impl Filter<Extract = (Result<Caller, Refusal>,), Error = Rejection> + Clone + use<> {
         let (gate, door) = (self.clone(), Arc::clone(door));
-        headers_and_query().then(move |headers, query: String| {
+        let query = warp::query::raw().or_else(|_| future::ready(Ok::<_, Rejection>((String::new(),))));
+        // All headers, because warp's own header filters silently take the first of two.
+        warp::header::headers_cloned().and(query).then(move |headers: HeaderMap, query: String| {
             let (gate, door) = (gate.clone(), Arc::clone(&door));
             async move { gate.authenticate(&door, bearer(&headers, &query)).await }
         })
@@ -207,10 +204,4 @@ impl Gate {
     pub fn revalidate(&self, caller: &Caller) -> Result<(), Refusal> {
         caller.revalidate(&self.users, &self.keys)
     }
-}
-
-/// All headers, because warp's own header filters silently take the first of two; and the query string, often empty.
-fn headers_and_query() -> impl Filter<Extract = (HeaderMap, String), Error = Rejection> + Clone {
-    let query = warp::query::raw().or_else(|_| future::ready(Ok::<_, Rejection>((String::new(),))));
-    warp::header::headers_cloned().and(query)
 }

@@ -58,7 +58,7 @@ pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Re
     let subject = subject.ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
     let mut permissions = match &subject {
         // The scope of a machine is what was granted to it.
-        Subject::Machine(_, claims) => Permissions::from_scope(claims.scope().unwrap_or_default()),
+        Subject::Machine(_, claims) => Permissions::from_scope(claims.text("scope").unwrap_or_default()),
         // The scope of a user is what the client may request; it grants nothing.
         Subject::User(_, claims) => grants.roles.permissions(claims.roles()),
         Subject::Anonymous => Permissions::default(),
@@ -95,7 +95,7 @@ fn subject(claims: Claims) -> Option<Subject> {
     let client = claims.client();
     let sub = claims.subject();
     let own_name = sub.strip_suffix("@clients");
-    if claims.grant_type() == Some("client-credentials") || own_name.is_some() && own_name == client {
+    if claims.text("gty") == Some("client-credentials") || own_name.is_some() && own_name == client {
         let client = client.or(own_name).unwrap_or(sub).into();
         return Some(Subject::Machine(client, claims));
     }

@@ -13,28 +13,21 @@ use crate::store::StoreError;
 /// The messages are for the developer of the frontend: what is wrong and what to do. They never repeat a part of the
 /// token or the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`Refusal::message` says what happened")]
 pub enum Refusal {
     /// The request itself is ambiguous or broken: two `Authorization` headers, a token in the query string.
     MalformedRequest(&'static str),
-    /// No token was sent, and the door requires one.
     NoToken,
     /// The token is not a JWT in compact form.
     MalformedToken(&'static str),
     /// The token's header or encoding breaks a rule. Same code as [`Refusal::MalformedToken`], one stage later.
     BadHeader(&'static str),
-    /// Signed by a key that its issuer does not publish.
     UnknownKey,
-    /// The signature is not valid for the key.
     BadSignature,
-    /// Signed with an algorithm that is not allowed.
     BadAlgorithm(&'static str),
-    /// Issued by a tenant that is not trusted.
     WrongIssuer,
-    /// Issued for another API.
     WrongAudience,
-    /// `exp` has passed.
     Expired {
-        /// How long ago.
         ago: Duration,
     },
     /// `nbf` or `iat` is in the future.
@@ -46,16 +39,12 @@ pub enum Refusal {
     BadPayload(&'static str),
     /// Issued before the user's tokens were revoked.
     TokenRevoked,
-    /// The caller lacks permissions.
     NotPermitted {
         /// The missing permissions; empty when callers of this kind have no access at all.
         missing: Permissions,
     },
-    /// The user is blocked.
     Blocked,
-    /// The user was erased.
     Erased,
-    /// The tenant has no such user.
     NoSuchUser,
     /// Another user has the same verified email, and linking is off.
     EmailConflict,
@@ -63,7 +52,6 @@ pub enum Refusal {
     KeysUnavailable,
     /// The user is new, and their profile cannot be fetched now.
     ProfileUnavailable {
-        /// How long to wait before the next try.
         retry_after: Duration,
     },
     /// The server is overloaded, or its database failed.
@@ -95,35 +83,33 @@ impl Stage {
     }
 }
 
-/// Code, stage and HTTP status of a refusal.
-struct Facts(&'static str, Stage, u16);
-
 impl Refusal {
-    fn facts(&self) -> Facts {
+    /// Code, stage and HTTP status.
+    fn facts(&self) -> (&'static str, Stage, u16) {
         use Stage::{Bearer, Caller, Claims, Permit};
         match self {
-            Self::MalformedRequest(_) => Facts("MALFORMED_REQUEST", Bearer, 400),
-            Self::NoToken => Facts("NO_TOKEN", Bearer, 401),
-            Self::MalformedToken(_) => Facts("MALFORMED_TOKEN", Bearer, 401),
-            Self::BadHeader(_) => Facts("MALFORMED_TOKEN", Claims, 401),
-            Self::UnknownKey => Facts("UNKNOWN_KEY", Claims, 401),
-            Self::BadSignature => Facts("BAD_SIGNATURE", Claims, 401),
-            Self::BadAlgorithm(_) => Facts("BAD_ALGORITHM", Claims, 401),
-            Self::WrongIssuer => Facts("WRONG_ISSUER", Claims, 401),
-            Self::WrongAudience => Facts("WRONG_AUDIENCE", Claims, 401),
-            Self::Expired { .. } => Facts("EXPIRED", Claims, 401),
-            Self::NotYetValid => Facts("NOT_YET_VALID", Claims, 401),
-            Self::BadClaims(_) => Facts("BAD_CLAIMS", Claims, 401),
-            Self::KeysUnavailable => Facts("KEYS_UNAVAILABLE", Claims, 503),
-            Self::NotPermitted { .. } => Facts("NOT_PERMITTED", Permit, 403),
-            Self::BadPayload(_) => Facts("BAD_CLAIMS", Caller, 401),
-            Self::TokenRevoked => Facts("TOKEN_REVOKED", Caller, 401),
-            Self::Blocked => Facts("BLOCKED", Caller, 403),
-            Self::Erased => Facts("ERASED", Caller, 403),
-            Self::NoSuchUser => Facts("NO_SUCH_USER", Caller, 403),
-            Self::EmailConflict => Facts("EMAIL_CONFLICT", Caller, 403),
-            Self::ProfileUnavailable { .. } => Facts("PROFILE_UNAVAILABLE", Caller, 503),
-            Self::Busy => Facts("BUSY", Caller, 503),
+            Self::MalformedRequest(_) => ("MALFORMED_REQUEST", Bearer, 400),
+            Self::NoToken => ("NO_TOKEN", Bearer, 401),
+            Self::MalformedToken(_) => ("MALFORMED_TOKEN", Bearer, 401),
+            Self::BadHeader(_) => ("MALFORMED_TOKEN", Claims, 401),
+            Self::UnknownKey => ("UNKNOWN_KEY", Claims, 401),
+            Self::BadSignature => ("BAD_SIGNATURE", Claims, 401),
+            Self::BadAlgorithm(_) => ("BAD_ALGORITHM", Claims, 401),
+            Self::WrongIssuer => ("WRONG_ISSUER", Claims, 401),
+            Self::WrongAudience => ("WRONG_AUDIENCE", Claims, 401),
+            Self::Expired { .. } => ("EXPIRED", Claims, 401),
+            Self::NotYetValid => ("NOT_YET_VALID", Claims, 401),
+            Self::BadClaims(_) => ("BAD_CLAIMS", Claims, 401),
+            Self::KeysUnavailable => ("KEYS_UNAVAILABLE", Claims, 503),
+            Self::NotPermitted { .. } => ("NOT_PERMITTED", Permit, 403),
+            Self::BadPayload(_) => ("BAD_CLAIMS", Caller, 401),
+            Self::TokenRevoked => ("TOKEN_REVOKED", Caller, 401),
+            Self::Blocked => ("BLOCKED", Caller, 403),
+            Self::Erased => ("ERASED", Caller, 403),
+            Self::NoSuchUser => ("NO_SUCH_USER", Caller, 403),
+            Self::EmailConflict => ("EMAIL_CONFLICT", Caller, 403),
+            Self::ProfileUnavailable { .. } => ("PROFILE_UNAVAILABLE", Caller, 503),
+            Self::Busy => ("BUSY", Caller, 503),
         }
     }
 
@@ -175,18 +161,13 @@ impl Refusal {
         })
     }
 
-    /// How long to wait before the next try, for refusals that pass by themselves.
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::ProfileUnavailable { retry_after } => Some(*retry_after),
-            Self::KeysUnavailable | Self::Busy => Some(Duration::from_secs(1)),
-            _ => None,
-        }
-    }
-
-    /// The value of `Retry-After`: [`Refusal::retry_after`] in whole seconds, rounded up so that no client comes too early.
+    /// The value of `Retry-After`, for refusals that pass by themselves: seconds, rounded up so that no client comes too early.
     pub fn retry_seconds(&self) -> Option<u64> {
-        let millis = self.retry_after()?.as_millis();
+        let millis = match self {
+            Self::ProfileUnavailable { retry_after } => retry_after.as_millis(),
+            Self::KeysUnavailable | Self::Busy => 1000,
+            _ => return None,
+        };
         Some(u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX).max(1))
     }
 

@@ -1,10 +1,10 @@
 //! Ids that are remembered for a time, and the throttle for reading the rows of users from payloads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::user::Auth0Id;
 
@@ -37,37 +37,25 @@ impl Default for Remembered {
 /// each once per interval. Such users cause no other query.
 pub(super) struct ReadThrottle {
     recent: Remembered,
-    busy: Arc<AtomicBool>,
+    one: Arc<Semaphore>,
     interval: Duration,
 }
-
-/// Permission to read one row. The next one is granted after this one is dropped.
-pub(super) struct ReadPermit(Arc<AtomicBool>);
 
 impl ReadThrottle {
     /// A throttle for profiles that may be as old as `max_age`.
     pub(super) fn new(max_age: Duration) -> Self {
-        Self { recent: Remembered::default(), busy: Arc::default(), interval: INTERVAL.min(max_age) }
+        let one = Arc::new(Semaphore::new(1));
+        Self { recent: Remembered::default(), one, interval: INTERVAL.min(max_age) }
     }
 
     /// Permission to read the row of `id`, if it is due and no other row is being read.
-    pub(super) fn begin(&self, id: &Auth0Id, now: Duration) -> Option<ReadPermit> {
-        if self.recent.left(id, now).is_some() || self.busy.swap(true, Ordering::Acquire) {
-            return None;
-        }
-        let permit = ReadPermit(Arc::clone(&self.busy));
-        // Again, because a read for the same user may just have ended.
-        if self.recent.left(id, now).is_some() {
-            return None;
-        }
+    pub(super) fn begin(&self, id: &Auth0Id, now: Duration) -> Option<OwnedSemaphorePermit> {
+        let is_recent = || self.recent.left(id, now).is_some();
+        // Again with the permit, because a read for the same user may just have ended.
+        let permit = if is_recent() { None } else { Arc::clone(&self.one).try_acquire_owned().ok() };
+        let permit = permit.filter(|_| !is_recent())?;
         self.recent.insert(id, now + self.interval);
         Some(permit)
-    }
-}
-
-impl Drop for ReadPermit {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }
 

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::Bearer;
+use super::{Bearer, Claims};
 use crate::telemetry::Counter;
 
 /// The most tokens in one cache.
@@ -18,40 +18,40 @@ const PARSED: u64 = 4;
 type TokenDigest = [u8; 32];
 
 /// The verified tokens of one door. Another door checks another audience, so it has a cache of its own.
-pub struct TokenCache<T> {
-    entries: Cache<TokenDigest, Entry<T>, ByBytes>,
+pub struct TokenCache {
+    entries: Cache<TokenDigest, Entry, ByBytes>,
     hits: Counter,
     misses: Counter,
 }
 
 #[derive(Clone)]
-struct Entry<T> {
-    value: T,
+struct Entry {
+    claims: Claims,
     bytes: u64,
 }
 
 #[derive(Clone)]
 struct ByBytes;
 
-impl<T> Weighter<TokenDigest, Entry<T>> for ByBytes {
-    fn weight(&self, _: &TokenDigest, entry: &Entry<T>) -> u64 {
+impl Weighter<TokenDigest, Entry> for ByBytes {
+    fn weight(&self, _: &TokenDigest, entry: &Entry) -> u64 {
         entry.bytes
     }
 }
 
-impl<T: Clone> TokenCache<T> {
-    /// The entry of a token, if `is_current` accepts it.
-    pub(super) fn get(&self, bearer: &Bearer, is_current: impl Fn(&T) -> bool) -> Option<T> {
-        let value = self.entries.get(&hash(bearer)).map(|entry| entry.value).filter(is_current);
-        if value.is_some() { &self.hits } else { &self.misses }.count();
-        value
+impl TokenCache {
+    /// The claims of a token, if `is_current` accepts them.
+    pub(super) fn get(&self, bearer: &Bearer, is_current: impl Fn(&Claims) -> bool) -> Option<Claims> {
+        let claims = self.entries.get(&hash(bearer)).map(|entry| entry.claims).filter(is_current);
+        if claims.is_some() { &self.hits } else { &self.misses }.count();
+        claims
     }
 
     /// Adds a verified token.
-    pub(super) fn insert(&self, bearer: &Bearer, value: T) {
+    pub(super) fn insert(&self, bearer: &Bearer, claims: Claims) {
         // No entry weighs less than its share, so that the bound in bytes bounds the entries too.
         let bytes = (bearer.signed().len() as u64 * PARSED).max(BYTES / ENTRIES as u64);
-        self.entries.insert(hash(bearer), Entry { value, bytes });
+        self.entries.insert(hash(bearer), Entry { claims, bytes });
     }
 
     /// How many tokens were found in the cache, and how many had to be verified.
@@ -60,14 +60,14 @@ impl<T: Clone> TokenCache<T> {
     }
 }
 
-impl<T: Clone> Default for TokenCache<T> {
+impl Default for TokenCache {
     fn default() -> Self {
         let entries = Cache::with_weighter(ENTRIES, BYTES, ByBytes);
         Self { entries, hits: Counter::default(), misses: Counter::default() }
     }
 }
 
-impl<T> std::fmt::Debug for TokenCache<T> {
+impl std::fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenCache").finish_non_exhaustive()
     }

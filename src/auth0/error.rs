@@ -5,62 +5,38 @@ use std::time::Duration;
 
 /// A call to a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`Display` names the call")]
 pub enum Call {
-    /// The discovery document.
     Discovery,
-    /// The signing keys.
     Keys,
-    /// A token by client credentials.
     Token,
-    /// The profile of a user.
     Profile,
-    /// Blocking or unblocking a user.
     Block,
 }
 
 /// Why a call to a tenant failed. The texts name the call, the status and Auth0's error code, never a token, a secret or a
 /// body: a body may contain an id with an email in it.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum Auth0Error {
-    /// `auth0.client_id` and `auth0.client_secret` are not set, and the call needs them.
     #[error("no client for the Management API: set `auth0.client_id` and `auth0.client_secret`")]
     NoClient,
     /// No response, or not in time.
     #[error("{call} got no response")]
     Unreachable {
-        /// The call.
         call: Call,
-        /// The error of the connection.
         #[source]
         cause: Box<ureq::Error>,
     },
-    /// Status 429: the tenant's rate limit (Auth0: "Rate Limit Policy").
+    /// Status 429 (Auth0: "Rate Limit Policy"). `wait` is the pause that the tenant asks for.
     #[error("{call} was rate limited")]
-    RateLimited {
-        /// The call.
-        call: Call,
-        /// How long the tenant asks us to wait, if it does.
-        wait: Option<Duration>,
-    },
-    /// Any other status than 200.
+    RateLimited { call: Call, wait: Option<Duration> },
+    /// Any other status than 200. `code` is the `errorCode` of the Management API or the `error` of the Authentication API.
     #[error("{call} returned status {status}{}", code.as_ref().map_or(String::new(), |code| format!(" ({code})")))]
-    Status {
-        /// The call.
-        call: Call,
-        /// The HTTP status.
-        status: u16,
-        /// The `errorCode` of the Management API or the `error` of the Authentication API.
-        code: Option<String>,
-    },
+    Status { call: Call, status: u16, code: Option<String> },
     /// Status 200 with other content than the call returns.
     #[error("{call} returned {what}")]
-    UnexpectedAnswer {
-        /// The call.
-        call: Call,
-        /// The content.
-        what: &'static str,
-    },
-    /// The configured files or values cannot be used.
+    UnexpectedAnswer { call: Call, what: &'static str },
     #[error("{0}")]
     Setup(String),
 }

@@ -14,19 +14,15 @@ pub struct Settings {
     /// The tenant's issuer, with its final slash, byte for byte as tokens carry it.
     pub issuer: String,
     /// The URL of its signing keys. Default: from the discovery document.
-    #[serde(default)]
     pub jwks_uri: Option<String>,
     /// More trusted issuers. Profiles are fetched from `issuer` only.
     #[serde(default)]
     pub also: Vec<Issuer>,
     /// The machine client that may call the Management API.
-    #[serde(default)]
     pub client_id: Option<String>,
     /// Its secret.
-    #[serde(default)]
     pub client_secret: Option<Secret>,
     /// A PEM file with the certificate authorities to trust instead of the public ones.
-    #[serde(default)]
     pub ca_file: Option<PathBuf>,
     /// Time limit for connecting.
     #[serde(with = "humantime_serde")]
@@ -48,7 +44,6 @@ pub struct Issuer {
     /// With its final slash, byte for byte as tokens carry it.
     pub issuer: String,
     /// The URL of its signing keys. Default: from the discovery document.
-    #[serde(default)]
     pub jwks_uri: Option<String>,
     /// Whether it is another domain of the first issuer's tenant (Auth0: "Custom Domains"), so that its `sub` names the same
     /// users. Of any other tenant only machines are accepted: it assigns its ids independently.

@@ -1,6 +1,8 @@
 //! The command `vestibule explain`, for accepted and refused tokens.
 
 use serde_json::{Value, json};
+use vestibule::store::Actor;
+use vestibule::user::Auth0Id;
 
 use crate::auth0_stub::{Auth0Stub, ProfileReply};
 use crate::executable::{output, vestibule_on};
@@ -46,6 +48,25 @@ fn an_accepted_token_is_explained_up_to_its_user_without_inserting_one() {
     assert!(found(json!({format!("{NAMESPACE}user"): payload})).starts_with("in the payload"));
     assert_eq!(server.me(&server.token("auth0|1", json!({}))).status, 200);
     assert!(found(json!({})).starts_with("in the database, by Auth0 id"));
+}
+
+#[test]
+fn an_identity_that_staff_unlinked_is_refused_as_at_the_door() {
+    let server = TestServer::open(&[]);
+    let ada = server.insert_person("ada");
+    let google: Auth0Id = "google-oauth2|ada".parse().unwrap();
+    server.store().link_identity(ada.id, &google, &Actor::Cli).unwrap();
+    server.store().unlink_identity(ada.id, &google, &Actor::Cli).unwrap();
+    // Issued after the unlinking revoked the identity's tokens.
+    let claims = json!({
+        "iat": now() + 2,
+        format!("{NAMESPACE}email"): "ada@example.com",
+        format!("{NAMESPACE}email_verified"): true,
+    });
+    let token = server.token(google.as_str(), claims);
+    let (code, explanation) = explain(&server, "public", &token);
+    assert_eq!((code, failed(&explanation).0.as_str()), (1, "EMAIL_CONFLICT"), "{explanation}");
+    assert_eq!(server.me(&token).code().as_deref(), Some("EMAIL_CONFLICT"));
 }
 
 #[test]

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ureq::Agent;
 use ureq::http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use ureq::http::{HeaderName, HeaderValue, Method, Request, Response};
+use ureq::http::{HeaderName, HeaderValue, Method, Request};
 use ureq::tls::TlsConfig;
-use ureq::{Agent, Body};
 use url::{Origin, Url};
 
 use super::ipc::{CallError, FetchCall, FetchResponse};
@@ -118,10 +118,8 @@ impl Fetcher {
     pub(super) async fn send(&self, allowed: AllowedFetch) -> Result<FetchResponse, CallError> {
         let agent = self.agent.clone();
         let AllowedFetch { address, request, timeout } = allowed;
-        match self.pool.run(move || send(&agent, request, timeout)).await {
-            Ok(response) => response.map_err(|error| explain(&address, timeout, &error)),
-            Err(error) => Err(pool_error(error)),
-        }
+        let response = self.pool.run(move || send(&agent, request, timeout)).await.map_err(pool_error)?;
+        response.map_err(|error| explain(&address, timeout, &error))
     }
 }
 
@@ -134,15 +132,12 @@ fn send(agent: &Agent, request: Request<Vec<u8>>, timeout: Duration) -> Result<F
     let bodiless =
         request.body().is_empty() && !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
     let timeout = Some(timeout);
-    read(if bodiless {
+    let response = if bodiless {
         let request = request.map(|_| ());
         agent.run(agent.configure_request(request).timeout_global(timeout).build())?
     } else {
         agent.run(agent.configure_request(request).timeout_global(timeout).build())?
-    })
-}
-
-fn read(response: Response<Body>) -> Result<FetchResponse, ureq::Error> {
+    };
     let (parts, body) = response.into_parts();
     let headers = parts
         .headers
@@ -150,23 +145,19 @@ fn read(response: Response<Body>) -> Result<FetchResponse, ureq::Error> {
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let body = body.into_with_config().limit(BODY_LIMIT).read_to_vec()?;
-    Ok(FetchResponse {
-        status: parts.status.as_u16(),
-        headers,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    })
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(FetchResponse { status: parts.status.as_u16(), headers, body })
 }
 
 fn explain(address: &str, timeout: Duration, error: &ureq::Error) -> CallError {
-    match error {
-        ureq::Error::Timeout(_) => {
-            CallError::new("ETIMEDOUT", format!("fetch: {address} did not respond within {timeout:?}"))
-        }
+    let (code, problem) = match error {
+        ureq::Error::Timeout(_) => ("ETIMEDOUT", format!("{address} did not respond within {timeout:?}")),
         ureq::Error::BodyExceedsLimit(limit) => {
-            CallError::new("ETOOBIG", format!("fetch: the response of {address} is over {limit} bytes"))
+            ("ETOOBIG", format!("the response of {address} is over {limit} bytes"))
         }
-        other => CallError::new("EFETCH", format!("fetch: {address} cannot be reached: {other}")),
-    }
+        other => ("EFETCH", format!("{address} cannot be reached: {other}")),
+    };
+    CallError::new(code, format!("fetch: {problem}"))
 }
 
 #[cfg(test)]

@@ -187,10 +187,8 @@ impl Shared {
 fn login_frame(rules: &[&Rule], login: LoginInput, time: Duration) -> Result<Vec<u8>, Denied> {
     let rules = rules.iter().copied().cloned().collect();
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    ipc::frame(&ToWorker::Run(Box::new(RunLogin { rules, input: login, millis })), TO_WORKER_LIMIT).map_err(
-        |error| {
-            let message = format!("rules, user and context cannot be sent to a worker: {error}");
-            denied(DenyReason::Failed, message)
-        },
-    )
+    let run = ToWorker::Run(Box::new(RunLogin { rules, input: login, millis }));
+    ipc::frame(&run, TO_WORKER_LIMIT).map_err(|error| {
+        denied(DenyReason::Failed, format!("rules, user and context cannot be sent to a worker: {error}"))
+    })
 }

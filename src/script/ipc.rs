@@ -32,8 +32,8 @@ pub(super) enum ToWorker {
     Start(WorkerLimits),
     /// A login to run.
     Run(Box<RunLogin>),
-    /// The reply to a call.
-    Reply(CallReply),
+    /// The reply to the [`FromWorker::Call`] with this id.
+    Reply(u64, Result<Value, CallError>),
 }
 
 /// The limits of a worker's whole life.
@@ -50,13 +50,6 @@ pub(super) struct RunLogin {
     pub(super) input: LoginInput,
     /// The time limit.
     pub(super) millis: u64,
-}
-
-/// The reply to [`FromWorker::Call`].
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct CallReply {
-    pub(super) id: u64,
-    pub(super) result: Result<Value, CallError>,
 }
 
 /// Why a call failed; the script gets an `Error` with this `code`.

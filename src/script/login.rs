@@ -112,16 +112,12 @@ pub struct ConsoleLine {
 /// `console`'s methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "each is the method of the same name")]
 pub enum ConsoleLevel {
-    /// `console.debug`
     Debug,
-    /// `console.log`
     Log,
-    /// `console.info`
     Info,
-    /// `console.warn`
     Warn,
-    /// `console.error`
     Error,
 }
 

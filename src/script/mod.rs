@@ -1,30 +1,23 @@
 //! Rules: the team's JavaScript, run at login.
 //!
-//! Owns the JavaScript engine and the processes it runs in. [`ScriptRunner`] is the host: it keeps a few worker processes
-//! of the same binary, gives each one login at a time, handles the calls of its scripts (a fetch, a metadata update, a
-//! timer) and enforces the time limit. The worker ([`worker_main`]) is QuickJS with a memory limit and with the kernel's
-//! resource limits, without network, files or environment. An interrupt inside the engine does not stop
-//! `new Array(1e9) + ''`; only a SIGKILL from outside does, so the host enforces the limit.
-//!
-//! Imports layer 0 (`pool`, `clock`), and `bundle` for the rules. Never opens SQLite, and never accepts a broken result:
+//! Owns the JavaScript engine and its worker processes. [`ScriptRunner`] is the host: it gives a worker one login at a
+//! time, handles the calls of its scripts and enforces the time limit with a SIGKILL: an interrupt inside the engine does
+//! not stop `new Array(1e9) + ''`. The worker ([`worker_main`]) is QuickJS with resource limits, without network, files or
+//! environment. Imports layer 0, and `bundle` for the rules. Never opens SQLite, and never accepts a broken result:
 //! anything but a clean `callback(null, user, context)` of every rule denies the login.
 //!
 //! Reading order: `login.rs` (input and output), `host.rs`, `worker_pool.rs`, `worker_run.rs` (one login, on the host's
 //! side), `fetch.rs`, then `worker/` and the JavaScript in `prelude/`.
 
 mod settings;
-
 mod login;
-
 mod host;
 mod worker_pool;
 mod worker_run;
-
 mod fetch;
 mod ipc;
 mod process;
 mod redact;
-
 mod worker;
 
 pub use fetch::{InvalidOrigin, parse_origin};

@@ -47,13 +47,11 @@ impl Worker {
         let mut worker = Self { child, stdin, stdout, busy: Duration::ZERO };
         let ready = tokio::time::timeout(START_TIME, worker.handshake(limits)).await;
         let too_slow = io::Error::new(io::ErrorKind::TimedOut, "the worker did not become ready");
-        match ready.unwrap_or(Err(too_slow)) {
-            Ok(()) => Ok(worker),
-            Err(error) => {
-                worker.kill().await;
-                Err(error)
-            }
+        if let Err(error) = ready.unwrap_or(Err(too_slow)) {
+            worker.kill().await;
+            return Err(error);
         }
+        Ok(worker)
     }
 
     /// Whether the process still runs. Reaps it if it died.
@@ -71,10 +69,7 @@ impl Worker {
         self.stdin.write_all(&ipc::frame(&ToWorker::Start(limits), TO_WORKER_LIMIT)?).await?;
         match ipc::read_async(&mut self.stdout).await? {
             FromWorker::Ready => Ok(()),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the worker sent another message before Ready",
-            )),
+            _ => Err(io::Error::other("the worker sent another message before Ready")),
         }
     }
 }

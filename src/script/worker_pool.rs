@@ -61,10 +61,8 @@ impl WorkerPool {
         if let Ok(permit) = self.permits.try_acquire() {
             return Ok(permit);
         }
-        let busy = || {
-            let message = "all workers are busy with other logins; try again, or raise script.workers";
-            denied(DenyReason::Busy, message)
-        };
+        let message = "all workers are busy with other logins; try again, or raise script.workers";
+        let busy = || denied(DenyReason::Busy, message);
         let _queue_ticket = self.queue.try_acquire().map_err(|_| busy())?;
         let permit = tokio::time::timeout(self.max_wait, self.permits.acquire()).await;
         permit.map_err(|_| busy())?.map_err(|_| stopped())
@@ -82,7 +80,6 @@ impl WorkerPool {
         }
     }
 
-    /// A new worker.
     pub(super) async fn start(&self) -> Result<Worker, Denied> {
         let WorkerCommand { program, args } = &self.command;
         Worker::start(program, args, self.limits).await.map_err(|error| {
@@ -120,7 +117,6 @@ pub(super) fn denied(reason: DenyReason, message: impl Into<String>) -> Denied {
     Denied::new(String::new(), reason, message)
 }
 
-/// Denies a login because the host stops.
 pub(super) fn stopped() -> Denied {
     denied(DenyReason::Stopped, "the server is stopping")
 }

@@ -16,7 +16,7 @@ use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 
 use super::fetch::{Fetcher, pool_error};
-use super::ipc::{self, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, CallReply, FetchCall};
+use super::ipc::{self, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, FetchCall};
 use super::ipc::{FromWorker, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::login::{ConsoleLine, FetchRecord, MetadataUpdate, MetadataWriter};
 use super::process::Worker;
@@ -58,7 +58,6 @@ impl RunLog {
         Self { names, redactor, entries: Mutex::default() }
     }
 
-    /// The name of the rule at `index`.
     pub(super) fn name(&self, index: usize) -> String {
         self.names.get(index).cloned().unwrap_or_default()
     }
@@ -68,7 +67,6 @@ impl RunLog {
         self.lock().index.map(|index| self.name(index)).unwrap_or_default()
     }
 
-    /// Takes the console and the fetches.
     pub(super) fn take(&self) -> (Vec<ConsoleLine>, Vec<FetchRecord>) {
         let mut entries = self.lock();
         (std::mem::take(&mut entries.console), std::mem::take(&mut entries.fetches))
@@ -115,9 +113,7 @@ impl CallHandler<'_> {
                 }
                 FromWorker::Call(id, call) => calls.send((id, call)).await.map_err(|_| closed())?,
                 FromWorker::Finished(verdict) => return Ok(verdict),
-                FromWorker::Ready => {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the worker started again"));
-                }
+                FromWorker::Ready => return Err(io::Error::other("the worker started again")),
             }
         }
     }
@@ -134,11 +130,10 @@ impl CallHandler<'_> {
                 Some((id, call)) = calls.recv(), if pending.len() < 2 * CALLS_AT_ONCE => {
                     pending.push(self.reply(id, call));
                 }
-                Some(reply) = pending.next() => {
-                    let id = reply.id;
-                    let frame = ipc::frame(&ToWorker::Reply(reply), TO_WORKER_LIMIT).or_else(|error| {
-                        let result = Err(CallError::new("ETOOBIG", error.to_string()));
-                        ipc::frame(&ToWorker::Reply(CallReply { id, result }), TO_WORKER_LIMIT)
+                Some((id, result)) = pending.next() => {
+                    let frame = ipc::frame(&ToWorker::Reply(id, result), TO_WORKER_LIMIT).or_else(|error| {
+                        let too_big = Err(CallError::new("ETOOBIG", error.to_string()));
+                        ipc::frame(&ToWorker::Reply(id, too_big), TO_WORKER_LIMIT)
                     });
                     if let Ok(frame) = frame {
                         // The receiver is gone only when the run has ended.
@@ -150,7 +145,7 @@ impl CallHandler<'_> {
         }
     }
 
-    async fn reply(&self, id: u64, call: Call) -> CallReply {
+    async fn reply(&self, id: u64, call: Call) -> (u64, Result<Value, CallError>) {
         let result = match call {
             Call::Fetch(call) => self.fetch(call).await,
             Call::Metadata(update) => self.update_metadata(update).await,
@@ -159,24 +154,17 @@ impl CallHandler<'_> {
                 Ok(Value::Null)
             }
         };
-        CallReply { id, result }
+        (id, result)
     }
 
     async fn update_metadata(&self, update: MetadataUpdate) -> Result<Value, CallError> {
-        let count = {
-            let mut entries = self.log.lock();
-            entries.updates += 1;
-            entries.updates
-        };
-        if count > UPDATES {
+        self.log.lock().updates += 1;
+        if self.log.lock().updates > UPDATES {
             return Err(CallError::new("ELIMIT", format!("a login may update metadata {UPDATES} times")));
         }
         let write = Arc::clone(self.metadata_writer);
-        match self.pool.run(move || write(update)).await {
-            Ok(Ok(())) => Ok(Value::Null),
-            Ok(Err(message)) => Err(CallError::new("EMETADATA", message)),
-            Err(error) => Err(pool_error(error)),
-        }
+        let written = self.pool.run(move || write(update)).await.map_err(pool_error)?;
+        written.map(|()| Value::Null).map_err(|message| CallError::new("EMETADATA", message))
     }
 
     async fn fetch(&self, call: FetchCall) -> Result<Value, CallError> {

@@ -78,7 +78,7 @@ pub(super) async fn complete(
         let hours = tenant.bundle.tenant.session_lifetime.unwrap_or(168.0);
         #[expect(clippy::cast_possible_truncation, reason = "saturates at 292 billion years")]
         let seconds = (hours * 3600.0).max(0.0) as i64;
-        let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::Session, &session, seconds);
+        let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::SESSION, &session, seconds);
         let cookie = tenant.in_pool(issue).await?;
         Ok::<_, OAuthError>(response.header("set-cookie", &set_cookie(tenant, &cookie, seconds)))
     };
@@ -90,7 +90,7 @@ pub(super) async fn complete(
 pub(super) async fn logout(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     let params = Params::from_form(request.query.as_bytes()).unwrap_or_default();
     if let Some(cookie) = request.cookie(COOKIE) {
-        let take = move |tenant: &Inner| tenant.tickets.take::<BrowserSession>(TicketKind::Session, &cookie);
+        let take = move |tenant: &Inner| tenant.tickets.take::<BrowserSession>(TicketKind::SESSION, &cookie);
         if let Err(error) = tenant.in_pool(take).await {
             return html::error(503, &OAuthError::from(error).description);
         }
@@ -123,7 +123,7 @@ async fn proceed(
     if prompt == Some("none") {
         return Err(OAuthError::new(403, "login_required", "Login required"));
     }
-    let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::Login, &authorization, LOGIN_LIFETIME);
+    let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::LOGIN, &authorization, LOGIN_LIFETIME);
     Ok(HttpResponse::redirect(&format!("/u/login?state={}", tenant.in_pool(issue).await?)))
 }
 
@@ -135,7 +135,7 @@ fn session(
 ) -> Result<Option<(TenantUser, BrowserSession)>> {
     let Some(cookie) = request.cookie(COOKIE) else { return Ok(None) };
     let now = tenant.clock.now().as_second();
-    let session = tenant.tickets.read::<BrowserSession>(TicketKind::Session, &cookie)?;
+    let session = tenant.tickets.read::<BrowserSession>(TicketKind::SESSION, &cookie)?;
     let is_recent =
         |session: &BrowserSession| max_age.is_none_or(|max_age| now.saturating_sub(session.since) <= max_age);
     let Some(session) = session.filter(is_recent) else { return Ok(None) };
@@ -159,7 +159,7 @@ async fn finish(
         protocol: "oidc-basic-profile",
         is_fresh,
         session: Some(&session.sid),
-        remote: &request.remote(),
+        request,
         query: authorization.query.clone(),
         body: json!({}),
     };
@@ -167,7 +167,7 @@ async fn finish(
     let auth_time = authorization.max_age.map(|_| session.since);
     let (request, sid) = (authorization.clone(), session.sid.clone());
     let code = AuthorizationCode { request, sid, auth_time, login };
-    let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::Code, &code, CODE_LIFETIME);
+    let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::CODE, &code, CODE_LIFETIME);
     Ok(authorization.callback().send(&[("code", &tenant.in_pool(issue).await?)]))
 }
 

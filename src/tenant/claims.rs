@@ -181,7 +181,8 @@ fn has_permissions(api: &ResourceServer) -> bool {
     api.token_dialect.ends_with("_authz")
 }
 
-fn object(value: Value) -> Map<String, Value> {
+/// The members of an object; none of another value.
+pub(super) fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(members) = value { members } else { Map::new() }
 }
 

@@ -1,7 +1,6 @@
 //! The HTTP server: checks the host, reads the body within limits, routes, adds CORS headers, records the exchange.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +8,12 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use warp::Filter;
-use warp::host::Authority;
 use warp::http::{Method, Response};
 use warp::path::FullPath;
 
 use super::exchanges::{Direction, HttpExchange};
 use super::oauth_error::OAuthError;
-use super::request::HttpRequest;
+use super::request::{HttpRequest, is_loopback};
 use super::response::HttpResponse;
 use super::{Inner, authorize, clients, discovery, login_page, management, signup, token, userinfo};
 
@@ -61,7 +59,8 @@ async fn serve(
     request: &HttpRequest,
     refused: Option<HttpResponse>,
 ) -> Response<String> {
-    let response = if !is_loopback(request.host.as_ref()) {
+    // Other names that resolve to this machine are refused (DNS rebinding).
+    let response = if !request.host.as_ref().is_some_and(|host| is_loopback(host.host())) {
         misdirected()
     } else if let Some(refused) = refused {
         refused
@@ -86,7 +85,7 @@ async fn route(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     match (request.method.as_str(), request.path.as_str()) {
         ("OPTIONS", path) if allows_cors(path) => HttpResponse::new(204),
         ("GET", "/.well-known/openid-configuration") => public(&discovery::document(&tenant.issuer)),
-        ("GET", "/.well-known/jwks.json") => public(&tenant.key.jwks()),
+        ("GET", "/.well-known/jwks.json") => public(&tenant.key.jwks),
         ("POST", "/oauth/token") => token::token(tenant, request).await,
         ("GET" | "POST", "/authorize") => authorize::authorize(tenant, request).await,
         ("GET", "/u/login") => login_page::show(tenant, request),
@@ -116,15 +115,6 @@ fn allowed_methods(path: &str) -> Option<&'static str> {
 
 fn public(body: &serde_json::Value) -> HttpResponse {
     HttpResponse::json(200, body).header("cache-control", "public, max-age=15")
-}
-
-/// Refuses other names that resolve to this machine (DNS rebinding).
-fn is_loopback(host: Option<&Authority>) -> bool {
-    host.is_some_and(|host| {
-        let name = host.host().trim_start_matches('[').trim_end_matches(']');
-        name.eq_ignore_ascii_case("localhost")
-            || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
 }
 
 fn misdirected() -> HttpResponse {

@@ -17,8 +17,8 @@ use super::error::Result;
 pub(super) struct SigningKey {
     pair: KeyPair,
     kid: String,
-    modulus: String,
-    exponent: String,
+    /// The key set (RFC 7517) at `/.well-known/jwks.json`.
+    pub(super) jwks: Value,
 }
 
 impl SigningKey {
@@ -39,14 +39,10 @@ impl SigningKey {
         let exponent = URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero());
         let members = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
         let kid = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()));
-        Ok(Self { pair, kid, modulus, exponent })
-    }
-
-    /// The key set (RFC 7517) at `/.well-known/jwks.json`.
-    pub(super) fn jwks(&self) -> Value {
-        json!({"keys": [{
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": self.modulus, "e": self.exponent,
-        }]})
+        let jwks = json!({"keys": [{
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": modulus, "e": exponent,
+        }]});
+        Ok(Self { pair, kid, jwks })
     }
 
     /// Signs `payload` as a JWT whose header has this `typ`. Takes about a millisecond.
@@ -101,7 +97,7 @@ mod tests {
         let token = key.sign("at+jwt", &payload()).unwrap();
 
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let set: JwkSet = serde_json::from_value(key.jwks()).unwrap();
+        let set: JwkSet = serde_json::from_value(key.jwks.clone()).unwrap();
         let jwk = set.find(&key.kid).unwrap();
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&["http://127.0.0.1/"]);

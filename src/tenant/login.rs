@@ -13,7 +13,7 @@ use super::Inner;
 use super::db::timestamp;
 use super::exchanges::{Direction, HttpExchange};
 use super::oauth_error::OAuthError;
-use super::request::Remote;
+use super::request::HttpRequest;
 use super::users::{CONNECTION, TenantUser};
 use crate::bundle::{Client, Rule};
 use crate::script::{
@@ -61,7 +61,7 @@ pub(super) struct LoginAttempt<'a> {
     /// Whether the user authenticated just now. A login by an existing session is not counted.
     pub(super) is_fresh: bool,
     pub(super) session: Option<&'a str>,
-    pub(super) remote: &'a Remote,
+    pub(super) request: &'a HttpRequest,
     /// The request's parameters, without secrets.
     pub(super) query: Value,
     pub(super) body: Value,
@@ -88,7 +88,7 @@ pub(super) async fn login(tenant: &Arc<Inner>, attempt: LoginAttempt<'_>) -> Res
     }
     let user_id = attempt.user.user_id().to_owned();
     let user = if attempt.is_fresh {
-        count_login(tenant, &user_id, &attempt.remote.ip).await?
+        count_login(tenant, &user_id, attempt.request.ip()).await?
     } else {
         attempt.user.clone()
     };
@@ -98,22 +98,21 @@ pub(super) async fn login(tenant: &Arc<Inner>, attempt: LoginAttempt<'_>) -> Res
         configuration: tenant.bundle.rules_configs.clone(),
     };
     let result = (tenant.rules.0)(login, metadata_writer(tenant)).await;
-    let (console, fetches) = match &result {
-        Ok(output) => (&output.console, &output.fetches),
-        Err(denied) => (&denied.console, &denied.fetches),
-    };
-    record(tenant, console, fetches);
     match result {
-        Ok(output) => parse_output(user_id, output),
+        Ok(output) => {
+            record(tenant, &output.console, &output.fetches);
+            parse_output(user_id, output)
+        }
         Err(denied) => {
+            record(tenant, &denied.console, &denied.fetches);
             tracing::info!(rule = %denied.rule, reason = ?denied.reason, "a login was denied");
             Err(oauth_error(&denied))
         }
     }
 }
 
-async fn count_login(tenant: &Arc<Inner>, user_id: &str, ip: &str) -> Result<TenantUser, OAuthError> {
-    let (id, ip) = (user_id.to_owned(), ip.to_owned());
+async fn count_login(tenant: &Arc<Inner>, user_id: &str, ip: String) -> Result<TenantUser, OAuthError> {
+    let id = user_id.to_owned();
     let counted = tenant.in_pool(move |tenant| {
         tenant.db.count_login(&id, &ip)?;
         tenant.users.find(&id)
@@ -144,8 +143,8 @@ fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Val
         "accessToken": {},
         "idToken": {},
         "request": {
-            "userAgent": attempt.remote.user_agent,
-            "ip": attempt.remote.ip,
+            "userAgent": attempt.request.header("user-agent").unwrap_or_default(),
+            "ip": attempt.request.ip(),
             "hostname": hostname,
             "query": attempt.query,
             "body": attempt.body,
@@ -162,12 +161,10 @@ fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Val
 
 fn metadata_writer(tenant: &Arc<Inner>) -> MetadataWriter {
     let tenant = Arc::clone(tenant);
-    Arc::new(move |update: MetadataUpdate| {
-        let known = tenant.users.find(&update.user_id).map_err(|error| error.to_string())?;
-        if known.is_none() {
-            return Err("The user does not exist.".to_owned());
-        }
-        tenant.users.update_metadata(update).map_err(|error| error.to_string())
+    Arc::new(move |update: MetadataUpdate| match tenant.users.find(&update.user_id) {
+        Ok(Some(_)) => tenant.users.update_metadata(update).map_err(|error| error.to_string()),
+        Ok(None) => Err("The user does not exist.".to_owned()),
+        Err(error) => Err(error.to_string()),
     })
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRe
     match authenticate(tenant, &params).await {
         // The ticket is taken only now, so that a user can correct a mistyped password.
         Ok(Some(user)) => {
-            match tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::Login, &state)).await {
+            match tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::LOGIN, &state)).await {
                 Ok(Some(authorization)) => authorize::complete(tenant, request, authorization, user).await,
                 Ok(None) => expired(),
                 Err(error) => failed(error),
@@ -67,7 +67,7 @@ fn pending_login<'a>(
 ) -> Result<(&'a str, AuthorizationRequest), Box<HttpResponse>> {
     let expired = || Box::new(expired());
     let state = params.get("state").ok_or_else(expired)?;
-    let pending = tenant.tickets.read(TicketKind::Login, state);
+    let pending = tenant.tickets.read(TicketKind::LOGIN, state);
     let pending = pending.map_err(|error| Box::new(failed(error)))?;
     Ok((state, pending.ok_or_else(expired)?))
 }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use warp::http::StatusCode;
 
 use super::Inner;
 use super::apis::{READ_USERS, UPDATE_USERS};
+use super::claims::object;
 use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::request::HttpRequest;
@@ -188,14 +190,11 @@ fn unknown_user() -> HttpResponse {
 
 /// An error in the Management API's shape; without `errorCode` when `code` is empty.
 fn error(status: u16, message: &str, code: &str) -> HttpResponse {
-    let mut response = HttpResponse::new(status);
-    let reason = response.status.canonical_reason().unwrap_or("Error");
-    let mut body = json!({"statusCode": status, "error": reason, "message": message, "errorCode": code});
-    if let (true, Some(members)) = (code.is_empty(), body.as_object_mut()) {
-        members.remove("errorCode");
-    }
-    response = response.header("content-type", "application/json; charset=utf-8");
-    response.body(body.to_string())
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let body = json!({"statusCode": status, "error": reason, "message": message, "errorCode": code});
+    let mut body = object(body);
+    body.retain(|_, value| value != "");
+    HttpResponse::json(status, &body.into())
 }
 
 #[cfg(test)]

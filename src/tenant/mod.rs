@@ -189,13 +189,7 @@ fn warn_of_actions(bundle: &Bundle) {
 /// Whether an issuer is `http` or `https`, a loopback host, a final slash and nothing else, as a URL parser writes it.
 fn is_loopback(issuer: &str) -> bool {
     let Ok(url) = url::Url::parse(issuer) else { return false };
-    let is_local = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    is_local
+    url.host_str().is_some_and(request::is_loopback)
         && matches!(url.scheme(), "http" | "https")
         && format!("{}/", url.origin().ascii_serialization()) == issuer
 }

@@ -1,6 +1,6 @@
 //! A request that was read whole.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use warp::host::Authority;
@@ -17,13 +17,6 @@ pub(super) struct HttpRequest {
     pub(super) body: Bytes,
     pub(super) host: Option<Authority>,
     pub(super) remote: Option<SocketAddr>,
-}
-
-/// The client of a connection, as rules see it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Remote {
-    pub(super) ip: String,
-    pub(super) user_agent: String,
 }
 
 impl HttpRequest {
@@ -57,11 +50,15 @@ impl HttpRequest {
         origin_host.eq_ignore_ascii_case(host.as_str())
     }
 
-    /// The client's address and browser.
-    pub(super) fn remote(&self) -> Remote {
-        Remote {
-            ip: self.remote.map_or_else(|| "127.0.0.1".to_owned(), |remote| remote.ip().to_string()),
-            user_agent: self.header("user-agent").unwrap_or_default().to_owned(),
-        }
+    /// The client's address, as rules see it.
+    pub(super) fn ip(&self) -> String {
+        self.remote.map_or_else(|| "127.0.0.1".to_owned(), |remote| remote.ip().to_string())
     }
+}
+
+/// Whether a host's name is `localhost` or a loopback address, perhaps in brackets.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

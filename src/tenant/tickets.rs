@@ -14,31 +14,21 @@ use super::error::Result;
 /// The most tickets kept. Beyond it, those that expire first are deleted.
 const CAPACITY: i64 = 20_000;
 
-/// The purpose of a ticket. A ticket of one kind is never accepted as another.
+/// The purpose of a ticket, by its name in the database. A ticket of one kind is never accepted as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TicketKind {
-    /// A pending login, between `/authorize` and the login form.
-    Login,
-    /// An authorization code.
-    Code,
-    /// A browser session: the cookie.
-    Session,
-    /// An opaque access token.
-    AccessToken,
-    /// The rules' ID token claims, for `/userinfo`.
-    Extra,
-}
+pub(super) struct TicketKind(&'static str);
 
 impl TicketKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Login => "login",
-            Self::Code => "code",
-            Self::Session => "session",
-            Self::AccessToken => "access_token",
-            Self::Extra => "extra",
-        }
-    }
+    /// A pending login, between `/authorize` and the login form.
+    pub(super) const LOGIN: Self = Self("login");
+    /// An authorization code.
+    pub(super) const CODE: Self = Self("code");
+    /// A browser session: the cookie.
+    pub(super) const SESSION: Self = Self("session");
+    /// An opaque access token.
+    pub(super) const ACCESS_TOKEN: Self = Self("access_token");
+    /// The rules' ID token claims, for `/userinfo`.
+    pub(super) const EXTRA: Self = Self("extra");
 }
 
 /// The tickets in the tenant's database.
@@ -75,7 +65,7 @@ impl Tickets {
         }
         transaction.execute(
             "INSERT OR REPLACE INTO ticket (kind, hash, body, expires_at) VALUES (?1, ?2, ?3, ?4)",
-            (kind.as_str(), hash(text), body, now.saturating_add(seconds)),
+            (kind.0, hash(text), body, now.saturating_add(seconds)),
         )?;
         transaction.commit()?;
         Ok(())
@@ -94,7 +84,7 @@ impl Tickets {
     }
 
     fn body<T: DeserializeOwned>(&self, sql: &str, kind: TicketKind, text: &str) -> Result<Option<T>> {
-        let params = (kind.as_str(), hash(text), self.0.now().as_second());
+        let params = (kind.0, hash(text), self.0.now().as_second());
         let body: Option<String> =
             self.0.lock().prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
         let parsed = body.map(|body| serde_json::from_str(&body)).transpose();
@@ -124,18 +114,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(jiff::Timestamp::from_second(1_700_000_000).unwrap());
         let tickets = Tickets(TenantDb::open(&folder.path().join("t.db"), clock.clone()).unwrap());
-        let text = tickets.issue(TicketKind::Code, &"body", 60).unwrap();
+        let text = tickets.issue(TicketKind::CODE, &"body", 60).unwrap();
         assert_eq!(text.len(), 43);
         let read = |kind| tickets.read::<String>(kind, &text).unwrap();
-        assert_eq!(read(TicketKind::Session), None);
-        assert_eq!(read(TicketKind::Code).as_deref(), Some("body"));
-        assert_eq!(tickets.take::<String>(TicketKind::Code, &text).unwrap().as_deref(), Some("body"));
-        assert_eq!(tickets.take::<String>(TicketKind::Code, &text).unwrap(), None);
+        assert_eq!(read(TicketKind::SESSION), None);
+        assert_eq!(read(TicketKind::CODE).as_deref(), Some("body"));
+        assert_eq!(tickets.take::<String>(TicketKind::CODE, &text).unwrap().as_deref(), Some("body"));
+        assert_eq!(tickets.take::<String>(TicketKind::CODE, &text).unwrap(), None);
 
-        let text = tickets.issue(TicketKind::Code, &"body", 60).unwrap();
+        let text = tickets.issue(TicketKind::CODE, &"body", 60).unwrap();
         clock.advance(Duration::from_secs(59));
-        assert_eq!(tickets.read::<String>(TicketKind::Code, &text).unwrap().as_deref(), Some("body"));
+        assert_eq!(tickets.read::<String>(TicketKind::CODE, &text).unwrap().as_deref(), Some("body"));
         clock.advance(Duration::from_secs(1));
-        assert_eq!(tickets.read::<String>(TicketKind::Code, &text).unwrap(), None);
+        assert_eq!(tickets.read::<String>(TicketKind::CODE, &text).unwrap(), None);
     }
 }

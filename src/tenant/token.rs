@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
 use super::claims::{self, LoginDetails, TokenContext, UserGrant};
@@ -98,7 +98,7 @@ async fn authorization_code(
 ) -> Result<Value, OAuthError> {
     let text = params.require("code")?.to_owned();
     // Taken before it is validated: a code presented with a wrong verifier is spent.
-    let code = tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::Code, &text)).await?;
+    let code = tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::CODE, &text)).await?;
     let code: AuthorizationCode =
         code.ok_or_else(|| OAuthError::invalid_grant("Invalid authorization code"))?;
     validate_code(&code.request, client, params)?;
@@ -130,10 +130,9 @@ fn validate_code(code: &AuthorizationRequest, client: &Client, params: &Params) 
     }
     match (&code.challenge, params.get("code_verifier")) {
         (Some(challenge), Some(verifier)) if pkce::verify(verifier, challenge) => Ok(()),
-        (Some(_), Some(_)) => Err(OAuthError::invalid_grant("Failed to verify code verifier")),
         (Some(_), None) => Err(OAuthError::invalid_request("Parameter 'code_verifier' is required")),
         // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
-        (None, Some(_)) => Err(OAuthError::invalid_grant("Failed to verify code verifier")),
+        (_, Some(_)) => Err(OAuthError::invalid_grant("Failed to verify code verifier")),
         (None, None) if client.is_public() => Err(OAuthError::unknown_client()),
         (None, None) => Ok(()),
     }
@@ -161,7 +160,7 @@ async fn password(
         protocol: "oauth2-password",
         is_fresh: true,
         session: None,
-        remote: &request.remote(),
+        request,
         query: json!({}),
         body: params.for_rules(),
     };
@@ -198,7 +197,7 @@ async fn user_tokens(
         let (key, extra) =
             (extra_claims_key(&login.user_id, &client.client_id), claims::permitted(&login.id));
         let store =
-            move |tenant: &Inner| tenant.tickets.store(TicketKind::Extra, &key, &extra, lifetime.into());
+            move |tenant: &Inner| tenant.tickets.store(TicketKind::EXTRA, &key, &extra, lifetime.into());
         tenant.in_pool(store).await?;
     }
     let access_token = match api {
@@ -211,14 +210,14 @@ async fn user_tokens(
             let (user_id, client_id) = (login.user_id.clone(), client.client_id.clone());
             let token = OpaqueToken { user_id, client_id, scopes: scopes.clone() };
             let issue =
-                move |tenant: &Inner| tenant.tickets.issue(TicketKind::AccessToken, &token, lifetime.into());
+                move |tenant: &Inner| tenant.tickets.issue(TicketKind::ACCESS_TOKEN, &token, lifetime.into());
             tenant.in_pool(issue).await?
         }
     };
     Ok(token_response(&access_token, lifetime, &scopes, id_token))
 }
 
-/// The text of a [`TicketKind::Extra`].
+/// The text of a [`TicketKind::EXTRA`].
 pub(super) fn extra_claims_key(user_id: &str, client_id: &str) -> String {
     format!("{user_id} {client_id}")
 }
@@ -229,14 +228,10 @@ fn context<'a>(tenant: &'a Inner, client: &'a Client, jti: &'a str) -> TokenCont
 }
 
 fn token_response(access: &str, lifetime: u32, scopes: &[String], id_token: Option<String>) -> Value {
-    let mut members = vec![
-        ("access_token", json!(access)),
-        ("token_type", json!("Bearer")),
-        ("expires_in", json!(lifetime)),
-    ];
-    if !scopes.is_empty() {
-        members.push(("scope", json!(scopes.join(" "))));
-    }
-    members.extend(id_token.map(|id_token| ("id_token", json!(id_token))));
-    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+    let mut members = claims::object(json!({
+        "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": scopes.join(" "),
+        "id_token": id_token,
+    }));
+    members.retain(|_, value| !value.is_null() && value != "");
+    members.into()
 }

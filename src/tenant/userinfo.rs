@@ -27,14 +27,14 @@ fn claims(tenant: &Inner, request: &HttpRequest) -> Result<Option<(String, Value
     let Some(token) = request.bearer() else { return Ok(None) };
     let token = match tenant.verify(token) {
         Some(claims) => from_jwt(tenant, &claims),
-        None => tenant.tickets.read::<OpaqueToken>(TicketKind::AccessToken, token)?,
+        None => tenant.tickets.read::<OpaqueToken>(TicketKind::ACCESS_TOKEN, token)?,
     };
     let Some(token) = token.filter(|token| token.scopes.iter().any(|scope| scope == "openid")) else {
         return Ok(None);
     };
     let Some(user) = tenant.users.find(&token.user_id)? else { return Ok(None) };
     let key = extra_claims_key(&token.user_id, &token.client_id);
-    let extra: Option<Map<String, Value>> = tenant.tickets.read(TicketKind::Extra, &key)?;
+    let extra: Option<Map<String, Value>> = tenant.tickets.read(TicketKind::EXTRA, &key)?;
     let mut claims = claims::profile(&user.user, &token.scopes);
     claims.extend(extra.unwrap_or_default());
     Ok(Some((token.user_id, Value::Object(claims))))

@@ -17,27 +17,23 @@ pub enum CurrentUser {
 
 /// The `user` object in a token's payload. A script puts it there at login, from the Internal API.
 ///
-/// Unknown members are ignored; a member of the wrong type refuses the whole object.
+/// Unknown members are ignored; a member of the wrong type refuses the whole object. Only the ids are required.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the other fields are those of `User`")]
 pub struct PayloadUser {
     /// Our id.
     pub id: UserId,
     /// Must equal the token's `sub`.
     pub auth0_id: Auth0Id,
-    /// Absent when the script left it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
-    /// Absent when the script left it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
-    /// Absent when the script left it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Absent when the script left it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
-    /// Absent when the script left it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
 }

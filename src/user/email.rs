@@ -70,20 +70,18 @@ impl fmt::Debug for Email {
 
 /// Why a text is not an email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum EmailError {
-    /// Over [`Email::MAX_BYTES`].
     #[error("the email is longer than 254 characters")]
     TooLong,
     /// Spaces and controls are refused, not trimmed.
     #[error("the email contains whitespace or a control character")]
     Whitespace,
-    /// `local@domain`, both of them present.
     #[error("the email is not of the form name@domain")]
     NoAt,
     /// Quoted local parts are legal in RFC 5321 and a trap everywhere else.
     #[error("the email contains a second @")]
     SecondAt,
-    /// Not a host name by UTS 46.
     #[error("the domain of the email is not a host name")]
     Domain,
 }

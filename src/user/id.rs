@@ -103,11 +103,10 @@ impl fmt::Debug for Auth0Id {
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum IdError {
-    /// Ours are UUIDs.
     #[error("not a user id: expected a UUID")]
     NotAUserId,
-    /// Auth0's are short and printable.
     #[error("not an Auth0 id: expected 1 to 255 characters without controls")]
     NotAnAuth0Id,
 }

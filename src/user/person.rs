@@ -53,17 +53,10 @@ impl Person {
     /// out. Values that a person enters are refused instead.
     #[must_use]
     pub fn cleaned(self) -> Self {
-        let kept = |value: Option<String>, valid: fn(&str) -> bool| {
-            value.filter(|text| !text.is_empty() && valid(text))
+        let valid = |field: fn(&Self) -> &Option<String>| {
+            field(&self).clone().filter(|text| !text.is_empty() && is_valid_name(text))
         };
-        Self {
-            name: kept(self.name, is_valid_name),
-            given_name: kept(self.given_name, is_valid_name),
-            family_name: kept(self.family_name, is_valid_name),
-            nickname: kept(self.nickname, is_valid_name),
-            picture: kept(self.picture, is_picture_url),
-            phone: kept(self.phone, is_valid_name),
-        }
+        Self { picture: self.picture.clone().filter(|url| is_picture_url(url)), ..Self::from_fields(valid) }
     }
 }
 

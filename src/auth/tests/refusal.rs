@@ -88,6 +88,6 @@ fn challenges_are_those_of_rfc_6750() {
     assert!(challenge.ends_with(", scope=\"a?b? ??\""), "{challenge}");
     for refusal in one_of_each() {
         assert_eq!(refusal.challenge("x").is_some(), refusal.status() != 503, "{}", refusal.code());
-        assert_eq!(refusal.retry_after().is_some(), refusal.status() == 503, "{}", refusal.code());
+        assert_eq!(refusal.retry_seconds().is_some(), refusal.status() == 503, "{}", refusal.code());
     }
 }

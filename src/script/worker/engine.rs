@@ -90,11 +90,11 @@ fn run_to_verdict(
                 if cause.is_empty() { cause } else { format!("; a promise was rejected with {cause}") };
             return Ok(state.denied(reason, &format!("it ended without calling its callback{cause}")));
         }
-        let Some(ToWorker::Reply(reply)) = state.pipe.receive()? else {
+        let Some(ToWorker::Reply(id, result)) = state.pipe.receive()? else {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host has closed the pipe"));
         };
-        let is_pending = state.pending.borrow_mut().remove(&reply.id);
-        if is_pending && let Err(error) = settle(&host, reply.id, reply.result) {
+        let is_pending = state.pending.borrow_mut().remove(&id);
+        if is_pending && let Err(error) = settle(&host, id, result) {
             return Ok(state.engine_error(ctx, &error));
         }
     }
@@ -152,8 +152,6 @@ fn options(name: &str) -> EvalOptions {
 
 fn settle(host: &Object<'_>, id: u64, result: Result<serde_json::Value, CallError>) -> rquickjs::Result<()> {
     let settle: Function = host.get("settle")?;
-    match result {
-        Ok(value) => settle.call((id, true, value.to_string())),
-        Err(error) => settle.call((id, false, serde_json::json!(error).to_string())),
-    }
+    let (is_ok, value) = (result.is_ok(), result.unwrap_or_else(|error| serde_json::json!(error)));
+    settle.call((id, is_ok, value.to_string()))
 }

@@ -42,10 +42,7 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<LoginState>) -> rquick
     let s = Rc::clone(state);
     host.set("send", Func::from(move |ctx: Ctx<'js>, call: String| s.send(&ctx, &call)))?;
     let s = Rc::clone(state);
-    let forget = move |id: u64| {
-        s.pending.borrow_mut().remove(&id);
-    };
-    host.set("forget", Func::from(forget))?;
+    host.set("forget", Func::from(move |id: u64| s.pending.borrow_mut().remove(&id)))?;
     let s = Rc::clone(state);
     host.set("ruleStarted", Func::from(move |index: usize| s.rule_started(index)))?;
     let s = Rc::clone(state);
@@ -91,12 +88,10 @@ impl LoginState {
             let message = format!("more than {CALLS_AT_ONCE} calls and timers at once");
             return Err(Exception::throw_range(ctx, &message));
         }
-        let call: Call = serde_json::from_str(call)
-            .map_err(|error| Exception::throw_type(ctx, &format!("the call cannot be made: {error}")))?;
-        let id = self
-            .pipe
-            .call(call)
-            .map_err(|error| Exception::throw_range(ctx, &format!("the call cannot be made: {error}")))?;
+        let problem = |error: &dyn std::fmt::Display| format!("the call cannot be made: {error}");
+        let call: Call =
+            serde_json::from_str(call).map_err(|error| Exception::throw_type(ctx, &problem(&error)))?;
+        let id = self.pipe.call(call).map_err(|error| Exception::throw_range(ctx, &problem(&error)))?;
         self.pending.borrow_mut().insert(id);
         Ok(id)
     }
@@ -192,18 +187,16 @@ pub(super) fn is_out_of_memory(description: &str) -> bool {
 
 /// The parts of a URL with the WHATWG's names, as JSON; `None` when it is not a URL.
 fn parse_url(text: String, base: Option<String>) -> Option<String> {
-    use url::quirks::{
-        hash, host, hostname, href, origin, password, pathname, port, protocol, search, username,
-    };
+    use url::quirks as part;
     let url = match base {
         Some(base) => Url::parse(&base).ok()?.join(&text).ok()?,
         None => Url::parse(&text).ok()?,
     };
     let parts = serde_json::json!({
-        "href": href(&url), "origin": origin(&url), "protocol": protocol(&url),
-        "username": username(&url), "password": password(&url),
-        "host": host(&url), "hostname": hostname(&url), "port": port(&url),
-        "pathname": pathname(&url), "search": search(&url), "hash": hash(&url),
+        "href": part::href(&url), "origin": part::origin(&url), "protocol": part::protocol(&url),
+        "username": part::username(&url), "password": part::password(&url), "host": part::host(&url),
+        "hostname": part::hostname(&url), "port": part::port(&url), "pathname": part::pathname(&url),
+        "search": part::search(&url), "hash": part::hash(&url),
     });
     Some(parts.to_string())
 }

@@ -4,9 +4,7 @@
 //! input and output and exits when its host does.
 
 mod engine;
-
 mod host_functions;
-
 mod pipe;
 
 use std::collections::hash_map::DefaultHasher;
@@ -26,15 +24,12 @@ const EXTRA_SPACE: u64 = 256 * 1024 * 1024;
 /// The hidden subcommand `script-worker`: runs logins from standard input until the host closes it. Fails silently when
 /// its limits cannot be set or the host breaks the protocol.
 pub fn worker_main() -> ExitCode {
-    match serve(&Rc::new(Pipe::stdio())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    if serve(&Rc::new(Pipe::stdio())).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
     let Some(ToWorker::Start(limits)) = pipe.receive()? else {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the host did not start with Start"));
+        return Err(io::Error::other("the host did not start with Start"));
     };
     confine(limits)?;
     pipe.send(&FromWorker::Ready)?;
@@ -57,10 +52,8 @@ fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
                 }
             }
             // The reply to a call that its login did not wait for.
-            ToWorker::Reply(_) => {}
-            ToWorker::Start(_) => {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the host started twice"));
-            }
+            ToWorker::Reply(..) => {}
+            ToWorker::Start(_) => return Err(io::Error::other("the host started twice")),
         }
     }
     Ok(())

@@ -83,21 +83,21 @@ pub(crate) fn read_identity(row: &Row<'_>) -> Result<Identity> {
     Ok(Identity { auth0_id: row.get(0)?, linked_at: time(row, 1)? })
 }
 
+/// Whether staff unlinked this identity, even if it was linked to another user since.
+pub(crate) fn was_unlinked(connection: &Connection, auth0_id: &Auth0Id) -> Result<bool> {
+    for key in pseudonyms::keys(connection)? {
+        let sql = "SELECT 1 FROM unlinked_identities WHERE auth0_id = ?1";
+        if value::<i64>(connection, sql, [key.pseudonym(auth0_id.as_str())])?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl Write<'_> {
     pub(crate) fn add_identity(&self, auth0_id: &Auth0Id, user: UserId) -> Result<()> {
         let sql = "INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)";
         self.run(sql, params![auth0_id, user, self.now_millis()]).map(drop)
-    }
-
-    /// Whether staff unlinked this identity, even if it was linked to another user since.
-    pub(crate) fn was_unlinked(&self, auth0_id: &Auth0Id) -> Result<bool> {
-        for key in pseudonyms::keys(&self.tx)? {
-            let sql = "SELECT 1 FROM unlinked_identities WHERE auth0_id = ?1";
-            if value::<i64>(&self.tx, sql, [key.pseudonym(auth0_id.as_str())])?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     fn set_own_identity(&self, id: UserId, auth0_id: &Auth0Id) -> Result<()> {

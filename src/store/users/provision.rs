@@ -1,10 +1,11 @@
 //! Just-in-time provisioning: the user that a new identity belongs to, or a new row. Only a verified email leads to a user:
 //! to the row that has it verified, else to a pre-provisioned row. Each decision is made inside a write transaction.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::find::{by_auth0_id, by_email};
+use super::identities::was_unlinked;
 use super::insert::UserColumns;
 use super::profile::limited;
 use crate::store::audit::{Action, Actor, Changes};
@@ -75,6 +76,25 @@ impl Store {
         })
     }
 
+    /// The user that [`Store::find_or_link`] would link to `auth0_id`, without a write.
+    ///
+    /// # Errors
+    /// Those of [`Store::find_or_link`].
+    pub fn find_linkable(
+        &self,
+        auth0_id: &Auth0Id,
+        verified_email: &Email,
+        link: LinkEmail,
+    ) -> Result<Option<User>> {
+        self.read_by_key(|connection| {
+            let user = by_email(connection, verified_email)?;
+            if user.as_ref().is_some_and(|user| user.auth0_id.is_some()) {
+                ensure_linkable(connection, auth0_id, link)?;
+            }
+            Ok(user)
+        })
+    }
+
     /// Provisions an identity: finds its user by Auth0 id, else by verified email, else adds a row. However many calls race,
     /// an identity gets one row.
     ///
@@ -123,6 +143,12 @@ impl Provisioned {
     }
 }
 
+/// Refuses to link an identity to a user who has another one. Only staff can link what staff unlinked.
+fn ensure_linkable(connection: &Connection, auth0_id: &Auth0Id, link: LinkEmail) -> Result<()> {
+    let is_refused = link == LinkEmail::Never || was_unlinked(connection, auth0_id)?;
+    if is_refused { Err(StoreError::EmailConflict) } else { Ok(()) }
+}
+
 impl Write<'_> {
     /// Links `auth0_id` to a user who was found by its verified email. A pre-provisioned row is claimed.
     pub(crate) fn link(
@@ -140,10 +166,7 @@ impl Write<'_> {
             let changes = changes.and(self.claim(user, auth0_id, data)?);
             self.audit(actor, Action::Claimed, user.id, changes)?;
         } else {
-            // Only staff can link what staff unlinked.
-            if link == LinkEmail::Never || self.was_unlinked(auth0_id)? {
-                return Err(StoreError::EmailConflict);
-            }
+            ensure_linkable(&self.tx, auth0_id, link)?;
             self.add_identity(auth0_id, user.id)?;
             self.audit(actor, Action::Linked, user.id, changes)?;
         }

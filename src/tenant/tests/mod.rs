@@ -152,7 +152,7 @@ impl TestTenant {
     #[track_caller]
     pub(super) fn decode(&self, token: &str) -> (jsonwebtoken::Header, Value) {
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let keys: JwkSet = serde_json::from_value(self.tenant.0.key.jwks()).unwrap();
+        let keys: JwkSet = serde_json::from_value(self.tenant.0.key.jwks.clone()).unwrap();
         let header = decode_header(token).unwrap();
         let key = keys.find(header.kid.as_deref().unwrap()).unwrap();
         let mut validation = Validation::new(Algorithm::RS256);
@@ -241,8 +241,8 @@ async fn the_key_and_its_id_survive_a_restart() {
         let rules = LoginRules::from_fn(accept);
         Tenant::with_rules(&settings(&folder), ISSUER, bundle(), rules, pool, Clock::system()).unwrap()
     };
-    let before = open().0.key.jwks();
-    assert_eq!(before, open().0.key.jwks());
+    let before = open().0.key.jwks.clone();
+    assert_eq!(before, open().0.key.jwks);
     assert_eq!(before["keys"][0]["alg"], "RS256");
     // 2048 bits in base64url.
     assert_eq!(before["keys"][0]["n"].as_str().unwrap().len(), 342);

@@ -114,7 +114,7 @@ async fn saved_keys_decide_and_without_keys_the_answer_is_503() {
     let cold = TestDoor::open_without_keys(&[TENANT], TokenProfile::Auth0);
     let refusal = cold.verify(&token).await.unwrap_err();
     assert_eq!((refusal.code(), refusal.status()), ("KEYS_UNAVAILABLE", 503), "V25");
-    assert!(refusal.retry_after().is_some() && refusal.challenge("public").is_none(), "V25");
+    assert!(refusal.retry_seconds().is_some() && refusal.challenge("public").is_none(), "V25");
 }
 
 /// Each algorithm that can be configured, with two tenants whose keys have the same name.

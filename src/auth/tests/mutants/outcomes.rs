@@ -86,7 +86,7 @@ fn sound(claims: &Claims, minted: &Minted, now: f64) -> Result<(), String> {
         ("it is not an ID token", !present("nonce") && !present("at_hash")),
         (
             "its scope is as signed",
-            claims.scope() == text("scope") && (present("scope") == claims.scope().is_some()),
+            claims.text("scope") == text("scope") && (present("scope") == claims.text("scope").is_some()),
         ),
     ] {
         if !holds {
