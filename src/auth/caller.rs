@@ -54,14 +54,13 @@ pub struct Users {
 /// The refusals of the caller stage.
 pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
     let (subject, permissions) = permit.into_parts();
-    let claims = subject.claims().cloned();
-    let principal = match subject {
-        Subject::Machine(client, _) => Principal::Machine(client),
-        Subject::Anonymous => Principal::Anonymous,
+    let (principal, claims) = match subject {
+        Subject::Machine(client, claims) => (Principal::Machine(client), Some(claims)),
+        Subject::Anonymous => (Principal::Anonymous, None),
         Subject::User(id, claims) => {
             let user = current_user(&id, &claims, users).await?;
             users.refresh(&id, &user);
-            Principal::User(user)
+            (Principal::User(user), Some(claims))
         }
     };
     Ok(Caller { principal, permissions, claims })
@@ -132,11 +131,12 @@ impl Users {
             return self.profiles.provision(id).await;
         }
         let identity = new_identity(id.clone(), &*self.profiles.fetch(id).await?);
-        let linked = match identity.email.clone().filter(|_| identity.email_verified) {
-            Some(email) => self.by_verified_email(id, email).await?,
-            None => None,
-        };
-        Ok(Arc::new(linked.unwrap_or_else(|| would_be(identity, self.clock.now()))))
+        if let Some(email) = identity.verified_email()
+            && let Some(user) = self.store.find_linkable(id, email, self.link)?
+        {
+            return Ok(Arc::new(user));
+        }
+        Ok(Arc::new(would_be(identity, self.clock.now())))
     }
 
     /// Fetches a stale profile again, in the background.

@@ -23,8 +23,6 @@ pub struct Claims {
 
 struct Checked {
     payload: Map<String, Value>,
-    subject: String,
-    client: Option<String>,
     issued_at: Option<Timestamp>,
     expires_at: Timestamp,
     names: Arc<ClaimNames>,
@@ -80,8 +78,6 @@ pub(super) fn validate(
         (rule.test)(&ctx)?;
     }
     let checked = Arc::new(Checked {
-        subject: ctx.text("sub").unwrap_or_default().to_owned(),
-        client: ctx.text("azp").or(ctx.text("client_id")).map(str::to_owned),
         issued_at: ctx.time("iat").ok().flatten().and_then(timestamp),
         expires_at: ctx
             .time("exp")?
@@ -101,12 +97,12 @@ impl Claims {
 
     /// The `sub`: 1 to 255 characters without controls.
     pub fn subject(&self) -> &str {
-        &self.checked.subject
+        self.text("sub").unwrap_or_default()
     }
 
     /// The client the token was issued to.
     pub fn client(&self) -> Option<&str> {
-        self.checked.client.as_deref()
+        self.text("azp").or(self.text("client_id"))
     }
 
     /// Auth0's `permissions`.

@@ -114,8 +114,7 @@ impl Explainer<'_> {
 
     fn bearer(&mut self, token: &str, presented: &Result<Presented, Refusal>) {
         let parts = token.split('.').count();
-        let found =
-            format!("{} characters, {parts} {}", token.len(), if parts == 1 { "part" } else { "parts" });
+        let found = format!("{} characters, {parts} part{}", token.len(), if parts == 1 { "" } else { "s" });
         let fix = match parts {
             5 => "It is encrypted (JWE). At Auth0, turn token encryption off for this API.",
             1 => "It is opaque. Auth0 issues such tokens without an API: send `audience` with the login.",
@@ -136,8 +135,7 @@ impl Explainer<'_> {
         let found = format!("alg {}, typ {}, kid {}", member("alg"), member("typ"), member("kid"));
         self.step(Stage::Claims, "its header is that of an access token", &checked, found, |refusal| match refusal {
             Refusal::BadAlgorithm(_) => {
-                let allowed: Vec<_> = policy.algorithms.iter().map(|(name, _)| *name).collect();
-                let allowed = allowed.join(", ");
+                let allowed = policy.algorithms.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
                 format!("Allowed: {allowed} (claims.algorithms). At Auth0 the algorithm is a setting of the API.")
             }
             refusal if policy.profile == TokenProfile::Rfc9068 => {
@@ -276,7 +274,8 @@ impl Explainer<'_> {
             Principal::User(CurrentUser::Row(row)) => row,
         };
         let store = &self.gate.users.store;
-        if self.claim("sub").and_then(|sub| store.user_by_auth0_id(&sub.parse().ok()?).ok()?).is_some() {
+        let by_id = self.claim("sub").and_then(|sub| store.user_by_auth0_id(&sub.parse().ok()?).ok()?);
+        if by_id.is_some() {
             format!("in the database, by Auth0 id: {}", row.id)
         } else if store.user(row.id).is_ok_and(|user| user.is_some()) {
             format!("in the database, by verified email: {} would be linked", row.id)

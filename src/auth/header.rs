@@ -38,17 +38,11 @@ pub(super) fn header(
             "The header of the token names another type than access token (typ).",
         ));
     }
-    let kid = match header.get("kid") {
-        None => None,
-        Some(Value::String(kid))
-            if (1..=256).contains(&kid.len()) && kid.bytes().all(|byte| (b' '..=b'~').contains(&byte)) =>
-        {
-            Some(kid.clone())
-        }
-        Some(_) => {
-            return Err(Refusal::BadHeader("The key id in the header of the token is malformed (kid)."));
-        }
-    };
+    let is_valid =
+        |kid: &&str| (1..=256).contains(&kid.len()) && kid.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let malformed = Refusal::BadHeader("The key id in the header of the token is malformed (kid).");
+    let kid = header.get("kid").map(|kid| kid.as_str().filter(is_valid).ok_or(malformed)).transpose()?;
+    let kid = kid.map(str::to_owned);
     Ok(Header { algorithm, kid })
 }
 

@@ -117,7 +117,7 @@ impl Keys {
         let issuers: Vec<_> = issuers.into_iter().map(with_saved_keys).collect();
         let tasks = Mutex::default();
         let keys = Self(Arc::new(Inner { issuers, algorithms, max_age, auth0, store, pool, clock, tasks }));
-        let mut tasks = keys.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = lock(&keys.0.tasks);
         for index in 0..keys.0.issuers.len() {
             tasks.spawn(keep_fresh(Arc::clone(&keys.0), index));
         }
@@ -139,7 +139,7 @@ impl Keys {
         let mut fetches = issuer_keys.fetches.subscribe();
         drop(tokio::time::timeout(WAIT, fetches.wait_for(|count| count.ended >= fetch)).await);
         let key = self.cached_key(issuer, Some(kid))?;
-        issuer_keys.limiter().refund(kid, fetch);
+        lock(&issuer_keys.limiter).refund(kid, fetch);
         Ok(key)
     }
 
@@ -198,14 +198,8 @@ impl Keys {
 
     /// Ends the background tasks.
     pub async fn stop(&self) {
-        let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = std::mem::take(&mut *lock(&self.0.tasks));
         tasks.shutdown().await;
-    }
-}
-
-impl IssuerKeys {
-    fn limiter(&self) -> MutexGuard<'_, RefetchLimiter> {
-        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -229,7 +223,7 @@ impl Inner {
 
     /// The number of the fetch that will show whether `kid` exists, if the limits allow one.
     fn request_fetch(&self, issuer: &IssuerKeys, kid: &str) -> Option<u64> {
-        let mut limiter = issuer.limiter();
+        let mut limiter = lock(&issuer.limiter);
         let FetchCount { begun, ended } = *issuer.fetches.borrow();
         let ticket = limiter.ticket(kid, self.clock.elapsed(), begun, ended)?;
         if ticket.starts {
@@ -284,6 +278,10 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
         keys.fetches.send_modify(|fetches| fetches.ended = fetches.begun);
         drop(tokio::time::timeout(pause, keys.wake.notified()).await);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Keys {

@@ -51,6 +51,7 @@ pub enum Subject {
 /// [`Refusal::NotPermitted`] with the missing permissions. The list is empty when `sub` is neither a user nor a machine, or
 /// is a user of an issuer that is not in [`Grants::user_issuers`].
 pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Refusal> {
+    let of_token: Permissions = claims.permissions().map(str::to_owned).collect();
     let subject = subject(claims).filter(|subject| match subject {
         Subject::User(_, claims) => grants.accept_users_of(claims.issuer()),
         Subject::Machine(..) | Subject::Anonymous => true,
@@ -63,9 +64,7 @@ pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Re
         Subject::User(_, claims) => grants.roles.permissions(claims.roles()),
         Subject::Anonymous => Permissions::default(),
     };
-    if let Some(claims) = subject.claims() {
-        permissions.extend(&claims.permissions().map(str::to_owned).collect());
-    }
+    permissions.extend(&of_token);
     check(subject, permissions, need)
 }
 
@@ -110,16 +109,6 @@ impl Grants {
     /// Whether the users of `issuer` are ours.
     pub(super) fn accept_users_of(&self, issuer: &str) -> bool {
         self.user_issuers.iter().any(|trusted| trusted == issuer)
-    }
-}
-
-impl Subject {
-    /// The claims; `None` for an anonymous caller.
-    pub(super) fn claims(&self) -> Option<&Claims> {
-        match self {
-            Self::User(_, claims) | Self::Machine(_, claims) => Some(claims),
-            Self::Anonymous => None,
-        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Profiles(Arc<Inner>);
 struct Inner {
     auth0: Auth0,
     store: Store,
-    /// Used for calls to Auth0 only, so that a hanging Auth0 takes no thread from other jobs.
+    /// For calls to Auth0 only, so that a hanging Auth0 takes no thread from other jobs.
     auth0_pool: Pool,
     clock: Clock,
     link: LinkEmail,
@@ -96,11 +96,7 @@ impl Profiles {
     }
 
     /// The user whose profile `id` is: found by id, linked by verified email, or inserted.
-    ///
-    /// # Errors
-    /// [`Refusal::ProfileUnavailable`] (no row was inserted), [`Refusal::NoSuchUser`], [`Refusal::EmailConflict`],
-    /// [`Refusal::Busy`].
-    pub async fn provision(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
+    pub(super) async fn provision(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
         self.fetch_for(id, Purpose::Provision, |result| result.user).await
     }
 
@@ -115,8 +111,7 @@ impl Profiles {
     /// Fetches the profile of a user in the background if it is stale. A failure is logged and does not affect the user.
     pub(super) fn refresh_if_stale(&self, user: &User) {
         let Some(own) = user.auth0_id.as_ref().filter(|_| self.0.is_stale(user)) else { return };
-        let failed_recently = self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_some();
-        if !failed_recently {
+        if self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_none() {
             // The fetch continues by itself. It is refused while the breaker is open or another refresh is under way.
             drop(self.join(own, Purpose::Refresh));
         }
@@ -266,10 +261,7 @@ impl Inner {
             self.unusable.insert(subject, now + MISSING_FOR);
             return Err(unavailable(MISSING_FOR));
         }
-        let retry_after = match error {
-            Auth0Error::RateLimited { wait, .. } => wait,
-            _ => None,
-        };
+        let retry_after = if let Auth0Error::RateLimited { wait, .. } = error { wait } else { None };
         Err(unavailable(state.breaker.failed(attempt, now, retry_after)))
     }
 

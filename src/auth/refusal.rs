@@ -58,21 +58,18 @@ pub enum Refusal {
     Busy,
 }
 
-/// The stages of the gate, by the names that responses use.
+/// The stages of the gate, each named by the value it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each has the name of its value")]
 pub enum Stage {
-    /// Headers → `Bearer`.
     Bearer,
-    /// `Bearer` → `Claims`.
     Claims,
-    /// `Claims` → `Permit`.
     Permit,
-    /// `Permit` → `Caller`.
     Caller,
 }
 
 impl Stage {
-    /// The name of the stage.
+    /// The name that responses use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bearer => "bearer",

@@ -19,30 +19,25 @@ type TokenDigest = [u8; 32];
 
 /// The verified tokens of one door. Another door checks another audience, so it has a cache of its own.
 pub struct TokenCache {
-    entries: Cache<TokenDigest, Entry, ByBytes>,
+    entries: Cache<TokenDigest, (Claims, u64), ByBytes>,
     hits: Counter,
     misses: Counter,
 }
 
-#[derive(Clone)]
-struct Entry {
-    claims: Claims,
-    bytes: u64,
-}
-
+/// Weighs an entry by its second value, its size in bytes.
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<TokenDigest, Entry> for ByBytes {
-    fn weight(&self, _: &TokenDigest, entry: &Entry) -> u64 {
-        entry.bytes
+impl Weighter<TokenDigest, (Claims, u64)> for ByBytes {
+    fn weight(&self, _: &TokenDigest, (_, bytes): &(Claims, u64)) -> u64 {
+        *bytes
     }
 }
 
 impl TokenCache {
     /// The claims of a token, if `is_current` accepts them.
     pub(super) fn get(&self, bearer: &Bearer, is_current: impl Fn(&Claims) -> bool) -> Option<Claims> {
-        let claims = self.entries.get(&hash(bearer)).map(|entry| entry.claims).filter(is_current);
+        let claims = self.entries.get(&hash(bearer)).map(|(claims, _)| claims).filter(is_current);
         if claims.is_some() { &self.hits } else { &self.misses }.count();
         claims
     }
@@ -51,7 +46,7 @@ impl TokenCache {
     pub(super) fn insert(&self, bearer: &Bearer, claims: Claims) {
         // No entry weighs less than its share, so that the bound in bytes bounds the entries too.
         let bytes = (bearer.signed().len() as u64 * PARSED).max(BYTES / ENTRIES as u64);
-        self.entries.insert(hash(bearer), Entry { claims, bytes });
+        self.entries.insert(hash(bearer), (claims, bytes));
     }
 
     /// How many tokens were found in the cache, and how many had to be verified.

@@ -48,7 +48,8 @@ pub(super) struct Fetcher {
     agent: Agent,
     allowed: Vec<Origin>,
     timeout: Duration,
-    pool: Pool,
+    /// Also for metadata updates.
+    pub(super) pool: Pool,
 }
 
 /// A request that passed the checks.

@@ -34,7 +34,6 @@ struct Shared {
     workers: WorkerPool,
     time: Duration,
     fetcher: Fetcher,
-    pool: Pool,
     clock: Clock,
     stopping: watch::Sender<bool>,
 }
@@ -49,8 +48,7 @@ impl ScriptRunner {
         Self(Arc::new(Shared {
             workers: WorkerPool::new(settings, worker),
             time: settings.time,
-            fetcher: Fetcher::new(allow_fetch, settings.fetch_timeout, pool.clone()),
-            pool,
+            fetcher: Fetcher::new(allow_fetch, settings.fetch_timeout, pool),
             clock: Clock::system(),
             stopping: watch::Sender::new(false),
         }))
@@ -77,8 +75,7 @@ impl ScriptRunner {
         }
         let names = enabled.iter().map(|rule| rule.name.clone()).collect();
         let log = RunLog::new(names, Redactor::new(&login.configuration));
-        let Shared { fetcher, pool, .. } = &*self.0;
-        let handler = CallHandler { log: &log, fetcher, pool, metadata_writer: &metadata_writer };
+        let handler = CallHandler { log: &log, fetcher: &self.0.fetcher, metadata_writer: &metadata_writer };
         let result = self.0.run(&enabled, login, &handler).await;
         let (console, fetches) = log.take();
         match result {

@@ -21,7 +21,6 @@ use super::ipc::{FromWorker, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::login::{ConsoleLine, FetchRecord, MetadataUpdate, MetadataWriter};
 use super::process::Worker;
 use super::redact::Redactor;
-use crate::pool::Pool;
 
 /// The most fetches of one login.
 const FETCHES: usize = 20;
@@ -49,7 +48,6 @@ struct Entries {
 pub(super) struct CallHandler<'a> {
     pub(super) log: &'a RunLog,
     pub(super) fetcher: &'a Fetcher,
-    pub(super) pool: &'a Pool,
     pub(super) metadata_writer: &'a MetadataWriter,
 }
 
@@ -163,7 +161,7 @@ impl CallHandler<'_> {
             return Err(CallError::new("ELIMIT", format!("a login may update metadata {UPDATES} times")));
         }
         let write = Arc::clone(self.metadata_writer);
-        let written = self.pool.run(move || write(update)).await.map_err(pool_error)?;
+        let written = self.fetcher.pool.run(move || write(update)).await.map_err(pool_error)?;
         written.map(|()| Value::Null).map_err(|message| CallError::new("EMETADATA", message))
     }
 

@@ -65,17 +65,15 @@ impl AuthorizationRequest {
         client: &Client,
         redirect_uri: &str,
     ) -> Result<Self, OAuthError> {
-        match params.require("response_type")? {
-            "code" if client.may_use("authorization_code") => {}
-            "code" => {
-                let description = "Grant type 'authorization_code' not allowed for the client.";
-                return Err(OAuthError::unauthorized_client(description));
-            }
-            other => {
-                let description =
-                    format!("Unsupported response type: {other}; this tenant supports \"code\"");
-                return Err(OAuthError::new(400, "unsupported_response_type", description));
-            }
+        let response_type = params.require("response_type")?;
+        if response_type != "code" {
+            let problem =
+                format!("Unsupported response type: {response_type}; this tenant supports \"code\"");
+            return Err(OAuthError::new(400, "unsupported_response_type", problem));
+        }
+        if !client.may_use("authorization_code") {
+            let problem = "Grant type 'authorization_code' not allowed for the client.";
+            return Err(OAuthError::unauthorized_client(problem));
         }
         let mode = ResponseMode::from_params(params).ok_or_else(|| {
             let mode = params.get("response_mode").unwrap_or_default();
@@ -86,10 +84,9 @@ impl AuthorizationRequest {
             (Some(challenge), Some("S256")) if pkce::is_challenge(challenge) => None,
             (Some(_), Some("S256")) => Some("Parameter code_challenge is not an S256 hash"),
             (Some(_), _) => Some("Parameter code_challenge_method must be S256"),
-            (None, _) if client.is_public() => {
-                Some("Parameter 'code_challenge' is required: the client is public")
+            (None, _) => {
+                client.is_public().then_some("Parameter 'code_challenge' is required: the client is public")
             }
-            (None, _) => None,
         };
         if let Some(problem) = invalid_challenge {
             return Err(OAuthError::invalid_request(problem));

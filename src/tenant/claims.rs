@@ -39,9 +39,7 @@ pub(super) struct TokenContext<'a> {
 /// The part of a user's access token that the login decides.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UserGrant<'a> {
-    /// `auth0|…`.
     pub(super) subject: &'a str,
-    /// Granted scopes.
     pub(super) scopes: &'a [String],
     /// The permissions that the user's roles have at the API.
     pub(super) permissions: &'a [String],
@@ -165,12 +163,11 @@ fn is_permitted(name: &str) -> bool {
     if restricted || name.starts_with("sip_") || name.starts_with("urn:auth0") {
         return false;
     }
-    let host = url::Url::parse(name).ok().and_then(|url| url.host_str().map(str::to_owned));
-    host.is_none_or(|host| {
-        !RESERVED_HOSTS.iter().any(|reserved| {
-            host == *reserved || host.strip_suffix(reserved).is_some_and(|sub| sub.ends_with('.'))
-        })
-    })
+    let url = url::Url::parse(name).ok();
+    let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+    let is_within =
+        |reserved: &&str| host.strip_suffix(reserved).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'));
+    !RESERVED_HOSTS.iter().any(is_within)
 }
 
 fn is_rfc9068(api: &ResourceServer) -> bool {

@@ -29,17 +29,10 @@ pub(super) fn authenticate<'a>(
         None => (params.require("client_id")?.to_owned(), params.get("client_secret").map(str::to_owned)),
     };
     let client = find(bundle, &id).ok_or_else(OAuthError::unknown_client)?;
-    if client.is_public() {
-        return Ok(client);
-    }
-    match (&client.client_secret, &secret) {
-        (Some(expected), Some(given))
-            if verify_slices_are_equal(expected.expose().as_bytes(), given.as_bytes()).is_ok() =>
-        {
-            Ok(client)
-        }
-        _ => Err(OAuthError::unknown_client()),
-    }
+    let is_right = client.client_secret.as_ref().zip(secret).is_some_and(|(expected, given)| {
+        verify_slices_are_equal(expected.expose().as_bytes(), given.as_bytes()).is_ok()
+    });
+    if client.is_public() || is_right { Ok(client) } else { Err(OAuthError::unknown_client()) }
 }
 
 /// Finds a client by its id.

@@ -37,10 +37,10 @@ pub(super) struct ExchangeLog(Mutex<VecDeque<HttpExchange>>);
 impl ExchangeLog {
     pub(super) fn record(&self, exchange: HttpExchange) {
         let mut list = self.lock();
-        if list.len() >= CAPACITY {
+        list.push_back(exchange);
+        if list.len() > CAPACITY {
             list.pop_front();
         }
-        list.push_back(exchange);
     }
 
     /// The oldest first.

@@ -20,7 +20,7 @@ use super::{Inner, authorize, clients, discovery, login_page, management, signup
 /// The longest body, in bytes. Auth0's own requests are far shorter.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The tenant as a filter that answers every request. A body must arrive within `body_timeout`.
+/// See [`Tenant::filter`](super::Tenant::filter).
 pub(super) fn filter(
     tenant: Arc<Inner>,
     body_timeout: Duration,
@@ -92,7 +92,9 @@ async fn route(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
         ("POST", "/u/login") => login_page::submit(tenant, request).await,
         ("GET", "/v2/logout") => authorize::logout(tenant, request).await,
         ("GET" | "POST", "/userinfo") => userinfo::userinfo(tenant, request),
-        ("POST", "/dbconnections/signup") => signup::signup(tenant, request).await,
+        ("POST", "/dbconnections/signup") => {
+            signup::signup(tenant, request).await.unwrap_or_else(|error| error.response())
+        }
         ("GET", "/") => {
             HttpResponse::text(200, "A Vestibule dev tenant. Start at /.well-known/openid-configuration.\n")
         }
@@ -132,10 +134,9 @@ fn with_cors(tenant: &Inner, request: &HttpRequest, response: HttpResponse) -> H
         return response;
     }
     let response = response.header("vary", "Origin");
-    let Some(origin) = request.header("origin") else { return response };
-    if !tenant.bundle.clients.iter().any(|client| clients::is_origin(client, origin)) {
-        return response;
-    }
+    let is_known =
+        |origin: &&str| tenant.bundle.clients.iter().any(|client| clients::is_origin(client, origin));
+    let Some(origin) = request.header("origin").filter(is_known) else { return response };
     response
         .header("access-control-allow-origin", origin)
         .header("access-control-allow-methods", "GET, POST")

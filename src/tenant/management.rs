@@ -73,9 +73,8 @@ async fn route(
     if let Some(refused) = refuse(request, claims, scope) {
         return refused;
     }
-    let id = match by_id.map(|id| percent_decode_str(id).decode_utf8()).transpose() {
-        Ok(id) => id,
-        Err(_) => return error(400, "Path validation error: 'id' is not UTF-8", "invalid_uri"),
+    let Ok(id) = by_id.map(|id| percent_decode_str(id).decode_utf8()).transpose() else {
+        return error(400, "Path validation error: 'id' is not UTF-8", "invalid_uri");
     };
     let response = match id {
         Some(id) if scope == UPDATE_USERS => update_user(tenant, request, id.into_owned()).await,

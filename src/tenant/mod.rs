@@ -1,27 +1,23 @@
 //! The dev tenant: an emulation of Auth0 for local development, served from a bundle on loopback.
 //!
-//! Owns its endpoints (discovery, keys, tokens, login page, `/userinfo`, the Management API's users), its signing key
-//! and its own SQLite file. Imports layer 0, `bundle` for its configuration and `script` for the rules it runs at every
-//! login. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they meet Auth0, so that a
-//! disagreement shows in tests. Never opens a port (the app does), and refuses an issuer that is not loopback.
+//! Owns its endpoints, its signing key and its own SQLite file. Imports layer 0, `bundle` for its configuration and `script`
+//! for the rules it runs at every login. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they
+//! meet Auth0, so that a disagreement shows in tests. Never opens a port, and refuses an issuer that is not loopback.
 //!
 //! Reading order: `http.rs` (routing), `authorize.rs` and `login_page.rs`, `login.rs` (rules), `token.rs`, `claims.rs`
 //! (the contents of tokens), then the rest.
 
 mod error;
 mod settings;
-
 mod http;
 mod request;
 mod response;
-
 mod authorization_request;
 mod authorize;
 mod callback;
 mod html;
 mod login;
 mod login_page;
-
 mod apis;
 mod claims;
 mod clients;
@@ -29,19 +25,16 @@ mod oauth_error;
 mod params;
 mod pkce;
 mod token;
-
 mod discovery;
 mod management;
 mod signup;
 mod userinfo;
-
 mod db;
 mod exchanges;
 mod keys;
 mod tickets;
 mod user_records;
 mod users;
-
 #[cfg(test)]
 mod tests;
 
@@ -99,7 +92,12 @@ impl Tenant {
         pool: Pool,
         clock: Clock,
     ) -> Result<Self, TenantError> {
-        warn_of_actions(&bundle);
+        // The tenant runs rules only, so an action that would deny a login does not.
+        for (trigger, bindings) in &bundle.triggers {
+            for action in bindings.iter().map(|binding| &binding.action_name) {
+                tracing::warn!(trigger, action, "this action DOES NOT RUN here, only at Auth0");
+            }
+        }
         let rules = login::LoginRules::new(scripts, &bundle.rules);
         Self::with_rules(settings, issuer, bundle, rules, pool, clock)
     }
@@ -173,16 +171,6 @@ impl Inner {
     /// The claims of a token that this tenant signed and that has not expired.
     fn verify(&self, token: &str) -> Option<Map<String, Value>> {
         self.key.verify(token, &self.issuer, self.clock.now().as_second())
-    }
-}
-
-/// Warns of each action bound to a trigger: the tenant runs rules only, so an action that would deny a login does not.
-fn warn_of_actions(bundle: &Bundle) {
-    for (trigger, bindings) in &bundle.triggers {
-        for binding in bindings {
-            let action = &binding.action_name;
-            tracing::warn!(trigger, action, "this action DOES NOT RUN here, only at Auth0");
-        }
     }
 }
 

@@ -16,11 +16,7 @@ use super::{Inner, clients};
 /// The shortest password, in characters, as in Auth0's default policy.
 const MIN_PASSWORD: usize = 8;
 
-pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
-    add_user(tenant, request).await.unwrap_or_else(|error| error.response())
-}
-
-async fn add_user(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
+pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let client =
         clients::find(&tenant.bundle, params.require("client_id")?).ok_or_else(OAuthError::unknown_client)?;

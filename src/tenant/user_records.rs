@@ -15,11 +15,9 @@ pub(super) struct UserRecord {
     pub(super) profile: Option<Map<String, Value>>,
     /// The password's hash, of a user who signed up here.
     pub(super) password: Option<String>,
-    /// `None` until first set.
+    /// `None` until first set, like the next two.
     pub(super) app_metadata: Option<Map<String, Value>>,
-    /// `None` until first set.
     pub(super) user_metadata: Option<Map<String, Value>>,
-    /// As the Management API set it; `None` until then.
     pub(super) blocked: Option<bool>,
     pub(super) logins_count: i64,
     pub(super) last_login: Option<String>,

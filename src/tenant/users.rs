@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::TenantError;
+use super::claims::object;
 use super::db::{TenantDb, timestamp};
 use super::error::Result;
 use super::user_records::UserRecord;
@@ -140,8 +141,7 @@ impl TenantUser {
 
 /// A new user's profile, as Auth0 derives it from an email.
 pub(super) fn new_profile(user_id: &str, email: &str, now: Timestamp) -> Map<String, Value> {
-    let mut user =
-        Map::from_iter([("user_id".to_owned(), json!(user_id)), ("email".to_owned(), json!(email))]);
+    let mut user = object(json!({"user_id": user_id, "email": email}));
     add_defaults(&mut user, &timestamp(now));
     user
 }
@@ -203,21 +203,17 @@ fn add_defaults(user: &mut Map<String, Value>, created_at: &str) {
 
 /// Adds a user's state in the database. Metadata that was never set stays absent.
 fn add_record(user: &mut Map<String, Value>, record: UserRecord) {
-    let updated_at = Some(record.updated_at).filter(|updated_at| !updated_at.is_empty());
-    let logins_count = Some(record.logins_count).filter(|count| *count > 0);
-    for (member, value) in [
-        ("updated_at", updated_at.map(Value::from)),
-        ("blocked", record.blocked.map(Value::from)),
-        ("logins_count", logins_count.map(Value::from)),
-        ("last_login", record.last_login.map(Value::from)),
-        ("last_ip", record.last_ip.map(Value::from)),
-        ("app_metadata", record.app_metadata.map(Value::from)),
-        ("user_metadata", record.user_metadata.map(Value::from)),
-    ] {
-        if let Some(value) = value {
-            user.insert(member.to_owned(), value);
-        }
-    }
+    let mut members = object(json!({
+        "updated_at": Some(record.updated_at).filter(|updated_at| !updated_at.is_empty()),
+        "blocked": record.blocked,
+        "logins_count": Some(record.logins_count).filter(|count| *count > 0),
+        "last_login": record.last_login,
+        "last_ip": record.last_ip,
+        "app_metadata": record.app_metadata,
+        "user_metadata": record.user_metadata,
+    }));
+    members.retain(|_, value| !value.is_null());
+    user.append(&mut members);
 }
 
 #[cfg(test)]

@@ -85,7 +85,12 @@ fn run_to_verdict(
         }
         if state.pending.borrow().is_empty() {
             let cause = state.unhandled.take().unwrap_or_default();
-            let reason = if is_out_of_memory(&cause) { DenyReason::OutOfMemory } else { DenyReason::Failed };
+            let reason = match () {
+                () if is_out_of_memory(&cause) => DenyReason::OutOfMemory,
+                // The time limit has interrupted the last job.
+                () if state.is_late() => DenyReason::TimedOut,
+                () => DenyReason::Failed,
+            };
             let cause =
                 if cause.is_empty() { cause } else { format!("; a promise was rejected with {cause}") };
             return Ok(state.denied(reason, &format!("it ended without calling its callback{cause}")));

@@ -44,7 +44,12 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<LoginState>) -> rquick
     let s = Rc::clone(state);
     host.set("forget", Func::from(move |id: u64| s.pending.borrow_mut().remove(&id)))?;
     let s = Rc::clone(state);
-    host.set("ruleStarted", Func::from(move |index: usize| s.rule_started(index)))?;
+    let rule_started = move |index: usize| {
+        s.index.set(index);
+        // A closed pipe is noticed at the next receive.
+        drop(s.pipe.send(&FromWorker::RuleStarted(index)));
+    };
+    host.set("ruleStarted", Func::from(rule_started))?;
     let s = Rc::clone(state);
     host.set("console", Func::from(move |level: String, text: String| s.console(&level, &text)))?;
     let s = Rc::clone(state);
@@ -96,12 +101,6 @@ impl LoginState {
         Ok(id)
     }
 
-    fn rule_started(&self, index: usize) {
-        self.index.set(index);
-        // A closed pipe is noticed at the next receive.
-        drop(self.pipe.send(&FromWorker::RuleStarted(index)));
-    }
-
     fn console(&self, level: &str, text: &str) {
         let lines = self.lines.get() + 1;
         self.lines.set(lines);
@@ -122,18 +121,14 @@ impl LoginState {
     }
 
     fn done(&self, user: &str, context: &str) -> Verdict {
-        match (serde_json::from_str(user), serde_json::from_str(context)) {
+        let problem = match (serde_json::from_str(user), serde_json::from_str(context)) {
             _ if user.len().max(context.len()) > RESULT_LIMIT => {
-                let message =
-                    format!("it called back with more than {RESULT_LIMIT} bytes of user or context");
-                self.denied(DenyReason::Failed, &message)
+                format!("more than {RESULT_LIMIT} bytes of user or context")
             }
-            (Ok(user), Ok(context)) => Verdict::Done { user, context },
-            (Err(error), _) | (_, Err(error)) => {
-                let message = format!("it called back with a value that is not plain JSON: {error}");
-                self.denied(DenyReason::Failed, &message)
-            }
-        }
+            (Ok(user), Ok(context)) => return Verdict::Done { user, context },
+            (Err(error), _) | (_, Err(error)) => format!("a value that is not plain JSON: {error}"),
+        };
+        self.denied(DenyReason::Failed, &format!("it called back with {problem}"))
     }
 
     pub(super) fn denied(&self, reason: DenyReason, message: &str) -> Verdict {
@@ -154,10 +149,11 @@ impl LoginState {
             return self.denied(DenyReason::TimedOut, "");
         }
         let problem = match error {
-            rquickjs::Error::Exception => describe(&ctx.catch()),
-            other => Some(other.to_string()),
+            rquickjs::Error::Exception => {
+                describe(&ctx.catch()).unwrap_or_else(|| "an unknown error".to_owned())
+            }
+            other => other.to_string(),
         };
-        let problem = problem.unwrap_or_else(|| "an unknown error".to_owned());
         let memory = matches!(error, rquickjs::Error::Allocation) || is_out_of_memory(&problem);
         let reason = if memory { DenyReason::OutOfMemory } else { DenyReason::Crashed };
         self.denied(reason, &format!("the JavaScript engine failed with {problem}"))
