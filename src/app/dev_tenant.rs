@@ -33,9 +33,6 @@ impl DevTenant {
     /// Reads the bundle, opens the tenant's database and serves it on `listener`.
     ///
     /// `internal` is the address of the Internal API, which rules call. `worker` starts the process that runs scripts.
-    ///
-    /// # Errors
-    /// When the bundle or the tenant's database cannot be read.
     pub fn start(
         config: &Config,
         listener: Listener,
@@ -67,9 +64,6 @@ impl DevTenant {
     }
 
     /// The configured bundle, for a tenant with this issuer. `internal` is the address of the Internal API.
-    ///
-    /// # Errors
-    /// When it cannot be read.
     pub fn bundle(config: &Config, issuer: &str, internal: SocketAddr) -> anyhow::Result<Bundle> {
         let mut keywords = config.tenant.keywords.clone();
         keywords.extend([

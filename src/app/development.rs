@@ -26,9 +26,6 @@ impl Development {
     /// tenant's keys.
     ///
     /// Ignores the issuer in `config`: it is the dev tenant.
-    ///
-    /// # Errors
-    /// When a port is taken, or a file cannot be read or opened.
     pub async fn open(
         vestibule: Vestibule,
         config: &Config,

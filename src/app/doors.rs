@@ -12,7 +12,7 @@ use super::block_outbox;
 use super::listen::Server;
 use super::{Listener, Vestibule};
 use crate::api::{self, Services, SharedState, TrustedDocuments, WebSockets};
-use crate::auth::{Gate, Grants, Keys, Profiles};
+use crate::auth::{Explanation, Gate, Grants, Keys, Profiles};
 use crate::auth0::{Auth0, Issuer, Settings};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -34,13 +34,13 @@ pub struct Doors {
 /// How often to look for changes by other processes. They must apply here within a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The maximum time that [`explain`] waits for the tenant's keys. Without them, the explanation says so.
+const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(6);
+
 impl Doors {
     /// Opens the database, starts the pool and the keys' refresh, and serves both doors of `vestibule`.
     ///
     /// Does not wait for the tenant: until its keys are known, callers with a token get 503.
-    ///
-    /// # Errors
-    /// When the database cannot be opened or the tenant's settings are not usable.
     pub fn open(
         vestibule: Vestibule,
         config: &Config,
@@ -54,9 +54,6 @@ impl Doors {
     }
 
     /// Like [`Doors::open`], with a database that is already open.
-    ///
-    /// # Errors
-    /// When the tenant's settings are not usable.
     pub fn with_store(
         vestibule: Vestibule,
         config: &Config,
@@ -149,7 +146,7 @@ fn watch(store: Store) -> JoinHandle<()> {
 }
 
 /// The services of both doors. Starts fetching the keys, without waiting.
-pub(super) fn services(
+fn services(
     config: &Config,
     auth0: Auth0,
     store: Store,
@@ -188,4 +185,24 @@ pub(super) fn services(
         sockets: WebSockets::default(),
         issuer: config.auth0.issuer.clone(),
     })
+}
+
+/// Explains `token` at the internal or the public door. Changes nothing in the database, which must exist.
+pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Result<Explanation> {
+    let clock = Clock::system();
+    let store = Store::open_existing(&config.store, clock.clone())
+        .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
+    let auth0 = Auth0::new(&config.auth0, clock.clone())?;
+    let services = services(config, auth0, store, Arc::new(()), clock)?;
+    services.gate.keys().wait_until_ready(EXPLAIN_TIMEOUT).await;
+    let (public, private) = (config.public.rules(&config.claims), config.internal.rules(&config.claims));
+    let explanation = if internal {
+        services.gate.explain("internal", &private, &public, token).await
+    } else {
+        services.gate.explain("public", &public, &private, token).await
+    };
+    services.gate.keys().stop().await;
+    tokio::join!(services.pool.stop(), services.auth0_pool.stop());
+    services.store.close()?;
+    Ok(explanation)
 }

@@ -1,23 +1,23 @@
 //! Serves warp filters with what `warp::serve` lacks: first-byte, header and idle timeouts, a limit on connections, and a
 //! drain that lets running requests end.
 
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use anyhow::Context;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::Service;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use tokio_util::io::InspectReader;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
@@ -41,15 +41,10 @@ pub(super) struct Server {
 }
 
 impl Listener {
-    /// Binds `address`; port 0 takes a free one.
-    ///
-    /// # Errors
-    /// When the port cannot be bound; the message names the setting, `key`.
+    /// Binds `address`; port 0 takes a free one. An error names the setting, `key`.
     pub async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            anyhow::Error::new(error).context(format!(
-                "cannot listen on {address}; set another address with `--set {key}=\"127.0.0.1:PORT\"`"
-            ))
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen on {address}; set another address with `--set {key}=\"127.0.0.1:PORT\"`")
         })?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
@@ -125,15 +120,26 @@ async fn serve(
     // Send small responses without waiting for an acknowledgement.
     drop(stream.set_nodelay(true));
     let state = Arc::new(ConnectionState::new());
-    let io = TokioIo::new(ObservedStream { stream, state: Arc::clone(&state) });
-    let service = ObservedService {
-        routes: TowerToHyperService::new(warp::service(routes)),
-        state: Arc::clone(&state),
-    };
+    let reading = Arc::clone(&state);
+    let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+        if !bytes.is_empty() {
+            reading.received();
+        }
+    });
+    let (answering, routes) = (Arc::clone(&state), TowerToHyperService::new(warp::service(routes)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        answering.enter(ANSWERING);
+        let (answering, response) = (Arc::clone(&answering), routes.call(request));
+        async move {
+            let response = response.await;
+            answering.enter(IDLE);
+            response
+        }
+    });
     let connection = http1::Builder::new()
         .max_buf_size(HEADERS_MAX)
         .header_read_timeout(None)
-        .serve_connection(io, service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
@@ -201,79 +207,5 @@ impl ConnectionState {
                 () = self.changed.notified() => {}
             }
         }
-    }
-}
-
-/// A stream that reports received bytes to the state.
-struct ObservedStream {
-    stream: TcpStream,
-    state: Arc<ConnectionState>,
-}
-
-impl AsyncRead for ObservedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.state.received();
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for ObservedStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-/// A service that reports the start and end of each request to the state.
-struct ObservedService<S> {
-    routes: S,
-    state: Arc<ConnectionState>,
-}
-
-impl<S, R> Service<R> for ObservedService<S>
-where
-    S: Service<R>,
-    S::Future: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn call(&self, request: R) -> Self::Future {
-        self.state.enter(ANSWERING);
-        let state = Arc::clone(&self.state);
-        let response = self.routes.call(request);
-        Box::pin(async move {
-            let response = response.await;
-            state.enter(IDLE);
-            response
-        })
     }
 }

@@ -9,14 +9,12 @@ mod block_outbox;
 mod dev_tenant;
 mod development;
 mod post_sink;
-mod explain;
 
 pub use self::vestibule::Vestibule;
 /// Why trusted documents cannot be read.
 pub use crate::api::ManifestError;
 pub use dev_tenant::DevTenant;
 pub use development::Development;
-pub use doors::{Doors, trusted};
-pub use explain::explain;
+pub use doors::{Doors, explain, trusted};
 pub use listen::Listener;
 pub use post_sink::PostSink;

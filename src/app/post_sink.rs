@@ -24,9 +24,6 @@ pub struct PostSink {
 
 impl PostSink {
     /// Starts the server.
-    ///
-    /// # Errors
-    /// When there is no free port.
     pub async fn open(settings: &HttpSettings) -> anyhow::Result<Self> {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), "demo").await?;
         let url = format!("http://{}/", listener.address());

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::{Global, out};
-use crate::config::{self, PRODUCTION};
 use crate::store::Store;
 
 /// Back up the database while servers run, with a checksum.
@@ -17,7 +16,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     let done = Store::backup(&config.store, &args.file)
         .with_context(|| format!("cannot back up {}", config.store.path.display()))?;
     out::line(format_args!("{}: {} bytes, SHA-256 {}", args.file.display(), done.bytes, done.sha256))?;

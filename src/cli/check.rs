@@ -6,7 +6,6 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::{Global, exit, out};
-use crate::config::{self, PRODUCTION};
 use crate::store::{CheckReport, Store};
 
 /// Check the database: pages, constraints, references, audit log. Exit code 65 if it is damaged.
@@ -18,7 +17,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     let path = config.store.path.display().to_string();
     let checked = Store::check(&config.store).with_context(|| format!("cannot check {path}"))?;
     out::line(if args.json { as_json(&path, &checked).to_string() } else { as_text(&path, &checked) })?;

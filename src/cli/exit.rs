@@ -14,22 +14,15 @@ use crate::sqlite::DatabaseError;
 use crate::store::StoreError;
 
 const FAILED: u8 = 1;
-/// `EX_DATAERR`
-pub(super) const DAMAGED_DATA: u8 = 65;
-/// `EX_NOINPUT`
-const NO_INPUT: u8 = 66;
-/// `EX_NOUSER`
-const NO_USER: u8 = 67;
-/// `EX_CANTCREAT`
-const CANNOT_CREATE: u8 = 73;
-/// `EX_IOERR`
-const IO_ERROR: u8 = 74;
+pub(super) const DAMAGED_DATA: u8 = 65; // EX_DATAERR
+const NO_INPUT: u8 = 66; // EX_NOINPUT
+const NO_USER: u8 = 67; // EX_NOUSER
+const CANNOT_CREATE: u8 = 73; // EX_CANTCREAT
+const IO_ERROR: u8 = 74; // EX_IOERR
 /// `EX_TEMPFAIL`: the same command may succeed later.
 const TEMPORARY_FAILURE: u8 = 75;
-/// `EX_NOPERM`
-const NO_PERMISSION: u8 = 77;
-/// `EX_CONFIG`
-const BAD_CONFIG: u8 = 78;
+const NO_PERMISSION: u8 = 77; // EX_NOPERM
+const BAD_CONFIG: u8 = 78; // EX_CONFIG
 
 /// The exit code for `error`.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {

@@ -6,11 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::error::ErrorKind;
 
-use super::door_arg::DoorArg;
-use super::{Global, out, signals};
+use super::{DoorArg, Global, out, signals};
 use crate::app;
 use crate::auth::{Explanation, Step};
-use crate::config::{self, PRODUCTION};
 use crate::telemetry::{self, Format};
 
 /// Explain why a token is accepted or refused, stage by stage, and how to fix it. Exit code 1 if it is refused.
@@ -33,7 +31,7 @@ pub(super) struct Args {
 const INPUT_MAX: u64 = 1024 * 1024;
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     // The explanation contains what the log would say.
     drop(telemetry::init(&telemetry::Settings { filter: "error".to_owned(), format: Format::Text }));
     let token = match args.token.as_deref() {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
 
-/// The client. Any HTTP status is a response, not an error.
+/// The client. Any HTTP status is a response; an error means that there was none.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     agent: Agent,
@@ -43,17 +43,11 @@ impl HttpClient {
     }
 
     /// Sends a GET.
-    ///
-    /// # Errors
-    /// When there is no response.
     pub fn get(&self, url: &str, headers: &[(&str, &str)]) -> anyhow::Result<HttpResponse> {
         self.send("GET", url, headers, String::new())
     }
 
     /// Sends a form by POST.
-    ///
-    /// # Errors
-    /// When there is no response.
     pub fn post_form(
         &self,
         url: &str,
@@ -66,9 +60,6 @@ impl HttpClient {
     }
 
     /// Sends JSON by POST.
-    ///
-    /// # Errors
-    /// When there is no response.
     pub fn post_json(
         &self,
         url: &str,
@@ -80,9 +71,6 @@ impl HttpClient {
     }
 
     /// Sends a GraphQL query.
-    ///
-    /// # Errors
-    /// When there is no response.
     pub fn graphql(
         &self,
         url: &str,
@@ -96,9 +84,6 @@ impl HttpClient {
     }
 
     /// Sends any request.
-    ///
-    /// # Errors
-    /// When there is no response.
     pub fn send(
         &self,
         method: &str,

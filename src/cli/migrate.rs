@@ -3,13 +3,12 @@
 use anyhow::Context;
 
 use super::{Global, out};
-use crate::config::{self, PRODUCTION};
 use crate::sqlite::Migrated;
 use crate::store::Store;
 
 /// `serve` and `dev` migrate too; this does it beforehand, without listening.
 pub(super) fn run(global: &Global) -> anyhow::Result<()> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     let path = config.store.path.display();
     let migrated = Store::migrate(&config.store).with_context(|| format!("cannot migrate {path}"))?;
     out::line(format_args!("{path}: {}", describe(&migrated)))?;

@@ -24,7 +24,6 @@ mod pages;
 mod exit;
 pub mod http_client;
 mod token_request;
-mod door_arg;
 
 pub use exit::{exit_code, print_error};
 
@@ -35,7 +34,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::Vestibule;
-use crate::config::Sources;
+use crate::config::{Config, ConfigError, PRODUCTION, Sources, load};
 use crate::script;
 
 /// Authenticates callers of your two GraphQL APIs against Auth0. One executable, with SQLite inside.
@@ -93,6 +92,15 @@ struct Global {
     set: Vec<(String, String)>,
 }
 
+/// One of the two doors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DoorArg {
+    /// The Public API, for frontends.
+    Public,
+    /// The Internal API, for machines and staff.
+    Internal,
+}
+
 /// Runs the executable: every command, with the schemas of `vestibule` at the doors. Prints errors to standard error and
 /// returns the exit code.
 ///
@@ -107,10 +115,7 @@ pub fn main(vestibule: Vestibule) -> ExitCode {
     }
 }
 
-/// Runs the command in `args`; the first is the program's name.
-///
-/// # Errors
-/// The command's failure, for [`print_error`] and [`exit_code`].
+/// Runs the command in `args`; the first is the program's name. An error is for [`print_error`] and [`exit_code`].
 pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> anyhow::Result<ExitCode> {
     let Cli { global, command } = parse(args)?;
     match command {
@@ -133,6 +138,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
 }
 
 impl Global {
+    /// The configuration, in the production profile unless another is named.
+    fn config(&self) -> Result<Config, ConfigError> {
+        load(self.sources(PRODUCTION))
+    }
+
     /// Where to read the configuration from, with the command's default profile.
     fn sources(&self, default_profile: &str) -> Sources {
         Sources {

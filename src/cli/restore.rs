@@ -6,7 +6,6 @@ use anyhow::Context;
 
 use super::{Global, out};
 use crate::clock::Clock;
-use crate::config::{self, PRODUCTION};
 use crate::sqlite::Verification;
 use crate::store::{Restored, Store};
 
@@ -24,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     let verification = if args.unchecked { Verification::FileOnly } else { Verification::Checksum };
     let path = config.store.path.display();
     let restored = Store::restore(&config.store, &args.file, verification, &Clock::system())

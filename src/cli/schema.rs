@@ -1,27 +1,20 @@
 //! `vestibule schema`: the schema of each door as SDL.
 
-use super::out;
+use super::{DoorArg, out};
 use crate::app::Vestibule;
 
 /// Print a door's GraphQL schema as SDL.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(subcommand)]
-    door: SchemaOf,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum SchemaOf {
-    /// Print the Public API's schema.
-    Public,
-    /// Print the Internal API's schema.
-    Internal,
+    /// Door whose schema to print.
+    #[arg(value_enum, value_name = "DOOR")]
+    door: DoorArg,
 }
 
 pub(super) fn run(args: &Args, vestibule: &Vestibule) -> anyhow::Result<()> {
     let sdl = match args.door {
-        SchemaOf::Public => vestibule.public_sdl(),
-        SchemaOf::Internal => vestibule.internal_sdl(),
+        DoorArg::Public => vestibule.public_sdl(),
+        DoorArg::Internal => vestibule.internal_sdl(),
     };
     Ok(out::line(sdl.trim_end())?)
 }

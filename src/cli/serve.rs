@@ -3,11 +3,10 @@
 use super::{Global, out, signals};
 use crate::app::{Doors, Listener, Vestibule};
 use crate::clock::Clock;
-use crate::config::{self, PRODUCTION};
 use crate::telemetry;
 
 pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` is invalid: {what}"))?;
     signals::runtime()?.block_on(async {
         let public = Listener::bind(config.public.listen, "public.listen").await?;

@@ -2,10 +2,9 @@
 
 use anyhow::{Context, bail};
 
-use super::door_arg::DoorArg;
 use super::http_client::{HttpClient, is_connection_error};
 use super::token_request::{TokenRequest, password_client};
-use super::{Global, out};
+use super::{DoorArg, Global, out};
 use crate::app::DevTenant;
 use crate::auth0::{Auth0, Auth0Error};
 use crate::bundle::TestUser;

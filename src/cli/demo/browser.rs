@@ -50,12 +50,8 @@ pub(super) fn log_in(
         ("code_challenge_method", "S256"),
     ]);
     let mut response = http.get(page.as_str(), &[])?;
-    requests.push(LoginRequest::new(
-        "GET",
-        &page,
-        &response,
-        "the authorization request, with a PKCE challenge",
-    ));
+    let note = "the authorization request, with a PKCE challenge";
+    requests.push(LoginRequest::new("GET", &page, &response, note));
     // The tenant may answer with the login page, or redirect to it.
     if let Some(location) = response.header("location") {
         page = page.join(location)?;

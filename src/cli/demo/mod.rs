@@ -49,7 +49,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 
     let mut narrator = Narrator::new(&config, &development, &sign_ups)?;
     let outcome = scenes::run_all(&mut narrator);
-    let failures = narrator.failures();
+    let failures = narrator.failures;
     runtime.block_on(async {
         development.stop().await;
         sign_ups.stop().await;

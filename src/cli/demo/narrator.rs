@@ -15,15 +15,16 @@ use crate::telemetry::Secret;
 use crate::tenant::{Direction, HttpExchange};
 
 pub(super) struct Narrator<'a> {
-    config: &'a Config,
+    pub(super) config: &'a Config,
     development: &'a Development,
-    sign_ups: &'a PostSink,
+    /// What the sign-up rule posts to.
+    pub(super) sign_ups: &'a PostSink,
     http: HttpClient,
     /// The client that users log in with.
     client_id: String,
     /// How many of the tenant's exchanges were printed or skipped.
     printed: usize,
-    failures: usize,
+    pub(super) failures: usize,
 }
 
 impl<'a> Narrator<'a> {
@@ -48,19 +49,6 @@ impl<'a> Narrator<'a> {
         format!("http://{}/graphql", self.development.doors.internal())
     }
 
-    pub(super) fn public_audience(&self) -> String {
-        self.config.public.audience.clone()
-    }
-
-    pub(super) fn internal_audience(&self) -> String {
-        self.config.internal.audience.clone()
-    }
-
-    /// What the sign-up rule has posted so far.
-    pub(super) fn sign_ups(&self) -> Vec<Value> {
-        self.sign_ups.received()
-    }
-
     /// The full name of one of our claims.
     pub(super) fn claim(&self, name: &str) -> String {
         format!("{}{name}", self.config.claims.namespace)
@@ -78,10 +66,6 @@ impl<'a> Narrator<'a> {
     pub(super) fn check(&mut self, passed: bool, what: &str) -> anyhow::Result<()> {
         self.failures += usize::from(!passed);
         Ok(out::line(format!("  {} {what}", if passed { '✓' } else { '✗' }))?)
-    }
-
-    pub(super) fn failures(&self) -> usize {
-        self.failures
     }
 
     /// Logs a user in through the browser; prints each request, and those that the rules sent.

@@ -22,8 +22,8 @@ pub(super) fn run_all(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 fn sign_up(demo: &mut Narrator<'_>) -> anyhow::Result<(String, Value)> {
     demo.title("1. Ada signs up. She is not in the database yet.")?;
     demo.say("Steps 1 to 6: she logs in, the rules ask the Internal API for her, the tenant signs a token.")?;
-    let token = demo.log_in("ada@example.com", &demo.public_audience())?;
-    let posted = demo.sign_ups();
+    let token = demo.log_in("ada@example.com", &demo.config.public.audience)?;
+    let posted = demo.sign_ups.received();
     let tracked = posted.len() == 1
         && posted.first().and_then(|sign_up| sign_up.get("user_id")) == Some(&"auth0|ada".into());
     demo.check(tracked, "the sign-up was tracked once")?;
@@ -41,8 +41,8 @@ fn sign_up(demo: &mut Narrator<'_>) -> anyhow::Result<(String, Value)> {
 
 fn second_login(demo: &mut Narrator<'_>, id: &Value) -> anyhow::Result<()> {
     demo.title("2. Ada logs in again. Now the rule finds her and adds her to the token.")?;
-    let token = demo.log_in("ada@example.com", &demo.public_audience())?;
-    demo.check(demo.sign_ups().len() == 1, "a second login is not tracked as a sign-up")?;
+    let token = demo.log_in("ada@example.com", &demo.config.public.audience)?;
+    demo.check(demo.sign_ups.received().len() == 1, "a second login is not tracked as a sign-up")?;
     let user = payload(&token).get(demo.claim("user")).cloned().unwrap_or_default();
     demo.say(&format!("The token's payload contains {user}"))?;
     let (response, exchanges) = demo.query(&demo.public(), Some(&token), ME)?;
@@ -53,14 +53,14 @@ fn second_login(demo: &mut Narrator<'_>, id: &Value) -> anyhow::Result<()> {
 
 fn pre_created_user(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
     demo.title("3. Grace logs in for the first time. Staff created her row, with her email, beforehand.")?;
-    let reports = demo.machine_token("reports", &demo.internal_audience())?;
+    let reports = demo.machine_token("reports", &demo.config.internal.audience)?;
     let find = r#"{ user(email: "grace@example.com") { id auth0Id emailVerified } }"#;
     let (before, _) = demo.query(&demo.internal(), Some(&reports), find)?;
     let id = before.at("/data/user/id");
     let is_waiting = id.is_string() && before.at("/data/user/auth0Id").is_null();
     demo.check(is_waiting, "her row has no identity yet")?;
 
-    let token = demo.log_in("grace@example.com", &demo.public_audience())?;
+    let token = demo.log_in("grace@example.com", &demo.config.public.audience)?;
     let (response, exchanges) = demo.query(&demo.public(), Some(&token), ME)?;
     demo.check(response.at("/data/me/id") == id, "the token's verified email matched her row")?;
     demo.check(profile_fetches(&exchanges) == 0, "her profile was not fetched")?;
@@ -70,10 +70,10 @@ fn pre_created_user(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 
 fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
     demo.title("4. Staff created a row for Edsger too, but he never verified his email.")?;
-    let token = demo.log_in("edsger@example.com", &demo.public_audience())?;
+    let token = demo.log_in("edsger@example.com", &demo.config.public.audience)?;
     let (response, _) = demo.query(&demo.public(), Some(&token), ME)?;
     let own = response.at("/data/me/id");
-    let reports = demo.machine_token("reports", &demo.internal_audience())?;
+    let reports = demo.machine_token("reports", &demo.config.internal.audience)?;
     let find = r#"{ user(email: "edsger@example.com") { id auth0Id } }"#;
     let (response, _) = demo.query(&demo.internal(), Some(&reports), find)?;
     let created = response.at("/data/user/id");
@@ -84,7 +84,7 @@ fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 
 fn machine(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
     demo.title("5. A machine calls the Internal API. Its scopes decide.")?;
-    let token = demo.machine_token("reports", &demo.internal_audience())?;
+    let token = demo.machine_token("reports", &demo.config.internal.audience)?;
     let query = "{ me { id } users(first: 3) { edges { node { name status } } pageInfo { hasNextPage } } }";
     let (response, _) = demo.query(&demo.internal(), Some(&token), query)?;
     let length = response.at("/data/users/edges").as_array().map(Vec::len);
@@ -96,7 +96,7 @@ fn machine(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 
 fn staff(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
     demo.title("6. Katherine, who is staff, calls the Internal API. Her roles decide.")?;
-    let token = demo.log_in("katherine@example.com", &demo.internal_audience())?;
+    let token = demo.log_in("katherine@example.com", &demo.config.internal.audience)?;
     let roles = payload(&token).get(demo.claim("roles")).cloned().unwrap_or_default();
     demo.say(&format!("The token's roles are {roles}"))?;
     let query = r#"{ me { name } user(auth0Id: "auth0|mallory") { name status } }"#;
@@ -112,10 +112,10 @@ fn refusals(demo: &mut Narrator<'_>, ada: &str) -> anyhow::Result<()> {
     let forged = forge(ada);
     refused(demo, "A token with a changed signature.", &public, Some(&forged), 401, "BAD_SIGNATURE")?;
     refused(demo, "Ada's public token at the Internal API.", &internal, Some(ada), 401, "WRONG_AUDIENCE")?;
-    let token = demo.log_in("ada@example.com", &demo.internal_audience())?;
+    let token = demo.log_in("ada@example.com", &demo.config.internal.audience)?;
     let title = "Ada's token for the Internal API; she has no role.";
     refused(demo, title, &internal, Some(&token), 403, "NOT_PERMITTED")?;
-    let mallory = demo.log_in("mallory@example.com", &demo.public_audience())?;
+    let mallory = demo.log_in("mallory@example.com", &demo.config.public.audience)?;
     refused(demo, "Mallory, who is blocked in the database.", &public, Some(&mallory), 403, "BLOCKED")
 }
 

@@ -1,5 +1,7 @@
 //! Arguments and help texts.
 
+mod records;
+
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {

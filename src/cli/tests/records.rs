@@ -1,6 +1,8 @@
 //! Records in each format, valid and invalid.
 
-use super::*;
+use crate::cli::users::records::{Format, Notes, Position, detect_format, read};
+use crate::store::ImportRow;
+use crate::user::Person;
 
 type Rows = Vec<(Position, Result<ImportRow, String>)>;
 

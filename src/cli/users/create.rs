@@ -1,8 +1,8 @@
 //! `vestibule users create`: a row for a user before their first login.
 
 use super::super::{Global, out};
-use super::with_new_store;
-use crate::store::{Actor, NewUser};
+use super::with_opened;
+use crate::store::{Actor, NewUser, Store};
 use crate::user::{Auth0Id, Email, NAME_MAX, Person, is_valid_name};
 
 /// Create a user before their first login, and print the id.
@@ -35,7 +35,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    with_new_store(global, |store, config| {
+    with_opened(global, Store::open, |store, config| {
         let expected = NewUser {
             auth0_id: args.auth0_id.clone(),
             email: args.email.clone(),

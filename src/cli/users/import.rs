@@ -13,7 +13,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::super::{Global, exit, out};
 use super::records::{self, Format, Notes, Position};
 use crate::clock::Clock;
-use crate::config::{self, PRODUCTION};
 use crate::sqlite::DatabaseError;
 use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store};
 
@@ -40,7 +39,7 @@ pub(in crate::cli) struct Args {
 
 /// Skips invalid records; the others are imported.
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     let (mut input, bar) = open(&args.file)?;
     let mut ahead = Vec::new();
     let read = input.by_ref().take(READ_AHEAD).read_to_end(&mut ahead);
@@ -49,14 +48,13 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let store = Store::open(&config.store, Clock::system())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
-    let mut tally = Tally::default();
-    let Tally { outcomes, unreadable } = &mut tally;
+    let (mut outcomes, mut unreadable) = (Counts::new(), Counts::<String>::new());
     let imported = store.import(
         rules,
         &Actor::Cli,
         |position, outcome| outcomes.entry(outcome).or_default().add(position),
         |import| {
-            let notes = read_into(input, args.format, import, unreadable);
+            let notes = read_into(input, args.format, import, &mut unreadable);
             // The end of a large import builds indexes.
             bar.set_style(ProgressStyle::with_template("{spinner} finishing")?);
             bar.enable_steady_tick(Duration::from_millis(100));
@@ -67,14 +65,14 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let notes = imported.with_context(|| {
         format!("{} was not imported completely; run the import again", args.file.display())
     })?;
-    for line in tally.lines(args.dry_run) {
+    for line in summary(&outcomes, &unreadable, args.dry_run) {
         out::line(line)?;
     }
     store.close()?;
     for line in note_lines(&notes) {
         out::line(line)?;
     }
-    Ok(if tally.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
+    Ok(if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
 }
 
 /// Opens the input with a progress bar, which is shown if standard error is a terminal.
@@ -122,13 +120,6 @@ struct Count {
 
 type Counts<K> = BTreeMap<K, Count>;
 
-/// The outcomes of all records.
-#[derive(Debug, Default)]
-struct Tally {
-    outcomes: Counts<ImportOutcome>,
-    unreadable: Counts<String>,
-}
-
 impl Count {
     fn add(&mut self, position: Position) {
         self.number += 1;
@@ -146,29 +137,21 @@ impl Count {
     }
 }
 
-impl Tally {
-    fn lines(&self, dry_run: bool) -> Vec<String> {
-        let number = |outcome| self.outcomes.get(&outcome).map_or(0, |count| count.number);
-        let reasons: Vec<(String, &Count)> = self
-            .outcomes
-            .iter()
-            .filter_map(|(outcome, count)| Some((skipped(*outcome)?.to_owned(), count)))
-            .chain(self.unreadable.iter().map(|(reason, count)| (reason.clone(), count)))
-            .collect();
-        let skipped: u64 = reasons.iter().map(|(_, count)| count.number).sum();
-        let (added, updated) = (number(ImportOutcome::Added), number(ImportOutcome::Updated));
-        let unchanged = number(ImportOutcome::Unchanged);
-        let would = if dry_run { "would be " } else { "" };
-        let mut lines = vec![format!(
-            "{would}added {added}, {would}updated {updated}, unchanged {unchanged}, skipped {skipped}"
-        )];
-        lines.extend(
-            reasons.iter().map(|(reason, count)| {
-                format!("  skipped {}: {reason} ({})", count.number, count.positions())
-            }),
-        );
-        lines
-    }
+fn summary(outcomes: &Counts<ImportOutcome>, unreadable: &Counts<String>, dry_run: bool) -> Vec<String> {
+    let number = |outcome| outcomes.get(&outcome).map_or(0, |count| count.number);
+    let refused = outcomes.iter().filter_map(|(outcome, count)| Some((skipped(*outcome)?, count)));
+    let unreadable = unreadable.iter().map(|(reason, count)| (reason.as_str(), count));
+    let reasons: Vec<(&str, &Count)> = refused.chain(unreadable).collect();
+    let skipped: u64 = reasons.iter().map(|(_, count)| count.number).sum();
+    let (added, updated) = (number(ImportOutcome::Added), number(ImportOutcome::Updated));
+    let unchanged = number(ImportOutcome::Unchanged);
+    let would = if dry_run { "would be " } else { "" };
+    let total =
+        format!("{would}added {added}, {would}updated {updated}, unchanged {unchanged}, skipped {skipped}");
+    let line = |(reason, count): &(&str, &Count)| {
+        format!("  skipped {}: {reason} ({})", count.number, count.positions())
+    };
+    std::iter::once(total).chain(reasons.iter().map(line)).collect()
 }
 
 fn skipped(outcome: ImportOutcome) -> Option<&'static str> {

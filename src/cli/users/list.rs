@@ -1,6 +1,6 @@
 //! `vestibule users list`: one line for each user.
 
-use super::super::pages::{ListArgs, ListFormat};
+use super::super::pages::ListArgs;
 use super::super::{Global, out};
 use super::with_store;
 use crate::store::{PageArgs, StoreError, UserCursor, UserFilter, UserOrder, user_json};
@@ -18,13 +18,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_store(global, |store, _| {
-        let format = ListFormat {
-            position: |user: &User| user.id,
-            continue_with: "--after",
-            text: line,
-            json: user_json,
-        };
-        args.list.print(&format, args.after, |first, after| {
+        let page = |first, after: Option<UserId>| {
             let order = UserOrder::Created;
             // An id without a row is a position too.
             let cursor = |id| {
@@ -37,6 +31,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             let args = PageArgs { after, ..PageArgs::first(first) };
             let page = store.list_users(&UserFilter::default(), order, false, &args)?;
             Ok((page.items, page.more))
+        };
+        args.list.print("--after", args.after, page, |user, json| {
+            (user.id, if json { user_json(user).to_string() } else { line(user) })
         })
     })
 }

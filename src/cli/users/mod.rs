@@ -7,9 +7,8 @@ mod create;
 mod roles;
 mod block;
 mod erase;
-mod export;
 mod import;
-mod records;
+pub(super) mod records;
 
 pub(super) use user_ref::{NoSuchUser, UserRef};
 
@@ -20,7 +19,7 @@ use clap::Subcommand;
 
 use super::Global;
 use crate::clock::Clock;
-use crate::config::{self, Config, PRODUCTION};
+use crate::config::Config;
 use crate::store::{Settings, Store, StoreError};
 
 #[derive(Debug, Subcommand)]
@@ -34,7 +33,7 @@ pub(in crate::cli) enum Command {
     /// Unblock a user. Tokens from before the block stay revoked.
     Unblock(block::Args),
     Erase(erase::Args),
-    Export(export::Args),
+    Export(show::ExportArgs),
     Import(import::Args),
 }
 
@@ -47,7 +46,7 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
         Command::Block(args) => block::run(global, args, true)?,
         Command::Unblock(args) => block::run(global, args, false)?,
         Command::Erase(args) => erase::run(global, args)?,
-        Command::Export(args) => export::run(global, args)?,
+        Command::Export(args) => show::export(global, args)?,
         Command::Import(args) => return import::run(global, args),
     }
     Ok(ExitCode::SUCCESS)
@@ -61,20 +60,12 @@ pub(super) fn with_store<T>(
     with_opened(global, Store::open_existing, action)
 }
 
-/// The same, but creates and migrates the database as needed.
-fn with_new_store<T>(
-    global: &Global,
-    action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    with_opened(global, Store::open, action)
-}
-
 fn with_opened<T>(
     global: &Global,
     open: fn(&Settings, Clock) -> Result<Store, StoreError>,
     action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let config = config::load(global.sources(PRODUCTION))?;
+    let config = global.config()?;
     let store = open(&config.store, Clock::system())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let outcome = action(&store, &config);

@@ -7,8 +7,9 @@ use std::fmt;
 use std::io::{BufRead, Read};
 
 use anyhow::Context;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::store::ImportRow;
@@ -21,7 +22,7 @@ const UNREADABLE: &str = "cannot read the file";
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub(in crate::cli) enum Format {
     /// One JSON object per line: Auth0's user export.
     Ndjson,
     /// A JSON array of objects: Auth0's bulk user import.
@@ -32,7 +33,7 @@ pub(super) enum Format {
 
 /// The position of a record, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Position {
+pub(in crate::cli) enum Position {
     Line(u64),
     /// The index in a JSON array.
     Record(u64),
@@ -40,10 +41,10 @@ pub(super) enum Position {
 
 /// What was ignored in a file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Notes {
+pub(in crate::cli) struct Notes {
     /// Records with a password hash. Passwords stay at Auth0.
-    pub(super) password_hashes: u64,
-    pub(super) unknown_columns: Vec<String>,
+    pub(in crate::cli) password_hashes: u64,
+    pub(in crate::cli) unknown_columns: Vec<String>,
 }
 
 /// A record before validation. Names are those of Auth0's user profile, or ours.
@@ -53,8 +54,8 @@ struct Record {
     #[serde(alias = "auth0Id")]
     user_id: Option<String>,
     email: Option<String>,
-    #[serde(alias = "emailVerified")]
-    email_verified: Option<Flag>,
+    #[serde(alias = "emailVerified", deserialize_with = "flag")]
+    email_verified: bool,
     name: Option<String>,
     #[serde(alias = "givenName")]
     given_name: Option<String>,
@@ -64,37 +65,18 @@ struct Record {
     picture: Option<String>,
     #[serde(alias = "phone")]
     phone_number: Option<String>,
-    blocked: Option<Flag>,
+    #[serde(deserialize_with = "flag")]
+    blocked: bool,
     password_hash: Option<IgnoredAny>,
     custom_password_hash: Option<IgnoredAny>,
 }
 
-/// CSV column names, without case, spaces and underscores, and their fields.
-const COLUMNS: [(&str, &str); 14] = [
-    ("userid", "user_id"),
-    ("auth0id", "user_id"),
-    ("id", "user_id"),
-    ("email", "email"),
-    ("emailverified", "email_verified"),
-    ("name", "name"),
-    ("givenname", "given_name"),
-    ("familyname", "family_name"),
-    ("nickname", "nickname"),
-    ("picture", "picture"),
-    ("phonenumber", "phone_number"),
-    ("phone", "phone_number"),
-    ("blocked", "blocked"),
-    ("passwordhash", "password_hash"),
-];
-
 /// Called with each record: a user, or why it is invalid.
-pub(super) type OnRecord<'a> = dyn FnMut(Position, Result<ImportRow, String>) -> anyhow::Result<()> + 'a;
+pub(in crate::cli) type OnRecord<'a> =
+    dyn FnMut(Position, Result<ImportRow, String>) -> anyhow::Result<()> + 'a;
 
-/// Detects the format from the first bytes of `input`.
-///
-/// # Errors
-/// When it is empty or compressed.
-pub(super) fn detect_format(input: &mut impl BufRead) -> anyhow::Result<Format> {
+/// Detects the format from the first bytes of `input`, which must not be empty or compressed.
+pub(in crate::cli) fn detect_format(input: &mut impl BufRead) -> anyhow::Result<Format> {
     let start = input.fill_buf().context(UNREADABLE)?;
     anyhow::ensure!(
         !start.starts_with(&[0x1f, 0x8b]),
@@ -109,11 +91,8 @@ pub(super) fn detect_format(input: &mut impl BufRead) -> anyhow::Result<Format> 
     }
 }
 
-/// Reads all records.
-///
-/// # Errors
-/// Those of `on_record`, and when reading cannot go on: an I/O error, an interrupted array.
-pub(super) fn read(
+/// Reads all records. Stops at an error of `on_record`, and where reading cannot go on: an I/O error, an interrupted array.
+pub(in crate::cli) fn read(
     mut input: impl BufRead,
     format: Format,
     on_record: &mut OnRecord<'_>,
@@ -170,7 +149,7 @@ fn read_array(input: impl BufRead, notes: &mut Notes, on_record: &mut OnRecord<'
         outcome.map_err(|error| failed = Some(error)).is_ok()
     };
     let mut json = serde_json::Deserializer::from_reader(input);
-    let outcome = Elements(&mut one).deserialize(&mut json).and_then(|()| json.end());
+    let outcome = json.deserialize_seq(Elements(&mut one)).and_then(|()| json.end());
     match (failed, outcome) {
         (Some(error), _) => Err(error),
         (None, outcome) => outcome.with_context(|| format!("the array is interrupted after record {number}")),
@@ -179,14 +158,6 @@ fn read_array(input: impl BufRead, notes: &mut Notes, on_record: &mut OnRecord<'
 
 /// Passes on the elements of an array one by one; serde would collect them.
 struct Elements<'a>(&'a mut dyn FnMut(&RawValue) -> bool);
-
-impl<'de> DeserializeSeed<'de> for Elements<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
 
 impl<'de> Visitor<'de> for Elements<'_> {
     type Value = ();
@@ -198,7 +169,7 @@ impl<'de> Visitor<'de> for Elements<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         while let Some(raw) = elements.next_element::<Box<RawValue>>()? {
             if !(self.0)(&raw) {
-                return Err(serde::de::Error::custom("stopped"));
+                return Err(A::Error::custom("stopped"));
             }
         }
         Ok(())
@@ -209,15 +180,23 @@ fn read_csv(input: impl BufRead, notes: &mut Notes, on_record: &mut OnRecord<'_>
     let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
     let mut headers = csv::StringRecord::new();
     for name in table.headers().context("the first line does not name columns")? {
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let known = COLUMNS.iter().find(|(column, _)| plain.eq_ignore_ascii_case(column));
-        let Some((_, field)) = known else {
-            notes.unknown_columns.push(name.to_owned());
-            headers.push_field(name);
-            continue;
+        let plain = name.replace(|c: char| !c.is_ascii_alphanumeric(), "").to_ascii_lowercase();
+        let field = match plain.as_str() {
+            "email" | "name" | "nickname" | "picture" | "blocked" => plain.as_str(),
+            "userid" | "auth0id" | "id" => "user_id",
+            "emailverified" => "email_verified",
+            "givenname" => "given_name",
+            "familyname" => "family_name",
+            "phonenumber" | "phone" => "phone_number",
+            "passwordhash" => "password_hash",
+            _ => {
+                notes.unknown_columns.push(name.to_owned());
+                headers.push_field(name);
+                continue;
+            }
         };
         anyhow::ensure!(
-            !headers.iter().any(|earlier| earlier == *field),
+            !headers.iter().any(|earlier| earlier == field),
             "two columns contain {field}, the second is {name}; remove one of them"
         );
         headers.push_field(field);
@@ -258,10 +237,9 @@ impl Record {
         let email = self.email.filter(|email| !email.is_empty());
         let email: Option<Email> =
             email.map(|email| email.parse()).transpose().map_err(|error| format!("{error}"))?;
-        let flag = |flag: Option<Flag>| flag.is_some_and(|Flag(value)| value);
         Ok(ImportRow {
             auth0_id,
-            email_verified: email.is_some() && flag(self.email_verified),
+            email_verified: email.is_some() && self.email_verified,
             email,
             person: Person {
                 name: self.name,
@@ -272,7 +250,7 @@ impl Record {
                 phone: self.phone_number,
             }
             .cleaned(),
-            blocked: flag(self.blocked),
+            blocked: self.blocked,
         })
     }
 }
@@ -283,30 +261,13 @@ fn auth0_id(text: &str) -> Result<Auth0Id, String> {
     whole.parse().map_err(|error| format!("user_id is {error}"))
 }
 
-/// True or false, as JSON and spreadsheets write them.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "FlagText")]
-struct Flag(bool);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum FlagText {
-    Bool(bool),
-    Number(u64),
-    Text(String),
-}
-
-impl TryFrom<FlagText> for Flag {
-    type Error = &'static str;
-
-    fn try_from(text: FlagText) -> Result<Self, Self::Error> {
-        match text {
-            FlagText::Bool(value) => Ok(Self(value)),
-            FlagText::Number(value @ (0 | 1)) => Ok(Self(value == 1)),
-            FlagText::Text(text) if text == "1" || text.eq_ignore_ascii_case("true") => Ok(Self(true)),
-            FlagText::Text(text) if text == "0" || text.eq_ignore_ascii_case("false") => Ok(Self(false)),
-            FlagText::Number(_) | FlagText::Text(_) => Err("not true or false"),
-        }
+/// True or false, as JSON and spreadsheets write them; nothing is false.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let Some(value) = Option::<Value>::deserialize(deserializer)? else { return Ok(false) };
+    match value.to_string().trim_matches('"').to_ascii_lowercase().as_str() {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(D::Error::custom("not true or false")),
     }
 }
 
@@ -318,7 +279,3 @@ impl fmt::Display for Position {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "../tests/records.rs"]
-mod tests;

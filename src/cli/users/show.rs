@@ -1,10 +1,10 @@
-//! `vestibule users show`: one user's data.
+//! `vestibule users show` and `export`: one user's data.
 
 use serde_json::{Value, json};
 
 use super::super::{Global, out};
 use super::{UserRef, with_store};
-use crate::store::{AcceptedTerms, Identity, user_json};
+use crate::store::{AcceptedTerms, Actor, Identity, user_json};
 
 /// Show one user: data, identities, accepted terms.
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,23 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         } else {
             as_text(&record, &identities, &terms)
         })?;
+        Ok(())
+    })
+}
+
+/// Print all data about one user as JSON. The audit log records the export.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ExportArgs {
+    /// User: our id (a UUID), an Auth0 id or an email.
+    #[arg(value_name = "USER")]
+    user: UserRef,
+}
+
+pub(super) fn export(global: &Global, args: &ExportArgs) -> anyhow::Result<()> {
+    with_store(global, |store, _| {
+        let user = args.user.find(store)?;
+        // serde_json escapes control characters, so the terminal cannot interpret any.
+        out::line(serde_json::to_string_pretty(&store.export(user.id, &Actor::Cli)?)?)?;
         Ok(())
     })
 }
@@ -61,21 +78,11 @@ fn as_text(record: &Value, identities: &[Identity], terms: &[AcceptedTerms]) -> 
         };
         lines.push(format!("{name:<17} {text}"));
     }
-    for identity in identities {
-        lines.push(format!(
-            "{:<17} {} since {}",
-            "identity",
-            out::plain(identity.auth0_id.as_str()),
-            identity.linked_at
-        ));
+    for Identity { auth0_id, linked_at, .. } in identities {
+        lines.push(format!("{:<17} {} since {linked_at}", "identity", out::plain(auth0_id.as_str())));
     }
-    for terms in terms {
-        lines.push(format!(
-            "{:<17} {} at {}",
-            "accepted terms",
-            out::plain(&terms.version),
-            terms.accepted_at
-        ));
+    for AcceptedTerms { version, accepted_at, .. } in terms {
+        lines.push(format!("{:<17} {} at {accepted_at}", "accepted terms", out::plain(version)));
     }
     lines.join("\n")
 }

@@ -1,16 +1,82 @@
-//! `vestibule audit verify`.
+//! `vestibule audit …`: the audit log.
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use clap::Subcommand;
+use serde_json::{Value, json};
 
-use super::super::users::with_store;
-use super::super::{Global, exit, out};
-use crate::store::{AuditVerification, ChainHash};
+use super::users::{UserRef, with_store};
+use super::{Global, exit, out, pages};
+use crate::store::{AuditFilter, AuditLine, AuditVerification, ChainHash, PageArgs};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    List(ListArgs),
+    Verify(VerifyArgs),
+}
+
+pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::List(args) => list(global, args).map(|()| ExitCode::SUCCESS),
+        Command::Verify(args) => verify(global, args),
+    }
+}
+
+/// List the audit log, newest first.
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Only changes of this user, by id, Auth0 id or email.
+    #[arg(long, value_name = "USER")]
+    user: Option<UserRef>,
+    /// Only this action, such as user.status_set.
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Only lines before this one, by its number.
+    #[arg(long, value_name = "LINE")]
+    before: Option<i64>,
+    #[command(flatten)]
+    list: pages::ListArgs,
+}
+
+fn list(global: &Global, args: &ListArgs) -> anyhow::Result<()> {
+    with_store(global, |store, _| {
+        let user = args.user.as_ref().map(|who| who.find(store)).transpose()?.map(|user| user.id);
+        let filter = AuditFilter { user, action: args.action.clone() };
+        let page = |first, before| {
+            let page = store.list_audit(&filter, &PageArgs { after: before, ..PageArgs::first(first) })?;
+            Ok((page.items, page.more))
+        };
+        args.list.print("--before", args.before, page, |line, json| {
+            (line.id, if json { line_json(line).to_string() } else { line_text(line) })
+        })
+    })
+}
+
+fn line_json(line: &AuditLine) -> Value {
+    json!({
+        "id": line.id,
+        "at": line.at,
+        "actor": { "kind": line.actor_kind, "id": line.actor_id },
+        "action": line.action,
+        "user": line.target,
+        "changes": line.changes,
+        "requestId": line.request_id,
+    })
+}
+
+fn line_text(line: &AuditLine) -> String {
+    let actor = match &line.actor_id {
+        Some(id) => format!("{} {id}", line.actor_kind),
+        None => line.actor_kind.clone(),
+    };
+    let target = line.target.map_or_else(String::new, |user| user.to_string());
+    let text = format!("{:>6}  {}  {actor}  {}  {target}  {}", line.id, line.at, line.action, line.changes);
+    out::plain(&text)
+}
 
 /// Verify the hash chain. Exit code 65, with the first broken line, if it was tampered with.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Args {
+pub(super) struct VerifyArgs {
     /// The hash that an earlier run printed. If no line has it, lines were removed from the end. Keep the hash where users
     /// who can write the database cannot change it.
     #[arg(long, value_name = "HASH")]
@@ -20,7 +86,7 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
+fn verify(global: &Global, args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let verification = with_store(global, |store, _| Ok(store.verify_audit(args.head)?))?;
     out::line(if args.json { as_json(&verification) } else { as_text(&verification) })?;
     Ok(if verification.is_intact() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
