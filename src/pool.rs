@@ -21,15 +21,13 @@ pub struct Settings {
 }
 
 /// Why a job has no result. Callers respond differently to each.
+#[expect(missing_docs, reason = "each message says what happened")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PoolError {
-    /// The queue is full. The job was not started.
     #[error("too many jobs are waiting")]
     Full,
-    /// The pool is stopping. The job will not be started.
     #[error("the pool is stopping")]
     Stopped,
-    /// The job panicked. Its thread continues.
     #[error("the job panicked")]
     Panicked,
 }
@@ -54,10 +52,7 @@ struct Queue {
 }
 
 impl Pool {
-    /// Starts the threads.
-    ///
-    /// # Errors
-    /// When the machine has no more threads.
+    /// Starts the threads. Fails when the machine has no more.
     pub fn start(settings: &Settings) -> std::io::Result<Self> {
         let pool = Self(Arc::new(Shared {
             queue: Mutex::new(Queue { waiting: VecDeque::new(), stopping: false }),
@@ -78,9 +73,6 @@ impl Pool {
 
     /// Runs `job` on a thread of the pool. A job in the queue is not started after the future is dropped. A running job
     /// continues.
-    ///
-    /// # Errors
-    /// See [`PoolError`].
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,

@@ -37,10 +37,7 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Starts logging to standard error. Only the first call has an effect.
-///
-/// # Errors
-/// The reason why the filter is malformed.
+/// Starts logging to standard error. Only the first call has an effect. The error says why the filter is malformed.
 pub fn init(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.filter).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt()

@@ -35,7 +35,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "LINE")]
     before: Option<i64>,
     #[command(flatten)]
-    list: pages::ListArgs,
+    list: pages::PageOptions,
 }
 
 fn list(global: &Global, args: &ListArgs) -> anyhow::Result<()> {

@@ -30,7 +30,7 @@ fn as_json(report: &Report) -> serde_json::Result<String> {
         .entries
         .iter()
         .map(|Entry { key, value, origin, file }| {
-            json!({ "key": key, "value": value, "source": origin, "file": file })
+            json!({ "key": key, "value": value, "source": origin.to_string(), "file": file })
         })
         .collect();
     let problems = report.outcome.as_ref().err().map_or(&[][..], |refused| &refused.problems);

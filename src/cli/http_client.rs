@@ -109,11 +109,6 @@ impl HttpClient {
     }
 }
 
-/// Whether there was no response at all.
-pub(super) fn is_connection_error(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<ureq::Error>())
-}
-
 impl Default for HttpClient {
     fn default() -> Self {
         Self::new()

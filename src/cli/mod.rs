@@ -12,7 +12,6 @@ mod explain;
 mod config;
 mod migrate;
 mod backup;
-mod restore;
 mod check;
 mod users;
 mod audit;
@@ -60,7 +59,7 @@ enum Command {
     /// Upgrade the database to this version's schema.
     Migrate,
     Backup(backup::Args),
-    Restore(restore::Args),
+    Restore(backup::RestoreArgs),
     Check(check::Args),
     /// Manage users.
     #[command(subcommand)]
@@ -127,7 +126,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Config(args) => config::run(&global, &args)?,
         Command::Migrate => migrate::run(&global)?,
         Command::Backup(args) => backup::run(&global, &args)?,
-        Command::Restore(args) => restore::run(&global, &args)?,
+        Command::Restore(args) => backup::restore(&global, &args)?,
         Command::Check(args) => return check::run(&global, &args),
         Command::Users(command) => return users::run(&global, &command),
         Command::Audit(command) => return audit::run(&global, &command),

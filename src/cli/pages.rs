@@ -7,7 +7,7 @@ use crate::store::{PAGE_MAX, StoreError};
 
 /// Options of a list.
 #[derive(Debug, clap::Args)]
-pub(super) struct ListArgs {
+pub(super) struct PageOptions {
     /// Number of entries.
     #[arg(long, value_name = "N", default_value_t = 50)]
     first: usize,
@@ -19,7 +19,7 @@ pub(super) struct ListArgs {
     json: bool,
 }
 
-impl ListArgs {
+impl PageOptions {
     /// Prints the list after `position`. `page` returns at most that many entries after a position, and whether more
     /// follow; `show`, an entry's position and its text or JSON. `option` continues the list after a position.
     pub(super) fn print<T, P: Copy + Display>(

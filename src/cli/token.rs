@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 
-use super::http_client::{HttpClient, is_connection_error};
+use super::http_client::HttpClient;
 use super::token_request::{TokenRequest, password_client};
 use super::{DoorArg, Global, out};
 use crate::app::DevTenant;
@@ -93,7 +93,8 @@ fn from_dev_tenant(
         TokenRequest { issuer, client_id: id, audience }.with_secret(&http, secret.expose())
     };
     token.map_err(|error| {
-        let hint = if is_connection_error(&error) { "; is `vestibule dev` running?" } else { "" };
+        let no_response = error.chain().any(|cause| cause.is::<ureq::Error>());
+        let hint = if no_response { "; is `vestibule dev` running?" } else { "" };
         error.context(format!("no token from {issuer}{hint}"))
     })
 }

@@ -57,22 +57,13 @@ impl TokenRequest<'_> {
 
 /// The access token in a response of `/oauth/token`.
 pub(super) fn access_token(response: &HttpResponse) -> anyhow::Result<String> {
-    let body = response.json();
     if response.status != 200 {
-        let member =
-            |member: &str| body.get(member).and_then(Value::as_str).unwrap_or("no reason").to_owned();
-        bail!(
-            "the tenant refused the token request: {} ({}, status {})",
-            member("error_description"),
-            member("error"),
-            response.status
-        );
+        let [error, description] = ["/error", "/error_description"]
+            .map(|member| response.at(member).as_str().unwrap_or("no reason").to_owned());
+        bail!("the tenant refused the token request: {description} ({error}, status {})", response.status);
     }
-    Ok(body
-        .get("access_token")
-        .and_then(Value::as_str)
-        .context("the tenant's response has no access_token")?
-        .to_owned())
+    let token = response.at("/access_token");
+    Ok(token.as_str().context("the tenant's response has no access_token")?.to_owned())
 }
 
 /// The bundle's first public client with the password grant.

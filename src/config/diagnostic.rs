@@ -26,17 +26,6 @@ pub struct ConfigError {
     pub problems: Vec<Diagnostic>,
 }
 
-impl Diagnostic {
-    pub(super) fn new(
-        key: impl Into<String>,
-        source: impl fmt::Display,
-        what: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Self {
-        Self { key: key.into(), source: source.to_string(), what: what.into(), fix: fix.into() }
-    }
-}
-
 impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {

@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use figment::value::{Dict, Value};
-use serde::Serialize;
 
 use super::diagnostic::Diagnostic;
 
@@ -55,38 +54,42 @@ pub(super) struct Setting {
     pub(super) file: Option<PathBuf>,
 }
 
-/// All keys of all layers, and the defaults alone.
+/// All keys of all layers, the defaults alone, and the mistakes found so far.
 pub(super) struct Layers {
     pub(super) defaults: Dict,
     pub(super) settings: BTreeMap<String, Setting>,
+    pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl Layers {
     pub(super) fn new(defaults: Dict) -> Self {
-        let mut layers = Self { defaults: defaults.clone(), settings: BTreeMap::new() };
-        layers.insert(&Origin::Default, defaults);
+        let mut layers =
+            Self { defaults: defaults.clone(), settings: BTreeMap::new(), diagnostics: Vec::new() };
+        layers.merge(&Origin::Default, defaults);
         layers
     }
 
     /// Merges a layer over the others. A value in place of a section is reported and left out.
-    pub(super) fn merge(&mut self, origin: &Origin, values: Dict, diagnostics: &mut Vec<Diagnostic>) {
-        for key in self.insert(origin, values) {
-            let fix = format!("set the keys in it, such as `{key}.…`; `config/default.toml` lists them");
-            diagnostics.push(Diagnostic::new(key, origin, "is a section and cannot be given a value", fix));
-        }
-    }
-
-    /// Returns the keys that are sections but have a value.
-    fn insert(&mut self, origin: &Origin, values: Dict) -> Vec<String> {
-        let mut rejected = Vec::new();
+    pub(super) fn merge(&mut self, origin: &Origin, values: Dict) {
         for (key, value) in leaves(values) {
             if !self.is_section(&key) {
                 self.settings.insert(key, Setting { value, origin: origin.clone(), file: None });
             } else if value.as_dict().is_none() {
-                rejected.push(key);
+                let fix = format!("set the keys in it, such as `{key}.…`; `config/default.toml` lists them");
+                self.report(key, origin, "is a section and cannot be given a value", fix);
             }
         }
-        rejected
+    }
+
+    pub(super) fn report(
+        &mut self,
+        key: impl Into<String>,
+        source: impl fmt::Display,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let (key, source) = (key.into(), source.to_string());
+        self.diagnostics.push(Diagnostic { key, source, what: what.into(), fix: fix.into() });
     }
 
     /// The default of a key.
@@ -120,9 +123,23 @@ impl Layers {
         }
     }
 
-    /// A diagnostic about the value at `key`.
-    pub(super) fn diagnostic(&self, key: &str, what: impl Into<String>, fix: &str) -> Diagnostic {
-        Diagnostic::new(key, self.origin(key), what, fix)
+    /// Reports the value at `key`, unless the key already has a diagnostic.
+    pub(super) fn add(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
+        if !self.diagnostics.iter().any(|diagnostic| diagnostic.key == key) {
+            self.report(key, self.origin(key), what, fix);
+        }
+    }
+
+    /// The same, if `wrong`.
+    pub(super) fn add_if(&mut self, wrong: bool, key: &str, what: &str, fix: &str) {
+        if wrong {
+            self.add(key, what, fix);
+        }
+    }
+
+    /// A key and its source, for a message about another key.
+    pub(super) fn name(&self, key: &str) -> String {
+        format!("`{key}` ({})", self.origin(key))
     }
 
     /// All keys, with secrets hidden.
@@ -210,11 +227,5 @@ impl fmt::Display for Origin {
             Self::Flag(key) => write!(f, "--set {key}"),
             Self::Command(what) => f.write_str(what),
         }
-    }
-}
-
-impl Serialize for Origin {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }

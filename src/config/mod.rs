@@ -81,10 +81,7 @@ pub struct Report {
     pub outcome: Result<Config, ConfigError>,
 }
 
-/// Reads and validates the configuration.
-///
-/// # Errors
-/// All mistakes at once.
+/// Reads and validates the configuration. An error lists all mistakes.
 pub fn load(sources: Sources) -> Result<Config, ConfigError> {
     read(sources).outcome
 }
@@ -95,22 +92,19 @@ pub fn read(sources: Sources) -> Report {
     let lenient = profile == DEVELOPMENT;
     let with_tenant = sources.tenant || lenient;
 
-    // 1  The layers, merged.
-    let (mut layers, mut diagnostics) = sources.merge(&profile);
-    // 2  Values read from files of their own.
-    secret_file::resolve(&mut layers, sources.credentials.as_deref(), &mut diagnostics);
-    // 3  Names and types.
-    let config = resolve::resolve(&mut layers, &mut diagnostics);
-    // 4  Contradictions.
+    let mut layers = sources.merge(&profile);
+    secret_file::resolve(&mut layers, sources.credentials.as_deref());
+    let config = resolve::resolve(&mut layers);
     if let Some(config) = &config {
-        validate::validate(config, &validate::Rules { lenient, with_tenant }, &layers, &mut diagnostics);
+        validate::validate(config, &validate::Rules { lenient, with_tenant }, &mut layers);
     }
+    let mut problems = std::mem::take(&mut layers.diagnostics);
     if profile == PRODUCTION && sources.named().is_none() {
-        resolve::suggest_development(&mut diagnostics);
+        resolve::suggest_development(&mut problems);
     }
     let outcome = match config {
-        Some(config) if diagnostics.is_empty() => Ok(Config { profile: profile.clone(), ..config }),
-        _ => Err(ConfigError { profile: profile.clone(), problems: diagnostics }),
+        Some(config) if problems.is_empty() => Ok(Config { profile: profile.clone(), ..config }),
+        _ => Err(ConfigError { profile: profile.clone(), problems }),
     };
     Report { profile, entries: layers.into_entries(), outcome }
 }

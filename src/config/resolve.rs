@@ -16,7 +16,7 @@ const UNSET: &str = "is not set";
 
 /// Gives every value its type; one that is not valid is reported and replaced by its default. Returns the settings;
 /// `None` only when the defaults themselves are invalid.
-pub(super) fn resolve(layers: &mut Layers, diagnostics: &mut Vec<Diagnostic>) -> Option<Config> {
+pub(super) fn resolve(layers: &mut Layers) -> Option<Config> {
     let mut tree = layers.defaults.clone();
     for (key, setting) in std::mem::take(&mut layers.settings) {
         let default = layers.default(&key).cloned();
@@ -35,7 +35,7 @@ pub(super) fn resolve(layers: &mut Layers, diagnostics: &mut Vec<Diagnostic>) ->
                 layers.settings.insert(key, Setting { value, ..setting });
             }
             Err(error) => {
-                report(layers, &setting.origin, &error, diagnostics);
+                report(layers, &setting.origin, &error);
                 if let Some(value) = default {
                     layers.settings.insert(key, Setting { value, origin: Origin::Default, file: None });
                 }
@@ -43,7 +43,7 @@ pub(super) fn resolve(layers: &mut Layers, diagnostics: &mut Vec<Diagnostic>) ->
         }
     }
     let config = Config::deserialize(&Value::from(tree));
-    config.map_err(|error| report(layers, &Origin::Default, &error, diagnostics)).ok()
+    config.map_err(|error| report(layers, &Origin::Default, &error)).ok()
 }
 
 /// Deserialises the defaults with `value` at `key`, or without the key.
@@ -65,7 +65,7 @@ fn typed(layers: &Layers, key: &str, setting: &Setting) -> Result<Value, Box<Err
     })
 }
 
-fn report(layers: &Layers, origin: &Origin, error: &Error, diagnostics: &mut Vec<Diagnostic>) {
+fn report(layers: &mut Layers, origin: &Origin, error: &Error) {
     let mut key = error.path.join(".");
     let (what, fix) = match &error.kind {
         Kind::UnknownField(_, siblings) => {
@@ -78,8 +78,8 @@ fn report(layers: &Layers, origin: &Origin, error: &Error, diagnostics: &mut Vec
         kind => (describe(kind), hint(layers, &key)),
     };
     // An unknown section is reported once, however many keys it has.
-    if !diagnostics.iter().any(|diagnostic| diagnostic.key == key && diagnostic.what == what) {
-        diagnostics.push(Diagnostic::new(key, origin, what, fix));
+    if !layers.diagnostics.iter().any(|diagnostic| diagnostic.key == key && diagnostic.what == what) {
+        layers.report(key, origin, what, fix);
     }
 }
 

@@ -4,7 +4,6 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::Diagnostic;
 use super::layers::{Layers, Origin, Setting, is_secret};
 
 /// More than any secret or certificate; a larger file is refused, since its path is probably a mistake.
@@ -14,7 +13,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 ///
 /// Giving both in the same layer is a mistake; of two layers, the later one wins. `credentials` is systemd's
 /// `$CREDENTIALS_DIRECTORY`.
-pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>) {
     for key in layers.known() {
         let file_key = format!("{key}_file");
         // `auth0.ca_file` is a setting of its own.
@@ -23,11 +22,10 @@ pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>, diagnosti
         }
         let Some(Setting { value, origin, .. }) = layers.settings.remove(&file_key) else { continue };
         let Some(path) = value.as_str().map(PathBuf::from) else {
-            let fix = "give the file's path as a string";
-            diagnostics.push(Diagnostic::new(file_key, origin, "is not a path", fix));
+            layers.report(file_key, origin, "is not a path", "give the file's path as a string");
             continue;
         };
-        if path.as_os_str().is_empty() || is_overridden(layers, &key, &file_key, &origin, diagnostics) {
+        if path.as_os_str().is_empty() || is_overridden(layers, &key, &file_key, &origin) {
             continue;
         }
         match read(&path, is_secret(&key).then(|| forbidden_mode(&path, credentials))) {
@@ -35,28 +33,21 @@ pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>, diagnosti
                 layers.settings.insert(key, Setting { value: text.into(), origin, file: Some(path) });
             }
             Err((what, fix)) => {
-                let what = format!("`{}` {what}", path.display());
-                diagnostics.push(Diagnostic::new(file_key, origin, what, fix));
+                layers.report(file_key, origin, format!("`{}` {what}", path.display()), fix);
             }
         }
     }
 }
 
 /// Whether a value given directly wins over the file. In the same layer, that is a mistake.
-fn is_overridden(
-    layers: &Layers,
-    key: &str,
-    file_key: &str,
-    origin: &Origin,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> bool {
+fn is_overridden(layers: &mut Layers, key: &str, file_key: &str, origin: &Origin) -> bool {
     if layers.text(key).is_some_and(str::is_empty) {
         return false;
     }
     let direct = layers.origin(key);
     if direct.rank() == origin.rank() {
         let what = format!("is given twice: directly, and by `{file_key}` ({origin})");
-        diagnostics.push(layers.diagnostic(key, what, "keep one of the two"));
+        layers.report(key, &direct, what, "keep one of the two");
     }
     direct.rank() >= origin.rank()
 }

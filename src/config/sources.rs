@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value};
 
-use super::diagnostic::Diagnostic;
 use super::layers::{Layers, Origin, literal};
 use super::{DEVELOPMENT, PRODUCTION};
 
@@ -77,50 +76,50 @@ impl Sources {
     }
 
     /// Merges all layers.
-    pub(super) fn merge(&self, profile: &str) -> (Layers, Vec<Diagnostic>) {
-        let mut diagnostics = Vec::new();
-        let defaults = match parse(DEFAULTS) {
-            Ok(dict) => dict,
-            Err(what) => {
-                diagnostics.push(not_toml("default.toml", what));
-                Dict::new()
-            }
-        };
-        let mut layers = Layers::new(defaults);
-        if let Some((path, dict)) = self.read_file(profile, &mut diagnostics) {
-            layers.merge(&Origin::File(path), dict, &mut diagnostics);
+    pub(super) fn merge(&self, profile: &str) -> Layers {
+        let defaults = parse(DEFAULTS);
+        let mut layers = Layers::new(defaults.clone().unwrap_or_default());
+        if let Err(what) = defaults {
+            not_toml(&mut layers, "default.toml", &what);
+        }
+        if let Some((path, dict)) = self.read_file(profile, &mut layers) {
+            layers.merge(&Origin::File(path), dict);
         }
         for (name, value) in &self.env {
             let Some(rest) = name.strip_prefix(PREFIX).filter(|rest| !is_foreign(rest)) else { continue };
-            let key = key_of_variable(rest);
-            merge_text(&mut layers, Origin::Env(name.clone()), &key, value, &mut diagnostics);
+            merge_text(&mut layers, Origin::Env(name.clone()), &key_of_variable(rest), value);
         }
         for (key, value) in &self.flags {
-            merge_text(&mut layers, Origin::Flag(key.clone()), key, value, &mut diagnostics);
+            merge_text(&mut layers, Origin::Flag(key.clone()), key, value);
         }
         let unset = layers.text("auth0.issuer").is_some_and(str::is_empty);
         if self.tenant || (profile == DEVELOPMENT && unset) {
-            trust_dev_tenant(&mut layers, &mut diagnostics);
+            // The issuer is the dev tenant, at the address where it listens.
+            let issuer = format!("http://{}/", layers.text("tenant.http").unwrap_or_default());
+            for (key, value) in [("auth0.issuer", issuer.as_str()), ("auth0.jwks_uri", "")] {
+                let origin = Origin::Command("the dev tenant's address, tenant.http");
+                merge_text(&mut layers, origin, key, value);
+            }
         }
         for (key, value) in &self.overrides {
-            merge_text(&mut layers, Origin::Command("the command"), key, value, &mut diagnostics);
+            merge_text(&mut layers, Origin::Command("the command"), key, value);
         }
-        (layers, diagnostics)
+        layers
     }
 
     /// Reads `<dir>/<profile>.toml`. A folder given with `--config` must exist; the file is optional.
-    fn read_file(&self, profile: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<(PathBuf, Dict)> {
+    fn read_file(&self, profile: &str, layers: &mut Layers) -> Option<(PathBuf, Dict)> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if profile.is_empty() || !profile.chars().all(allowed) {
             let what = "is not a name of letters, digits, `-` and `_`";
-            diagnostics.push(bad_profile(what, "name a profile, such as `development` or `production`"));
+            bad_profile(layers, what, "name a profile, such as `development` or `production`");
             return None;
         }
         let dir = self.dir.as_deref().unwrap_or(Path::new("config"));
         if self.dir.is_some() && !dir.is_dir() {
             let what = format!("`{}` is not a folder", dir.display());
             let fix = "give the folder with the profiles' files";
-            diagnostics.push(Diagnostic::new("--config", "flag", what, fix));
+            layers.report("--config", "flag", what, fix);
             return None;
         }
         let path = dir.join(format!("{profile}.toml"));
@@ -130,33 +129,19 @@ impl Sources {
                 // These two have a meaning of their own; any other profile is defined by its file.
                 if self.named().is_some() && ![DEVELOPMENT, PRODUCTION].contains(&profile) {
                     let what = format!("is `{profile}`, and there is no file {}", path.display());
-                    diagnostics.push(bad_profile(what, "create that file, or name a profile that has one"));
+                    bad_profile(layers, what, "create that file, or name a profile that has one");
                 }
                 return None;
             }
             Err(error) => {
                 let (path, what) = (path.display().to_string(), format!("cannot be read: {error}"));
                 let fix = "make it readable for this user, or remove it";
-                diagnostics.push(Diagnostic::new(path, "file", what, fix));
+                layers.report(path, "file", what, fix);
                 return None;
             }
         };
-        match parse(&text) {
-            Ok(dict) => Some((path, dict)),
-            Err(what) => {
-                diagnostics.push(not_toml(&path.display().to_string(), what));
-                None
-            }
-        }
-    }
-}
-
-/// Makes the dev tenant the issuer, at the address where it listens.
-fn trust_dev_tenant(layers: &mut Layers, diagnostics: &mut Vec<Diagnostic>) {
-    let issuer = format!("http://{}/", layers.text("tenant.http").unwrap_or_default());
-    for (key, value) in [("auth0.issuer", issuer.as_str()), ("auth0.jwks_uri", "")] {
-        let origin = Origin::Command("the dev tenant's address, tenant.http");
-        merge_text(layers, origin, key, value, diagnostics);
+        let parsed = parse(&text).map_err(|what| not_toml(layers, &path.display().to_string(), &what));
+        parsed.ok().map(|dict| (path, dict))
     }
 }
 
@@ -188,21 +173,20 @@ fn parse(text: &str) -> Result<Dict, String> {
     })
 }
 
-fn bad_profile(what: impl Into<String>, fix: &str) -> Diagnostic {
-    Diagnostic::new("profile", "--profile or VESTIBULE_PROFILE", what, fix)
+fn bad_profile(layers: &mut Layers, what: impl Into<String>, fix: &str) {
+    layers.report("profile", "--profile or VESTIBULE_PROFILE", what, fix);
 }
 
-fn not_toml(path: &str, what: String) -> Diagnostic {
+fn not_toml(layers: &mut Layers, path: &str, what: &str) {
     let fix = "correct that line; `config/default.toml` shows how each key is written";
-    Diagnostic::new(path, "file", format!("is not TOML: {what}"), fix)
+    layers.report(path, "file", format!("is not TOML: {what}"), fix);
 }
 
 /// Merges one key. The value stays text; where its key needs another type, `resolve` parses it as TOML.
-fn merge_text(layers: &mut Layers, origin: Origin, key: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) {
+fn merge_text(layers: &mut Layers, origin: Origin, key: &str, text: &str) {
     if key.split('.').any(str::is_empty) || text.contains('\u{fffd}') {
         let fix = "write it like `VESTIBULE_PUBLIC__LISTEN=…` or `--set public.listen=…`";
-        diagnostics.push(Diagnostic::new(key, origin, "is not a key, or its value is not UTF-8", fix));
-        return;
+        return layers.report(key, origin, "is not a key, or its value is not UTF-8", fix);
     }
     // A whole section can be given as an inline table.
     let table = text.starts_with('{').then(|| literal(text)).flatten().and_then(Value::into_dict);
@@ -211,6 +195,6 @@ fn merge_text(layers: &mut Layers, origin: Origin, key: &str, text: &str, diagno
         _ => Value::from(text),
     };
     if let Some(dict) = figment::util::nest(key, value).into_dict() {
-        layers.merge(&origin, dict, diagnostics);
+        layers.merge(&origin, dict);
     }
 }

@@ -14,28 +14,15 @@ use super::super::token_request::{TokenRequest, access_token};
 /// The redirect URI; nothing listens there.
 const CALLBACK: &str = "http://127.0.0.1/callback";
 
-/// One request of a login, to print.
-pub(super) struct LoginRequest {
-    pub(super) method: &'static str,
-    pub(super) path: String,
-    pub(super) status: u16,
-    pub(super) note: String,
-}
-
-impl LoginRequest {
-    fn new(method: &'static str, url: &Url, response: &HttpResponse, note: &str) -> Self {
-        Self { method, path: url.path().to_owned(), status: response.status, note: note.to_owned() }
-    }
-}
-
 /// Opens the login page, submits the form, follows the redirects and exchanges the code for a token.
+/// Shows each request: its method, URL, response and a note.
 pub(super) fn log_in(
     http: &HttpClient,
     request: TokenRequest<'_>,
     email: &str,
     password: &str,
-) -> anyhow::Result<(String, Vec<LoginRequest>)> {
-    let mut requests = Vec::new();
+    show: &mut dyn FnMut(&str, &Url, &HttpResponse, &str) -> anyhow::Result<()>,
+) -> anyhow::Result<String> {
     let (state, verifier) = (random()?, random()?);
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
     let mut page = Url::parse(request.issuer)?.join("authorize")?;
@@ -51,12 +38,12 @@ pub(super) fn log_in(
     ]);
     let mut response = http.get(page.as_str(), &[])?;
     let note = "the authorization request, with a PKCE challenge";
-    requests.push(LoginRequest::new("GET", &page, &response, note));
+    show("GET", &page, &response, note)?;
     // The tenant may answer with the login page, or redirect to it.
     if let Some(location) = response.header("location") {
         page = page.join(location)?;
         response = http.get(page.as_str(), &cookie_header(&cookies(&response)))?;
-        requests.push(LoginRequest::new("GET", &page, &response, "the login page"));
+        show("GET", &page, &response, "the login page")?;
     }
     ensure!(response.status == 200, "the tenant shows no login page: {}", response.body);
 
@@ -66,14 +53,14 @@ pub(super) fn log_in(
     let target = page.join(&action)?;
     let cookies = cookies(&response);
     let mut response = http.post_form(target.as_str(), &cookie_header(&cookies), &form)?;
-    requests.push(LoginRequest::new("POST", &target, &response, &format!("{email} logs in; the rules run")));
+    show("POST", &target, &response, &format!("{email} logs in; the rules run"))?;
     let redirect = |base: &Url, response: &HttpResponse| {
         anyhow::Ok(base.join(response.header("location").context("the login does not redirect")?)?)
     };
     let mut location = redirect(&target, &response)?;
     if location.origin() == target.origin() {
         response = http.get(location.as_str(), &cookie_header(&cookies))?;
-        requests.push(LoginRequest::new("GET", &location, &response, "a redirect of the tenant"));
+        show("GET", &location, &response, "a redirect of the tenant")?;
         location = redirect(&location, &response)?;
     }
     let parameter =
@@ -93,8 +80,8 @@ pub(super) fn log_in(
     });
     let response = http.post_json(token_url.as_str(), &[], &exchange)?;
     let note = "exchanges the code and the PKCE verifier for a token";
-    requests.push(LoginRequest::new("POST", &token_url, &response, note));
-    Ok((access_token(&response)?, requests))
+    show("POST", &token_url, &response, note)?;
+    access_token(&response)
 }
 
 fn random() -> anyhow::Result<String> {

@@ -74,14 +74,15 @@ impl<'a> Narrator<'a> {
         let password = user.and_then(|user| user.password.as_ref()).map(Secret::expose);
         let password = password.with_context(|| format!("the bundle has no user {email} with a password"))?;
         let issuer = self.development.tenant.issuer();
-        let request = TokenRequest { issuer, client_id: &self.client_id, audience };
-        let (token, requests) = browser::log_in(&self.http, request, email, password)?;
-        for browser::LoginRequest { method, path, status, note } in &requests {
-            out::line(format!("  → {method:4} {path:<34} {status}  {note}"))?;
+        let (http, client_id) = (self.http.clone(), self.client_id.clone());
+        let request = TokenRequest { issuer, client_id: &client_id, audience };
+        let token = browser::log_in(&http, request, email, password, &mut |method, url, response, note| {
+            out::line(format!("  → {method:4} {:<34} {}  {note}", url.path(), response.status))?;
             if note.contains("the rules run") {
                 self.print_exchanges(Direction::Out)?;
             }
-        }
+            Ok(())
+        })?;
         self.printed = self.development.tenant.tenant().exchanges().len();
         out::line(format!("  ← {}", shortened(&token)))?;
         Ok(token)

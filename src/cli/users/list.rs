@@ -1,6 +1,6 @@
 //! `vestibule users list`: one line for each user.
 
-use super::super::pages::ListArgs;
+use super::super::pages::PageOptions;
 use super::super::{Global, out};
 use super::with_store;
 use crate::store::{PageArgs, StoreError, UserCursor, UserFilter, UserOrder, user_json};
@@ -13,7 +13,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "ID")]
     after: Option<UserId>,
     #[command(flatten)]
-    list: ListArgs,
+    list: PageOptions,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {

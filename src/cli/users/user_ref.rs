@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::user::{Auth0Id, Email, User, UserId};
 
 /// Our id, an Auth0 id or an email.
@@ -37,17 +37,13 @@ impl FromStr for UserRef {
 
 impl UserRef {
     pub(in crate::cli) fn find(&self, store: &Store) -> anyhow::Result<User> {
-        let found: Result<Option<User>, StoreError> = match self {
-            Self::Id(id) => store.user(*id),
-            Self::Auth0(id) => store.user_by_auth0_id(id),
-            Self::Email(email) => store.user_by_email(email),
-        };
-        let message = match self {
-            Self::Id(_) => "there is no user with this id",
-            Self::Auth0(_) => "no user has this Auth0 id",
-            Self::Email(_) => {
-                "no user has this email verified, and none was created with it (unverified emails are not searched)"
-            }
+        let (found, message) = match self {
+            Self::Id(id) => (store.user(*id), "there is no user with this id"),
+            Self::Auth0(id) => (store.user_by_auth0_id(id), "no user has this Auth0 id"),
+            Self::Email(email) => (
+                store.user_by_email(email),
+                "no user has this email verified, and none was created with it (unverified emails are not searched)",
+            ),
         };
         Ok(found?.ok_or(NoSuchUser(message))?)
     }

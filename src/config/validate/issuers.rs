@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{Diagnostics, Rules};
+use super::{Layers, Rules};
 use crate::config::Config;
 
-pub(super) fn validate(config: &Config, rules: &Rules, diagnostics: &mut Diagnostics<'_>) {
+pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
     let auth0 = &config.auth0;
     let also = auth0.also.iter().enumerate();
     let also = also.map(|(i, more)| (format!("auth0.also.{i}"), &more.issuer, &more.jwks_uri));
@@ -15,38 +15,38 @@ pub(super) fn validate(config: &Config, rules: &Rules, diagnostics: &mut Diagnos
     let mut seen: Vec<&str> = Vec::new();
     for (section, issuer, jwks_uri) in std::iter::once(main).chain(also) {
         let key = format!("{section}.issuer");
-        url(&key, issuer, rules.lenient, diagnostics);
+        url(&key, issuer, rules.lenient, layers);
         let fix = "end it with `/`: Auth0's issuers do, and so do the `iss` of its tokens";
-        diagnostics.add_if(!issuer.ends_with('/'), &key, "has no final slash", fix);
-        diagnostics.add_if(seen.contains(&issuer.as_str()), &key, "is a duplicate", "list each issuer once");
+        layers.add_if(!issuer.ends_with('/'), &key, "has no final slash", fix);
+        layers.add_if(seen.contains(&issuer.as_str()), &key, "is a duplicate", "list each issuer once");
         seen.push(issuer);
         if let Some(jwks_uri) = jwks_uri {
-            url(&format!("{section}.jwks_uri"), jwks_uri, rules.lenient, diagnostics);
+            url(&format!("{section}.jwks_uri"), jwks_uri, rules.lenient, layers);
         }
     }
-    management_client(config, diagnostics);
+    management_client(config, layers);
 }
 
 /// A tenant's URL: outside development it must be https, and not this machine.
-fn url(key: &str, text: &str, lenient: bool, diagnostics: &mut Diagnostics<'_>) {
+fn url(key: &str, text: &str, lenient: bool, layers: &mut Layers) {
     let url = match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
         _ => {
             let fix = "write it like \"https://TENANT.eu.auth0.com/\"";
-            return diagnostics.add(key, "is not an http or https URL", fix);
+            return layers.add(key, "is not an http or https URL", fix);
         }
     };
     let has_user = !url.username().is_empty() || url.password().is_some();
     if has_user || url.query().is_some() || url.fragment().is_some() {
         let fix = "keep only the scheme, host, port and path";
-        diagnostics.add(key, "has a user, a query or a fragment", fix);
+        layers.add(key, "has a user, a query or a fragment", fix);
     } else if lenient {
     } else if url.scheme() == "http" {
         let fix = "use https, or `--profile development`";
-        diagnostics.add(key, "is http: anyone on the network could forge keys", fix);
+        layers.add(key, "is http: anyone on the network could forge keys", fix);
     } else if is_this_machine(&url) {
         let fix = "set the real tenant, or use `--profile development`";
-        diagnostics.add(key, "is this machine", fix);
+        layers.add(key, "is this machine", fix);
     }
 }
 
@@ -66,14 +66,14 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-fn management_client(config: &Config, diagnostics: &mut Diagnostics<'_>) {
+fn management_client(config: &Config, layers: &mut Layers) {
     // A secret file that cannot be read already has a diagnostic, and is why the secret is missing here.
-    if diagnostics.list.iter().any(|diagnostic| diagnostic.key.starts_with("auth0.client_")) {
+    if layers.diagnostics.iter().any(|diagnostic| diagnostic.key.starts_with("auth0.client_")) {
         return;
     }
     let (id, secret) = (config.auth0.client_id.is_some(), config.auth0.client_secret.is_some());
     let fix = "set auth0.client_secret_file (or VESTIBULE_AUTH0__CLIENT_SECRET_FILE), or remove the id";
-    diagnostics.add_if(id && !secret, "auth0.client_id", "has no secret", fix);
+    layers.add_if(id && !secret, "auth0.client_id", "has no secret", fix);
     let fix = "set auth0.client_id, or remove the secret";
-    diagnostics.add_if(secret && !id, "auth0.client_secret", "has no client id", fix);
+    layers.add_if(secret && !id, "auth0.client_secret", "has no client id", fix);
 }

@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Diagnostics;
+use super::Layers;
 use crate::api::DoorSettings;
 use crate::config::Config;
 
@@ -22,7 +22,7 @@ const TEN_YEARS: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 const GIB: u64 = 1 << 30;
 const MILLION: u64 = 1_000_000;
 
-pub(super) fn validate(config: &Config, diagnostics: &mut Diagnostics<'_>) {
+pub(super) fn validate(config: &Config, layers: &mut Layers) {
     let Config { auth0, claims, http, pool, script, store, .. } = config;
     for (key, value, range) in [
         ("pool.threads", count(pool.threads), 1..=1024),
@@ -33,7 +33,7 @@ pub(super) fn validate(config: &Config, diagnostics: &mut Diagnostics<'_>) {
         ("http.connections", count(http.connections), 1..=MILLION),
         ("auth0.calls", count(auth0.calls), 1..=256),
     ] {
-        number(key, value, range, diagnostics);
+        number(key, value, range, layers);
     }
     for (key, value, range) in [
         ("auth0.connect_timeout", auth0.connect_timeout, SHORTEST..=DAY),
@@ -50,13 +50,13 @@ pub(super) fn validate(config: &Config, diagnostics: &mut Diagnostics<'_>) {
         ("script.time", script.time, SHORTEST..=DAY),
         ("script.fetch_timeout", script.fetch_timeout, SHORTEST..=DAY),
     ] {
-        time(key, value, range, diagnostics);
+        time(key, value, range, layers);
     }
-    door("public", &config.public, diagnostics);
-    door("internal", &config.internal, diagnostics);
+    door("public", &config.public, layers);
+    door("internal", &config.internal, layers);
 }
 
-fn door(name: &str, settings: &DoorSettings, diagnostics: &mut Diagnostics<'_>) {
+fn door(name: &str, settings: &DoorSettings, layers: &mut Layers) {
     let (limits, socket) = (&settings.limits, &settings.socket);
     for (key, value, range) in [
         ("limits.body", count(limits.body), 1..=GIB),
@@ -73,14 +73,14 @@ fn door(name: &str, settings: &DoorSettings, diagnostics: &mut Diagnostics<'_>) 
         ("socket.operations", count(socket.operations), 1..=MILLION),
         ("socket.message", count(socket.message), 1..=GIB),
     ] {
-        number(&format!("{name}.{key}"), value, range, diagnostics);
+        number(&format!("{name}.{key}"), value, range, layers);
     }
-    time(&format!("{name}.limits.time"), limits.time, SHORTEST..=DAY, diagnostics);
-    time(&format!("{name}.socket.init"), socket.init, SHORTEST..=DAY, diagnostics);
+    time(&format!("{name}.limits.time"), limits.time, SHORTEST..=DAY, layers);
+    time(&format!("{name}.socket.init"), socket.init, SHORTEST..=DAY, layers);
     if settings.documents.only && settings.documents.dir.is_none() {
         let what = "is true, and there are no documents: no operation is allowed";
         let fix = format!("set {name}.documents.dir, or set it to false");
-        diagnostics.add(&format!("{name}.documents.only"), what, fix);
+        layers.add(&format!("{name}.documents.only"), what, fix);
     }
 }
 
@@ -88,24 +88,18 @@ fn count(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-fn number(key: &str, value: u64, range: RangeInclusive<u64>, diagnostics: &mut Diagnostics<'_>) {
-    bound(key, &value, &range, &range.end().to_string(), diagnostics);
+fn number(key: &str, value: u64, range: RangeInclusive<u64>, layers: &mut Layers) {
+    bound(key, &value, &range, &range.end().to_string(), layers);
 }
 
-fn time(key: &str, value: Duration, range: RangeInclusive<Duration>, diagnostics: &mut Diagnostics<'_>) {
-    bound(key, &value, &range, &format!("{}days", range.end().as_secs() / DAY.as_secs()), diagnostics);
+fn time(key: &str, value: Duration, range: RangeInclusive<Duration>, layers: &mut Layers) {
+    bound(key, &value, &range, &format!("{}days", range.end().as_secs() / DAY.as_secs()), layers);
 }
 
-fn bound<T: PartialOrd>(
-    key: &str,
-    value: &T,
-    range: &RangeInclusive<T>,
-    max: &str,
-    diagnostics: &mut Diagnostics<'_>,
-) {
+fn bound<T: PartialOrd>(key: &str, value: &T, range: &RangeInclusive<T>, max: &str, layers: &mut Layers) {
     if value < range.start() {
-        diagnostics.add(key, "is zero, which allows nothing", "remove it to use the default, or set more");
+        layers.add(key, "is zero, which allows nothing", "remove it to use the default, or set more");
     } else if value > range.end() {
-        diagnostics.add(key, format!("is over {max}"), format!("set {max} or less"));
+        layers.add(key, format!("is over {max}"), format!("set {max} or less"));
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::diagnostic::Diagnostic;
 use super::layers::Layers;
 use super::{ClaimsSettings, Config};
 
@@ -29,46 +28,20 @@ pub(super) struct Rules {
     pub(super) with_tenant: bool,
 }
 
-/// Adds every contradiction to `list`. A key that already has a diagnostic gets no second one.
-pub(super) fn validate(config: &Config, rules: &Rules, layers: &Layers, list: &mut Vec<Diagnostic>) {
-    let mut diagnostics = Diagnostics { layers, list };
-    issuers::validate(config, rules, &mut diagnostics);
-    doors::validate(config, rules, &mut diagnostics);
-    claims(config, &mut diagnostics);
-    limits::validate(config, &mut diagnostics);
-    tenant(config, &mut diagnostics);
+/// Reports every contradiction. A key that already has a diagnostic gets no second one.
+pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
+    issuers::validate(config, rules, layers);
+    doors::validate(config, rules, layers);
+    claims(config, layers);
+    limits::validate(config, layers);
+    tenant(config, layers);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         let what = format!("cannot be read: {error}");
-        diagnostics.add("log.filter", what, "write it like `info` or `warn,vestibule=debug`");
+        layers.add("log.filter", what, "write it like `info` or `warn,vestibule=debug`");
     }
 }
 
-struct Diagnostics<'a> {
-    layers: &'a Layers,
-    list: &'a mut Vec<Diagnostic>,
-}
-
-impl Diagnostics<'_> {
-    fn add(&mut self, key: &str, what: impl Into<String>, fix: impl AsRef<str>) {
-        if !self.list.iter().any(|diagnostic| diagnostic.key == key) {
-            self.list.push(self.layers.diagnostic(key, what, fix.as_ref()));
-        }
-    }
-
-    /// Adds a diagnostic if `wrong`.
-    fn add_if(&mut self, wrong: bool, key: &str, what: &str, fix: &str) {
-        if wrong {
-            self.add(key, what, fix);
-        }
-    }
-
-    /// A key and its source, for a message about another key.
-    fn name(&self, key: &str) -> String {
-        format!("`{key}` ({})", self.layers.origin(key))
-    }
-}
-
-fn claims(config: &Config, diagnostics: &mut Diagnostics<'_>) {
+fn claims(config: &Config, layers: &mut Layers) {
     let claims = &config.claims;
     match Url::parse(&claims.namespace) {
         Ok(url) if url.scheme() == "https" && claims.namespace.ends_with('/') => {
@@ -76,42 +49,42 @@ fn claims(config: &Config, diagnostics: &mut Diagnostics<'_>) {
             let reserved = |domain: &&&str| host == **domain || host.ends_with(&format!(".{domain}"));
             if let Some(domain) = RESERVED_NAMESPACES.iter().find(reserved) {
                 let what = format!("is under {domain}: Auth0 drops such claims");
-                diagnostics.add("claims.namespace", what, "use a domain of your own");
+                layers.add("claims.namespace", what, "use a domain of your own");
             }
         }
-        _ => diagnostics.add(
+        _ => layers.add(
             "claims.namespace",
             "is not an https URL with a final slash",
             "write it like \"https://example.com/\"; nothing has to be served there",
         ),
     }
     let fix = "list at least one, such as RS256";
-    diagnostics.add_if(claims.algorithms.is_empty(), "claims.algorithms", "is empty: no token is valid", fix);
+    layers.add_if(claims.algorithms.is_empty(), "claims.algorithms", "is empty: no token is valid", fix);
     // Asymmetric signatures only: the keys that verify them cannot forge tokens.
     let known = ClaimsSettings::ALGORITHMS.map(|(name, _)| name);
     let named = claims.algorithms.iter().map(String::as_str);
     let unknown: Vec<&str> = named.filter(|name| !known.contains(name)).collect();
     if !unknown.is_empty() {
         let what = format!("names {}, which is not supported", unknown.join(", "));
-        diagnostics.add("claims.algorithms", what, format!("choose from {}", known.join(", ")));
+        layers.add("claims.algorithms", what, format!("choose from {}", known.join(", ")));
     }
-    diagnostics.add_if(
+    layers.add_if(
         claims.keys_max_age < MIN_KEYS_AGE,
         "claims.keys_max_age",
         "is under 10 minutes, and keys are fetched every 8",
         "remove it to use the default, or set 10min or more",
     );
     let fix = "synchronise the machines' clocks, and keep it at a few seconds";
-    diagnostics.add_if(claims.leeway > MAX_LEEWAY, "claims.leeway", "is over 60 s", fix);
+    layers.add_if(claims.leeway > MAX_LEEWAY, "claims.leeway", "is over 60 s", fix);
 }
 
-fn tenant(config: &Config, diagnostics: &mut Diagnostics<'_>) {
+fn tenant(config: &Config, layers: &mut Layers) {
     let tenant = &config.tenant;
     if tenant.data == config.store.path {
-        let what = format!("equals {}: two databases in one file", diagnostics.name("store.path"));
-        diagnostics.add("tenant.data", what, "give the dev tenant a file of its own");
+        let what = format!("equals {}: two databases in one file", layers.name("store.path"));
+        layers.add("tenant.data", what, "give the dev tenant a file of its own");
     }
-    diagnostics.add_if(
+    layers.add_if(
         !tenant.http.ip().to_canonical().is_loopback(),
         "tenant.http",
         "is not a loopback address: anyone can log in at the dev tenant",
@@ -119,7 +92,7 @@ fn tenant(config: &Config, diagnostics: &mut Diagnostics<'_>) {
     );
     if let Some(origin) = tenant.allow_fetch.iter().find(|origin| !is_origin(origin)) {
         let what = format!("contains `{origin}`, which is not an origin");
-        diagnostics.add("tenant.allow_fetch", what, "write origins like \"https://example.com\"");
+        layers.add("tenant.allow_fetch", what, "write origins like \"https://example.com\"");
     }
 }
 
