@@ -1,5 +1,5 @@
--- The dev tenant's own state. The bundle is not copied here: it is read afresh at every start, so that editing a
--- file and starting again is enough. What stands here is what happened since.
+-- The dev tenant's own state. The bundle is not copied here: it is read at every start, so that editing a file and
+-- starting again is enough. These tables hold what changed since. Remove the file to start afresh.
 
 -- One row: the signing key (PKCS#8), kept so that tokens and cached key sets survive a restart.
 CREATE TABLE signing_key (
@@ -8,8 +8,8 @@ CREATE TABLE signing_key (
     made_at TEXT NOT NULL
 ) STRICT;
 
--- What is known of a person beyond the bundle. `profile`, `email` and `password` are set for those who signed up here.
--- Metadata is NULL until it is first set: Auth0 leaves the member out then, and rules see `undefined`.
+-- What a user has beyond the bundle. `profile`, `email` and `password` are set for users who signed up here.
+-- Metadata is NULL until it is first set: Auth0 omits the member then, and rules see `undefined`.
 CREATE TABLE person (
     user_id       TEXT PRIMARY KEY,
     profile       TEXT,
@@ -17,6 +17,8 @@ CREATE TABLE person (
     password      TEXT,
     app_metadata  TEXT,
     user_metadata TEXT,
+    -- Set by the Management API; NULL: as in the bundle.
+    blocked       INTEGER CHECK (blocked IN (0, 1)),
     logins_count  INTEGER NOT NULL DEFAULT 0,
     last_login    TEXT,
     last_ip       TEXT,
@@ -24,8 +26,8 @@ CREATE TABLE person (
     updated_at    TEXT NOT NULL
 ) STRICT;
 
--- Everything that is handed out as a random text and given back later: codes, sessions, logins under way, opaque
--- access tokens. Only the SHA-256 of the text is kept.
+-- Random texts that are issued and presented later: codes, sessions, login attempts, opaque access tokens. Only the SHA-256 of
+-- the text is kept.
 CREATE TABLE ticket (
     kind       TEXT NOT NULL,
     hash       BLOB NOT NULL,
