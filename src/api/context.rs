@@ -59,9 +59,6 @@ impl Context {
     }
 
     /// The value that [`Vestibule::state`](crate::app::Vestibule::state) opened for a team's resolvers.
-    ///
-    /// # Errors
-    /// [`ApiError::NoState`] when nothing was opened, or a value of another type.
     pub fn state<T: 'static>(&self) -> Result<&T, ApiError> {
         self.state.downcast_ref().ok_or(ApiError::NoState(std::any::type_name::<T>()))
     }
@@ -77,17 +74,11 @@ impl Context {
     }
 
     /// Requires one more permission than the door does.
-    ///
-    /// # Errors
-    /// [`Refusal::NotPermitted`], with the permission.
     pub fn require(&self, permission: &str) -> Result<(), ApiError> {
         Ok(self.caller.require(permission)?)
     }
 
-    /// The current user, for fields that only a person can use.
-    ///
-    /// # Errors
-    /// [`Refusal::NotPermitted`] for a machine, [`Refusal::NoToken`] for an anonymous caller.
+    /// The current user, for fields that only a person can use: other callers are refused.
     pub fn current_user(&self) -> Result<&CurrentUser, ApiError> {
         match self.caller.principal() {
             Principal::User(user) => Ok(user),
@@ -99,9 +90,6 @@ impl Context {
     /// Runs a read on the pool: a list, a scan, anything that takes more than microseconds. The read ends with
     /// [`DatabaseError::Interrupted`](crate::sqlite::DatabaseError::Interrupted) after nine tenths of `limits.time`, and
     /// when this future is dropped because the operation timed out or the client disconnected.
-    ///
-    /// # Errors
-    /// Those of `job`, and [`ApiError::Pool`].
     pub async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
@@ -113,11 +101,8 @@ impl Context {
     }
 
     /// Runs a change as the caller, on the pool. Each transaction of `job` is audited as part of this request. For a user
-    /// it is committed only if they weren't blocked, erased, signed out or given other roles in the meantime. A machine
-    /// has no row to check: its permissions end with its token.
-    ///
-    /// # Errors
-    /// Those of `job`; [`StoreError::Revoked`]; [`Refusal::NoToken`] for an anonymous caller; [`ApiError::Pool`].
+    /// it is committed only if they weren't blocked, erased, signed out or given other roles in the meantime, and else fails
+    /// with [`StoreError::Revoked`]. A machine has no row to check: its permissions end with its token.
     pub async fn change<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Store, &Actor) -> Result<T, StoreError> + Send + 'static,
@@ -173,9 +158,6 @@ impl Context {
     }
 
     /// The row of a current user. Runs at most one query per request, and none if the gate already read the row.
-    ///
-    /// # Errors
-    /// When the database fails, or has no row for the user in the token.
     pub fn row(&self, user: &CurrentUser) -> Result<Arc<User>, ApiError> {
         match user {
             CurrentUser::Row(row) => Ok(Arc::clone(row)),
@@ -184,9 +166,6 @@ impl Context {
     }
 
     /// The terms that a current user accepted. Shares its query with [`Context::row`].
-    ///
-    /// # Errors
-    /// As [`Context::row`].
     pub fn terms(&self, user: &CurrentUser) -> Result<Vec<AcceptedTerms>, ApiError> {
         match user {
             // Not cached: this request may have just accepted terms.

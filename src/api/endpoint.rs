@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use bytes::Buf;
+use futures_util::Stream;
 use juniper::OperationType;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -14,14 +16,13 @@ use warp::reply::Response;
 use super::cors::Origins;
 use super::door::Door;
 use super::operations::Operations;
-use super::request::{self, BodyStream};
 use super::request_error::RequestError;
 use super::response::{RequestOutcome, Responder};
 use super::schema::Schema;
 use super::services::Services;
 use super::settings::DoorSettings;
 use super::trusted_documents::TrustedDocuments;
-use super::{graphiql, health, socket};
+use super::{graphiql, health, request, socket};
 use crate::auth::{Caller, DoorRules, Refusal};
 
 /// All routes of a door: `/graphql` over HTTP and WebSockets, `/healthz`, `/readyz`, and GraphiQL at `/` if it is enabled.
@@ -93,7 +94,7 @@ async fn answer(
     caller: Result<Caller, Refusal>,
     headers: &HeaderMap,
     query: &str,
-    body: impl BodyStream,
+    body: impl Stream<Item = Result<impl Buf + Send, warp::Error>> + Send,
 ) -> RequestOutcome {
     let caller = match caller {
         Ok(caller) => caller,

@@ -9,8 +9,8 @@ use crate::store::StoreError;
 
 /// Why a resolver fails. Clients get a message and `extensions.code`; causes go to the log.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum ApiError {
-    /// The caller may not see or do this.
     #[error("{0}")]
     Refused(#[from] Refusal),
     /// An argument is out of bounds. The text says which argument, and its bounds.
@@ -19,16 +19,13 @@ pub enum ApiError {
     /// An argument names something that doesn't exist. The text says what.
     #[error("{0}")]
     NotFound(&'static str),
-    /// A subscriber was too slow, so changes were skipped.
     #[error("Some changes were missed; query the current data.")]
     Missed,
-    /// The database refused or failed.
     #[error("{}", code_and_message(.0).1)]
     Store(#[from] StoreError),
     /// A resolver asked for a [state](super::Context::state) of a type that wasn't opened.
     #[error("{FAILED}")]
     NoState(&'static str),
-    /// The pool is full or stopped, or its job panicked.
     #[error("{}", if *.0 == PoolError::Panicked { FAILED } else { BUSY })]
     Pool(#[from] PoolError),
 }

@@ -1,20 +1,17 @@
 //! `/healthz`: the process is alive. `/readyz`: it can serve requests.
 
 use serde_json::json;
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
-use warp::{Filter, Rejection};
 
 use super::services::Services;
 
 pub(super) fn routes(services: &Services) -> BoxedFilter<(Response,)> {
     let services = services.clone();
     let alive = warp::path!("healthz").and(warp::get()).map(|| "ok\n".into_response());
-    let ready = warp::path!("readyz").and(warp::get()).and_then(move || {
-        let services = services.clone();
-        async move { Ok::<_, Rejection>(ready(&services)) }
-    });
+    let ready = warp::path!("readyz").and(warp::get()).map(move || ready(&services));
     alive.or(ready).unify().boxed()
 }
 

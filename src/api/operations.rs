@@ -1,6 +1,5 @@
 //! Documents → operations ready to run, with a cache: a repeated document is neither parsed nor validated again.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use juniper::GraphQLError;
@@ -8,10 +7,9 @@ use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use self_cell::self_cell;
 
-use super::cost::Cost;
 use super::request::{Document, GraphqlRequest};
 use super::request_error::{PrepareError, RequestError};
-use super::schema::{ExecutableSchema, Operation, Schema};
+use super::schema::{ExecutableSchema, Operation, Schema, ValidOperation};
 use super::settings::DoorSettings;
 use super::trusted_documents::TrustedDocuments;
 
@@ -24,26 +22,19 @@ pub(super) struct Operations {
     cache: Option<Cache<CacheKey, Arc<PreparedOperation>>>,
 }
 
-/// An operation ready to run, together with the text that it borrows from.
-pub(super) struct PreparedOperation {
-    cell: OperationCell,
-    cost: Cost,
-}
-
 self_cell!(
-    struct OperationCell {
+    /// An operation ready to run, together with the text that it borrows from.
+    pub(super) struct PreparedOperation {
         owner: Source,
         #[covariant]
-        dependent: BoxedOperation,
+        dependent: ValidOperation,
     }
 );
 
-struct Source {
+pub(super) struct Source {
     schema: Arc<dyn ExecutableSchema>,
     text: Arc<str>,
 }
-
-type BoxedOperation<'a> = Box<dyn Operation + 'a>;
 
 impl Operations {
     /// Warns of trusted documents that can't be run, because the frontend's release doesn't match the schema.
@@ -65,10 +56,11 @@ impl Operations {
     /// Prepares the operation of a request. Fails if it is invalid, not allowed here, or exceeds a limit.
     pub(super) fn prepare(&self, request: &GraphqlRequest) -> Result<Arc<PreparedOperation>, PrepareError> {
         let operation = self.find(&request.document, request.operation_name.as_deref())?;
-        if operation.cost.total(&request.variables) > self.max_cost {
+        let cost = &operation.borrow_dependent().cost;
+        if cost.total(&request.variables) > self.max_cost {
             return Err(RequestError::Cost(self.max_cost).into());
         }
-        if operation.cost.has_null_condition(&request.variables) {
+        if cost.has_null_condition(&request.variables) {
             return Err(RequestError::Parameter("The condition of @include or @skip is null.").into());
         }
         Ok(operation)
@@ -82,13 +74,9 @@ impl Operations {
         }
         let text = Arc::<str>::from(text);
         let source = Source { schema: Arc::clone(&self.schema), text: Arc::clone(&text) };
-        let mut cost = Cost::default();
-        let cell = OperationCell::try_new(source, |source| {
-            let valid = source.schema.prepare(&source.text, name)?;
-            cost = valid.cost;
-            Ok::<_, PrepareError>(valid.operation)
-        })?;
-        let operation = Arc::new(PreparedOperation { cell, cost });
+        let operation =
+            PreparedOperation::try_new(source, |source| source.schema.prepare(&source.text, name))?;
+        let operation = Arc::new(operation);
         if let Some(cache) = &self.cache {
             cache.insert(CacheKey { text, name: name.map(Into::into) }, Arc::clone(&operation));
         }
@@ -98,28 +86,22 @@ impl Operations {
 
 impl PreparedOperation {
     pub(super) fn operation(&self) -> &dyn Operation {
-        &**self.cell.borrow_dependent()
+        &*self.borrow_dependent().operation
     }
 }
 
 /// The cache's key: the whole text, not a hash that another text could share.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, Hash)]
 struct CacheKey {
     text: Arc<str>,
     name: Option<Box<str>>,
 }
 
-/// Looks up a [`CacheKey`] without allocating one.
+/// Looks up a [`CacheKey`] without allocating one. Has the same hash, as the same fields in the same order.
 #[derive(Hash)]
 struct CacheKeyRef<'a> {
     text: &'a str,
     name: Option<&'a str>,
-}
-
-impl Hash for CacheKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        CacheKeyRef { text: &self.text, name: self.name.as_deref() }.hash(state);
-    }
 }
 
 impl Equivalent<CacheKey> for CacheKeyRef<'_> {

@@ -14,16 +14,13 @@ pub const MAX_PAGE_SIZE: i32 = 100;
 /// The page size without `first` and `last`.
 pub const DEFAULT_PAGE_SIZE: i32 = 50;
 
-/// The arguments of a connection.
+/// The arguments of a connection: a number of items from one end, and cursors that they lie between.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "Relay specifies these arguments")]
 pub struct ConnectionArgs {
-    /// Number of items from the start.
     pub first: Option<i32>,
-    /// Only items after this cursor.
     pub after: Option<String>,
-    /// Number of items from the end.
     pub last: Option<i32>,
-    /// Only items before this cursor.
     pub before: Option<String>,
 }
 
@@ -50,10 +47,8 @@ pub struct Edges<T> {
 }
 
 impl ConnectionArgs {
-    /// The arguments for the store. `read` parses the sort key in a cursor.
-    ///
-    /// # Errors
-    /// [`ApiError::BadInput`] for both `first` and `last`, a page size out of bounds, or a cursor of another list or order.
+    /// The arguments for the store. `read` parses the sort key in a cursor. Refuses both `first` and `last`, a page size out
+    /// of bounds, and a cursor of another list or order.
     pub fn page_args<K>(&self, read: impl Fn(&str) -> Option<K>) -> Result<PageArgs<K>, ApiError> {
         let (size, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => return Err(ApiError::BadInput("Give first or last, not both.")),

@@ -59,20 +59,10 @@ struct PersistedQuery {
     hash: String,
 }
 
-/// A body as warp streams it.
-pub(super) trait BodyStream: Stream<Item = Result<Self::Chunk, warp::Error>> + Send {
-    /// A part of the body.
-    type Chunk: Buf + Send;
-}
-
-impl<B: Buf + Send, T: Stream<Item = Result<B, warp::Error>> + Send> BodyStream for T {
-    type Chunk = B;
-}
-
 /// Reads the body of a POST. Holds at most `limit` bytes, whatever `Content-Length` says, and waits at most `time`.
 pub(super) async fn from_body(
     headers: &HeaderMap,
-    body: impl BodyStream,
+    body: impl Stream<Item = Result<impl Buf + Send, warp::Error>> + Send,
     limit: usize,
     time: Duration,
 ) -> Result<GraphqlRequest, RequestError> {

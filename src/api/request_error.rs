@@ -89,16 +89,11 @@ impl RequestError {
 }
 
 /// Why no operation can be prepared from a document.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(super) enum PrepareError {
     /// The document exceeds a limit, or isn't allowed here.
-    Request(RequestError),
+    Request(#[from] RequestError),
     /// The document isn't GraphQL, or isn't valid in the schema.
     Invalid(GraphQLError),
-}
-
-impl From<RequestError> for PrepareError {
-    fn from(error: RequestError) -> Self {
-        Self::Request(error)
-    }
 }

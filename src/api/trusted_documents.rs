@@ -25,17 +25,15 @@ pub struct TrustedDocuments {
 
 /// Why the trusted documents can't be read.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says what happened")]
 pub enum ManifestError {
-    /// The folder or a file in it.
     #[error("cannot read {0}")]
     Unreadable(PathBuf, #[source] std::io::Error),
-    /// A file in none of the three formats.
     #[error(
         "{0} is not a manifest: write an object of ids and documents, as Relay and graphql-codegen do, or Apollo's \
          persisted query manifest of version 1"
     )]
     Malformed(PathBuf),
-    /// Two documents with the same id.
     #[error("{0} gives the id {1} to another document than an earlier manifest; remove one of the two")]
     Ambiguous(PathBuf, String),
 }
@@ -56,9 +54,6 @@ struct ApolloOperation {
 
 impl TrustedDocuments {
     /// Reads every `.json` file of the configured folder; none when no folder is configured. Blocks.
-    ///
-    /// # Errors
-    /// When a file isn't a manifest, or two manifests disagree.
     pub fn read(settings: &DocumentSettings) -> Result<Self, ManifestError> {
         let mut documents = Self { only: settings.only, ..Self::default() };
         let Some(folder) = &settings.dir else { return Ok(documents) };

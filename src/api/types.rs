@@ -3,48 +3,35 @@
 use jiff::Timestamp;
 use juniper::{GraphQLEnum, GraphQLObject, GraphQLScalar};
 
-use crate::auth::Principal;
 use crate::{store, user};
 
 /// A time in UTC, in the format of RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, GraphQLScalar)]
-#[graphql(
-    with = date_time,
-    parse_token(String),
-    specified_by_url = "https://graphql-scalars.dev/docs/scalars/date-time"
-)]
+#[graphql(parse_token(String), specified_by_url = "https://graphql-scalars.dev/docs/scalars/date-time")]
 pub struct DateTime(pub Timestamp);
 
-mod date_time {
-    use super::{DateTime, Timestamp};
-
-    pub(super) fn to_output(value: &DateTime) -> String {
-        value.0.to_string()
+impl DateTime {
+    fn to_output(time: &Self) -> String {
+        time.0.to_string()
     }
 
-    pub(super) fn from_input(text: &str) -> Result<DateTime, Box<str>> {
-        text.parse::<Timestamp>().map(DateTime).map_err(|_| "not a time in the format of RFC 3339".into())
+    fn from_input(text: &str) -> Result<Self, Box<str>> {
+        text.parse::<Timestamp>().map(Self).map_err(|_| "not a time in the format of RFC 3339".into())
     }
 }
 
 /// An email address of at most 254 characters. Output has the local part in ASCII lower case and the domain in IDNA form.
 #[derive(Debug, Clone, PartialEq, Eq, GraphQLScalar)]
-#[graphql(
-    with = email,
-    parse_token(String),
-    specified_by_url = "https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2"
-)]
+#[graphql(parse_token(String), specified_by_url = "https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2")]
 pub struct Email(pub user::Email);
 
-mod email {
-    use super::Email;
-
-    pub(super) fn to_output(value: &Email) -> &str {
-        value.0.as_str()
+impl Email {
+    fn to_output(email: &Self) -> &str {
+        email.0.as_str()
     }
 
-    pub(super) fn from_input(text: &str) -> Result<Email, Box<str>> {
-        text.parse().map(Email).map_err(|error: crate::user::EmailError| error.to_string().into())
+    fn from_input(text: &str) -> Result<Self, Box<str>> {
+        text.parse().map(Self).map_err(|error: user::EmailError| error.to_string().into())
     }
 }
 
@@ -57,16 +44,6 @@ pub enum ViewerKind {
     Machine,
     /// A caller without a token.
     Anonymous,
-}
-
-impl From<&Principal> for ViewerKind {
-    fn from(principal: &Principal) -> Self {
-        match principal {
-            Principal::User(_) => Self::User,
-            Principal::Machine(_) => Self::Machine,
-            Principal::Anonymous => Self::Anonymous,
-        }
-    }
 }
 
 /// A version of the terms that a user accepted.
@@ -96,7 +73,11 @@ macro_rules! viewer {
         impl Viewer {
             /// The kind of caller.
             fn kind(context: &Context) -> $crate::api::ViewerKind {
-                context.caller().principal().into()
+                match context.caller().principal() {
+                    $crate::auth::Principal::User(_) => $crate::api::ViewerKind::User,
+                    $crate::auth::Principal::Machine(_) => $crate::api::ViewerKind::Machine,
+                    $crate::auth::Principal::Anonymous => $crate::api::ViewerKind::Anonymous,
+                }
             }
 
             $($user)*

@@ -5,13 +5,7 @@
 
 use juniper::graphql_object;
 
-use super::input::{
-    BlockUserInput, BlockUserPayload, CreateUserInput, CreateUserPayload, EraseUserInput, EraseUserPayload,
-    ExportUserInput, ExportUserPayload, LinkIdentityInput, LinkIdentityPayload, MergeUsersInput,
-    MergeUsersPayload, RefreshKeysInput, RefreshKeysPayload, RefreshUserInput, RefreshUserPayload,
-    SetRolesInput, SetRolesPayload, SignOutUserInput, SignOutUserPayload, UnblockUserInput,
-    UnblockUserPayload, UnlinkIdentityInput, UnlinkIdentityPayload, UpdateUserInput, UpdateUserPayload,
-};
+use super::input::*;
 use crate::api::error::NullOnError;
 use crate::api::mutation_types::new_person;
 use crate::api::{ApiError, Context, Json, NodeId};

@@ -5,11 +5,7 @@
 
 use juniper::graphql_object;
 
-use super::input::{
-    AcceptTermsInput, AcceptTermsPayload, EraseMeInput, EraseMePayload, ExportMeInput, ExportMePayload,
-    RefreshMeInput, RefreshMePayload, SignOutEverywhereInput, SignOutEverywherePayload, UpdateMeInput,
-    UpdateMePayload,
-};
+use super::input::*;
 use crate::api::error::NullOnError;
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
 use crate::user::Status;
