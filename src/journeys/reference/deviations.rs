@@ -63,11 +63,11 @@ fn deviations() -> Vec<Deviation> {
         get("a GET names its operation in operationName", named("operationName").leak(), &[], (400, "errors"), (200, r#"{"data":{"b":"Query"}}"#)),
         get("operation_name is no parameter", named("operation_name").leak(), &[], (200, r#"{"data":{"b":"Query"}}"#), (400, "errors")),
         get("a parameter given twice is ambiguous", "?query=%7B__typename%7D&query=%7Bx:__typename%7D", &[], (200, r#"{"data":{"x":"Query"}}"#), (400, "BAD_REQUEST")),
-        get("a missing query is told in JSON", "", &[], (400, "Missing GraphQL `query` string"), (400, r#"{"errors":[{"message":"#)),
+        get("a missing query gets a JSON error", "", &[], (400, "Missing GraphQL `query` string"), (400, r#"{"errors":[{"message":"#)),
         get("variables are an object", "?query=%7B__typename%7D&variables=%5B7%5D", &[], (200, TYPENAME), (400, "BAD_REQUEST")),
         get("extensions are an object", "?query=%7B__typename%7D&extensions=7", &[], (200, TYPENAME), (400, "BAD_REQUEST")),
         post("variables are an object", &[JSON], json!({"query": "{ __typename }", "variables": [7]}), (200, TYPENAME), (400, "BAD_REQUEST")),
-        post("broken JSON is told in JSON", &[JSON], "{", (400, "Request body deserialize error"), (400, "BAD_REQUEST")),
+        post("broken JSON gets a JSON error", &[JSON], "{", (400, "Request body deserialize error"), (400, "BAD_REQUEST")),
         // One request could otherwise cost as much as any number of them.
         post("batches have no limit", &[JSON], json!(vec![&typename; 500]), (200, TYPENAME), (400, "BAD_REQUEST")),
         post("aliases have a limit", &[JSON], json!({"query": format!("{{ {aliases} }}")}), (200, r#""a30":"Query""#), (400, "LIMIT_EXCEEDED")),
