@@ -41,11 +41,11 @@ fn text(services: &Services, doors: &[(&'static str, Arc<DoorRules>)]) -> String
         .collect();
     family("refusals_total", "Refused requests, by door and code.", refused);
     let tokens = doors.iter().flat_map(|(name, door)| {
-        let (recalled, verified) = door.cache.hits_and_misses();
-        [("recalled", recalled), ("verified", verified)]
+        let (cached, verified) = door.cache.hits_and_misses();
+        [("cached", cached), ("verified", verified)]
             .map(|(how, count)| (format!("{{door=\"{name}\",how=\"{how}\"}}"), count))
     });
-    family("tokens_total", "Tokens found in the cache (recalled) or verified.", tokens.collect());
+    family("tokens_total", "Tokens found in the cache (cached) or verified.", tokens.collect());
     let fetches = services.gate.keys().fetches();
     family("key_fetches_total", "Fetches of signing keys.", vec![(String::new(), fetches)]);
     text

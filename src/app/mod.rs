@@ -1,6 +1,6 @@
 //! The server as a value: opens handles, binds listeners, drains.
 //!
-//! Owns the wiring of rooms and the lifecycle of a server. Leans on all rooms below. Never parses arguments, never prints.
+//! Owns the wiring of modules and the lifecycle of a server. Uses all lower modules. Never parses arguments, never prints.
 
 mod listen;
 mod vestibule;

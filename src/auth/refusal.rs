@@ -1,4 +1,4 @@
-//! Every reason to refuse a request. Only `api/reply.rs` turns them into HTTP.
+//! Every reason to refuse a request. Only `api/response.rs` turns them into HTTP.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The command line: one file for each command.
 //!
-//! Owns arguments, printing and exit codes. Leans on `config`, `app` and what a command needs. Never handles requests.
+//! Owns arguments, printing and exit codes. Uses `config`, `app` and what a command needs. Never handles requests.
 //!
 //! Each command has its `Args` and `run` in a file of its own, a line in `Command` and one in [`run`].
 

@@ -1,7 +1,7 @@
 //! The configuration: the only reader of the environment.
 //!
 //! Owns where settings come from (embedded defaults, `<profile>.toml`, `VESTIBULE_…`, flags), the order in which they win,
-//! and the contradictions between rooms. Each room owns its `Settings`; this one composes them. Leans on the rooms'
+//! and the contradictions between modules. Each module owns its `Settings`; this one composes them. Uses the modules'
 //! `Settings` only. Never opens anything but configuration and secret files.
 //!
 //! Two forms: the [layers](Report::entries) as written, and the [typed settings](Config). All mistakes are reported at

@@ -1,7 +1,7 @@
 //! From the merged layers to typed settings: the names and types of values.
 //!
 //! serde stops at the first mistake. To report all of them, each value is first deserialised alone, over the defaults. The
-//! rooms' `Settings` remain the only schema.
+//! modules' `Settings` remain the only schema.
 
 use figment::Error;
 use figment::error::{Actual, Kind};

@@ -12,7 +12,7 @@ use crate::api::{Context, Email, Json};
 person_input! {
     /// Input of `createUser`. Give an email or an Auth0 id.
     CreateUserInput {
-        /// The user's Auth0 id, if you know it. Without it, the first login with this verified email claims the user.
+        /// The user's Auth0 id, if you know it. Without it, the first login with this verified email takes over the user.
         auth0_id: Option<String>,
         /// Email address.
         email: Option<Email>,
@@ -71,7 +71,7 @@ payloads! {
     "Payload of `linkIdentity`." LinkIdentityPayload { "The user after the mutation." user: Account }
     "Payload of `unlinkIdentity`." UnlinkIdentityPayload { "The user after the mutation." user: Account }
     "Payload of `mergeUsers`." MergeUsersPayload { "The user who is kept." user: Account }
-    "Payload of `eraseUser`." EraseUserPayload { "The tombstone." user: Account }
+    "Payload of `eraseUser`." EraseUserPayload { "The erased user." user: Account }
     "Payload of `exportUser`." ExportUserPayload { "The user's row, identities, accepted terms and audit log." data: Json }
     "Payload of `refreshKeys`." RefreshKeysPayload {
         "The issuers whose keys are being fetched in the background." issuers: Vec<String>

@@ -46,7 +46,7 @@ impl From<store::Identity> for Identity {
 #[graphql_object]
 #[graphql(name = "User", context = Context, impl = NodeValue)]
 impl Account {
-    /// The global id: our UUID of the user, as in the token's payload.
+    /// The global id: the UUID that Vestibule gave the user, as in the token's payload.
     pub(super) fn id(&self) -> ID {
         NodeId::User(self.user.id).into()
     }

@@ -36,7 +36,7 @@ payloads! {
         tokens_valid_from: Option<DateTime>
     }
     "Payload of `exportMe`." ExportMePayload {
-        "All data about you: your row, identities, accepted terms, and the audit log of changes to them." data: Json
+        "All data about you: your row, identities, accepted terms, and the audit log of changes to your data." data: Json
     }
     "Payload of `eraseMe`." EraseMePayload { "The id of the erased user." erased_id: ID }
 }

@@ -9,7 +9,7 @@ use super::{UserRef, with_store};
 use crate::store::Actor;
 use crate::user::Status;
 
-/// Erase a user's personal data permanently. A tombstone remains, so that they cannot sign up again.
+/// Erase a user's personal data permanently. Their Auth0 ids stay refused.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// User: our id (a UUID), an Auth0 id or an email.
