@@ -3,7 +3,7 @@
 //! Owns everything between an HTTP request and its response: path → method → caller → body → execute → response. Uses `auth` to
 //! authenticate callers and `store` for data. Never reads the configuration.
 //!
-//! To serve a schema of your own, pass it to [`door`] instead of ours. Its resolvers get a [`Context`] with the
+//! To serve a schema of your own, pass it to `door` instead of ours. Its resolvers get a [`Context`] with the
 //! [`Caller`](crate::auth::Caller).
 
 mod settings;

@@ -79,7 +79,7 @@ const CONFIGURATION: &str = "Configuration";
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// Profile: which <NAME>.toml to read. `dev`, `demo` and `token` default to `development`, other commands to
+    /// Profile: which NAME.toml to read. `dev`, `demo` and `token` default to `development`, other commands to
     /// `production` [env: VESTIBULE_PROFILE].
     #[arg(long, global = true, value_name = "NAME", help_heading = CONFIGURATION)]
     profile: Option<String>,

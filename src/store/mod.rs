@@ -4,7 +4,7 @@
 //!
 //! All calls block. Reads by key ([`Store::user`], [`Store::user_by_auth0_id`], [`Store::user_by_email`]) never wait for a
 //! scan and may run inline; everything else belongs on the pool. A public function is one transaction with one `now`; a
-//! private one is a step inside it ([`Write`]).
+//! private one is a step inside it (`Write`).
 //!
 //! Every call can fail with [`StoreError::Database`]; a write also with [`StoreError::Revoked`] for a handle that acts
 //! [for a user](Store::as_user), and a change of one user with [`StoreError::NotFound`] and [`StoreError::Erased`].
