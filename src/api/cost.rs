@@ -31,7 +31,7 @@ const SIZE_ARGUMENTS: [&str; 2] = ["first", "last"];
 pub(super) struct Cost {
     fixed: u64,
     pages: Vec<PageCost>,
-    /// Variables in the conditions of `@include` and `@skip`, and whether they are null by default.
+    /// Nullable variables in the conditions of `@include` and `@skip`, and whether they are null by default.
     conditions: Vec<(String, bool)>,
 }
 
@@ -88,13 +88,15 @@ pub(super) fn measure(
         OperationType::Subscription => schema.concrete_subscription_type(),
     };
     let mut directives = count(operation.directives.as_ref());
-    let (mut defaults, mut null_by_default) = (HashMap::new(), HashSet::new());
+    let (mut defaults, mut nullable) = (HashMap::new(), HashMap::new());
     for (variable, definition) in operation.variables_definition.iter().flat_map(|all| &all.item.items) {
         directives += count(definition.directives.as_ref());
         let default = definition.default_value.as_ref().and_then(|value| item_count(&value.item));
         defaults.insert(variable.item, default);
-        if definition.default_value.as_ref().is_some_and(|value| value.item.is_null()) {
-            null_by_default.insert(variable.item);
+        // juniper reports a null for a type that excludes it.
+        if !definition.var_type.item.is_non_null() {
+            let null_by_default = definition.default_value.as_ref().is_some_and(|value| value.item.is_null());
+            nullable.insert(variable.item, null_by_default);
         }
     }
     let mut measurer = Measurer {
@@ -118,8 +120,10 @@ pub(super) fn measure(
     if is_subscription && (totals.fields != 1 || totals.has_introspection) {
         return Err(RequestError::SubscriptionRoot.into());
     }
-    let conditions =
-        measurer.conditions.iter().map(|name| ((*name).to_owned(), null_by_default.contains(name)));
+    let conditions = measurer
+        .conditions
+        .iter()
+        .filter_map(|name| nullable.get(name).map(|null_by_default| ((*name).to_owned(), *null_by_default)));
     Ok(Cost { conditions: conditions.collect(), ..totals.cost })
 }
 

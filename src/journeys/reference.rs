@@ -88,6 +88,8 @@ fn shared(id: UserId) -> Vec<Operation> {
         with(node, json!({"id": {"a": 1}})),
         with(node, json!({"id": [id]})),
         with(node, json!({"id": id, "with": "yes"})),
+        // A null for a type that excludes it is reported by juniper, which names the variable.
+        with("query ($if: Boolean!) { viewer { kind @include(if: $if) } }", json!({"if": null})),
         with("query ($id: ID!) { node(id: $id) { id } }", json!({"id": "\u{0}\u{1F419}\u{2028} \"q\" \\"})),
     ];
     operations.extend(INVALID.map(operation));
