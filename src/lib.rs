@@ -23,7 +23,8 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     let public = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
-//!     vestibule::main(Vestibule::new(public, vestibule::internal::schema()).with_sample_queries("{ hello }", "{ users { totalCount } }"))
+//!     let vestibule = Vestibule::new(public, vestibule::internal::schema());
+//!     vestibule::main(vestibule.with_sample_queries("{ hello }", "{ users { totalCount } }"))
 //! }
 //! ```
 //!

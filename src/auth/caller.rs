@@ -16,7 +16,7 @@ use crate::scope::Permissions;
 use crate::store::{Actor, LinkEmail, Revocation, Store};
 use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
 
-/// A permit with its current user resolved. Only this file makes one.
+/// A permit with its current user resolved. Only the gate makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
     principal: Principal,
