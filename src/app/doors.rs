@@ -63,23 +63,36 @@ impl Doors {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let [public_sample, internal_sample] = vestibule.sample_queries();
-        let (to_public, to_internal, state) = vestibule.open(config)?;
+        let (public_schema, internal_schema, state) = vestibule.open(config)?;
         // Before anything starts that would have to be stopped after an error.
-        let trusted = trusted(config)?;
+        let (public_documents, internal_documents) = trusted(config)?;
         let auth0 = Auth0::new(&config.auth0, clock.clone())?;
         let services = services(config, auth0.clone(), store, state, clock)?;
-        let (rules, claims) = ((&config.public, &config.internal), &config.claims);
-        let rules = (Arc::new(rules.0.rules(claims)), Arc::new(rules.1.rules(claims)));
-        let (to_public, to_internal) = ((to_public, public_sample), (to_internal, internal_sample));
-        let to_public = api::door("public", &config.public, &rules.0, services.clone(), to_public, trusted.0);
-        let to_internal =
-            api::door("internal", &config.internal, &rules.1, services.clone(), to_internal, trusted.1);
-        let metrics = api::metrics(&services, vec![("public", rules.0), ("internal", rules.1)]);
-        let to_public = api::restrict_hosts("public", &config.public, to_public);
-        let to_internal = to_internal.or(metrics).unify().boxed();
-        let to_internal = api::restrict_hosts("internal", &config.internal, to_internal);
+        let public_rules = Arc::new(config.public.rules(&config.claims));
+        let internal_rules = Arc::new(config.internal.rules(&config.claims));
+        let public_routes = api::door(
+            "public",
+            &config.public,
+            &public_rules,
+            services.clone(),
+            (public_schema, public_sample),
+            public_documents,
+        );
+        let internal_routes = api::door(
+            "internal",
+            &config.internal,
+            &internal_rules,
+            services.clone(),
+            (internal_schema, internal_sample),
+            internal_documents,
+        );
+        let metrics = api::metrics(&services, vec![("public", public_rules), ("internal", internal_rules)]);
+        let public_routes = api::restrict_hosts("public", &config.public, public_routes);
+        let internal_routes = internal_routes.or(metrics).unify().boxed();
+        let internal_routes = api::restrict_hosts("internal", &config.internal, internal_routes);
         let addresses = (public.address(), internal.address());
-        let servers = [public.serve(to_public, &config.http), internal.serve(to_internal, &config.http)];
+        let servers =
+            [public.serve(public_routes, &config.http), internal.serve(internal_routes, &config.http)];
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
         let blocks = block_outbox::start(auth0, services.store.in_background(), services.auth0_pool.clone());
         let background = [watch(services.store.clone()), blocks];
@@ -195,11 +208,12 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
     let services = services(config, auth0, store, Arc::new(()), clock)?;
     services.gate.keys().wait_until_ready(EXPLAIN_TIMEOUT).await;
-    let (public, private) = (config.public.rules(&config.claims), config.internal.rules(&config.claims));
+    let (public_rules, internal_rules) =
+        (config.public.rules(&config.claims), config.internal.rules(&config.claims));
     let explanation = if internal {
-        services.gate.explain("internal", &private, &public, token).await
+        services.gate.explain("internal", &internal_rules, &public_rules, token).await
     } else {
-        services.gate.explain("public", &public, &private, token).await
+        services.gate.explain("public", &public_rules, &internal_rules, token).await
     };
     services.gate.keys().stop().await;
     tokio::join!(services.pool.stop(), services.auth0_pool.stop());

@@ -53,15 +53,11 @@ fn list(global: &Global, args: &ListArgs) -> anyhow::Result<()> {
 }
 
 fn line_json(line: &AuditLine) -> Value {
-    json!({
-        "id": line.id,
-        "at": line.at,
-        "actor": { "kind": line.actor_kind, "id": line.actor_id },
-        "action": line.action,
-        "user": line.target,
-        "changes": line.changes,
-        "requestId": line.request_id,
-    })
+    let mut json = line.to_json();
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("user".to_owned(), json!(line.target));
+    }
+    json
 }
 
 fn line_text(line: &AuditLine) -> String {

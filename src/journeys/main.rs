@@ -41,7 +41,7 @@
 //! Support: `test_server` (both doors and a stub of Auth0), `dev_server` (both doors and the dev tenant),
 //! `executable` (commands and servers as processes), `auth0_stub`, `tokens`, `socket` (a WebSocket client), `waiting`.
 
-// Tells clippy that helpers are test code too.
+// For clippy: helpers are test code too.
 #![cfg(test)]
 
 mod auth0_stub;

@@ -48,7 +48,7 @@ inputs! {
     "Input of `unlinkIdentity`." UnlinkIdentityInput { "The user." id: ID, "The Auth0 id to unlink." auth0_id: String }
     "Input of `mergeUsers`: two users who are the same person." MergeUsersInput {
         "The user to keep." kept_id: ID,
-        "The user whose identities move to the other. Becomes a tombstone." gone_id: ID
+        "The user whose identities move to the other, and who is then erased." gone_id: ID
     }
     "Input of `refreshUser`." RefreshUserInput { "The user." id: ID }
     "Input of `blockUser`." BlockUserInput { "The user." id: ID }

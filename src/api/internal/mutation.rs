@@ -112,7 +112,7 @@ impl Mutation {
     }
 
     /// Merges two users who are the same person. The kept user gets the other's identities and missing fields, but not
-    /// their roles; the other becomes a tombstone. You can't undo it. Needs `users:write`.
+    /// their roles; the other is erased. You can't undo it. Needs `users:write`.
     async fn merge_users(context: &Context, input: MergeUsersInput) -> NullOnError<MergeUsersPayload> {
         context.require(USERS_WRITE)?;
         let (kept, gone) = (NodeId::user(&input.kept_id)?, NodeId::user(&input.gone_id)?);
@@ -120,7 +120,7 @@ impl Mutation {
         Ok(MergeUsersPayload::new(input.client_mutation_id, user))
     }
 
-    /// Erases a user's personal data. A tombstone is left, so that a valid token doesn't create them again. You can't undo
+    /// Erases a user's personal data. Their row stays without it, so that a valid token doesn't create them again. You can't undo
     /// it. Needs `users:erase`.
     async fn erase_user(context: &Context, input: EraseUserInput) -> NullOnError<EraseUserPayload> {
         context.require(USERS_ERASE)?;

@@ -18,7 +18,7 @@ pub enum UserStatus {
     Active,
     /// Refused until unblocked.
     Blocked,
-    /// Erased on request. Only a tombstone without personal data is left.
+    /// Erased on request. Only a row without personal data is left.
     Erased,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct OperationMessage {
 
 /// A running operation. Dropping it aborts the operation.
 pub(super) struct RunningOperation {
-    /// Tells apart operations that reuse an id.
+    /// Distinguishes operations that reuse an id.
     pub(super) run: u64,
     task: AbortHandle,
 }

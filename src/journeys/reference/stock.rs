@@ -106,7 +106,7 @@ impl Operation {
     }
 }
 
-/// Sends a request that accepts the media type whose status tells the outcome.
+/// Sends a request that accepts the media type whose status shows the outcome.
 pub(super) fn send(
     server: &TestServer,
     method: &str,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Row, params};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::action::Action;
 use super::actor::Actor;
@@ -32,6 +32,20 @@ pub struct AuditLine {
     pub changes: Value,
     /// The request it was part of, if any.
     pub request_id: Option<String>,
+}
+
+impl AuditLine {
+    /// The line as JSON, without the user it is about.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "at": self.at,
+            "actor": { "kind": self.actor_kind, "id": self.actor_id },
+            "action": self.action,
+            "changes": self.changes,
+            "requestId": self.request_id,
+        })
+    }
 }
 
 /// The columns that [`read_line`] reads, in its order.

@@ -7,30 +7,11 @@ use rusqlite::Row;
 use super::find::{SELECT, read_user};
 use super::identities::{Identity, read_identity};
 use super::terms::{AcceptedTerms, read_terms};
-use crate::store::columns::{from_millis, json};
-use crate::store::query::{all, first, json_list};
+use crate::store::query::{all, json_list};
 use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
-    /// A user with the terms they accepted, in one query.
-    pub fn user_with_terms(&self, id: UserId) -> Result<Option<(User, Vec<AcceptedTerms>)>> {
-        let sql = format!(
-            "{SELECT}, (SELECT json_group_array(json_array(version, accepted_at) ORDER BY accepted_at, version)
-                        FROM accepted_terms WHERE user_id = u.id) AS terms
-             FROM users u WHERE u.id = ?1"
-        );
-        self.read_by_key(|connection| {
-            first(connection, &sql, [id], |row| {
-                let terms: Vec<(String, i64)> = json("accepted_terms", &row.get::<_, String>("terms")?)?;
-                let terms = terms
-                    .into_iter()
-                    .map(|(version, at)| Ok(AcceptedTerms { version, accepted_at: from_millis(at)? }));
-                Ok((read_user(row)?, terms.collect::<Result<_>>()?))
-            })
-        })
-    }
-
     /// The users with these ids, in any order, without unknown ids.
     pub fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<User>> {
         let sql = format!("{SELECT} FROM json_each(?1) j JOIN users u ON u.id = unhex(j.value)");

@@ -21,7 +21,7 @@ impl Store {
                 .into_iter()
                 .map(|terms| json!({ "version": terms.version, "acceptedAt": terms.accepted_at }))
                 .collect();
-            let audit: Vec<Value> = lines_about(&write.tx, id)?.iter().map(line_json).collect();
+            let audit: Vec<Value> = lines_about(&write.tx, id)?.iter().map(AuditLine::to_json).collect();
             Ok(json!({
                 "exportedAt": write.now,
                 "user": user_json(&user),
@@ -53,16 +53,5 @@ pub fn user_json(user: &User) -> Value {
         "updatedAt": user.updated_at,
         "profileFetchedAt": user.profile_fetched_at,
         "profile": user.profile,
-    })
-}
-
-fn line_json(line: &AuditLine) -> Value {
-    json!({
-        "id": line.id,
-        "at": line.at,
-        "actor": { "kind": line.actor_kind, "id": line.actor_id },
-        "action": line.action,
-        "changes": line.changes,
-        "requestId": line.request_id,
     })
 }
