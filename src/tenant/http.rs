@@ -15,7 +15,7 @@ use super::exchanges::{Direction, HttpExchange};
 use super::oauth_error::OAuthError;
 use super::request::{HttpRequest, is_loopback};
 use super::response::HttpResponse;
-use super::{Inner, authorize, clients, discovery, login_page, management, signup, token, userinfo};
+use super::{Inner, authentication, clients, management};
 
 /// The longest body, in bytes. Auth0's own requests are far shorter.
 const MAX_BODY: usize = 64 * 1024;
@@ -79,58 +79,19 @@ async fn serve(
 }
 
 async fn route(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
-    if let Some(path) = request.path.strip_prefix("/api/v2/") {
-        return management::serve(tenant, request, path).await;
+    match request.path.strip_prefix("/api/v2/") {
+        Some(path) => management::serve(tenant, request, path).await,
+        None => authentication::serve(tenant, request).await,
     }
-    match (request.method.as_str(), request.path.as_str()) {
-        ("OPTIONS", path) if allows_cors(path) => HttpResponse::new(204),
-        ("GET", "/.well-known/openid-configuration") => public(&discovery::document(&tenant.issuer)),
-        ("GET", "/.well-known/jwks.json") => public(&tenant.key.jwks),
-        ("POST", "/oauth/token") => token::token(tenant, request).await,
-        ("GET" | "POST", "/authorize") => authorize::authorize(tenant, request).await,
-        ("GET", "/u/login") => login_page::show(tenant, request),
-        ("POST", "/u/login") => login_page::submit(tenant, request).await,
-        ("GET", "/v2/logout") => authorize::logout(tenant, request).await,
-        ("GET" | "POST", "/userinfo") => userinfo::userinfo(tenant, request),
-        ("POST", "/dbconnections/signup") => {
-            signup::signup(tenant, request).await.unwrap_or_else(|error| error.response())
-        }
-        ("GET", "/") => {
-            HttpResponse::text(200, "A Vestibule dev tenant. Start at /.well-known/openid-configuration.\n")
-        }
-        (_, path) => match allowed_methods(path) {
-            Some(methods) => HttpResponse::text(405, "Method Not Allowed").header("allow", methods),
-            None => HttpResponse::text(404, "Not Found"),
-        },
-    }
-}
-
-/// The methods of the paths above, for a 405.
-fn allowed_methods(path: &str) -> Option<&'static str> {
-    Some(match path {
-        "/" | "/v2/logout" | "/.well-known/openid-configuration" | "/.well-known/jwks.json" => "GET",
-        "/oauth/token" | "/dbconnections/signup" => "POST",
-        "/authorize" | "/u/login" | "/userinfo" => "GET, POST",
-        _ => return None,
-    })
-}
-
-fn public(body: &serde_json::Value) -> HttpResponse {
-    HttpResponse::json(200, body).header("cache-control", "public, max-age=15")
 }
 
 fn misdirected() -> HttpResponse {
     HttpResponse::text(421, "The dev tenant serves loopback names only, such as 127.0.0.1 and localhost.")
 }
 
-fn allows_cors(path: &str) -> bool {
-    matches!(path, "/oauth/token" | "/userinfo" | "/dbconnections/signup")
-        || path.starts_with("/.well-known/")
-}
-
 /// Lets the applications' own origins read the response. Without credentials: these paths use no cookie.
 fn with_cors(tenant: &Inner, request: &HttpRequest, response: HttpResponse) -> HttpResponse {
-    if !allows_cors(&request.path) {
+    if !authentication::allows_cors(&request.path) {
         return response;
     }
     let response = response.header("vary", "Origin");

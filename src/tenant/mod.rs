@@ -4,31 +4,20 @@
 //! for the rules it runs at every login. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they
 //! meet Auth0, so that a disagreement shows in tests. Never opens a port, and refuses an issuer that is not loopback.
 //!
-//! Reading order: `http.rs` (routing), `authorize.rs` and `login_page.rs`, `login.rs` (rules), `token.rs`, `claims.rs`
-//! (the contents of tokens), then the rest.
+//! Reading order: `http.rs`, then `authentication/` (`authorize.rs`, `login_page.rs`, `login.rs` with the rules, `token.rs`,
+//! `claims.rs` with the contents of tokens) and `management/`, then what both share.
 
 mod error;
 mod settings;
 mod http;
 mod request;
 mod response;
-mod authorization_request;
-mod authorize;
-mod callback;
-mod html;
-mod login;
-mod login_page;
-mod apis;
-mod claims;
-mod clients;
-mod oauth_error;
 mod params;
-mod pkce;
-mod token;
-mod discovery;
+mod oauth_error;
+mod authentication;
 mod management;
-mod signup;
-mod userinfo;
+mod apis;
+mod clients;
 mod db;
 mod exchanges;
 mod keys;
@@ -69,7 +58,7 @@ struct Inner {
     db: db::TenantDb,
     tickets: tickets::Tickets,
     key: keys::SigningKey,
-    rules: login::LoginRules,
+    rules: authentication::LoginRules,
     pool: Pool,
     clock: Clock,
     exchanges: exchanges::ExchangeLog,
@@ -98,7 +87,7 @@ impl Tenant {
                 tracing::warn!(trigger, action, "this action DOES NOT RUN here, only at Auth0");
             }
         }
-        let rules = login::LoginRules::new(scripts, &bundle.rules);
+        let rules = authentication::LoginRules::new(scripts, &bundle.rules);
         Self::with_rules(settings, issuer, bundle, rules, pool, clock)
     }
 
@@ -106,7 +95,7 @@ impl Tenant {
         settings: &Settings,
         issuer: &str,
         bundle: Bundle,
-        rules: login::LoginRules,
+        rules: authentication::LoginRules,
         pool: Pool,
         clock: Clock,
     ) -> Result<Self> {

@@ -1,5 +1,6 @@
 //! A response under construction. Sets the headers that every response needs.
 
+use serde_json::{Map, Value};
 use warp::http::header::{HeaderMap, HeaderName, HeaderValue};
 use warp::http::{Response, StatusCode};
 
@@ -21,7 +22,7 @@ impl HttpResponse {
         response.header("cache-control", "no-store").header("x-content-type-options", "nosniff")
     }
 
-    pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
+    pub(super) fn json(status: u16, body: &Value) -> Self {
         Self::new(status).header("content-type", "application/json; charset=utf-8").body(body.to_string())
     }
 
@@ -55,4 +56,9 @@ impl HttpResponse {
         *response.headers_mut() = self.headers;
         response
     }
+}
+
+/// The members of an object; none of another value.
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    if let Value::Object(members) = value { members } else { Map::new() }
 }

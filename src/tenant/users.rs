@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::TenantError;
-use super::claims::object;
 use super::db::{TenantDb, timestamp};
 use super::error::Result;
+use super::response::object;
 use super::user_records::UserRecord;
 use crate::bundle::TestUser;
 use crate::script::{MetadataKind, MetadataUpdate};

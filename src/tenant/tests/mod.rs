@@ -20,7 +20,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
-use super::login::LoginRules;
+use super::authentication::LoginRules;
 use super::*;
 use crate::pool;
 use crate::script::{LoginInput, LoginOutput, MetadataWriter};

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::response::object;
 use crate::bundle::ResourceServer;
 
 /// Claims that rules cannot set; Auth0 drops them silently ("Create custom claims", restricted claims). `scope` is not
@@ -176,11 +177,6 @@ fn is_rfc9068(api: &ResourceServer) -> bool {
 
 fn has_permissions(api: &ResourceServer) -> bool {
     api.token_dialect.ends_with("_authz")
-}
-
-/// The members of an object; none of another value.
-pub(super) fn object(value: Value) -> Map<String, Value> {
-    if let Value::Object(members) = value { members } else { Map::new() }
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::Inner;
+use super::super::Inner;
+use super::super::oauth_error::OAuthError;
+use super::super::request::HttpRequest;
+use super::super::response::HttpResponse;
+use super::super::tickets::TicketKind;
 use super::claims;
-use super::oauth_error::OAuthError;
-use super::request::HttpRequest;
-use super::response::HttpResponse;
-use super::tickets::TicketKind;
 use super::token::{OpaqueToken, extra_claims_key};
 
 /// Accepts an opaque access token, or a JWT whose audience includes `/userinfo`; either needs the scope `openid`.

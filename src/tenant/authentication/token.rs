@@ -7,16 +7,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::oauth_error::OAuthError;
+use super::super::params::Params;
+use super::super::request::HttpRequest;
+use super::super::response::{HttpResponse, object};
+use super::super::tickets::{self, TicketKind};
+use super::super::users::CONNECTION;
+use super::super::{Inner, clients};
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
 use super::claims::{self, LoginDetails, TokenContext, UserGrant};
 use super::login::{self, LoginAttempt, LoginResult};
-use super::oauth_error::OAuthError;
-use super::params::Params;
-use super::request::HttpRequest;
-use super::response::HttpResponse;
-use super::tickets::{self, TicketKind};
-use super::users::CONNECTION;
-use super::{Inner, clients, pkce};
+use super::pkce;
 use crate::bundle::{Client, ResourceServer};
 
 /// Auth0's extension grant: a password and its connection.
@@ -228,7 +229,7 @@ fn context<'a>(tenant: &'a Inner, client: &'a Client, jti: &'a str) -> TokenCont
 }
 
 fn token_response(access: &str, lifetime: u32, scopes: &[String], id_token: Option<String>) -> Value {
-    let mut members = claims::object(json!({
+    let mut members = object(json!({
         "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": scopes.join(" "),
         "id_token": id_token,
     }));

@@ -9,11 +9,11 @@ use warp::http::StatusCode;
 
 use super::Inner;
 use super::apis::{READ_USERS, UPDATE_USERS};
-use super::claims::object;
 use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
+use super::response::object;
 use crate::script::{MetadataKind, MetadataUpdate};
 
 /// Requests a second. Auth0's own limits are lower; this one only stops a runaway loop.

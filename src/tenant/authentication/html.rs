@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 use url::Origin;
 
-use super::response::HttpResponse;
-use super::tickets;
-use super::users::TenantUser;
+use super::super::response::HttpResponse;
+use super::super::tickets;
+use super::super::users::TenantUser;
 
 const STYLE: &str = include_str!("login.css");
 

@@ -8,17 +8,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::super::error::Result;
+use super::super::oauth_error::OAuthError;
+use super::super::params::Params;
+use super::super::request::HttpRequest;
+use super::super::response::HttpResponse;
+use super::super::tickets::{self, TicketKind};
+use super::super::users::TenantUser;
+use super::super::{Inner, clients};
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest, client_and_callback};
 use super::callback::{Callback, ResponseMode};
-use super::error::Result;
+use super::html;
 use super::login::{self, LoginAttempt};
-use super::oauth_error::OAuthError;
-use super::params::Params;
-use super::request::HttpRequest;
-use super::response::HttpResponse;
-use super::tickets::{self, TicketKind};
-use super::users::TenantUser;
-use super::{Inner, clients, html};
 
 /// The lifetime of a code, in seconds.
 const CODE_LIFETIME: i64 = 60;

@@ -1,9 +1,9 @@
 //! The response to the application at its callback: a code or an error.
 
+use super::super::oauth_error::OAuthError;
+use super::super::params::Params;
+use super::super::response::HttpResponse;
 use super::html;
-use super::oauth_error::OAuthError;
-use super::params::Params;
-use super::response::HttpResponse;
 use serde::{Deserialize, Serialize};
 
 /// How the response reaches the application (OAuth 2.0 Multiple Response Type Encoding Practices §2.1, and Auth0's own).

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::Inner;
-use super::db::timestamp;
-use super::exchanges::{Direction, HttpExchange};
-use super::oauth_error::OAuthError;
-use super::request::HttpRequest;
-use super::users::{CONNECTION, TenantUser};
+use super::super::Inner;
+use super::super::db::timestamp;
+use super::super::exchanges::{Direction, HttpExchange};
+use super::super::oauth_error::OAuthError;
+use super::super::request::HttpRequest;
+use super::super::users::{CONNECTION, TenantUser};
 use crate::bundle::{Client, Rule};
 use crate::script::{
     ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter,
@@ -28,11 +28,11 @@ type RunRules =
 
 /// The rules, ready to run. Tests use a function instead of scripts.
 #[derive(Clone)]
-pub(super) struct LoginRules(Arc<RunRules>);
+pub(in crate::tenant) struct LoginRules(Arc<RunRules>);
 
 impl LoginRules {
     /// The bundle's enabled login rules, run by `scripts`.
-    pub(super) fn new(scripts: ScriptRunner, rules: &[Rule]) -> Self {
+    pub(in crate::tenant) fn new(scripts: ScriptRunner, rules: &[Rule]) -> Self {
         let at_login = |rule: &&Rule| rule.enabled && rule.stage == "login_success";
         let rules: Arc<[Rule]> = rules.iter().filter(at_login).cloned().collect();
         Self(Arc::new(move |login, metadata_writer| {
@@ -42,7 +42,7 @@ impl LoginRules {
     }
 
     #[cfg(test)]
-    pub(super) fn from_fn(
+    pub(in crate::tenant) fn from_fn(
         run: impl Fn(LoginInput, MetadataWriter) -> RuleResult + Clone + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(move |login, metadata_writer| {

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use super::super::error::Result;
+use super::super::oauth_error::OAuthError;
+use super::super::params::Params;
+use super::super::request::HttpRequest;
+use super::super::response::HttpResponse;
+use super::super::tickets::TicketKind;
+use super::super::users::TenantUser;
+use super::super::{Inner, TenantError, clients};
 use super::authorization_request::AuthorizationRequest;
 use super::callback::ResponseMode;
-use super::error::Result;
-use super::oauth_error::OAuthError;
-use super::params::Params;
-use super::request::HttpRequest;
-use super::response::HttpResponse;
-use super::tickets::TicketKind;
-use super::users::TenantUser;
-use super::{Inner, TenantError, authorize, clients, html};
+use super::{authorize, html};
 
 /// `GET /u/login?state=…`: the page.
 pub(super) fn show(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::super::oauth_error::OAuthError;
+use super::super::params::Params;
+use super::super::{Inner, clients};
 use super::callback::{Callback, ResponseMode};
 use super::login::LoginResult;
-use super::oauth_error::OAuthError;
-use super::params::Params;
-use super::{Inner, clients, pkce};
+use super::pkce;
 use crate::bundle::Client;
 
 /// A checked authorization request, kept while the user logs in.

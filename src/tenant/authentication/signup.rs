@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::oauth_error::OAuthError;
-use super::params::Params;
-use super::request::HttpRequest;
-use super::response::HttpResponse;
-use super::tickets;
-use super::user_records::NewUser;
-use super::users::{self, CONNECTION};
-use super::{Inner, clients};
+use super::super::oauth_error::OAuthError;
+use super::super::params::Params;
+use super::super::request::HttpRequest;
+use super::super::response::HttpResponse;
+use super::super::tickets;
+use super::super::user_records::NewUser;
+use super::super::users::{self, CONNECTION};
+use super::super::{Inner, clients};
 
 /// The shortest password, in characters, as in Auth0's default policy.
 const MIN_PASSWORD: usize = 8;

@@ -1,0 +1,69 @@
+//! The Authentication API: authorization, tokens, the login page, sessions, sign-up, discovery.
+//!
+//! Owns what OAuth, OpenID Connect and Auth0's own endpoints exchange for tokens. Never serves `/api/v2/`.
+
+mod authorization_request;
+mod authorize;
+mod callback;
+mod claims;
+mod discovery;
+mod html;
+mod login;
+mod login_page;
+mod pkce;
+mod signup;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+pub(super) use login::LoginRules;
+
+use super::Inner;
+use super::request::HttpRequest;
+use super::response::HttpResponse;
+
+/// Every path but `/api/v2/…`.
+pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
+    match (request.method.as_str(), request.path.as_str()) {
+        ("OPTIONS", path) if allows_cors(path) => HttpResponse::new(204),
+        ("GET", "/.well-known/openid-configuration") => public(&discovery::document(&tenant.issuer)),
+        ("GET", "/.well-known/jwks.json") => public(&tenant.key.jwks),
+        ("POST", "/oauth/token") => token::token(tenant, request).await,
+        ("GET" | "POST", "/authorize") => authorize::authorize(tenant, request).await,
+        ("GET", "/u/login") => login_page::show(tenant, request),
+        ("POST", "/u/login") => login_page::submit(tenant, request).await,
+        ("GET", "/v2/logout") => authorize::logout(tenant, request).await,
+        ("GET" | "POST", "/userinfo") => userinfo::userinfo(tenant, request),
+        ("POST", "/dbconnections/signup") => {
+            signup::signup(tenant, request).await.unwrap_or_else(|error| error.response())
+        }
+        ("GET", "/") => {
+            HttpResponse::text(200, "A Vestibule dev tenant. Start at /.well-known/openid-configuration.\n")
+        }
+        (_, path) => match allowed_methods(path) {
+            Some(methods) => HttpResponse::text(405, "Method Not Allowed").header("allow", methods),
+            None => HttpResponse::text(404, "Not Found"),
+        },
+    }
+}
+
+/// The methods of the paths above, for a 405.
+fn allowed_methods(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "/" | "/v2/logout" | "/.well-known/openid-configuration" | "/.well-known/jwks.json" => "GET",
+        "/oauth/token" | "/dbconnections/signup" => "POST",
+        "/authorize" | "/u/login" | "/userinfo" => "GET, POST",
+        _ => return None,
+    })
+}
+
+/// Whether an application's own origin may read a path's responses.
+pub(super) fn allows_cors(path: &str) -> bool {
+    matches!(path, "/oauth/token" | "/userinfo" | "/dbconnections/signup")
+        || path.starts_with("/.well-known/")
+}
+
+fn public(body: &serde_json::Value) -> HttpResponse {
+    HttpResponse::json(200, body).header("cache-control", "public, max-age=15")
+}
