@@ -109,6 +109,7 @@ fn the_gate(criterion: &mut Criterion) {
         max_lifetime: Duration::from_secs(30 * 86_400),
         keys_max_age: Duration::from_secs(86_400),
         profile: TokenProfile::Auth0,
+        agents: auth::Agents::Refuse,
     };
     let issuers = vec![Issuer { issuer: TENANT.to_owned(), jwks_uri: None, same_users: true }];
     let keys =

@@ -12,7 +12,7 @@ use warp::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUT
 
 fn refusal(from: &mut Unstructured<'_>) -> Option<Refusal> {
     let time = Duration::from_secs(u64::arbitrary(from).ok()?);
-    Some(match u8::arbitrary(from).ok()? % 22 {
+    Some(match u8::arbitrary(from).ok()? % 24 {
         0 => Refusal::MalformedRequest("Two Authorization headers were sent; send one."),
         1 => Refusal::NoToken,
         2 => Refusal::MalformedToken("The token is longer than 16 KiB."),
@@ -35,6 +35,8 @@ fn refusal(from: &mut Unstructured<'_>) -> Option<Refusal> {
         18 => Refusal::EmailConflict,
         19 => Refusal::KeysUnavailable,
         20 => Refusal::ProfileUnavailable { retry_after: time },
+        21 => Refusal::BoundToken,
+        22 => Refusal::AgentRefused,
         _ => Refusal::Busy,
     })
 }

@@ -22,6 +22,7 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
         max_lifetime: Duration::from_secs(86_400),
         keys_max_age: Duration::from_secs(86_400),
         profile: TokenProfile::Auth0,
+        agents: vestibule::auth::Agents::Refuse,
     };
     Policy::new(&settings, "https://public.example/")
 });

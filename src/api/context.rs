@@ -111,7 +111,11 @@ impl Context {
         let (store, actor) = match self.caller.principal() {
             Principal::User(user) => {
                 let acting_user = ActingUser { user: user.id(), issued_at: self.caller.issued_at() };
-                (store.as_user(acting_user), Actor::User(user.id()))
+                let actor = match self.caller.agent() {
+                    Some(agent) => Actor::Agent { user: user.id(), agent: agent.to_owned() },
+                    None => Actor::User(user.id()),
+                };
+                (store.as_user(acting_user), actor)
             }
             Principal::Machine(client) => (store, Actor::Machine(client.to_string())),
             Principal::Anonymous => return Err(Refusal::NoToken.into()),

@@ -177,7 +177,8 @@ fn services(
     let own = Issuer { issuer: issuer.clone(), jwks_uri: jwks_uri.clone(), same_users: true };
     let issuers: Vec<Issuer> = std::iter::once(own).chain(also.iter().cloned()).collect();
     let user_issuers = issuers.iter().filter(|issuer| issuer.same_users).map(|issuer| issuer.issuer.clone());
-    let grants = Grants { user_issuers: user_issuers.collect(), roles: config.roles.clone() };
+    let agents = config.claims.agents;
+    let grants = Grants { user_issuers: user_issuers.collect(), roles: config.roles.clone(), agents };
     let keys = Keys::start(
         issuers,
         config.claims.allowed(),

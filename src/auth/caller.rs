@@ -165,6 +165,11 @@ impl Caller {
         if let Principal::Machine(client) = &self.principal { Some(client) } else { None }
     }
 
+    /// The agent that acts for the user, if one does.
+    pub fn agent(&self) -> Option<&str> {
+        self.claims.as_ref().filter(|_| self.user().is_some())?.agent()
+    }
+
     /// When the token was issued, if it says so. A revocation after that time covers it.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.claims.as_ref().and_then(Claims::issued_at)

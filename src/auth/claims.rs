@@ -12,6 +12,7 @@ use super::key_set::Key;
 use super::keys::PublishedKey;
 use super::policy::{ClaimNames, ClaimsCtx, Policy, RULES, strings, unix_seconds};
 use super::{Bearer, DoorRules, Keys, Refusal};
+use crate::user::Auth0Id;
 
 /// The payload of a token whose signature, issuer, audience and times were checked. Only this file makes one.
 #[derive(Clone)]
@@ -103,6 +104,19 @@ impl Claims {
     /// The client the token was issued to.
     pub fn client(&self) -> Option<&str> {
         self.text("azp").or(self.text("client_id"))
+    }
+
+    /// The agent that acts for the user: the subject of `act`, else its client. `None` for a token without an agent.
+    pub fn agent(&self) -> Option<&str> {
+        let act = self.checked.payload.get("act");
+        if act.is_none() && self.text("client_profile") != Some("ai_agent") {
+            return None;
+        }
+        let is_name = |name: &&str| name.parse::<Auth0Id>().is_ok();
+        act.and_then(|act| act.get("sub")?.as_str())
+            .filter(is_name)
+            .or(self.client().filter(is_name))
+            .or(Some("unnamed"))
     }
 
     /// Auth0's `permissions`.

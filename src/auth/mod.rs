@@ -72,7 +72,7 @@ pub use identity::store_profile;
 pub use key_set::{Key, KeySet, KeySetError};
 pub use keys::{Keys, PublishedKey};
 pub use permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
-pub use policy::{ClaimsSettings, Policy, TokenProfile};
+pub use policy::{Agents, ClaimsSettings, Policy, TokenProfile};
 pub use profiles::Profiles;
 pub use refusal::{Refusal, Stage};
 pub use token_cache::TokenCache;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::bearer::NoToken;
-use super::{Claims, Refusal};
+use super::{Agents, Claims, Refusal};
 use crate::scope::{Permissions, Roles};
 use crate::user::Auth0Id;
 
@@ -25,6 +25,8 @@ pub struct Grants {
     pub user_issuers: Vec<String>,
     /// The permissions of each role.
     pub roles: Roles,
+    /// What agents may do that act for a user.
+    pub agents: Agents,
 }
 
 /// Claims that met a need. Only this file makes one.
@@ -49,7 +51,8 @@ pub enum Subject {
 ///
 /// # Errors
 /// [`Refusal::NotPermitted`] with the missing permissions. The list is empty when `sub` is neither a user nor a machine, or
-/// is a user of an issuer that is not in [`Grants::user_issuers`].
+/// is a user of an issuer that is not in [`Grants::user_issuers`]. [`Refusal::AgentRefused`] for a user's token that an agent
+/// holds, unless [`Grants::agents`] accepts it.
 pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Refusal> {
     let of_token: Permissions = claims.permissions().map(str::to_owned).collect();
     let subject = subject(claims).filter(|subject| match subject {
@@ -57,6 +60,12 @@ pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Re
         Subject::Machine(..) | Subject::Anonymous => true,
     });
     let subject = subject.ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
+    if let Subject::User(_, claims) = &subject
+        && grants.agents == Agents::Refuse
+        && claims.agent().is_some()
+    {
+        return Err(Refusal::AgentRefused);
+    }
     let mut permissions = match &subject {
         // The scope of a machine is what was granted to it.
         Subject::Machine(_, claims) => Permissions::from_scope(claims.text("scope").unwrap_or_default()),
@@ -88,18 +97,28 @@ fn check(subject: Subject, permissions: Permissions, need: &Need) -> Result<Perm
     }
 }
 
-/// A machine has the grant type `client-credentials`, or its `sub` is `<its client id>@clients`. A user's `sub` is
-/// `<connection>|<id>`. Agents (`agt_…`), anonymous sessions (`anon@…`) and future kinds are neither.
+/// A machine has the grant type `client-credentials`, or its `sub` is `<its client id>@clients`; at an API with agent subject
+/// claims its `sub` is its client id and its `sub_profile` is `service`. A user's `sub` is `<connection>|<id>`, and their
+/// `sub_profile`, if there is one, is `user`. Agents of their own (`agt_…`), anonymous sessions (`anon@…`) and future kinds
+/// are neither.
 fn subject(claims: Claims) -> Option<Subject> {
     let client = claims.client();
     let sub = claims.subject();
     let own_name = sub.strip_suffix("@clients");
-    if claims.text("gty") == Some("client-credentials") || own_name.is_some() && own_name == client {
+    let profile = claims.text("sub_profile");
+    if claims.text("gty") == Some("client-credentials")
+        || own_name.is_some() && own_name == client
+        || profile == Some("service") && client == Some(sub)
+    {
         let client = client.or(own_name).unwrap_or(sub).into();
         return Some(Subject::Machine(client, claims));
     }
     let (connection, id) = sub.split_once('|')?;
-    if own_name.is_some() || connection.is_empty() || id.is_empty() {
+    if profile.is_some_and(|profile| profile != "user")
+        || own_name.is_some()
+        || connection.is_empty()
+        || id.is_empty()
+    {
         return None;
     }
     Some(Subject::User(sub.parse().ok()?, claims))
@@ -136,7 +155,7 @@ mod tests {
             [("support".to_owned(), Permissions::from_scope("users:read"))].into_iter().collect();
         let claims = claims_with(claims);
         let user_issuers = vec![claims.issuer().to_owned()];
-        permit(claims, &need, &Grants { user_issuers, roles })
+        permit(claims, &need, &Grants { user_issuers, roles, agents: Agents::Refuse })
     }
 
     fn missing(claims: &Value, need: &str) -> Option<String> {
@@ -153,6 +172,7 @@ mod tests {
             json!({"sub": "m1@clients", "azp": "m1", "gty": "client-credentials"}),
             json!({"sub": "m1@clients", "azp": "m1"}),
             json!({"sub": "m1", "azp": "m1", "gty": "client-credentials"}),
+            json!({"sub": "m1", "azp": "m1", "sub_profile": "service"}),
         ] {
             let (subject, _) = permitted(&claims, "").unwrap().into_parts();
             assert!(matches!(subject, Subject::Machine(client, _) if &*client == "m1"), "{claims}");
@@ -164,6 +184,42 @@ mod tests {
         for sub in ["agt_1", "anon@1", "m2@clients", "auth0|m2@clients", "|1", "auth0|", "someone"] {
             assert_eq!(missing(&json!({"sub": sub, "azp": "m1"}), "").as_deref(), Some(""), "{sub}");
         }
+        for (sub, profile) in [
+            ("m2", "service"),
+            ("m1", "ai_agent"),
+            ("m1", "user"),
+            ("auth0|1", "service"),
+            ("a|1", "ai_agent"),
+        ] {
+            let claims = json!({"sub": sub, "azp": "m1", "sub_profile": profile});
+            assert_eq!(missing(&claims, "").as_deref(), Some(""), "{claims}");
+        }
+        assert_eq!(missing(&json!({"sub": "auth0|1", "sub_profile": "user"}), ""), None);
+    }
+
+    #[test]
+    fn an_agent_with_a_users_token_is_refused_unless_agents_are_accepted() {
+        let need = Need { permissions: Permissions::default(), anonymous: false };
+        let outcome = |changes: &Value, agents| {
+            let claims = claims_with(changes);
+            let grants =
+                Grants { user_issuers: vec![claims.issuer().to_owned()], agents, ..Grants::default() };
+            let agent = claims.agent().map(str::to_owned);
+            permit(claims, &need, &grants).map(|_| agent)
+        };
+        for (claims, agent) in [
+            (json!({"act": {"sub": "agt_1", "act": {"sub": "spa"}}, "client_profile": "ai_agent"}), "agt_1"),
+            (json!({"act": {"sub": "agt_1"}}), "agt_1"),
+            (json!({"client_profile": "ai_agent"}), "spa"),
+            (json!({"act": {}}), "spa"),
+            (json!({"act": {"sub": "a\n"}}), "spa"),
+        ] {
+            assert_eq!(outcome(&claims, Agents::Refuse), Err(Refusal::AgentRefused), "{claims}");
+            assert_eq!(outcome(&claims, Agents::AsUser), Ok(Some(agent.to_owned())), "{claims}");
+        }
+        assert_eq!(outcome(&json!({"client_profile": "browser"}), Agents::Refuse), Ok(None));
+        let machine = json!({"sub": "m1@clients", "azp": "m1", "client_profile": "ai_agent"});
+        assert!(outcome(&machine, Agents::Refuse).is_ok(), "a machine acts for no user");
     }
 
     #[test]
@@ -192,8 +248,8 @@ mod tests {
     #[test]
     fn only_machines_are_accepted_from_an_issuer_with_user_ids_of_its_own() {
         let need = Need { permissions: Permissions::default(), anonymous: false };
-        let elsewhere =
-            Grants { user_issuers: vec!["https://ours.example/".to_owned()], roles: Roles::default() };
+        let user_issuers = vec!["https://ours.example/".to_owned()];
+        let elsewhere = Grants { user_issuers, ..Grants::default() };
         let outcome = |claims: Value| permit(claims_with(&claims), &need, &elsewhere).map(drop);
         let refused = Refusal::NotPermitted { missing: Permissions::default() };
         assert_eq!(outcome(json!({"sub": "auth0|1"})), Err(refused));

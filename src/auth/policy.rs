@@ -33,6 +33,19 @@ pub struct ClaimsSettings {
     pub keys_max_age: Duration,
     /// Which access token profile is accepted.
     pub profile: TokenProfile,
+    /// What an agent with a user's token may do.
+    pub agents: Agents,
+}
+
+/// What an agent may do that acts for a user: its token has `act` (RFC 8693 §4.1) or the `client_profile` `ai_agent`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Agents {
+    /// Nothing: its token is refused.
+    #[default]
+    Refuse,
+    /// What the user may do. Audit lines name the agent.
+    AsUser,
 }
 
 /// Auth0's two access token profiles, also called token dialects.
@@ -124,12 +137,13 @@ pub(super) struct Rule {
 }
 
 /// The claims policy, in the order of checking. The issuer was checked before, to choose the keys.
-pub(super) const RULES: [Rule; 9] = [
+pub(super) const RULES: [Rule; 10] = [
     Rule { check: "it is an access token, not an ID token", claim: "", test: is_access_token },
     Rule { check: "it is for this door (aud)", claim: "aud", test: is_for_this_door },
     Rule { check: "it has not expired (exp)", claim: "exp", test: has_not_expired },
     Rule { check: "it does not live too long (exp)", claim: "", test: does_not_live_too_long },
     Rule { check: "it is valid already (iat, nbf)", claim: "iat", test: is_valid_already },
+    Rule { check: "it is not bound to a key (cnf)", claim: "cnf", test: is_not_bound },
     Rule { check: "its subject is a valid id (sub)", claim: "sub", test: has_valid_subject },
     Rule { check: "it names one client (azp, client_id)", claim: "azp", test: names_one_client },
     Rule { check: "its claims have the right types", claim: "", test: has_right_types },
@@ -167,14 +181,20 @@ fn is_access_token(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     ensure(is_access_token, Refusal::BadClaims("This is an ID token; send the access token."))
 }
 
+/// The most entries of an `aud`.
+pub(super) const AUDIENCES_MAX: usize = 100;
+
 /// `aud` is the audience of this door, or an array of strings that contains it (RFC 7519 §4.1.3), byte for byte.
 fn is_for_this_door(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let ours = ctx.policy.audience.as_str();
     let matches = match ctx.payload.get("aud") {
         Some(Value::String(aud)) => aud == ours,
-        Some(aud) => strings(aud).is_some_and(|all| all.len() <= 16 && all.contains(&ours)),
+        Some(aud) => strings(aud).is_some_and(|all| all.contains(&ours)),
         None => false,
     };
+    let is_long =
+        ctx.payload.get("aud").and_then(Value::as_array).is_some_and(|all| all.len() > AUDIENCES_MAX);
+    ensure(!is_long, Refusal::BadClaims("The claim aud of the token has more than 100 entries."))?;
     ensure(matches, Refusal::WrongAudience)
 }
 
@@ -194,6 +214,11 @@ fn is_valid_already(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let latest = ctx.now + ctx.policy.leeway.as_secs_f64();
     let begins = [ctx.time("iat")?, ctx.time("nbf")?];
     ensure(begins.into_iter().flatten().all(|time| time <= latest), Refusal::NotYetValid)
+}
+
+/// A bound token is good only with a proof of its key, by DPoP (RFC 9449) or mTLS (RFC 8705), which is not checked here.
+fn is_not_bound(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
+    ensure(!ctx.payload.contains_key("cnf"), Refusal::BoundToken)
 }
 
 fn has_valid_subject(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
@@ -220,6 +245,13 @@ fn has_right_types(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     };
     ensure_type("permissions", is_list, "The claim permissions of the token is not a list of strings.")?;
     ensure_type(roles, is_list, "The roles in the token are not a list of strings.")?;
+    ensure_type("act", Value::is_object, "The claim act of the token is not an object.")?;
+    ensure_type("sub_profile", Value::is_string, "The claim sub_profile of the token is not a string.")?;
+    ensure_type(
+        "client_profile",
+        Value::is_string,
+        "The claim client_profile of the token is not a string.",
+    )?;
     ensure_type("scope", Value::is_string, "The claim scope of the token is not a string.")?;
     ensure_type("gty", Value::is_string, "The claim gty of the token is not a string.")?;
     ensure_type("jti", Value::is_string, "The claim jti of the token is not a string.")

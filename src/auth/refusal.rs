@@ -32,6 +32,8 @@ pub enum Refusal {
     },
     /// `nbf` or `iat` is in the future.
     NotYetValid,
+    /// The token is bound to a key, and the proof of its possession is not checked.
+    BoundToken,
     /// A claim is missing, of the wrong type or out of bounds.
     BadClaims(&'static str),
     /// The `user` claim is malformed, or names another user than `sub`. Same code as [`Refusal::BadClaims`], two stages
@@ -43,6 +45,8 @@ pub enum Refusal {
         /// The missing permissions; empty when callers of this kind have no access at all.
         missing: Permissions,
     },
+    /// An agent acts for the user, and agents are refused.
+    AgentRefused,
     Blocked,
     Erased,
     NoSuchUser,
@@ -96,9 +100,11 @@ impl Refusal {
             Self::WrongAudience => ("WRONG_AUDIENCE", Claims, 401),
             Self::Expired { .. } => ("EXPIRED", Claims, 401),
             Self::NotYetValid => ("NOT_YET_VALID", Claims, 401),
+            Self::BoundToken => ("BOUND_TOKEN", Claims, 401),
             Self::BadClaims(_) => ("BAD_CLAIMS", Claims, 401),
             Self::KeysUnavailable => ("KEYS_UNAVAILABLE", Claims, 503),
             Self::NotPermitted { .. } => ("NOT_PERMITTED", Permit, 403),
+            Self::AgentRefused => ("AGENT_REFUSED", Permit, 403),
             Self::BadPayload(_) => ("BAD_CLAIMS", Caller, 401),
             Self::TokenRevoked => ("TOKEN_REVOKED", Caller, 401),
             Self::Blocked => ("BLOCKED", Caller, 403),
@@ -146,8 +152,14 @@ impl Refusal {
             Self::WrongIssuer => "The issuer of the token is not trusted here.",
             Self::WrongAudience => "The token is for another API; request one with the audience of this API.",
             Self::NotYetValid => "The token is not valid yet; check the clocks.",
+            Self::BoundToken => {
+                "The token is bound to a key (cnf), by DPoP or mTLS, which this API does not check; request one without."
+            }
             Self::TokenRevoked => "The token was revoked; log in again.",
             Self::NotPermitted { .. } => "Callers of this kind have no access here.",
+            Self::AgentRefused => {
+                "An agent acts for the user, and this API does not accept agents (act, client_profile)."
+            }
             Self::Blocked => "The user is blocked.",
             Self::Erased => "The user was erased.",
             Self::NoSuchUser => "The tenant has no user with the id in the token.",

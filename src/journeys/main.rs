@@ -5,6 +5,7 @@
 //! - `refusals`: every refusal code with its status, headers and body
 //! - `bad_inputs`: tokens and requests that must be refused, by the numbers in `src/auth`'s tables
 //! - `callers`: how the current user is found, in races and outages too
+//! - `delegation`: tokens bound to a key, and agents that act for a user
 //! - `identities`: look-alike emails, returning erased users, stale profiles, blocks at Auth0
 //! - `outages`: an Auth0 that hangs, fails, limits us or returns nonsense
 //! - `keys`: key rotation, floods of unknown keys, outages
@@ -56,6 +57,7 @@ mod bad_inputs;
 mod callers;
 mod clients;
 mod crashes;
+mod delegation;
 mod deployments;
 mod developer;
 mod disks;

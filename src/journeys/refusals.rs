@@ -69,6 +69,7 @@ fn each_failure_of_the_bearer_and_claims_stages_has_its_code() {
         (&tokens::sign(&with("aud", json!(INTERNAL))), "WRONG_AUDIENCE", "claims"),
         (&tokens::sign(&with("exp", json!(now() - 60))), "EXPIRED", "claims"),
         (&tokens::sign(&with("nbf", json!(now() + 3600))), "NOT_YET_VALID", "claims"),
+        (&tokens::sign(&with("cnf", json!({"jkt": "0ZcOCORZNYy"}))), "BOUND_TOKEN", "claims"),
         (&tokens::sign(&with("exp", json!("tomorrow"))), "BAD_CLAIMS", "claims"),
         (&tokens::sign(&with("nonce", json!("n"))), "BAD_CLAIMS", "claims"),
     ] {

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::claims::{claims, validate};
-use super::{Bearer, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Refusal, TokenProfile, parse};
+use super::{
+    Agents, Bearer, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Refusal, TokenProfile, parse,
+};
 use crate::auth0::{self, Auth0, Issuer};
 use crate::clock::Clock;
 use crate::pool::{self, Pool};
@@ -38,6 +40,7 @@ fn claims_settings(profile: TokenProfile) -> ClaimsSettings {
         max_lifetime: Duration::from_secs(30 * 86_400),
         keys_max_age: Duration::from_secs(86_400),
         profile,
+        agents: Agents::Refuse,
     }
 }
 

@@ -20,6 +20,8 @@ fn one_of_each() -> Vec<Refusal> {
         Refusal::WrongAudience,
         Refusal::Expired { ago: Duration::from_secs(12) },
         Refusal::NotYetValid,
+        Refusal::BoundToken,
+        Refusal::AgentRefused,
         Refusal::BadClaims("The claim exp is missing."),
         Refusal::BadPayload("The user in the payload of the token is another one."),
         Refusal::TokenRevoked,

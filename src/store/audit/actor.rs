@@ -7,6 +7,13 @@ use crate::user::UserId;
 pub enum Actor {
     /// A user, about themselves or as staff.
     User(UserId),
+    /// An agent that acts for a user.
+    Agent {
+        /// The user.
+        user: UserId,
+        /// The agent's id.
+        agent: String,
+    },
     /// A machine, by its client id.
     Machine(String),
     /// The gate, at a user's first request.
@@ -23,7 +30,7 @@ impl Actor {
     /// Its kind and its id, as the audit log stores them.
     pub(crate) fn parts(&self) -> (&'static str, Option<String>) {
         match self {
-            Self::User(id) => ("user", Some(id.to_string())),
+            Self::User(id) | Self::Agent { user: id, .. } => ("user", Some(id.to_string())),
             Self::Machine(client_id) => ("machine", Some(client_id.clone())),
             Self::Gate => ("gate", None),
             Self::Cli => ("cli", None),

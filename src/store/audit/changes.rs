@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::actor::Actor;
 use crate::user::Auth0Id;
 
 /// The changed fields, by the names that clients use.
@@ -37,6 +38,15 @@ impl Changes {
     pub(crate) fn identity_removed(self, auth0_id: &Auth0Id) -> Self {
         let Some(provider) = provider(auth0_id) else { return self.redacted("identity") };
         self.field("identity", provider, ())
+    }
+
+    /// The agent that made the change, if one did. A person who acts for another one is named by their provider only.
+    pub(crate) fn by_agent(mut self, actor: &Actor) -> Self {
+        if let Actor::Agent { agent, .. } = actor {
+            let name = agent.split_once('|').map_or(agent.as_str(), |(provider, _)| provider);
+            self.0.insert("agent".to_owned(), name.into());
+        }
+        self
     }
 
     pub(crate) fn and(mut self, more: Self) -> Self {

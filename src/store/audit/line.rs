@@ -86,7 +86,7 @@ impl Write<'_> {
             actor_id,
             action: action.as_str().to_owned(),
             target: target.into().map(|user| *user.as_bytes()),
-            changes: changes.into_json(),
+            changes: changes.by_agent(actor).into_json(),
             request_id: self.request.map(|request| request.to_string()),
         };
         let hash = line.hash(before.map(|(_, hash)| hash));
