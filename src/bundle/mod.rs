@@ -18,8 +18,8 @@ mod tests;
 
 pub use error::BundleError;
 pub use objects::{
-    ActionBinding, ApiScope, Client, ClientGrant, JwtConfiguration, ResourceServer, Role, RolePermission,
-    Rule, TenantSettings, TestUser,
+    ActionBinding, ApiScope, Client, ClientGrant, JwtConfiguration, RefreshTokenSettings, ResourceServer,
+    Role, RolePermission, Rule, TenantSettings, TestUser,
 };
 
 use std::collections::BTreeMap;

@@ -72,6 +72,43 @@ pub struct Client {
     /// Settings of its ID tokens.
     #[serde(default)]
     pub jwt_configuration: JwtConfiguration,
+    /// Settings of its refresh tokens.
+    #[serde(default)]
+    pub refresh_token: RefreshTokenSettings,
+}
+
+/// `refresh_token` of a client. The defaults are Auth0's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct RefreshTokenSettings {
+    /// `rotating` or `non-rotating`.
+    pub rotation_type: String,
+    /// `expiring` or `non-expiring`: whether `token_lifetime` counts.
+    pub expiration_type: String,
+    /// How long a rotated token may be presented again, in seconds.
+    pub leeway: i64,
+    /// From the login on, in seconds.
+    pub token_lifetime: i64,
+    /// From the last use on, in seconds.
+    pub idle_token_lifetime: i64,
+    /// Whether `token_lifetime` is unlimited.
+    pub infinite_token_lifetime: bool,
+    /// Whether `idle_token_lifetime` is unlimited.
+    pub infinite_idle_token_lifetime: bool,
+}
+
+impl Default for RefreshTokenSettings {
+    fn default() -> Self {
+        Self {
+            rotation_type: "non-rotating".to_owned(),
+            expiration_type: "non-expiring".to_owned(),
+            leeway: 0,
+            token_lifetime: 2_592_000,
+            idle_token_lifetime: 1_296_000,
+            infinite_token_lifetime: false,
+            infinite_idle_token_lifetime: false,
+        }
+    }
 }
 
 /// `jwt_configuration` of a client.
@@ -98,6 +135,9 @@ pub struct ResourceServer {
     /// RBAC: users get only the scopes that their roles grant.
     #[serde(default)]
     pub enforce_policies: bool,
+    /// Whether its clients may get refresh tokens.
+    #[serde(default)]
+    pub allow_offline_access: bool,
     /// The signing algorithm of its access tokens.
     #[serde(default = "rs256")]
     pub signing_alg: String,
@@ -175,8 +215,8 @@ impl Client {
         match (&self.grant_types, self.app_type.as_deref()) {
             (Some(list), _) => list.iter().any(|listed| listed == grant_type),
             (None, Some("non_interactive")) => grant_type == "client_credentials",
-            (None, Some("spa" | "native")) => grant_type == "authorization_code",
-            (None, _) => matches!(grant_type, "authorization_code" | "client_credentials"),
+            (None, Some("spa" | "native")) => matches!(grant_type, "authorization_code" | "refresh_token"),
+            (None, _) => matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials"),
         }
     }
 }

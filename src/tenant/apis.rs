@@ -35,6 +35,7 @@ impl Apis {
             token_lifetime: 86_400,
             token_dialect: "access_token".to_owned(),
             enforce_policies: false,
+            allow_offline_access: false,
             signing_alg: "RS256".to_owned(),
         });
         Ok(Self { apis, management })

@@ -99,7 +99,8 @@ pub(super) fn random() -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn hash(text: &str) -> Vec<u8> {
+/// The hash under which a text is stored.
+pub(super) fn hash(text: &str) -> Vec<u8> {
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().to_vec()
 }
 

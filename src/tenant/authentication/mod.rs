@@ -11,13 +11,16 @@ mod html;
 mod login;
 mod login_page;
 mod pkce;
+mod refresh_tokens;
 mod signup;
 mod token;
+mod user_tokens;
 mod userinfo;
 
 use std::sync::Arc;
 
 pub(super) use login::LoginRules;
+pub(super) use refresh_tokens::RefreshTokens;
 
 use super::Inner;
 use super::request::HttpRequest;
@@ -30,6 +33,9 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
         ("GET", "/.well-known/openid-configuration") => public(&discovery::document(&tenant.issuer)),
         ("GET", "/.well-known/jwks.json") => public(&tenant.key.jwks),
         ("POST", "/oauth/token") => token::token(tenant, request).await,
+        ("POST", "/oauth/revoke") => {
+            token::revoke(tenant, request).await.unwrap_or_else(|error| error.response())
+        }
         ("GET" | "POST", "/authorize") => authorize::authorize(tenant, request).await,
         ("GET", "/u/login") => login_page::show(tenant, request),
         ("POST", "/u/login") => login_page::submit(tenant, request).await,
@@ -52,7 +58,7 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
 fn allowed_methods(path: &str) -> Option<&'static str> {
     Some(match path {
         "/" | "/v2/logout" | "/.well-known/openid-configuration" | "/.well-known/jwks.json" => "GET",
-        "/oauth/token" | "/dbconnections/signup" => "POST",
+        "/oauth/token" | "/oauth/revoke" | "/dbconnections/signup" => "POST",
         "/authorize" | "/u/login" | "/userinfo" => "GET, POST",
         _ => return None,
     })
@@ -60,7 +66,7 @@ fn allowed_methods(path: &str) -> Option<&'static str> {
 
 /// Whether an application's own origin may read a path's responses.
 pub(super) fn allows_cors(path: &str) -> bool {
-    matches!(path, "/oauth/token" | "/userinfo" | "/dbconnections/signup")
+    matches!(path, "/oauth/token" | "/oauth/revoke" | "/userinfo" | "/dbconnections/signup")
         || path.starts_with("/.well-known/")
 }
 

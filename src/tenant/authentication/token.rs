@@ -4,45 +4,24 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
 use super::super::request::HttpRequest;
-use super::super::response::{HttpResponse, object};
+use super::super::response::HttpResponse;
 use super::super::tickets::{self, TicketKind};
 use super::super::users::CONNECTION;
 use super::super::{Inner, clients};
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
-use super::claims::{self, LoginDetails, TokenContext, UserGrant};
-use super::login::{self, LoginAttempt, LoginResult};
+use super::claims::{self, LoginDetails};
+use super::login::{self, LoginAttempt};
 use super::pkce;
-use crate::bundle::{Client, ResourceServer};
+use super::user_tokens::{self, TokenRequest, context, token_response};
+use crate::bundle::Client;
 
 /// Auth0's extension grant: a password and its connection.
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
-
-/// The lifetime of an opaque access token, in seconds.
-const OPAQUE_LIFETIME: u32 = 86_400;
-
-/// The content of an opaque access token.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct OpaqueToken {
-    pub(super) user_id: String,
-    pub(super) client_id: String,
-    pub(super) scopes: Vec<String>,
-}
-
-/// The tokens that a grant asks for.
-struct TokenRequest<'a> {
-    client: &'a Client,
-    api: Option<&'a ResourceServer>,
-    scope: Option<&'a str>,
-    /// `password` for the password grants, whose clients are trusted.
-    gty: Option<&'a str>,
-    details: LoginDetails<'a>,
-}
 
 pub(super) async fn token(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     let mut client_id = None;
@@ -54,6 +33,15 @@ pub(super) async fn token(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
     response
 }
 
+/// `POST /oauth/revoke` (RFC 7009): ends a refresh token and all others of its login. Unknown tokens are accepted.
+pub(super) async fn revoke(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
+    let params = Params::from_body(request.header("content-type"), &request.body)?;
+    let client = clients::authenticate(&tenant.bundle, &params, request.header("authorization"))?.clone();
+    let (text, actor) = (params.require("token")?.to_owned(), client.client_id.clone());
+    tenant.in_pool(move |tenant| tenant.refresh_tokens.revoke(&text, &client)).await?;
+    Ok(HttpResponse::new(200).with_actor(actor))
+}
+
 /// Sets `client_id` once the client is authenticated.
 async fn grant(
     tenant: &Arc<Inner>,
@@ -62,7 +50,8 @@ async fn grant(
 ) -> Result<Value, OAuthError> {
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let grant_type = params.require("grant_type")?;
-    if !["client_credentials", "authorization_code", "password", PASSWORD_REALM].contains(&grant_type) {
+    let known = ["client_credentials", "authorization_code", "refresh_token", "password", PASSWORD_REALM];
+    if !known.contains(&grant_type) {
         let description = format!("Unsupported grant type: {grant_type}");
         return Err(OAuthError::new(400, "unsupported_grant_type", description));
     }
@@ -76,6 +65,7 @@ async fn grant(
     match grant_type {
         "client_credentials" => client_credentials(tenant, client, &params),
         "authorization_code" => authorization_code(tenant, client, &params).await,
+        "refresh_token" => refresh_token(tenant, client, &params, request).await,
         _ => password(tenant, client, &params, request, grant_type).await,
     }
 }
@@ -89,7 +79,7 @@ fn client_credentials(tenant: &Inner, client: &Client, params: &Params) -> Resul
     let jti = tickets::random()?;
     let claims = context(tenant, client, &jti).machine(api, &scopes);
     let token = tenant.key.sign(claims::typ(api), &claims)?;
-    Ok(token_response(&token, api.token_lifetime, &scopes, None))
+    Ok(token_response(&token, api.token_lifetime, &scopes, None, None))
 }
 
 async fn authorization_code(
@@ -114,8 +104,9 @@ async fn authorization_code(
             sid: Some(&code.sid),
             auth_time: code.auth_time,
         },
+        rotated: None,
     };
-    user_tokens(tenant, request, &code.login).await
+    user_tokens::issue(tenant, request, &code.login).await
 }
 
 /// Checks that the client that presents the code is the one that requested it (RFC 6749 §4.1.3, RFC 7636 §4.6).
@@ -167,72 +158,47 @@ async fn password(
     };
     let login = login::login(tenant, attempt).await?;
     let (scope, details) = (params.get("scope"), LoginDetails::default());
-    user_tokens(tenant, TokenRequest { client, api, scope, gty: Some("password"), details }, &login).await
+    let request = TokenRequest { client, api, scope, gty: Some("password"), details, rotated: None };
+    user_tokens::issue(tenant, request, &login).await
 }
 
-async fn user_tokens(
+async fn refresh_token(
     tenant: &Arc<Inner>,
-    request: TokenRequest<'_>,
-    login: &LoginResult,
+    client: &Client,
+    params: &Params,
+    request: &HttpRequest,
 ) -> Result<Value, OAuthError> {
-    let TokenRequest { client, api, scope, gty, details } = request;
-    let user = tenant.users.find(&login.user_id)?;
-    let user = user.ok_or_else(|| OAuthError::invalid_grant("The user does not exist."))?;
-    let audience = api.map_or("", |api| api.identifier.as_str());
-    let permissions = tenant.bundle.permissions(&user.roles, audience);
-    let scopes = match &login.scope {
-        Some(set_by_a_rule) => set_by_a_rule.clone(),
-        None => tenant.apis.user_scopes(api, &permissions, scope, gty.is_some()),
+    let text = params.require("refresh_token")?;
+    let unknown = || OAuthError::invalid_grant("Unknown or invalid refresh token.");
+    let present = async |rotate| {
+        let (text, client) = (text.to_owned(), client.clone());
+        let presented = tenant.in_pool(move |tenant| tenant.refresh_tokens.present(&text, &client, rotate));
+        presented.await?.ok_or_else(unknown)
     };
-    let jti = tickets::random()?;
-    let context = context(tenant, client, &jti);
-    let mut id_token = None;
-    if scopes.iter().any(|scope| scope == "openid") {
-        let lifetime = client.jwt_configuration.lifetime_in_seconds.unwrap_or(36_000);
-        let profile = claims::profile(&login.user, &scopes);
-        id_token = Some(tenant.key.sign("JWT", &context.id(lifetime, profile, &login.id, details))?);
-    }
-    let lifetime = api.map_or(OPAQUE_LIFETIME, |api| api.token_lifetime);
-    if id_token.is_some() {
-        // For `/userinfo`.
-        let (key, extra) =
-            (extra_claims_key(&login.user_id, &client.client_id), claims::permitted(&login.id));
-        let store =
-            move |tenant: &Inner| tenant.tickets.store(TicketKind::EXTRA, &key, &extra, lifetime.into());
-        tenant.in_pool(store).await?;
-    }
-    let access_token = match api {
-        Some(api) => {
-            let (subject, scopes, permissions) = (&login.user_id, &scopes, &permissions);
-            let grant = UserGrant { subject, scopes, permissions, gty, custom: &login.access };
-            tenant.key.sign(claims::typ(api), &context.user(api, grant))?
-        }
-        None => {
-            let (user_id, client_id) = (login.user_id.clone(), client.client_id.clone());
-            let token = OpaqueToken { user_id, client_id, scopes: scopes.clone() };
-            let issue =
-                move |tenant: &Inner| tenant.tickets.issue(TicketKind::ACCESS_TOKEN, &token, lifetime.into());
-            tenant.in_pool(issue).await?
-        }
+    let (offline, _) = present(false).await?;
+    let attempt = LoginAttempt {
+        user: tenant.users.find(&offline.user_id)?.ok_or_else(unknown)?,
+        client,
+        protocol: "oauth2-refresh-token",
+        is_fresh: false,
+        session: offline.sid.as_deref(),
+        request,
+        query: json!({}),
+        body: params.for_rules(),
     };
-    Ok(token_response(&access_token, lifetime, &scopes, id_token))
-}
-
-/// The text of a [`TicketKind::EXTRA`].
-pub(super) fn extra_claims_key(user_id: &str, client_id: &str) -> String {
-    format!("{user_id} {client_id}")
-}
-
-fn context<'a>(tenant: &'a Inner, client: &'a Client, jti: &'a str) -> TokenContext<'a> {
-    let now = tenant.clock.now().as_second();
-    TokenContext { issuer: &tenant.issuer, client_id: &client.client_id, now, jti }
-}
-
-fn token_response(access: &str, lifetime: u32, scopes: &[String], id_token: Option<String>) -> Value {
-    let mut members = object(json!({
-        "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": scopes.join(" "),
-        "id_token": id_token,
-    }));
-    members.retain(|_, value| !value.is_null() && value != "");
-    members.into()
+    let login = login::login(tenant, attempt).await?;
+    // Rotated only now, so that a client whose request fails keeps its token.
+    let (_, rotated) = present(true).await?;
+    let wanted = params.get("scope").map(|scope| scope.split(' ').collect::<Vec<_>>());
+    let is_wanted = |scope: &&str| wanted.as_ref().is_none_or(|wanted| wanted.contains(scope));
+    let scope = offline.scopes.iter().map(String::as_str).filter(is_wanted).collect::<Vec<_>>().join(" ");
+    let request = TokenRequest {
+        client,
+        api: tenant.api(offline.audience.as_deref())?,
+        scope: Some(&scope),
+        gty: Some("refresh_token"),
+        details: LoginDetails { nonce: None, sid: offline.sid.as_deref(), auth_time: offline.auth_time },
+        rotated,
+    };
+    user_tokens::issue(tenant, request, &login).await
 }

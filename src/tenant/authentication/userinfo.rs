@@ -8,7 +8,7 @@ use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets::TicketKind;
 use super::claims;
-use super::token::{OpaqueToken, extra_claims_key};
+use super::user_tokens::{OpaqueToken, extra_claims_key};
 
 /// Accepts an opaque access token, or a JWT whose audience includes `/userinfo`; either needs the scope `openid`.
 pub(super) fn userinfo(tenant: &Inner, request: &HttpRequest) -> HttpResponse {

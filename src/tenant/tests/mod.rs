@@ -4,6 +4,7 @@ mod authorize;
 mod http;
 mod login;
 mod management;
+mod refresh;
 mod signup;
 mod token;
 mod userinfo;
