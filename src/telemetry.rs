@@ -32,9 +32,14 @@ pub enum Format {
     Json,
 }
 
-/// Replaces control characters, so that a name or a script's output can neither control the terminal nor start a new line.
+/// Replaces control characters, so that a name or a script's output can neither control the terminal nor start a new line,
+/// and bidirectional ones, which would reorder the line.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let is_unsafe = |c: char| {
+        let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        reorders || c.is_control()
+    };
+    text.chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Starts logging to standard error. Only the first call has an effect. The error says why the filter is malformed.

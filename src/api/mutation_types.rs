@@ -92,7 +92,7 @@ macro_rules! text {
         $crate::api::mutation_types::checked(
             &mut $input,
             $crate::user::is_valid_name,
-            concat!("The ", $field, " must have at most 200 characters and no control characters."),
+            concat!("The ", $field, " must have at most 200 characters, and no control or invisible ones."),
         )
     };
 }

@@ -96,7 +96,7 @@ impl Claims {
         self.text("iss").unwrap_or_default()
     }
 
-    /// The `sub`: 1 to 255 characters without controls.
+    /// The `sub`: 1 to 255 visible characters.
     pub fn subject(&self) -> &str {
         self.text("sub").unwrap_or_default()
     }

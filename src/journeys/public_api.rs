@@ -103,8 +103,14 @@ fn people_can_change_their_own_data_and_each_change_is_audited() {
         (&json!("ada@example.com"), &json!("2026-05"))
     );
     assert_eq!(newest().action, "user.exported");
-    let bad = "mutation { updateMe(input: {picture: \"javascript:alert(1)\"}) { me { id } } }";
-    assert_eq!(error_code(&server.ask_public(token.as_str(), bad).json()), Some("BAD_INPUT"));
+    for bad in ["picture: \"javascript:alert(1)\"", "name: \"A\\u202Eda\"", "nickname: \"Ada\\u200B\""] {
+        let update = format!("mutation {{ updateMe(input: {{{bad}}}) {{ me {{ id }} }} }}");
+        assert_eq!(
+            error_code(&server.ask_public(token.as_str(), &update).json()),
+            Some("BAD_INPUT"),
+            "{bad}"
+        );
+    }
 }
 
 #[test]

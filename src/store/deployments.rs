@@ -11,6 +11,7 @@ use super::columns::{optional_time, time};
 use super::query::{Query, count, first, text, value};
 use super::write::Write;
 use super::{Page, PageArgs, Result, Store, StoreError};
+use crate::user::is_visible;
 
 /// How long a deployment may give no sign of life before it counts as interrupted.
 pub const DEPLOYMENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -140,10 +141,8 @@ impl Store {
             DeploymentEnd::Failed(why) => (DeploymentOutcome::Failed, Some(why)),
             DeploymentEnd::RolledBack => (DeploymentOutcome::RolledBack, None),
         };
-        let fits = |why: &str| {
-            (1..=DEPLOYMENT_FAILURE_MAX_CHARS).contains(&why.chars().count())
-                && !why.chars().any(char::is_control)
-        };
+        let fits =
+            |why: &str| (1..=DEPLOYMENT_FAILURE_MAX_CHARS).contains(&why.chars().count()) && is_visible(why);
         if !failure.is_none_or(fits) {
             return Err(StoreError::Invalid(
                 "The reason of a failed deployment is a line of 1 to 1000 characters.",

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_visible;
+
 /// An email in canonical form: ASCII lower-case local part, IDNA (UTS 46) lower-case domain, nothing else folded.
 ///
 /// Non-ASCII letters of the local part are kept as they are: folding them has handed accounts to look-alikes
@@ -30,7 +32,7 @@ impl FromStr for Email {
         if text.len() > Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if text.chars().any(char::is_whitespace) || !is_visible(text) {
             return Err(EmailError::Whitespace);
         }
         let (local, domain) = text.split_once('@').ok_or(EmailError::NoAt)?;
@@ -74,8 +76,8 @@ impl fmt::Debug for Email {
 pub enum EmailError {
     #[error("the email is longer than 254 characters")]
     TooLong,
-    /// Spaces and controls are refused, not trimmed.
-    #[error("the email contains whitespace or a control character")]
+    /// Spaces, controls and invisible characters are refused, not trimmed.
+    #[error("the email contains whitespace, a control or an invisible character")]
     Whitespace,
     #[error("the email is not of the form name@domain")]
     NoAt,
@@ -124,6 +126,9 @@ mod tests {
             (" ada@example.com", EmailError::Whitespace),
             ("ada@exa\u{a0}mple.com", EmailError::Whitespace),
             ("ada@example.com\0", EmailError::Whitespace),
+            ("a\u{200b}da@example.com", EmailError::Whitespace),
+            ("ada\u{202e}@example.com", EmailError::Whitespace),
+            ("ada@exa\u{200d}mple.com", EmailError::Whitespace),
             ("ada@-.example", EmailError::Domain),
             (&format!("{}@example.com", "a".repeat(250)), EmailError::TooLong),
         ] {

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{ContextV7, Uuid};
 
+use super::is_visible;
+
 /// Keeps ids of the same millisecond in order of creation (RFC 9562 §6.2).
 static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
@@ -76,7 +78,7 @@ impl FromStr for Auth0Id {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
+        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || !is_visible(text) {
             return Err(IdError::NotAnAuth0Id);
         }
         Ok(Self(text.into()))
@@ -107,7 +109,7 @@ impl fmt::Debug for Auth0Id {
 pub enum IdError {
     #[error("not a user id: expected a UUID")]
     NotAUserId,
-    #[error("not an Auth0 id: expected 1 to 255 characters without controls")]
+    #[error("not an Auth0 id: expected 1 to 255 visible characters")]
     NotAnAuth0Id,
 }
 
@@ -129,7 +131,7 @@ mod tests {
     #[test]
     fn an_auth0_id_is_short_and_printable() {
         assert_eq!("auth0|66".parse::<Auth0Id>().unwrap().as_str(), "auth0|66");
-        for bad in ["", "auth0|\0", "a\nb", &"é".repeat(256)] {
+        for bad in ["", "auth0|\0", "a\nb", "auth0|a\u{200d}", "auth0|\u{202e}1", &"é".repeat(256)] {
             assert_eq!(bad.parse::<Auth0Id>(), Err(IdError::NotAnAuth0Id), "{bad:?}");
         }
         assert!("é".repeat(255).parse::<Auth0Id>().is_ok());

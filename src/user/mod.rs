@@ -6,11 +6,13 @@ mod current;
 mod email;
 mod id;
 mod person;
+mod text;
 
 pub use current::{CurrentUser, PayloadUser};
 pub use email::{Email, EmailError};
 pub use id::{Auth0Id, IdError, UserId};
 pub use person::{NAME_MAX, PICTURE_MAX, Person, is_picture_url, is_valid_name};
+pub use text::is_visible;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::text::{is_plain, is_visible};
+
 /// The longest name or phone number, in characters.
 pub const NAME_MAX: usize = 200;
 /// The longest URL of a picture, in bytes.
@@ -56,16 +58,17 @@ impl Person {
     }
 }
 
-/// Whether a name or a phone number may be stored: at most [`NAME_MAX`] characters, without control characters.
+/// Whether a name or a phone number may be stored: at most [`NAME_MAX`] characters, no controls, and invisible characters
+/// only where they shape letters or join emoji.
 pub fn is_valid_name(text: &str) -> bool {
-    text.chars().count() <= NAME_MAX && !text.chars().any(char::is_control)
+    text.chars().count() <= NAME_MAX && is_plain(text)
 }
 
 /// Whether the URL of a picture may be stored: http or https, at most [`PICTURE_MAX`] bytes. Pages show pictures by their
 /// URL, so any other scheme could be a script.
 pub fn is_picture_url(text: &str) -> bool {
     text.len() <= PICTURE_MAX
-        && !text.chars().any(char::is_control)
+        && is_visible(text)
         && url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
 }
 
@@ -78,9 +81,9 @@ mod tests {
         let some = |text: &str| Some(text.to_owned());
         let person = Person {
             name: some("Ada\u{1b}[31m"),
+            nickname: some("A\u{202e}da"),
             given_name: some(&"a".repeat(NAME_MAX + 1)),
             family_name: some("Lovelace"),
-            nickname: some(""),
             picture: some("javascript:alert(1)"),
             phone: some("+44 1234"),
         };
@@ -90,9 +93,14 @@ mod tests {
 
     #[test]
     fn a_picture_must_be_a_web_address() {
-        for bad in
-            ["/local.png", "data:image/png;base64,AA==", "java\nscript:alert(1)", "https://a/\n", "ada"]
-        {
+        for bad in [
+            "/local.png",
+            "data:image/png;base64,AA==",
+            "java\nscript:alert(1)",
+            "https://a/\n",
+            "https://a/\u{202e}gnp",
+            "ada",
+        ] {
             assert!(!is_picture_url(bad), "{bad:?}");
         }
         assert!(!is_picture_url(&format!("https://a.example/{}", "a".repeat(PICTURE_MAX))));

@@ -11,7 +11,7 @@ use crate::api::mutation_types::new_person;
 use crate::api::{ApiError, Context, Json, NodeId};
 use crate::scope::{AUDIT_READ, DEPLOY_WRITE, USERS_ERASE, USERS_READ, USERS_WRITE};
 use crate::store::NewUser;
-use crate::user::{Auth0Id, Status};
+use crate::user::{Auth0Id, Status, is_visible};
 
 /// The most roles of a user, and the longest name of a role in bytes.
 const ROLES_MAX: usize = 64;
@@ -150,14 +150,12 @@ impl Mutation {
 }
 
 fn auth0_id(text: &str) -> Result<Auth0Id, ApiError> {
-    text.parse().map_err(|_| {
-        ApiError::BadInput("An Auth0 id must have 1 to 255 characters and no control characters.")
-    })
+    text.parse().map_err(|_| ApiError::BadInput("An Auth0 id must have 1 to 255 visible characters."))
 }
 
 fn checked_roles(roles: Vec<String>) -> Result<Vec<String>, ApiError> {
     let is_valid = |role: &String| {
-        (1..=ROLES_MAX).contains(&role.len()) && !role.chars().any(|c| c.is_control() || c.is_whitespace())
+        (1..=ROLES_MAX).contains(&role.len()) && is_visible(role) && !role.contains(char::is_whitespace)
     };
     if roles.len() <= ROLES_MAX && roles.iter().all(is_valid) {
         return Ok(roles);

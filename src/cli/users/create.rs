@@ -31,7 +31,7 @@ fn name(text: &str) -> Result<String, String> {
     if is_valid_name(text) {
         return Ok(text.to_owned());
     }
-    Err(format!("a name has at most {NAME_MAX} characters and no control characters"))
+    Err(format!("a name has at most {NAME_MAX} characters, and no control or invisible ones"))
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {

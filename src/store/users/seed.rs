@@ -60,7 +60,7 @@ impl Write<'_> {
         let person = Person { name, given_name, family_name, nickname, picture, phone };
         if person.clone().cleaned() != person {
             return Err(StoreError::Invalid(
-                "a name is empty, has control characters or more than 200 characters, or the picture is no http or https \
+                "a name is empty, has control or invisible characters or more than 200 characters, or the picture is no http or https \
                  URL of at most 2,048 bytes",
             ));
         }
