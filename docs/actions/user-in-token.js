@@ -21,7 +21,7 @@
  *   CLIENT_SECRET      its secret
  */
 const QUERY = `query ($id: String!) {
-  user(auth0Id: $id) { id auth0Id email emailVerified name picture roles status }
+  user(auth0Id: $id) { id email emailVerified name picture roles status }
 }`;
 
 // For each call, in milliseconds. Auth0 ends a trigger after 20 seconds.
@@ -41,8 +41,9 @@ exports.onExecutePostLogin = async (event, api) => {
   try {
     const found = await ask(await machineToken());
     if (found && found.status.toLowerCase() === 'active') {
-      const { id, auth0Id, email, emailVerified, name, picture, roles } = found;
-      claim('user', { id, auth0Id, email, emailVerified, name, picture, roles });
+      const { id, email, emailVerified, name, picture, roles } = found;
+      // The id that logs in, which becomes the token's subject: `found` may have another one as its primary.
+      claim('user', { id, auth0Id: user.user_id, email, emailVerified, name, picture, roles });
     }
   } catch (error) {
     // Drop the machine token, which may be the cause.

@@ -160,7 +160,7 @@ fn users(files: Files<'_>, roles: &[Role]) -> Result<Vec<TestUser>, BundleError>
     let path = files.path("people.json");
     let mut users: Vec<TestUser> = files.json_if_exists(&path)?.unwrap_or_default();
     let mut ids = Unique::new("user", "user_id");
-    let mut emails = Unique::new("user", "email");
+    let mut emails = BTreeSet::new();
     for user in &mut users {
         // Auth0 lower-cases the emails of its own database connections.
         user.email = user.email.to_lowercase();
@@ -168,7 +168,13 @@ fn users(files: Files<'_>, roles: &[Role]) -> Result<Vec<TestUser>, BundleError>
             user.user_id = id_of_email(&user.email);
         }
         ids.add(&path, &user.user_id)?;
-        emails.add(&path, &user.email)?;
+        // One person can have an account at several providers with the same email.
+        let provider = user.user_id.split('|').next().unwrap_or_default();
+        if !emails.insert((provider.to_owned(), user.email.clone())) {
+            let problem =
+                format!("another user of {provider} has the email {:?}; remove one of the two", user.email);
+            return Err(invalid(&path, problem));
+        }
         let is_unknown = |name: &&String| !roles.iter().any(|role| &role.name == *name);
         if let Some(unknown) = user.roles.iter().find(is_unknown) {
             let problem = format!("{} has the role {unknown:?}; add it to roles/", user.user_id);

@@ -18,7 +18,7 @@ use crate::telemetry::Secret;
 /// configured client (`auth0.client_id`) requests a token for itself from the configured tenant (`auth0.issuer`).
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// User of the dev tenant, by email.
+    /// User of the dev tenant, by email or user_id.
     #[arg(long = "as", value_name = "EMAIL", conflicts_with = "client")]
     email: Option<String>,
     /// Machine client of the dev tenant, by id.
@@ -75,15 +75,20 @@ fn from_dev_tenant(
     let bundle = DevTenant::bundle(config, issuer, config.internal.listen)?;
     let token = if let Some(email) = person {
         // Emails are compared without case, as in the tenant.
-        let has_email = |person: &&TestUser| person.email.to_lowercase() == email.to_lowercase();
-        let Some(person) = bundle.users.iter().find(has_email) else {
-            bail!("the bundle has no user with the email {email}");
+        let is_named = |person: &&TestUser| {
+            person.user_id == email || person.email.to_lowercase() == email.to_lowercase()
+        };
+        let Some(person) = bundle.users.iter().find(is_named) else {
+            bail!("the bundle has no user with the email or user_id {email}");
         };
         let frontend = password_client(&bundle)
             .context("the bundle has no public client with the password-realm grant")?;
         let password = person.password.as_ref().map(Secret::expose).unwrap_or_default();
-        TokenRequest { issuer, client_id: &frontend.client_id, audience }
-            .with_password(&http, email, password)
+        TokenRequest { issuer, client_id: &frontend.client_id, audience }.with_password(
+            &http,
+            &person.email,
+            password,
+        )
     } else {
         let id = client.unwrap_or_default();
         let machine = bundle.clients.iter().find(|client| client.client_id == id);

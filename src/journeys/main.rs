@@ -26,6 +26,7 @@
 //!
 //! The dev tenant and scripts:
 //! - `login_flow`: the dev tenant, its rules and both doors
+//! - `second_identity`: one person with two identities: linked by email, by staff, by a merge, unlinked
 //! - `notes`: the same with the example's schemas
 //! - `developer`: the commands `dev`, `token` and `explain` together
 //! - `scripts`: rules in their worker processes
@@ -81,5 +82,6 @@ mod reference;
 mod refusals;
 mod schemas;
 mod scripts;
+mod second_identity;
 mod sockets;
 mod subscriptions;

@@ -14,6 +14,7 @@ use super::response::object;
 use super::user_records::UserRecord;
 use crate::bundle::TestUser;
 use crate::script::{MetadataKind, MetadataUpdate};
+use crate::telemetry::Secret;
 
 /// The only connection: Auth0's own database, under its default name.
 pub(super) const CONNECTION: &str = "Username-Password-Authentication";
@@ -65,28 +66,36 @@ impl UserDirectory {
         })
     }
 
-    /// By email, ignoring case.
-    pub(super) fn find_by_email(&self, email: &str) -> Result<Option<TenantUser>> {
+    /// By email, ignoring case: one user of each provider.
+    pub(super) fn find_by_email(&self, email: &str) -> Result<Vec<TenantUser>> {
         let email = email.to_lowercase();
-        match self.bundled.iter().find(|user| user.email == email) {
-            Some(user) => self.find(&user.user_id),
-            None => Ok(self.db.signed_up(&email)?.and_then(from_sign_up)),
+        let bundled = self.bundled.iter().filter(|user| user.email == email);
+        let mut found =
+            bundled.filter_map(|user| self.find(&user.user_id).transpose()).collect::<Result<Vec<_>>>()?;
+        if found.is_empty() {
+            found.extend(self.db.signed_up(&email)?.and_then(from_sign_up));
         }
+        Ok(found)
     }
 
     /// By email and password; `None` when either is wrong. Blocking: hashing takes a good part of a second.
     pub(super) fn authenticate(&self, email: &str, password: &str) -> Result<Option<TenantUser>> {
         let email = email.to_lowercase();
-        let is_right = if let Some(user) = self.bundled.iter().find(|user| user.email == email) {
-            // The bundle holds its passwords in the clear, so there is no hash to compare.
-            user.password.as_ref().is_some_and(|secret| {
-                verify_slices_are_equal(secret.expose().as_bytes(), password.as_bytes()).is_ok()
-            })
-        } else {
-            let stored = self.db.signed_up(&email)?.and_then(|record| record.password);
-            stored.is_some_and(|stored| verify_password(&stored, password))
+        let mut bundled = self.bundled.iter().filter(|user| user.email == email).peekable();
+        if bundled.peek().is_none() {
+            let signed_up = self.db.signed_up(&email)?;
+            let stored = signed_up.as_ref().and_then(|record| record.password.as_ref());
+            let is_right = stored.is_some_and(|stored| verify_password(stored, password));
+            return Ok(signed_up.filter(|_| is_right).and_then(from_sign_up));
+        }
+        // The bundle holds its passwords in the clear, so there is no hash to compare.
+        let is_right = |secret: &Secret| {
+            verify_slices_are_equal(secret.expose().as_bytes(), password.as_bytes()).is_ok()
         };
-        if is_right { self.find_by_email(&email) } else { Ok(None) }
+        match bundled.find(|user| user.password.as_ref().is_some_and(is_right)) {
+            Some(user) => self.find(&user.user_id),
+            None => Ok(None),
+        }
     }
 
     /// Merges a metadata update. Blocking: a write.
@@ -244,7 +253,7 @@ mod tests {
                 "identities": [{"connection": CONNECTION, "provider": "auth0", "user_id": "a", "isSocial": false}]})
         );
         users.db.count_login("auth0|a", "127.0.0.1").unwrap();
-        let ada = users.find_by_email("ADA@x").unwrap().unwrap();
+        let ada = users.find_by_email("ADA@x").unwrap().remove(0);
         assert_eq!(ada.user["logins_count"], 1);
         assert_eq!(ada.user["last_login"], "2023-11-14T22:14:20.000Z");
         assert!(!ada.for_rules().contains_key("logins_count") && !ada.user.contains_key("app_metadata"));

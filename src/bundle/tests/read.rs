@@ -22,7 +22,7 @@ fn the_fixture_bundle_reads_and_is_consistent() {
     assert_eq!(clients, [("reports", false), ("rules", false), ("spa", true), ("vestibule", false)]);
     let management = bundle.client_grants.iter().find(|grant| grant.client_id == "vestibule").unwrap();
     assert_eq!(management.audience, "http://127.0.0.1:4002/api/v2/");
-    assert_eq!(bundle.users.len(), 5);
+    assert_eq!(bundle.users.len(), 6);
     assert!(bundle.users.iter().all(|user| user.note.is_some() && user.password.is_some()));
     assert_eq!(bundle.rules_configs["SIGNUP_URL"], "");
     assert_eq!(bundle.rules_configs["INTERNAL_API"], "http://127.0.0.1:4001/graphql");

@@ -34,7 +34,7 @@ pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
     let id = tickets::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     let body = json!({"_id": id, "email": email, "email_verified": false});
     let added = tenant.in_pool(move |tenant| {
-        if tenant.users.find_by_email(&email)?.is_some() {
+        if !tenant.users.find_by_email(&email)?.is_empty() {
             return Ok(false);
         }
         let user_id = format!("auth0|{id}");

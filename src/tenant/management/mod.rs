@@ -113,9 +113,9 @@ fn get_users_by_email(tenant: &Inner, request: &HttpRequest) -> Result<HttpRespo
         return Ok(error(400, message, "invalid_query_string"));
     };
     // Auth0 compares the exact text; its database connections store lower case.
-    let found = tenant.users.find_by_email(email)?.filter(|user| user.email() == email);
-    let users = found.map(|user| select_fields(request, user.user)).transpose()?;
-    Ok(HttpResponse::json(200, &users.into_iter().collect()))
+    let found = tenant.users.find_by_email(email)?.into_iter().filter(|user| user.email() == email);
+    let users = found.map(|user| select_fields(request, user.user)).collect::<Result<_, _>>()?;
+    Ok(HttpResponse::json(200, &users))
 }
 
 /// Applies `fields` and `include_fields`: the members to return, or to leave out.
