@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Global, out};
 use crate::app;
-use crate::config::{self, Entry, PRODUCTION, Report};
+use crate::config::{self, Entry, Origin, PRODUCTION, Report};
 
 /// Print the configuration and where each value comes from.
 ///
@@ -14,15 +14,24 @@ pub(super) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Leave out the defaults.
+    #[arg(long)]
+    changed: bool,
 }
 
 /// Prints an invalid configuration too.
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let report = config::read(global.sources(PRODUCTION));
+    let report = if args.changed { without_defaults(report) } else { report };
     out::line(if args.json { as_json(&report)? } else { as_table(&report) })?;
     // `serve` would find missing documents only when it starts.
     app::trusted(&report.outcome?)?;
     Ok(())
+}
+
+fn without_defaults(mut report: Report) -> Report {
+    report.entries.retain(|entry| entry.origin != Origin::Default);
+    report
 }
 
 fn as_json(report: &Report) -> serde_json::Result<String> {
@@ -110,6 +119,13 @@ mod tests {
         assert!(line("ca_file").contains("(not set)") && line("ca_file").ends_with("  default"));
         assert!(line("threads").ends_with("  the command"));
         assert!(line("client_secret").contains("••••") && !table.contains("dev-only"));
+    }
+
+    #[test]
+    fn what_is_not_a_default_can_be_printed_alone() {
+        let changed = without_defaults(report());
+        assert!(changed.entries.iter().any(|entry| entry.key == "pool.threads"));
+        assert!(changed.entries.iter().all(|entry| entry.origin != Origin::Default));
     }
 
     #[test]

@@ -71,6 +71,11 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
             ManifestError::Malformed(_) | ManifestError::Ambiguous(..) => DAMAGED_DATA,
         });
     }
+    if let Some(error) = cause.downcast_ref::<std::io::Error>()
+        && error.kind() == std::io::ErrorKind::AddrInUse
+    {
+        return Some(TEMPORARY_FAILURE);
+    }
     match cause.downcast_ref::<StoreError>() {
         Some(StoreError::NotFound(_)) => Some(NO_USER),
         Some(StoreError::DeploymentRunning(_)) => Some(TEMPORARY_FAILURE),
@@ -142,6 +147,8 @@ mod tests {
         let wrong = BundleError::Invalid { file: "rules/a.js".into(), problem: "it is a link".into() };
         assert_eq!(code(&wrong.into()), 65);
         assert_eq!(code(&ManifestError::Malformed("documents/a.json".into()).into()), 65);
+        let taken = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+        assert_eq!(code(&anyhow::Error::from(taken).context("cannot listen")), 75);
         assert_eq!(code(&anyhow::anyhow!("out of luck")), 1);
         assert_eq!(code(&OutputError::ReaderClosed.into()), 0);
         assert_eq!(code(&clap::Command::new("x").try_get_matches_from(["x", "-y"]).unwrap_err().into()), 2);

@@ -154,7 +154,14 @@ impl Global {
 }
 
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let matches = with_set(Cli::command()).try_get_matches_from(args)?;
+    let version = format!(
+        "{} ({}, {}, SQLite {})",
+        env!("CARGO_PKG_VERSION"),
+        env!("BUILD"),
+        env!("TARGET"),
+        rusqlite::version()
+    );
+    let matches = with_set(Cli::command().long_version(version)).try_get_matches_from(args)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.global.set = settings(&matches);
     Ok(cli)

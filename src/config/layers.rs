@@ -59,12 +59,14 @@ pub(super) struct Layers {
     pub(super) defaults: Dict,
     pub(super) settings: BTreeMap<String, Setting>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Whether a file or folder could not be read: what is not set may be in it.
+    pub(super) incomplete: bool,
 }
 
 impl Layers {
     pub(super) fn new(defaults: Dict) -> Self {
-        let mut layers =
-            Self { defaults: defaults.clone(), settings: BTreeMap::new(), diagnostics: Vec::new() };
+        let (settings, diagnostics) = Default::default();
+        let mut layers = Self { defaults: defaults.clone(), settings, diagnostics, incomplete: false };
         layers.merge(&Origin::Default, defaults);
         layers
     }
@@ -90,6 +92,18 @@ impl Layers {
     ) {
         let (key, source) = (key.into(), source.to_string());
         self.diagnostics.push(Diagnostic { key, source, what: what.into(), fix: fix.into() });
+    }
+
+    /// Reports a file or folder that cannot be read.
+    pub(super) fn report_unread(
+        &mut self,
+        what_is_unread: impl Into<String>,
+        source: &str,
+        what: impl Into<String>,
+        fix: &str,
+    ) {
+        self.incomplete = true;
+        self.report(what_is_unread, source, what, fix);
     }
 
     /// The default of a key.
@@ -123,9 +137,10 @@ impl Layers {
         }
     }
 
-    /// Reports the value at `key`, unless the key already has a diagnostic.
+    /// Reports the value at `key`, unless the key already has a diagnostic, or its value may be in a file that was not read.
     pub(super) fn add(&mut self, key: &str, what: impl Into<String>, fix: impl Into<String>) {
-        if !self.diagnostics.iter().any(|diagnostic| diagnostic.key == key) {
+        let may_be_unread = self.incomplete && self.origin(key) == Origin::Default;
+        if !may_be_unread && !self.diagnostics.iter().any(|diagnostic| diagnostic.key == key) {
             self.report(key, self.origin(key), what, fix);
         }
     }

@@ -98,6 +98,7 @@ pub fn read(sources: Sources) -> Report {
     if let Some(config) = &config {
         validate::validate(config, &validate::Rules { lenient, with_tenant }, &mut layers);
     }
+    validate::placeholders(&mut layers);
     let mut problems = std::mem::take(&mut layers.diagnostics);
     if profile == PRODUCTION && sources.named().is_none() {
         resolve::suggest_development(&mut problems);

@@ -35,7 +35,7 @@ pub(super) fn resolve(layers: &mut Layers) -> Option<Config> {
                 layers.settings.insert(key, Setting { value, ..setting });
             }
             Err(error) => {
-                report(layers, &setting.origin, &error);
+                report(layers, &setting.origin, &error, as_list(default.as_ref(), &setting.value));
                 if let Some(value) = default {
                     layers.settings.insert(key, Setting { value, origin: Origin::Default, file: None });
                 }
@@ -43,7 +43,7 @@ pub(super) fn resolve(layers: &mut Layers) -> Option<Config> {
         }
     }
     let config = Config::deserialize(&Value::from(tree));
-    config.map_err(|error| report(layers, &Origin::Default, &error)).ok()
+    config.map_err(|error| report(layers, &Origin::Default, &error, None)).ok()
 }
 
 /// Deserialises the defaults with `value` at `key`, or without the key.
@@ -53,29 +53,42 @@ fn deserialize(layers: &Layers, key: &str, value: Option<Value>) -> Result<(), B
     Config::deserialize(&Value::from(tree)).map(drop).map_err(Box::new)
 }
 
-/// The value with its type. Text from a flag, a variable or a file is tried as text, then as TOML.
+/// The value with its type. Text from a flag, a variable or a file is tried as text, then as TOML, then as a list with
+/// commas.
 fn typed(layers: &Layers, key: &str, setting: &Setting) -> Result<Value, Box<Error>> {
     let check = |value: Value| deserialize(layers, key, Some(value.clone())).map(|()| value);
-    let is_untyped = setting.file.is_some() || setting.origin.rank() > 1;
-    check(setting.value.clone()).or_else(|error| {
-        match setting.value.as_str().filter(|_| is_untyped).and_then(literal) {
-            Some(typed) if typed.as_str().is_none() => check(typed),
-            _ => Err(error),
-        }
+    let untyped = setting.value.as_str().filter(|_| setting.file.is_some() || setting.origin.rank() > 1);
+    check(setting.value.clone()).or_else(|error| match (untyped, untyped.and_then(literal)) {
+        (_, Some(typed)) if typed.as_str().is_none() => check(typed),
+        (Some(text), _) if !text.starts_with('[') => match as_list(layers.default(key), &setting.value) {
+            Some(list) => check(list),
+            None => Err(error),
+        },
+        _ => Err(error),
     })
 }
 
-fn report(layers: &mut Layers, origin: &Origin, error: &Error) {
+/// Text as the list that its key needs: `a,b` and `[a, b]` are `["a", "b"]`.
+fn as_list(default: Option<&Value>, value: &Value) -> Option<Value> {
+    default.filter(|default| matches!(default, Value::Array(..)))?;
+    let text = value.as_str()?.trim().trim_start_matches('[').trim_end_matches(']');
+    let items = text.split(',').map(|item| item.trim().trim_matches(['"', '\'']));
+    Some(items.filter(|item| !item.is_empty()).collect::<Vec<_>>().into())
+}
+
+/// Reports the value of a key. `example` is the value as it should have been written.
+fn report(layers: &mut Layers, origin: &Origin, error: &Error, example: Option<Value>) {
     let mut key = error.path.join(".");
     let (what, fix) = match &error.kind {
+        Kind::MissingField(_) if layers.incomplete => return,
         Kind::UnknownField(_, siblings) => {
-            ("is not a known key".to_owned(), suggestion(layers, &key, siblings))
+            ("is not a known key".to_owned(), suggestion(layers, &key, origin, siblings))
         }
         Kind::MissingField(name) => {
             key = format!("{key}.{name}").trim_start_matches('.').to_owned();
-            (UNSET.to_owned(), hint(layers, &key))
+            (UNSET.to_owned(), hint(layers, &key, None))
         }
-        kind => (describe(kind), hint(layers, &key)),
+        kind => (describe(kind), hint(layers, &key, example.as_ref())),
     };
     // An unknown section is reported once, however many keys it has.
     if !layers.diagnostics.iter().any(|diagnostic| diagnostic.key == key && diagnostic.what == what) {
@@ -133,11 +146,11 @@ fn expectation(expected: &str) -> &str {
     }
 }
 
-/// How to write the key, with its default as the example.
-fn hint(layers: &Layers, key: &str) -> String {
+/// How to write the key, with `example` or its default.
+fn hint(layers: &Layers, key: &str, example: Option<&Value>) -> String {
     let name = key.rsplit('.').next().unwrap_or(key);
-    let default = layers.default(key).filter(|default| default.as_str() != Some(""));
-    match (key, default.map(serde_json::to_string)) {
+    let default = || layers.default(key).filter(|default| default.as_str() != Some(""));
+    match (key, example.or_else(default).map(serde_json::to_string)) {
         ("auth0.issuer", _) => "set it (or VESTIBULE_AUTH0__ISSUER) to your tenant's issuer, such as \
             \"https://TENANT.eu.auth0.com/\", final slash included"
             .to_owned(),
@@ -150,8 +163,13 @@ fn hint(layers: &Layers, key: &str) -> String {
     }
 }
 
-fn suggestion(layers: &Layers, key: &str, siblings: &[&str]) -> String {
+fn suggestion(layers: &Layers, key: &str, origin: &Origin, siblings: &[&str]) -> String {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let meant = |known: &&String| known.replace('.', "_") == key;
+    if let (Origin::Env(_), Some(known)) = (origin, layers.known().iter().find(meant)) {
+        let variable = known.to_ascii_uppercase().replace('.', "__");
+        return format!("write VESTIBULE_{variable}, with two underscores between section and key");
+    }
     match nearest(name, section, siblings, &layers.known()).as_slice() {
         [] if siblings.is_empty() => "remove it".to_owned(),
         [] => format!("remove it; known here: {}", siblings.join(", ")),

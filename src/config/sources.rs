@@ -119,7 +119,7 @@ impl Sources {
         if self.dir.is_some() && !dir.is_dir() {
             let what = format!("`{}` is not a folder", dir.display());
             let fix = "give the folder with the profiles' files";
-            layers.report("--config", "flag", what, fix);
+            layers.report_unread("--config", "flag", what, fix);
             return None;
         }
         let path = dir.join(format!("{profile}.toml"));
@@ -136,7 +136,7 @@ impl Sources {
             Err(error) => {
                 let (path, what) = (path.display().to_string(), format!("cannot be read: {error}"));
                 let fix = "make it readable for this user, or remove it";
-                layers.report(path, "file", what, fix);
+                layers.report_unread(path, "file", what, fix);
                 return None;
             }
         };
@@ -174,12 +174,12 @@ fn parse(text: &str) -> Result<Dict, String> {
 }
 
 fn bad_profile(layers: &mut Layers, what: impl Into<String>, fix: &str) {
-    layers.report("profile", "--profile or VESTIBULE_PROFILE", what, fix);
+    layers.report_unread("profile", "--profile or VESTIBULE_PROFILE", what, fix);
 }
 
 fn not_toml(layers: &mut Layers, path: &str, what: &str) {
     let fix = "correct that line; `config/default.toml` shows how each key is written";
-    layers.report(path, "file", format!("is not TOML: {what}"), fix);
+    layers.report_unread(path, "file", format!("is not TOML: {what}"), fix);
 }
 
 /// Merges one key. The value stays text; where its key needs another type, `resolve` parses it as TOML.

@@ -132,6 +132,55 @@ fn later_layers_win_and_are_named_as_the_source() {
 }
 
 #[test]
+fn a_list_is_accepted_as_people_type_it() {
+    let origins = |text: &str| load(with(&[("public.origins", text)])).map(|config| config.public.origins);
+    let expected = ["http://a.example", "http://b.example"].map(str::to_owned);
+    for text in ["http://a.example,http://b.example", " http://a.example , http://b.example,"] {
+        assert_eq!(origins(text).unwrap(), expected, "{text}");
+    }
+    let need = load(with_env(&[("VESTIBULE_INTERNAL__NEED", "users:read,audit:read")])).unwrap().internal.need;
+    assert_eq!(need.to_string(), "audit:read users:read");
+}
+
+#[test]
+fn the_fix_of_a_list_is_the_value_as_it_should_be_written() {
+    let (_dir, in_file) = with_file("public.origins = \"http://a.example\"");
+    for (sources, list) in [
+        (in_file, "[\"http://a.example\"]"),
+        (with(&[("public.origins", "[http://a.example, b]")]), "[\"http://a.example\",\"b\"]"),
+    ] {
+        let found = problem(sources);
+        assert_eq!(found.fix, format!("write it like `origins = {list}`, or remove it"));
+    }
+}
+
+#[test]
+fn a_variable_with_one_underscore_is_given_its_name() {
+    let found = problem(with_env(&[("VESTIBULE_PUBLIC_LISTEN", "127.0.0.1:1")]));
+    assert!(found.fix.starts_with("write VESTIBULE_PUBLIC__LISTEN, with two underscores"), "{found}");
+}
+
+#[test]
+fn placeholders_of_examples_are_refused() {
+    for (key, value) in [
+        ("auth0.issuer", "https://TENANT.eu.auth0.com/"),
+        ("auth0.issuer", "https://YOUR-TENANT.eu.auth0.com/"),
+        ("public.audience", "https://…/"),
+        ("auth0.client_id", "YOUR_CLIENT_ID"),
+    ] {
+        let found = problems(with(&[(key, value)]));
+        let placeholder = found.iter().find(|found| found.key == key).unwrap();
+        assert_eq!(placeholder.what, "is the placeholder of an example", "{value}");
+    }
+}
+
+#[test]
+fn a_certificate_file_that_is_missing_is_reported() {
+    let found = problem(with(&[("auth0.ca_file", "/no/such/ca.pem")]));
+    assert_eq!(found.key, "auth0.ca_file");
+}
+
+#[test]
 fn text_is_parsed_as_the_type_of_its_key() {
     let config = load(with_env(&[
         ("VESTIBULE_AUTH0__CLIENT_ID", "12345"),
@@ -189,7 +238,7 @@ fn a_wrong_type_is_refused_with_an_example() {
         ("public.listen", "", "is not set"),
         ("pool.threads", "-1", "is a negative number, expected a whole number"),
         ("public.anonymous", "yes", "is text, expected true or false"),
-        ("internal.need", "users:read", "is text, expected a list"),
+        ("internal.need", "[users:read", "is text, expected a list"),
         ("public.listen", "localhost:4000", "cannot be read: invalid socket address syntax"),
         ("link.email", "always", "is not one of `verified`, `never`"),
         ("pool", "4", "is a section and cannot be given a value"),

@@ -22,6 +22,18 @@ fn a_named_profile_without_a_file_is_the_first_problem() {
 }
 
 #[test]
+fn what_may_be_in_an_unread_file_is_not_reported_as_unset() {
+    let bare = |sources: Sources| Sources { flags: Vec::new(), ..sources };
+    let (_dir, broken) = with_file("[auth0]\nissuer = ");
+    let missing = Sources { dir: Some("no/such/folder".into()), ..sources() };
+    let unknown = Sources { profile: Some("nope".into()), ..sources() };
+    for (sources, key) in [(broken, "production.toml"), (missing, "--config"), (unknown, "profile")] {
+        let found = problem(bare(sources));
+        assert!(found.key.ends_with(key), "{found}");
+    }
+}
+
+#[test]
 fn an_unset_issuer_suggests_the_development_profile() {
     let unset = Sources { flags: Vec::new(), ..sources() };
     let fix = |sources| problems(sources).into_iter().find(|found| found.key == "auth0.issuer").unwrap().fix;

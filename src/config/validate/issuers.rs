@@ -24,6 +24,12 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
             url(&format!("{section}.jwks_uri"), jwks_uri, rules.lenient, layers);
         }
     }
+    if let Some(path) = &auth0.ca_file
+        && let Err(error) = std::fs::File::open(path)
+    {
+        let what = format!("is {}, which cannot be opened: {error}", path.display());
+        layers.add("auth0.ca_file", what, "give the path of a PEM file that this user can read");
+    }
     management_client(config, layers);
 }
 

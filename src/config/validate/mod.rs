@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::layers::Layers;
+use super::layers::{Layers, Origin};
 use super::{ClaimsSettings, Config};
 
 /// Auth0 silently drops claims under its own domains.
@@ -38,6 +38,19 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         let what = format!("cannot be read: {error}");
         layers.add("log.filter", what, "write it like `info` or `warn,vestibule=debug`");
+    }
+}
+
+/// Reports values that were copied from an example and never replaced. Never shows the value: it may be half a secret.
+pub(super) fn placeholders(layers: &mut Layers) {
+    let is_placeholder = |text: &str| {
+        text.contains('…') || text.contains("://TENANT.") || text.contains("YOUR-") || text.contains("YOUR_")
+    };
+    let set = layers.settings.iter().filter(|(_, setting)| setting.origin != Origin::Default);
+    let found = set.filter(|(_, setting)| setting.value.as_str().is_some_and(is_placeholder));
+    for key in found.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+        layers.diagnostics.retain(|diagnostic| diagnostic.key != key);
+        layers.add(&key, "is the placeholder of an example", "replace it with your own value");
     }
 }
 
