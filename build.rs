@@ -11,7 +11,10 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=build.rs");
     let build = if is_release { "unknown commit" } else { "debug build" };
-    println!("cargo::rustc-env=BUILD={}", commit.map_or(build.to_owned(), |commit| format!("commit {commit}")));
+    println!(
+        "cargo::rustc-env=BUILD={}",
+        commit.map_or(build.to_owned(), |commit| format!("commit {commit}"))
+    );
     println!("cargo::rustc-env=TARGET={}", env("TARGET"));
 }
 

@@ -44,8 +44,8 @@ export async function development(set = []) {
 
   const urls = {};
   for await (const line of createInterface(child.stdout)) {
-    const [, name, url] = line.match(/^ {2}(\S.*?) +(http\S+)$/) ?? [];
-    if (name) urls[name] = url;
+    const [, name, url, page] = line.match(/^ {2}(\S.*?) +(http\S+)(?: +GraphiQL: (\S+))?/) ?? [];
+    if (name) urls[name] = { url, page };
     if (line.includes("Ctrl-C")) break;
   }
   const { "Public API": publicApi, "Internal API": internalApi, "Dev tenant": tenant } = urls;
@@ -53,10 +53,10 @@ export async function development(set = []) {
 
   return {
     child,
-    tenant,
-    public: publicApi,
-    internal: internalApi,
-    pages: { public: urls["Public page"], internal: urls["Internal page"] },
+    tenant: tenant.url,
+    public: publicApi.url,
+    internal: internalApi.url,
+    pages: { public: publicApi.page, internal: internalApi.page },
     async token(name, door = "public") {
       const login = {
         grant_type: "http://auth0.com/oauth/grant-type/password-realm",
@@ -68,7 +68,7 @@ export async function development(set = []) {
         scope: "openid profile email",
       };
       const headers = { "Content-Type": "application/json" };
-      const url = new URL("oauth/token", tenant);
+      const url = new URL("oauth/token", tenant.url);
       const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(login) });
       const { access_token: token, error_description: error } = await response.json();
       if (!token) throw new Error(`the tenant refused a token to ${name}: ${error}`);

@@ -1,10 +1,11 @@
 //! `vestibule dev`: the dev tenant and both doors on this machine, with sample users.
 
+use std::net::SocketAddr;
+
 use anyhow::Context;
 use serde_json::json;
 
-use super::http_client::HttpClient;
-use super::token_request::{TokenRequest, machine_client, password_client};
+use super::token_request::{machine_client, password_client};
 use super::{Global, out, signals};
 use crate::app::{Development, Vestibule};
 use crate::clock::Clock;
@@ -20,10 +21,13 @@ pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let opening = Development::open(vestibule, &config, script_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
     let mut signals = runtime.block_on(async { signals::Signals::listen() })?;
-    // Blocking, and over HTTP like any client.
-    let printed = print_welcome(&config, &development, samples);
+    out::line(welcome(
+        &token_command(global, &config, development.tenant.issuer()),
+        &config,
+        &development,
+        samples,
+    ))?;
     runtime.block_on(async {
-        printed?;
         signals.recv().await;
         signals.drain(development.stop()).await
     })
@@ -35,69 +39,126 @@ pub(super) fn script_worker() -> anyhow::Result<WorkerCommand> {
     Ok(WorkerCommand { program, args: vec!["script-worker".to_owned()] })
 }
 
-/// Prints the URLs, the users, and commands to paste.
-fn print_welcome(
+/// The command that finds the same tenant as this one.
+fn token_command(global: &Global, config: &Config, tenant: &str) -> String {
+    let mut words = vec![std::env::args().next().unwrap_or_else(|| "vestibule".to_owned())];
+    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    if let Some(profile) = &global.profile {
+        option("--profile", profile.clone());
+    }
+    if let Some(dir) = &global.dir {
+        option("--config", dir.display().to_string());
+    }
+    let matters =
+        |key: &str| key.starts_with("tenant.") || key.starts_with("auth0.") || key.ends_with(".audience");
+    for (key, value) in global.set.iter().filter(|(key, _)| matters(key) && key != "tenant.data") {
+        option("--set", format!("{key}={value}"));
+    }
+    if config.tenant.http.port() == 0 {
+        option(
+            "--set",
+            format!("tenant.http={}", tenant.trim_start_matches("http://").trim_end_matches('/')),
+        );
+    }
+    words.push("token".to_owned());
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// The users, commands to paste, and the addresses last. Fits a terminal of 80 columns and 24 lines while the bundle has
+/// six users.
+fn welcome(
+    token: &str,
     config: &Config,
     development: &Development,
     [public_query, internal_query]: [&str; 2],
-) -> anyhow::Result<()> {
+) -> String {
     let (tenant, doors) = (&development.tenant, &development.doors);
-    let public = format!("http://{}/graphql", doors.public());
-    let internal = format!("http://{}/graphql", doors.internal());
-    out::line(format!("\n  Public API    {public}"))?;
-    out::line(format!("  Internal API  {internal}"))?;
-    out::line(format!("  Dev tenant    {}", tenant.issuer()))?;
-    for (name, settings, address) in
-        [("Public", &config.public, doors.public()), ("Internal", &config.internal, doors.internal())]
-    {
-        if settings.graphiql {
-            out::line(format!("  {:<14}http://{address}/", format!("{name} page")))?;
-        }
-    }
-    out::line("\n  Users (passwords in brackets)")?;
-    for user in &tenant.served().users {
-        let password = user.password.as_ref().map_or("no password", Secret::expose);
+    let bundle = tenant.served();
+    let mut text = String::new();
+    let rows = || {
+        bundle
+            .users
+            .iter()
+            .map(|user| (&user.email, user.password.as_ref().map_or("-", Secret::expose), user))
+    };
+    let widest = |of: fn((&str, &str)) -> usize| {
+        rows().map(|(email, password, _)| of((email, password))).max().unwrap_or(0)
+    };
+    let (emails, passwords) = (widest(|row| row.0.len()), widest(|row| row.1.len().max("PASSWORD".len())));
+    text.push_str(&format!("\n  {:emails$}  PASSWORD\n", "LOG IN AS"));
+    for (email, password, user) in rows() {
         let note = user.note.as_deref().unwrap_or_default();
-        out::line(format!("    {:<24} [{password}]  {note}", user.email))?;
+        let line = format!("  {email:emails$}  {password:passwords$}  {note}");
+        text.push_str(&shortened(line.trim_end(), WIDTH));
+        text.push('\n');
     }
-    let (http, issuer, bundle) = (HttpClient::new(), tenant.issuer(), tenant.served());
-    let user = bundle.users.iter().find_map(|user| Some((user, user.password.as_ref()?)));
-    if let (Some(client), Some((user, password))) = (password_client(bundle), user) {
-        let audience = &config.public.audience;
-        let request = TokenRequest { issuer, client_id: &client.client_id, audience };
-        let token = request.with_password(&http, &user.email, password.expose());
-        let title = format!("Query the Public API as {}:", user.email);
-        print_command(&title, &user.email, token.map(|token| curl(&public, &token, public_query)))?;
+    let client = machine_client(bundle, &config.internal.audience);
+    let user = bundle.users.iter().find(|user| user.password.is_some());
+    let user = user
+        .filter(|_| password_client(bundle).is_some())
+        .map(|user| format!("--as {}", quoted(&user.email)));
+    let client = client.map(|client| format!("--client {}", quoted(&client.client_id)));
+    for (name, door, login, query) in [
+        ("Public", doors.public(), user, public_query),
+        ("Internal", doors.internal(), client, internal_query),
+    ] {
+        let Some(login) = login else { continue };
+        text.push_str(&format!("\n  Query the {name} API, in a second terminal:\n\n"));
+        text.push_str(&curl(door, &format!("{token} {login}"), query));
     }
-    if let Some(machine) = machine_client(bundle, &config.internal.audience) {
-        let (client_id, audience) = (&machine.client_id, &config.internal.audience);
-        let secret = machine.client_secret.as_ref().map_or("", Secret::expose);
-        let token = TokenRequest { issuer, client_id, audience }.with_secret(&http, secret);
-        let title = format!("Query the Internal API as the machine client `{client_id}`:");
-        print_command(&title, client_id, token.map(|token| curl(&internal, &token, internal_query)))?;
+    text.push('\n');
+    for (name, settings, address) in
+        [("Public API", &config.public, doors.public()), ("Internal API", &config.internal, doors.internal())]
+    {
+        let page = if settings.graphiql { format!("   GraphiQL: http://{address}/") } else { String::new() };
+        text.push_str(&format!("  {name:<14}http://{address}/graphql{page}\n"));
     }
-    out::line("\n  More tokens: vestibule token --help. Stop with Ctrl-C.\n")?;
-    Ok(())
+    text.push_str(&format!("  {:<14}{}\n  {:<14}Ctrl-C", "Dev tenant", tenant.issuer(), "Stop"));
+    text
 }
 
-/// Prints a command to paste, or why the login failed: it may be a rule that the user is debugging.
-fn print_command(title: &str, login: &str, command: anyhow::Result<String>) -> Result<(), out::OutputError> {
-    match command {
-        Ok(command) => {
-            out::line(format!("\n  {title}\n"))?;
-            out::line(command)
-        }
-        Err(error) => {
-            let error = out::plain(&format!("{error:#}"));
-            out::line(format!("\n  No sample command: {login} could not log in.\n    {error}"))
-        }
+/// The columns of a terminal.
+const WIDTH: usize = 80;
+
+/// The start of a line that is too long, up to a whole word.
+fn shortened(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
     }
+    let start: String = line.chars().take(width - 1).collect();
+    format!("{}…", start.rsplit_once(' ').map_or(start.as_str(), |(words, _)| words))
 }
 
-fn curl(url: &str, token: &str, query: &str) -> String {
+/// A query with the token of another command, which the shell runs first.
+fn curl(door: SocketAddr, token: &str, query: &str) -> String {
     // Escaped for single quotes in a shell.
     let body = json!({ "query": query }).to_string().replace('\'', r"'\''");
     format!(
-        "curl -s {url} -H 'Content-Type: application/json' -H 'Authorization: Bearer {token}' -d '{body}'"
+        "curl -s http://{door}/graphql -H 'Content-Type: application/json' \\\n-d '{body}' \\\n-H \"Authorization: Bearer $({token})\"\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(quoted("target/debug/vestibule"), "target/debug/vestibule");
+        assert_eq!(quoted("a b$(c)"), "'a b$(c)'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "");
+    }
+
+    #[test]
+    fn a_long_line_ends_after_a_whole_word() {
+        assert_eq!(shortened("one two three", 13), "one two three");
+        assert_eq!(shortened("one two three", 12), "one two…");
+    }
 }

@@ -46,15 +46,11 @@ fn dev(set: &[String]) -> (Process, String) {
 }
 
 #[test]
-fn dev_keeps_running_and_reports_a_rule_that_denies_the_first_login() {
+fn dev_keeps_running_while_a_rule_denies_a_login() {
     let denying = "function (user, context, callback) { callback(new UnauthorizedError('not today')); }";
     let bundle = bundle_with("rules/track-sign-up.js", denying);
     let bundle = format!("tenant.bundle={}", bundle.path().display());
     let (mut process, http) = dev(std::slice::from_ref(&bundle));
-    assert!(process.line("No sample command:").contains("ada@example.com"));
-    assert!(process.line("the tenant refused the token request:").contains("not today"));
-    let curl = process.line("curl");
-    assert!(curl.contains("Bearer"), "the command for the machine is printed: {curl}");
     let error = fail(&["token", "--as", "ada@example.com"], &[bundle, http]);
     assert!(error.contains("not today") && !error.contains("running?"), "{error}");
     assert_eq!(process.stop("-INT"), Some(0));
@@ -62,8 +58,7 @@ fn dev_keeps_running_and_reports_a_rule_that_denies_the_first_login() {
 
 #[test]
 fn commands_find_the_tenant_on_another_port() {
-    let (mut dev, http) = dev(&[]);
-    dev.line("More tokens");
+    let (dev, http) = dev(&[]);
     let store = format!("store.path={}", dev.database().display());
     let token = succeed(&["token", "--as", "Ada@Example.com"], std::slice::from_ref(&http));
     let explanation = succeed(&["--profile", "development", "explain", &token], &[http.clone(), store]);
@@ -94,8 +89,10 @@ fn a_script_process_inherits_no_descriptor_but_its_three_pipes() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec 7</dev/zero; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vestibule")]);
     let mut dev = Process::start_by(shell, "dev", &[]);
-    // After the first login, so the rules have run.
-    dev.line("More tokens");
+    let issuer = dev.line("Dev tenant");
+    let address = issuer.trim_start_matches("http://").trim_end_matches('/');
+    // After a login, so the rules have run.
+    succeed(&["token", "--as", "ada@example.com"], &[format!("tenant.http={address}")]);
     let open = |pid: u32| {
         let all = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
         let mut all: Vec<u32> =
@@ -122,7 +119,6 @@ fn dev_warns_about_actions_that_it_does_not_run() {
     let triggers = r#"{"post-login": [{"action_name": "deny-everyone", "display_name": "Deny"}]}"#;
     let bundle = bundle_with("triggers/triggers.json", triggers);
     let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
-    dev.line("More tokens");
     assert_eq!(dev.stop("-TERM"), Some(0));
     let log = dev.log();
     let warning = log.lines().find(|line| line.contains("WARN")).unwrap_or_else(|| panic!("{log}"));
@@ -135,8 +131,9 @@ fn dev_warns_about_actions_that_it_does_not_run() {
 fn a_rule_cannot_forge_log_lines() {
     let logging = "function (user, context, callback) { console.log('one\\n2026 WARN forged\\u001b[2J'); callback(null, user, context); }";
     let bundle = bundle_with("rules/track-sign-up.js", logging);
-    let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
-    dev.line("More tokens");
+    let bundle = format!("tenant.bundle={}", bundle.path().display());
+    let (mut dev, http) = dev(std::slice::from_ref(&bundle));
+    succeed(&["token", "--as", "ada@example.com"], &[bundle, http]);
     assert_eq!(dev.stop("-TERM"), Some(0));
     let log = dev.log();
     assert!(log.contains("one\u{fffd}2026 WARN forged\u{fffd}[2J"), "{log}");

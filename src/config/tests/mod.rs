@@ -138,7 +138,8 @@ fn a_list_is_accepted_as_people_type_it() {
     for text in ["http://a.example,http://b.example", " http://a.example , http://b.example,"] {
         assert_eq!(origins(text).unwrap(), expected, "{text}");
     }
-    let need = load(with_env(&[("VESTIBULE_INTERNAL__NEED", "users:read,audit:read")])).unwrap().internal.need;
+    let need =
+        load(with_env(&[("VESTIBULE_INTERNAL__NEED", "users:read,audit:read")])).unwrap().internal.need;
     assert_eq!(need.to_string(), "audit:read users:read");
 }
 
