@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+#[expect(clippy::disallowed_methods, reason = "cargo gives build scripts their input so")]
 fn main() {
     let env = |name| std::env::var(name).unwrap_or_default();
     let is_release = env("PROFILE") == "release";
