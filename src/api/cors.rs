@@ -13,17 +13,27 @@ use warp::http::header::{
 use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use warp::reply::Response;
 
+/// The headers that the door itself reads, apart from those that browsers always allow.
+const REQUIRED_HEADERS: [&str; 2] = ["authorization", "content-type"];
+
 /// The methods of the endpoint.
 pub(super) const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
-/// The allowed origins of a door.
+/// The allowed origins of a door, and the headers that their pages may send.
 #[derive(Debug, Clone)]
-pub(super) struct Origins(Vec<Origin>);
+pub(super) struct Origins {
+    origins: Vec<Origin>,
+    headers: HeaderValue,
+}
 
 impl Origins {
-    /// Parses origins. Skips invalid ones, which the configuration refuses beforehand.
-    pub(super) fn new(texts: &[String]) -> Self {
-        Self(texts.iter().filter_map(|text| parsed(text)).collect())
+    /// Parses origins. Skips invalid ones, and headers that are invalid, which the configuration refuses beforehand.
+    pub(super) fn new(origins: &[String], headers: &[String]) -> Self {
+        let origins = origins.iter().filter_map(|text| parsed(text)).collect();
+        let headers = REQUIRED_HEADERS.into_iter().chain(headers.iter().map(String::as_str));
+        let headers = headers.collect::<Vec<_>>().join(", ").to_ascii_lowercase();
+        let headers = HeaderValue::try_from(headers);
+        Self { origins, headers: headers.unwrap_or(HeaderValue::from_static("authorization, content-type")) }
     }
 
     /// The response to OPTIONS, without authentication, because browsers send preflights without a token.
@@ -33,14 +43,10 @@ impl Origins {
         let response_headers = response.headers_mut();
         response_headers.insert(ALLOW, HeaderValue::from_static(METHODS));
         if self.allowed(headers).is_some() && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
-            for (name, value) in [
-                (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-                (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
-                // Ten minutes.
-                (ACCESS_CONTROL_MAX_AGE, "600"),
-            ] {
-                response_headers.insert(name, HeaderValue::from_static(value));
-            }
+            response_headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+            response_headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone());
+            // Ten minutes.
+            response_headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
         self.allow(headers, response)
     }
@@ -79,7 +85,7 @@ impl Origins {
         let mut sent = headers.get_all(ORIGIN).iter();
         let (Some(one), None) = (sent.next(), sent.next()) else { return None };
         let origin = parsed(one.to_str().ok()?)?;
-        let known = self.0.contains(&origin);
+        let known = self.origins.contains(&origin);
         known.then(|| HeaderValue::try_from(origin.ascii_serialization()).ok())?
     }
 }
@@ -110,7 +116,8 @@ mod tests {
     }
 
     fn origins() -> Origins {
-        Origins::new(&["https://app.example".to_owned(), "http://localhost:3000".to_owned()])
+        let origins = ["https://app.example", "http://localhost:3000"].map(str::to_owned);
+        Origins::new(&origins, &["Apollographql-Client-Name".to_owned()])
     }
 
     #[test]
@@ -151,7 +158,8 @@ mod tests {
             origins().preflight(&headers(&[("origin", origin), ("access-control-request-method", "POST")]))
         };
         let (known, unknown) = (ask("https://app.example"), ask("https://evil.example"));
-        assert_eq!(known.headers()[ACCESS_CONTROL_ALLOW_HEADERS], "authorization, content-type");
+        let allowed = "authorization, content-type, apollographql-client-name";
+        assert_eq!(known.headers()[ACCESS_CONTROL_ALLOW_HEADERS], allowed);
         for answer in [known.status(), unknown.status()] {
             assert_eq!(answer, StatusCode::NO_CONTENT);
         }

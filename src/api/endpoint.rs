@@ -48,19 +48,13 @@ pub fn door(
         socket: settings.socket.clone(),
         services,
         operations: Operations::new(schema, settings, trusted),
-        origins: Origins::new(&settings.origins),
+        origins: Origins::new(&settings.origins, &settings.headers),
     });
 
     // HEAD is handled as GET; hyper drops the body.
     let get = warp::get().or(warp::head()).unify().map(|| Method::GET);
-    let operation = get
-        .or(warp::post().map(|| Method::POST))
-        .unify()
-        .and(caller)
-        .and(warp::header::headers_cloned())
-        .and(warp::query::raw().or_else(|_| std::future::ready(Ok::<_, warp::Rejection>((String::new(),)))))
-        .and(warp::body::stream())
-        .then({
+    let operation =
+        get.or(warp::post().map(|| Method::POST)).unify().and(caller).and(warp::body::stream()).then({
             let door = Arc::clone(&door);
             move |method, caller, headers, query: String, body| {
                 let door = Arc::clone(&door);

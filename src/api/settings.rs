@@ -30,6 +30,9 @@ pub struct DoorSettings {
     /// Origins whose pages may read responses and open WebSockets.
     #[serde(default)]
     pub origins: Vec<String>,
+    /// Request headers that those pages may send, besides `Authorization` and `Content-Type`.
+    #[serde(default)]
+    pub headers: Vec<String>,
     /// Host names that requests may use; empty accepts all.
     pub hosts: Vec<String>,
     /// Limits of one request.

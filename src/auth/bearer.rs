@@ -24,19 +24,20 @@ pub struct Bearer {
 pub enum Presented {
     /// A token.
     Token(Bearer),
-    /// No token. A door may accept anonymous callers.
+    /// No credential. A door may accept anonymous callers.
     Nothing(NoToken),
 }
 
-/// Proof that a request had no token at all. Only this file makes one.
+/// Proof that a request had no credential at all. Only this file makes one.
 #[derive(Debug)]
 pub struct NoToken(());
 
 /// Reads the token of a request from all its headers and its query string.
 ///
 /// # Errors
-/// [`Refusal::MalformedRequest`] for two tokens, an empty or non-ASCII one, or one in the query string (RFC 6750 §2.3
-/// allows that, but query strings end up in logs); [`Refusal::MalformedToken`] as [`parse`].
+/// [`Refusal::MalformedRequest`] for two tokens, an empty or non-ASCII one, one without its scheme, or one in the query string
+/// (RFC 6750 §2.3 allows that, but query strings end up in logs); [`Refusal::NoToken`] for a credential of another scheme,
+/// because only a request without a credential is anonymous; [`Refusal::MalformedToken`] as [`parse`].
 pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
     if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
         return Err(Refusal::MalformedRequest(
@@ -67,7 +68,11 @@ pub fn credential(value: Option<&str>) -> Result<Presented, Refusal> {
         return Err(Refusal::MalformedRequest("The Authorization header names no scheme; send Bearer."));
     }
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(Presented::Nothing(NoToken(())));
+        // All characters of a JWT may be in a scheme.
+        return Err(match parse(scheme) {
+            Ok(_) => Refusal::MalformedRequest("The token has no scheme; send Bearer and a space before it."),
+            Err(_) => Refusal::NoToken,
+        });
     }
     // RFC 6750 §2.1 and RFC 9110 §11.4: one or more spaces.
     let token = rest.trim_start_matches(' ');
@@ -164,8 +169,9 @@ mod tests {
 
     #[test]
     fn an_absent_token_differs_from_a_malformed_one() {
-        for absent in [&[][..], &["Basic dTpw"], &["Digest x"]] {
-            assert!(matches!(present(absent, ""), Ok(Presented::Nothing(_))), "{absent:?}");
+        assert!(matches!(present(&[], ""), Ok(Presented::Nothing(_))));
+        for other in ["Basic dTpw", "Digest x", "Token a.b.c", "opaque"] {
+            assert!(matches!(present(&[other], ""), Err(Refusal::NoToken)), "{other}");
         }
         for (values, query) in [
             (&["Bearer a.b.c", "Bearer a.b.c"][..], ""),
@@ -175,6 +181,8 @@ mod tests {
             (&["Bearer"], ""),
             (&["Bearer   "], ""),
             (&["Bearer a.b.\u{e9}"], ""),
+            (&["a.b.c"], ""),
+            (&["a.b.c "], ""),
         ] {
             assert!(
                 matches!(present(values, query), Err(Refusal::MalformedRequest(_))),

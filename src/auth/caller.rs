@@ -192,11 +192,12 @@ impl Caller {
     }
 
     /// See [`super::Gate::revalidate`].
-    pub(super) fn revalidate(&self, users: &Users, keys: &Keys) -> Result<(), Refusal> {
+    pub(super) fn revalidate(&self, since: Timestamp, users: &Users, keys: &Keys) -> Result<(), Refusal> {
         let Some(claims) = &self.claims else { return Ok(()) };
         let now = users.clock.now();
-        // Without the leeway of the door: clock differences are no reason to extend a session.
-        if claims.expires_at() <= now {
+        // Clock differences are no reason to extend a session, but the door accepts a token within its leeway.
+        let within_leeway = since > claims.expires_at() && claims.accepted_until() >= now;
+        if claims.expires_at() < now && !within_leeway {
             let ago = now.duration_since(claims.expires_at()).unsigned_abs();
             return Err(Refusal::Expired { ago });
         }

@@ -26,6 +26,7 @@ struct Checked {
     payload: Map<String, Value>,
     issued_at: Option<Timestamp>,
     expires_at: Timestamp,
+    leeway: Duration,
     names: Arc<ClaimNames>,
 }
 
@@ -40,7 +41,7 @@ pub async fn claims(
     now: Timestamp,
 ) -> Result<Claims, Refusal> {
     let policy = &door.policy;
-    if let Some(claims) = door.cache.get(bearer, |claims| claims.are_current(keys, now, policy.leeway)) {
+    if let Some(claims) = door.cache.get(bearer, |claims| claims.are_current(keys, now)) {
         return Ok(claims);
     }
     let header = header(bearer.header(), &policy.algorithms, policy.profile)?;
@@ -84,6 +85,7 @@ pub(super) fn validate(
             .time("exp")?
             .and_then(timestamp)
             .ok_or(Refusal::BadClaims("The claim exp of the token is not a time."))?,
+        leeway: policy.leeway,
         names: Arc::clone(&policy.names),
         payload,
     });
@@ -151,17 +153,20 @@ impl Claims {
         self.checked.expires_at
     }
 
+    /// When the door stops accepting the token: its expiry and the leeway.
+    pub(super) fn accepted_until(&self) -> Timestamp {
+        self.expires_at().saturating_add(self.checked.leeway).unwrap_or(self.expires_at())
+    }
+
     /// The key that verified the signature.
     pub(super) fn key(&self) -> Option<&Key> {
         self.key.as_ref().map(|published| &*published.key)
     }
 
     /// Whether a cached token is still good: its issuer's keys are unchanged, and it has not expired.
-    fn are_current(&self, keys: &Keys, now: Timestamp, leeway: Duration) -> bool {
+    fn are_current(&self, keys: &Keys, now: Timestamp) -> bool {
         let generation = self.key.as_ref().map(|published| published.generation);
-        generation.is_some()
-            && keys.generation(self.issuer()) == generation
-            && self.expires_at().checked_add(leeway).is_ok_and(|end| end >= now)
+        generation.is_some() && keys.generation(self.issuer()) == generation && self.accepted_until() >= now
     }
 
     /// A claim that is a string.

@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 16;
 ///
 /// # Errors
 /// When `bytes` are anything else. The text of the error may quote the input: do not send it to clients.
-pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = Strict(MAX_DEPTH).deserialize(&mut deserializer)?;
     deserializer.end()?;

@@ -61,6 +61,7 @@ mod tests;
 use std::future;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use warp::http::HeaderMap;
 use warp::{Filter, Rejection};
 
@@ -69,6 +70,7 @@ pub use caller::{Caller, Principal, Users, caller};
 pub use claims::{Claims, claims};
 pub use explain::{Explanation, Step};
 pub use identity::store_profile;
+pub use json::object as strict_json;
 pub use key_set::{Key, KeySet, KeySetError};
 pub use keys::{Keys, PublishedKey};
 pub use permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
@@ -179,29 +181,37 @@ impl Gate {
         self.chain(door, presented, |_| {}).await
     }
 
-    /// The chain as a filter.
+    /// The chain as a filter. It also extracts the headers and the query string that it read.
     ///
     /// It extracts a refusal as a value and does not reject: in warp a rejection means "try the next branch", and no other
     /// branch may answer a refused request.
     pub fn caller(
         &self,
         door: &Arc<DoorRules>,
-    ) -> impl Filter<Extract = (Result<Caller, Refusal>,), Error = Rejection> + Clone + use<> {
+    ) -> impl Filter<Extract = (Result<Caller, Refusal>, HeaderMap, String), Error = Rejection> + Clone + use<>
+    {
         let (gate, door) = (self.clone(), Arc::clone(door));
-        let query = warp::query::raw().or_else(|_| future::ready(Ok::<_, Rejection>((String::new(),))));
-        // All headers, because warp's own header filters silently take the first of two.
-        warp::header::headers_cloned().and(query).then(move |headers: HeaderMap, query: String| {
-            let (gate, door) = (gate.clone(), Arc::clone(&door));
-            async move { gate.authenticate(&door, bearer(&headers, &query)).await }
-        })
+        headers_and_query()
+            .then(move |headers: HeaderMap, query: String| {
+                let (gate, door) = (gate.clone(), Arc::clone(&door));
+                async move { (gate.authenticate(&door, bearer(&headers, &query)).await, headers, query) }
+            })
+            .untuple_one()
     }
 
-    /// Checks a caller of a long-lived connection again, without a query.
+    /// Checks a caller of a connection that was accepted at `since` again, without a query.
     ///
     /// # Errors
     /// When their token has expired or was revoked, its issuer no longer publishes its key, or the user was blocked or
     /// erased.
-    pub fn revalidate(&self, caller: &Caller) -> Result<(), Refusal> {
-        caller.revalidate(&self.users, &self.keys)
+    pub fn revalidate(&self, caller: &Caller, since: Timestamp) -> Result<(), Refusal> {
+        caller.revalidate(since, &self.users, &self.keys)
     }
+}
+
+/// What the bearer stage reads: all headers, because warp's own header filters silently take the first of two, and the query
+/// string, which may be absent.
+pub fn headers_and_query() -> impl Filter<Extract = (HeaderMap, String), Error = Rejection> + Clone {
+    let query = warp::query::raw().or_else(|_| future::ready(Ok::<_, Rejection>((String::new(),))));
+    warp::header::headers_cloned().and(query)
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::runtime::{Handle, Runtime};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use vestibule::clock::Clock;
 
@@ -29,7 +31,17 @@ impl Socket {
         address: SocketAddr,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, u16> {
-        let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
+        Self::connect_to(runtime, address, "", headers)
+    }
+
+    /// As [`connect`](Self::connect), with a query string.
+    pub(crate) fn connect_to(
+        runtime: &Runtime,
+        address: SocketAddr,
+        query: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, u16> {
+        let mut request = format!("ws://{address}/graphql{query}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
@@ -64,6 +76,18 @@ impl Socket {
     pub(crate) fn send(&mut self, message: Value) {
         // Ignores a closed connection, which the next `receive` reports.
         drop(self.runtime.block_on(self.stream.send(Message::text(message.to_string()))));
+    }
+
+    /// Sends bytes that are no message.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.runtime.block_on(self.stream.get_mut().write_all(bytes)).unwrap();
+    }
+
+    /// Sends a close frame, and returns the one that answers it.
+    pub(crate) fn close(&mut self) -> (u16, String) {
+        let frame = CloseFrame { code: 1000.into(), reason: "".into() };
+        self.runtime.block_on(self.stream.close(Some(frame))).unwrap();
+        self.until_closed()
     }
 
     /// Starts an operation.

@@ -7,11 +7,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::socket::{PROTOCOL, Socket};
+use crate::test_server::manual_clock;
 use crate::tokens::now;
 use crate::waiting::wait_until;
-use schema::{machine, open, uninitialized};
+use schema::{connect_with_token, machine, open, open_with_clock, uninitialized};
 
 #[test]
 fn a_socket_runs_queries_mutations_and_subscriptions() {
@@ -100,8 +102,20 @@ fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
     let no_request = json!({"type": "subscribe", "id": "1", "payload": {"query": 7}});
     assert_eq!(close_code(&[good.clone(), no_request]).0, 4400);
     assert_eq!(close_code(&[init(json!({"x": "y".repeat(1_100)}))]).0, 1009);
+    assert_eq!(close_code(&[json!({"type": "connection_init", "payload": "opaque"})]).0, 4400);
     let (code, _) = close_code(&[init(json!({"x": "y".repeat(1_000_000)}))]);
     assert!([1009, 1006].contains(&code), "{code}: cut off while it arrives");
+    // Masked frames: one with a reserved bit, a text that is not UTF-8, and one whose announced length is over the limit.
+    for (frame, code) in [
+        (&[0xc1, 0x80, 0, 0, 0, 0][..], 1002),
+        (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
+        (&[0x81, 0xfe, 0xff, 0xff, 0, 0, 0, 0], 1009),
+    ] {
+        let mut client = uninitialized(&server);
+        client.send_bytes(frame);
+        assert_eq!(client.until_closed().0, code, "{frame:?}");
+    }
+    assert_eq!(uninitialized(&server).close().0, 1000, "a client's close frame is answered");
 
     let expired = server.token("auth0|1", json!({"exp": now() - 60}));
     for (payload, reason) in [
@@ -112,6 +126,71 @@ fn a_client_that_breaks_the_protocol_is_closed_with_its_code() {
         let (code, reason_sent) = close_code(&[init(payload)]);
         assert!(code == 4403 && reason_sent.starts_with(reason), "{code} {reason_sent}");
     }
+}
+
+#[test]
+fn only_a_socket_without_a_credential_is_anonymous() {
+    let (server, _) = open(&["public.anonymous=true"]);
+    let token = server.public_machine_token();
+    let expired = server.token("auth0|1", json!({"exp": now() - 60}));
+    let bearer = |token: &str| format!("Bearer {token}");
+    for credential in
+        [bearer(&token), bearer(&expired), bearer("opaque"), token.clone(), "Basic dTpw".to_owned()]
+    {
+        let headers = [PROTOCOL, ("authorization", credential.as_str())];
+        let refused = Socket::connect(&server.runtime, server.doors().public(), &headers).err();
+        assert!(matches!(refused, Some(400 | 401)), "{refused:?}");
+    }
+    let address = server.doors().public();
+    assert_eq!(
+        Socket::connect_to(&server.runtime, address, "?access_token=a.b.c", &[PROTOCOL]).err(),
+        Some(400)
+    );
+
+    let first = |payload: Value| {
+        let mut client = uninitialized(&server);
+        client.send(json!({"type": "connection_init", "payload": payload}));
+        client.next()
+    };
+    for payload in [
+        json!({"Authorization": bearer(&expired)}),
+        json!({"Authorization": token}),
+        json!({"token": expired}),
+        json!({"headers": {"Authorization": bearer(&expired)}}),
+        json!({"jwt": token}),
+        json!({"Authorization": "Basic dTpw"}),
+    ] {
+        let answer = first(payload.clone());
+        assert!(
+            matches!(&answer, Message::Close(Some(close)) if u16::from(close.code) == 4403),
+            "{payload}: {answer}"
+        );
+    }
+    for payload in [Value::Null, json!({}), json!({"headers": {"Authorization": bearer(&token)}})] {
+        let answer = first(payload.clone());
+        assert!(
+            matches!(&answer, Message::Text(text) if text.contains("connection_ack")),
+            "{payload}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn a_token_within_its_leeway_is_accepted_over_http_and_websockets() {
+    let clock = manual_clock();
+    let (server, _) = open_with_clock(clock.clone(), &["claims.leeway=30s"]);
+    let lapsed = clock.now().as_second() - 10;
+    let token = server.token("m1@clients", json!({"gty": "client-credentials", "azp": "m1", "exp": lapsed}));
+    assert_eq!(server.ask_public(token.as_str(), "{ hello }").status, 200);
+    let mut client = connect_with_token(&server, &token);
+    // Longer than the interval of the checks.
+    server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1_200)).await });
+    client.subscribe("1", "{ hello }");
+    assert_eq!(client.receive()["type"], "next");
+    clock.advance(Duration::from_secs(21));
+    assert_eq!(server.ask_public(token.as_str(), "{ hello }").code().as_deref(), Some("EXPIRED"));
+    let (code, reason) = client.until_closed();
+    assert!(code == 4403 && reason.starts_with("EXPIRED: "), "{code} {reason}");
 }
 
 #[test]

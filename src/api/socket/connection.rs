@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use warp::ws::{Message, WebSocket};
@@ -52,22 +53,26 @@ pub(super) async fn serve(door: Arc<Door>, socket: WebSocket, shutdown: Shutdown
     let Err(end) = connection.run().await;
     // Nothing may be sent after the close frame, so operations end first.
     connection.running.clear();
-    if let End::Close(close) = end {
-        tracing::debug!(door = connection.door.name, code = close.code, "closing a WebSocket");
-        let closing = async {
-            if connection.sink.send(Message::close_with(close.code, close.reason)).await.is_ok() {
-                while let Some(Ok(_)) = connection.stream.next().await {}
+    let closing = async {
+        match end {
+            End::Close(close) => {
+                tracing::debug!(door = connection.door.name, code = close.code, "closing a WebSocket");
+                if connection.sink.send(Message::close_with(close.code, close.reason)).await.is_ok() {
+                    while let Some(Ok(_)) = connection.stream.next().await {}
+                }
             }
-        };
-        drop(tokio::time::timeout(CLOSE_TIMEOUT, closing).await);
-    }
+            // Sends the answer to the client's close frame.
+            End::Gone => drop(connection.sink.close().await),
+        }
+    };
+    drop(tokio::time::timeout(CLOSE_TIMEOUT, closing).await);
 }
 
 /// How a connection ends.
 enum End {
     /// With a close frame.
     Close(Close),
-    /// The client is gone.
+    /// The client closed the connection, or is gone.
     Gone,
 }
 
@@ -78,8 +83,8 @@ struct Connection {
     shutdown: ShutdownSignal,
     messages: mpsc::Receiver<OperationMessage>,
     sender: mpsc::Sender<OperationMessage>,
-    /// `None` until the gate accepts `connection_init`.
-    caller: Option<Caller>,
+    /// The caller, and when the gate accepted it. `None` until `connection_init`.
+    caller: Option<(Caller, Timestamp)>,
     running: HashMap<Arc<str>, RunningOperation>,
     /// Number of operations started. Clients may reuse an id, so each run has a number of its own.
     runs: u64,
@@ -108,7 +113,8 @@ impl Connection {
                 _ = pings.tick() => self.ping().await?,
                 message = self.stream.next() => match message {
                     Some(Ok(message)) => self.on_message(message).await?,
-                    Some(Err(_)) | None => return Err(End::Gone),
+                    Some(Err(error)) => return Err(Close::broken(&error).map_or(End::Gone, End::Close)),
+                    None => return Err(End::Gone),
                 },
                 Some(message) = self.messages.recv() => self.forward(message).await?,
             }
@@ -120,8 +126,8 @@ impl Connection {
         match &self.caller {
             None if self.opened.elapsed() >= self.door.socket.init => Err(End::Close(Close::INIT_TIMEOUT)),
             None => Ok(()),
-            Some(caller) => {
-                self.door.services.gate.revalidate(caller).map_err(|refusal| self.refused(refusal))
+            Some((caller, since)) => {
+                self.door.services.gate.revalidate(caller, *since).map_err(|refusal| self.refused(refusal))
             }
         }
     }
@@ -152,19 +158,20 @@ impl Connection {
             // The library answers pings.
             return Ok(());
         }
-        let message = message.to_str().ok().and_then(|text| serde_json::from_str(text).ok());
-        match message.ok_or(End::Close(Close::BAD_MESSAGE))? {
-            FromClient::ConnectionInit { payload } => {
+        let text = message.to_str().map_err(|()| End::Close(Close::BAD_MESSAGE))?;
+        match serde_json::from_str(text).map_err(|_| End::Close(Close::BAD_MESSAGE))? {
+            FromClient::ConnectionInit { .. } => {
                 if self.caller.is_some() {
                     return Err(End::Close(Close::SECOND_INIT));
                 }
-                let presented = presented(payload.as_ref());
+                let presented = presented(text);
                 let door = Arc::clone(&self.door);
                 let caller = tokio::select! {
                     caller = door.services.gate.authenticate(&door.rules, presented) => caller,
                     () = self.shutdown.begun() => return Err(End::Close(Close::GOING_AWAY)),
                 };
-                self.caller = Some(caller.map_err(|refusal| self.refused(refusal))?);
+                let caller = caller.map_err(|refusal| self.refused(refusal))?;
+                self.caller = Some((caller, self.door.services.gate.clock().now()));
                 self.send(&ToClient::ConnectionAck).await
             }
             FromClient::Ping {} => self.send(&ToClient::Pong).await,
@@ -178,7 +185,7 @@ impl Connection {
     }
 
     async fn start(&mut self, id: String, payload: serde_json::Value) -> Result<(), End> {
-        let Some(caller) = self.caller.clone() else { return Err(End::Close(Close::UNAUTHORIZED)) };
+        let Some((caller, _)) = self.caller.clone() else { return Err(End::Close(Close::UNAUTHORIZED)) };
         if self.shutdown.has_begun() {
             // The client starts it again after the close.
             return Ok(());

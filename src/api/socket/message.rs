@@ -1,12 +1,16 @@
 //! The messages and close codes of `graphql-transport-ws`, the protocol of the npm package `graphql-ws`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::error::Error;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tungstenite::error::ProtocolError;
 
 use crate::api::response::{ResponseBody, ResponseErrors};
-use crate::auth::{Presented, Refusal, credential, parse};
+use crate::auth::{Presented, Refusal, credential, parse, strict_json};
 
 /// The subprotocol in `Sec-WebSocket-Protocol`.
 pub(super) const PROTOCOL: &str = "graphql-transport-ws";
@@ -16,8 +20,9 @@ pub(super) const PROTOCOL: &str = "graphql-transport-ws";
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum FromClient {
     ConnectionInit {
-        #[serde(default)]
-        payload: Option<Map<String, Value>>,
+        /// Refuses anything but an object; [`presented`] reads it.
+        #[serde(default, rename = "payload")]
+        _payload: Option<HashMap<String, IgnoredAny>>,
     },
     Ping {},
     Pong {},
@@ -58,12 +63,25 @@ impl Close {
 
     /// The server stops. Clients reconnect by themselves.
     pub(super) const GOING_AWAY: Self = Self::new(1001, "The server is going away; connect again.");
+    pub(super) const PROTOCOL_ERROR: Self = Self::new(1002, "The WebSocket protocol was violated.");
+    pub(super) const NOT_UTF8: Self = Self::new(1007, "A text message is not UTF-8.");
     pub(super) const TOO_BIG: Self = Self::new(1009, "The message exceeds the limit (socket.message).");
     pub(super) const BAD_MESSAGE: Self = Self::new(4400, "Invalid message");
     pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
     pub(super) const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
     pub(super) const DUPLICATE_ID: Self = Self::new(4409, "Subscriber already exists");
     pub(super) const SECOND_INIT: Self = Self::new(4429, "Too many initialisation requests");
+
+    /// The close frame for an error of the WebSocket itself; `None` when the connection is gone.
+    pub(super) fn broken(error: &warp::Error) -> Option<Self> {
+        match error.source()?.downcast_ref()? {
+            tungstenite::Error::Capacity(_) => Some(Self::TOO_BIG),
+            tungstenite::Error::Utf8(_) => Some(Self::NOT_UTF8),
+            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+            tungstenite::Error::Protocol(_) => Some(Self::PROTOCOL_ERROR),
+            _ => None,
+        }
+    }
 
     /// The gate refused the caller: 4403. It could not decide: 1013, try again later.
     pub(super) fn refused(refusal: &Refusal) -> Self {
@@ -74,26 +92,63 @@ impl Close {
     }
 }
 
-/// The credential in `connection_init`: `Authorization` or `authorization` with the value of the HTTP header, or `token` with the
-/// bare token. Refuses two of them, and what the bearer stage refuses.
-pub(super) fn presented(payload: Option<&Map<String, Value>>) -> Result<Presented, Refusal> {
-    let mut credentials = None;
-    for name in ["Authorization", "authorization", "token"] {
-        let value = match payload.and_then(|payload| payload.get(name)) {
-            None | Some(Value::Null) => continue,
-            Some(Value::String(value)) => value,
-            Some(_) => {
-                return Err(Refusal::MalformedRequest("The token in connection_init is not a string."));
-            }
+/// Members of `connection_init`'s payload that clients put a token in, and whether it is a whole `Authorization` value. The
+/// object `headers` may have the first two as well.
+const TOKEN_MEMBERS: [(&str, bool); 5] = [
+    ("Authorization", true),
+    ("authorization", true),
+    ("accessToken", false),
+    ("authToken", false),
+    ("token", false),
+];
+
+/// The credential in `connection_init`: in one of the [`TOKEN_MEMBERS`]. Refuses two of them, a token in another member, and what
+/// the bearer stage refuses: only a message without a credential is anonymous.
+pub(super) fn presented(init: &str) -> Result<Presented, Refusal> {
+    let Ok(mut message) = strict_json(init.as_bytes()) else {
+        return Err(Refusal::MalformedRequest("connection_init repeats a member or is nested too deeply."));
+    };
+    let payload = message.get_mut("payload").and_then(Value::as_object_mut);
+    let mut credentials = Vec::new();
+    if let Some(payload) = payload {
+        let mut take = |members: &mut Map<String, Value>, places: &[(&'static str, bool)]| {
+            let taken = places.iter().filter_map(|(name, whole)| Some((members.remove(*name)?, *whole)));
+            credentials.extend(taken.filter(|(value, _)| !value.is_null()));
         };
-        if credentials.replace((name, value)).is_some() {
-            return Err(Refusal::MalformedRequest("connection_init has two tokens; send one."));
+        take(payload, &TOKEN_MEMBERS);
+        if let Some(headers) = payload.get_mut("headers").and_then(Value::as_object_mut) {
+            take(headers, TOKEN_MEMBERS.get(..2).unwrap_or_default());
         }
     }
-    match credentials {
-        None => credential(None),
-        Some(("token", token)) => parse(token).map(Presented::Token),
-        Some((_, value)) => credential(Some(value)),
+    if message.iter().any(|(name, value)| has_token(name, value)) {
+        return Err(Refusal::MalformedRequest(
+            "connection_init has a token in a member that isn't read; send Authorization.",
+        ));
+    }
+    match credentials.as_slice() {
+        [] => credential(None),
+        [(Value::String(value), true)] => credential(Some(value)),
+        [(Value::String(token), false)] => parse(token).map(Presented::Token),
+        [_] => Err(Refusal::MalformedRequest("The token in connection_init is not a string.")),
+        _ => Err(Refusal::MalformedRequest("connection_init has two tokens; send one.")),
+    }
+}
+
+/// Whether a member, or one inside it, looks like a credential by its name or its value.
+fn has_token(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.iter().any(|(name, value)| has_token(name, value)),
+        Value::Array(items) => items.iter().any(|item| has_token(name, item)),
+        Value::Null => false,
+        Value::String(text) if parse(text).is_ok_and(|_| text.starts_with("eyJ")) => true,
+        Value::String(text) if text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")) => {
+            true
+        }
+        _ => {
+            let name = name.to_ascii_lowercase().replace(['-', '_'], "");
+            ["authorization", "accesstoken", "authtoken", "idtoken", "token", "bearer", "jwt"]
+                .contains(&&*name)
+        }
     }
 }
 
@@ -101,32 +156,65 @@ pub(super) fn presented(payload: Option<&Map<String, Value>>) -> Result<Presente
 mod tests {
     use super::*;
     use crate::scope::Permissions;
-    use serde_json::json;
 
-    fn from(payload: Value) -> Result<Presented, Refusal> {
-        presented(payload.as_object())
+    fn outcome(payload: &str) -> Result<bool, &'static str> {
+        let message = format!(r#"{{"type":"connection_init","payload":{payload}}}"#);
+        match presented(&message) {
+            Ok(Presented::Token(bearer)) => Ok(bearer.as_bytes() == b"a.b.c"),
+            Ok(Presented::Nothing(_)) => Ok(false),
+            Err(refusal) => Err(refusal.code()),
+        }
     }
 
     #[test]
     fn a_token_is_read_from_each_place_that_clients_use() {
         for payload in [
-            json!({"Authorization": "Bearer a.b.c"}),
-            json!({"authorization": "bearer a.b.c", "other": 1}),
-            json!({"token": "a.b.c", "authorization": null}),
+            r#"{"Authorization": "Bearer a.b.c"}"#,
+            r#"{"authorization": "bearer a.b.c", "other": 1}"#,
+            r#"{"headers": {"Authorization": "Bearer a.b.c", "x-other": "y"}}"#,
+            r#"{"headers": {"authorization": "Bearer a.b.c"}, "Authorization": null}"#,
+            r#"{"accessToken": "a.b.c"}"#,
+            r#"{"authToken": "a.b.c"}"#,
+            r#"{"token": "a.b.c", "authorization": null}"#,
         ] {
-            assert!(matches!(from(payload.clone()), Ok(Presented::Token(_))), "{payload}");
+            assert_eq!(outcome(payload), Ok(true), "{payload}");
         }
-        for absent in [json!(null), json!({}), json!({"Authorization": "Basic dTpw"})] {
-            assert!(matches!(from(absent.clone()), Ok(Presented::Nothing(_))), "{absent}");
+    }
+
+    #[test]
+    fn only_a_message_without_a_credential_is_anonymous() {
+        for absent in
+            ["null", "{}", r#"{"token": null, "headers": {}}"#, r#"{"version": "1.2.3", "csrfToken": "x"}"#]
+        {
+            assert_eq!(outcome(absent), Ok(false), "{absent}");
         }
-        for bad in [
-            json!({"Authorization": 7}),
-            json!({"Authorization": "Bearer"}),
-            json!({"Authorization": "Bearer a.b.c", "token": "a.b.c"}),
-            json!({"token": "Bearer a.b.c"}),
-            json!({"token": ""}),
+        let (malformed, other) = (Err("MALFORMED_REQUEST"), Err("NO_TOKEN"));
+        for (payload, refused) in [
+            (r#"{"Authorization": 7}"#, malformed),
+            (r#"{"Authorization": ["Bearer a.b.c"]}"#, malformed),
+            (r#"{"Authorization": "Bearer"}"#, malformed),
+            (r#"{"Authorization": "a.b.c"}"#, malformed),
+            (r#"{"Authorization": "Basic dTpw"}"#, other),
+            (r#"{"token": "Bearer a.b.c"}"#, Err("MALFORMED_TOKEN")),
+            (r#"{"token": ""}"#, Err("MALFORMED_TOKEN")),
+            // Two, as two headers.
+            (r#"{"Authorization": "Bearer a.b.c", "token": "a.b.c"}"#, malformed),
+            (r#"{"Authorization": "Bearer a.b.c", "Authorization": "Bearer a.b.c"}"#, malformed),
+            (r#"{"Authorization": "Bearer a.b.c", "\u0041uthorization": null}"#, malformed),
+            (r#"{"authorization": "Bearer a.b.c", "headers": {"Authorization": "Bearer a.b.c"}}"#, malformed),
+            (r#"{"headers": {}, "headers": {"Authorization": "Bearer a.b.c"}}"#, malformed),
+            // In a place that isn't read.
+            (r#"{"AUTHORIZATION": "Bearer a.b.c"}"#, malformed),
+            (r#"{"access_token": "opaque"}"#, malformed),
+            (r#"{"headers": {"X-Access-Token": "eyJ.b.c"}}"#, malformed),
+            (r#"{"headers": "Bearer a.b.c"}"#, malformed),
+            (r#"{"headers": [{"Authorization": "Bearer a.b.c"}]}"#, malformed),
+            (r#"{"context": {"headers": {"authorization": "opaque"}}}"#, malformed),
+            (r#"{"token": "a.b.c", "id_token": "d.e.f"}"#, malformed),
+            // Beside the payload.
+            (r#"{}, "Authorization": "Bearer a.b.c""#, malformed),
         ] {
-            assert!(from(bad.clone()).is_err(), "{bad}");
+            assert_eq!(outcome(payload), refused, "{payload}");
         }
     }
 

@@ -21,6 +21,7 @@ use warp::ws::Ws;
 use super::door::Door;
 use super::request_error::RequestError;
 use super::response::RequestOutcome;
+use crate::auth::{Presented, Refusal, bearer, headers_and_query};
 use message::PROTOCOL;
 pub use shutdown::WebSockets;
 
@@ -32,10 +33,10 @@ pub(super) fn route(door: &Arc<Door>) -> BoxedFilter<(Response,)> {
     let door = Arc::clone(door);
     let permits = Arc::new(Semaphore::new(door.socket.connections));
     warp::ws()
-        .and(warp::header::headers_cloned())
-        .map(move |ws: Ws, headers: HeaderMap| {
-            upgrade(&door, &permits, ws, &headers)
-                .unwrap_or_else(|error| door.responder(&headers).render(RequestOutcome::Failed(error)))
+        .and(headers_and_query())
+        .map(move |ws: Ws, headers: HeaderMap, query: String| {
+            upgrade(&door, &permits, ws, &headers, &query)
+                .unwrap_or_else(|outcome| door.responder(&headers).render(outcome))
         })
         .boxed()
 }
@@ -45,16 +46,30 @@ fn upgrade(
     permits: &Arc<Semaphore>,
     ws: Ws,
     headers: &HeaderMap,
-) -> Result<Response, RequestError> {
+    query: &str,
+) -> Result<Response, RequestOutcome> {
     let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     if !offered.flat_map(|value| value.split(',')).any(|protocol| protocol.trim() == PROTOCOL) {
-        return Err(RequestError::Subprotocol);
+        return Err(RequestOutcome::Failed(RequestError::Subprotocol));
     }
     // CORS doesn't cover WebSockets, so the server checks the origin.
     if !door.origins.may_connect(headers) {
-        return Err(RequestError::Origin);
+        return Err(RequestOutcome::Failed(RequestError::Origin));
     }
-    let permit = Arc::clone(permits).try_acquire_owned().map_err(|_| RequestError::TooManySockets)?;
+    // A credential that is not read must not make its sender anonymous.
+    let refused = match bearer(headers, query) {
+        Ok(Presented::Nothing(_)) => None,
+        Ok(Presented::Token(_)) => Some(Refusal::MalformedRequest(
+            "Send the token in connection_init: {\"Authorization\": \"Bearer …\"}, not with the upgrade.",
+        )),
+        Err(refusal) => Some(refusal),
+    };
+    if let Some(refusal) = refused {
+        door.services.refusals.count(door.name, refusal.code());
+        return Err(RequestOutcome::Refused(refusal));
+    }
+    let permit = Arc::clone(permits).try_acquire_owned();
+    let permit = permit.map_err(|_| RequestOutcome::Failed(RequestError::TooManySockets))?;
     let (door, shutdown) = (Arc::clone(door), door.services.sockets.subscribe());
     // Twice the limit, so that a message slightly over it gets a close code; a longer one is cut off while it arrives.
     let max_message = door.socket.message.saturating_mul(2);

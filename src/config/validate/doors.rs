@@ -1,6 +1,7 @@
 //! Audiences, listeners, access, host names and GraphiQL.
 
 use url::Url;
+use warp::http::HeaderName;
 
 use super::{Layers, Rules, is_origin};
 use crate::config::Config;
@@ -65,6 +66,14 @@ fn access(config: &Config, rules: &Rules, layers: &mut Layers) {
         let what = format!("contains `{origin}`, which is not an origin");
         let fix = "write origins like \"https://app.example.com\": no path, no `*`";
         layers.add("public.origins", what, fix);
+    }
+    if let Some(header) = public.headers.iter().find(|name| HeaderName::try_from(*name).is_err()) {
+        let what = format!("contains `{header}`, which is not the name of a header");
+        layers.add(
+            "public.headers",
+            what,
+            "write names like \"x-client-version\", without a colon or a value",
+        );
     }
     layers.add_if(
         !rules.lenient && internal.need.is_empty(),
