@@ -67,9 +67,9 @@ impl DevTenant {
     pub fn bundle(config: &Config, issuer: &str, internal: SocketAddr) -> anyhow::Result<Bundle> {
         let mut keywords = config.tenant.keywords.clone();
         keywords.extend([
-            ("ISSUER".to_owned(), issuer.to_owned()),
-            ("TOKEN_URL".to_owned(), format!("{issuer}oauth/token")),
-            ("INTERNAL_API".to_owned(), format!("http://{internal}/graphql")),
+            ("ISSUER".to_owned(), issuer.into()),
+            ("TOKEN_URL".to_owned(), format!("{issuer}oauth/token").into()),
+            ("INTERNAL_API".to_owned(), format!("http://{internal}/graphql").into()),
         ]);
         let folder = &config.tenant.bundle;
         Bundle::read(folder, &keywords)

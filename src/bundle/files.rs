@@ -1,31 +1,40 @@
 //! Reads a bundle's files: limited in size, in a fixed order, with the path in every error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
-use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::{BundleError, keywords};
 
 /// The longest file, in bytes. Auth0 accepts 100 kB of code.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// A bundle's folder and the values for its keywords.
-#[derive(Clone, Copy)]
+/// A bundle's folder, the values of its keywords, and those found without a value.
 pub(super) struct Files<'a> {
-    root: &'a Path,
-    keywords: &'a BTreeMap<String, String>,
+    root: PathBuf,
+    /// The file of the YAML layout, if there is one.
+    pub(super) yaml: Option<PathBuf>,
+    keywords: &'a BTreeMap<String, Value>,
+    pub(super) missing: Vec<(PathBuf, String)>,
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn open(root: &'a Path, keywords: &'a BTreeMap<String, String>) -> Result<Self, BundleError> {
-        if root.is_dir() {
-            Ok(Self { root, keywords })
+    /// `path` is the folder, or the file of the YAML layout in it.
+    pub(super) fn open(path: &Path, keywords: &'a BTreeMap<String, Value>) -> Result<Self, BundleError> {
+        let is_yaml = |path: &Path| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+        let (root, yaml) = if path.is_dir() {
+            let names = ["tenant.yaml", "tenant.yml"].map(|name| path.join(name));
+            (path.to_owned(), names.into_iter().find(|file| file.is_file()))
+        } else if path.is_file() && is_yaml(path) {
+            (path.parent().map(Path::to_owned).unwrap_or_default(), Some(path.to_owned()))
         } else {
-            Err(BundleError::NotAFolder { folder: root.to_owned() })
-        }
+            return Err(BundleError::NotABundle { folder: path.to_owned() });
+        };
+        let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
+        Ok(Self { root, yaml, keywords, missing: Vec::new() })
     }
 
     /// The path of a file in the bundle.
@@ -33,50 +42,105 @@ impl<'a> Files<'a> {
         self.root.join(name)
     }
 
-    /// The files in `folder` that end in `.extension`, sorted; none when the folder does not exist.
-    pub(super) fn list(&self, folder: &str, extension: &str) -> Result<Vec<PathBuf>, BundleError> {
+    /// What a folder of the bundle holds, sorted, without hidden files; nothing when it does not exist.
+    pub(super) fn entries(&self, folder: &str) -> Result<Vec<PathBuf>, BundleError> {
         let folder = self.root.join(folder);
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
             Err(source) => return Err(BundleError::Unreadable { file: folder, source }),
         };
-        let mut found = Vec::new();
-        for entry in entries {
-            let path =
-                entry.map_err(|source| BundleError::Unreadable { file: folder.clone(), source })?.path();
-            // `x.meta.json` is metadata of the GitLab extension about `x.json`.
-            let is_ignored = stem(&path).starts_with('.') || stem(&path).ends_with(".meta");
-            if path.is_file() && path.extension().is_some_and(|e| e == extension) && !is_ignored {
-                found.push(path);
-            }
-        }
+        let path = |entry: std::io::Result<std::fs::DirEntry>| entry.map(|entry| entry.path());
+        let found: std::io::Result<Vec<PathBuf>> = entries.map(path).collect();
+        let mut found = found.map_err(|source| BundleError::Unreadable { file: folder, source })?;
+        found.retain(|path| !stem(path).starts_with('.'));
         found.sort();
         Ok(found)
     }
 
-    /// The objects of `folder`, one per file, in the order of the files' names.
-    pub(super) fn objects<T: DeserializeOwned>(
-        &self,
-        folder: &str,
-    ) -> Result<Vec<(PathBuf, T)>, BundleError> {
-        let paths = self.list(folder, "json")?;
-        paths.into_iter().map(|path| self.json(&path).map(|object| (path, object))).collect()
+    /// The files in `folder` that end in `.extension`, sorted. `x.meta.json` is not among them: older tools write it
+    /// beside `x.json`.
+    pub(super) fn list(&self, folder: &str, extension: &str) -> Result<Vec<PathBuf>, BundleError> {
+        let mut found = self.entries(folder)?;
+        found.retain(|path| {
+            path.is_file()
+                && path.extension().is_some_and(|e| e == extension)
+                && !stem(path).ends_with(".meta")
+        });
+        Ok(found)
     }
 
-    /// The object in a file that may be absent.
-    pub(super) fn json_if_exists<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, BundleError> {
+    /// The value in a file that may be absent.
+    pub(super) fn json_if_exists(&mut self, path: &Path) -> Result<Option<Value>, BundleError> {
         if path.exists() { self.json(path).map(Some) } else { Ok(None) }
     }
 
-    /// The object in a file.
-    pub(super) fn json<T: DeserializeOwned>(&self, path: &Path) -> Result<T, BundleError> {
+    /// The value in a JSON file, with keywords replaced.
+    pub(super) fn json(&mut self, path: &Path) -> Result<Value, BundleError> {
         let text = self.text(path)?;
         serde_json::from_str(&text).map_err(|source| BundleError::Json { file: path.to_owned(), source })
     }
 
+    /// The sections of the YAML layout, with keywords replaced.
+    pub(super) fn yaml(&mut self, path: &Path) -> Result<Map<String, Value>, BundleError> {
+        // A keyword in a comment needs no value.
+        let text: Vec<String> = self
+            .raw(path)?
+            .lines()
+            .map(|line| {
+                let is_comment = line.trim_start().starts_with('#');
+                if is_comment { self.known(line) } else { self.replaced(path, line) }
+            })
+            .collect();
+        // As js-yaml, which the deploy CLI uses: `yes`, `no`, `on`, `off` are texts.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let sections: Option<Map<String, Value>> =
+            serde_saphyr::from_str_with_options(&text.join("\n"), options)
+                .map_err(|error| BundleError::Yaml { file: path.to_owned(), problem: error.to_string() })?;
+        Ok(sections.unwrap_or_default())
+    }
+
     /// A file's text, with keywords replaced.
-    pub(super) fn text(&self, path: &Path) -> Result<String, BundleError> {
+    pub(super) fn text(&mut self, path: &Path) -> Result<String, BundleError> {
+        let text = self.raw(path)?;
+        Ok(self.replaced(path, &text))
+    }
+
+    /// A file's text in which keywords without a value stay as written.
+    pub(super) fn lenient_text(&self, path: &Path) -> Result<String, BundleError> {
+        Ok(self.known(&self.raw(path)?))
+    }
+
+    /// The path of the script that the file `descriptor` names: relative to its own folder, else to the bundle, as in the
+    /// deploy CLI. Never outside the bundle. `None` when there is no such file.
+    pub(super) fn script(&self, descriptor: &Path, script: &str) -> Result<Option<PathBuf>, BundleError> {
+        let script = script.replace('\\', "/");
+        let relative = Path::new(&script);
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !relative.components().all(inside) {
+            return Err(BundleError::Invalid {
+                file: descriptor.to_owned(),
+                problem: format!("the script {script:?} is outside the bundle; give a path inside it"),
+            });
+        }
+        let beside = descriptor.parent().unwrap_or(&self.root).join(relative);
+        Ok([beside, self.root.join(relative)].into_iter().find(|path| path.is_file()))
+    }
+
+    fn known(&self, text: &str) -> String {
+        keywords::replace(text, self.keywords, &mut BTreeSet::new())
+    }
+
+    fn replaced(&mut self, path: &Path, text: &str) -> String {
+        let mut missing = BTreeSet::new();
+        let text = keywords::replace(text, self.keywords, &mut missing);
+        self.missing.extend(missing.into_iter().map(|key| (path.to_owned(), key)));
+        text
+    }
+
+    fn raw(&self, path: &Path) -> Result<String, BundleError> {
         let unreadable = |source| BundleError::Unreadable { file: path.to_owned(), source };
         // Resolves links, which may point anywhere.
         let real = path.canonicalize().map_err(unreadable)?;
@@ -87,28 +151,7 @@ impl<'a> Files<'a> {
             });
         }
         let text = read(&real).map_err(unreadable)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        keywords::replace(text, self.keywords)
-            .map_err(|key| BundleError::Keyword { file: path.to_owned(), key })
-    }
-
-    /// The path of the script that the file `descriptor` names: relative to its own folder, else to the bundle, as in the
-    /// deploy CLI. Never outside the bundle.
-    pub(super) fn script(&self, descriptor: &Path, script: &str) -> Result<PathBuf, BundleError> {
-        let relative = Path::new(script);
-        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if !relative.components().all(inside) {
-            return Err(BundleError::Invalid {
-                file: descriptor.to_owned(),
-                problem: format!("the script {script:?} is outside the bundle; give a path inside it"),
-            });
-        }
-        let beside = descriptor.parent().unwrap_or(self.root).join(relative);
-        let from_root = self.root.join(relative);
-        [beside, from_root].into_iter().find(|path| path.is_file()).ok_or_else(|| BundleError::Invalid {
-            file: descriptor.to_owned(),
-            problem: format!("its script {script:?} does not exist; add the file or correct the path"),
-        })
+        Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
     }
 }
 

@@ -1,31 +1,71 @@
-//! Keyword replacement as in Auth0's deploy CLI: `@@KEY@@` becomes a JSON string, `##KEY##` the plain text.
+//! Keyword replacement as in Auth0's deploy CLI: `@@KEY@@` becomes the value as JSON, `##KEY##` its plain text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Replaces every keyword of `text` in one pass: inserted values are not searched again.
-///
-/// `"@@KEY@@"` is replaced including its quotes, so that a file is JSON before and after.
-///
-/// # Errors
-/// The first keyword without a value, as written.
-pub(super) fn replace(text: &str, values: &BTreeMap<String, String>) -> Result<String, String> {
+use serde_json::Value;
+
+/// How deep values may refer to other keywords. Deeper references, which only a cycle has, stay as written.
+const MAX_DEPTH: u8 = 6;
+
+/// Replaces every keyword of `text`, also those in the values. Quotes around `@@KEY@@` are replaced with it, so that a file
+/// is JSON before and after. A keyword without a value stays as written and is added to `missing`.
+pub(super) fn replace(
+    text: &str,
+    values: &BTreeMap<String, Value>,
+    missing: &mut BTreeSet<String>,
+) -> String {
+    expand(text, values, missing, MAX_DEPTH)
+}
+
+fn expand(text: &str, values: &BTreeMap<String, Value>, missing: &mut BTreeSet<String>, depth: u8) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(keyword) = next(rest) {
-        let Keyword { before, written, key, is_json, after } = keyword;
-        let value = values.get(key).ok_or_else(|| written.to_owned())?;
-        let unquoted = before.strip_suffix('"').zip(after.strip_prefix('"')).filter(|_| is_json);
+    while let Some(Keyword { before, written, key, is_json, after }) = next(rest) {
+        let value = match values.get(key) {
+            Some(value) if depth > 0 => expand_value(value, values, missing, depth - 1),
+            known => {
+                if known.is_none() {
+                    missing.insert(written.to_owned());
+                }
+                Value::from(written)
+            }
+        };
+        let quoted = |quote| before.strip_suffix(quote).zip(after.strip_prefix(quote));
+        let unquoted = quoted('"').or_else(|| quoted('\'')).filter(|_| is_json);
         let (before, after) = unquoted.unwrap_or((before, after));
         replaced.push_str(before);
-        if is_json {
-            replaced.push_str(&serde_json::Value::from(value.as_str()).to_string());
-        } else {
-            replaced.push_str(value);
+        match value {
+            Value::String(text) if !is_json => replaced.push_str(&text),
+            value => replaced.push_str(&value.to_string()),
         }
         rest = after;
     }
     replaced.push_str(rest);
-    Ok(replaced)
+    replaced
+}
+
+fn expand_value(
+    value: &Value,
+    values: &BTreeMap<String, Value>,
+    missing: &mut BTreeSet<String>,
+    depth: u8,
+) -> Value {
+    match value {
+        // A text that is one keyword takes that keyword's type.
+        Value::String(text) => match next(text) {
+            Some(Keyword { before: "", key, is_json: true, after: "", .. }) if values.contains_key(key) => {
+                let json = expand(text, values, missing, depth);
+                serde_json::from_str(&json).unwrap_or(Value::String(json))
+            }
+            _ => Value::String(expand(text, values, missing, depth)),
+        },
+        Value::Array(list) => list.iter().map(|value| expand_value(value, values, missing, depth)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), expand_value(value, values, missing, depth)))
+            .collect(),
+        other => other.clone(),
+    }
 }
 
 struct Keyword<'a> {
@@ -59,11 +99,14 @@ fn at<'a>(text: &'a str, start: usize, mark: &str) -> Option<Keyword<'a>> {
 mod tests {
     use super::*;
 
-    fn replaced(text: &str) -> Result<String, String> {
-        let values = [("URL", "http://a/\"b\""), ("ENV", "dev"), ("EMPTY", ""), ("LOOP", "##ENV##")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .into();
-        replace(text, &values)
+    fn replaced(text: &str) -> (String, Vec<String>) {
+        let values = serde_json::from_value(serde_json::json!({
+            "URL": "http://a/\"b\"", "ENV": "dev", "EMPTY": "", "LOOP": "##LOOP##", "INNER": "##ENV##-@@ENV@@",
+            "LIST": ["##ENV##", 1, "@@NUMBER@@"], "NUMBER": 42, "SAME": "@@LIST@@",
+        }));
+        let mut missing = BTreeSet::new();
+        let replaced = replace(text, &values.unwrap(), &mut missing);
+        (replaced, missing.into_iter().collect())
     }
 
     #[test]
@@ -72,21 +115,26 @@ mod tests {
             ("no keyword", "no keyword"),
             (r#"{"a": @@URL@@}"#, r#"{"a": "http://a/\"b\""}"#),
             (r#"{"a": "@@URL@@"}"#, r#"{"a": "http://a/\"b\""}"#),
+            ("a: '@@LIST@@'", r#"a: ["dev",1,42]"#),
+            (r#"{"a": @@SAME@@, "b": ##NUMBER##}"#, r#"{"a": ["dev",1,42], "b": 42}"#),
             (r#"{"a": "https://##ENV##.x/##ENV##"}"#, r#"{"a": "https://dev.x/dev"}"#),
             (r#""@@EMPTY@@""#, r#""""#),
-            ("##LOOP##", "##ENV##"),
+            ("##INNER##", "dev-\"dev\""),
+            ("##LOOP##", "##LOOP##"),
             ("##ENV##@@ENV@@", "dev\"dev\""),
             ("###ENV###", "#dev#"),
             ("## a heading ##, a@@b, #### and @@@@", "## a heading ##, a@@b, #### and @@@@"),
             ("##ENV@@", "##ENV@@"),
         ] {
-            assert_eq!(replaced(text).as_deref(), Ok(expected), "{text}");
+            assert_eq!(replaced(text), (expected.to_owned(), Vec::new()), "{text}");
         }
     }
 
     #[test]
-    fn a_keyword_without_a_value_is_named() {
-        assert_eq!(replaced("a ##ENV## @@NOPE@@"), Err("@@NOPE@@".to_owned()));
-        assert_eq!(replaced("##env##"), Err("##env##".to_owned()));
+    fn keywords_without_a_value_are_named_and_the_text_stays_json() {
+        let text = r###"{"a": @@NOPE@@, "b": "##env##/##ENV##", "c": "@@NOPE@@"}"###;
+        let (text, missing) = replaced(text);
+        assert_eq!(missing, ["##env##", "@@NOPE@@"]);
+        assert_eq!(text, r###"{"a": "@@NOPE@@", "b": "##env##/dev", "c": "@@NOPE@@"}"###);
     }
 }

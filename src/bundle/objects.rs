@@ -31,6 +31,9 @@ pub struct Rule {
     pub stage: String,
 }
 
+/// The connection of users without another: Auth0's own database, under its default name.
+pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
+
 /// An action bound to a trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ActionBinding {
@@ -126,6 +129,9 @@ pub struct ResourceServer {
     /// Its scopes.
     #[serde(default)]
     pub scopes: Vec<ApiScope>,
+    /// Who needs a client grant for it.
+    #[serde(default)]
+    pub subject_type_authorization: SubjectTypeAuthorization,
     /// The lifetime of its access tokens, in seconds.
     #[serde(default = "day")]
     pub token_lifetime: u32,
@@ -150,8 +156,39 @@ pub struct ApiScope {
     pub value: String,
 }
 
-/// The scopes of an API that a client gets by client credentials.
+/// `subject_type_authorization` of an API.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct SubjectTypeAuthorization {
+    /// For users' tokens: `allow_all` (the default), `require_client_grant` or `deny_all`.
+    pub user: AccessPolicy,
+    /// For machines' tokens: `require_client_grant` (the default) or `deny_all`.
+    pub client: AccessPolicy,
+}
+
+/// A policy of [`SubjectTypeAuthorization`].
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct AccessPolicy {
+    /// Absent: the default.
+    pub policy: Option<String>,
+}
+
+/// An organization.
 #[derive(Debug, Clone, Deserialize)]
+pub struct Organization {
+    /// `org_…`.
+    pub id: String,
+    /// Its name, in lower case.
+    pub name: String,
+    /// The name shown to users.
+    pub display_name: Option<String>,
+    /// Its metadata.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+}
+
+/// The scopes of an API that a client gets: by client credentials, or for its users.
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct ClientGrant {
     /// The client's id. Files may have its name instead.
     pub client_id: String,
@@ -160,6 +197,13 @@ pub struct ClientGrant {
     /// The scopes.
     #[serde(default)]
     pub scope: Vec<String>,
+    /// `user`: it limits the tokens of the client's users, and grants the client itself nothing. Else `client`.
+    pub subject_type: Option<String>,
+    /// Whether it grants all scopes of the API, whatever `scope` is.
+    #[serde(default)]
+    pub allow_all_scopes: bool,
+    /// `require`: only within an organization. `deny` (the default) or `allow`.
+    pub organization_usage: Option<String>,
 }
 
 /// A role.
@@ -187,18 +231,41 @@ pub struct TestUser {
     /// `auth0|…`. Absent: derived from the email.
     #[serde(default)]
     pub user_id: String,
-    /// In lower case once read.
+    /// In lower case once read. Empty: none.
+    #[serde(default)]
     pub email: String,
     /// For the login page; development only.
     pub password: Option<Secret>,
     /// Names of roles.
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Names of organizations.
+    #[serde(default)]
+    pub organizations: Vec<String>,
+    /// The connection; absent: of the first identity, else the one that the provider in `user_id` has.
+    pub connection: Option<String>,
     /// What this user demonstrates; shown beside the name.
     pub note: Option<String>,
     /// The other members of the user: `email_verified`, names, `app_metadata`, `blocked`, ….
     #[serde(flatten)]
     pub profile: Map<String, Value>,
+}
+
+impl ClientGrant {
+    /// Whether it is for the client's users, not for the client itself.
+    pub fn is_for_users(&self) -> bool {
+        self.subject_type.as_deref() == Some("user")
+    }
+}
+
+impl TestUser {
+    /// The name of the user's connection.
+    pub fn connection(&self) -> &str {
+        let of_identity = || self.profile.get("identities")?.get(0)?.get("connection")?.as_str();
+        let provider = self.user_id.split_once('|').map_or("auth0", |(provider, _)| provider);
+        let default = if provider == "auth0" { DEFAULT_CONNECTION } else { provider };
+        self.connection.as_deref().or_else(of_identity).unwrap_or(default)
+    }
 }
 
 impl Client {

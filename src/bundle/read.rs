@@ -1,212 +1,208 @@
-//! Reads a bundle and checks that its objects fit together.
+//! Checks that a bundle's objects fit together, and gives them ids. An odd object is left out with a notice.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_lc_rs::digest;
-use serde::Deserialize;
+use serde_json::Value;
 
-use super::files::{Files, stem};
-use super::{Bundle, BundleError, Client, ClientGrant, ResourceServer, Role, Rule, TestUser};
+use super::files::Files;
+use super::layout::{Entry, Layout, display, invalid};
+use super::objects::DEFAULT_CONNECTION;
+use super::{Bundle, BundleError, Kind, Object, Objects, TestUser};
 
 /// See [`Bundle::read`].
-pub(super) fn bundle(root: &Path, keywords: &BTreeMap<String, String>) -> Result<Bundle, BundleError> {
-    let files = Files::open(root, keywords)?;
-    let clients = clients(files)?;
-    let client_grants = client_grants(files, &clients)?;
-    let roles = roles(files)?;
-    Ok(Bundle {
-        tenant: files.json_if_exists(&files.path("tenant.json"))?.unwrap_or_default(),
-        rules: rules(files)?,
-        rules_configs: rules_configs(files)?,
-        triggers: files.json_if_exists(&files.path("triggers/triggers.json"))?.unwrap_or_default(),
-        resource_servers: resource_servers(files)?,
-        users: users(files, &roles)?,
-        clients,
-        client_grants,
-        roles,
-    })
-}
-
-/// A rule's `.json`, in both layouts: in the extension's, name and script come from the file's name.
-#[derive(Default, Deserialize)]
-struct RuleFile {
-    name: Option<String>,
-    script: Option<String>,
-    order: Option<i64>,
-    enabled: Option<bool>,
-    stage: Option<String>,
-}
-
-fn rules(files: Files<'_>) -> Result<Vec<Rule>, BundleError> {
-    let mut read: Vec<(PathBuf, PathBuf, RuleFile)> = Vec::new();
-    for (path, file) in files.objects::<RuleFile>("rules")? {
-        let script = file.script.clone().unwrap_or_else(|| format!("{}.js", stem(&path)));
-        read.push((files.script(&path, &script)?, path, file));
+pub(super) fn bundle(path: &Path, keywords: &BTreeMap<String, Value>) -> Result<Bundle, BundleError> {
+    let mut files = Files::open(path, keywords)?;
+    let mut layout = Layout::read(&mut files)?;
+    if !files.missing.is_empty() {
+        files.missing.sort();
+        files.missing.dedup();
+        return Err(BundleError::Keywords { missing: files.missing });
     }
-    // In the extension's layout a script needs no `.json`: it is enabled and runs after the rules with an order.
-    for script in files.list("rules", "js")? {
-        // Compared by components, because a `.json` may write `./x.js`.
-        if !read.iter().any(|(taken, ..)| taken.components().eq(script.components())) {
-            read.push((script.clone(), script, RuleFile::default()));
+    let mut notices = std::mem::take(&mut layout.notices);
+    let mut objects = Objects { tenant: layout.tenant, triggers: layout.triggers, lists: BTreeMap::new() };
+    for kind in Kind::ALL {
+        let mut entries = layout.lists.remove(&kind).unwrap_or_default();
+        if kind == Kind::Rule {
+            order_rules(&mut entries, &mut notices)?;
+        }
+        let mut seen = BTreeSet::new();
+        for Entry { file, mut members } in entries {
+            let left_out = resolve(kind, &mut members, &objects).err().or_else(|| {
+                identify(kind, &mut members, &seen);
+                let key = unique_key(kind, &members);
+                (!seen.insert(key.clone())).then(|| format!("another of {} has {key:?}", kind.folder()))
+            });
+            match left_out {
+                Some(problem) => notices.push(format!("{}: left out: {problem}", display(&file))),
+                None => objects.lists.entry(kind).or_default().push(members),
+            }
         }
     }
-    let mut next = read.iter().filter_map(|(_, _, file)| file.order).max().unwrap_or(0);
-    let mut orders = BTreeMap::new();
-    let mut names = Unique::new("rule", "name");
-    let mut rules = Vec::new();
-    for (script, path, file) in read {
-        let name = file.name.unwrap_or_else(|| stem(&path).to_owned());
+    let users = match layout.users {
+        Some(value) => users(&files.path("people.json"), value, &objects, &mut notices)?,
+        None => Vec::new(),
+    };
+    Ok(Bundle { users, ..Bundle::from_objects(objects, notices) })
+}
+
+/// Gives every rule an order and the other defaults, and sorts them. Two rules with one order are refused: which runs first
+/// would be a guess.
+fn order_rules(rules: &mut [Entry], notices: &mut Vec<String>) -> Result<(), BundleError> {
+    let order = |rule: &Entry| rule.members.get("order").and_then(Value::as_i64);
+    let mut next = rules.iter().filter_map(order).max().unwrap_or(0);
+    let mut orders: BTreeMap<i64, String> = BTreeMap::new();
+    for rule in &mut *rules {
+        let name = text(&rule.members, "name").to_owned();
         if !is_rule_name(&name) {
-            let problem = format!("Auth0 refuses the rule name {name:?}; use letters, digits, spaces and -");
-            return Err(invalid(&path, problem));
+            let file = display(&rule.file);
+            notices.push(format!(
+                "{file}: Auth0 refuses the rule name {name:?}; use letters, digits, spaces and -"
+            ));
         }
-        names.add(&path, &name)?;
-        let order = file.order.unwrap_or_else(|| {
+        let order = order(rule).unwrap_or_else(|| {
             next = next.saturating_add(1);
             next
         });
-        let stage = file.stage.unwrap_or_else(|| "login_success".to_owned());
-        if let Some(other) = orders.insert((stage.clone(), order), name.clone()) {
+        if let Some(other) = orders.insert(order, name) {
             let problem = format!("its order {order} is the order of {other:?} too; change one of them");
-            return Err(invalid(&path, problem));
+            return Err(invalid(&rule.file, problem));
         }
-        let script = files.text(&script)?;
-        rules.push(Rule { name, script, order, enabled: file.enabled.unwrap_or(true), stage });
+        rule.members.insert("order".to_owned(), order.into());
+        rule.members.entry("enabled").or_insert(Value::Bool(true));
+        rule.members.entry("stage").or_insert_with(|| "login_success".into());
     }
-    rules.sort_by_key(|rule| rule.order);
-    Ok(rules)
+    rules.sort_by_key(order);
+    Ok(())
 }
 
-/// `{"key": …, "value": …}`, or the extension's `{"value": …}` with the key in the file's name.
-#[derive(Deserialize)]
-struct RuleConfig {
-    key: Option<String>,
-    value: String,
-}
-
-fn rules_configs(files: Files<'_>) -> Result<BTreeMap<String, String>, BundleError> {
-    let mut configs = BTreeMap::new();
-    for (path, config) in files.objects::<RuleConfig>("rules-configs")? {
-        let key = config.key.unwrap_or_else(|| stem(&path).to_owned());
-        if configs.contains_key(&key) {
-            return Err(invalid(
-                &path,
-                format!("the key {key:?} has a value already; remove one of the two"),
-            ));
+/// Replaces the names of other objects by their ids.
+///
+/// # Errors
+/// Why the object cannot be used.
+fn resolve(kind: Kind, members: &mut Object, known: &Objects) -> Result<(), String> {
+    match kind {
+        Kind::ClientGrant => {
+            let client = text(members, "client_id");
+            if client.is_empty() {
+                return Err("it is for no client of this tenant".to_owned());
+            }
+            let found = known.find(Kind::Client, "client_id", client);
+            let found = found.or_else(|| known.find(Kind::Client, "name", client));
+            let found = found.ok_or_else(|| format!("no client has the id or name {client:?}"))?;
+            let id = found.get("client_id").cloned().unwrap_or_default();
+            members.insert("client_id".to_owned(), id);
         }
-        configs.insert(key, config.value);
-    }
-    Ok(configs)
-}
-
-fn clients(files: Files<'_>) -> Result<Vec<Client>, BundleError> {
-    let mut ids = Unique::new("client", "client_id");
-    let mut clients = Vec::new();
-    for (path, mut client) in files.objects::<Client>("clients")? {
-        if client.client_id.is_empty() {
-            client.client_id = id_of_name(&client.name);
+        Kind::RuleConfig => {
+            let value = members.get("value").ok_or("it has no value")?;
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            members.insert("value".to_owned(), value.into());
         }
-        if client.client_id.is_empty() {
-            let problem = "it has no client_id, and its name has no letters to derive one from";
-            return Err(invalid(&path, problem.to_owned()));
+        Kind::Connection => {
+            for client in
+                members.get_mut("enabled_clients").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                let named = known.find(Kind::Client, "name", client.as_str().unwrap_or_default());
+                if let Some(id) = named.and_then(|named| named.get("client_id")) {
+                    *client = id.clone();
+                }
+            }
         }
-        ids.add(&path, &client.client_id)?;
-        clients.push(client);
-    }
-    Ok(clients)
-}
-
-fn client_grants(files: Files<'_>, clients: &[Client]) -> Result<Vec<ClientGrant>, BundleError> {
-    let mut pairs = Unique::new("grant", "client and audience");
-    let mut grants = Vec::new();
-    for (path, mut grant) in files.objects::<ClientGrant>("grants")? {
-        let by_id = clients.iter().find(|client| client.client_id == grant.client_id);
-        let client = by_id.or_else(|| clients.iter().find(|client| client.name == grant.client_id));
-        let Some(client) = client else {
-            let problem = format!("no client has the id or name {:?}; add it to clients/", grant.client_id);
-            return Err(invalid(&path, problem));
-        };
-        grant.client_id.clone_from(&client.client_id);
-        pairs.add(&path, &format!("{} {}", grant.client_id, grant.audience))?;
-        grants.push(grant);
-    }
-    Ok(grants)
-}
-
-fn resource_servers(files: Files<'_>) -> Result<Vec<ResourceServer>, BundleError> {
-    let mut identifiers = Unique::new("API", "identifier");
-    let mut servers = Vec::new();
-    for (path, server) in files.objects::<ResourceServer>("resource-servers")? {
-        identifiers.add(&path, &server.identifier)?;
-        let dialects = ["access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz"];
-        if !dialects.contains(&server.token_dialect.as_str()) {
-            let problem =
-                format!("{:?} is not a token_dialect; use one of {dialects:?}", server.token_dialect);
-            return Err(invalid(&path, problem));
+        Kind::Organization => {
+            for enabled in members.get_mut("connections").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                let Some(enabled) = enabled.as_object_mut() else { continue };
+                if let Some(Value::String(name)) = enabled.remove("name") {
+                    let named = known.find(Kind::Connection, "name", &name);
+                    let id = named.and_then(|named| named.get("id")).cloned();
+                    let id = id.unwrap_or_else(|| {
+                        Kind::Connection
+                            .derived_id(&[("name".to_owned(), name.into())].into_iter().collect())
+                            .into()
+                    });
+                    enabled.insert("connection_id".to_owned(), id);
+                }
+            }
         }
-        servers.push(server);
+        _ => {}
     }
-    Ok(servers)
+    Ok(())
 }
 
-fn roles(files: Files<'_>) -> Result<Vec<Role>, BundleError> {
-    let mut names = Unique::new("role", "name");
-    let mut add = |(path, role): (PathBuf, Role)| names.add(&path, &role.name).map(|()| role);
-    files.objects("roles")?.into_iter().map(&mut add).collect()
+/// Gives an object without an id one: a client a readable one, from its name.
+fn identify(kind: Kind, members: &mut Object, taken: &BTreeSet<String>) {
+    let member = kind.id_member();
+    if !text(members, member).is_empty() {
+        return;
+    }
+    let words =
+        text(members, "name").split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let readable = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    let is_usable = kind == Kind::Client && !readable.is_empty() && !taken.contains(&readable);
+    let id = if is_usable { readable } else { kind.derived_id(members) };
+    members.insert(member.to_owned(), id.into());
 }
 
-fn users(files: Files<'_>, roles: &[Role]) -> Result<Vec<TestUser>, BundleError> {
-    let path = files.path("people.json");
-    let mut users: Vec<TestUser> = files.json_if_exists(&path)?.unwrap_or_default();
-    let mut ids = Unique::new("user", "user_id");
-    let mut emails = BTreeSet::new();
-    for user in &mut users {
+/// What no two objects of a kind share.
+fn unique_key(kind: Kind, members: &Object) -> String {
+    match kind {
+        Kind::ClientGrant => {
+            let subject = members.get("subject_type").and_then(Value::as_str).unwrap_or("client");
+            format!("{} {} {subject}", text(members, "client_id"), text(members, "audience"))
+        }
+        Kind::ResourceServer => text(members, "identifier").to_owned(),
+        Kind::Role | Kind::Rule | Kind::Action | Kind::Connection | Kind::Organization => {
+            text(members, "name").to_owned()
+        }
+        Kind::Client | Kind::RuleConfig => text(members, kind.id_member()).to_owned(),
+    }
+}
+
+fn users(
+    path: &Path,
+    value: Value,
+    objects: &Objects,
+    notices: &mut Vec<String>,
+) -> Result<Vec<TestUser>, BundleError> {
+    let Value::Array(list) = value else {
+        return Err(invalid(path, "it is not a list of users".to_owned()));
+    };
+    let (mut ids, mut emails, mut users) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for (position, value) in list.into_iter().enumerate() {
+        let mut user: TestUser = serde_json::from_value(value)
+            .map_err(|error| invalid(path, format!("user {}: {error}", position.saturating_add(1))))?;
         // Auth0 lower-cases the emails of its own database connections.
         user.email = user.email.to_lowercase();
-        if user.user_id.is_empty() {
-            user.user_id = id_of_email(&user.email);
+        if user.user_id.is_empty() && !user.email.is_empty() {
+            user.user_id = id_of_email(user.connection(), &user.email);
         }
-        ids.add(&path, &user.user_id)?;
-        // One person can have an account at several providers with the same email.
-        let provider = user.user_id.split('|').next().unwrap_or_default();
-        if !emails.insert((provider.to_owned(), user.email.clone())) {
-            let problem =
-                format!("another user of {provider} has the email {:?}; remove one of the two", user.email);
-            return Err(invalid(&path, problem));
+        for (kind, names) in [(Kind::Role, &user.roles), (Kind::Organization, &user.organizations)] {
+            if let Some(unknown) = names.iter().find(|name| objects.find(kind, "name", name).is_none()) {
+                let (id, folder) = (&user.user_id, kind.folder());
+                return Err(invalid(path, format!("{id} has {unknown:?} of {folder}; add it to {folder}/")));
+            }
         }
-        let is_unknown = |name: &&String| !roles.iter().any(|role| &role.name == *name);
-        if let Some(unknown) = user.roles.iter().find(is_unknown) {
-            let problem = format!("{} has the role {unknown:?}; add it to roles/", user.user_id);
-            return Err(invalid(&path, problem));
+        let email = format!("{} in {}", user.email, user.connection());
+        let problem = if user.user_id.is_empty() {
+            Some("it has neither user_id nor email".to_owned())
+        } else if !ids.insert(user.user_id.clone()) {
+            Some(format!("another user has the user_id {:?}", user.user_id))
+        } else if !user.email.is_empty() && !emails.insert(email.clone()) {
+            Some(format!("another user has the email {email}"))
+        } else {
+            None
+        };
+        match problem {
+            Some(problem) => notices.push(format!("{}: left out: {problem}", display(path))),
+            None => users.push(user),
         }
     }
     Ok(users)
 }
 
-/// Refuses a second object with the same key.
-struct Unique {
-    kind: &'static str,
-    key: &'static str,
-    seen: BTreeSet<String>,
-}
-
-impl Unique {
-    fn new(kind: &'static str, key: &'static str) -> Self {
-        Self { kind, key, seen: BTreeSet::new() }
-    }
-
-    fn add(&mut self, path: &Path, value: &str) -> Result<(), BundleError> {
-        if self.seen.insert(value.to_owned()) {
-            return Ok(());
-        }
-        let problem = format!("another {} has the {} {value:?}; remove one of the two", self.kind, self.key);
-        Err(invalid(path, problem))
-    }
-}
-
-fn invalid(file: &Path, problem: String) -> BundleError {
-    BundleError::Invalid { file: file.to_owned(), problem }
+fn text<'a>(members: &'a Object, member: &str) -> &'a str {
+    members.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The Management API's `^[a-zA-Z0-9]([ \-a-zA-Z0-9]*[a-zA-Z0-9])?$`.
@@ -216,14 +212,11 @@ fn is_rule_name(name: &str) -> bool {
     ends && name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ' || c == '-')
 }
 
-fn id_of_name(name: &str) -> String {
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
-}
-
 /// `auth0|` and 24 hex digits, like Auth0's own ids.
-fn id_of_email(email: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, email.as_bytes());
+fn id_of_email(connection: &str, email: &str) -> String {
+    let seed =
+        if connection == DEFAULT_CONNECTION { email.to_owned() } else { format!("{connection} {email}") };
+    let hash = digest::digest(&digest::SHA256, seed.as_bytes());
     let hex: String = hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     format!("auth0|{hex}")
 }

@@ -60,9 +60,9 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = cause.downcast_ref::<BundleError>() {
         return Some(match error {
-            BundleError::NotAFolder { .. } | BundleError::Unreadable { .. } => NO_INPUT,
-            BundleError::Json { .. } | BundleError::Invalid { .. } => DAMAGED_DATA,
-            BundleError::Keyword { .. } => BAD_CONFIG,
+            BundleError::NotABundle { .. } | BundleError::Unreadable { .. } => NO_INPUT,
+            BundleError::Json { .. } | BundleError::Yaml { .. } | BundleError::Invalid { .. } => DAMAGED_DATA,
+            BundleError::Keywords { .. } => BAD_CONFIG,
         });
     }
     if let Some(error) = cause.downcast_ref::<ManifestError>() {
@@ -142,7 +142,7 @@ mod tests {
         ] {
             assert_eq!(code(&StoreError::from(error).into()), expected);
         }
-        let folder = BundleError::NotAFolder { folder: "nowhere".into() };
+        let folder = BundleError::NotABundle { folder: "nowhere".into() };
         assert_eq!(code(&anyhow::Error::from(folder).context("`tenant.bundle`")), 66);
         let wrong = BundleError::Invalid { file: "rules/a.js".into(), problem: "it is a link".into() };
         assert_eq!(code(&wrong.into()), 65);

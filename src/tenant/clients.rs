@@ -41,10 +41,24 @@ pub(super) fn find<'a>(bundle: &'a Bundle, client_id: &str) -> Option<&'a Client
 }
 
 /// Whether `url` is one of `registered`, byte for byte. A registered loopback URL without a port matches any port (RFC
-/// 8252 §7.3), because development servers choose theirs freely.
+/// 8252 §7.3), because development servers choose theirs freely. As at Auth0, `*` in the first label of a registered host
+/// stands for one label or a part of it.
 pub(super) fn is_registered(registered: &[String], url: &str) -> bool {
     let portless = without_port(url);
-    registered.iter().any(|known| known == url || portless.as_ref().is_some_and(|portless| portless == known))
+    let is =
+        |known: &String| known == url || matches_wildcard(known, url) || portless.as_ref() == Some(known);
+    registered.iter().any(is)
+}
+
+fn matches_wildcard(known: &str, url: &str) -> bool {
+    let Some((start, end)) = known.split_once('*') else { return false };
+    let label = start.strip_prefix("https://").or_else(|| start.strip_prefix("http://"));
+    let is_label = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let (rest, domain) = end.split_once('.').unwrap_or_default();
+    let is_in_first_label =
+        label.is_some_and(is_label) && is_label(rest) && !domain.is_empty() && !domain.contains('*');
+    let middle = url.strip_prefix(start).and_then(|url| url.strip_suffix(end));
+    is_in_first_label && middle.is_some_and(|middle| !middle.is_empty() && is_label(middle))
 }
 
 /// Whether a browser at `origin` may read responses: the client lists it, or a callback has it.
@@ -144,6 +158,39 @@ mod tests {
         ] {
             assert!(!is_registered(&registered, bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label_of_the_host() {
+        let registered = [
+            "https://*.preview.example/cb",
+            "http://*.localhost:3000",
+            "https://pr-*.x.io/*",
+            "https://a.*.io",
+            "https://*",
+        ]
+        .map(str::to_owned);
+        for good in ["https://pr-12.preview.example/cb", "http://a.localhost:3000"] {
+            assert!(is_registered(&registered, good), "{good}");
+        }
+        for bad in [
+            "https://.preview.example/cb",
+            "https://a.b.preview.example/cb",
+            "https://evil/.preview.example/cb",
+            "https://evil?.preview.example/cb",
+            "https://u@a.preview.example/cb",
+            "http://a.preview.example/cb",
+            "https://pr-1.x.io/x",
+            "https://a.b.io",
+            "https://evil",
+        ] {
+            assert!(!is_registered(&registered, bad), "{bad}");
+        }
+        let client = serde_json::json!({"name": "S", "web_origins": ["https://*.preview.example"]});
+        let client: Client = serde_json::from_value(client).unwrap();
+        assert!(
+            is_origin(&client, "https://a.preview.example") && !is_origin(&client, "https://preview.example")
+        );
     }
 
     #[test]

@@ -82,6 +82,9 @@ impl Tenant {
         pool: Pool,
         clock: Clock,
     ) -> Result<Self, TenantError> {
+        for notice in &bundle.notices {
+            tracing::warn!("bundle: {notice}");
+        }
         // The tenant runs rules only, so an action that would deny a login does not.
         for (trigger, bindings) in &bundle.triggers {
             for action in bindings.iter().map(|binding| &binding.action_name) {
@@ -103,7 +106,7 @@ impl Tenant {
         if !is_loopback(issuer) {
             return Err(TenantError::NotLoopback { issuer: issuer.to_owned() });
         }
-        let apis = apis::Apis::new(&bundle, issuer)?;
+        let apis = apis::Apis::new(&bundle, issuer);
         let db = db::TenantDb::open(&settings.data, clock.clone())?;
         let unusable = |error| db::unusable(&settings.data, error);
         let (pkcs8, created_at) = db.signing_key(keys::SigningKey::generate).map_err(unusable)?;

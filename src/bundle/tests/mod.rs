@@ -4,7 +4,7 @@ mod read;
 
 use super::*;
 
-/// Writes `files` to a new folder and reads it as a bundle, with the keyword `ENV`.
+/// Writes `files` to a new folder and reads it as a bundle, with the keywords `ENV` and `LIST`.
 fn read_files(files: &[(&str, &str)]) -> Result<Bundle, BundleError> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -12,5 +12,6 @@ fn read_files(files: &[(&str, &str)]) -> Result<Bundle, BundleError> {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    Bundle::read(folder.path(), &[("ENV".to_owned(), "dev".to_owned())].into())
+    let keywords = [("ENV".to_owned(), "dev".into()), ("LIST".to_owned(), vec!["http://a/cb"].into())];
+    Bundle::read(folder.path(), &keywords.into())
 }

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::*;
 
 #[test]
 fn the_fixture_bundle_reads_and_is_consistent() {
-    let keywords: BTreeMap<String, String> = [
+    let keywords: BTreeMap<String, Value> = [
         ("ISSUER", "http://127.0.0.1:4002/"),
         ("INTERNAL_API", "http://127.0.0.1:4001/graphql"),
         ("TOKEN_URL", "http://127.0.0.1:4002/oauth/token"),
         ("SIGNUP_URL", ""),
     ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .map(|(key, value)| (key.to_owned(), value.into()))
     .into();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tenant");
     let bundle = Bundle::read(&folder, &keywords).unwrap();
@@ -108,14 +110,14 @@ fn an_export_reads_unchanged() {
 
 #[test]
 fn an_invalid_file_is_refused_with_its_path_and_the_fix() {
-    let client = ("clients/a.json", r#"{"client_id":"a","name":"A"}"#);
     for (files, path, problem) in [
         (vec![("clients/x.json", "{")], "clients/x.json", "EOF"),
-        (vec![("clients/x.json", r#"{"client_id":"x"}"#)], "clients/x.json", "missing field `name`"),
-        (vec![("rules/x.json", "{}")], "rules/x.json", "does not exist"),
+        (vec![("clients/x.json", "[]")], "clients/x.json", "not a JSON object"),
+        (vec![("tenant.yaml", "a: b: c")], "tenant.yaml", "compare it with an export"),
+        (vec![("tenant.yaml", "clients: {}\nrules: no")], "tenant.yaml", "rules is not a list"),
+        (vec![("rules/x.json", r#"{"script":"x.js"}"#)], "rules/x.json", "does not exist"),
         (vec![("rules/x.json", r#"{"script":"../../etc/passwd"}"#)], "rules/x.json", "outside the bundle"),
         (vec![("rules/x.json", r#"{"script":"/etc/passwd"}"#)], "rules/x.json", "outside the bundle"),
-        (vec![("rules/x_y.js", "")], "rules/x_y.js", "letters, digits, spaces"),
         (vec![("rules/x.js", "a @@NOPE@@")], "rules/x.js", "@@NOPE@@"),
         (vec![("tenant.json", "{\"friendly_name\":\"##NOPE##\"}")], "tenant.json", "##NOPE##"),
         (
@@ -128,24 +130,155 @@ fn an_invalid_file_is_refused_with_its_path_and_the_fix() {
             "rules/b.json",
             "its order 1 is the order of \"a\" too",
         ),
-        (vec![("rules-configs/x.json", r#"{"value":1}"#)], "rules-configs/x.json", "expected a string"),
-        (
-            vec![("grants/x.json", r#"{"client_id":"unknown","audience":"u"}"#)],
-            "grants/x.json",
-            "\"unknown\"",
-        ),
-        (vec![client, ("clients/b.json", client.1)], "clients/b.json", "another client"),
-        (
-            vec![("resource-servers/x.json", r#"{"identifier":"u","token_dialect":"klingon"}"#)],
-            "resource-servers/x.json",
-            "klingon",
-        ),
         (vec![("people.json", r#"[{"email":"a@x","roles":["king"]}]"#)], "people.json", "\"king\""),
-        (vec![("people.json", r#"[{"email":"a@x"},{"email":"A@x"}]"#)], "people.json", "another user"),
     ] {
         let error = read_files(&files).unwrap_err().to_string();
         assert!(error.contains(path) && error.contains(problem), "{error}");
     }
+}
+
+#[test]
+fn an_odd_object_is_left_out_with_a_notice_and_the_rest_serves() {
+    let bundle = read_files(&[
+        ("clients/a.json", r#"{"client_id":"a"}"#),
+        ("clients/b.json", r#"{"client_id":"a","name":"B"}"#),
+        ("clients/My App.json", r#"{"callbacks":null}"#),
+        ("clients/My-App.json", "{\"name\":\"My-App\"}"),
+        ("clients/jp.json", r#"{"name":"店"}"#),
+        ("clients/par.json", r#"{"require_pushed_authorization_requests":true}"#),
+        ("clients/odd.json", r#"{"callbacks":"x"}"#),
+        ("clients/empty.json", "{}"),
+        ("grants/x.json", r#"{"client_id":"unknown","audience":"u"}"#),
+        ("grants/y.json", r#"{"audience":"u","default_for":"third_party_clients"}"#),
+        ("resource-servers/old.json", r#"{"identifier":"old","signing_alg":"HS256"}"#),
+        ("resource-servers/pop.json", r#"{"identifier":"pop","proof_of_possession":{"required":true}}"#),
+        ("resource-servers/x.json", r#"{"identifier":"u","token_dialect":"klingon"}"#),
+        ("resource-servers/good.json", r#"{"identifier":"good","proof_of_possession":null}"#),
+        ("rules/authz.json", r#"{"enabled":true,"order":1}"#),
+        ("rules/x_y.js", ""),
+        (
+            "people.json",
+            r#"[{"email":"a@x"},{"email":"A@x","user_id":"auth0|2"},{"email":"a@x","user_id":"email|1"},{"name":"x"},
+            {"user_id":"sms|1"}]"#,
+        ),
+        ("emails/welcome.json", "{}"),
+        ("pages/login.html", ""),
+    ])
+    .unwrap();
+    let ids: Vec<_> = bundle.clients.iter().map(|client| client.client_id.as_str()).collect();
+    assert_eq!((ids.len(), ids[0], ids[1]), (4, "my-app", "7726f4778f493fe71206d09b2bad2374"));
+    let apis: Vec<_> = bundle.resource_servers.iter().map(|api| api.identifier.as_str()).collect();
+    assert_eq!(apis, ["good"]);
+    assert_eq!(bundle.client_grants.len(), 0);
+    assert_eq!(bundle.rules[0].name, "x_y");
+    let users: Vec<_> = bundle.users.iter().map(|user| (user.email.as_str(), user.connection())).collect();
+    assert_eq!(users, [("a@x", DEFAULT_CONNECTION), ("a@x", "email"), ("", "sms")]);
+    let notices = bundle.notices.join("\n");
+    for part in [
+        "b.json: left out: another of clients has \"a\"",
+        "clients par: left out: the dev tenant has no require_pushed_authorization_requests",
+        "clients odd: left out: invalid type",
+        "x.json: left out: no client has the id or name \"unknown\"",
+        "y.json: left out: it is for no client",
+        "resource-servers old: left out: its tokens are signed with HS256",
+        "resource-servers pop: left out: the dev tenant has no proof_of_possession.required",
+        "\"klingon\" is not a token_dialect",
+        "authz.json: it has no script here",
+        "Auth0 refuses the rule name \"x_y\"",
+        "another user has the email a@x in Username-Password-Authentication",
+        "people.json: left out: it has neither user_id nor email",
+        "not used here: emails, pages",
+    ] {
+        assert!(notices.contains(part), "{part:?} is not in:\n{notices}");
+    }
+}
+
+#[test]
+fn the_yaml_layout_reads_like_the_folders_and_orders_the_rules() {
+    let yaml = r##"
+# ##COMMENT## needs no value
+tenant: {friendly_name: ##ENV##}
+clients:
+  - name: Shop
+    app_type: spa
+    callbacks: @@LIST@@
+resourceServers: [{name: API, identifier: https://api, scopes: [{value: a}]}]
+clientGrants:
+  - {client_id: Shop, audience: https://api, scope: [a], subject_type: user}
+rules:
+  - {name: second, script: ./rules/a.js, enabled: true, order: 20}
+  - {name: first, script: ./rules/b.js, enabled: true, order: 10}
+  - {name: disabled, script: ./rules/c.js, enabled: false, order: 5}
+rulesConfigs: [{key: N, value: 42}]
+actions: [{name: act, code: ./actions/act.js, supported_triggers: [{id: post-login, version: v3}]}]
+triggers: {post-login: [{action_name: act, display_name: act}]}
+databases: [{name: Users, strategy: auth0, enabled_clients: [Shop]}]
+organizations: [{name: acme, display_name: Acme, connections: [{name: Users, assign_membership_on_login: true}]}]
+roles: []
+emailTemplates: [{template: verify_email}]
+"##;
+    let files = [
+        ("tenant.yaml", yaml),
+        ("rules/a.js", "a()"),
+        ("rules/b.js", "b()"),
+        ("rules/c.js", "c(@@MISSING@@)"),
+        ("actions/act.js", "exports.x = '##ENV##'"),
+        ("clients/web.json", r#"{"client_id":"web"}"#),
+    ];
+    let bundle = read_files(&files).unwrap();
+    let rules: Vec<_> = bundle.rules.iter().map(|rule| (rule.name.as_str(), rule.enabled)).collect();
+    assert_eq!(rules, [("disabled", false), ("first", true), ("second", true)]);
+    assert_eq!(bundle.tenant.friendly_name.as_deref(), Some("dev"));
+    assert_eq!(bundle.clients[0].callbacks, ["http://a/cb"]);
+    assert_eq!(bundle.clients[1].client_id, "web");
+    assert!(bundle.client_grants[0].client_id == "shop" && bundle.client_grants[0].is_for_users());
+    assert_eq!(bundle.rules_configs["N"], "42");
+    assert_eq!(bundle.objects.list(Kind::Action)[0]["code"], "exports.x = 'dev'");
+    assert_eq!(bundle.triggers["post-login"][0].action_name, "act");
+    let connection = &bundle.objects.list(Kind::Connection)[0];
+    assert_eq!(connection["enabled_clients"], json!(["shop"]));
+    let organization = &bundle.objects.list(Kind::Organization)[0];
+    assert_eq!(organization["connections"][0]["connection_id"], connection["id"]);
+    assert_eq!(bundle.organizations[0].display_name.as_deref(), Some("Acme"));
+    assert!(bundle.notices.iter().any(|notice| notice.contains("emailTemplates")), "{:?}", bundle.notices);
+}
+
+#[test]
+fn all_missing_keywords_are_reported_at_once_but_not_those_of_a_disabled_rule() {
+    let error = read_files(&[
+        ("clients/a.json", r###"{"callbacks": @@A@@, "web_origins": ["x##B##"]}"###),
+        ("rules/x.js", "##C## @@A@@"),
+        ("rules/y.js", "##D##"),
+        ("rules/y.json", r#"{"enabled": false}"#),
+    ])
+    .unwrap_err()
+    .to_string();
+    for part in ["@@A@@ (", "clients/a.json", "##B##", "##C##", "rules/x.js"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(!error.contains("##D##"), "{error}");
+}
+
+#[test]
+fn the_layout_of_the_older_extensions_reads() {
+    let bundle = read_files(&[
+        ("clients/job.json", "{\"client_secret\":\"s\"}"),
+        ("clients/job.meta.json", r#"{"audience":"https://api","scope":["a"]}"#),
+        ("clients/two.json", "{\"client_id\":\"two\"}"),
+        ("clients/two.meta.json", r#"{"grants":[{"audience":"https://api"},{"scope":["x"]}]}"#),
+        (
+            "database-connections/users/settings.json",
+            r#"{"options":{"customScripts":{"login":"./login.js"}}}"#,
+        ),
+        ("database-connections/users/login.js", "function login() {}"),
+    ])
+    .unwrap();
+    let grants: Vec<_> = bundle.client_grants.iter().map(|g| (g.client_id.as_str(), g.scope.len())).collect();
+    assert_eq!(grants, [("job", 1), ("two", 0)]);
+    let database = &bundle.objects.list(Kind::Connection)[0];
+    assert_eq!((&database["name"], &database["strategy"]), (&json!("users"), &json!("auth0")));
+    assert_eq!(database["options"]["customScripts"]["login"], "function login() {}");
+    assert_eq!(bundle.notices.len(), 2, "{:?}", bundle.notices);
 }
 
 #[test]
@@ -174,7 +307,7 @@ fn a_link_to_outside_the_bundle_is_refused() {
 #[test]
 fn an_absent_folder_and_a_huge_file_are_refused() {
     let error = Bundle::read(Path::new("/nowhere/at all"), &BTreeMap::new()).unwrap_err();
-    assert!(matches!(error, BundleError::NotAFolder { .. }), "{error}");
+    assert!(matches!(error, BundleError::NotABundle { .. }), "{error}");
     let huge = "x".repeat(1024 * 1024 + 1);
     assert!(matches!(read_files(&[("rules/a.js", &huge)]), Err(BundleError::Unreadable { .. })));
 }

@@ -41,7 +41,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let runtime = signals::runtime()?;
     // Stands in for the analytics service that a sign-up rule would post to.
     let sign_ups = runtime.block_on(PostSink::open(&config.http))?;
-    config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", sign_ups.url()));
+    config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", sign_ups.url()).into());
     config.tenant.allow_fetch.push(sign_ups.url().to_owned());
     // Always with our own schemas: the scenes query them.
     let opening = Development::open(Vestibule::default(), &config, script_worker()?, Clock::system());

@@ -54,6 +54,7 @@ pub(super) async fn issue(
         Some(set_by_a_rule) => set_by_a_rule.clone(),
         None => tenant.apis.user_scopes(api, &permissions, scope, gty == Some("password")),
     };
+    tenant.apis.limit_user_scopes(&tenant.bundle, &client.client_id, api, &mut scopes)?;
     scopes.retain(|scope| scope != OFFLINE_ACCESS);
     let is_offline = grants_offline_access(client, api, scope);
     if is_offline {

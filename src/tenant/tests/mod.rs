@@ -204,7 +204,7 @@ fn bundle() -> Bundle {
         ("TOKEN_URL", "http://127.0.0.1:4002/oauth/token"),
         ("SIGNUP_URL", ""),
     ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    .map(|(key, value)| (key.to_owned(), Value::from(value)));
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tenant");
     let mut bundle = Bundle::read(&folder, &keywords.into()).unwrap();
     bundle.rules.clear();

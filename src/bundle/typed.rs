@@ -1,0 +1,88 @@
+//! Objects as values of their types. An object that cannot be obeyed as Auth0 would is left out.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Bundle, Kind, Object, Objects};
+
+/// Members that change who gets what and that the dev tenant does not have: an object in which one is set is left out.
+const UNSUPPORTED: [(Kind, &str); 5] = [
+    (Kind::ResourceServer, "/proof_of_possession/required"),
+    (Kind::ResourceServer, "/token_encryption"),
+    (Kind::Client, "/require_proof_of_possession"),
+    (Kind::Client, "/require_pushed_authorization_requests"),
+    (Kind::Client, "/signed_request_object/required"),
+];
+
+/// The dialects of access tokens.
+const DIALECTS: [&str; 4] =
+    ["access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz"];
+
+/// See [`Bundle::from_objects`].
+pub(super) fn bundle(objects: Objects, mut notices: Vec<String>) -> Bundle {
+    let tenant = value_of(objects.tenant.clone(), "tenant", &mut notices).unwrap_or_default();
+    let triggers = value_of(objects.triggers.clone(), "triggers", &mut notices).unwrap_or_default();
+    let mut rules: Vec<super::Rule> = list(&objects, Kind::Rule, &mut notices);
+    rules.sort_by_key(|rule| rule.order);
+    let config = |config: &Object| {
+        let text = |member| config.get(member).and_then(Value::as_str).map(str::to_owned);
+        Some((text("key")?, text("value")?))
+    };
+    Bundle {
+        tenant,
+        triggers,
+        rules,
+        rules_configs: objects.list(Kind::RuleConfig).iter().filter_map(config).collect(),
+        clients: list(&objects, Kind::Client, &mut notices),
+        resource_servers: list(&objects, Kind::ResourceServer, &mut notices),
+        client_grants: list(&objects, Kind::ClientGrant, &mut notices),
+        roles: list(&objects, Kind::Role, &mut notices),
+        organizations: list(&objects, Kind::Organization, &mut notices),
+        users: Vec::new(),
+        objects,
+        notices,
+    }
+}
+
+fn list<T: DeserializeOwned>(objects: &Objects, kind: Kind, notices: &mut Vec<String>) -> Vec<T> {
+    let mut typed = Vec::new();
+    for object in objects.list(kind) {
+        let name = ["name", "identifier", kind.id_member()].into_iter().find_map(|name| object.get(name));
+        let what = format!("{} {}", kind.folder(), name.and_then(Value::as_str).unwrap_or_default());
+        match unsupported(kind, object) {
+            Some(problem) => notices.push(format!("{what}: left out: {problem}")),
+            None => typed.extend(value_of(object.clone(), &what, notices)),
+        }
+    }
+    typed
+}
+
+/// Why an object cannot be obeyed.
+fn unsupported(kind: Kind, object: &Object) -> Option<String> {
+    let value = Value::Object(object.clone());
+    let is_set = |path: &&str| {
+        value.pointer(path).is_some_and(|value| !value.is_null() && value != &Value::Bool(false))
+    };
+    let mut of_kind = UNSUPPORTED.iter().filter(|(of, _)| *of == kind).map(|(_, path)| *path);
+    if let Some(path) = of_kind.find(is_set) {
+        return Some(format!("the dev tenant has no {}", path.trim_start_matches('/').replace('/', ".")));
+    }
+    let text = |member: &str| object.get(member).and_then(Value::as_str);
+    if kind != Kind::ResourceServer {
+        return None;
+    }
+    let dialect = text("token_dialect").filter(|dialect| !DIALECTS.contains(dialect));
+    let algorithm = text("signing_alg").filter(|algorithm| *algorithm != "RS256");
+    let dialect =
+        dialect.map(|dialect| format!("{dialect:?} is not a token_dialect; use one of {DIALECTS:?}"));
+    dialect.or(algorithm.map(|algorithm| {
+        format!("its tokens are signed with {algorithm}, and the dev tenant has RS256 only; tokens for it are refused")
+    }))
+}
+
+/// A value of its type. Members that are null count as absent.
+fn value_of<T: DeserializeOwned>(mut object: Object, what: &str, notices: &mut Vec<String>) -> Option<T> {
+    object.retain(|_, value| !value.is_null());
+    let parsed = serde_json::from_value(Value::Object(object));
+    parsed.map_err(|error| notices.push(format!("{what}: left out: {error}"))).ok()
+}
