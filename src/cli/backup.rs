@@ -6,7 +6,6 @@ use anyhow::Context;
 
 use super::{Global, out};
 use crate::clock::Clock;
-use crate::sqlite::Verification;
 use crate::store::{Restored, Store};
 
 /// Back up the database while servers run, with a checksum.
@@ -40,9 +39,8 @@ pub(super) struct RestoreArgs {
 
 pub(super) fn restore(global: &Global, args: &RestoreArgs) -> anyhow::Result<()> {
     let config = global.config()?;
-    let verification = if args.unchecked { Verification::FileOnly } else { Verification::Checksum };
     let path = config.store.path.display();
-    let restored = Store::restore(&config.store, &args.file, verification, &Clock::system())
+    let restored = Store::restore(&config.store, &args.file, args.unchecked, &Clock::system())
         .with_context(|| format!("cannot restore {path}"))?;
     for line in describe(&restored) {
         out::line(line)?;
@@ -51,16 +49,11 @@ pub(super) fn restore(global: &Global, args: &RestoreArgs) -> anyhow::Result<()>
     Ok(())
 }
 
-fn describe(Restored { kept, kept_log, erased_again }: &Restored) -> Vec<String> {
+fn describe(Restored { kept, erased_again }: &Restored) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(kept) = kept {
+        // Of a database that was gone, its write-ahead log.
         lines.push(format!("the replaced database is kept as {}", kept.display()));
-    }
-    if let Some(log) = kept_log {
-        lines.push(format!(
-            "there was no database, only its write-ahead log, which is kept as {}",
-            log.display()
-        ));
     }
     match erased_again {
         Some(0) => {}
@@ -79,13 +72,11 @@ mod tests {
 
     #[test]
     fn the_output_names_kept_files_and_erased_users() {
-        let nothing = Restored { kept: None, kept_log: None, erased_again: Some(0) };
+        let nothing = Restored { kept: None, erased_again: Some(0) };
         assert_eq!(describe(&nothing), [""; 0]);
-        let kept = Restored { kept: Some("old.db".into()), ..nothing.clone() };
+        let kept = Restored { kept: Some("old.db".into()), ..nothing };
         let lines = describe(&Restored { erased_again: Some(3), ..kept.clone() }).join("\n");
         assert!(lines.contains("old.db") && lines.contains(": 3"), "{lines}");
-        let lines = describe(&Restored { kept_log: Some("old.db-wal".into()), ..nothing }).join("\n");
-        assert!(lines.contains("old.db-wal"), "{lines}");
         let lines = describe(&Restored { erased_again: None, ..kept });
         assert!(lines[1].contains("erase them again"), "{lines:?}");
     }

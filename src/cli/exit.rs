@@ -78,7 +78,6 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     match cause.downcast_ref::<StoreError>() {
         Some(StoreError::NotFound(_)) => Some(NO_USER),
-        Some(StoreError::DeploymentRunning(_)) => Some(TEMPORARY_FAILURE),
         Some(StoreError::Database(error)) => code_of_database(error),
         Some(_) => None,
         None => code_of_database(cause.downcast_ref()?),

@@ -1,26 +1,21 @@
 //! Queries for deployments at the Internal API.
 
 use serde_json::{Value, json};
-use vestibule::store::{Actor, DeploymentEnd, PlannedDeployment};
 
 use crate::test_server::TestServer;
-
-fn deploy(server: &TestServer, tenant: &str, actor: &Actor, ending: Option<DeploymentEnd<'_>>) {
-    let (git_ref, commit) = (Some("main".to_owned()), Some("c0ffee".to_owned()));
-    let planned = PlannedDeployment { tenant: tenant.to_owned(), git_ref, commit, changes: 3 };
-    let id = server.store().begin_deployment(&planned, actor).unwrap();
-    if let Some(ending) = ending {
-        server.store().end_deployment(id, ending, actor).unwrap();
-    }
-}
 
 #[test]
 fn deployments_and_their_actors_are_listed_with_deploy_read_only() {
     let server = TestServer::open(&[]);
     let ada = server.insert_user("auth0|ada").id;
-    deploy(&server, "a.example", &Actor::User(ada), Some(DeploymentEnd::Applied));
-    deploy(&server, "b.example", &Actor::Webhook, Some(DeploymentEnd::Failed("a rule was refused: 400")));
-    deploy(&server, "a.example", &Actor::Machine("ci".into()), None);
+    let sql = format!(
+        "INSERT INTO deployments (id, tenant, git_ref, git_commit, actor_kind, actor_id, changes, begun_at, alive_until,
+                                  ended_at, outcome, message)
+         VALUES (1, 'a.example', 'main', 'c0ffee', 'user', '{ada}', 3, 1, 1, 2, 'applied', NULL),
+                (2, 'b.example', NULL, NULL, 'webhook', NULL, 3, 1, 1, 2, 'failed', 'a rule was refused: 400'),
+                (3, 'a.example', NULL, NULL, 'machine', 'ci', 3, 1, 9999999999999, NULL, NULL, NULL)"
+    );
+    rusqlite::Connection::open(&server.config.store.path).unwrap().execute_batch(&sql).unwrap();
 
     let document = "query($tenant: String, $outcome: DeploymentOutcome, $after: String) {
         deployments(tenant: $tenant, outcome: $outcome, first: 2, after: $after) {

@@ -38,7 +38,7 @@ pub fn backup(
     if to.try_exists().map_err(failed)? {
         return Err(DatabaseError::Exists(to.to_owned()));
     }
-    let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
+    let connector = Connector::new(path, settings, schema);
     // To SQLite `VACUUM INTO` is a write, although not to this file.
     let connection = connector.writer()?;
     refuse_truncated(&connection, &connector)?;

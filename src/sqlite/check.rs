@@ -68,7 +68,7 @@ pub fn check<T, E: From<DatabaseError>>(
 ) -> Result<(FileReport, T), E> {
     let path = resolve_existing(&settings.path)?;
     let _lock = Lock::shared(&path)?;
-    let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
+    let connector = Connector::new(path, settings, schema);
     let connection = connector.reader()?;
     refuse_truncated(&connection, &connector)?;
     let snapshot = connection.unchecked_transaction().map_err(DatabaseError::from)?;

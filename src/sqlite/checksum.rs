@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use data_encoding::HEXLOWER;
 
 use super::paths::{beside, temporary_beside};
 
@@ -21,7 +22,7 @@ pub(super) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<(Str
     let (mut sum, mut bytes, mut block) = (Context::new(&SHA256), 0, vec![0; BLOCK]);
     loop {
         let read = match from.read(&mut block) {
-            Ok(0) => return Ok((hex(sum.finish().as_ref()), bytes)),
+            Ok(0) => return Ok((HEXLOWER.encode(sum.finish().as_ref()), bytes)),
             Ok(read) => block.get(..read).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
@@ -60,12 +61,6 @@ pub(super) fn write(file: &Path, sum: &str) -> io::Result<()> {
     text.as_file().sync_all()?;
     text.persist(path_of(file))?;
     Ok(())
-}
-
-/// Bytes in hexadecimal, lower case.
-pub fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 #[cfg(test)]

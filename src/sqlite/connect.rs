@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, ToSql};
 
-use super::{DatabaseError, DatabaseSchema};
+use super::{DatabaseError, DatabaseSchema, DatabaseSettings};
 
 /// Enough for all statements of a schema's owner.
 const CACHED_STATEMENTS: usize = 64;
@@ -31,6 +31,10 @@ pub(super) struct Connector {
 }
 
 impl Connector {
+    pub(super) fn new(path: PathBuf, settings: &DatabaseSettings, schema: &'static DatabaseSchema) -> Self {
+        Self { path, schema, busy_timeout: settings.busy_timeout }
+    }
+
     /// The same for another file of this schema.
     pub(super) fn to(&self, path: &Path) -> Self {
         Self { path: path.to_owned(), ..self.clone() }

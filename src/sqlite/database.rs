@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::connect::{Connector, checkpoint};
-use super::interrupt::{Bounds, Interrupt};
+use super::interrupt::{Interrupt, bounded};
 use super::lock::Lock;
 use super::open::OpenFile;
 use super::pool::ConnectionPool;
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings, set_aside};
+use crate::clock::Clock;
 
 /// A handle to a database file. Cheap to clone. All calls block. Every read and write can end with
 /// [`DatabaseError::Busy`], [`DatabaseError::Closed`] or [`DatabaseError::Interrupted`].
@@ -21,7 +23,7 @@ use super::{DatabaseError, DatabaseSchema, DatabaseSettings, set_aside};
 #[derive(Debug, Clone)]
 pub struct Database {
     shared: Arc<Shared>,
-    bounds: Option<Bounds>,
+    bounds: Option<Weak<(Duration, Clock)>>,
 }
 
 #[derive(Debug)]
@@ -99,7 +101,7 @@ impl Database {
         query: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         pool.with(|connection| match &self.bounds {
-            Some(bounds) => bounds.apply(connection, query),
+            Some(bounds) => bounded(bounds, connection, query),
             None => query(connection),
         })
     }
@@ -131,7 +133,7 @@ impl Database {
     /// The same database; a read through this handle that `interrupt` ends is [`DatabaseError::Interrupted`].
     #[must_use]
     pub fn interruptible(&self, interrupt: &Interrupt) -> Self {
-        Self { bounds: Some(interrupt.0.clone()), ..self.clone() }
+        Self { bounds: Some(Arc::downgrade(&interrupt.0)), ..self.clone() }
     }
 
     /// A connection for one owner, which only reads. Drop it before [`Database::close`].

@@ -27,14 +27,13 @@ mod tests;
 
 pub use backup::{Backup, backup};
 pub use check::{FileReport, check};
-pub use checksum::hex;
 pub(crate) use connect::with_settings;
 pub use database::Database;
 pub use error::DatabaseError;
 pub use interrupt::Interrupt;
 pub use migrate::Migrated;
 pub use open::migrate;
-pub use restore::{Previous, Restore, Verification};
+pub use restore::{Previous, restore};
 pub use schema::{DatabaseSchema, DatabaseSettings};
 
 /// The SQLite that a [`Database`] is read and written with.

@@ -37,7 +37,7 @@ impl OpenFile {
         schema: &'static DatabaseSchema,
     ) -> Result<Self, DatabaseError> {
         let path = resolve(&settings.path)?;
-        let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
+        let connector = Connector::new(path, settings, schema);
         let lock = Lock::shared(&connector.path)?;
         let created = create_if_absent(&connector)?;
         let writer = complete_writer(&connector)?;
@@ -57,7 +57,7 @@ impl OpenFile {
         schema: &'static DatabaseSchema,
     ) -> Result<Self, DatabaseError> {
         let path = resolve_existing(&settings.path)?;
-        let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
+        let connector = Connector::new(path, settings, schema);
         let version = schema.version()?;
         Self::current(connector, Migrated { from: version, to: version })
     }

@@ -4,6 +4,7 @@
 //! prepared under a temporary name and renamed into place. SQLite's backup API writes through the old file, which fails
 //! for a damaged one, and costs a copy of it; here it keeps its content under a second name.
 
+use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -16,15 +17,6 @@ use super::paths::{give_to_owner_of, has_content, has_log, resolve, sync_directo
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings, check, checksum, migrate, set_aside};
 use crate::clock::Clock;
 
-/// How a backup is verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verification {
-    /// By the checksum beside it.
-    Checksum,
-    /// Only by the file itself, which does not show a flipped bit in a name.
-    FileOnly,
-}
-
 /// The previous database, or data that was read from it.
 #[derive(Debug)]
 pub enum Previous<T> {
@@ -36,94 +28,60 @@ pub enum Previous<T> {
     Readable(T),
 }
 
-/// A restore in progress: [`begin`](Restore::begin), [`read_previous`](Restore::read_previous),
-/// [`prepare`](Restore::prepare), [`install`](Restore::install). Dropped before it is installed, it changes nothing.
-#[derive(Debug)]
-pub struct Restore {
-    connector: Connector,
-    /// In the database's own directory, so that it can be renamed into its place.
-    copy: TempPath,
-    /// SHA-256 of the backup in hexadecimal.
-    pub sha256: String,
-    previous: Previous<Connection>,
-    /// Released last.
-    _lock: Lock,
-}
+/// Replaces the database by a copy of `backup`, migrated to `schema`. The bytes that are verified, by the checksum beside the
+/// backup unless it is `unchecked`, are the bytes that are installed. The previous database stays as
+/// `<database>.replaced-<moment>`. Returns its new path, or that of a write-ahead log whose database was gone.
+///
+/// `read` reads from the previous database what the new one must keep; an error is logged and means
+/// [`Previous::Unreadable`]. `prepare` changes the new database before anyone can read it; it also receives the backup's
+/// SHA-256 in hexadecimal.
+///
+/// # Errors
+/// [`DatabaseError::InUse`] while any process has the database open, those about the backup, and those of `prepare`. The
+/// previous database is in place then.
+pub fn restore<K, T, E: From<DatabaseError> + StdError + 'static>(
+    settings: &DatabaseSettings,
+    schema: &'static DatabaseSchema,
+    (backup, unchecked): (&Path, bool),
+    clock: &Clock,
+    read: impl FnOnce(&Connection) -> Result<K, E>,
+    prepare: impl FnOnce(&mut Connection, Previous<K>, &str) -> Result<T, E>,
+) -> Result<(Option<PathBuf>, T), E> {
+    let connector = Connector::new(resolve(&settings.path)?, settings, schema);
+    let path = &connector.path;
+    let _lock = Lock::exclusive(path)?;
+    let (copy, sha256) = verified_copy(backup, unchecked, &connector)?;
+    let previous = match previous_database(&connector)? {
+        Previous::Readable(connection) => read(&connection).map_or_else(unreadable, Previous::Readable),
+        Previous::Absent => Previous::Absent,
+        Previous::Unreadable => Previous::Unreadable,
+    };
 
-impl Restore {
-    /// Locks the database and verifies a copy of `backup`: the bytes that are verified are the bytes that are installed.
-    ///
-    /// # Errors
-    /// [`DatabaseError::InUse`] while any process has the database open, and those about the backup.
-    pub fn begin(
-        settings: &DatabaseSettings,
-        schema: &'static DatabaseSchema,
-        backup: &Path,
-        verification: Verification,
-    ) -> Result<Self, DatabaseError> {
-        let path = resolve(&settings.path)?;
-        let lock = Lock::exclusive(&path)?;
-        let connector = Connector { path, schema, busy_timeout: settings.busy_timeout };
-        let (copy, sha256) = verified_copy(backup, verification, &connector)?;
-        let previous = previous_database(&connector)?;
-        Ok(Self { connector, copy, sha256, previous, _lock: lock })
-    }
+    let mut new = connector.to(&copy).writer()?;
+    migrate::run(&mut new, schema, &copy)?;
+    let value = prepare(&mut new, previous, &sha256)?;
+    checkpoint(&new)?;
+    drop(new);
 
-    /// Reads data of the previous database that the new one must keep. An error is logged and means
-    /// [`Previous::Unreadable`].
-    pub fn read_previous<T, E: std::error::Error + 'static>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, E>,
-    ) -> Previous<T> {
-        match &self.previous {
-            Previous::Absent => Previous::Absent,
-            Previous::Unreadable => Previous::Unreadable,
-            Previous::Readable(connection) => read(connection).map_or_else(unreadable, Previous::Readable),
-        }
-    }
-
-    /// Migrates the new database, and changes it before anyone can read it.
-    pub fn prepare<T, E: From<DatabaseError>>(
-        &self,
-        steps: impl FnOnce(&mut Connection) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let copy = self.connector.to(&self.copy);
-        let mut connection = copy.writer()?;
-        migrate::run(&mut connection, copy.schema, &copy.path)?;
-        let value = steps(&mut connection)?;
-        checkpoint(&connection)?;
-        Ok(value)
-    }
-
-    /// Puts the new database in place. The previous one stays as `<database>.replaced-<moment>`. Returns its new path, or that
-    /// of a write-ahead log whose database was gone.
-    ///
-    /// # Errors
-    /// [`DatabaseError::Write`]; the previous database is in place then.
-    pub fn install(self, clock: &Clock) -> Result<(Option<PathBuf>, Option<PathBuf>), DatabaseError> {
-        let path = &self.connector.path;
-        let failed = DatabaseError::write(path);
-        fs::File::open(&self.copy).and_then(|copy| copy.sync_all()).map_err(failed)?;
-        give_to_owner_of(&self.copy, path);
-        // Before the file is renamed: closing removes its log.
-        drop(self.previous);
-        let kept = set_aside::keep(path, clock).map_err(failed)?;
-        self.copy.persist(path).map_err(|error| failed(error.error))?;
-        sync_directory_of(path).map_err(failed)?;
-        Ok(kept)
-    }
+    let failed = DatabaseError::write(path);
+    fs::File::open(&copy).and_then(|copy| copy.sync_all()).map_err(failed)?;
+    give_to_owner_of(&copy, path);
+    let kept = set_aside::keep(path, clock).map_err(failed)?;
+    copy.persist(path).map_err(|error| failed(error.error))?;
+    sync_directory_of(path).map_err(failed)?;
+    Ok((kept, value))
 }
 
 fn verified_copy(
     backup: &Path,
-    verification: Verification,
+    unchecked: bool,
     database: &Connector,
 ) -> Result<(TempPath, String), DatabaseError> {
     let failed = DatabaseError::write(&database.path);
     let mut from = fs::File::open(backup).map_err(|source| DatabaseError::unreadable(backup, source))?;
-    let expected = match verification {
-        Verification::FileOnly => None,
-        Verification::Checksum => Some(
+    let expected = match unchecked {
+        true => None,
+        false => Some(
             checksum::read(backup)
                 .map_err(|source| DatabaseError::Read(checksum::path_of(backup), source))?
                 .ok_or_else(|| DatabaseError::NoChecksum(backup.to_owned()))?,
@@ -183,8 +141,8 @@ fn previous_database(connector: &Connector) -> Result<Previous<Connection>, Data
     }
 }
 
-fn unreadable<T>(error: impl std::error::Error + 'static) -> Previous<T> {
-    let error: &(dyn std::error::Error + 'static) = &error;
+fn unreadable<T>(error: impl StdError + 'static) -> Previous<T> {
+    let error: &(dyn StdError + 'static) = &error;
     tracing::warn!(error, "the previous database cannot be read; it is kept as it is");
     Previous::Unreadable
 }

@@ -19,31 +19,22 @@ pub struct DatabaseSettings {
     pub busy_timeout: Duration,
 }
 
-/// The tables of a database file and how it is recognised.
+/// The tables of a database file and how it is recognised: `DatabaseSchema { application_id: 7, ..DatabaseSchema::new(…) }`.
 #[derive(Debug, Clone, Copy)]
 pub struct DatabaseSchema {
-    migrations: &'static [(&'static str, &'static str)],
-    pub(super) application_id: i32,
-    pub(super) functions: fn(&Connection) -> rusqlite::Result<()>,
+    /// Names such as `V1__notes`, and their SQL. Pending ones run in one transaction. A file remembers their checksums: never
+    /// edit one that has run, add the next version.
+    pub migrations: &'static [(&'static str, &'static str)],
+    /// `PRAGMA application_id` of the files, so that each program refuses the other's files.
+    pub application_id: i32,
+    /// Adds SQL functions to each connection.
+    pub functions: fn(&Connection) -> rusqlite::Result<()>,
 }
 
 impl DatabaseSchema {
-    /// A schema made by `migrations`: names such as `V1__notes`, and their SQL. Pending ones run in one transaction. A file
-    /// remembers their checksums: never edit one that has run, add the next version.
+    /// A schema without id and functions.
     pub const fn new(migrations: &'static [(&'static str, &'static str)]) -> Self {
         Self { migrations, application_id: 0, functions: |_| Ok(()) }
-    }
-
-    /// Marks files with this `PRAGMA application_id`, so that each program refuses the other's files.
-    #[must_use]
-    pub const fn with_application_id(self, application_id: i32) -> Self {
-        Self { application_id, ..self }
-    }
-
-    /// Adds SQL functions to each connection.
-    #[must_use]
-    pub const fn with_functions(self, functions: fn(&Connection) -> rusqlite::Result<()>) -> Self {
-        Self { functions, ..self }
     }
 
     pub(super) fn migrations(&self) -> Result<Vec<Migration>, DatabaseError> {

@@ -30,8 +30,6 @@ pub enum StoreError {
     Revoked,
     #[error("this mutation id was used for another user; give each mutation an id of its own")]
     IdempotencyKeyReused,
-    #[error("deployment {0} to this tenant is under way; wait until it has ended")]
-    DeploymentRunning(i64),
     #[error("seed user {position} (counted from 1): {reason}; correct the file and seed again")]
     Seed { position: usize, reason: String },
     #[error("the system gives no random numbers, which the key of pseudonyms needs; try again")]

@@ -10,7 +10,7 @@ use super::users::Tombstones;
 use super::write::Write;
 use super::{Result, Settings, Store, StoreError};
 use crate::clock::Clock;
-use crate::sqlite::{self, Backup, DatabaseError, FileReport, Migrated, Previous, Restore, Verification};
+use crate::sqlite::{self, Backup, DatabaseError, FileReport, Migrated, Previous};
 use crate::user::UserId;
 
 /// What a check of the database found.
@@ -32,10 +32,8 @@ impl CheckReport {
 /// What a restore did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// The previous database; `None` when there was none.
+    /// The previous database, or a write-ahead log whose database was gone; `None` when there was neither.
     pub kept: Option<PathBuf>,
-    /// A write-ahead log whose database was gone.
-    pub kept_log: Option<PathBuf>,
     /// How many users were erased again; `None` when the previous database could not be read, or was gone.
     pub erased_again: Option<usize>,
 }
@@ -60,32 +58,28 @@ impl Store {
     }
 
     /// Verifies a backup and makes it the database, migrated to the schema of this binary; the database is unchanged when
-    /// that fails. The previous one stays as `<database>.replaced-<moment>`. Users that it erased are erased again.
-    pub fn restore(
-        settings: &Settings,
-        backup: &Path,
-        verification: Verification,
-        clock: &Clock,
-    ) -> Result<Restored> {
-        let restore = Restore::begin(&settings.database(), &SCHEMA, backup, verification)?;
-        let tombstones = restore.read_previous(Tombstones::read);
-        let erased_again = restore.prepare(|connection| {
+    /// that fails. The previous one stays as `<database>.replaced-<moment>`. Users that it erased are erased again. An
+    /// `unchecked` backup needs no checksum; the file itself does not show a flipped bit in a name.
+    pub fn restore(settings: &Settings, backup: &Path, unchecked: bool, clock: &Clock) -> Result<Restored> {
+        let prepare = |connection: &mut _, tombstones, sha256: &str| {
             if let Some(line) = audit::verify(connection, None)?.first_broken {
                 let fault = format!("the audit log is broken at line {line}");
                 return Err(DatabaseError::UnsoundBackup { path: backup.to_owned(), fault }.into());
             }
             let write = Write::begin(connection, clock, None, settings.block_at_auth0)?;
-            let changes = Changes::default().field("backup", Value::Null, restore.sha256.as_str());
+            let changes = Changes::default().field("backup", Value::Null, sha256);
             write.audit(&Actor::Cli, Action::Restored, None::<UserId>, changes)?;
             let count = match tombstones {
                 Previous::Absent => Some(0),
                 Previous::Unreadable => None,
-                Previous::Readable(tombstones) => Some(tombstones.apply(&write)?),
+                Previous::Readable(tombstones) => Some(Tombstones::apply(&tombstones, &write)?),
             };
             write.tx.commit()?;
             Ok::<_, StoreError>(count)
-        })?;
-        let (kept, kept_log) = restore.install(clock)?;
-        Ok(Restored { kept, kept_log, erased_again })
+        };
+        let (database, backup) = (settings.database(), (backup, unchecked));
+        let (kept, erased_again) =
+            sqlite::restore(&database, &SCHEMA, backup, clock, Tombstones::read, prepare)?;
+        Ok(Restored { kept, erased_again })
     }
 }

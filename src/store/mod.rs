@@ -33,10 +33,7 @@ pub use acting_user::ActingUser;
 pub use audit::{
     Action, Actor, AuditFilter, AuditLine, AuditVerification, ChainHash, Change, ParseChainHashError,
 };
-pub use deployments::{
-    DEPLOYMENT_FAILURE_MAX_CHARS, DEPLOYMENT_TIMEOUT, Deployment, DeploymentEnd, DeploymentFilter,
-    DeploymentOutcome, PlannedDeployment,
-};
+pub use deployments::{Deployment, DeploymentFilter, DeploymentOutcome};
 pub use error::StoreError;
 pub use keys::SavedKeys;
 pub use maintenance::{CheckReport, Restored};
@@ -193,6 +190,10 @@ impl Store {
         self.shared.revocations.catch_up();
         self.publish_changes();
         Ok(outcome)
+    }
+
+    fn now_millis(&self) -> i64 {
+        self.shared.clock.now().as_millisecond()
     }
 
     fn count(&self) {

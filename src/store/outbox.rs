@@ -28,7 +28,7 @@ pub struct BlockDelivery {
 impl Store {
     /// The entry that has been due longest. A read by key.
     pub fn next_due(&self) -> Result<Option<BlockDelivery>> {
-        let now = self.shared.clock.now().as_millisecond();
+        let now = self.now_millis();
         let sql = "SELECT auth0_id, blocked, attempts, enqueued_at FROM block_outbox WHERE due_at <= ?1
                    ORDER BY due_at LIMIT 1";
         self.read_by_key(|connection| {

@@ -9,13 +9,13 @@
 //! has the file can confirm a guess.
 
 use aws_lc_rs::{hmac, rand};
+use data_encoding::HEXLOWER;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
 use super::query::all;
 use super::write::Write;
 use super::{Result, StoreError};
-use crate::sqlite::hex;
 
 /// A key that makes pseudonyms.
 pub(crate) struct PseudonymKey {
@@ -34,7 +34,7 @@ impl PseudonymKey {
 
     /// The pseudonym of an id. It has the form of an Auth0 id.
     pub(crate) fn pseudonym(&self, auth0_id: &str) -> String {
-        format!("erased|{}", hex(hmac::sign(&self.hmac, auth0_id.as_bytes()).as_ref()))
+        format!("erased|{}", HEXLOWER.encode(hmac::sign(&self.hmac, auth0_id.as_bytes()).as_ref()))
     }
 }
 

@@ -4,15 +4,15 @@ use crate::sqlite::DatabaseSchema;
 
 use super::pseudonyms;
 
-/// `PRAGMA application_id` of our files: "VEST".
-const APPLICATION_ID: i32 = 0x5645_5354;
-
 /// Each file in `migrations/`, in order.
 const MIGRATIONS: &[(&str, &str)] = &[("V1__schema", include_str!("../../migrations/V1__schema.sql"))];
 
-pub(super) static SCHEMA: DatabaseSchema = DatabaseSchema::new(MIGRATIONS)
-    .with_application_id(APPLICATION_ID)
-    .with_functions(pseudonyms::add_function);
+/// The id is "VEST".
+pub(super) static SCHEMA: DatabaseSchema = DatabaseSchema {
+    migrations: MIGRATIONS,
+    application_id: 0x5645_5354,
+    functions: pseudonyms::add_function,
+};
 
 #[cfg(test)]
 mod tests {

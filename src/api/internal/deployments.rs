@@ -39,17 +39,17 @@ impl Deployment {
 
     /// The tenant's domain.
     fn tenant(&self) -> &str {
-        &self.row.planned.tenant
+        &self.row.tenant
     }
 
     /// The branch or tag, if the deployment came from a repository.
     fn git_ref(&self) -> Option<&str> {
-        self.row.planned.git_ref.as_deref()
+        self.row.git_ref.as_deref()
     }
 
     /// The commit, if the deployment came from a repository.
     fn commit(&self) -> Option<&str> {
-        self.row.planned.commit.as_deref()
+        self.row.commit.as_deref()
     }
 
     /// The actor who deployed.
@@ -59,7 +59,7 @@ impl Deployment {
 
     /// Number of planned changes.
     fn planned_changes(&self) -> i32 {
-        i32::try_from(self.row.planned.changes).unwrap_or(i32::MAX)
+        i32::try_from(self.row.planned_changes).unwrap_or(i32::MAX)
     }
 
     /// The outcome.

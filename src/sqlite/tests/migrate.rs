@@ -52,10 +52,14 @@ fn a_newer_schema_is_refused_and_left_alone() {
 
 #[test]
 fn a_schema_of_another_history_is_refused_and_says_what_to_do() {
-    static OTHERS: DatabaseSchema =
-        DatabaseSchema::new(&[("V1__users", "CREATE TABLE users (a);"), V2]).with_application_id(0x4E4F_5445);
-    static EDITED: DatabaseSchema =
-        DatabaseSchema::new(&[("V1__notes", "CREATE TABLE notes (a);")]).with_application_id(0x4E4F_5445);
+    static OTHERS: DatabaseSchema = DatabaseSchema {
+        application_id: 0x4E4F_5445,
+        ..DatabaseSchema::new(&[("V1__users", "CREATE TABLE users (a);"), V2])
+    };
+    static EDITED: DatabaseSchema = DatabaseSchema {
+        application_id: 0x4E4F_5445,
+        ..DatabaseSchema::new(&[("V1__notes", "CREATE TABLE notes (a);")])
+    };
     let file = TestFile::new();
     migrated(&file.settings).unwrap();
     for schema in [&OTHERS, &EDITED] {
@@ -73,9 +77,10 @@ fn a_schema_of_another_history_is_refused_and_says_what_to_do() {
 
 #[test]
 fn a_migration_that_fails_leaves_the_file_as_it_was() {
-    static BROKEN: DatabaseSchema =
-        DatabaseSchema::new(&[V1, ("V2__broken", "CREATE TABLE more (a); INSERT INTO missing VALUES (1);")])
-            .with_application_id(0x4E4F_5445);
+    static BROKEN: DatabaseSchema = DatabaseSchema {
+        application_id: 0x4E4F_5445,
+        ..DatabaseSchema::new(&[V1, ("V2__broken", "CREATE TABLE more (a); INSERT INTO missing VALUES (1);")])
+    };
     let file = TestFile::with(&["a"]);
     let outcome = Database::open(&file.settings, &BROKEN);
     assert!(matches!(outcome, Err(DatabaseError::Migration(_))), "{outcome:?}");
@@ -87,17 +92,19 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
 fn foreign_keys_are_off_during_migrations_alone() {
     let file = TestFile::new();
     // A table is remade while a row of another references it.
-    static REMADE: DatabaseSchema = DatabaseSchema::new(&[
-        V1,
-        (
-            "V2__remade",
-            "CREATE TABLE remade (name TEXT NOT NULL PRIMARY KEY, born INTEGER) STRICT;
+    static REMADE: DatabaseSchema = DatabaseSchema {
+        application_id: 0x4E4F_5445,
+        ..DatabaseSchema::new(&[
+            V1,
+            (
+                "V2__remade",
+                "CREATE TABLE remade (name TEXT NOT NULL PRIMARY KEY, born INTEGER) STRICT;
              INSERT INTO remade SELECT name, NULL FROM authors;
              DROP TABLE authors;
              ALTER TABLE remade RENAME TO authors;",
-        ),
-    ])
-    .with_application_id(0x4E4F_5445);
+            ),
+        ])
+    };
     file.open().close().unwrap();
     let rows = "INSERT INTO authors VALUES ('ada'); INSERT INTO notes (text, author) VALUES ('a', 'ada')";
     file.shell().execute_batch(rows).unwrap();

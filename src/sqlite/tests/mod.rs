@@ -28,10 +28,11 @@ const V1: (&str, &str) = (
 const V2: (&str, &str) = ("V2__tags", "ALTER TABLE notes ADD COLUMN tag TEXT;");
 
 /// The schema of most tests.
-static NOTES: DatabaseSchema = DatabaseSchema::new(&[V1]).with_application_id(0x4E4F_5445);
+static NOTES: DatabaseSchema = DatabaseSchema { application_id: 0x4E4F_5445, ..DatabaseSchema::new(&[V1]) };
 
 /// The schema of a newer binary.
-static TAGGED_NOTES: DatabaseSchema = DatabaseSchema::new(&[V1, V2]).with_application_id(0x4E4F_5445);
+static TAGGED_NOTES: DatabaseSchema =
+    DatabaseSchema { application_id: 0x4E4F_5445, ..DatabaseSchema::new(&[V1, V2]) };
 
 /// A file in a directory of its own. Each [`open`](TestFile::open) is like another process: with a lock and connections of
 /// its own.

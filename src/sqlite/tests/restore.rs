@@ -2,21 +2,30 @@
 
 use super::*;
 use crate::clock::Clock;
-use crate::sqlite::{Previous, Restore, Verification};
-
-/// The database that was replaced, and a log without database.
-type Kept = (Option<PathBuf>, Option<PathBuf>);
+use crate::sqlite::Previous;
 
 fn clock() -> Clock {
-    Clock::manual(jiff::Timestamp::UNIX_EPOCH)
+    Clock::system()
 }
 
-pub(super) fn restore(file: &TestFile, backup: &Path) -> Result<Kept, DatabaseError> {
-    begin(file, backup, Verification::Checksum)?.install(&clock())
+/// Restores, and returns where the previous database is now.
+pub(super) fn restore(file: &TestFile, backup: &Path) -> Result<Option<PathBuf>, DatabaseError> {
+    restore_with(&file.settings, &NOTES, (backup, false), |_, _: Previous<()>| Ok(()))
 }
 
-fn begin(file: &TestFile, backup: &Path, verification: Verification) -> Result<Restore, DatabaseError> {
-    Restore::begin(&file.settings, &NOTES, backup, verification)
+fn restore_with(
+    settings: &DatabaseSettings,
+    schema: &'static DatabaseSchema,
+    backup: (&Path, bool),
+    prepare: impl FnOnce(&mut Connection, Previous<()>) -> Result<(), DatabaseError>,
+) -> Result<Option<PathBuf>, DatabaseError> {
+    let prepare = |connection: &mut _, previous, _: &str| prepare(connection, previous);
+    super::super::restore(settings, schema, backup, &clock(), |_| Ok(()), prepare).map(|(kept, ())| kept)
+}
+
+/// Restores without a checksum.
+fn restore_unchecked(file: &TestFile, backup: &Path) -> Result<Option<PathBuf>, DatabaseError> {
+    restore_with(&file.settings, &NOTES, (backup, true), |_, _| Ok(()))
 }
 
 #[test]
@@ -24,7 +33,7 @@ fn the_database_is_what_the_backup_was_and_the_previous_one_is_kept() {
     let file = TestFile::with(&["a"]);
     let backup = file.backup("monday.db");
     add(&file.open(), "b");
-    let (replaced, _) = restore(&file, &backup).unwrap();
+    let replaced = restore(&file, &backup).unwrap();
     assert_eq!(texts(&file.open()), ["a"]);
     let kept = DatabaseSettings { path: replaced.clone().unwrap(), ..file.settings.clone() };
     assert_eq!(texts_in(&kept), ["a", "b"]);
@@ -36,28 +45,28 @@ fn the_new_database_keeps_what_was_read_from_the_previous_one() {
     let file = TestFile::with(&["a"]);
     let backup = file.backup("monday.db");
     add(&file.open(), "late");
-    let restore = begin(&file, &backup, Verification::Checksum).unwrap();
-    let previous = restore.read_previous(|connection| -> Result<String, DatabaseError> {
+    let read = |connection: &Connection| -> Result<String, DatabaseError> {
         Ok(connection.query_one("SELECT text FROM notes ORDER BY id DESC LIMIT 1", [], |row| row.get(0))?)
-    });
-    let Previous::Readable(text) = previous else { panic!("{previous:?}") };
-    let inserted = restore.prepare(|connection| -> Result<usize, DatabaseError> {
+    };
+    let prepare = |connection: &mut Connection, previous, sha256: &str| -> Result<usize, DatabaseError> {
+        assert!(std::fs::read_to_string(file.path("monday.db.sha256")).unwrap().starts_with(sha256));
+        let Previous::Readable(text) = previous else { panic!("{previous:?}") };
         Ok(connection.execute("INSERT INTO notes (text) VALUES (?1)", [text])?)
-    });
-    assert_eq!(inserted.unwrap(), 1);
-    restore.install(&clock()).unwrap();
+    };
+    let settings = &file.settings;
+    let (_, inserted) =
+        super::super::restore(settings, &NOTES, (&backup, false), &clock(), read, prepare).unwrap();
+    assert_eq!(inserted, 1);
     assert_eq!(texts(&file.open()), ["a", "late"]);
 }
 
 #[test]
-fn a_restore_that_is_not_installed_changes_nothing() {
+fn a_restore_whose_preparation_fails_changes_nothing() {
     let file = TestFile::with(&["a"]);
     let backup = file.backup("monday.db");
     let before = file.names();
-    let restore = begin(&file, &backup, Verification::Checksum).unwrap();
-    let refused: Result<(), _> = restore.prepare(|_| Err(DatabaseError::Closed));
+    let refused = restore_with(&file.settings, &NOTES, (&backup, false), |_, _| Err(DatabaseError::Closed));
     assert!(matches!(refused, Err(DatabaseError::Closed)));
-    drop(restore);
     assert_eq!(file.names(), before);
     assert_eq!(texts(&file.open()), ["a"]);
 }
@@ -70,17 +79,19 @@ fn a_running_process_and_a_restore_exclude_each_other() {
     let outcome = restore(&file, &backup);
     assert!(matches!(outcome, Err(DatabaseError::InUse(_))), "{outcome:?}");
     server.close().unwrap();
-    let running = begin(&file, &backup, Verification::Checksum).unwrap();
-    let outcome = file.try_open();
-    assert!(matches!(outcome, Err(DatabaseError::Locked(_))), "{outcome:?}");
-    drop(running);
+    let open = |_: &mut _, _| {
+        let outcome = file.try_open();
+        assert!(matches!(outcome, Err(DatabaseError::Locked(_))), "{outcome:?}");
+        Ok(())
+    };
+    restore_with(&file.settings, &NOTES, (&backup, false), open).unwrap();
     // A shell that reads keeps its part of the log.
     let database = Database::open(&file.impatient(), &NOTES).unwrap();
     let shell = file.shell();
     shell.execute_batch("BEGIN; SELECT * FROM notes").unwrap();
     add(&database, "b");
     drop(database);
-    let outcome = Restore::begin(&file.impatient(), &NOTES, &backup, Verification::Checksum);
+    let outcome = restore_with(&file.impatient(), &NOTES, (&backup, false), |_, _| Ok(()));
     assert!(matches!(outcome, Err(DatabaseError::Busy)), "{outcome:?}");
     drop(shell);
     restore(&file, &backup).unwrap();
@@ -102,7 +113,7 @@ fn a_backup_that_changed_since_it_was_made_is_refused_and_nothing_changes() {
         [(&bytes[..bytes.len() / 2], "malformed"), (b"", "no schema"), (letter.as_bytes(), "not a database")]
     {
         std::fs::write(&backup, content).unwrap();
-        let error = begin(&file, &backup, Verification::FileOnly).unwrap_err();
+        let error = restore_unchecked(&file, &backup).unwrap_err();
         assert!(matches!(error, DatabaseError::UnsoundBackup { .. }), "{error:?}");
         assert!(error.to_string().contains(fault), "{error}");
     }
@@ -113,7 +124,7 @@ fn a_backup_that_changed_since_it_was_made_is_refused_and_nothing_changes() {
     assert!(matches!(outcome, Err(DatabaseError::Missing(_))), "{outcome:?}");
     std::fs::remove_file(&backup).unwrap();
     Connection::open(&backup).unwrap().execute("CREATE TABLE theirs (a)", []).unwrap();
-    let outcome = begin(&file, &backup, Verification::FileOnly);
+    let outcome = restore_unchecked(&file, &backup);
     let theirs = matches!(&outcome, Err(DatabaseError::OtherProgram(path)) if *path == backup);
     assert!(theirs, "{outcome:?}");
     assert_eq!(file.names(), ["monday.db", "notes.db", "notes.db.lock"]);
@@ -124,9 +135,7 @@ fn a_backup_that_changed_since_it_was_made_is_refused_and_nothing_changes() {
 fn a_backup_is_migrated_or_refused_by_its_schema() {
     let file = TestFile::with(&["a"]);
     let backup = file.backup("monday.db");
-    let newer = Restore::begin(&file.settings, &TAGGED_NOTES, &backup, Verification::Checksum).unwrap();
-    newer.prepare(|_| Ok::<_, DatabaseError>(())).unwrap();
-    newer.install(&clock()).unwrap();
+    restore_with(&file.settings, &TAGGED_NOTES, (&backup, false), |_, _| Ok(())).unwrap();
     assert_eq!(version(&file.settings.path), 2);
     // A backup does not depend on being understood.
     let backup = file.backup("tuesday.db");
@@ -144,10 +153,11 @@ fn a_database_that_cannot_be_read_is_replaced_and_kept_as_it_is() {
     for (left, log_stays) in [(&[7; 5000][..], false), (&[][..], true)] {
         std::fs::write(&file.settings.path, left).unwrap();
         std::fs::write(file.path("notes.db-wal"), [8; 500]).unwrap();
-        let restore = begin(&file, &backup, Verification::Checksum).unwrap();
-        let previous = restore.read_previous(|_| Ok::<_, DatabaseError>(()));
-        assert!(matches!(previous, Previous::Unreadable), "{previous:?}");
-        let kept = restore.install(&clock()).unwrap().0.unwrap();
+        let prepare = |_: &mut _, previous| {
+            assert!(matches!(previous, Previous::Unreadable), "{previous:?}");
+            Ok(())
+        };
+        let kept = restore_with(&file.settings, &NOTES, (&backup, false), prepare).unwrap().unwrap();
         assert_eq!(std::fs::read(&kept).unwrap(), left);
         let mut log = kept.into_os_string();
         log.push("-wal");
@@ -171,9 +181,9 @@ fn a_log_without_its_database_is_kept_and_not_replayed() {
     drop(shell);
     std::fs::remove_file(&file.settings.path).unwrap();
     std::fs::write(file.path("notes.db-wal"), &log).unwrap();
-    let (replaced, kept_log) = restore(&file, &backup).unwrap();
-    assert_eq!((replaced, log.is_empty()), (None, false));
-    assert_eq!(std::fs::read(kept_log.unwrap()).unwrap(), log);
+    let kept = restore(&file, &backup).unwrap().unwrap();
+    assert!(kept.to_string_lossy().ends_with("-wal") && !log.is_empty(), "{kept:?}");
+    assert_eq!(std::fs::read(kept).unwrap(), log);
     assert_eq!(texts(&file.open()), ["a"]);
 }
 

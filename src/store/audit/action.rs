@@ -46,6 +46,4 @@ actions! {
     BlockSent = "user.block_sent",
     /// A backup replaced the database. About no user.
     Restored = "database.restored",
-    DeploymentBegun = "deployment.begun",
-    DeploymentEnded = "deployment.ended",
 }

@@ -22,8 +22,6 @@ pub enum Actor {
     Cli,
     /// The seeds at start.
     Seed,
-    /// A signed call from outside that acts for no user, such as a deployment's.
-    Webhook,
 }
 
 impl Actor {
@@ -35,7 +33,6 @@ impl Actor {
             Self::Gate => ("gate", None),
             Self::Cli => ("cli", None),
             Self::Seed => ("seed", None),
-            Self::Webhook => ("webhook", None),
         }
     }
 }

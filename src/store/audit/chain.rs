@@ -14,28 +14,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::sqlite::hex;
 use crate::store::query::first;
 use crate::store::{Result, Store};
+use crate::user::UserId;
 
 /// The hash of a line, and so of all lines before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ChainHash([u8; 32]);
-
-#[derive(Debug)]
-pub(crate) struct LineRow {
-    pub(crate) id: i64,
-    pub(crate) at: i64,
-    pub(crate) actor_kind: String,
-    pub(crate) actor_id: Option<String>,
-    pub(crate) action: String,
-    pub(crate) target: Option<[u8; 16]>,
-    pub(crate) changes: String,
-    pub(crate) request_id: Option<String>,
-}
+pub struct ChainHash(pub(super) [u8; 32]);
 
 /// What a check of the chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,29 +58,22 @@ pub(crate) fn verify(connection: &Connection, known: Option<ChainHash>) -> Resul
         "SELECT id, at, actor_kind, actor_id, action, target, changes, request_id, hash FROM audit ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
-    let mut found =
-        AuditVerification { lines: 0, head: None, first_broken: None, contains_known_head: known.is_none() };
+    let (mut lines, mut head, mut contains_known_head) = (0, None, known.is_none());
     while let Some(row) = rows.next()? {
-        let line = LineRow {
-            id: row.get(0)?,
-            at: row.get(1)?,
-            actor_kind: row.get(2)?,
-            actor_id: row.get(3)?,
-            action: row.get(4)?,
-            target: row.get(5)?,
-            changes: row.get(6)?,
-            request_id: row.get(7)?,
-        };
+        let id = row.get(0)?;
+        let text = |column| row.get::<_, Option<String>>(column);
+        let target = hex(row.get(5)?);
+        let line =
+            json!([id, row.get::<_, i64>(1)?, text(2)?, text(3)?, text(4)?, target, text(6)?, text(7)?]);
         let hash = ChainHash(row.get(8)?);
-        if line.hash(found.head.map(|(_, hash)| hash)) != hash {
-            found.first_broken = Some(line.id);
-            return Ok(found);
+        if ChainHash::of(&line, head.map(|(_, hash)| hash)) != hash {
+            return Ok(AuditVerification { lines, head, first_broken: Some(id), contains_known_head });
         }
-        found.lines += 1;
-        found.head = Some((line.id, hash));
-        found.contains_known_head |= known == Some(hash);
+        lines += 1;
+        head = Some((id, hash));
+        contains_known_head |= known == Some(hash);
     }
-    Ok(found)
+    Ok(AuditVerification { lines, head, first_broken: None, contains_known_head })
 }
 
 /// The id and the hash of the last line.
@@ -101,37 +83,26 @@ pub(crate) fn head(connection: &Connection) -> Result<Option<(i64, ChainHash)>> 
     })
 }
 
-impl LineRow {
-    pub(crate) fn hash(&self, before: Option<ChainHash>) -> ChainHash {
-        let line = json!([
-            self.id,
-            self.at,
-            self.actor_kind,
-            self.actor_id,
-            self.action,
-            self.target.map(|bytes| hex(&bytes)),
-            self.changes,
-            self.request_id
-        ]);
+/// The target of a line as it is hashed.
+pub(super) fn hex(target: Option<UserId>) -> Option<String> {
+    target.map(|user| HEXLOWER.encode(user.as_bytes()))
+}
+
+impl ChainHash {
+    /// The hash of a line after the line with the hash `before`.
+    pub(super) fn of(line: &Value, before: Option<Self>) -> Self {
         let mut sum = Context::new(&SHA256);
         sum.update(&before.map_or([0; 32], |hash| hash.0));
         sum.update(line.to_string().as_bytes());
         let mut hash = [0; 32];
         hash.copy_from_slice(sum.finish().as_ref());
-        ChainHash(hash)
-    }
-}
-
-impl ChainHash {
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        Self(hash)
     }
 }
 
 impl fmt::Display for ChainHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -144,15 +115,8 @@ impl FromStr for ChainHash {
     type Err = ParseChainHashError;
 
     fn from_str(text: &str) -> Result<Self, ParseChainHashError> {
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(ParseChainHashError);
-        }
-        let mut hash = [0; 32];
-        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| ParseChainHashError)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| ParseChainHashError)?;
-        }
-        Ok(Self(hash))
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| ParseChainHashError)?;
+        bytes.try_into().map(Self).map_err(|_| ParseChainHashError)
     }
 }
 
@@ -162,23 +126,17 @@ mod tests {
 
     #[test]
     fn any_tool_can_compute_the_hash_of_a_line() {
-        let line = LineRow {
-            id: 1,
-            at: 1_800_000_000_000,
-            actor_kind: "cli".into(),
-            actor_id: None,
-            action: "user.created".into(),
-            target: Some([1; 16]),
-            changes: r#"{"status":{"new":"active","old":null}}"#.into(),
-            request_id: None,
-        };
+        let changes = r#"{"status":{"new":"active","old":null}}"#;
+        let target = hex(Some(UserId::from_bytes([1; 16])));
+        let line = json!([1, 1_800_000_000_000_i64, "cli", null, "user.created", target, changes, null]);
         // printf '%064d' 0 | xxd -r -p | cat - <(printf '%s' '[1,…]') | sha256sum
         let text = r#"[1,1800000000000,"cli",null,"user.created","01010101010101010101010101010101","{\"status\":{\"new\":\"active\",\"old\":null}}",null]"#;
         let expected = aws_lc_rs::digest::digest(&SHA256, &[&[0; 32], text.as_bytes()].concat());
-        let hash = line.hash(None);
-        assert_eq!(hash.as_bytes(), expected.as_ref());
+        let hash = ChainHash::of(&line, None);
+        assert_eq!(hash.0, expected.as_ref());
         assert_eq!(hash.to_string().parse(), Ok(hash));
-        assert_ne!(line.hash(Some(hash)), hash);
+        assert_eq!(hash.to_string().to_uppercase().parse(), Ok(hash));
+        assert_ne!(ChainHash::of(&line, Some(hash)), hash);
         assert_eq!("é".repeat(32).parse::<ChainHash>(), Err(ParseChainHashError));
         assert_eq!("0".repeat(63).parse::<ChainHash>(), Err(ParseChainHashError));
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::action::Action;
 use super::actor::Actor;
-use super::chain::{self, LineRow};
+use super::chain::{self, ChainHash};
 use super::changes::Changes;
 use crate::store::Result;
 use crate::store::columns::{json, time};
@@ -20,7 +20,7 @@ pub struct AuditLine {
     pub id: i64,
     /// When the change was made.
     pub at: Timestamp,
-    /// The kind of [`Actor`]: `user`, `machine`, `gate`, `cli`, `seed` or `webhook`.
+    /// The kind of [`Actor`]: `user`, `machine`, `gate`, `cli` or `seed`.
     pub actor_kind: String,
     /// The user's or the client's id.
     pub actor_id: Option<String>,
@@ -73,32 +73,21 @@ impl Write<'_> {
         target: impl Into<Option<UserId>>,
         changes: Changes,
     ) -> Result<()> {
-        let (actor_kind, actor_id) = actor.parts();
         let before = match self.audit_head.get() {
             None => chain::head(&self.tx)?,
             known => known,
         };
-        let line = LineRow {
-            // Chosen here, because it is part of what is hashed.
-            id: before.map_or(0, |(id, _)| id).saturating_add(1),
-            at: self.now_millis(),
-            actor_kind: actor_kind.to_owned(),
-            actor_id,
-            action: action.as_str().to_owned(),
-            target: target.into().map(|user| *user.as_bytes()),
-            changes: changes.by_agent(actor).into_json(),
-            request_id: self.request.map(|request| request.to_string()),
-        };
-        let hash = line.hash(before.map(|(_, hash)| hash));
-        let LineRow { id, at, actor_kind, actor_id, action, target, changes, request_id } = line;
+        // Chosen here, because it is part of what is hashed.
+        let id = before.map_or(0, |(id, _)| id).saturating_add(1);
+        let (target, (actor_kind, actor_id)) = (target.into(), actor.parts());
+        let (at, action, changes) = (self.now_millis(), action.as_str(), changes.by_agent(actor).into_json());
+        let request = self.request.map(|request| request.to_string());
+        let line = json!([id, at, actor_kind, actor_id, action, chain::hex(target), changes, request]);
+        let hash = ChainHash::of(&line, before.map(|(_, hash)| hash));
         let sql =
             "INSERT INTO audit (id, at, actor_kind, actor_id, action, target, changes, request_id, hash)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        let hash_bytes = hash.as_bytes();
-        self.run(
-            sql,
-            params![id, at, actor_kind, actor_id, action, target, changes, request_id, hash_bytes],
-        )?;
+        self.run(sql, params![id, at, actor_kind, actor_id, action, target, changes, request, hash.0])?;
         self.audit_head.set(Some((id, hash)));
         Ok(())
     }
