@@ -1,9 +1,23 @@
 // Login by authorization code with PKCE (RFC 7636, S256) at the door's tenant, as in Auth0's single-page applications.
 //
-// The verifier must survive the redirect, so it is in this tab's session storage until the tenant redirects back. The token
-// is in memory only: after a reload, one click gets another by the tenant's session.
+// The verifier must survive the redirect, and the token a reload: both are in this tab's session storage, the verifier until
+// the tenant redirects back, the token until it ends or its user logs out.
 
 const PENDING = "vestibule:login";
+const SESSION = "vestibule:session";
+
+/** The login of this tab, `{ token, who, until }` with `until` in milliseconds; `undefined` when there is none, or it ended. */
+export function remembered() {
+  const session = JSON.parse(sessionStorage.getItem(SESSION) ?? "null");
+  if (session?.until > Date.now()) return session;
+  forget();
+  return undefined;
+}
+
+/** Drops the token. */
+export function forget() {
+  sessionStorage.removeItem(SESSION);
+}
 
 /** Redirects to the tenant's login page. */
 export async function logIn(door) {
@@ -26,13 +40,14 @@ export async function logIn(door) {
 
 /** Drops the token and ends the tenant's session, so that another person can log in. */
 export function logOut(door) {
+  forget();
   const url = new URL("v2/logout", door.issuer);
   url.search = new URLSearchParams({ client_id: door.clientId, returnTo: here() });
   location.assign(url);
 }
 
 /**
- * Completes a login that this page began and returns `{ token, who }`; `undefined` if there is none.
+ * Completes a login that this page began and returns it as `remembered` does; `undefined` if there is none.
  * Throws the tenant's error, or the reason why its answer is refused.
  */
 export async function returned(door) {
@@ -58,7 +73,10 @@ export async function returned(door) {
   });
   const tokens = await response.json();
   if (!response.ok) throw new Error(tokens.error_description ?? `The tenant answered ${response.status}.`);
-  return { token: tokens.access_token, who: who(tokens.id_token) };
+  const until = Date.now() + tokens.expires_in * 1000;
+  const session = { token: tokens.access_token, who: who(tokens.id_token), until };
+  sessionStorage.setItem(SESSION, JSON.stringify(session));
+  return session;
 }
 
 /** This page's address, which must be one of the client's callbacks. */

@@ -18,8 +18,9 @@ after(async () => {
 });
 
 /** Opens a door's page in a new window. Returns its console output and the origins it contacts, too. */
-async function open(door) {
-  const context = await chromium.newContext({ viewport: { width: 1120, height: 560 }, deviceScaleFactor: 2 });
+async function open(door, options = {}) {
+  const viewport = { width: 1120, height: 560 };
+  const context = await chromium.newContext({ viewport, deviceScaleFactor: 2, ...options });
   const page = await context.newPage();
   const console = [];
   const origins = new Set();
@@ -77,18 +78,65 @@ test("a person logs in at the tenant's page and is the current user", async () =
   await context.close();
 });
 
-test("the token is not stored, and the code is not left in the address", async () => {
-  const { page, context } = await open("public");
-  await logIn(page, "ada");
-  assert.equal(page.url(), vestibule.pages.public);
-  const stored = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
-  assert.ok(!stored.includes("eyJ") && !stored.includes("verifier"), stored);
-  await page.reload();
-  await page.getByRole("button", { name: "Log in" }).click();
-  await page.getByRole("button", { name: "Log out" }).waitFor();
-  assert.equal((await run(page)).data.me.email, "ada@example.com", "the tenant's session logs them in");
+test("a visitor is invited to log in, and may go on without", async () => {
+  const { page, context, console } = await open("public");
+  await page.getByRole("heading", { name: "Public API" }).waitFor();
+  assert.equal(await page.locator(".graphiql-container").count(), 0, "no query is sent that the door would refuse");
+  await screenshot(page, "welcome.png");
+  await page.getByRole("button", { name: "Continue without" }).click();
+  assert.equal((await run(page)).errors[0].extensions.code, "NO_TOKEN");
+  assert.deepEqual(console.filter((text) => /policy|violat/i.test(text)), []);
   await context.close();
 });
+
+test("a reload keeps the login until it ends, and the code is not left in the address", async () => {
+  const { page, context } = await open("public");
+  await page.clock.install();
+  await logIn(page, "ada");
+  assert.equal(page.url(), vestibule.pages.public);
+  await page.reload();
+  await page.getByRole("button", { name: "Log out" }).waitFor();
+  assert.equal((await run(page)).data.me.email, "ada@example.com");
+  assert.match(await page.locator(".who").innerText(), /^ada@example.com until \d/);
+  const stored = await page.evaluate(() => JSON.stringify({ ...localStorage }));
+  assert.ok(!stored.includes("eyJ"), "no token outlives the tab");
+  await page.clock.fastForward("30:00:00");
+  assert.match(await page.getByRole("alert").innerText(), /The login ended at/);
+  assert.equal(await page.evaluate(() => sessionStorage.getItem("vestibule:session")), null);
+  await page.reload();
+  await page.getByRole("heading", { name: "Public API" }).waitFor();
+  await context.close();
+});
+
+test("the page explains why a token is accepted or refused", async () => {
+  const { page, context } = await open("internal");
+  await logIn(page, "ada");
+  await page.getByRole("button", { name: "Why?" }).click();
+  const dialog = page.getByRole("dialog");
+  assert.match(await dialog.getByRole("heading").innerText(), /internal door refuses this token: NOT_PERMITTED/);
+  await screenshot(page, "why.png");
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await dialog.waitFor({ state: "hidden" });
+  await context.close();
+});
+
+for (const scheme of ["light", "dark"]) {
+  test(`the page is usable on a phone (${scheme})`, async () => {
+    const { page, context } = await open("public", { viewport: { width: 390, height: 844 }, colorScheme: scheme });
+    await screenshot(page, `welcome-390-${scheme}.png`);
+    await logIn(page, "grace");
+    assert.equal((await run(page)).data.me.email, "grace@example.com");
+    await screenshot(page, `graphiql-390-${scheme}.png`);
+    const logOut = await page.getByRole("button", { name: "Log out" }).boundingBox();
+    assert.ok(logOut.x + logOut.width <= 390, "the corner fits");
+    const [wide, editor, answer] = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      ...[".graphiql-query-editor", ".result-window"].map((part) => document.querySelector(part).getBoundingClientRect().width),
+    ]);
+    assert.ok(wide <= 390 && editor >= 250 && answer >= 250, `${wide} ${editor} ${answer}`);
+    await context.close();
+  });
+}
 
 test("the internal door admits staff only, and another person can log in after logging out", async () => {
   const { page, context } = await open("internal");
@@ -104,6 +152,7 @@ test("the internal door admits staff only, and another person can log in after l
 
 test("an Authorization header in the Headers tab overrides the login", async () => {
   const { page, context } = await open("public");
+  await page.getByRole("button", { name: "Continue without" }).click();
   await page.getByRole("button", { name: "Headers", exact: true }).click();
   await page.locator('[aria-label="Headers"] .graphiql-editor:not(.hidden) .CodeMirror').click();
   await page.keyboard.insertText(JSON.stringify({ authorization: `Bearer ${await vestibule.token("edsger")}` }));

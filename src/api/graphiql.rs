@@ -11,15 +11,17 @@ use serde_json::json;
 use url::Url;
 use warp::filters::BoxedFilter;
 use warp::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use warp::http::{HeaderName, HeaderValue};
+use warp::http::{HeaderMap, HeaderName, HeaderValue};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
+use super::services::Services;
 use super::settings::DoorSettings;
+use crate::auth::DoorRules;
 
 const PAGE: &str = include_str!("../../assets/graphiql/page.html");
 
@@ -68,6 +70,38 @@ pub(super) fn routes(
         .boxed()
 }
 
+/// Explains a caller's token to its own page, at `rules`' door; `other` are the rules of the other one. Rejects every request
+/// unless `settings.graphiql`.
+///
+/// A page of another origin cannot send the Authorization header here: no preflight is answered.
+pub fn explanation(
+    name: &'static str,
+    settings: &DoorSettings,
+    services: &Services,
+    rules: &Arc<DoorRules>,
+    other: &Arc<DoorRules>,
+) -> BoxedFilter<(Response,)> {
+    let (enabled, gate) = (settings.graphiql, services.gate.clone());
+    let doors = (Arc::clone(rules), Arc::clone(other));
+    warp::path!("graphiql" / "explain")
+        .and(warp::post())
+        .and_then(move || std::future::ready(if enabled { Ok(()) } else { Err(warp::reject::not_found()) }))
+        .untuple_one()
+        .and(warp::header::headers_cloned())
+        .then(move |headers: HeaderMap| {
+            let (gate, (rules, other)) = (gate.clone(), doors.clone());
+            async move {
+                let value =
+                    headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let token = value.split_once(' ').map_or("", |(_, token)| token.trim());
+                let explanation = gate.explain(name, &rules, &other, token).await;
+                let body = serde_json::to_vec(&explanation).unwrap_or_default();
+                response(&body.into(), "application/json", "no-store")
+            }
+        })
+        .boxed()
+}
+
 impl Graphiql {
     fn new(name: &str, settings: &DoorSettings, issuer: &str, example: &str) -> Self {
         let mut digest = Digest::new(&SHA256);
@@ -82,6 +116,7 @@ impl Graphiql {
             "issuer": issuer,
             "audience": settings.audience,
             "clientId": settings.graphiql_client_id,
+            "anonymous": settings.anonymous,
             "toTry": example,
         });
         Self {
@@ -194,7 +229,8 @@ mod tests {
         let graphiql = graphiql("https://t.example/");
         let door: serde_json::Value = serde_json::from_slice(&graphiql.door).unwrap();
         let expected = json!({"title": "Public API", "issuer": "https://t.example/",
-            "audience": "https://api.example/", "clientId": "spa", "toTry": "{ me { id } }"});
+            "audience": "https://api.example/", "clientId": "spa",
+            "anonymous": false, "toTry": "{ me { id } }"});
         assert_eq!(door, expected);
     }
 }

@@ -41,6 +41,7 @@ pub mod internal;
 pub use context::Context;
 pub use endpoint::door;
 pub use error::ApiError;
+pub use graphiql::explanation;
 pub use host::restrict_hosts;
 pub use json::Json;
 pub use metrics::metrics;

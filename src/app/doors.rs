@@ -86,9 +86,14 @@ impl Doors {
             (internal_schema, internal_sample),
             internal_documents,
         );
+        let explain =
+            |name, settings, rules, other| api::explanation(name, settings, &services, rules, other);
+        let public_explanation = explain("public", &config.public, &public_rules, &internal_rules);
+        let internal_explanation = explain("internal", &config.internal, &internal_rules, &public_rules);
         let metrics = api::metrics(&services, vec![("public", public_rules), ("internal", internal_rules)]);
+        let public_routes = public_routes.or(public_explanation).unify().boxed();
         let public_routes = api::restrict_hosts("public", &config.public, public_routes);
-        let internal_routes = internal_routes.or(metrics).unify().boxed();
+        let internal_routes = internal_routes.or(internal_explanation).unify().or(metrics).unify().boxed();
         let internal_routes = api::restrict_hosts("internal", &config.internal, internal_routes);
         let addresses = (public.address(), internal.address());
         let servers =
