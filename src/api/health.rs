@@ -15,14 +15,16 @@ pub(super) fn routes(services: &Services) -> BoxedFilter<(Response,)> {
     alive.or(ready).unify().boxed()
 }
 
-/// 200 when the signing keys are loaded and the database responds, else 503. The body shows which of them is missing.
+/// 200 when the signing keys of the tenant are loaded and the database responds, else 503. The body shows which of them is
+/// missing, and the issuers whose keys are; another trusted issuer that is down concerns its own tokens only.
 fn ready(services: &Services) -> Response {
-    let keys = services.gate.keys().ready();
+    let issuers: Vec<_> = services.gate.keys().states().collect();
+    let keys = issuers.first().is_some_and(|own| own.ready);
     let store = services.store.ping().is_ok();
     let status = if keys && store { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let state = |ready| if ready { "ready" } else { "not ready" };
     warp::reply::with_status(
-        warp::reply::json(&json!({"signingKeys": state(keys), "database": state(store)})),
+        warp::reply::json(&json!({"signingKeys": state(keys), "database": state(store), "issuers": issuers})),
         status,
     )
     .into_response()

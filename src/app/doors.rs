@@ -34,9 +34,6 @@ pub struct Doors {
 /// How often to look for changes by other processes. They must apply here within a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The maximum time that [`explain`] waits for the tenant's keys. Without them, the explanation says so.
-const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(6);
-
 impl Doors {
     /// Opens the database, starts the pool and the keys' refresh, and serves both doors of `vestibule`.
     ///
@@ -213,7 +210,6 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
     let services = services(config, auth0, store, Arc::new(()), clock)?;
-    services.gate.keys().wait_until_ready(EXPLAIN_TIMEOUT).await;
     let (public_rules, internal_rules) =
         (config.public.rules(&config.claims), config.internal.rules(&config.claims));
     let explanation = if internal {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::header::{Header, decode, decode_base64url, header};
-use super::key_set::Key;
+use super::jwk::Key;
 use super::keys::PublishedKey;
 use super::policy::{ClaimNames, ClaimsCtx, Policy, RULES, strings, unix_seconds};
 use super::{Bearer, DoorRules, Keys, Refusal};

@@ -3,6 +3,8 @@
 //! Observes the chain that requests run, on a gate that links, inserts and caches nothing. An explanation contains the
 //! token's claims: show it to the token's owner, never log it.
 
+use std::time::Duration;
+
 use jiff::{SignedDurationRound, Timestamp, Unit};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,6 +17,9 @@ use super::{
     Bearer, Caller, DoorRules, Gate, Observed, Permit, Presented, Principal, Refusal, Stage, Users, parse,
 };
 use crate::user::CurrentUser;
+
+/// How long an explanation waits for the keys of the token's issuer. Without them, it says so.
+const KEYS_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The checks of one token at one door.
 #[derive(Debug, Clone, Serialize)]
@@ -76,6 +81,12 @@ impl Gate {
         let mut explainer =
             Explainer { gate: &gate, door: &door, other, now: self.clock().now(), explanation };
         let presented = parse(token).map(Presented::Token);
+        if let Ok(Presented::Token(bearer)) = &presented
+            && let Ok(payload) = decode(bearer.payload())
+            && let Some(unverified_issuer) = payload.get("iss").and_then(Value::as_str)
+        {
+            self.keys.wait_for(unverified_issuer, KEYS_TIMEOUT).await;
+        }
         let caller = gate.chain(&door, presented, |observed| explainer.observe(token, observed)).await;
         let mut explanation = explainer.explanation;
         explanation.admitted = caller.is_ok();
@@ -169,10 +180,19 @@ impl Explainer<'_> {
         checked.ok()?;
 
         let published = gate.keys.cached_key(issuer, header.kid.as_deref());
-        let found = format!("kid {}", header.kid.as_deref().unwrap_or("absent"));
-        let fix = |refusal: &Refusal| match refusal {
-            Refusal::KeysUnavailable => format!("Is {issuer}.well-known/jwks.json reachable from here?"),
-            _ => "Another tenant signed it, or its key was revoked: log in again.".to_owned(),
+        let kid = header.kid.as_deref();
+        let found = format!("kid {}", kid.unwrap_or("absent"));
+        let why = gate.keys.why_unknown(issuer, kid);
+        let fix = |refusal: &Refusal| match (refusal, why) {
+            (Refusal::KeysUnavailable, Some(why)) => format!("{issuer}: {why}."),
+            (_, Some(why)) => format!("The issuer publishes this key, but it cannot be used: {why}."),
+            (Refusal::KeysUnavailable, None) => {
+                format!("Is {issuer}.well-known/jwks.json reachable from here?")
+            }
+            (_, None) if kid.is_none() => {
+                "Its issuer publishes several keys, and it names none (kid).".to_owned()
+            }
+            (_, None) => "Another tenant signed it, or its key was revoked: log in again.".to_owned(),
         };
         self.step(Stage::Claims, "its issuer publishes its key", &published, found, fix);
         let published = published.ok()?;

@@ -1,42 +1,47 @@
 //! The published keys of one issuer (RFC 7517), reduced to those that may verify a token.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey};
-use serde_json::{Map, Value, json};
+use jsonwebtoken::Algorithm;
+use serde_json::Value;
 
 use super::json::object;
+use super::jwk::{Key, read, shown};
 
 /// The most keys a set may have. Auth0 publishes two or three.
 const MAX_KEYS: usize = 16;
 /// Members that only private and symmetric keys have (RFC 7518 §6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A public key and its one algorithm.
-#[derive(Debug)]
-pub struct Key {
-    /// The only algorithm this key verifies, whatever a token's header says (RFC 8725 §3.1).
-    pub algorithm: Algorithm,
-    /// The key material.
-    pub decoding: DecodingKey,
-    /// A SHA-256 of its `kid` and key material.
-    fingerprint: [u8; 32],
-}
-
-/// The usable keys of one issuer.
+/// The keys of one issuer.
 #[derive(Debug, Default)]
 pub struct KeySet {
     by_kid: HashMap<String, Arc<Key>>,
     /// Keys without a `kid`.
     nameless: Vec<Arc<Key>>,
+    unusable: Vec<UnusableKey>,
+}
+
+/// A published key that verifies no token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableKey {
+    /// Its `kid` as JSON.
+    kid: Value,
+    /// Why, in words that follow its name.
+    why: String,
+}
+
+impl fmt::Display for UnusableKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kid = Some(&self.kid).filter(|kid| !kid.is_null());
+        write!(f, "key {}: {}", shown(kid), self.why)
+    }
 }
 
 /// Why a whole key set is refused. The set before it stays in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says what happened")]
 pub enum KeySetError {
     #[error("the answer is not a JSON key set")]
@@ -46,14 +51,16 @@ pub enum KeySetError {
     /// The tenant published a secret, so no signature of this set can be trusted.
     #[error("the key set contains private key material: rotate the keys of the tenant")]
     Private,
-    #[error("the key set has no key for an algorithm in `claims.algorithms`")]
-    NoneUsable,
+    /// With the reason of each key.
+    #[error("the key set has no usable key: {0}")]
+    NoneUsable(String),
 }
 
 impl KeySet {
     /// Reads a set and keeps the keys for `allowed` algorithms.
     ///
-    /// Skips keys for encryption, of the wrong size or curve, or for other algorithms, and all keys with the same `kid`.
+    /// Skips keys for encryption, of the wrong size or curve, or for other algorithms, and all keys with the same `kid`:
+    /// [`KeySet::unusable`] has them.
     ///
     /// # Errors
     /// See [`KeySetError`].
@@ -73,16 +80,40 @@ impl KeySet {
             *seen.entry(kid).or_default() += 1;
         }
         for jwk in members {
-            let Some(key) = usable_key(jwk, allowed).map(Arc::new) else { continue };
-            match jwk.get("kid") {
-                None => set.nameless.push(key),
-                Some(Value::String(kid)) if seen.get(kid.as_str()) == Some(&1) => {
-                    set.by_kid.insert(kid.clone(), key);
+            let kid = jwk.get("kid");
+            let why = match (read(jwk, allowed).map(Arc::new), kid) {
+                (Err(why), _) => why,
+                (Ok(key), None) => {
+                    set.nameless.push(key);
+                    continue;
                 }
-                Some(_) => {}
+                (Ok(key), Some(Value::String(kid))) if seen.get(kid.as_str()) == Some(&1) => {
+                    set.by_kid.insert(kid.clone(), key);
+                    continue;
+                }
+                (Ok(_), Some(Value::String(_))) => "another key has the same `kid`".to_owned(),
+                (Ok(_), Some(_)) => "its `kid` is not a string".to_owned(),
+            };
+            set.unusable.push(UnusableKey { kid: kid.cloned().unwrap_or_default(), why });
+        }
+        match set.unusable.as_slice() {
+            _ if set.count() > 0 => Ok(set),
+            [] => Err(KeySetError::NoneUsable("it is empty".to_owned())),
+            unusable => {
+                let reasons: Vec<_> = unusable.iter().map(ToString::to_string).collect();
+                Err(KeySetError::NoneUsable(reasons.join("; ")))
             }
         }
-        if set.count() == 0 { Err(KeySetError::NoneUsable) } else { Ok(set) }
+    }
+
+    /// The published keys that verify no token.
+    pub fn unusable(&self) -> &[UnusableKey] {
+        &self.unusable
+    }
+
+    /// Why the key that is published as `kid` verifies no token, if it is one of those.
+    pub(super) fn why_unusable(&self, kid: &str) -> Option<&str> {
+        self.unusable.iter().find(|key| key.kid == kid).map(|key| key.why.as_str())
     }
 
     /// The key named `kid`. Without a `kid`, the key of a set that has only one.
@@ -97,7 +128,7 @@ impl KeySet {
     /// Whether the set contains `key` itself, not another key with its `kid`.
     pub fn contains(&self, key: &Key) -> bool {
         let mut keys = self.by_kid.values().chain(&self.nameless);
-        keys.any(|own| own.fingerprint == key.fingerprint && own.algorithm == key.algorithm)
+        keys.any(|own| own.is_same(key))
     }
 
     /// The number of usable keys, at least 1.
@@ -106,82 +137,12 @@ impl KeySet {
     }
 }
 
-/// Reads one JWK; `None` if it may not verify signatures.
-fn usable_key(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm)]) -> Option<Key> {
-    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-    if jwk.contains_key("use") && text("use") != Some("sig") {
-        return None;
-    }
-    if let Some(operations) = jwk.get("key_ops") {
-        operations.as_array()?.iter().find(|operation| operation.as_str() == Some("verify"))?;
-    }
-    let candidates: &[Algorithm] = match (text("kty")?, text("crv")) {
-        ("RSA", _) => {
-            use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
-            &[RS256, RS384, RS512, PS256, PS384, PS512]
-        }
-        ("EC", Some("P-256")) => &[Algorithm::ES256],
-        ("EC", Some("P-384")) => &[Algorithm::ES384],
-        ("OKP", Some("Ed25519")) => &[Algorithm::EdDSA],
-        _ => return None,
-    };
-    let algorithm = match jwk.get("alg") {
-        Some(named) => allowed.iter().find(|(name, _)| Some(*name) == named.as_str())?.1,
-        // A key without `alg` is for the first allowed algorithm of its type.
-        None => allowed.iter().find(|(_, candidate)| candidates.contains(candidate))?.1,
-    };
-    if !candidates.contains(&algorithm) {
-        return None;
-    }
-    let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
-    let decoding = match text("kty")? {
-        "RSA" => {
-            let (n, e) = (bytes("n")?, bytes("e")?);
-            if !is_valid_modulus(&n) || !is_valid_exponent(&e) {
-                return None;
-            }
-            DecodingKey::from_rsa_raw_components(&n, &e)
-        }
-        "EC" => {
-            let size = if algorithm == Algorithm::ES256 { 32 } else { 48 };
-            // RFC 7518 §6.2.1.2: coordinates have the full length of the field.
-            if bytes("x")?.len() != size || bytes("y")?.len() != size {
-                return None;
-            }
-            DecodingKey::from_ec_components(text("x")?, text("y")?).ok()?
-        }
-        _ => {
-            if bytes("x")?.len() != 32 {
-                return None;
-            }
-            DecodingKey::from_ed_components(text("x")?).ok()?
-        }
-    };
-    let parts = ["kid", "kty", "crv", "n", "e", "x", "y"].map(|name| jwk.get(name).unwrap_or(&Value::Null));
-    let mut fingerprint = [0; 32];
-    fingerprint.copy_from_slice(digest(&SHA256, json!(parts).to_string().as_bytes()).as_ref());
-    Some(Key { algorithm, decoding, fingerprint })
-}
-
-/// 2048 to 8192 bits: shorter is breakable, longer costs a verifier milliseconds.
-fn is_valid_modulus(n: &[u8]) -> bool {
-    let bits = match n.iter().position(|byte| *byte != 0) {
-        Some(0) => n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize),
-        // RFC 7518 §6.3.1.1: no leading zero octets.
-        _ => return false,
-    };
-    (2048..=8192).contains(&bits)
-}
-
-/// Odd, above 3 and at most 32 bits. An exponent of 1 would make every message its own signature.
-fn is_valid_exponent(e: &[u8]) -> bool {
-    let value = e.iter().try_fold(0_u32, |value, byte| value.checked_mul(256).map(|v| v | u32::from(*byte)));
-    e.first() != Some(&0) && value.is_some_and(|value| value > 3 && value % 2 == 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
 
     const RS256: &[(&str, Algorithm)] = &[("RS256", Algorithm::RS256)];
 
@@ -220,35 +181,70 @@ mod tests {
     }
 
     #[test]
-    fn unusable_keys_are_skipped() {
-        for unusable in [
-            rsa(255),
-            rsa(128),
-            rsa(1025),
-            with(rsa(256), "use", json!("enc")),
-            with(rsa(256), "use", json!(1)),
-            with(rsa(256), "key_ops", json!(["sign"])),
-            with(rsa(256), "key_ops", json!("verify")),
-            with(rsa(256), "alg", json!("RS384")),
-            with(rsa(256), "alg", json!("HS256")),
-            with(rsa(256), "alg", json!("ES256")),
-            with(rsa(256), "e", json!("AQ")),
-            with(rsa(256), "e", json!("AQAA")),
-            with(rsa(256), "kty", json!("oct")),
-            with(rsa(256), "kid", json!(7)),
+    fn an_unusable_key_is_skipped_with_the_reason() {
+        let zero = with(rsa(256), "n", json!(URL_SAFE_NO_PAD.encode([&[0][..], &[0x80; 256]].concat())));
+        let ec = json!({"kty": "EC", "kid": "a", "crv": "P-256", "x": "AQAB", "y": "AQAB"});
+        for (unusable, why) in [
+            (rsa(255), "2040 bits"),
+            (rsa(128), "1024 bits"),
+            (rsa(1025), "8200 bits"),
+            (zero, "zero octet"),
+            (with(rsa(256), "n", json!("")), "zero octet"),
+            (with(rsa(256), "n", json!("A=")), "`n` is missing or not base64url"),
+            (with(rsa(256), "use", json!("enc")), "`use` is `enc`"),
+            (with(rsa(256), "use", json!(1)), "`use` is 1"),
+            (with(rsa(256), "key_ops", json!(["sign"])), "`key_ops`"),
+            (with(rsa(256), "key_ops", json!("verify")), "`key_ops`"),
+            (with(rsa(256), "alg", json!("RS384")), "algorithm `RS384` is not in `claims.algorithms`"),
+            (with(rsa(256), "alg", json!("HS256")), "algorithm `HS256`"),
+            (with(rsa(256), "e", json!("AQ")), "exponent"),
+            (with(rsa(256), "e", json!("AQAA")), "exponent"),
+            (with(rsa(256), "e", json!("Aw")), "exponent"),
+            (with(rsa(256), "e", json!("AAEAAQ")), "exponent"),
+            (with(rsa(256), "kty", json!("oct")), "type `oct`"),
+            (with(rsa(256), "kid", json!(7)), "`kid` is not a string"),
+            (with(ec.clone(), "crv", json!("P-521")), "curve `P-521`"),
+            (ec.clone(), "coordinate `x` has 3 bytes, not 32"),
+            (with(ec, "alg", json!("RS256")), "algorithm `RS256` is not for keys of its type or curve"),
         ] {
-            assert_eq!(
-                parse(std::slice::from_ref(&unusable)).unwrap_err(),
-                KeySetError::NoneUsable,
-                "{unusable}"
+            let allowed = [RS256, &[("ES256", Algorithm::ES256)][..]].concat();
+            let text = json!({"keys": [unusable]}).to_string();
+            let error = KeySet::parse(&text, &allowed).unwrap_err();
+            let kid = if unusable["kid"] == 7 { "key 7: " } else { "key `a`: " };
+            assert!(
+                matches!(&error, KeySetError::NoneUsable(all) if all.starts_with(kid) && all.contains(why)),
+                "{error}"
             );
+            let name = with(unusable, "kid", json!("b"));
+            if let Ok(set) = KeySet::parse(&json!({"keys": [rsa(256), name]}).to_string(), &allowed) {
+                let reason = set.why_unusable("b").unwrap_or("`kid` is not a string");
+                assert!(set.find(Some("a")).is_some() && reason.contains(why), "{reason}");
+            }
         }
+        let es256 = [("ES256", Algorithm::ES256)];
+        let mut without = rsa(256);
+        without.as_object_mut().unwrap().remove("alg");
+        let error = KeySet::parse(&json!({"keys": [without]}).to_string(), &es256).unwrap_err();
+        assert!(
+            error.to_string().ends_with("that its type can have is not in `claims.algorithms`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn two_keys_with_one_kid_are_both_skipped() {
         let set = parse(&[rsa(256), rsa(384), with(rsa(256), "kid", json!("b"))]).unwrap();
         assert!(set.find(Some("a")).is_none() && set.find(Some("b")).is_some() && set.count() == 1);
+        assert_eq!(set.why_unusable("a"), Some("another key has the same `kid`"));
+        assert_eq!((set.unusable().len(), set.why_unusable("b")), (2, None));
+    }
+
+    #[test]
+    fn a_long_kid_is_shown_in_part() {
+        let long =
+            with(with(rsa(256), "use", json!("enc")), "kid", json!(format!("\u{1b}{}", "k".repeat(300))));
+        let KeySetError::NoneUsable(reasons) = parse(&[long]).unwrap_err() else { panic!() };
+        assert!(reasons.chars().count() < 120 && !reasons.contains('\u{1b}'), "{reasons}");
     }
 
     #[test]
@@ -259,7 +255,7 @@ mod tests {
         for text in ["", "<html>", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
             assert_eq!(KeySet::parse(text, RS256).unwrap_err(), KeySetError::NotAKeySet, "{text}");
         }
-        assert_eq!(parse(&[]).unwrap_err(), KeySetError::NoneUsable);
+        assert_eq!(parse(&[]).unwrap_err(), KeySetError::NoneUsable("it is empty".to_owned()));
     }
 
     #[test]

@@ -11,11 +11,13 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
+use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Refusal;
-use super::key_set::{Key, KeySet};
+use super::jwk::Key;
+use super::key_set::{KeySet, KeySetError};
 use super::refetch_limiter::RefetchLimiter;
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
@@ -52,6 +54,8 @@ struct Inner {
 struct IssuerKeys {
     issuer: Issuer,
     cached: ArcSwapOption<CachedJwks>,
+    /// Why the last fetch failed, if it did.
+    failure: ArcSwapOption<Failure>,
     /// Makes the task fetch now.
     wake: Notify,
     /// Whether the task is in the long pause after a good fetch.
@@ -60,6 +64,13 @@ struct IssuerKeys {
     /// Permits for requests that wait for a fetch.
     waiting: Semaphore,
     limiter: Mutex<RefetchLimiter>,
+}
+
+struct Failure {
+    /// The error with its causes.
+    text: String,
+    /// Whether it is about what the issuer publishes, not about our network.
+    is_public: bool,
 }
 
 /// How many fetches of an issuer's keys have begun and how many have ended.
@@ -75,6 +86,17 @@ struct CachedJwks {
     fetched_at: Timestamp,
     /// Changes whenever the keys change.
     generation: u64,
+}
+
+/// What is known of the keys of one issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IssuerState<'a> {
+    /// The issuer.
+    pub issuer: &'a str,
+    /// Whether its tokens can be verified.
+    pub ready: bool,
+    /// Why the last fetch failed, and which of its keys cannot be used. Without details of the network.
+    pub problems: Vec<String>,
 }
 
 /// A key, with the generation of the set it is from.
@@ -107,6 +129,7 @@ impl Keys {
             IssuerKeys {
                 issuer,
                 cached: ArcSwapOption::new(cached),
+                failure: ArcSwapOption::empty(),
                 wake: Notify::new(),
                 idle: AtomicBool::new(false),
                 fetches: watch::Sender::new(FetchCount::default()),
@@ -151,16 +174,21 @@ impl Keys {
         Ok(PublishedKey { key: Arc::clone(key), generation: cached.generation })
     }
 
-    /// Waits, at most `time`, until the keys of every trusted issuer are known. Returns whether they are.
+    /// Waits, at most `time`, until the keys of the tenant are known, those of the first issuer. Returns whether they are.
     pub async fn wait_until_ready(&self, time: Duration) -> bool {
-        let all = async {
-            for issuer in &self.0.issuers {
-                let mut fetches = issuer.fetches.subscribe();
-                // An error means that the task has ended.
-                drop(fetches.wait_for(|_| self.0.usable(issuer).is_some()).await);
-            }
-        };
-        tokio::time::timeout(time, all).await.is_ok() && self.ready()
+        match self.issuers().next() {
+            Some(main) => self.wait_for(main, time).await,
+            None => false,
+        }
+    }
+
+    /// Waits, at most `time`, until the keys of `issuer` are known. Returns whether they are; at once if it is not trusted.
+    pub async fn wait_for(&self, issuer: &str, time: Duration) -> bool {
+        let Some(issuer) = self.0.of(issuer) else { return false };
+        let mut fetches = issuer.fetches.subscribe();
+        // An error means that the task has ended.
+        drop(tokio::time::timeout(time, fetches.wait_for(|_| self.0.usable(issuer).is_some())).await);
+        self.0.usable(issuer).is_some()
     }
 
     /// The generation of the set in use for `issuer`; changes with its keys. `None` without a usable set.
@@ -174,9 +202,27 @@ impl Keys {
         issuer.is_some_and(|issuer| self.0.usable(issuer).is_none_or(|cached| cached.set.contains(key)))
     }
 
-    /// Whether the keys of every trusted issuer are known.
-    pub fn ready(&self) -> bool {
-        self.0.issuers.iter().all(|issuer| self.0.usable(issuer).is_some())
+    /// What is known of the keys of each trusted issuer. The tenant's own is the first.
+    pub fn states(&self) -> impl Iterator<Item = IssuerState<'_>> {
+        self.0.issuers.iter().map(|keys| {
+            let usable = self.0.usable(keys);
+            let unusable = usable.iter().flat_map(|cached| cached.set.unusable()).map(ToString::to_string);
+            let failure = keys.failure.load_full().map(|failure| match failure.is_public {
+                true => failure.text.clone(),
+                false => "the signing keys could not be fetched; the log has the reason".to_owned(),
+            });
+            let problems = failure.into_iter().chain(unusable).collect();
+            IssuerState { issuer: &keys.issuer.issuer, ready: usable.is_some(), problems }
+        })
+    }
+
+    /// Why no key is published as `kid`, as far as it is known, for explanations.
+    pub(super) fn why_unknown(&self, issuer: &str, kid: Option<&str>) -> Option<String> {
+        let keys = self.0.of(issuer)?;
+        let Some(cached) = self.0.usable(keys) else {
+            return keys.failure.load_full().map(|failure| failure.text.clone());
+        };
+        cached.set.why_unusable(kid?).map(str::to_owned)
     }
 
     /// The trusted issuers.
@@ -238,11 +284,14 @@ impl Inner {
         let text = self.pool.run(move || auth0.signing_keys(&issuer)).await??;
         let set = KeySet::parse(&text, &self.algorithms)?;
         let fetched_at = self.clock.now();
-        let generation = match keys.cached.load_full() {
-            Some(cached) if cached.text == text => cached.generation,
-            Some(cached) => cached.generation + 1,
-            None => 0,
-        };
+        let before = keys.cached.load_full();
+        let changed = before.as_ref().is_none_or(|cached| cached.text != text);
+        if changed {
+            for key in set.unusable() {
+                tracing::warn!(issuer = keys.issuer.issuer, %key, "a published signing key cannot be used");
+            }
+        }
+        let generation = before.map_or(0, |cached| cached.generation + u64::from(changed));
         keys.cached.store(Some(Arc::new(CachedJwks { text: text.clone(), set, fetched_at, generation })));
         let (store, name) = (self.store.clone(), keys.issuer.issuer.clone());
         let saved = self.pool.run(move || store.save_keys(&name, &text, fetched_at)).await;
@@ -262,11 +311,17 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
         let began = inner.clock.elapsed();
         let pause = match inner.fetch(keys).await {
             Ok(()) => {
+                keys.failure.store(None);
                 retry = RETRY_MIN;
                 REFRESH
             }
             Err(error) => {
-                let (issuer, error) = (&keys.issuer.issuer, &*error as &dyn Error);
+                let (issuer, is_public) = (&keys.issuer.issuer, error.is::<KeySetError>());
+                let error = &*error as &dyn Error;
+                let causes =
+                    std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
+                let text = causes.collect::<Vec<_>>().join(": ");
+                keys.failure.store(Some(Arc::new(Failure { text, is_public })));
                 tracing::warn!(issuer, error, "the signing keys could not be fetched");
                 let longest = if inner.usable(keys).is_some() { RETRY_MAX } else { RETRY_EMPTY_MAX };
                 let pause = retry.min(longest);

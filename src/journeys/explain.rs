@@ -1,7 +1,8 @@
 //! The command `vestibule explain`, for accepted and refused tokens.
 
 use serde_json::{Value, json};
-use vestibule::store::Actor;
+use vestibule::clock::Clock;
+use vestibule::store::{Actor, Store};
 use vestibule::user::Auth0Id;
 
 use crate::auth0_stub::{Auth0Stub, ProfileReply};
@@ -158,6 +159,31 @@ fn rfc9068_tokens_of_another_trusted_issuer_are_explained() {
     let (refusal, found, fix) = failed(&explanation);
     assert_eq!((code, refusal.as_str(), found), (1, "WRONG_ISSUER", other.issuer.clone()));
     assert!(fix.contains(&server.auth0.issuer), "{fix}");
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_explained() {
+    let server = TestServer::open(&[]);
+    let mut weak = tokens::jwk("stub", true);
+    weak["alg"] = json!("RS384");
+    let token = server.token("auth0|1", json!({}));
+    let fix = |keys: Value| {
+        // With a database of its own, which has no saved keys.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vestibule.db");
+        let settings = vestibule::store::Settings { path: path.clone(), ..server.config.store.clone() };
+        Store::open(&settings, Clock::system()).unwrap().close().unwrap();
+        server.auth0.publish_keys(&json!({ "keys": keys }).to_string());
+        let command = vestibule_on(&path, Some(&server.auth0), &["explain", "--json", "-"]);
+        let output = output(command, &token);
+        let (code, _, fix) = failed(&serde_json::from_slice(&output.stdout).unwrap());
+        (code, fix)
+    };
+    let reason = "the algorithm `RS384` is not in `claims.algorithms`";
+    let (code, none) = fix(json!([weak]));
+    assert!(code == "KEYS_UNAVAILABLE" && none.contains("key `stub`") && none.contains(reason), "{none}");
+    let (code, one) = fix(json!([weak, tokens::jwk("next", false)]));
+    assert!(code == "UNKNOWN_KEY" && one.contains(reason), "{one}");
 }
 
 #[test]

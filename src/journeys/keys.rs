@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
 
-use crate::auth0_stub::KeysReply;
+use crate::auth0_stub::{Auth0Stub, KeysReply};
 use crate::test_server::{NAMESPACE, PUBLIC, TestServer, manual_clock};
 use crate::tokens::{self, jwk};
 use crate::waiting::wait_until;
@@ -151,6 +151,51 @@ fn a_bad_response_never_replaces_a_good_key_set() {
         assert_eq!(server.me(&good).status, 200, "{bad:?}");
     }
     assert_eq!(server.auth0.calls("/elsewhere"), 0, "a redirect is not followed");
+}
+
+/// The body of `/readyz` at the public door.
+fn readyz(server: &TestServer) -> (u16, Value) {
+    let answer = server.http.get(&server.public().replace("/graphql", "/readyz"), &[]).unwrap();
+    (answer.status, answer.json())
+}
+
+#[test]
+fn readyz_names_each_key_that_cannot_be_used_and_why() {
+    let mut encrypts = jwk("enc-1", false);
+    encrypts["use"] = json!("enc");
+    let only = json!({"keys": [encrypts]}).to_string();
+    let server = TestServer::open_without_waiting(&[], |auth0| auth0.publish_keys(&only));
+    let problem = || readyz(&server).1["issuers"][0]["problems"][0].as_str().unwrap_or_default().to_owned();
+    let reason = "key `enc-1`: its `use` is `enc`, not `sig`";
+    wait_until("the reason is known", || problem().contains(reason));
+    assert_eq!(readyz(&server).0, 503);
+    // With a good key beside it, the door is ready and still names it.
+    publish(&server, &[encrypts, jwk("stub", true)]);
+    refresh(&server);
+    assert_eq!((readyz(&server).0, problem()), (200, reason.to_owned()));
+    publish(&server, &[jwk("stub", true)]);
+    refresh(&server);
+    assert_eq!(readyz(&server).1["issuers"][0]["problems"], json!([]));
+}
+
+#[test]
+fn an_additional_issuer_that_is_down_is_named_and_does_not_make_the_door_unready() {
+    let mut other = Auth0Stub::start();
+    other.stop();
+    let also = format!("auth0.also=[{{issuer=\"{}\"}}]", other.issuer);
+    let server = TestServer::open_without_waiting(&[&also], |_| {});
+    wait_until("the tenant's keys are known", || readyz(&server).0 == 200);
+    let named = || readyz(&server).1["issuers"][1].clone();
+    wait_until("the failure is known", || named()["problems"] != json!([]));
+    assert_eq!((&named()["issuer"], &named()["ready"]), (&json!(other.issuer), &json!(false)));
+    assert!(!named()["problems"].to_string().contains("127.0.0.1"), "a detail of the network: {}", named());
+    assert_eq!(server.me(&token(&server, "stub", true)).status, 200);
+    let mut claims = other.claims("m1@clients", PUBLIC);
+    claims["gty"] = json!("client-credentials");
+    assert_eq!(server.me(&tokens::sign(&claims)).code().as_deref(), Some("KEYS_UNAVAILABLE"));
+    other.restart();
+    wait_until("the other issuer is ready", || named()["ready"] == json!(true));
+    assert_eq!(server.me(&tokens::sign(&claims)).status, 200);
 }
 
 #[test]

@@ -111,7 +111,10 @@ impl TestServer {
 
     /// Waits until the doors have keys.
     pub(crate) fn wait_until_ready(&self) {
-        assert!(self.runtime.block_on(self.doors().wait_until_ready(DEADLINE)), "no keys");
+        let keys = self.doors().services().gate.keys();
+        for issuer in keys.issuers() {
+            assert!(self.runtime.block_on(keys.wait_for(issuer, DEADLINE)), "no keys of {issuer}");
+        }
     }
 
     /// Opens the doors without waiting for keys; `prepare` sets up the stub first.
