@@ -2,7 +2,8 @@
 //! document is validated. juniper's parser counts depth, tokens and fields.
 //!
 //! A field costs 1. The selections of a field with `first` or `last` count once for each item of the requested page; those of
-//! any other list count [`LIST_SIZE`] times. Page sizes may be variables, so the total of a [`Cost`] depends on them.
+//! any other list count [`LIST_SIZE`] times. Page sizes may be variables, so the total of a [`Cost`] depends on them. The lists of
+//! the introspection system have known lengths, so [`introspection`] counts them exactly, against a limit of their own.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use juniper::{
     Selection, Spanning, Variables,
 };
 
+use super::introspection;
 use super::request_error::{PrepareError, RequestError};
 use super::settings::Limits;
 
@@ -52,12 +54,14 @@ struct PageSize {
     default: u64,
 }
 
-/// Measures the operation `name` of a document, or its first one, and checks it against the limits.
+/// Measures the operation `name` of a document, or its first one, and checks it against the limits. `max_introspection` is the
+/// limit of [`introspection::size`].
 pub(super) fn measure(
     text: &str,
     name: Option<&str>,
     schema: &SchemaType<DefaultScalarValue>,
     limits: &Limits,
+    max_introspection: u64,
 ) -> Result<Cost, PrepareError> {
     let document = parse_document_source(text, schema).map_err(|error| match parser_limit(&error.item) {
         Some(error) => error.into(),
@@ -119,6 +123,12 @@ pub(super) fn measure(
     let is_subscription = operation.operation_type == OperationType::Subscription;
     if is_subscription && (totals.fields != 1 || totals.has_introspection) {
         return Err(RequestError::SubscriptionRoot.into());
+    }
+    if totals.has_introspection
+        && introspection::size(&operation.selection_set, &measurer.fragments, schema, max_introspection)
+            > max_introspection
+    {
+        return Err(RequestError::Introspection(max_introspection).into());
     }
     let conditions = measurer
         .conditions
@@ -222,14 +232,14 @@ enum Parent {
     Page,
     /// Any other field: the lists inside it multiply.
     Field,
-    /// A field of the introspection system, which has its own switch: nothing multiplies.
+    /// A field of the introspection system, which is counted apart: nothing multiplies.
     Introspection,
 }
 
 /// A fragment's type, number of directives, and selections.
-type Fragment<'d> = (&'d str, u64, &'d [Selection<'d>]);
+pub(super) type Fragment<'d> = (&'d str, u64, &'d [Selection<'d>]);
 
-type Arguments<'d> = [(Spanning<&'d str>, Spanning<InputValue>)];
+pub(super) type Arguments<'d> = [(Spanning<&'d str>, Spanning<InputValue>)];
 
 struct Measurer<'d, 's> {
     schema: &'s SchemaType<DefaultScalarValue>,

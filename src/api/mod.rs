@@ -17,6 +17,7 @@ mod operations;
 mod trusted_documents;
 mod schema;
 mod cost;
+mod introspection;
 mod services;
 mod context;
 mod response;

@@ -52,6 +52,8 @@ pub(super) enum RequestError {
         "The operation costs more than the limit of {0} (limits.cost); ask for smaller pages or fewer fields in them."
     )]
     Cost(u64),
+    #[error("The introspection selects more than {0} fields, twice what GraphiQL's does; select less.")]
+    Introspection(u64),
     #[error("The connection already runs {0} operations, its limit (socket.operations).")]
     TooManyOperations(usize),
     #[error("The response exceeds the limit of {0} bytes (limits.response); ask for less.")]
@@ -79,6 +81,7 @@ impl RequestError {
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "TOO_SLOW"),
             Self::LimitExceeded { .. }
             | Self::Cost(_)
+            | Self::Introspection(_)
             | Self::TooManyOperations(_)
             | Self::ResponseTooLarge(_) => (StatusCode::BAD_REQUEST, "LIMIT_EXCEEDED"),
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "OUT_OF_TIME"),

@@ -15,6 +15,7 @@ use juniper::{
 
 use super::context::Context;
 use super::cost::{self, Cost};
+use super::introspection;
 use super::request_error::PrepareError;
 use super::settings::{DoorSettings, Limits};
 
@@ -124,20 +125,22 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> SchemaBuilder for RootNode<Q, M, S> 
         let limits = settings.limits.clone();
         let root = self.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);
         let root = if settings.introspection { root } else { root.disable_introspection() };
-        Arc::new(LimitedSchema { root, limits })
+        let max_introspection = introspection::max_size(&root.schema);
+        Arc::new(LimitedSchema { root, limits, max_introspection })
     }
 }
 
 struct LimitedSchema<Q: Root, M: Root, S: SubscriptionRoot> {
     root: RootNode<Q, M, S>,
     limits: Limits,
+    max_introspection: u64,
 }
 
 impl<Q: Root, M: Root, S: SubscriptionRoot> ExecutableSchema for LimitedSchema<Q, M, S> {
     fn prepare<'a>(&'a self, text: &'a str, name: Option<&str>) -> Result<ValidOperation<'a>, PrepareError> {
         // The limits come first, so that a document over a limit isn't validated. juniper validates text only, so each
         // document is parsed twice, once in the cache's lifetime of it.
-        let cost = cost::measure(text, name, &self.root.schema, &self.limits)?;
+        let cost = cost::measure(text, name, &self.root.schema, &self.limits, self.max_introspection)?;
         let operation = ValidatedOperation::new(text, name, &self.root).map_err(PrepareError::Invalid)?;
         Ok(ValidOperation { operation: Box::new(operation), cost })
     }
