@@ -1,8 +1,11 @@
-//! The dev tenant, served on a port of its own. The doors know only its URL, as with Auth0.
+//! The dev tenant, served on ports of its own, over http and https. The doors know only its URL, as with Auth0.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
+use tokio_rustls::TlsAcceptor;
 use warp::{Filter, Reply};
 
 use super::Listener;
@@ -12,38 +15,75 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::pool::{self, Pool};
 use crate::script::{self, ScriptRunner, WorkerCommand};
-use crate::tenant::Tenant;
+use crate::tenant::{Settings as TenantSettings, Tenant};
+
+/// The ports of a dev tenant, bound but not served yet.
+#[derive(Debug)]
+pub struct TenantListeners {
+    http: Vec<Listener>,
+    https: Vec<Listener>,
+    issuer: String,
+}
+
+impl TenantListeners {
+    /// Binds the ports of `[tenant]`. Without a setting for https, its port is the one after that of http, or a free one.
+    pub async fn bind(settings: &TenantSettings) -> anyhow::Result<Self> {
+        let http = Listener::bind_loopback(settings.http, "tenant.http").await?;
+        let is_https = settings.issuer.as_ref().is_some_and(|issuer| issuer.starts_with("https:"));
+        let https = match Listener::bind_loopback(settings.https_address(), "tenant.https").await {
+            // The port was only a guess.
+            Err(_) if settings.https.is_none() && !is_https => {
+                Listener::bind_loopback((Ipv4Addr::LOCALHOST, 0).into(), "tenant.https").await?
+            }
+            bound => bound?,
+        };
+        let issuer = settings.issuer_at(port(&http), port(&https));
+        Ok(Self { http, https, issuer })
+    }
+
+    /// The issuer of a tenant with these ports.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    fn url(&self) -> String {
+        TenantSettings::default_issuer(&format!(":{}", port(&self.http)))
+    }
+}
+
+fn port(listeners: &[Listener]) -> u16 {
+    listeners.first().map_or(0, |listener| listener.address().port())
+}
 
 /// A running dev tenant.
 pub struct DevTenant {
     tenant: Tenant,
     bundle: Bundle,
     issuer: String,
-    server: Server,
+    url: String,
+    https: String,
+    ca_file: PathBuf,
+    servers: Vec<Server>,
     scripts: ScriptRunner,
     pools: [Pool; 2],
 }
 
 impl DevTenant {
-    /// The issuer of a tenant that listens on `address`.
-    pub fn issuer_at(address: SocketAddr) -> String {
-        format!("http://{address}/")
-    }
-
-    /// Reads the bundle, opens the tenant's database and serves it on `listener`.
+    /// Reads the bundle, opens the tenant's database and serves it on `listeners`.
     ///
     /// `internal` is the address of the Internal API, which rules call. `worker` starts the process that runs scripts.
     pub fn start(
         config: &Config,
-        listener: Listener,
+        listeners: TenantListeners,
         internal: SocketAddr,
         worker: WorkerCommand,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let issuer = Self::issuer_at(listener.address());
-        let bundle = Self::bundle(config, &issuer, internal)?;
+        let (issuer, url) = (listeners.issuer.clone(), listeners.url());
+        let bundle = Self::bundle(config, &issuer, &url, internal)?;
+        let own = [&issuer, &url, &url.replace("localhost", "127.0.0.1"), &format!("http://{internal}/")];
         let mut allowed =
-            vec![script::parse_origin(&issuer)?, script::parse_origin(&format!("http://{internal}/"))?];
+            own.into_iter().map(|url| script::parse_origin(url)).collect::<Result<Vec<_>, _>>()?;
         for origin in &config.tenant.allow_fetch {
             allowed.push(script::parse_origin(origin).context("`tenant.allow_fetch`")?);
         }
@@ -57,18 +97,29 @@ impl DevTenant {
         let tenant =
             Tenant::open(&config.tenant, &issuer, bundle.clone(), scripts.clone(), own.clone(), clock)
                 .context("cannot open the dev tenant")?;
+        let tls = tenant.tls(&config.tenant).context("cannot open the dev tenant's https listener")?;
+        let https = format!("https://localhost:{}/", port(&listeners.https));
+        let data = &config.tenant.data;
+        let ca_file = TenantSettings::ca_file(&std::path::absolute(data).unwrap_or_else(|_| data.clone()));
         let routes = tenant.filter(config.http.body).map(Reply::into_response).boxed();
-        let server = listener.serve(routes, &config.http);
-        tracing::info!(issuer, "the dev tenant is open");
-        Ok(Self { tenant, bundle, issuer, server, scripts, pools: [own, fetching] })
+        let plain = listeners.http.into_iter().map(|listener| (listener, None));
+        let secure =
+            listeners.https.into_iter().map(|listener| (listener, Some(TlsAcceptor::from(Arc::clone(&tls)))));
+        let servers = plain
+            .chain(secure)
+            .map(|(listener, tls)| listener.serve_with(routes.clone(), &config.http, tls))
+            .collect();
+        tracing::info!(issuer, https, "the dev tenant is open");
+        Ok(Self { tenant, bundle, issuer, url, https, ca_file, servers, scripts, pools: [own, fetching] })
     }
 
-    /// The configured bundle, for a tenant with this issuer. `internal` is the address of the Internal API.
-    pub fn bundle(config: &Config, issuer: &str, internal: SocketAddr) -> anyhow::Result<Bundle> {
+    /// The configured bundle, for a tenant with this issuer, whose http listener is at `url`. `internal` is the address of the
+    /// Internal API. Scripts get their tokens over http, so that they need no certificate authority.
+    pub fn bundle(config: &Config, issuer: &str, url: &str, internal: SocketAddr) -> anyhow::Result<Bundle> {
         let mut keywords = config.tenant.keywords.clone();
         keywords.extend([
             ("ISSUER".to_owned(), issuer.into()),
-            ("TOKEN_URL".to_owned(), format!("{issuer}oauth/token").into()),
+            ("TOKEN_URL".to_owned(), format!("{url}oauth/token").into()),
             ("INTERNAL_API".to_owned(), format!("http://{internal}/graphql").into()),
         ]);
         let folder = &config.tenant.bundle;
@@ -81,6 +132,21 @@ impl DevTenant {
         &self.issuer
     }
 
+    /// The URL of its http listener.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of its https listener.
+    pub fn https(&self) -> &str {
+        &self.https
+    }
+
+    /// The file of the certificate authority of its https listener: an absolute path.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
     /// The bundle it serves.
     pub fn served(&self) -> &Bundle {
         &self.bundle
@@ -91,9 +157,9 @@ impl DevTenant {
         &self.tenant
     }
 
-    /// Drains the listener, then ends the script processes and the pools.
+    /// Drains the listeners, then ends the script processes and the pools.
     pub async fn stop(self) {
-        self.server.stop().await;
+        futures_util::future::join_all(self.servers.into_iter().map(Server::stop)).await;
         self.scripts.stop().await;
         for pool in &self.pools {
             pool.stop().await;

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::{DevTenant, Doors, Listener, Vestibule};
+use super::{DevTenant, Doors, Listener, TenantListeners, Vestibule};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::script::WorkerCommand;
@@ -32,14 +32,17 @@ impl Development {
         worker: WorkerCommand,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        let tenant_listener = Listener::bind(config.tenant.http, "tenant.http").await?;
+        let listeners = TenantListeners::bind(&config.tenant).await?;
         let public = Listener::bind(config.public.listen, "public.listen").await?;
         let internal = Listener::bind(config.internal.listen, "internal.listen").await?;
 
         let mut config = config.clone();
-        config.auth0.issuer = DevTenant::issuer_at(tenant_listener.address());
+        config.auth0.issuer = listeners.issuer().to_owned();
         config.auth0.jwks_uri = None;
-        let tenant = DevTenant::start(&config, tenant_listener, internal.address(), worker, clock.clone())?;
+        let tenant = DevTenant::start(&config, listeners, internal.address(), worker, clock.clone())?;
+        if config.auth0.issuer.starts_with("https://") {
+            config.auth0.ca_file = Some(tenant.ca_file().to_owned());
+        }
         let store = Store::open(&config.store, clock.clone())
             .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
         seed(&config, &store)?;

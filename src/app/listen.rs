@@ -1,7 +1,8 @@
 //! Serves warp filters with what `warp::serve` lacks: first-byte, header and idle timeouts, a limit on connections, and a
 //! drain that lets running requests end.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,10 +14,12 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::io::InspectReader;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -25,6 +28,9 @@ use crate::api::HttpSettings;
 
 /// The maximum size of a request's headers, in bytes; more get status 431.
 const HEADERS_MAX: usize = 32 * 1024;
+
+/// How often a port is sought that is free in both address families.
+const FREE_PORT_ATTEMPTS: u32 = 20;
 
 /// A bound port, not served yet.
 #[derive(Debug)]
@@ -50,6 +56,38 @@ impl Listener {
         Ok(Self { listener, address })
     }
 
+    /// As [`bind`](Self::bind), on both 127.0.0.1 and `[::1]` if `address` is one of them: `localhost` means either. A machine
+    /// without IPv6 listens on the first only.
+    pub(super) async fn bind_loopback(address: SocketAddr, key: &str) -> anyhow::Result<Vec<Self>> {
+        let other: IpAddr = match address.ip() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => Ipv6Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::LOCALHOST) => Ipv4Addr::LOCALHOST.into(),
+            _ => return Ok(vec![Self::bind(address, key).await?]),
+        };
+        // A free port of one family may be taken in the other.
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let first = Self::bind(address, key).await?;
+            let second = SocketAddr::new(other, first.address.port());
+            match TcpListener::bind(second).await {
+                Ok(listener) => return Ok(vec![first, Self { listener, address: second }]),
+                Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                    if address.port() != 0 || attempts == FREE_PORT_ATTEMPTS {
+                        let context = format!(
+                            "cannot listen on {second}, which `localhost` means too; set another address with `{key}`"
+                        );
+                        return Err(error).context(context);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, address = %second, "not listening there");
+                    return Ok(vec![first]);
+                }
+            }
+        }
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -57,8 +95,18 @@ impl Listener {
 
     /// Serves `routes` from now on.
     pub(super) fn serve(self, routes: BoxedFilter<(Response,)>, settings: &HttpSettings) -> Server {
+        self.serve_with(routes, settings, None)
+    }
+
+    /// As [`serve`](Self::serve), over TLS if it is given.
+    pub(super) fn serve_with(
+        self,
+        routes: BoxedFilter<(Response,)>,
+        settings: &HttpSettings,
+        tls: Option<TlsAcceptor>,
+    ) -> Server {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(self.listener, routes, settings.clone(), stopped));
+        let task = tokio::spawn(accept(self.listener, routes, settings.clone(), tls, stopped));
         Server { stop, task }
     }
 }
@@ -76,6 +124,7 @@ async fn accept(
     listener: TcpListener,
     routes: BoxedFilter<(Response,)>,
     settings: HttpSettings,
+    tls: Option<TlsAcceptor>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let permits = Arc::new(Semaphore::new(settings.connections));
@@ -97,10 +146,16 @@ async fn accept(
         };
         // Over the limit, a connection is closed at once.
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
-        let (routes, settings, stopped) = (routes.clone(), settings.clone(), stopped.clone());
+        let (routes, settings, tls, stopped) =
+            (routes.clone(), settings.clone(), tls.clone(), stopped.clone());
         connections.spawn(async move {
-            serve(stream, routes, &settings, stopped).await;
-            drop(permit);
+            let _permit = permit;
+            // Send small responses without waiting for an acknowledgement.
+            drop(stream.set_nodelay(true));
+            let Some(tls) = tls else { return serve(stream, routes, &settings, stopped).await };
+            if let Ok(Ok(stream)) = tokio::time::timeout(settings.first_byte, tls.accept(stream)).await {
+                serve(stream, routes, &settings, stopped).await;
+            }
         });
     }
     drop(listener);
@@ -111,14 +166,12 @@ async fn accept(
 }
 
 /// Serves one connection.
-async fn serve(
-    stream: TcpStream,
+async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
     routes: BoxedFilter<(Response,)>,
     settings: &HttpSettings,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Send small responses without waiting for an acknowledgement.
-    drop(stream.set_nodelay(true));
     let state = Arc::new(ConnectionState::new());
     let reading = Arc::clone(&state);
     let stream = InspectReader::new(stream, move |bytes: &[u8]| {

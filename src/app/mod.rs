@@ -13,7 +13,7 @@ mod post_sink;
 pub use self::vestibule::Vestibule;
 /// Why trusted documents cannot be read.
 pub use crate::api::ManifestError;
-pub use dev_tenant::DevTenant;
+pub use dev_tenant::{DevTenant, TenantListeners};
 pub use development::Development;
 pub use doors::{Doors, explain, trusted};
 pub use listen::Listener;

@@ -111,7 +111,7 @@ mod tests {
         let line = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
         assert!(table.starts_with("profile development\n\n[auth0]\n"));
         assert!(
-            line("issuer").contains("\"http://127.0.0.1:4002/\"") && line("issuer").ends_with("tenant.http")
+            line("issuer").contains("\"http://localhost:4002/\"") && line("issuer").ends_with("tenant.http")
         );
         assert!(
             line("client_id").contains("\"vestibule\"") && line("client_id").ends_with("development.toml")

@@ -1,6 +1,7 @@
 //! `vestibule dev`: the dev tenant and both doors on this machine, with sample users.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::Context;
 use serde_json::json;
@@ -21,8 +22,9 @@ pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     let opening = Development::open(vestibule, &config, script_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
     let mut signals = runtime.block_on(async { signals::Signals::listen() })?;
+    out::line(trust(development.tenant.ca_file()))?;
     out::line(welcome(
-        &token_command(global, &config, development.tenant.issuer()),
+        &token_command(global, &config, development.tenant.url()),
         &config,
         &development,
         samples,
@@ -51,13 +53,19 @@ fn token_command(global: &Global, config: &Config, tenant: &str) -> String {
     }
     let matters =
         |key: &str| key.starts_with("tenant.") || key.starts_with("auth0.") || key.ends_with(".audience");
-    for (key, value) in global.set.iter().filter(|(key, _)| matters(key) && key != "tenant.data") {
+    // The file of the certificate authority is beside the tenant's data.
+    let is_https = config.auth0.issuer.starts_with("https://");
+    let matters = |key: &str| matters(key) && (is_https || key != "tenant.data");
+    for (key, value) in global.set.iter().filter(|(key, _)| matters(key)) {
         option("--set", format!("{key}={value}"));
     }
     if config.tenant.http.port() == 0 {
         option(
             "--set",
-            format!("tenant.http={}", tenant.trim_start_matches("http://").trim_end_matches('/')),
+            format!(
+                "tenant.http={}",
+                tenant.trim_start_matches("http://").trim_end_matches('/').replace("localhost", "127.0.0.1")
+            ),
         );
     }
     words.push("token".to_owned());
@@ -68,6 +76,15 @@ fn token_command(global: &Global, config: &Config, tenant: &str) -> String {
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@".contains(c);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// How clients trust the authority behind the tenant's https listener.
+fn trust(ca_file: &Path) -> String {
+    let file = quoted(&ca_file.display().to_string());
+    format!(
+        "\n  For clients that use https:\n\n    export NODE_EXTRA_CA_CERTS={file}   # Node\n    \
+         export SSL_CERT_FILE={file} REQUESTS_CA_BUNDLE={file}   # Python\n    export CURL_CA_BUNDLE={file}   # curl"
+    )
 }
 
 /// The users, commands to paste, and the addresses last. Fits a terminal of 80 columns and 24 lines while the bundle has
@@ -119,7 +136,9 @@ fn welcome(
         let page = if settings.graphiql { format!("   GraphiQL: http://{address}/") } else { String::new() };
         text.push_str(&format!("  {name:<14}http://{address}/graphql{page}\n"));
     }
-    text.push_str(&format!("  {:<14}{}\n  {:<14}Ctrl-C", "Dev tenant", tenant.issuer(), "Stop"));
+    let issuer = tenant.issuer();
+    let other = if issuer.starts_with("https:") { tenant.url() } else { tenant.https() };
+    text.push_str(&format!("  {:<14}{issuer}   also: {other}\n  {:<14}Ctrl-C", "Dev tenant", "Stop"));
     text
 }
 

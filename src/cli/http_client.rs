@@ -2,12 +2,15 @@
 //!
 //! It does not follow redirects: a login needs each of them.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// The client. Any HTTP status is a response; an error means that there was none.
 #[derive(Debug, Clone)]
@@ -28,13 +31,35 @@ pub struct HttpResponse {
 
 impl HttpClient {
     /// Does not connect yet.
-    #[expect(clippy::disallowed_methods, reason = "acts as a frontend; not used by the server")]
     pub fn new() -> Self {
+        Self::with_roots(RootCerts::WebPki)
+    }
+
+    /// A client that trusts only the authorities of a PEM file, if one is given.
+    pub fn trusting(ca_file: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(file) = ca_file else { return Ok(Self::new()) };
+        let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let roots: Vec<_> = parse_pem(&pem)
+            .filter_map(|item| if let Ok(PemItem::Certificate(root)) = item { Some(root) } else { None })
+            .collect();
+        Ok(Self::with_roots(RootCerts::from(roots)))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "acts as a frontend; not used by the server")]
+    fn with_roots(roots: RootCerts) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
+            .tls_config(
+                TlsConfig::builder()
+                    .unversioned_rustls_crypto_provider(Arc::new(
+                        rustls::crypto::aws_lc_rs::default_provider(),
+                    ))
+                    .root_certs(roots)
+                    .build(),
+            )
             // A door may answer before it has read the body, and then close the connection.
             .max_idle_connections(0)
             .timeout_global(Some(Duration::from_secs(30)))

@@ -70,9 +70,9 @@ fn from_dev_tenant(
     person: Option<&str>,
     client: Option<&str>,
 ) -> anyhow::Result<String> {
-    let http = HttpClient::new();
+    let http = HttpClient::trusting(config.auth0.ca_file.as_deref())?;
     let issuer = &config.auth0.issuer;
-    let bundle = DevTenant::bundle(config, issuer, config.internal.listen)?;
+    let bundle = DevTenant::bundle(config, issuer, issuer, config.internal.listen)?;
     let token = if let Some(email) = person {
         // Emails are compared without case, as in the tenant.
         let is_named = |person: &&TestUser| {

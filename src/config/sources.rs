@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use figment::value::{Dict, Value};
 
 use super::layers::{Layers, Origin, literal};
-use super::{DEVELOPMENT, PRODUCTION};
+use super::{DEVELOPMENT, PRODUCTION, TenantSettings};
 
 /// `config/default.toml`.
 const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -95,10 +95,18 @@ impl Sources {
         let unset = layers.text("auth0.issuer").is_some_and(str::is_empty);
         if self.tenant || (profile == DEVELOPMENT && unset) {
             // The issuer is the dev tenant, at the address where it listens.
-            let issuer = format!("http://{}/", layers.text("tenant.http").unwrap_or_default());
-            for (key, value) in [("auth0.issuer", issuer.as_str()), ("auth0.jwks_uri", "")] {
-                let origin = Origin::Command("the dev tenant's address, tenant.http");
-                merge_text(&mut layers, origin, key, value);
+            let text = |key| layers.text(key).unwrap_or_default().to_owned();
+            let (set, http) = (text("tenant.issuer"), text("tenant.http"));
+            let (issuer, origin) = if set.is_empty() {
+                (TenantSettings::default_issuer(&http), "the dev tenant's address, tenant.http")
+            } else {
+                (set, "the dev tenant's issuer, tenant.issuer")
+            };
+            let ca_file = TenantSettings::ca_file(Path::new(&text("tenant.data"))).display().to_string();
+            let ca_file = Some(("auth0.ca_file", ca_file)).filter(|_| issuer.starts_with("https://"));
+            let settings = [("auth0.issuer", issuer), ("auth0.jwks_uri", String::new())];
+            for (key, value) in settings.into_iter().chain(ca_file) {
+                merge_text(&mut layers, Origin::Command(origin), key, &value);
             }
         }
         for (key, value) in &self.overrides {

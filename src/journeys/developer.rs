@@ -41,8 +41,8 @@ fn audience(token: &str) -> Value {
 fn dev(set: &[String]) -> (Process, String) {
     let mut dev = Process::start("dev", set);
     let issuer = dev.line("Dev tenant");
-    let http = issuer.trim_start_matches("http://").trim_end_matches('/');
-    (dev, format!("tenant.http={http}"))
+    let port = issuer.strip_prefix("http://localhost:").unwrap().split('/').next().unwrap();
+    (dev, format!("tenant.http=127.0.0.1:{port}"))
 }
 
 #[test]
@@ -65,14 +65,14 @@ fn commands_find_the_tenant_on_another_port() {
     assert!(explanation.contains("Accepted."), "{explanation}");
     let table = succeed(&["--profile", "development", "config"], std::slice::from_ref(&http));
     let issuer = table.lines().find(|line| line.trim_start().starts_with("issuer ")).unwrap();
-    assert!(issuer.contains(http.trim_start_matches("tenant.http=")), "{issuer}");
+    assert!(issuer.contains(&http.replace("tenant.http=127.0.0.1", "http://localhost")), "{issuer}");
     assert!(issuer.ends_with("the dev tenant's address, tenant.http"), "{issuer}");
 }
 
 #[test]
 fn tokens_are_issued_for_the_api_that_their_client_or_person_may_use() {
     let (_dev, http) = dev(&[]);
-    let issuer = format!("http://{}/", http.trim_start_matches("tenant.http="));
+    let issuer = format!("{}/", http.replace("tenant.http=127.0.0.1", "http://localhost"));
     let of = |args: &[&str], set: &str| audience(&succeed(&[&["token"], args].concat(), &[set.to_owned()]));
     assert_eq!(of(&["--as", "ada@example.com"], &http), PUBLIC);
     assert_eq!(of(&["--client", "reports"], &http), INTERNAL);

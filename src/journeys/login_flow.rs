@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vestibule::app::{DevTenant, Development, Listener, Vestibule};
+use vestibule::app::{DevTenant, Development, TenantListeners, Vestibule};
 use vestibule::clock::Clock;
 use vestibule::store::{Actor, UserFilter};
-use vestibule::tenant::Direction;
+use vestibule::tenant::{Direction, Settings as TenantSettings};
 use vestibule::user::Status;
 
 use crate::dev_server::{DevServer, bundle_with, worker};
@@ -98,7 +98,8 @@ fn new_users_are_refused_only_while_the_tenant_is_down() {
     // Starts it again with the same data.
     let internal = doors.internal();
     let tenant = dev.runtime.block_on(async {
-        let bound = Listener::bind(address, "tenant.http").await.unwrap();
+        let settings = TenantSettings { http: address, ..dev.config.tenant.clone() };
+        let bound = TenantListeners::bind(&settings).await.unwrap();
         DevTenant::start(&dev.config, bound, internal, worker(), clock.clone()).unwrap()
     });
     clock.advance(Duration::from_secs(wait));

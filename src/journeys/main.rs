@@ -27,6 +27,7 @@
 //! The dev tenant and scripts:
 //! - `login_flow`: the dev tenant, its rules and both doors
 //! - `second_identity`: one person with two identities: linked by email, by staff, by a merge, unlinked
+//! - `tenant_https`: the dev tenant's listeners, its certificate authority and its issuer
 //! - `notes`: the same with the example's schemas
 //! - `developer`: the commands `dev`, `token` and `explain` together
 //! - `scripts`: rules in their worker processes
@@ -85,3 +86,4 @@ mod scripts;
 mod second_identity;
 mod sockets;
 mod subscriptions;
+mod tenant_https;

@@ -45,6 +45,7 @@ pub(crate) fn config_in(dir: &Path, issuer: &str, set: &[&str]) -> Config {
         ("public.listen", "127.0.0.1:0".to_owned()),
         ("internal.listen", "127.0.0.1:0".to_owned()),
         ("tenant.http", "127.0.0.1:0".to_owned()),
+        ("tenant.issuer", "http://127.0.0.1:0/".to_owned()),
         ("tenant.bundle", own("fixtures/tenant")),
         ("tenant.data", temporary("tenant.db")),
         ("store.path", temporary("vestibule.db")),

@@ -42,6 +42,8 @@ impl Apis {
 
     /// The API with this audience.
     pub(super) fn find(&self, audience: &str) -> Result<&ResourceServer, OAuthError> {
+        // The Management API has one audience for each of the tenant's names and listeners.
+        let audience = if is_own_management(audience) { &self.management } else { audience };
         let found = self.apis.iter().find(|api| api.identifier == audience);
         found.ok_or_else(|| OAuthError::access_denied(format!("Service not found: {audience}")))
     }
@@ -157,6 +159,12 @@ fn granted_scopes<'a>(grant: &'a ClientGrant, api: &'a ResourceServer) -> impl I
     let all = grant.allow_all_scopes.then(|| api.scopes.iter().map(|scope| &scope.value));
     let listed = (!grant.allow_all_scopes).then_some(&grant.scope);
     all.into_iter().flatten().chain(listed.into_iter().flatten())
+}
+
+/// Whether an audience is `api/v2/` of a loopback address.
+fn is_own_management(audience: &str) -> bool {
+    let url = url::Url::parse(audience).ok().filter(|url| url.path() == "/api/v2/");
+    url.is_some_and(|url| url.host_str().is_some_and(super::request::is_loopback))
 }
 
 /// Whether an identifier is the Management API of a real tenant.

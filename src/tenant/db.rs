@@ -72,6 +72,25 @@ impl TenantDb {
         Ok((pkcs8, created_at.map_err(|_| TenantError::Damaged("the signing key has no date"))?))
     }
 
+    /// The https listener's authority: its key and certificate. The first time, `generate` creates it.
+    pub(super) fn tls_authority(
+        &self,
+        generate: impl FnOnce() -> Result<(String, String)>,
+    ) -> Result<(String, String)> {
+        let connection = self.lock();
+        let read = || {
+            let sql = "SELECT key, certificate FROM tls_authority";
+            connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        };
+        if let Some(stored) = read()? {
+            return Ok(stored);
+        }
+        let sql =
+            "INSERT INTO tls_authority (one, key, certificate) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING";
+        connection.execute(sql, generate()?)?;
+        read()?.ok_or(TenantError::Damaged("the certificate authority was not stored"))
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }

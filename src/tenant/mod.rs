@@ -17,6 +17,7 @@ mod oauth_error;
 mod authentication;
 mod management;
 mod apis;
+mod certificates;
 mod clients;
 mod db;
 mod exchanges;
@@ -125,6 +126,17 @@ impl Tenant {
             pool,
             clock,
         })))
+    }
+
+    /// The TLS of the https listener, with a certificate for loopback names. The certificate of the authority behind it is
+    /// written to [`Settings::ca_file`]. Blocking.
+    ///
+    /// # Errors
+    /// [`TenantError`]: the file cannot be written, or the machine's clock is far off.
+    pub fn tls(&self, settings: &Settings) -> Result<Arc<rustls::ServerConfig>, TenantError> {
+        // Certificates are checked against the machine's clock, not the tenant's.
+        let now = Clock::system().now();
+        certificates::server_config(&self.0.db, &Settings::ca_file(&settings.data), now)
     }
 
     /// The tenant as a filter that answers every request. A request's body must arrive within `body_timeout`.

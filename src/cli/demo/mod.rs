@@ -32,6 +32,8 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         .with_override("public.listen", "127.0.0.1:0")
         .with_override("internal.listen", "127.0.0.1:0")
         .with_override("tenant.http", "127.0.0.1:0")
+        .with_override("tenant.https", "127.0.0.1:0")
+        .with_override("tenant.issuer", "")
         .with_override("store.path", file("vestibule.db"))
         .with_override("tenant.data", file("tenant.db"));
     let mut config = config::load(sources)?;

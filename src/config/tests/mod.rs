@@ -108,7 +108,7 @@ fn the_development_profile_needs_nothing_else() {
     let config =
         load(Sources { flags: Vec::new(), ..Sources { default_profile: DEVELOPMENT.into(), ..sources() } });
     let config = config.unwrap();
-    assert_eq!(config.auth0.issuer, "http://127.0.0.1:4002/");
+    assert_eq!(config.auth0.issuer, "http://localhost:4002/");
     assert_eq!(config.tenant.keywords["SIGNUP_URL"], "");
     // The client is one of the bundle that the dev tenant serves.
     let client = include_str!("../../../fixtures/tenant/clients/vestibule.json");
@@ -317,6 +317,12 @@ fn contradictions_are_refused() {
         ("public.limits.time", &[("public.limits.time", "0s")]),
         ("internal.limits.depth", &[("internal.limits.depth", "65")]),
         ("tenant.http", &[("tenant.http", "0.0.0.0:4002")]),
+        ("tenant.https", &[("tenant.https", "0.0.0.0:4003")]),
+        ("tenant.issuer", &[("tenant.issuer", "http://localhost:4003/")]),
+        ("tenant.issuer", &[("tenant.issuer", "https://localhost:4002/")]),
+        ("tenant.issuer", &[("tenant.issuer", "http://localhost:4002")]),
+        ("tenant.issuer", &[("tenant.issuer", "http://tenant.example:4002/")]),
+        ("tenant.issuer", &[("tenant.issuer", "http://192.168.0.1:4002/")]),
         ("tenant.data", &[("tenant.data", "vestibule.db")]),
         ("tenant.allow_fetch", &[("tenant.allow_fetch", "[\"https://team.example/path\"]")]),
         ("log.filter", &[("log.filter", "vestibule=loud")]),

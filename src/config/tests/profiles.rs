@@ -49,7 +49,7 @@ fn in_development_the_dev_tenant_is_the_issuer_unless_another_is_set() {
         load(Sources { flags, default_profile: DEVELOPMENT.into(), ..sources() }).unwrap().auth0.issuer
     };
     let moved = ("tenant.http", "127.0.0.1:4999");
-    assert_eq!(development(&[moved]), "http://127.0.0.1:4999/");
+    assert_eq!(development(&[moved]), "http://localhost:4999/");
     let named = "https://team.eu.auth0.com/";
     assert_eq!(development(&[moved, ("auth0.issuer", named)]), named);
     let dir = tempfile::tempdir().unwrap();
@@ -66,7 +66,7 @@ fn commands_with_the_dev_tenant_use_it_as_the_issuer() {
         with(&[("tenant.http", "127.0.0.1:4999"), ("auth0.issuer", "https://team.eu.auth0.com/")]);
     sources.default_profile = DEVELOPMENT.to_owned();
     sources.tenant = true;
-    assert_eq!(load(sources.clone()).unwrap().auth0.issuer, "http://127.0.0.1:4999/");
+    assert_eq!(load(sources.clone()).unwrap().auth0.issuer, "http://localhost:4999/");
     sources.flags.push(owned(("public.listen", "127.0.0.1:4999")));
     assert_eq!(problem(sources).key, "tenant.http");
 }

@@ -42,6 +42,7 @@ fn listeners(config: &Config, rules: &Rules, layers: &mut Layers) {
         vec![("public.listen", config.public.listen), ("internal.listen", config.internal.listen)];
     if rules.with_tenant {
         listeners.push(("tenant.http", config.tenant.http));
+        listeners.extend(config.tenant.https.map(|https| ("tenant.https", https)));
     }
     for (i, (key, listen)) in listeners.iter().enumerate() {
         let port = listen.port();

@@ -3,6 +3,7 @@
 mod issuers;
 mod doors;
 mod limits;
+mod tenant;
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
     doors::validate(config, rules, layers);
     claims(config, layers);
     limits::validate(config, layers);
-    tenant(config, layers);
+    tenant::validate(config, layers);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         let what = format!("cannot be read: {error}");
         layers.add("log.filter", what, "write it like `info` or `warn,vestibule=debug`");
@@ -89,24 +90,6 @@ fn claims(config: &Config, layers: &mut Layers) {
     );
     let fix = "synchronise the machines' clocks, and keep it at a few seconds";
     layers.add_if(claims.leeway > MAX_LEEWAY, "claims.leeway", "is over 60 s", fix);
-}
-
-fn tenant(config: &Config, layers: &mut Layers) {
-    let tenant = &config.tenant;
-    if tenant.data == config.store.path {
-        let what = format!("equals {}: two databases in one file", layers.name("store.path"));
-        layers.add("tenant.data", what, "give the dev tenant a file of its own");
-    }
-    layers.add_if(
-        !tenant.http.ip().to_canonical().is_loopback(),
-        "tenant.http",
-        "is not a loopback address: anyone can log in at the dev tenant",
-        "use 127.0.0.1 or [::1]",
-    );
-    if let Some(origin) = tenant.allow_fetch.iter().find(|origin| !is_origin(origin)) {
-        let what = format!("contains `{origin}`, which is not an origin");
-        layers.add("tenant.allow_fetch", what, "write origins like \"https://example.com\"");
-    }
 }
 
 /// Scheme, host, perhaps a port, and nothing more. The parser accepts `*` as a host name; this does not.

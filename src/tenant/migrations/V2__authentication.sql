@@ -15,3 +15,10 @@ CREATE TABLE refresh_family (
 
 CREATE INDEX refresh_family_by_user ON refresh_family (user_id, client_id);
 CREATE INDEX refresh_family_by_age ON refresh_family (used_at);
+
+-- One row: the certificate authority of the https listener. Machines that trust it keep trusting it after a restart.
+CREATE TABLE tls_authority (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    key         TEXT NOT NULL,
+    certificate TEXT NOT NULL
+) STRICT;

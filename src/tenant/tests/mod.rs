@@ -189,6 +189,8 @@ fn with_headers(
 fn settings(folder: &tempfile::TempDir) -> Settings {
     Settings {
         http: ([127, 0, 0, 1], 4002).into(),
+        https: None,
+        issuer: Some(ISSUER.to_owned()),
         bundle: "fixtures/tenant".into(),
         data: folder.path().join("tenant.db"),
         allow_fetch: Vec::new(),
