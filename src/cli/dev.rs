@@ -7,15 +7,30 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::token_request::{machine_client, password_client};
-use super::{Global, out, signals};
+use super::{Global, out, samples, signals};
 use crate::app::{Development, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
 use crate::script::WorkerCommand;
+use crate::sqlite;
 use crate::telemetry::{self, Secret};
 
-pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
-    let config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+/// Run the dev tenant and both APIs on this machine, with sample users to log in as.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Start anew: remove both databases of the development profile first.
+    #[arg(long)]
+    fresh: bool,
+}
+
+pub(super) fn run(global: &Global, args: &Args, vestibule: Vestibule) -> anyhow::Result<()> {
+    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    samples::complete_here(&mut config)?;
+    if args.fresh {
+        anyhow::ensure!(config.profile == DEVELOPMENT, "`--fresh` is for the profile `development` only");
+        sqlite::remove(&config.store.path)?;
+        sqlite::remove(&config.tenant.data)?;
+    }
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` is invalid: {what}"))?;
     let runtime = signals::runtime()?;
     let samples = vestibule.sample_queries();

@@ -5,6 +5,7 @@
 //! Each command has its `Args` and `run` in a file of its own, a line in `Command` and one in [`run`].
 
 mod dev;
+mod samples;
 mod demo;
 mod serve;
 mod token;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::Vestibule;
-use crate::config::{Config, ConfigError, PRODUCTION, Sources, load};
+use crate::config::{Config, PRODUCTION, Sources, load};
 use crate::script;
 
 /// Authenticates callers of your two GraphQL APIs against Auth0. One executable, with SQLite inside.
@@ -48,12 +49,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the dev tenant and both APIs on this machine, with sample users to log in as.
-    Dev,
+    Dev(dev::Args),
     Demo(demo::Args),
     /// Serve both APIs for an Auth0 tenant, until Ctrl-C or SIGTERM. SIGHUP fetches the signing keys.
     Serve,
     Token(token::Args),
+    Init(samples::Args),
     Explain(explain::Args),
     Config(config::Args),
     /// Upgrade the database to this version's schema.
@@ -118,10 +119,11 @@ pub fn main(vestibule: Vestibule) -> ExitCode {
 pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> anyhow::Result<ExitCode> {
     let Cli { global, command } = parse(args)?;
     match command {
-        Command::Dev => dev::run(&global, vestibule)?,
+        Command::Dev(args) => dev::run(&global, &args, vestibule)?,
         Command::Demo(args) => demo::run(&global, &args)?,
         Command::Serve => serve::run(&global, vestibule)?,
         Command::Token(args) => token::run(&global, &args)?,
+        Command::Init(args) => samples::init(&args)?,
         Command::Explain(args) => return explain::run(&global, &args),
         Command::Config(args) => config::run(&global, &args)?,
         Command::Migrate => migrate::run(&global)?,
@@ -138,8 +140,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
 
 impl Global {
     /// The configuration, in the production profile unless another is named.
-    fn config(&self) -> Result<Config, ConfigError> {
-        load(self.sources(PRODUCTION))
+    fn config(&self) -> anyhow::Result<Config> {
+        let config = load(self.sources(PRODUCTION))?;
+        samples::create_state_folder(&config)?;
+        Ok(config)
     }
 
     /// Where to read the configuration from, with the command's default profile.

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 
 use super::http_client::HttpClient;
 use super::token_request::{TokenRequest, password_client};
-use super::{DoorArg, Global, out};
+use super::{DoorArg, Global, out, samples};
 use crate::app::DevTenant;
 use crate::auth0::{Auth0, Auth0Error};
 use crate::bundle::TestUser;
@@ -34,7 +34,10 @@ pub(super) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let tenant = args.email.is_some() || args.client.is_some();
-    let config = config::load(config::Sources { tenant, ..global.sources(DEVELOPMENT) })?;
+    let mut config = config::load(config::Sources { tenant, ..global.sources(DEVELOPMENT) })?;
+    if tenant {
+        samples::complete_here(&mut config)?;
+    }
     let audience = audience(&config, args);
     let token = match (&args.email, &args.client) {
         (None, None) => {

@@ -22,6 +22,8 @@ const HIDDEN: &str = "••••";
 pub enum Origin {
     /// `default.toml`.
     Default,
+    /// The development profile of the executable.
+    Embedded,
     /// A profile's file.
     File(PathBuf),
     /// An environment variable, by its name.
@@ -225,7 +227,7 @@ impl Origin {
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
-            Self::File(_) => 1,
+            Self::Embedded | Self::File(_) => 1,
             Self::Env(_) => 2,
             Self::Flag(_) => 3,
             Self::Command(_) => 4,
@@ -237,6 +239,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Embedded => f.write_str("embedded development.toml"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Env(name) => write!(f, "env {name}"),
             Self::Flag(key) => write!(f, "--set {key}"),

@@ -10,6 +10,9 @@ use super::{DEVELOPMENT, PRODUCTION, TenantSettings};
 /// `config/default.toml`.
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
+/// `config/development.toml`, for folders without one.
+const SAMPLE: &str = include_str!("../../config/development.toml");
+
 /// The prefix of our environment variables.
 const PREFIX: &str = "VESTIBULE_";
 
@@ -82,8 +85,8 @@ impl Sources {
         if let Err(what) = defaults {
             not_toml(&mut layers, "default.toml", &what);
         }
-        if let Some((path, dict)) = self.read_file(profile, &mut layers) {
-            layers.merge(&Origin::File(path), dict);
+        if let Some((origin, dict)) = self.read_file(profile, &mut layers) {
+            layers.merge(&origin, dict);
         }
         for (name, value) in &self.env {
             let Some(rest) = name.strip_prefix(PREFIX).filter(|rest| !is_foreign(rest)) else { continue };
@@ -115,8 +118,9 @@ impl Sources {
         layers
     }
 
-    /// Reads `<dir>/<profile>.toml`. A folder given with `--config` must exist; the file is optional.
-    fn read_file(&self, profile: &str, layers: &mut Layers) -> Option<(PathBuf, Dict)> {
+    /// Reads `<dir>/<profile>.toml`. A folder given with `--config` must exist; the file is optional. Without both, the
+    /// executable has a development profile of its own.
+    fn read_file(&self, profile: &str, layers: &mut Layers) -> Option<(Origin, Dict)> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if profile.is_empty() || !profile.chars().all(allowed) {
             let what = "is not a name of letters, digits, `-` and `_`";
@@ -134,6 +138,9 @@ impl Sources {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if profile == DEVELOPMENT && self.dir.is_none() {
+                    return Some((Origin::Embedded, parse(SAMPLE).ok()?));
+                }
                 // These two have a meaning of their own; any other profile is defined by its file.
                 if self.named().is_some() && ![DEVELOPMENT, PRODUCTION].contains(&profile) {
                     let what = format!("is `{profile}`, and there is no file {}", path.display());
@@ -149,7 +156,7 @@ impl Sources {
             }
         };
         let parsed = parse(&text).map_err(|what| not_toml(layers, &path.display().to_string(), &what));
-        parsed.ok().map(|dict| (path, dict))
+        parsed.ok().map(|dict| (Origin::File(path), dict))
     }
 }
 

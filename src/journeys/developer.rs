@@ -1,5 +1,6 @@
 //! The commands of a developer: `dev` in one terminal, `token` and `explain` in another.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use base64::Engine;
@@ -137,6 +138,78 @@ fn a_rule_cannot_forge_log_lines() {
     assert_eq!(dev.stop("-TERM"), Some(0));
     let log = dev.log();
     assert!(log.contains("one\u{fffd}2026 WARN forged\u{fffd}[2J"), "{log}");
+}
+
+/// Runs a command in `folder`, and returns its output.
+fn run_in(folder: &Path, args: &[&str], set: &[String]) -> String {
+    let mut command = vestibule(args, set);
+    let output = output(std::mem::replace(command.current_dir(folder), Command::new("")), "");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_empty_folder_is_enough_for_demo_dev_and_token() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run_in(folder.path(), &["demo"], &[]).contains("All checks passed."));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the demo leaves nothing behind");
+    let program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    let mut dev = Process::start_in(folder.path(), program, "dev", &[]);
+    let issuer = dev.line("Dev tenant");
+    let http = format!("tenant.http={}", issuer.trim_start_matches("http://").trim_end_matches('/'));
+    let token = run_in(folder.path(), &["token", "--as", "grace@example.com"], &[http]);
+    assert_eq!(audience(token.trim()), PUBLIC);
+    assert_eq!(dev.stop("-INT"), Some(0));
+}
+
+#[test]
+fn a_rule_changed_in_the_folder_of_init_changes_the_next_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = run_in(folder.path(), &["init"], &[]);
+    assert!(written.contains("written  ./fixtures/tenant/rules/track-sign-up.js"), "{written}");
+    let rule = folder.path().join("fixtures/tenant/rules/track-sign-up.js");
+    let denying = "function (user, context, callback) { callback(new UnauthorizedError('not today')); }";
+    std::fs::write(&rule, denying).unwrap();
+    assert!(
+        run_in(folder.path(), &["init"], &[]).contains("kept     ./fixtures/tenant/rules/track-sign-up.js")
+    );
+    assert_eq!(std::fs::read_to_string(&rule).unwrap(), denying, "init keeps what is there");
+    let program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    let mut dev = Process::start_in(folder.path(), program, "dev", &[]);
+    let issuer = dev.line("Dev tenant");
+    let http = format!("tenant.http={}", issuer.trim_start_matches("http://").trim_end_matches('/'));
+    let mut token = vestibule(&["token", "--as", "grace@example.com"], &[http]);
+    token.current_dir(folder.path());
+    let refused = String::from_utf8(output(token, "").stderr).unwrap();
+    assert!(refused.contains("not today"), "{refused}");
+}
+
+#[test]
+fn fresh_forgets_what_earlier_starts_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let databases =
+        ["store.path", "tenant.data"].map(|key| format!("{key}={}", folder.path().join(key).display()));
+    let start = |command: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        if command == "--fresh" {
+            program = Command::new("sh");
+            program.args(["-c", "exec \"$0\" \"$@\" --fresh", env!("CARGO_BIN_EXE_vestibule")]);
+        }
+        let mut dev = Process::start_by(program, "dev", &databases);
+        dev.line("Dev tenant");
+        dev
+    };
+    assert_eq!(start("").stop("-INT"), Some(0));
+    succeed(&["--profile", "development", "users", "create", "--email", "new@example.com"], &databases);
+    let users = || succeed(&["--profile", "development", "users", "list"], &databases);
+    assert!(users().contains("new@example.com"));
+    let mut again = start("");
+    assert!(users().contains("new@example.com"), "a start keeps them");
+    let in_use = run(&["dev", "--fresh", "--set", "public.listen=127.0.0.1:0"], &databases);
+    assert_eq!(in_use.status.code(), Some(75), "a database in use is not removed");
+    assert_eq!(again.stop("-INT"), Some(0));
+    assert_eq!(start("--fresh").stop("-INT"), Some(0));
+    assert!(!users().contains("new@example.com"));
 }
 
 #[test]

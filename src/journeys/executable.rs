@@ -105,7 +105,12 @@ impl Process {
     }
 
     /// As [`start`](Self::start), with a program that executes the executable.
-    pub(crate) fn start_by(mut program: Command, command: &str, set: &[String]) -> Self {
+    pub(crate) fn start_by(program: Command, command: &str, set: &[String]) -> Self {
+        Self::start_in(Path::new(env!("CARGO_MANIFEST_DIR")), program, command, set)
+    }
+
+    /// The same, with `folder` as its working folder.
+    pub(crate) fn start_in(folder: &Path, mut program: Command, command: &str, set: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| dir.path().join(name).display().to_string();
         let own = [
@@ -116,7 +121,7 @@ impl Process {
             format!("tenant.data={}", file("tenant.db")),
         ];
         let with_args = vestibule(&["--profile", "development", command], &[&own[..], set].concat());
-        program.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear().args(with_args.get_args());
+        program.current_dir(folder).env_clear().args(with_args.get_args());
         Self::spawn(program, dir)
     }
 

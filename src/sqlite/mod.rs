@@ -32,7 +32,7 @@ pub use database::Database;
 pub use error::DatabaseError;
 pub use interrupt::Interrupt;
 pub use migrate::Migrated;
-pub use open::migrate;
+pub use open::{migrate, remove};
 pub use restore::{Previous, restore};
 pub use schema::{DatabaseSchema, DatabaseSettings};
 

@@ -1,6 +1,7 @@
 //! Opening a file: it exists, is complete, has the schema we know, and is locked against being replaced.
 
 use std::io;
+use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -9,7 +10,7 @@ use super::connect::{Connector, checkpoint};
 use super::lock::Lock;
 use super::migrate::{self, Migrated, known_version};
 use super::paths::{
-    give_to_owner_of, has_content, refuse_orphaned_log, resolve, resolve_existing, restrict_to_owner,
+    beside, give_to_owner_of, has_content, refuse_orphaned_log, resolve, resolve_existing, restrict_to_owner,
     sync_directory_of, temporary_beside,
 };
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings};
@@ -28,6 +29,25 @@ pub fn migrate(
     schema: &'static DatabaseSchema,
 ) -> Result<Migrated, DatabaseError> {
     OpenFile::migrated(settings, schema).map(|open| open.migrated)
+}
+
+/// Removes a database that no process has open; nothing when there is none.
+pub fn remove(path: &Path) -> Result<(), DatabaseError> {
+    let path = resolve(path)?;
+    if !path.exists() && !beside(&path, "-wal").exists() {
+        return Ok(());
+    }
+    let _alone = Lock::exclusive(&path)?;
+    // The log first: alone it would be refused as the rest of a lost database.
+    for file in ["-wal", "-shm", ""].map(|suffix| beside(&path, suffix)) {
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(DatabaseError::Write(file, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl OpenFile {

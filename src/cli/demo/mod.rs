@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use self::narrator::Narrator;
 use super::dev::script_worker;
-use super::{Global, out, signals};
+use super::{Global, out, samples, signals};
 use crate::app::{Development, PostSink, Vestibule};
 use crate::clock::Clock;
 use crate::config::{self, DEVELOPMENT, Sources};
@@ -37,6 +37,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         .with_override("store.path", file("vestibule.db"))
         .with_override("tenant.data", file("tenant.db"));
     let mut config = config::load(sources)?;
+    samples::complete(&mut config, folder.path())?;
     let filter = if args.verbose { config.log.filter.clone() } else { "error".to_owned() };
     drop(telemetry::init(&telemetry::Settings { filter, format: Format::Text }));
 
