@@ -110,6 +110,7 @@ fn the_gate(criterion: &mut Criterion) {
         keys_max_age: Duration::from_secs(86_400),
         profile: TokenProfile::Auth0,
         agents: auth::Agents::Refuse,
+        roles_from: auth::RolesFrom::Database,
     };
     let issuers = vec![Issuer { issuer: TENANT.to_owned(), jwks_uri: None, same_users: true }];
     let keys =

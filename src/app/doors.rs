@@ -179,8 +179,9 @@ fn services(
     let own = Issuer { issuer: issuer.clone(), jwks_uri: jwks_uri.clone(), same_users: true };
     let issuers: Vec<Issuer> = std::iter::once(own).chain(also.iter().cloned()).collect();
     let user_issuers = issuers.iter().filter(|issuer| issuer.same_users).map(|issuer| issuer.issuer.clone());
-    let agents = config.claims.agents;
-    let grants = Grants { user_issuers: user_issuers.collect(), roles: config.roles.clone(), agents };
+    let (agents, roles_from) = (config.claims.agents, config.claims.roles_from);
+    let user_issuers = user_issuers.collect();
+    let grants = Grants { user_issuers, roles: config.roles.clone(), roles_from, agents };
     let keys = Keys::start(
         issuers,
         config.claims.allowed(),

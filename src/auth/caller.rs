@@ -4,17 +4,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use super::identity::{new_identity, would_be};
 use super::permit::Subject;
-use super::profiles::Profiles;
-use super::{Claims, Keys, Permit, Refusal};
-use crate::clock::Clock;
-use crate::pool::Pool;
+use super::{Claims, Keys, Permit, Refusal, Users};
 use crate::scope::Permissions;
-use crate::store::{Actor, LinkEmail, Revocation, Store};
-use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
+use crate::user::CurrentUser;
 
 /// A permit with its current user resolved. Only the gate makes one.
 #[derive(Debug, Clone)]
@@ -36,117 +30,28 @@ pub enum Principal {
     Anonymous,
 }
 
-/// Where users are found. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Users {
-    pub(super) store: Store,
-    pub(super) pool: Pool,
-    pub(super) link: LinkEmail,
-    pub(super) profiles: Profiles,
-    pub(super) clock: Clock,
-    /// Finds the same users but links, inserts and refreshes none.
-    pub(super) dry_run: bool,
-}
-
 /// Resolves who is calling.
 ///
 /// # Errors
 /// The refusals of the caller stage.
 pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
-    let (subject, permissions) = permit.into_parts();
+    let (subject, mut permissions, known) = permit.into_parts();
     let (principal, claims) = match subject {
         Subject::Machine(client, claims) => (Principal::Machine(client), Some(claims)),
         Subject::Anonymous => (Principal::Anonymous, None),
         Subject::User(id, claims) => {
-            let user = current_user(&id, &claims, users).await?;
+            // The row of a payload is read only at the token's first sight and after its changes.
+            let known = known.map_or_else(|| users.known(&id, &claims), |known| Ok(Some(known)))?;
+            let user = match known {
+                Some(user) => user,
+                None => CurrentUser::Row(users.provision(&id, &claims).await?),
+            };
+            permissions.extend(&users.grants.of_row(&user));
             users.refresh(&id, &user);
             (Principal::User(user), Some(claims))
         }
     };
     Ok(Caller { principal, permissions, claims })
-}
-
-/// The steps in order. The first one that finds the user ends the search.
-async fn current_user(id: &Auth0Id, claims: &Claims, users: &Users) -> Result<CurrentUser, Refusal> {
-    // 0. Revoked? Read from memory, so that a user from a payload can be revoked at once.
-    if let Some(revocation) = users.store.revocation(id) {
-        ensure_active(&revocation, claims)?;
-    }
-    // 1. The payload: no query.
-    if let Some(user) = claims.user() {
-        return Ok(CurrentUser::Payload(Arc::new(payload_user(id, user)?)));
-    }
-    // 2. Our database: by id, a point read that is cheaper here than on the pool; else by a verified email.
-    let mut user = users.store.user_by_auth0_id(id)?.map(Arc::new);
-    if user.is_none()
-        && let Some(email) = claims.verified_email().and_then(|email| email.parse().ok())
-    {
-        user = users.by_verified_email(id, email).await?.map(Arc::new);
-    }
-    // 3. Auth0: one fetch for all requests that wait for it.
-    let user = match user {
-        Some(user) => user,
-        None => users.by_profile(id).await?,
-    };
-    // Again: the row may have been unknown under this id a moment ago, and be blocked or signed out.
-    let revocation = Revocation { status: user.status, tokens_valid_from: user.tokens_valid_from };
-    ensure_active(&revocation, claims)?;
-    Ok(CurrentUser::Row(user))
-}
-
-/// Refuses blocked and erased users, and tokens that were revoked.
-fn ensure_active(revocation: &Revocation, claims: &Claims) -> Result<(), Refusal> {
-    match revocation.status {
-        Status::Blocked => Err(Refusal::Blocked),
-        Status::Erased => Err(Refusal::Erased),
-        Status::Active if !revocation.accepts_token_issued_at(claims.issued_at()) => {
-            Err(Refusal::TokenRevoked)
-        }
-        Status::Active => Ok(()),
-    }
-}
-
-fn payload_user(id: &Auth0Id, user: &serde_json::Value) -> Result<PayloadUser, Refusal> {
-    let user = PayloadUser::deserialize(user)
-        .map_err(|_| Refusal::BadPayload("The user in the payload of the token is malformed."))?;
-    if user.auth0_id != *id {
-        return Err(Refusal::BadPayload("The user in the payload of the token is not its subject."));
-    }
-    Ok(user)
-}
-
-impl Users {
-    /// The user with a verified email. Linking the identity is a write, so it runs on the pool.
-    async fn by_verified_email(&self, id: &Auth0Id, email: Email) -> Result<Option<User>, Refusal> {
-        if self.dry_run {
-            return Ok(self.store.find_linkable(id, &email, self.link)?);
-        }
-        let (store, id, link) = (self.store.clone(), id.clone(), self.link);
-        Ok(self.pool.run(move || store.find_or_link(&id, Some(&email), link, &Actor::Gate)).await??)
-    }
-
-    /// The user of a profile at Auth0: linked by its verified email, or inserted.
-    async fn by_profile(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
-        if !self.dry_run {
-            return self.profiles.provision(id).await;
-        }
-        let identity = new_identity(id.clone(), &*self.profiles.fetch(id).await?);
-        if let Some(email) = identity.verified_email()
-            && let Some(user) = self.store.find_linkable(id, email, self.link)?
-        {
-            return Ok(Arc::new(user));
-        }
-        Ok(Arc::new(would_be(identity, self.clock.now())))
-    }
-
-    /// Fetches a stale profile again, in the background.
-    fn refresh(&self, id: &Auth0Id, user: &CurrentUser) {
-        match user {
-            _ if self.dry_run => {}
-            CurrentUser::Payload(_) => self.profiles.refresh_payload_user(id),
-            CurrentUser::Row(user) => self.profiles.refresh_if_stale(user),
-        }
-    }
 }
 
 impl Caller {
@@ -158,6 +63,11 @@ impl Caller {
     /// The current user. A machine and an anonymous caller have none.
     pub fn user(&self) -> Option<&CurrentUser> {
         if let Principal::User(user) = &self.principal { Some(user) } else { None }
+    }
+
+    /// The `sub` of the token; `None` for an anonymous caller.
+    pub fn subject(&self) -> Option<&str> {
+        self.claims.as_ref().map(Claims::subject)
     }
 
     /// The client id of a machine.
@@ -204,8 +114,18 @@ impl Caller {
         if claims.key().is_some_and(|key| !keys.contains(claims.issuer(), key)) {
             return Err(Refusal::UnknownKey);
         }
-        let id = claims.subject().parse().ok().filter(|_| self.user().is_some());
-        let revocation = id.and_then(|id| users.store.revocation(&id));
-        revocation.map_or(Ok(()), |revocation| ensure_active(&revocation, claims))
+        let Some(user) = self.user() else { return Ok(()) };
+        if claims.row_check().is_active(user.id(), &users.store) {
+            return Ok(());
+        }
+        // The row has changed. The permissions that the connection was opened with must still be granted.
+        let id = claims.subject().parse().map_err(|_| Refusal::TokenRevoked)?;
+        let known = users.known(&id, claims)?.filter(|known| known.id() == user.id());
+        let still_permitted = |known: CurrentUser| {
+            let mut permissions = users.grants.of_token(claims);
+            permissions.extend(&users.grants.of_row(&known));
+            permissions.missing(&self.permissions).next().is_none()
+        };
+        if known.is_some_and(still_permitted) { Ok(()) } else { Err(Refusal::TokenRevoked) }
     }
 }

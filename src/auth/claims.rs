@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::header::{Header, decode, decode_base64url, header};
 use super::jwk::Key;
 use super::keys::PublishedKey;
+use super::payload::RowCheck;
 use super::policy::{ClaimNames, ClaimsCtx, Policy, RULES, strings, unix_seconds};
 use super::{Bearer, DoorRules, Keys, Refusal};
 use crate::user::Auth0Id;
@@ -28,6 +29,7 @@ struct Checked {
     expires_at: Timestamp,
     leeway: Duration,
     names: Arc<ClaimNames>,
+    row_check: RowCheck,
 }
 
 /// Verifies a token. Waits only for a key that is not known yet, at most two seconds.
@@ -80,13 +82,16 @@ pub(super) fn validate(
         (rule.test)(&ctx)?;
     }
     let checked = Arc::new(Checked {
-        issued_at: ctx.time("iat").ok().flatten().and_then(timestamp),
+        // No token was issued after it was first seen, whatever the tenant's clock says. So one that is seen before a
+        // sign-out is revoked by it, even if its `iat` is within the leeway ahead.
+        issued_at: ctx.time("iat").ok().flatten().and_then(timestamp).map(|issued| issued.min(now)),
         expires_at: ctx
             .time("exp")?
             .and_then(timestamp)
             .ok_or(Refusal::BadClaims("The claim exp of the token is not a time."))?,
         leeway: policy.leeway,
         names: Arc::clone(&policy.names),
+        row_check: RowCheck::default(),
         payload,
     });
     Ok(Claims { checked, key: None })
@@ -143,7 +148,7 @@ impl Claims {
         self.text(&names.email).filter(|_| verified)
     }
 
-    /// When the token was issued, if it says so.
+    /// When the token was issued, if it says so: its `iat`, but not after this process first saw it.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.checked.issued_at
     }
@@ -156,6 +161,11 @@ impl Claims {
     /// When the door stops accepting the token: its expiry and the leeway.
     pub(super) fn accepted_until(&self) -> Timestamp {
         self.expires_at().saturating_add(self.checked.leeway).unwrap_or(self.expires_at())
+    }
+
+    /// What is known about the row that the token leads to.
+    pub(super) fn row_check(&self) -> &RowCheck {
+        &self.checked.row_check
     }
 
     /// The key that verified the signature.

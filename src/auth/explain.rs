@@ -260,7 +260,7 @@ impl Explainer<'_> {
         } else {
             format!("it has the permissions this door needs: {need}")
         };
-        let (grants, issuer) = (&self.gate.grants, self.claim("iss").unwrap_or_default().to_owned());
+        let (grants, issuer) = (&self.gate.users.grants, self.claim("iss").unwrap_or_default().to_owned());
         self.step(Stage::Permit, &check, permit, found, |refusal| match refusal {
             Refusal::NotPermitted { missing } if missing.is_empty() && !grants.accept_users_of(&issuer) => format!(
                 "Only machines of this issuer are accepted, not its users. If {issuer} is another domain of the same \

@@ -23,9 +23,9 @@
 //! }
 //! ```
 //! ```compile_fail,E0308
-//! use vestibule::auth::{Bearer, Need, Permit, Refusal, permit};
-//! fn without_claims(bearer: Bearer, need: &Need) -> Result<Permit, Refusal> {
-//!     permit(bearer, need, &Default::default())
+//! use vestibule::auth::{Bearer, Need, Permit, Refusal, Users, permit};
+//! fn without_claims(bearer: Bearer, need: &Need, users: &Users) -> Result<Permit, Refusal> {
+//!     permit(bearer, need, users)
 //! }
 //! ```
 //! ```compile_fail,E0451
@@ -45,12 +45,15 @@ mod key_set;
 mod refetch_limiter;
 mod keys;
 mod token_cache;
+mod payload;
 mod claims;
-mod permit;
+mod grants;
 mod identity;
 mod breaker;
 mod remembered;
 mod profiles;
+mod users;
+mod permit;
 mod caller;
 mod explain;
 #[cfg(any(test, fuzzing))]
@@ -67,19 +70,21 @@ use warp::http::HeaderMap;
 use warp::{Filter, Rejection};
 
 pub use bearer::{Bearer, MAX_TOKEN, NoToken, Presented, bearer, credential, parse};
-pub use caller::{Caller, Principal, Users, caller};
+pub use caller::{Caller, Principal, caller};
 pub use claims::{Claims, claims};
 pub use explain::{Explanation, Step};
+pub use grants::Grants;
 pub use identity::store_profile;
 pub use json::object as strict_json;
 pub use jwk::Key;
 pub use key_set::{KeySet, KeySetError, UnusableKey};
 pub use keys::{IssuerState, Keys, PublishedKey};
-pub use permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
-pub use policy::{Agents, ClaimsSettings, Policy, TokenProfile};
+pub use permit::{Need, Permit, Subject, permit, permit_anonymous};
+pub use policy::{Agents, ClaimsSettings, Policy, RolesFrom, TokenProfile};
 pub use profiles::Profiles;
 pub use refusal::{Refusal, Stage};
 pub use token_cache::TokenCache;
+pub use users::Users;
 
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -89,7 +94,6 @@ use crate::store::{LinkEmail, Store};
 #[derive(Debug, Clone)]
 pub struct Gate {
     keys: Keys,
-    grants: Arc<Grants>,
     users: Users,
 }
 
@@ -130,8 +134,8 @@ impl Gate {
         pool: Pool,
         clock: Clock,
     ) -> Self {
-        let users = Users { store, pool, link, profiles, clock, dry_run: false };
-        Self { keys, grants: Arc::new(grants), users }
+        let users = Users { store, pool, grants: Arc::new(grants), link, profiles, clock, dry_run: false };
+        Self { keys, users }
     }
 
     /// The signing keys.
@@ -161,7 +165,7 @@ impl Gate {
             Presented::Token(bearer) => {
                 let claims = claims(&bearer, door, &self.keys, self.clock().now()).await; // 2  Bearer → Claims
                 observe(Observed::Claims(&bearer, &claims));
-                permit(claims?, &door.need, &self.grants) //                     3  Claims + Need → Permit
+                permit(claims?, &door.need, &self.users) //                      3  Claims + Need → Permit
             }
             Presented::Nothing(no_token) => permit_anonymous(no_token, &door.need),
         };
@@ -201,11 +205,11 @@ impl Gate {
             .untuple_one()
     }
 
-    /// Checks a caller of a connection that was accepted at `since` again, without a query.
+    /// Checks a caller of a connection that was accepted at `since` again, without a query while their row does not change.
     ///
     /// # Errors
-    /// When their token has expired or was revoked, its issuer no longer publishes its key, or the user was blocked or
-    /// erased.
+    /// When their token has expired or was revoked, its issuer no longer publishes its key, or the user was blocked,
+    /// erased or lost a permission.
     pub fn revalidate(&self, caller: &Caller, since: Timestamp) -> Result<(), Refusal> {
         caller.revalidate(since, &self.users, &self.keys)
     }

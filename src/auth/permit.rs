@@ -1,12 +1,12 @@
-//! Stage 3: [`Claims`] + [`Need`] → [`Permit`]. Decides what kind of caller it is and what they may do, before any lookup:
-//! a caller without permission never causes a row or a fetch.
+//! Stage 3: [`Claims`] + [`Need`] → [`Permit`]. Decides what kind of caller it is and what they may do, before any
+//! write or fetch: a caller without permission never causes one.
 
 use std::sync::Arc;
 
 use super::bearer::NoToken;
-use super::{Agents, Claims, Refusal};
-use crate::scope::{Permissions, Roles};
-use crate::user::Auth0Id;
+use super::{Agents, Claims, Grants, Refusal, RolesFrom, Users};
+use crate::scope::Permissions;
+use crate::user::{Auth0Id, CurrentUser};
 
 /// What a door requires of its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,23 +17,13 @@ pub struct Need {
     pub anonymous: bool,
 }
 
-/// What the configuration grants to issuers and roles.
-#[derive(Debug, Clone, Default)]
-pub struct Grants {
-    /// The trusted issuers whose `sub` names a user of ours: those of one tenant. Another tenant assigns its ids
-    /// independently, so one of them may equal an id of ours.
-    pub user_issuers: Vec<String>,
-    /// The permissions of each role.
-    pub roles: Roles,
-    /// What agents may do that act for a user.
-    pub agents: Agents,
-}
-
 /// Claims that met a need. Only this file makes one.
 #[derive(Debug)]
 pub struct Permit {
     subject: Subject,
     permissions: Permissions,
+    /// The user, if their row was read already.
+    known: Option<CurrentUser>,
 }
 
 /// What kind of caller it is.
@@ -47,34 +37,58 @@ pub enum Subject {
     Anonymous,
 }
 
-/// Compares what the claims allow with what the door needs.
+/// Compares what the caller may do with what the door needs. The roles of a user are read from their row, by key, only if the
+/// token does not show enough.
 ///
 /// # Errors
 /// [`Refusal::NotPermitted`] with the missing permissions. The list is empty when `sub` is neither a user nor a machine, or
 /// is a user of an issuer that is not in [`Grants::user_issuers`]. [`Refusal::AgentRefused`] for a user's token that an agent
-/// holds, unless [`Grants::agents`] accepts it.
-pub fn permit(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Refusal> {
-    let of_token: Permissions = claims.permissions().map(str::to_owned).collect();
+/// holds, unless [`Grants::agents`] accepts it. The refusals of the caller stage when a row was read.
+pub fn permit(claims: Claims, need: &Need, users: &Users) -> Result<Permit, Refusal> {
+    let (subject, mut permissions) = of_token(claims, &users.grants)?;
+    let mut known = None;
+    if let Subject::User(id, claims) = &subject
+        && users.grants.roles_from == RolesFrom::Database
+        && permissions.missing(&need.permissions).next().is_some()
+    {
+        known = users.known(id, claims)?;
+        let linkable = if known.is_none() { users.linkable(id, claims)? } else { None };
+        if let Some(user) = known.as_ref().or(linkable.as_ref()) {
+            permissions.extend(&users.grants.of_row(user));
+        }
+    }
+    check(subject, permissions, known, need)
+}
+
+/// [`permit`] without a row, for tests of what a token shows.
+#[cfg(test)]
+pub(super) fn permit_by_token(claims: Claims, need: &Need, grants: &Grants) -> Result<Permit, Refusal> {
+    let (subject, permissions) = of_token(claims, grants)?;
+    check(subject, permissions, None, need)
+}
+
+/// The subject, and the permissions that the token itself shows.
+fn of_token(claims: Claims, grants: &Grants) -> Result<(Subject, Permissions), Refusal> {
     let subject = subject(claims).filter(|subject| match subject {
         Subject::User(_, claims) => grants.accept_users_of(claims.issuer()),
         Subject::Machine(..) | Subject::Anonymous => true,
     });
     let subject = subject.ok_or_else(|| Refusal::NotPermitted { missing: Permissions::default() })?;
-    if let Subject::User(_, claims) = &subject
-        && grants.agents == Agents::Refuse
-        && claims.agent().is_some()
-    {
-        return Err(Refusal::AgentRefused);
-    }
-    let mut permissions = match &subject {
-        // The scope of a machine is what was granted to it.
-        Subject::Machine(_, claims) => Permissions::from_scope(claims.text("scope").unwrap_or_default()),
+    let permissions = match &subject {
+        Subject::User(_, claims) if grants.agents == Agents::Refuse && claims.agent().is_some() => {
+            return Err(Refusal::AgentRefused);
+        }
         // The scope of a user is what the client may request; it grants nothing.
-        Subject::User(_, claims) => grants.roles.permissions(claims.roles()),
+        Subject::User(_, claims) => grants.of_token(claims),
+        // The scope of a machine is what was granted to it.
+        Subject::Machine(_, claims) => {
+            let mut granted = Permissions::from_scope(claims.text("scope").unwrap_or_default());
+            granted.extend(&claims.permissions().map(str::to_owned).collect());
+            granted
+        }
         Subject::Anonymous => Permissions::default(),
     };
-    permissions.extend(&of_token);
-    check(subject, permissions, need)
+    Ok((subject, permissions))
 }
 
 /// The permit of a caller without a token.
@@ -85,13 +99,18 @@ pub fn permit_anonymous(_: NoToken, need: &Need) -> Result<Permit, Refusal> {
     if !need.anonymous {
         return Err(Refusal::NoToken);
     }
-    check(Subject::Anonymous, Permissions::default(), need)
+    check(Subject::Anonymous, Permissions::default(), None, need)
 }
 
-fn check(subject: Subject, permissions: Permissions, need: &Need) -> Result<Permit, Refusal> {
+fn check(
+    subject: Subject,
+    permissions: Permissions,
+    known: Option<CurrentUser>,
+    need: &Need,
+) -> Result<Permit, Refusal> {
     let missing: Permissions = permissions.missing(&need.permissions).map(str::to_owned).collect();
     if missing.is_empty() {
-        Ok(Permit { subject, permissions })
+        Ok(Permit { subject, permissions, known })
     } else {
         Err(Refusal::NotPermitted { missing })
     }
@@ -124,22 +143,15 @@ fn subject(claims: Claims) -> Option<Subject> {
     Some(Subject::User(sub.parse().ok()?, claims))
 }
 
-impl Grants {
-    /// Whether the users of `issuer` are ours.
-    pub(super) fn accept_users_of(&self, issuer: &str) -> bool {
-        self.user_issuers.iter().any(|trusted| trusted == issuer)
-    }
-}
-
 impl Permit {
     /// The subject and its permissions.
     pub(super) fn parts(&self) -> (&Subject, &Permissions) {
         (&self.subject, &self.permissions)
     }
 
-    /// Hands subject and permissions to the next stage.
-    pub(super) fn into_parts(self) -> (Subject, Permissions) {
-        (self.subject, self.permissions)
+    /// Hands subject, permissions and the user, if known, to the next stage.
+    pub(super) fn into_parts(self) -> (Subject, Permissions, Option<CurrentUser>) {
+        (self.subject, self.permissions, self.known)
     }
 }
 
@@ -147,6 +159,7 @@ impl Permit {
 mod tests {
     use super::*;
     use crate::auth::tests::claims_with;
+    use crate::scope::Roles;
     use serde_json::{Value, json};
 
     fn permitted(claims: &Value, need: &str) -> Result<Permit, Refusal> {
@@ -155,7 +168,11 @@ mod tests {
             [("support".to_owned(), Permissions::from_scope("users:read"))].into_iter().collect();
         let claims = claims_with(claims);
         let user_issuers = vec![claims.issuer().to_owned()];
-        permit(claims, &need, &Grants { user_issuers, roles, agents: Agents::Refuse })
+        permit_by_token(
+            claims,
+            &need,
+            &Grants { user_issuers, roles, roles_from: RolesFrom::Token, ..Grants::default() },
+        )
     }
 
     fn missing(claims: &Value, need: &str) -> Option<String> {
@@ -174,7 +191,7 @@ mod tests {
             json!({"sub": "m1", "azp": "m1", "gty": "client-credentials"}),
             json!({"sub": "m1", "azp": "m1", "sub_profile": "service"}),
         ] {
-            let (subject, _) = permitted(&claims, "").unwrap().into_parts();
+            let (subject, ..) = permitted(&claims, "").unwrap().into_parts();
             assert!(matches!(subject, Subject::Machine(client, _) if &*client == "m1"), "{claims}");
         }
     }
@@ -205,7 +222,7 @@ mod tests {
             let grants =
                 Grants { user_issuers: vec![claims.issuer().to_owned()], agents, ..Grants::default() };
             let agent = claims.agent().map(str::to_owned);
-            permit(claims, &need, &grants).map(|_| agent)
+            permit_by_token(claims, &need, &grants).map(|_| agent)
         };
         for (claims, agent) in [
             (json!({"act": {"sub": "agt_1", "act": {"sub": "spa"}}, "client_profile": "ai_agent"}), "agt_1"),
@@ -250,7 +267,7 @@ mod tests {
         let need = Need { permissions: Permissions::default(), anonymous: false };
         let user_issuers = vec!["https://ours.example/".to_owned()];
         let elsewhere = Grants { user_issuers, ..Grants::default() };
-        let outcome = |claims: Value| permit(claims_with(&claims), &need, &elsewhere).map(drop);
+        let outcome = |claims: Value| permit_by_token(claims_with(&claims), &need, &elsewhere).map(drop);
         let refused = Refusal::NotPermitted { missing: Permissions::default() };
         assert_eq!(outcome(json!({"sub": "auth0|1"})), Err(refused));
         assert_eq!(outcome(json!({"sub": "m1@clients", "azp": "m1"})), Ok(()));

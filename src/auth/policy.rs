@@ -35,6 +35,8 @@ pub struct ClaimsSettings {
     pub profile: TokenProfile,
     /// What an agent with a user's token may do.
     pub agents: Agents,
+    /// Where the roles of users come from.
+    pub roles_from: RolesFrom,
 }
 
 /// What an agent may do that acts for a user: its token has `act` (RFC 8693 §4.1) or the `client_profile` `ai_agent`.
@@ -46,6 +48,17 @@ pub enum Agents {
     Refuse,
     /// What the user may do. Audit lines name the agent.
     AsUser,
+}
+
+/// The one authority for the roles of users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RolesFrom {
+    /// Our rows. A change revokes the tokens that carry the old roles.
+    #[default]
+    Database,
+    /// The claim `<namespace>roles`. The rows mirror it.
+    Token,
 }
 
 /// Auth0's two access token profiles, also called token dialects.

@@ -4,23 +4,146 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vestibule::store::Actor;
+use vestibule::user::{Status, UserId};
 
 use crate::auth0_stub::Auth0Stub;
 use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer, manual_clock};
 use crate::tokens;
 
+/// A token with `payload` as its user.
+fn with_payload(server: &TestServer, sub: &str, payload: &Value) -> String {
+    server.token(sub, json!({format!("{NAMESPACE}user"): payload}))
+}
+
 #[test]
-fn the_payload_gives_the_current_user_without_a_row_or_a_call() {
+fn the_payload_gives_the_current_user_without_a_query_after_its_first_sight() {
     let server = TestServer::open(&[]);
-    let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "ADA@example.com",
+    server.seed(json!({"auth0Id": "auth0|1", "email": "ada@example.com", "emailVerified": true, "roles": ["support"]}));
+    let payload = json!({"id": server.user("auth0|1").id, "auth0Id": "auth0|1", "email": "ADA@example.com",
         "roles": ["support"], "unknown": 7});
-    let token = server.token("auth0|1", json!({format!("{NAMESPACE}user"): payload}));
-    let answer = server.me(&token);
-    assert_eq!(
-        answer.json()["data"]["me"],
-        json!({"id": payload["id"], "auth0Id": "auth0|1", "email": "ada@example.com", "roles": ["support"]})
+    let token = with_payload(&server, "auth0|1", &payload);
+    let mut before = server.store().queries();
+    for queries in [1, 0, 0] {
+        let answer = server.me(&token);
+        assert_eq!(
+            answer.json()["data"]["me"],
+            json!({"id": payload["id"], "auth0Id": "auth0|1", "email": "ada@example.com", "roles": ["support"]})
+        );
+        assert_eq!(server.store().queries() - before, queries);
+        before = server.store().queries();
+    }
+    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (1, 0));
+}
+
+#[test]
+fn a_payload_of_another_user_is_refused_and_reads_nothing_of_theirs() {
+    let server = TestServer::open(&[]);
+    let (ada, bob) = (server.insert_person("ada"), server.insert_person("bob"));
+    let payload = |id: UserId, sub: &str| json!({"id": id, "auth0Id": sub, "name": "x"});
+    server.store().set_status(bob.id, Status::Blocked, &Actor::Cli).unwrap();
+    for (sub, payload) in [
+        // Signed payloads with the caller's subject and another user's id, of their own subject, and of no row.
+        ("auth0|ada", payload(bob.id, "auth0|ada")),
+        ("auth0|ada", payload(ada.id, "auth0|bob")),
+        ("auth0|ada", payload(bob.id, "auth0|bob")),
+        ("auth0|unknown", payload(ada.id, "auth0|unknown")),
+        ("auth0|ada", payload("01890000-0000-7000-8000-000000000001".parse().unwrap(), "auth0|ada")),
+    ] {
+        let token = with_payload(&server, sub, &payload);
+        for query in ["{ me { id name } }", "mutation { updateMe(input: {name: \"Eve\"}) { me { id } } }"] {
+            let answer = server.ask_public(token.as_str(), query);
+            assert_eq!(
+                (answer.status, answer.code().as_deref()),
+                (401, Some("BAD_CLAIMS")),
+                "{sub} {payload}"
+            );
+        }
+    }
+    assert_eq!((server.user("auth0|ada").person, server.user("auth0|bob").person), (ada.person, bob.person));
+    let own = with_payload(&server, "auth0|bob", &payload(bob.id, "auth0|bob"));
+    assert_eq!(server.me(&own).code().as_deref(), Some("BLOCKED"));
+    assert_eq!(server.user_count(), 2);
+}
+
+#[test]
+fn after_a_change_the_row_is_the_truth_and_an_answer_mixes_no_two_states() {
+    let server = TestServer::open(&[]);
+    let ada = server.insert_person("ada");
+    let payload = json!({"id": ada.id, "auth0Id": "auth0|ada", "name": "ada", "email": "ada@example.com"});
+    let (token, other) =
+        (with_payload(&server, "auth0|ada", &payload), with_payload(&server, "auth0|ada", &payload));
+    let me = |token: &str| server.ask_public(token, "{ me { name updatedAt } }").json()["data"]["me"].clone();
+    assert_eq!(me(&token)["name"], "ada");
+    let rename = "mutation { updateMe(input: {name: \"Ada King\"}) { me { name updatedAt } } }";
+    let updated = server.ask_public(token.as_str(), rename).json()["data"]["updateMe"]["me"].clone();
+    assert_eq!(updated["name"], "Ada King");
+    // Also by a token that is seen for the first time after the change, and after a change by hand.
+    for token in [&token, &other, &token] {
+        assert_eq!(me(token), updated);
+    }
+    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
+    shell.execute("UPDATE users SET name = 'Ada Byron'", []).unwrap();
+    server.store().poll_changes();
+    assert_eq!(me(&token)["name"], "Ada Byron");
+    // Equal again: no query.
+    shell.execute("UPDATE users SET name = 'ada'", []).unwrap();
+    server.store().poll_changes();
+    assert_eq!(server.me(&token).status, 200);
+    let before = server.store().queries();
+    assert_eq!(server.me(&token).status, 200);
+    assert_eq!(server.store().queries(), before);
+}
+
+#[test]
+fn a_payload_of_a_merged_row_leads_to_the_row_it_went_into() {
+    let server = TestServer::open(&[]);
+    let [first, second, kept] = ["first", "second", "kept"].map(|name| server.insert_person(name));
+    server.store().merge(second.id, first.id, &Actor::Cli).unwrap();
+    server.store().merge(kept.id, second.id, &Actor::Cli).unwrap();
+    // The scripts asked before the merges, and the token was signed after them.
+    let iat = tokens::now() + 2;
+    for (gone, sub) in [(first.id, "auth0|first"), (second.id, "auth0|second"), (second.id, "auth0|first")] {
+        let payload = json!({"id": gone, "auth0Id": sub, "name": "gone"});
+        let token = server.token(sub, json!({"iat": iat, format!("{NAMESPACE}user"): payload}));
+        let answer = server.ask_public(token.as_str(), "{ me { id name auth0Id } }");
+        assert_eq!(
+            answer.at("/data/me"),
+            json!({"id": kept.id, "name": "kept", "auth0Id": sub}),
+            "{}",
+            answer.body
+        );
+    }
+    let stranger = with_payload(
+        &server,
+        "auth0|kept",
+        &json!({"id": server.insert_person("x").id, "auth0Id": "auth0|kept"}),
     );
-    assert_eq!((server.user_count(), server.auth0.calls("/api/")), (0, 0));
+    assert_eq!(server.me(&stranger).status, 401);
+}
+
+#[test]
+fn a_sign_out_revokes_what_was_accepted_before_it_even_with_an_iat_ahead() {
+    let server = TestServer::open(&["claims.leeway=60s"]);
+    let ada = server.insert_person("ada");
+    let ahead = |seconds: i64, claims: Value| {
+        let mut claims = claims;
+        claims["iat"] = json!(tokens::now() + seconds);
+        server.token("auth0|ada", claims)
+    };
+    let payload = json!({format!("{NAMESPACE}user"): {"id": ada.id, "auth0Id": "auth0|ada"}});
+    let old = [ahead(0, json!({})), ahead(3, json!({})), ahead(50, json!({})), ahead(50, payload.clone())];
+    for token in &old {
+        assert_eq!(server.me(token).status, 200);
+    }
+    let sign_out = "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }";
+    assert_eq!(server.ask_public(old[2].as_str(), sign_out).status, 200);
+    for token in &old {
+        assert_eq!(server.me(token).code().as_deref(), Some("TOKEN_REVOKED"));
+    }
+    // A login at once works, however the clocks differ.
+    for (seconds, claims) in [(2, json!({"jti": "new"})), (50, json!({"jti": "new"})), (2, payload)] {
+        assert_eq!(server.me(&ahead(seconds, claims)).status, 200, "{seconds}");
+    }
 }
 
 #[test]
@@ -103,14 +226,14 @@ fn request_at_once(callers: usize) {
 #[test]
 fn a_machine_has_no_current_user_and_staff_are_admitted_by_role() {
     let server = TestServer::open(&[]);
-    server.seed(json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true}));
+    server.seed(json!({"auth0Id": "auth0|s", "email": "staff@example.com", "emailVerified": true, "roles": ["support"]}));
     let query =
         "{ me { email } users(first: 1) { edges { node { email status } } pageInfo { hasNextPage } } }";
     let ask = |token: &str| server.ask_internal(token, query, Value::Null).json();
     let users = json!({"edges": [{"node": {"email": "staff@example.com", "status": "ACTIVE"}}],
         "pageInfo": {"hasNextPage": false}});
     assert_eq!(ask(&server.machine_token("users:read"))["data"], json!({"me": null, "users": users}));
-    let staff = server.token_for(INTERNAL, "auth0|s", json!({format!("{NAMESPACE}roles"): ["support"]}));
+    let staff = server.token_for(INTERNAL, "auth0|s", json!({}));
     assert_eq!(ask(&staff)["data"], json!({"me": {"email": "staff@example.com"}, "users": users}));
 }
 

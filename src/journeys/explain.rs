@@ -45,9 +45,9 @@ fn an_accepted_token_is_explained_up_to_its_user_without_inserting_one() {
     };
     assert!(found(json!({})).starts_with("at Auth0: the profile would be stored"));
     assert_eq!(server.user_count(), 0, "an explanation inserted a user");
-    let payload = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1"});
-    assert!(found(json!({format!("{NAMESPACE}user"): payload})).starts_with("in the payload"));
     assert_eq!(server.me(&server.token("auth0|1", json!({}))).status, 200);
+    let payload = json!({"id": server.user("auth0|1").id, "auth0Id": "auth0|1"});
+    assert!(found(json!({format!("{NAMESPACE}user"): payload})).starts_with("in the payload"));
     assert!(found(json!({})).starts_with("in the database, by Auth0 id"));
 }
 
@@ -144,7 +144,7 @@ fn rfc9068_tokens_of_another_trusted_issuer_are_explained() {
     let mut claims = other.claims("auth0|1", PUBLIC);
     claims.as_object_mut().unwrap().remove("azp");
     (claims["client_id"], claims["jti"]) = (json!("spa"), json!("1"));
-    let id = "01890000-0000-7000-8000-000000000001";
+    let id = server.insert_user("auth0|1").id;
     claims[format!("{NAMESPACE}user")] = json!({"id": id, "auth0Id": "auth0|1"});
     let token =
         tokens::sign_with_header(&json!({"alg": "RS256", "typ": "at+jwt", "kid": "stub"}), &claims, true);

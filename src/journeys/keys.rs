@@ -13,7 +13,8 @@ use crate::waiting::wait_until;
 /// A token with a payload, signed with the published key or with the other one.
 pub(crate) fn token(server: &TestServer, kid: &str, first: bool) -> String {
     let mut claims = server.auth0.claims("auth0|1", PUBLIC);
-    claims[format!("{NAMESPACE}user")] = json!({"id": "01890000-0000-7000-8000-000000000001", "auth0Id": "auth0|1", "email": "a@example.com", "roles": []});
+    let user = server.insert_user("auth0|1");
+    claims[format!("{NAMESPACE}user")] = json!({"id": user.id, "auth0Id": "auth0|1", "roles": []});
     tokens::sign_with_header(&json!({"alg": "RS256", "kid": kid}), &claims, first)
 }
 

@@ -1,7 +1,7 @@
 //! Mutations of the Public API over HTTP, and the number of queries that `me` costs.
 
 use serde_json::json;
-use vestibule::store::Actor;
+use vestibule::store::{Actor, UserUpdate};
 use vestibule::user::{Status, User};
 
 use crate::auth0_stub::ProfileReply;
@@ -12,15 +12,20 @@ use crate::waiting::wait_until;
 fn with_payload(server: &TestServer, user: &User) -> String {
     let claim = format!("{NAMESPACE}user");
     let payload = json!({"id": user.id, "auth0Id": "auth0|ada", "email": "ada@example.com", "emailVerified": true,
-        "name": "ada", "picture": "https://pics.example/ada.png", "roles": []});
+        "name": "ada", "picture": user.person.picture, "roles": []});
     server.token("auth0|ada", json!({claim: payload}))
 }
 
 #[test]
 fn fields_in_the_payload_cost_no_query_and_others_one() {
     let server = TestServer::open(&[]);
-    let user = server.insert_person("ada");
+    let picture = Some(Some("https://pics.example/ada.png".to_owned()));
+    let update = UserUpdate { picture, ..UserUpdate::default() };
+    let user = server.store().update(server.insert_person("ada").id, &update, &Actor::Cli).unwrap();
     let token = with_payload(&server, &user);
+    let before = server.store().queries();
+    assert_eq!(server.me(&token).status, 200);
+    assert_eq!(server.store().queries() - before, 1, "the row is read at the token's first sight");
     for (queries, fields) in [
         (0, "id auth0Id email emailVerified name picture roles"),
         (1, "givenName"),

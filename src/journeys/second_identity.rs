@@ -109,9 +109,14 @@ fn id(sub: &str) -> Auth0Id {
     sub.parse().unwrap()
 }
 
-/// Runs `test` with the rule and with the Action.
+/// Runs `test` with the rule, with the Action, and with the rule of a team that copied an earlier version, which puts the
+/// primary Auth0 id of the row into the claim.
 fn with_each_script(verified: bool, test: impl Fn(&Logins)) {
-    for script in [RULE, &action_as_rule()] {
+    let earlier = RULE
+        .replace("{ id email", "{ id auth0Id email")
+        .replace("auth0Id: user.user_id", "auth0Id: found.auth0Id");
+    assert!(earlier.contains("id auth0Id") && earlier.contains("found.auth0Id"));
+    for script in [RULE, &action_as_rule(), &earlier] {
         test(&Logins::open(script, verified));
     }
 }

@@ -3,9 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::columns::optional_time;
-use super::query::first;
-use super::revocations::Revocation;
+use super::users::by_id;
 use super::write::Write;
 use super::{Result, Store, StoreError};
 use crate::user::{Status, UserId};
@@ -30,12 +28,8 @@ impl Store {
 impl Write<'_> {
     /// Refuses the transaction unless the user is active and their token not revoked.
     pub(crate) fn ensure_active(&self, acting_user: ActingUser) -> Result<()> {
-        let sql = "SELECT status, tokens_valid_from FROM users WHERE id = ?1";
-        let revocation = first(&self.tx, sql, [acting_user.user], |row| {
-            Ok(Revocation { status: row.get(0)?, tokens_valid_from: optional_time(row, 1)? })
-        })?;
-        let accepted = revocation.is_some_and(|revocation| {
-            revocation.status == Status::Active && revocation.accepts_token_issued_at(acting_user.issued_at)
+        let accepted = by_id(&self.tx, acting_user.user)?.is_some_and(|user| {
+            user.status == Status::Active && user.accepts_token_issued_at(acting_user.issued_at)
         });
         if accepted { Ok(()) } else { Err(StoreError::Revoked) }
     }

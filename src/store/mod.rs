@@ -18,7 +18,7 @@ mod page;
 mod write;
 mod users;
 mod audit;
-mod revocations;
+mod user_changes;
 mod acting_user;
 mod pseudonyms;
 mod outbox;
@@ -39,8 +39,8 @@ pub use keys::SavedKeys;
 pub use maintenance::{CheckReport, Restored};
 pub use outbox::BlockDelivery;
 pub use page::{PAGE_MAX, Page, PageArgs};
-pub use revocations::Revocation;
 pub use settings::{LinkEmail, LinkSettings, Settings};
+pub use user_changes::ChangeNumber;
 pub use users::{
     AcceptedTerms, Identity, Import, ImportOutcome, ImportRow, ImportRules, NewIdentity, NewUser,
     PROFILE_MAX_BYTES, Period, Provisioned, SEARCH_MAX, SeedUser, SortKey, TERMS_MAX_CHARS,
@@ -57,8 +57,8 @@ use crate::sqlite::{Database, Interrupt, with_settings};
 use crate::telemetry::{Counter, RequestId};
 use audit::Feed;
 use error::Result;
-use revocations::Revocations;
 use schema::SCHEMA;
+use user_changes::UserChanges;
 use write::Write;
 
 /// A handle to the database. Cheap to clone.
@@ -76,7 +76,7 @@ pub struct Store {
 
 struct Shared {
     queries: Counter,
-    revocations: Revocations,
+    user_changes: UserChanges,
     feed: Feed,
     block_at_auth0: bool,
     clock: Clock,
@@ -96,7 +96,7 @@ impl Store {
     fn new(database: Database, settings: &Settings, clock: Clock) -> Result<Self> {
         let shared = Shared {
             queries: Counter::default(),
-            revocations: Revocations::load(database.own_reader()?, clock.clone())?,
+            user_changes: UserChanges::load(database.own_reader()?)?,
             feed: Feed::new(),
             block_at_auth0: settings.block_at_auth0,
             clock,
@@ -137,7 +137,7 @@ impl Store {
 
     /// Ends all work on the database and closes it: see [`Database::close`].
     pub fn close(&self) -> Result<()> {
-        self.shared.revocations.close();
+        self.shared.user_changes.close();
         self.shared.feed.close();
         Ok(self.database.close()?)
     }
@@ -159,8 +159,8 @@ impl Store {
         self.database.read_by_key(query)
     }
 
-    /// Runs one write transaction, rolled back when `steps` fails or panics. When it returns, this process has its
-    /// revocations, and subscribers its changes.
+    /// Runs one write transaction, rolled back when `steps` fails or panics. When it returns, this process knows its
+    /// changes, and subscribers get them.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
         self.transaction(&[], |write| {
             let outcome = steps(&write)?;
@@ -187,7 +187,7 @@ impl Store {
             })
         })?;
         // In this order: a subscriber who learns of a block finds the user blocked.
-        self.shared.revocations.catch_up();
+        self.shared.user_changes.catch_up();
         self.publish_changes();
         Ok(outcome)
     }

@@ -24,7 +24,7 @@ pub enum CurrentUser {
 pub struct PayloadUser {
     /// Our id.
     pub id: UserId,
-    /// Must equal the token's `sub`.
+    /// The identity that logged in: the token's `sub`.
     pub auth0_id: Auth0Id,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
@@ -44,6 +44,14 @@ impl CurrentUser {
         match self {
             Self::Payload(user) => user.id,
             Self::Row(user) => user.id,
+        }
+    }
+
+    /// Names of the user's roles.
+    pub fn roles(&self) -> &[String] {
+        match self {
+            Self::Payload(user) => user.roles.as_deref().unwrap_or_default(),
+            Self::Row(user) => &user.roles,
         }
     }
 }

@@ -46,6 +46,14 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+impl User {
+    /// Whether a token issued at that moment is not revoked. `iat` has whole seconds, so a token of the second of a
+    /// revocation is revoked too; so is one without `iat`, which cannot show that it is newer.
+    pub fn accepts_token_issued_at(&self, issued_at: Option<Timestamp>) -> bool {
+        self.tokens_valid_from.is_none_or(|from| issued_at.is_some_and(|issued| issued >= from))
+    }
+}
+
 /// Whether a user is accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -15,7 +15,8 @@ use tempfile::TempDir;
 
 use super::claims::{claims, validate};
 use super::{
-    Agents, Bearer, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Refusal, TokenProfile, parse,
+    Agents, Bearer, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Refusal, RolesFrom, TokenProfile,
+    parse,
 };
 use crate::auth0::{self, Auth0, Issuer};
 use crate::clock::Clock;
@@ -41,6 +42,7 @@ fn claims_settings(profile: TokenProfile) -> ClaimsSettings {
         keys_max_age: Duration::from_secs(86_400),
         profile,
         agents: Agents::Refuse,
+        roles_from: RolesFrom::Database,
     }
 }
 

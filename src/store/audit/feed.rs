@@ -47,9 +47,9 @@ impl Store {
         Ok(state.sender.subscribe())
     }
 
-    /// Reads what other processes changed, for the revocations and the feed. The app calls it twice a second, inline.
+    /// Reads what other processes changed, for the rows in use and the feed. The app calls it twice a second, inline.
     pub fn poll_changes(&self) {
-        self.shared.revocations.catch_up();
+        self.shared.user_changes.catch_up();
         self.publish_changes();
     }
 
@@ -73,6 +73,10 @@ impl Store {
                 Ok(Change { audit: row.get(0)?, user: row.get(1)?, action: row.get(2)? })
             })
         })?;
+        if !changes.is_empty() {
+            // A subscriber who learns of a block by another process must find the user blocked.
+            self.shared.user_changes.catch_up();
+        }
         for change in changes {
             state.last = change.audit;
             // It fails when the last receiver has gone.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::{NewUser, Revocation};
+use crate::store::NewUser;
 use crate::user::Status;
 
 #[test]
@@ -52,14 +52,14 @@ fn an_unlinked_identity_is_unknown_and_its_tokens_are_revoked() {
     let revoked = Some(Revocation { status: Status::Active, tokens_valid_from: Some(unlinked_at) });
     test.clock.advance(Duration::from_secs(1));
     for store in [&test.store, &other, &test.another_process()] {
-        assert_eq!(store.revocation(&id("auth0|1")), revoked);
-        assert_eq!(store.revocation(&id("google|1")), None);
+        assert_eq!(revocation(store, "auth0|1"), revoked);
+        assert_eq!(revocation(store, "google|1"), None);
     }
     // Also when it is provisioned as a new user.
     let back =
         test.store.provision(&identity("auth0|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
     assert_ne!(back.into_user().id, ada.id);
-    assert_eq!(test.store.revocation(&id("auth0|1")), revoked);
+    assert_eq!(revocation(&test.store, "auth0|1"), revoked);
 
     assert!(matches!(
         test.store.unlink_identity(ada.id, &id("google|1"), &Actor::Cli),
@@ -77,12 +77,12 @@ fn an_identity_unlinked_from_a_blocked_user_is_not_blocked() {
     let ada = test.add_user("auth0|1", ADA);
     test.store.link_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
     test.store.set_status(ada.id, Status::Blocked, &Actor::Cli).unwrap();
-    assert_eq!(test.store.revocation(&id("google|1")).unwrap().status, Status::Blocked);
+    assert_eq!(revocation(&test.store, "google|1").unwrap().status, Status::Blocked);
     test.store.unlink_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
-    assert_eq!(test.store.revocation(&id("google|1")).unwrap().status, Status::Active);
+    assert_eq!(revocation(&test.store, "google|1").unwrap().status, Status::Active);
     // Linked to the blocked user again, it is blocked again.
     test.store.link_identity(ada.id, &id("google|1"), &Actor::Cli).unwrap();
-    assert_eq!(test.store.revocation(&id("google|1")).unwrap().status, Status::Blocked);
+    assert_eq!(revocation(&test.store, "google|1").unwrap().status, Status::Blocked);
 }
 
 #[test]
@@ -118,5 +118,5 @@ fn an_identity_that_moves_to_a_signed_out_user_is_signed_out() {
     // In the same millisecond the moment of the revocation does not change.
     test.store.sign_out_everywhere(kept.id, &Actor::Cli).unwrap();
     test.store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
-    assert_eq!(test.store.revocation(&id("auth0|2")).unwrap().tokens_valid_from, Some(test.clock.now()));
+    assert_eq!(revocation(&test.store, "auth0|2").unwrap().tokens_valid_from, Some(test.clock.now()));
 }

@@ -48,7 +48,7 @@ fn rows_are_added_once_and_audited() {
         (Some(email(ADA)), true, Some("Ada King".into()))
     );
     assert_eq!(test.actions(ada.id), ["user.imported"]);
-    assert_eq!(test.store.revocation(&id("auth0|3")).unwrap().status, Status::Blocked);
+    assert_eq!(revocation(&test.store, "auth0|3").unwrap().status, Status::Blocked);
     assert!(test.store.verify_audit(None).unwrap().is_intact());
     // A login with the email of the third row, verified, claims it.
     let grace = identity("auth0|g", Some("grace@example.com"), true);
@@ -92,7 +92,7 @@ fn an_import_blocks_and_revokes_but_never_unblocks() {
         |blocked| ImportRow { blocked, person: user.person.clone(), ..row(Some("auth0|1"), None, false) };
     test.clock.advance(Duration::from_secs(1));
     assert_eq!(test.import(&[blocked(true)]), [ImportOutcome::Updated]);
-    let revocation = test.store.revocation(&id("auth0|1")).unwrap();
+    let revocation = revocation(&test.store, "auth0|1").unwrap();
     assert_eq!((revocation.status, revocation.tokens_valid_from), (Status::Blocked, Some(test.clock.now())));
     assert_eq!(test.import(&[blocked(false)]), [ImportOutcome::Unchanged]);
     assert_eq!(test.by_id("auth0|1").status, Status::Blocked);

@@ -24,7 +24,7 @@ fn lists_and_counts_can_be_interrupted_with_every_filter() {
         all.clone(),
         UserFilter { search: Some("p".into()), ..all.clone() },
         UserFilter { role: Some("all".into()), ..all.clone() },
-        UserFilter { name: Some("ada".into()), status: Some(crate::user::Status::Active), ..all.clone() },
+        UserFilter { name: Some("ada".into()), status: Some(Status::Active), ..all.clone() },
     ] {
         let counted = store.count_users(&filter);
         assert!(

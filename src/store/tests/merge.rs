@@ -25,7 +25,7 @@ fn a_merge_leaves_one_user_with_all_identities_and_a_tombstone() {
     assert_eq!(test.actions(kept.id), ["user.merged", "user.inserted"]);
     assert_eq!(test.actions(gone.id)[0], "user.merged");
     for identity in ["auth0|1", "google|1"] {
-        let revocation = test.store.revocation(&id(identity)).unwrap();
+        let revocation = revocation(&test.store, identity).unwrap();
         assert_eq!(
             (revocation.status, revocation.tokens_valid_from),
             (Status::Active, Some(test.clock.now()))
@@ -77,6 +77,6 @@ fn a_merge_does_not_lift_a_block() {
     test.store.set_status(gone.id, Status::Blocked, &Actor::Cli).unwrap();
     assert_eq!(test.store.merge(kept.id, gone.id, &Actor::Cli).unwrap().status, Status::Blocked);
     for identity in ["auth0|1", "auth0|2"] {
-        assert_eq!(test.store.revocation(&id(identity)).unwrap().status, Status::Blocked);
+        assert_eq!(revocation(&test.store, identity).unwrap().status, Status::Blocked);
     }
 }

@@ -18,12 +18,12 @@ mod merge;
 mod outbox;
 mod provision;
 mod refresh;
-mod revocations;
 mod roles;
 mod seed;
 mod status;
 mod terms;
 mod update;
+mod user_changes;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +36,7 @@ use super::{
     Provisioned, SeedUser, Settings, Store, UserFilter,
 };
 use crate::clock::Clock;
-use crate::user::{Auth0Id, Email, Person, User, UserId};
+use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 
 pub(super) use super::{Actor, StoreError};
 
@@ -69,7 +69,7 @@ impl TestStore {
         Self { store, clock, settings, dir }
     }
 
-    /// The same file opened again, with connections and revocations of its own, as by another process.
+    /// The same file opened again, with connections and a memory of its own, as by another process.
     fn another_process(&self) -> Store {
         Store::open(&self.settings, self.clock.clone()).unwrap()
     }
@@ -111,6 +111,23 @@ impl TestStore {
     fn user_count(&self) -> usize {
         usize::try_from(self.store.count_users(&UserFilter::default()).unwrap()).unwrap()
     }
+}
+
+/// What revokes the tokens of an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Revocation {
+    status: Status,
+    tokens_valid_from: Option<Timestamp>,
+}
+
+/// What revokes the tokens of an identity, by the row it leads to; `None` if nothing does.
+fn revocation(store: &Store, auth0_id: &str) -> Option<Revocation> {
+    let (status, tokens_valid_from) = match store.user_by_auth0_id(&id(auth0_id)).unwrap() {
+        Some(user) => (user.status, user.tokens_valid_from),
+        None => (Status::Active, store.unlinked_at(&id(auth0_id)).unwrap()),
+    };
+    let revocation = Revocation { status, tokens_valid_from };
+    Some(revocation).filter(|_| status != Status::Active || tokens_valid_from.is_some())
 }
 
 fn id(text: &str) -> Auth0Id {

@@ -26,7 +26,7 @@ fn a_file_is_seeded_once() {
     );
     assert_eq!(staff.email, Some(email("staff@example.com")));
     assert_eq!(test.actions(staff.id), ["user.seeded"]);
-    assert_eq!(test.store.revocation(&id("auth0|bad")).unwrap().status, Status::Blocked);
+    assert_eq!(revocation(&test.store, "auth0|bad").unwrap().status, Status::Blocked);
 }
 
 #[test]

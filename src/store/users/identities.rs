@@ -5,10 +5,10 @@ use rusqlite::{Connection, Row, params};
 
 use super::find::by_auth0_id;
 use crate::store::audit::{Action, Actor, Changes};
-use crate::store::columns::time;
-use crate::store::query::{all, value};
+use crate::store::columns::{optional_time, time};
+use crate::store::query::{all, first};
 use crate::store::write::Write;
-use crate::store::{Result, Store, StoreError, pseudonyms};
+use crate::store::{Result, Store, StoreError};
 use crate::user::{Auth0Id, User, UserId};
 
 /// One Auth0 id of a user.
@@ -24,6 +24,11 @@ impl Store {
     /// The identities of a user, in the order they were linked. Those of an erased user are pseudonyms: `erased|…`.
     pub fn identities(&self, id: UserId) -> Result<Vec<Identity>> {
         self.read(|connection| of(connection, id))
+    }
+
+    /// When this identity was last unlinked from a user. Tokens from before are revoked.
+    pub fn unlinked_at(&self, auth0_id: &Auth0Id) -> Result<Option<Timestamp>> {
+        self.read_by_key(|connection| unlinked_at(connection, auth0_id))
     }
 
     /// Links an identity to a user, or claims a pre-provisioned row. The caller vouches that both are one person.
@@ -83,21 +88,23 @@ pub(crate) fn read_identity(row: &Row<'_>) -> Result<Identity> {
     Ok(Identity { auth0_id: row.get(0)?, linked_at: time(row, 1)? })
 }
 
-/// Whether staff unlinked this identity, even if it was linked to another user since.
-pub(crate) fn was_unlinked(connection: &Connection, auth0_id: &Auth0Id) -> Result<bool> {
-    for key in pseudonyms::keys(connection)? {
-        let sql = "SELECT 1 FROM unlinked_identities WHERE auth0_id = ?1";
-        if value::<i64>(connection, sql, [key.pseudonym(auth0_id.as_str())])?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// When staff unlinked this identity last, even if it was linked to another user since.
+pub(crate) fn unlinked_at(connection: &Connection, auth0_id: &Auth0Id) -> Result<Option<Timestamp>> {
+    // Computes no pseudonym while there is no key.
+    let sql = "SELECT max(u.tokens_valid_from) FROM pseudonym_keys k
+               CROSS JOIN unlinked_identities u ON u.auth0_id = pseudonym(k.key, ?1)";
+    first(connection, sql, [auth0_id], |row| optional_time(row, 0)).map(Option::flatten)
 }
 
 impl Write<'_> {
+    /// Adds an identity. If it was unlinked before, tokens from before are revoked: they lead to the user again.
     pub(crate) fn add_identity(&self, auth0_id: &Auth0Id, user: UserId) -> Result<()> {
         let sql = "INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)";
-        self.run(sql, params![auth0_id, user, self.now_millis()]).map(drop)
+        self.run(sql, params![auth0_id, user, self.now_millis()])?;
+        let Some(at) = unlinked_at(&self.tx, auth0_id)? else { return Ok(()) };
+        let sql =
+            "UPDATE users SET tokens_valid_from = max(coalesce(tokens_valid_from, ?2), ?2) WHERE id = ?1";
+        self.run(sql, params![user, at.as_millisecond()]).map(drop)
     }
 
     fn set_own_identity(&self, id: UserId, auth0_id: &Auth0Id) -> Result<()> {
@@ -111,11 +118,9 @@ impl Write<'_> {
         self.run("DELETE FROM identities WHERE auth0_id = ?1", [auth0_id])?;
         let pseudonym = self.pseudonym_key()?.pseudonym(auth0_id.as_str());
         // Never earlier than before, in case the machine's clock was set back.
-        let sql = "INSERT INTO unlinked_identities (auth0_id, tokens_valid_from, seq)
-                   VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM unlinked_identities))
+        let sql = "INSERT INTO unlinked_identities (auth0_id, tokens_valid_from) VALUES (?1, ?2)
                    ON CONFLICT (auth0_id) DO UPDATE SET
-                       tokens_valid_from = max(unlinked_identities.tokens_valid_from, excluded.tokens_valid_from),
-                       seq = excluded.seq";
+                       tokens_valid_from = max(unlinked_identities.tokens_valid_from, excluded.tokens_valid_from)";
         self.run(sql, params![pseudonym, self.now_millis()]).map(drop)
     }
 }

@@ -36,7 +36,25 @@ impl Store {
         self.clear_log();
         Ok(user)
     }
+
+    /// Whether `gone` was merged into `kept`, perhaps by way of others.
+    pub fn was_merged_into(&self, gone: UserId, kept: UserId) -> Result<bool> {
+        self.read_by_key(|connection| {
+            let mut id = gone;
+            for _ in 0..MERGES_MAX {
+                match merged_into(connection, id)? {
+                    Some(into) if into == kept => return Ok(true),
+                    Some(into) => id = into,
+                    None => break,
+                }
+            }
+            Ok(false)
+        })
+    }
 }
+
+/// The longest chain of merges that is followed.
+const MERGES_MAX: usize = 16;
 
 /// The user that a tombstone was merged into, by the audit line of the merge.
 pub(crate) fn merged_into(connection: &Connection, gone: UserId) -> Result<Option<UserId>> {

@@ -34,7 +34,7 @@ pub use seed::SeedUser;
 pub use terms::{AcceptedTerms, TERMS_MAX_CHARS, TERMS_MAX_VERSIONS};
 pub use update::UserUpdate;
 
-pub(crate) use find::by_auth0_id;
+pub(crate) use find::{by_auth0_id, by_id};
 pub(crate) use tombstones::Tombstones;
 
 #[cfg(test)]

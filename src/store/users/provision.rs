@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::find::{by_auth0_id, by_email};
-use super::identities::was_unlinked;
+use super::identities::unlinked_at;
 use super::insert::UserColumns;
 use super::profile::limited;
 use crate::store::audit::{Action, Actor, Changes};
@@ -129,7 +129,8 @@ impl Store {
 }
 
 impl NewIdentity {
-    pub(crate) fn verified_email(&self) -> Option<&Email> {
+    /// The email, if Auth0 verified it.
+    pub fn verified_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified)
     }
 }
@@ -145,7 +146,7 @@ impl Provisioned {
 
 /// Refuses to link an identity to a user who has another one. Only staff can link what staff unlinked.
 fn ensure_linkable(connection: &Connection, auth0_id: &Auth0Id, link: LinkEmail) -> Result<()> {
-    let is_refused = link == LinkEmail::Never || was_unlinked(connection, auth0_id)?;
+    let is_refused = link == LinkEmail::Never || unlinked_at(connection, auth0_id)?.is_some();
     if is_refused { Err(StoreError::EmailConflict) } else { Ok(()) }
 }
 

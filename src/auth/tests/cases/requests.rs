@@ -5,7 +5,8 @@ use warp::http::header::AUTHORIZATION;
 use warp::http::{HeaderMap, HeaderValue};
 
 use super::{Fixture, case};
-use crate::auth::permit::{Grants, Need, Permit, Subject, permit, permit_anonymous};
+use crate::auth::Grants;
+use crate::auth::permit::{Need, Permit, Subject, permit_anonymous, permit_by_token};
 use crate::auth::tests::forge::Signer;
 use crate::auth::tests::{OTHER_TENANT, TENANT, TestDoor, good_claims};
 use crate::auth::{ClaimsSettings, Presented, Refusal, TokenProfile, bearer};
@@ -87,7 +88,7 @@ async fn the_scope_of_a_machine_grants_and_that_of_a_user_does_not() {
     };
     let grants = Grants { user_issuers: vec![TENANT.to_owned()], ..Grants::default() };
     let permitted = async |token: String, asked: &str| -> Result<Permit, Refusal> {
-        permit(fixture.door.verify(&token).await.unwrap(), &need(asked, false), &grants)
+        permit_by_token(fixture.door.verify(&token).await.unwrap(), &need(asked, false), &grants)
     };
     let permit = permitted(machine(""), "").await.unwrap();
     assert!(
