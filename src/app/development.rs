@@ -32,6 +32,11 @@ impl Development {
         worker: WorkerCommand,
         clock: Clock,
     ) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            !Store::has_served_production(&config.store),
+            "the database {} has served production, and this would add sample users to it; name another file with `store.path`",
+            config.store.path.display()
+        );
         let listeners = TenantListeners::bind(&config.tenant).await?;
         let public = Listener::bind(config.public.listen, "public.listen").await?;
         let internal = Listener::bind(config.internal.listen, "internal.listen").await?;

@@ -15,7 +15,7 @@ use crate::api::{self, Services, SharedState, TrustedDocuments, WebSockets};
 use crate::auth::{Explanation, Gate, Grants, Keys, Profiles};
 use crate::auth0::{Auth0, Issuer, Settings};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, DEVELOPMENT};
 use crate::pool::{self, Pool};
 use crate::store::Store;
 
@@ -35,7 +35,7 @@ pub struct Doors {
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Doors {
-    /// Opens the database, starts the pool and the keys' refresh, and serves both doors of `vestibule`.
+    /// Opens the database, which `vestibule dev` refuses from then on unless the profile is `development`; starts the pool and the keys' refresh, and serves both doors of `vestibule`.
     ///
     /// Does not wait for the tenant: until its keys are known, callers with a token get 503.
     pub fn open(
@@ -47,6 +47,9 @@ impl Doors {
     ) -> anyhow::Result<Self> {
         let store = Store::open(&config.store, clock.clone())
             .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
+        if config.profile != DEVELOPMENT {
+            store.mark_production()?;
+        }
         Self::with_store(vestibule, config, store, public, internal, clock)
     }
 

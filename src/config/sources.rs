@@ -138,15 +138,22 @@ impl Sources {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if profile == DEVELOPMENT && self.dir.is_none() {
-                    return Some((Origin::Embedded, parse(SAMPLE).ok()?));
-                }
-                // These two have a meaning of their own; any other profile is defined by its file.
-                if self.named().is_some() && ![DEVELOPMENT, PRODUCTION].contains(&profile) {
+                // These two need no file; any other profile is defined by its file.
+                let needs_file = self.named().is_some() && ![DEVELOPMENT, PRODUCTION].contains(&profile);
+                let near = nearest_file(dir, profile);
+                if needs_file || near.is_some() {
                     let what = format!("is `{profile}`, and there is no file {}", path.display());
-                    bad_profile(layers, what, "create that file, or name a profile that has one");
+                    let fix = match near {
+                        Some(near) => {
+                            format!("there is a {near}.toml: rename it, or name the profile `{near}`")
+                        }
+                        None => "create that file, or name a profile that has one".to_owned(),
+                    };
+                    bad_profile(layers, what, &fix);
                 }
-                return None;
+                // `dev` needs no file at all.
+                let is_embedded = profile == DEVELOPMENT && self.dir.is_none();
+                return if is_embedded { Some((Origin::Embedded, parse(SAMPLE).ok()?)) } else { None };
             }
             Err(error) => {
                 let (path, what) = (path.display().to_string(), format!("cannot be read: {error}"));
@@ -158,6 +165,18 @@ impl Sources {
         let parsed = parse(&text).map_err(|what| not_toml(layers, &path.display().to_string(), &what));
         parsed.ok().map(|dict| (Origin::File(path), dict))
     }
+}
+
+/// The profile with a file in `dir` whose name is almost `profile`: one of the two is misspelt. Not between the two
+/// profiles that have a meaning of their own, and not a numbered one.
+fn nearest_file(dir: &Path, profile: &str) -> Option<String> {
+    let distance = |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &profile.to_lowercase());
+    let files = std::fs::read_dir(dir).ok()?.flatten().map(|file| file.path());
+    let names = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let names = names.filter_map(|path| path.file_stem()?.to_str().map(str::to_owned));
+    names
+        .filter(|name| distance(name) <= 2 && !name.ends_with(|c: char| c.is_ascii_digit()))
+        .min_by_key(|name| distance(name))
 }
 
 /// `AUTH0__CLIENT_ID` → `auth0.client_id`. A keyword of the bundle keeps its case.

@@ -7,10 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use vestibule::cli::http_client::HttpClient;
+use vestibule::store::Store;
 
 use crate::dev_server::bundle_with;
 use crate::executable::{Process, output, vestibule};
-use crate::test_server::{INTERNAL, PUBLIC};
+use crate::test_server::{INTERNAL, PUBLIC, TestServer};
 
 /// Runs a command in the second terminal.
 fn run(args: &[&str], set: &[String]) -> Output {
@@ -55,6 +56,23 @@ fn dev_keeps_running_while_a_rule_denies_a_login() {
     let error = fail(&["token", "--as", "ada@example.com"], &[bundle, http]);
     assert!(error.contains("not today") && !error.contains("running?"), "{error}");
     assert_eq!(process.stop("-INT"), Some(0));
+}
+
+#[test]
+fn dev_refuses_a_database_that_has_served_production() {
+    let mut server = TestServer::open(&[]);
+    let path = server.config.store.path.clone();
+    assert!(!Store::has_served_production(&server.config.store), "the development profile leaves no mark");
+    server.config.profile = "production".to_owned();
+    server.reopen();
+    server.close();
+    let copy = path.with_file_name("copy.db");
+    let error = |path: &Path| fail(&["dev"], &[format!("store.path={}", path.display())]);
+    assert!(error(&path).contains("has served production"), "{}", error(&path));
+    Store::backup(&server.config.store, &copy).unwrap();
+    assert!(error(&copy).contains("copy.db has served production"), "a backup too");
+    server.reopen();
+    assert_eq!(server.user_count(), 0, "no sample user was added");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use super::audit::{self, Action, Actor, AuditVerification, Changes};
@@ -12,6 +13,10 @@ use super::{Result, Settings, Store, StoreError};
 use crate::clock::Clock;
 use crate::sqlite::{self, Backup, DatabaseError, FileReport, Migrated, Previous};
 use crate::user::UserId;
+
+/// The `PRAGMA user_version` of a database that has served production. Backups keep it.
+const PRODUCTION: i32 = 1;
+const USER_VERSION: &str = "user_version";
 
 /// What a check of the database found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,10 @@ impl CheckReport {
     }
 }
 
+fn is_marked(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.pragma_query_value(None, USER_VERSION, |row| Ok(row.get::<_, i32>(0)? == PRODUCTION))
+}
+
 /// What a restore did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
@@ -42,6 +51,21 @@ impl Store {
     /// Creates the database if it is absent, and migrates it to the schema of this binary.
     pub fn migrate(settings: &Settings) -> Result<Migrated> {
         Ok(sqlite::migrate(&settings.database(), &SCHEMA)?)
+    }
+
+    /// Marks the database as one that has served production.
+    pub fn mark_production(&self) -> Result<()> {
+        if self.read_by_key(|connection| Ok(is_marked(connection)?))? {
+            return Ok(());
+        }
+        self.write(|write| Ok(write.tx.pragma_update(None, USER_VERSION, PRODUCTION)?))
+    }
+
+    /// Whether the database has served production, without migrating it. `false` for one that cannot be read:
+    /// [`Store::open`] says why.
+    pub fn has_served_production(settings: &Settings) -> bool {
+        let opened = Connection::open_with_flags(&settings.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        opened.and_then(|connection| is_marked(&connection)).unwrap_or(false)
     }
 
     /// Copies the database into a new file, with its checksum beside it, while servers run: see [`sqlite::backup`].

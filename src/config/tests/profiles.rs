@@ -34,6 +34,39 @@ fn what_may_be_in_an_unread_file_is_not_reported_as_unset() {
 }
 
 #[test]
+fn a_profile_or_its_file_that_is_misspelt_is_refused() {
+    let problem_in = |file: &str, profile: Option<&str>| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(file), "").unwrap();
+        let outcome = load(Sources {
+            dir: Some(dir.path().to_owned()),
+            profile: profile.map(str::to_owned),
+            ..with(&[])
+        });
+        outcome.err().map(|error| (error.problems[0].key.clone(), error.problems[0].fix.clone()))
+    };
+    for (file, profile) in [
+        ("production.toml", Some("prodution")),
+        ("production.toml", Some("Production")),
+        ("staging.toml", Some("stagin")),
+        ("prodution.toml", Some("production")),
+        ("prodution.toml", None),
+        ("developement.toml", Some("development")),
+    ] {
+        let (key, fix) = problem_in(file, profile).unwrap();
+        assert!(key == "profile" && fix.contains(file), "{file} {profile:?}: {fix}");
+    }
+    for (file, profile) in [
+        ("staging.toml", Some("production")),
+        ("production2.toml", None),
+        ("notes.txt", None),
+        ("staging.toml", None),
+    ] {
+        assert_eq!(problem_in(file, profile), None, "{file} {profile:?}");
+    }
+}
+
+#[test]
 fn an_unset_issuer_suggests_the_development_profile() {
     let unset = Sources { flags: Vec::new(), ..sources() };
     let fix = |sources| problems(sources).into_iter().find(|found| found.key == "auth0.issuer").unwrap().fix;
