@@ -56,19 +56,15 @@ impl OpenFile {
         settings: &DatabaseSettings,
         schema: &'static DatabaseSchema,
     ) -> Result<Self, DatabaseError> {
-        let path = resolve(&settings.path)?;
-        let connector = Connector::new(path, settings, schema);
-        let lock = Lock::shared(&connector.path)?;
+        let connector = Connector::new(resolve(&settings.path)?, settings, schema);
         let created = create_if_absent(&connector)?;
-        let writer = complete_writer(&connector)?;
-        let (from, to) = (known_version(&writer, schema, &connector.path)?, schema.version()?);
-        if from == to {
-            let migrated = created.unwrap_or(Migrated { from, to });
-            return Ok(Self { connector, lock, writer, migrated });
+        match Self::current(connector.clone()) {
+            Err(DatabaseError::SchemaTooOld { .. }) => {
+                let migrated = upgrade(&connector)?;
+                Ok(Self { migrated, ..Self::current(connector)? })
+            }
+            opened => opened.map(|open| Self { migrated: created.unwrap_or(open.migrated), ..open }),
         }
-        drop((writer, lock));
-        let migrated = upgrade(&connector)?;
-        Self::current(connector, migrated)
     }
 
     /// The file must exist with the newest schema.
@@ -76,30 +72,21 @@ impl OpenFile {
         settings: &DatabaseSettings,
         schema: &'static DatabaseSchema,
     ) -> Result<Self, DatabaseError> {
-        let path = resolve_existing(&settings.path)?;
-        let connector = Connector::new(path, settings, schema);
-        let version = schema.version()?;
-        Self::current(connector, Migrated { from: version, to: version })
+        Self::current(Connector::new(resolve_existing(&settings.path)?, settings, schema))
     }
 
-    fn current(connector: Connector, migrated: Migrated) -> Result<Self, DatabaseError> {
-        let path = &connector.path;
+    fn current(connector: Connector) -> Result<Self, DatabaseError> {
+        let (path, schema) = (&connector.path, connector.schema);
         let lock = Lock::shared(path)?;
         restrict_to_owner(path)?;
-        let writer = complete_writer(&connector)?;
-        let (found, known) = (known_version(&writer, connector.schema, path)?, migrated.to);
+        let writer = connector.writer()?;
+        refuse_truncated(&writer, &connector)?;
+        let (found, known) = (known_version(&writer, schema, path)?, schema.version()?);
         if found < known {
             return Err(DatabaseError::SchemaTooOld { path: path.clone(), found, known });
         }
-        Ok(Self { connector, lock, writer, migrated })
+        Ok(Self { connector, lock, writer, migrated: Migrated { from: found, to: known } })
     }
-}
-
-/// A connection to a file that nothing was cut off from.
-fn complete_writer(connector: &Connector) -> Result<Connection, DatabaseError> {
-    let writer = connector.writer()?;
-    refuse_truncated(&writer, connector)?;
-    Ok(writer)
 }
 
 /// Migrates a file that no process has open: a server of an older binary would go on writing in the form it knows.
@@ -113,25 +100,20 @@ fn upgrade(connector: &Connector) -> Result<Migrated, DatabaseError> {
     Ok(migrated)
 }
 
-/// Creates the database if it is absent; `None` when it exists.
+/// Creates the database if it is absent; `None` when it exists, or another process was faster.
 ///
 /// It appears complete, with its schema, so that an empty file is never the trace of an interrupted creation, but of lost
 /// data. Its mode is 0600 from the first moment.
 fn create_if_absent(connector: &Connector) -> Result<Option<Migrated>, DatabaseError> {
-    let path = &connector.path;
-    match has_content(path) {
-        Ok(true) => restrict_to_owner(path).map(|()| None),
-        Ok(false) => Err(DatabaseError::Empty(path.clone())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(connector),
-        Err(source) => Err(DatabaseError::Create(path.clone(), source)),
-    }
-}
-
-/// `None` when another process was faster.
-fn create(connector: &Connector) -> Result<Option<Migrated>, DatabaseError> {
-    let (path, schema) = (&connector.path, connector.schema);
-    refuse_orphaned_log(path)?;
+    let Connector { path, schema, .. } = connector;
+    let _lock = Lock::shared(path)?;
     let failed = DatabaseError::create(path);
+    match has_content(path) {
+        Ok(true) => return Ok(None),
+        Ok(false) => return Err(DatabaseError::Empty(path.clone())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        Err(_) => refuse_orphaned_log(path)?,
+    }
     let fresh = temporary_beside(path).map_err(failed)?.into_temp_path();
     let mut connection = connector.to(&fresh).writer()?;
     let migrated = migrate::run(&mut connection, schema, &fresh)?;

@@ -3,7 +3,7 @@
 //! Only pseudonyms of their Auth0 ids are left, so the keys of the pseudonyms are copied too: ids that the backup still has
 //! are compared by them, and later logins are recognised by them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -34,8 +34,6 @@ struct Tombstone {
     tokens_valid_from: Option<Timestamp>,
     created_at: i64,
     pseudonyms: Vec<String>,
-    /// The user that this one was merged into. It was not erased, unless that one was later.
-    merged_into: Option<UserId>,
 }
 
 impl Tombstones {
@@ -44,16 +42,15 @@ impl Tombstones {
         let sql = "SELECT id, tokens_valid_from, created_at FROM users WHERE status = 'erased'";
         let tombstones = all(connection, sql, [], |row| {
             let id = row.get(0)?;
+            if lives_on(connection, id)? {
+                return Ok(None);
+            }
             let identities = identities::of(connection, id)?;
-            Ok(Tombstone {
-                id,
-                tokens_valid_from: optional_time(row, 1)?,
-                created_at: row.get(2)?,
-                pseudonyms: identities.into_iter().map(|identity| identity.auth0_id.to_string()).collect(),
-                merged_into: merged_into(connection, id)?,
-            })
+            let pseudonyms = identities.into_iter().map(|identity| identity.auth0_id.to_string()).collect();
+            let (tokens_valid_from, created_at) = (optional_time(row, 1)?, row.get(2)?);
+            Ok(Some(Tombstone { id, tokens_valid_from, created_at, pseudonyms }))
         })?;
-        Ok(Self { all: without_merged(tombstones), keys: pseudonyms::keys(connection)? })
+        Ok(Self { all: tombstones.into_iter().flatten().collect(), keys: pseudonyms::keys(connection)? })
     }
 
     /// Erases these users in another database, and returns how many were not erased there.
@@ -66,17 +63,13 @@ impl Tombstones {
         let unknown = self.unknown_pseudonyms(&write.tx)?;
         let mut count = 0;
         for tombstone in &self.all {
-            match by_id(&write.tx, tombstone.id)? {
+            let user = by_id(&write.tx, tombstone.id)?;
+            count += usize::from(user.as_ref().is_none_or(|user| user.status != Status::Erased));
+            match user {
                 Some(user) if user.status == Status::Erased => {}
-                Some(user) => {
-                    write.erase_again(&user, tombstone)?;
-                    count += 1;
-                }
+                Some(user) => write.erase_again(&user, tombstone)?,
                 // Created after the backup. Without a row their token would create them again.
-                None => {
-                    write.insert_tombstone(tombstone)?;
-                    count += 1;
-                }
+                None => write.insert_tombstone(tombstone)?,
             }
             write.link_pseudonyms(tombstone, &unknown)?;
         }
@@ -103,22 +96,16 @@ impl Tombstones {
     }
 }
 
-/// A merge leaves a tombstone too, but erases no one: an earlier backup restores both users. Unless the merged user was
-/// erased later; then both were.
-fn without_merged(tombstones: Vec<Tombstone>) -> Vec<Tombstone> {
-    let (mut merged, mut erased): (Vec<_>, Vec<_>) =
-        tombstones.into_iter().partition(|tombstone| tombstone.merged_into.is_some());
-    loop {
-        let ids: BTreeSet<UserId> = erased.iter().map(|tombstone| tombstone.id).collect();
-        let (also_erased, rest): (Vec<_>, Vec<_>) = merged
-            .into_iter()
-            .partition(|tombstone| tombstone.merged_into.is_some_and(|id| ids.contains(&id)));
-        if also_erased.is_empty() {
-            return erased;
+/// Whether a tombstone is that of a merge, which erases no one: an earlier backup restores both users. Unless the user they
+/// were merged into was erased later; then both were.
+fn lives_on(connection: &Connection, mut id: UserId) -> Result<bool> {
+    while let Some(into) = merged_into(connection, id)? {
+        if by_id(connection, into)?.is_some_and(|user| user.status != Status::Erased) {
+            return Ok(true);
         }
-        erased.extend(also_erased);
-        merged = rest;
+        id = into;
     }
+    Ok(false)
 }
 
 impl Write<'_> {
