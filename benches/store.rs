@@ -80,12 +80,9 @@ fn measure(users: u64) -> Outcome<Measured> {
 fn load(store: &Store, users: u64) -> Outcome<()> {
     let rules = ImportRules { link: LinkEmail::Never, dry_run: false };
     let mut added = 0;
-    store.import(
-        rules,
-        &Actor::Cli,
-        |(), outcome| added += u64::from(outcome == ImportOutcome::Added),
-        |import| -> Outcome<()> { (0..users).try_for_each(|i| Ok(import.add((), row(i)?)?)) },
-    )?;
+    let rows = (0..users).map(|i| Ok::<_, Box<dyn std::error::Error>>(((), row(i)?)));
+    let report = |(), outcome| added += u64::from(outcome == ImportOutcome::Added);
+    store.import(rules, &Actor::Cli, rows, report)?;
     if added == users { Ok(()) } else { Err(format!("{added} users were added, not {users}").into()) }
 }
 

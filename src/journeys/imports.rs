@@ -109,3 +109,29 @@ fn users(database: &Path) -> usize {
         }
     }
 }
+
+#[test]
+fn an_import_reports_what_becomes_of_columns_and_fails_if_no_user_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, file) = (folder.path().join("vestibule.db"), folder.path().join("users.json"));
+    let import = |content: &str, more: &[&str]| {
+        std::fs::write(&file, content).unwrap();
+        let done = run_on(&database, &[&["users", "import", file.to_str().unwrap()], more].concat());
+        (done.status.code().unwrap(), String::from_utf8(done.stdout).unwrap())
+    };
+    let ada = r#"{"user_id":"auth0|1","given_name":"Ada","mfa_factors":["sms"],"app_metadata":{},"password_hash":"x"}"#;
+    let (code, said) = import(ada, &["--dry-run"]);
+    assert_eq!(code, 0, "{said}");
+    for line in ["given_name becomes givenName", "mfa_factors is not kept", "would be added 1"] {
+        assert!(said.contains(line), "{said}");
+    }
+    let (code, said) = import(ada, &[]);
+    assert!(code == 0 && said.contains("ignored columns: app_metadata, mfa_factors\n"), "{said}");
+    assert_eq!(import(ada, &[]).0, 0, "they are there already");
+    assert_eq!(import("[]", &[]).0, 0);
+    for nobody in [r#"{"given_name":"Ada"}"#, r#"{"email":"ada"}"#, r#"{"user_id":7}"#] {
+        assert_eq!(import(nobody, &[]).0, 65, "{nobody}");
+    }
+    let both = format!("{ada}\n{{\"given_name\":\"Grace\"}}");
+    assert_eq!(import(&both, &[]).0, 0, "one was left out, with its reason, and one taken over");
+}

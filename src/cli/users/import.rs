@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::super::{Global, exit, out};
-use super::records::{self, Format, Notes, Position};
+use super::format::{self, Format};
+use super::records::{Notes, Position};
 use crate::clock::Clock;
 use crate::sqlite::DatabaseError;
-use crate::store::{Actor, Import, ImportOutcome, ImportRules, Store};
+use crate::store::{Actor, ImportOutcome, ImportRules, Store};
 
 /// How many bytes to read before the import begins, so that a slow pipe with little data never locks the database.
 const READ_AHEAD: u64 = 1024 * 1024;
@@ -22,7 +24,9 @@ const READ_AHEAD: u64 = 1024 * 1024;
 /// How many positions to print for each reason.
 const POSITIONS: usize = 5;
 
-/// Add and update users from an Auth0 export, Auth0 bulk-import JSON, or CSV. Exit code 65 if a record is invalid.
+/// Add and update users from Auth0: an export, a page of the Management API, bulk-import JSON, or CSV, also gzipped.
+///
+/// Exit code 65 if a record is invalid, or if no user was taken over.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// File to import; `-` reads standard input.
@@ -31,7 +35,7 @@ pub(in crate::cli) struct Args {
     /// File format [default: detected from the file's first bytes].
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Print what would be done, without changing anything. While servers run, rows are tried in batches, so a duplicate far
+    /// Print what would be done, and what each column would become, without changing anything. While servers run, rows are tried in batches, so a duplicate far
     /// down the file is counted as added.
     #[arg(long)]
     dry_run: bool,
@@ -49,30 +53,39 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
     let (mut outcomes, mut unreadable) = (Counts::new(), Counts::<String>::new());
-    let imported = store.import(
-        rules,
-        &Actor::Cli,
-        |position, outcome| outcomes.entry(outcome).or_default().add(position),
-        |import| {
-            let notes = read_into(input, args.format, import, &mut unreadable);
-            // The end of a large import builds indexes.
-            bar.set_style(ProgressStyle::with_template("{spinner} finishing")?);
+    let mut notes = Notes::default();
+    let imported = format::read(input, args.format, &mut notes).and_then(|records| {
+        let rows = records.filter_map(|record| match record {
+            Ok((position, Ok(row))) => Some(Ok((position, row))),
+            Ok((position, Err(reason))) => {
+                unreadable.entry(reason).or_default().add(position);
+                None
+            }
+            Err(error) => Some(Err(error)),
+        });
+        // The end of a large import builds indexes.
+        let rows = rows.chain(iter::from_fn(|| {
+            bar.set_style(ProgressStyle::with_template("{spinner} finishing").ok()?);
             bar.enable_steady_tick(Duration::from_millis(100));
-            notes
-        },
-    );
+            None
+        }));
+        let report = |position, outcome| outcomes.entry(outcome).or_default().add(position);
+        store.import(rules, &Actor::Cli, rows, report)
+    });
     bar.finish_and_clear();
-    let notes = imported.with_context(|| {
+    imported.with_context(|| {
         format!("{} was not imported completely; run the import again", args.file.display())
     })?;
     for line in summary(&outcomes, &unreadable, args.dry_run) {
         out::line(line)?;
     }
     store.close()?;
-    for line in note_lines(&notes) {
+    for line in note_lines(&notes, args.dry_run) {
         out::line(line)?;
     }
-    Ok(if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
+    let taken_over = outcomes.keys().any(|outcome| skipped(*outcome).is_none());
+    let is_fine = unreadable.is_empty() && (taken_over || outcomes.is_empty());
+    Ok(if is_fine { ExitCode::SUCCESS } else { ExitCode::from(exit::DAMAGED_DATA) })
 }
 
 /// Opens the input with a progress bar, which is shown if standard error is a terminal.
@@ -90,25 +103,6 @@ fn open(file: &Path) -> anyhow::Result<(Box<dyn BufRead>, ProgressBar)> {
 
 fn buffered(input: impl Read + 'static) -> Box<dyn BufRead> {
     Box::new(BufReader::with_capacity(256 * 1024, input))
-}
-
-fn read_into(
-    mut input: impl BufRead,
-    format: Option<Format>,
-    import: &mut Import<'_, Position>,
-    unreadable: &mut Counts<String>,
-) -> anyhow::Result<Notes> {
-    let format = match format {
-        Some(format) => format,
-        None => records::detect_format(&mut input)?,
-    };
-    records::read(input, format, &mut |position, row| match row {
-        Ok(row) => import.add(position, row).context("cannot import a batch"),
-        Err(reason) => {
-            unreadable.entry(reason).or_default().add(position);
-            Ok(())
-        }
-    })
 }
 
 /// The number of records, and the positions of the first ones.
@@ -151,7 +145,7 @@ fn summary(outcomes: &Counts<ImportOutcome>, unreadable: &Counts<String>, dry_ru
     let line = |(reason, count): &(&str, &Count)| {
         format!("  skipped {}: {reason} ({})", count.number, count.positions())
     };
-    std::iter::once(total).chain(reasons.iter().map(line)).collect()
+    iter::once(total).chain(reasons.iter().map(line)).collect()
 }
 
 fn skipped(outcome: ImportOutcome) -> Option<&'static str> {
@@ -165,7 +159,7 @@ fn skipped(outcome: ImportOutcome) -> Option<&'static str> {
     }
 }
 
-fn note_lines(notes: &Notes) -> Vec<String> {
+fn note_lines(notes: &Notes, dry_run: bool) -> Vec<String> {
     let mut lines = Vec::new();
     if notes.password_hashes > 0 {
         lines.push(format!(
@@ -173,8 +167,18 @@ fn note_lines(notes: &Notes) -> Vec<String> {
             notes.password_hashes
         ));
     }
-    if !notes.unknown_columns.is_empty() {
-        lines.push(format!("ignored columns: {}", notes.unknown_columns.join(", ")));
+    let columns = notes.columns.iter();
+    if dry_run {
+        lines.extend(columns.map(|(name, field)| match field {
+            Some(field) => format!("  {name} becomes {field}"),
+            None => format!("  {name} is not kept"),
+        }));
+        return lines.iter().map(|line| out::plain(line)).collect();
+    }
+    let ignored: Vec<&str> =
+        columns.filter(|(_, field)| field.is_none()).map(|(name, _)| name.as_str()).collect();
+    if !ignored.is_empty() {
+        lines.push(out::plain(&format!("ignored columns: {}", ignored.join(", "))));
     }
     lines
 }

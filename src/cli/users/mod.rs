@@ -9,6 +9,9 @@ mod block;
 mod erase;
 mod import;
 pub(super) mod records;
+mod csv_records;
+mod json_records;
+pub(super) mod format;
 
 pub(super) use user_ref::{NoSuchUser, UserRef};
 

@@ -185,15 +185,8 @@ fn an_import_alone_in_the_database_is_all_or_nothing() {
 #[test]
 fn an_error_of_the_source_rolls_back_an_import_alone_in_the_database() {
     let test = TestStore::new();
-    let failed: Result<(), StoreError> = test.store.import(
-        RULES,
-        &Actor::Cli,
-        |(), _| {},
-        |import| {
-            import.add((), keyed(1))?;
-            Err(StoreError::Invalid("cut off"))
-        },
-    );
+    let rows = [Ok(((), keyed(1))), Err(StoreError::Invalid("cut off"))];
+    let failed = test.store.import(RULES, &Actor::Cli, rows, |(), _| {});
     assert!(matches!(failed, Err(StoreError::Invalid("cut off"))));
     assert_eq!(test.user_count(), 0);
 }
@@ -201,16 +194,13 @@ fn an_error_of_the_source_rolls_back_an_import_alone_in_the_database() {
 #[test]
 fn no_other_process_opens_the_database_during_an_import_alone_in_it() {
     let test = TestStore::new();
-    let outcome = test.store.import(
-        RULES,
-        &Actor::Cli,
-        |(), _| {},
-        |import| {
-            import.add((), keyed(1))?;
-            Ok::<_, StoreError>(Store::open(&test.settings, test.clock.clone()).err())
-        },
-    );
-    assert!(matches!(outcome.unwrap(), Some(StoreError::Database(DatabaseError::Locked(_)))));
+    let mut opened = None;
+    let rows = std::iter::once(((), keyed(1))).map(|row| {
+        opened = Some(Store::open(&test.settings, test.clock.clone()));
+        Ok::<_, StoreError>(row)
+    });
+    test.store.import(RULES, &Actor::Cli, rows, |(), _| {}).unwrap();
+    assert!(matches!(opened, Some(Err(StoreError::Database(DatabaseError::Locked(_))))));
     assert_eq!(test.user_count(), 1);
 }
 
@@ -231,14 +221,8 @@ fn a_large_import_rebuilds_the_list_indexes() {
     let test = TestStore::new();
     let before = schema(&test.shell());
     let many = MANY + 1;
-    test.store
-        .import(
-            RULES,
-            &Actor::Cli,
-            |_, _| {},
-            |import| (0..many).try_for_each(|number| import.add(number, keyed(number))),
-        )
-        .unwrap();
+    let rows = (0..many).map(|number| Ok::<_, StoreError>((number, keyed(number))));
+    test.store.import(RULES, &Actor::Cli, rows, |_, _| {}).unwrap();
     assert_eq!(schema(&test.shell()), before);
     test.store.close().unwrap();
     let store = test.another_process();

@@ -158,14 +158,13 @@ fn identity(auth0_id: &str, email: Option<&str>, email_verified: bool) -> NewIde
 
 /// Imports `rows`, and returns their outcomes in order.
 fn import(store: &Store, rows: &[ImportRow], rules: ImportRules) -> Result<Vec<ImportOutcome>, StoreError> {
-    let mut outcomes = vec![None; rows.len()];
-    store.import(
-        rules,
-        &Actor::Cli,
-        |index: usize, outcome| outcomes[index] = Some(outcome),
-        |import| rows.iter().enumerate().try_for_each(|(index, row)| import.add(index, row.clone())),
-    )?;
-    Ok(outcomes.into_iter().map(Option::unwrap).collect())
+    let mut outcomes = Vec::new();
+    let report = |index: usize, outcome| {
+        assert_eq!(index, outcomes.len());
+        outcomes.push(outcome);
+    };
+    store.import(rules, &Actor::Cli, rows.iter().cloned().enumerate().map(Ok::<_, StoreError>), report)?;
+    Ok(outcomes)
 }
 
 /// Indexes and triggers, with their statements.

@@ -38,109 +38,75 @@ pub struct ImportRules {
     pub dry_run: bool,
 }
 
-/// A running import. Each row has a position `P`, by which its outcome is reported.
-pub struct Import<'a, P> {
-    rules: ImportRules,
-    actor: &'a Actor,
-    report: &'a mut dyn FnMut(P, ImportOutcome),
-    run: Run<'a, P>,
-}
-
-enum Run<'a, P> {
-    OneTransaction { write: &'a Write<'a>, added: u64, drop_at: Option<u64>, dropped: Vec<String> },
-    Batches { store: &'a Store, batch: Vec<(P, ImportRow)> },
-}
-
 impl Store {
-    /// Imports users. `feed` calls [`Import::add`] for each row, and `report` receives each outcome, in order.
+    /// Imports users. `report` receives the outcome of each row, in order, with what `rows` has beside it.
     ///
     /// When no other process has the database open, the import is one transaction that locks others out: a crash, or an
-    /// error of `feed`, leaves the database as it was. Otherwise rows are committed in batches of 2,000, others write in
+    /// error of `rows`, leaves the database as it was. Otherwise rows are committed in batches of 2,000, others write in
     /// between, and batches stay imported when a later one fails. A dry run in batches counts a row that repeats one of an
     /// earlier batch as another addition.
-    pub fn import<P, T, E: From<StoreError>>(
+    pub fn import<P, E: From<StoreError>>(
         &self,
         rules: ImportRules,
         actor: &Actor,
+        rows: impl IntoIterator<Item = Result<(P, ImportRow), E>>,
         mut report: impl FnMut(P, ImportOutcome),
-        feed: impl FnOnce(&mut Import<'_, P>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let exclusive = self.database.try_exclusive().map_err(StoreError::from)?;
-        if exclusive.is_none() {
-            let run = Run::Batches { store: self, batch: Vec::new() };
-            let mut import = Import { rules, actor, report: &mut report, run };
-            let value = feed(&mut import)?;
-            import.finish()?;
-            return Ok(value);
+    ) -> Result<(), E> {
+        let mut rows = rows.into_iter();
+        if let Some(_alone) = self.database.try_exclusive().map_err(StoreError::from)? {
+            return self.transaction(&SETTINGS, |write| {
+                let imported = write.import_all(rules, actor, rows, report);
+                if imported.is_ok() && !rules.dry_run {
+                    write.tx.commit()?;
+                }
+                Ok(imported)
+            })?;
         }
-        self.transaction(&SETTINGS, |write| {
-            let drop_at = if rules.dry_run { None } else { Some(MANY.max(users(&write)? / SHARE)) };
-            let run = Run::OneTransaction { write: &write, added: 0, drop_at, dropped: Vec::new() };
-            let mut import = Import { rules, actor, report: &mut report, run };
-            let value = match feed(&mut import) {
-                Ok(value) => value,
-                Err(error) => return Ok(Err(error)),
-            };
-            import.finish()?;
-            if !rules.dry_run {
-                write.tx.commit()?;
+        loop {
+            let batch: Vec<(P, ImportRow)> = rows.by_ref().take(BATCH).collect::<Result<_, E>>()?;
+            let is_last = batch.len() < BATCH;
+            let outcomes = self.transaction(&[], |write| {
+                let outcomes = batch.iter().map(|(_, row)| write.import_row(row, rules.link, actor));
+                let outcomes: Vec<ImportOutcome> = outcomes.collect::<Result<_>>()?;
+                if !rules.dry_run {
+                    write.tx.commit()?;
+                }
+                Ok(outcomes)
+            })?;
+            for ((position, _), outcome) in batch.into_iter().zip(outcomes) {
+                report(position, outcome);
             }
-            Ok(Ok(value))
-        })?
+            if is_last {
+                return Ok(());
+            }
+            give_way();
+        }
     }
 }
 
-impl<P> Import<'_, P> {
-    /// Imports a row by the rules of `import_row.rs`, at once or with its batch.
-    pub fn add(&mut self, position: P, row: ImportRow) -> Result<()> {
-        match &mut self.run {
-            Run::OneTransaction { write, added, drop_at, dropped } => {
-                let outcome = write.import_row(&row, self.rules.link, self.actor)?;
-                (self.report)(position, outcome);
-                *added += u64::from(outcome == ImportOutcome::Added);
-                if drop_at.is_some_and(|at| *added >= at) {
-                    *drop_at = None;
-                    *dropped = drop_list_indexes(write)?;
-                }
-                Ok(())
-            }
-            Run::Batches { batch, .. } => {
-                batch.push((position, row));
-                if batch.len() < BATCH {
-                    return Ok(());
-                }
-                self.import_batch()?;
-                give_way();
-                Ok(())
+impl Write<'_> {
+    fn import_all<P, E: From<StoreError>>(
+        &self,
+        rules: ImportRules,
+        actor: &Actor,
+        rows: impl Iterator<Item = Result<(P, ImportRow), E>>,
+        mut report: impl FnMut(P, ImportOutcome),
+    ) -> Result<(), E> {
+        let drop_at = if rules.dry_run { u64::MAX } else { MANY.max(users(self)? / SHARE) };
+        let (mut added, mut dropped) = (0, Vec::new());
+        for row in rows {
+            let (position, row) = row?;
+            let outcome = self.import_row(&row, rules.link, actor)?;
+            report(position, outcome);
+            added += u64::from(outcome == ImportOutcome::Added);
+            if added >= drop_at && dropped.is_empty() {
+                dropped = drop_list_indexes(self)?;
             }
         }
-    }
-
-    fn finish(mut self) -> Result<()> {
-        if let Run::OneTransaction { write, dropped, .. } = &self.run
-            && !dropped.is_empty()
-        {
-            write.tx.pragma_update(None, "cache_size", -INDEX_CACHE_KIB)?;
-            return Ok(write.tx.execute_batch(&dropped.join(";"))?);
-        }
-        self.import_batch()
-    }
-
-    fn import_batch(&mut self) -> Result<()> {
-        let Run::Batches { store, batch } = &mut self.run else { return Ok(()) };
-        let (positions, rows): (Vec<P>, Vec<ImportRow>) = batch.drain(..).unzip();
-        let outcomes: Vec<_> = store.transaction(&[], |write| {
-            let outcomes = rows
-                .iter()
-                .map(|row| write.import_row(row, self.rules.link, self.actor))
-                .collect::<Result<_, _>>()?;
-            if !self.rules.dry_run {
-                write.tx.commit()?;
-            }
-            Ok(outcomes)
-        })?;
-        for (position, outcome) in positions.into_iter().zip(outcomes) {
-            (self.report)(position, outcome);
+        if !dropped.is_empty() {
+            let failed = |error| E::from(StoreError::from(error));
+            self.tx.pragma_update(None, "cache_size", -INDEX_CACHE_KIB).map_err(failed)?;
+            self.tx.execute_batch(&dropped.join(";")).map_err(failed)?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ mod import;
 pub use create::NewUser;
 pub use export::user_json;
 pub use identities::Identity;
-pub use import::{Import, ImportRules};
+pub use import::ImportRules;
 pub use import_row::{ImportOutcome, ImportRow};
 pub use list::{Period, SEARCH_MAX, SortKey, UserCursor, UserFilter, UserOrder};
 pub use profile::PROFILE_MAX_BYTES;
