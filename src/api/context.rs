@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 
+use super::budget::Budget;
 use super::error::ApiError;
 use super::services::{Services, SharedState};
 use crate::auth::{self, Caller, Gate, Principal, Refusal};
@@ -14,6 +16,8 @@ use crate::store::{AcceptedTerms, ActingUser, Actor, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
 
+/// Jobs of one request on the pool at once.
+const JOBS: usize = 2;
 /// How long a fetched profile is not fetched again.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
 
@@ -28,6 +32,9 @@ pub struct Context {
     request: RequestId,
     /// Time that each read may take.
     read_time: Duration,
+    /// Jobs that the request may have on the pool at once, so that others get threads too.
+    jobs: Arc<Semaphore>,
+    budget: Arc<Budget>,
     /// The caller's row and terms, read when a field isn't in the token.
     row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
 }
@@ -40,7 +47,8 @@ impl Context {
     pub fn new(caller: Caller, services: &Services, request: RequestId, time: Duration) -> Self {
         let Services { gate, store, pool, state, .. } = services.clone();
         let read_time = time - time / 10;
-        Self { caller, gate, store, pool, state, request, read_time, row: OnceLock::new() }
+        let (jobs, budget) = (Arc::new(Semaphore::new(JOBS)), Arc::default());
+        Self { caller, gate, store, pool, state, request, read_time, jobs, budget, row: OnceLock::new() }
     }
 
     /// The caller.
@@ -127,7 +135,10 @@ impl Context {
         &self,
         job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
+        // Never closed.
+        let permit = self.jobs.acquire().await;
         let outcome = self.pool.run(job).await;
+        drop(permit);
         if matches!(outcome, Err(PoolError::Panicked)) {
             tracing::error!(request_id = %self.request, "a resolver's job panicked");
         }
@@ -159,6 +170,26 @@ impl Context {
             }
         })
         .await
+    }
+
+    /// Runs resolvers of this context that may [spend](Self::spend) `max` bytes. `None` when they would spend more.
+    pub(super) fn bounded<T>(
+        &self,
+        max: usize,
+        resolvers: impl Future<Output = T>,
+    ) -> impl Future<Output = Option<T>> {
+        self.budget.run(max, resolvers)
+    }
+
+    /// Takes bytes from what the response may hold, before they are made. Never returns when too few are left: the operation
+    /// then ends. Waits while other tasks run, if this one has made much.
+    pub(super) async fn spend(&self, bytes: usize) {
+        self.budget.spend(bytes).await;
+    }
+
+    /// The bytes that may still be spent.
+    pub(super) fn bytes_left(&self) -> usize {
+        self.budget.left()
     }
 
     /// The row of a current user. Runs at most one query per request, and none if the gate already read the row.

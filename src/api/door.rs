@@ -53,18 +53,33 @@ impl Door {
         context: &Context,
     ) -> RequestOutcome {
         let execution = prepared.operation().execute(&request.variables, context);
-        self.run(execution).await.map_or_else(|outcome| outcome, RequestOutcome::Executed)
+        self.run(context, execution).await.map_or_else(|outcome| outcome, RequestOutcome::Executed)
     }
 
-    /// Runs resolvers within the time limit. A panic ends the request, not the connection.
+    /// Runs resolvers within the limits of time and of the response. A panic ends the request, not the connection.
     pub(super) async fn run<T>(
         &self,
+        context: &Context,
         resolvers: impl Future<Output = Result<T, GraphQLError>>,
     ) -> Result<T, RequestOutcome> {
-        match tokio::time::timeout(self.limits.time, AssertUnwindSafe(resolvers).catch_unwind()).await {
-            Ok(Ok(result)) => result.map_err(RequestOutcome::Invalid),
-            Ok(Err(_panic)) => Err(RequestOutcome::Failed(RequestError::Panicked)),
+        let resolvers = self.bounded(context, AssertUnwindSafe(resolvers).catch_unwind());
+        match tokio::time::timeout(self.limits.time, resolvers).await {
+            Ok(Ok(Ok(result))) => result.map_err(RequestOutcome::Invalid),
+            Ok(Ok(Err(_panic))) => Err(RequestOutcome::Failed(RequestError::Panicked)),
+            Ok(Err(error)) => Err(RequestOutcome::Failed(error)),
             Err(_elapsed) => Err(RequestOutcome::Failed(RequestError::Timeout)),
         }
+    }
+
+    /// Ends resolvers whose large values would exceed the limit of the response, before they are made.
+    pub(super) async fn bounded<T>(
+        &self,
+        context: &Context,
+        resolvers: impl Future<Output = T>,
+    ) -> Result<T, RequestError> {
+        let max = self.limits.response;
+        // Each value is spent twice: when it is read, and when it is put into the response.
+        let outcome = context.bounded(max.saturating_mul(2), resolvers).await;
+        outcome.ok_or(RequestError::ResponseTooLarge(max))
     }
 }

@@ -1,6 +1,8 @@
 //! The scalar `JSON`: a whole tree in one field. Written by hand, because juniper's derive only supports scalars of a single
 //! value.
 
+use std::sync::Arc;
+
 use juniper::macros::reflect::{BaseSubTypes, BaseType, Type, Types, WrappedType, WrappedValue};
 use juniper::meta::MetaType;
 use juniper::{
@@ -10,48 +12,54 @@ use juniper::{
 };
 use serde_json::ser::{CompactFormatter, Formatter};
 
+use super::context::Context;
+use crate::auth0::Profile;
+
 /// Any JSON value. Numbers have double precision, because juniper's scalars hold no more: integers are exact up to 2^53
-/// (RFC 8259 §6).
+/// (RFC 8259 §6). As an output it takes its size from what the response may hold.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Json(pub serde_json::Value);
+pub struct Json<T = serde_json::Value>(pub T);
 
 const NAME: &str = "JSON";
 
-impl<S: ScalarValue> GraphQLType<S> for Json {
+impl<S: ScalarValue, T: Tree> GraphQLType<S> for Json<T> {
     fn name(_: &()) -> Option<ArcStr> {
         Some(arcstr::literal!("JSON"))
     }
 
     fn meta(info: &(), registry: &mut Registry<S>) -> MetaType<S> {
         registry
-            .build_scalar_type::<Self>(info)
+            .build_scalar_type::<Json>(info)
             .description("Any JSON value. Numbers have double precision: integers are exact up to 2^53.")
             .specified_by_url("https://www.rfc-editor.org/rfc/rfc8259")
             .into_meta()
     }
 }
 
-impl<S: ScalarValue> GraphQLValue<S> for Json {
-    type Context = ();
+impl<S: ScalarValue, T: Tree> GraphQLValue<S> for Json<T> {
+    type Context = Context;
     type TypeInfo = ();
 
     fn type_name(&self, info: &()) -> Option<ArcStr> {
         <Self as GraphQLType<S>>::name(info)
     }
 
-    fn resolve(&self, (): &(), _: Option<&[Selection<S>]>, _: &Executor<(), S>) -> ExecutionResult<S> {
-        Ok(output(&self.0))
+    fn resolve(&self, (): &(), _: Option<&[Selection<S>]>, _: &Executor<Context, S>) -> ExecutionResult<S> {
+        Ok(output(self.0.tree()))
     }
 }
 
-impl<S: ScalarValue + Send + Sync> GraphQLValueAsync<S> for Json {
+impl<S: ScalarValue + Send + Sync, T: Tree> GraphQLValueAsync<S> for Json<T> {
     fn resolve_async<'a>(
         &'a self,
         (): &'a (),
         _: Option<&'a [Selection<S>]>,
-        _: &'a Executor<(), S>,
+        executor: &'a Executor<Context, S>,
     ) -> BoxFuture<'a, ExecutionResult<S>> {
-        Box::pin(std::future::ready(Ok(output(&self.0))))
+        Box::pin(async {
+            executor.context().spend(weight(self.0.tree())).await;
+            Ok(output(self.0.tree()))
+        })
     }
 }
 
@@ -76,18 +84,62 @@ impl<S: ScalarValue> ParseScalarValue<S> for Json {
     }
 }
 
-impl<S: ScalarValue> marker::IsOutputType<S> for Json {}
+impl<S: ScalarValue, T: Tree> marker::IsOutputType<S> for Json<T> {}
 
-impl<S> BaseType<S> for Json {
+impl<S, T> BaseType<S> for Json<T> {
     const NAME: Type = NAME;
 }
 
-impl<S> BaseSubTypes<S> for Json {
+impl<S, T> BaseSubTypes<S> for Json<T> {
     const NAMES: Types = &[NAME];
 }
 
-impl<S> WrappedType<S> for Json {
+impl<S, T> WrappedType<S> for Json<T> {
     const VALUE: WrappedValue = 1;
+}
+
+/// What holds a JSON tree.
+pub trait Tree: Send + Sync {
+    /// The tree.
+    fn tree(&self) -> &serde_json::Value;
+}
+
+impl Tree for serde_json::Value {
+    fn tree(&self) -> &serde_json::Value {
+        self
+    }
+}
+
+impl Tree for &serde_json::Value {
+    fn tree(&self) -> &serde_json::Value {
+        self
+    }
+}
+
+impl Tree for Arc<serde_json::Value> {
+    fn tree(&self) -> &serde_json::Value {
+        self
+    }
+}
+
+impl Tree for Arc<Profile> {
+    fn tree(&self) -> &serde_json::Value {
+        &self.whole
+    }
+}
+
+/// The bytes that a tree counts for: those of its texts, and for each value a part of what it takes in memory.
+fn weight(value: &serde_json::Value) -> usize {
+    const VALUE: usize = 16;
+    VALUE
+        + match value {
+            serde_json::Value::String(text) => text.len(),
+            serde_json::Value::Array(items) => items.iter().map(weight).sum(),
+            serde_json::Value::Object(members) => {
+                members.iter().map(|(name, value)| name.len() + weight(value)).sum()
+            }
+            _ => 0,
+        }
 }
 
 fn output<S: ScalarValue>(value: &serde_json::Value) -> Value<S> {

@@ -19,6 +19,7 @@ mod schema;
 mod cost;
 mod introspection;
 mod services;
+mod budget;
 mod context;
 mod response;
 mod socket;

@@ -123,9 +123,10 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> SchemaBuilder for RootNode<Q, M, S> 
 
     fn limit(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn ExecutableSchema> {
         let limits = settings.limits.clone();
+        // Before the limits, so that they don't apply to the standard introspection.
+        let max_introspection = introspection::max_size(&self.schema);
         let root = self.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);
         let root = if settings.introspection { root } else { root.disable_introspection() };
-        let max_introspection = introspection::max_size(&root.schema);
         Arc::new(LimitedSchema { root, limits, max_introspection })
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct PageOptions {
     all: bool,
     /// Print one JSON object per line.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl PageOptions {

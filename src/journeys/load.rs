@@ -9,6 +9,7 @@ use vestibule::cli::http_client::HttpClient;
 use vestibule::clock::Clock;
 
 use crate::auth0_stub::KeysReply;
+use crate::fairness;
 use crate::hostile;
 use crate::keys::{publish, refresh, token};
 use crate::test_server::{PUBLIC, TestServer};
@@ -212,6 +213,71 @@ fn a_start_without_auth0_serves_with_saved_keys_and_recovers_without() {
         clock.elapsed()
     );
     assert_eq!(server.me(&token(&server, "stub", true)).status, 200);
+}
+
+/// The peak of this process's resident memory in bytes since [`reset_peak`].
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+fn reset_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
+#[test]
+#[ignore = "takes a minute: make load"]
+fn documents_made_to_hurt_slow_nobody_and_take_little_memory() {
+    let server = fairness::server(&[]);
+    let documents = fairness::documents(&server);
+    let neighbour = server.token("auth0|7", json!({}));
+    let (clock, over) = (Clock::system(), AtomicBool::new(false));
+    let ask = || {
+        let asked = clock.elapsed();
+        assert_eq!(server.me(&neighbour).status, 200);
+        clock.elapsed() - asked
+    };
+    // Caches and buffers reach their size first.
+    let mut usual: Vec<_> = (0..300).map(|_| ask()).collect();
+    let usual = percentile(&mut usual, 50);
+    let bound = Duration::from_millis(50) + usual * 2;
+    let (mut slowest, mut longest, mut largest) = ((Duration::ZERO, 0), Duration::ZERO, 0);
+    for (i, (url, token, document)) in documents.iter().enumerate() {
+        over.store(false, Ordering::Relaxed);
+        let before = resident();
+        reset_peak();
+        let (took, waited) = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut waited = ask();
+                while !over.load(Ordering::Relaxed) {
+                    waited = waited.max(ask());
+                }
+                waited
+            });
+            let begun = clock.elapsed();
+            let answer = HttpClient::new().graphql(url, Some(token), document, json!({"n": "Node"})).unwrap();
+            assert!([200, 400].contains(&answer.status), "{} {document:.200}", answer.status);
+            let took = clock.elapsed() - begun;
+            over.store(true, Ordering::Relaxed);
+            (took, asking.join().unwrap())
+        });
+        let grown = peak().saturating_sub(before);
+        if waited > bound || grown > 64 << 20 {
+            println!("{took:.1?}, neighbour {waited:.1?}, {} MiB: {document:.120}", grown >> 20);
+        }
+        slowest = slowest.max((waited, i));
+        (longest, largest) = (longest.max(took), largest.max(grown));
+    }
+    println!(
+        "{} documents: the longest runs {longest:.1?}; a neighbour's `me`, usually {usual:.1?}, takes {:.1?} at most ({:.80}); memory \
+         grows by {} MiB at most",
+        documents.len(),
+        slowest.0,
+        documents[slowest.1].2,
+        largest >> 20
+    );
+    assert!(slowest.0 <= bound && largest <= 64 << 20);
 }
 
 #[test]

@@ -16,6 +16,7 @@
 //! The two APIs:
 //! - `endpoint`: methods, media types, origins, hosts and limits
 //! - `hostile`: documents and bodies that are meant to exhaust the server
+//! - `fairness`: heavy documents beside other callers, and what one request may take
 //! - `sockets`: subscriptions over WebSockets: the protocol, the limits, what closes a connection
 //! - `reference`: the doors compared with `juniper_warp`
 //! - `internal_api`, `public_api`: what the two schemas allow, and how many queries it costs
@@ -65,6 +66,7 @@ mod developer;
 mod disks;
 mod endpoint;
 mod explain;
+mod fairness;
 mod hostile;
 mod identities;
 mod imports;

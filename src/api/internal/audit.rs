@@ -1,6 +1,7 @@
 //! Events of the audit log, and pages of them.
 
 use juniper::{GraphQLInputObject, ID, graphql_object};
+use serde_json::Value;
 
 use super::actor::AuditActor;
 use super::node::{Account, AuditEvent, NodeValue};
@@ -55,8 +56,8 @@ impl AuditEvent {
     }
 
     /// The changed fields: `{"old": …, "new": …}`, or `"redacted"` for personal data, because the audit log can't be erased.
-    fn changes(&self) -> Json {
-        Json(self.line.changes.clone())
+    fn changes(&self) -> Json<&Value> {
+        Json(&self.line.changes)
     }
 
     /// The id of the request that made the change.

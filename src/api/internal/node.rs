@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use juniper::{ID, graphql_interface};
+use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::api::batch::Batch;
 use crate::api::paging::{ConnectionArgs, Edges, read_number, write_number};
@@ -19,7 +21,7 @@ pub trait Node {
     fn id(&self) -> ID;
 }
 
-/// A user, with all fields.
+/// A user, with all fields. Its profile is read when it is selected.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub(super) user: Arc<User>,
@@ -43,7 +45,7 @@ impl Account {
 
 impl From<User> for Account {
     fn from(user: User) -> Self {
-        Self::single(user)
+        Self::single(User { profile: None, ..user })
     }
 }
 
@@ -54,6 +56,7 @@ pub(super) struct AccountPage {
     pub(super) identities: Batch<UserId, Vec<Identity>>,
     pub(super) terms: Batch<UserId, Vec<AcceptedTerms>>,
     pub(super) audit_counts: Batch<UserId, u64>,
+    profiles: OnceCell<HashMap<UserId, Arc<Value>>>,
     /// By arguments, because a document may select several pages of the audit log.
     audit_pages: Mutex<HashMap<ConnectionArgs, Arc<AuditPages>>>,
 }
@@ -67,9 +70,25 @@ impl AccountPage {
             identities: Batch::new(Arc::clone(&users)),
             terms: Batch::new(Arc::clone(&users)),
             audit_counts: Batch::new(Arc::clone(&users)),
+            profiles: OnceCell::new(),
             audit_pages: Mutex::default(),
             users,
         }
+    }
+
+    /// The stored profile of a user, parsed once.
+    pub(super) async fn profile(
+        &self,
+        context: &Context,
+        user: UserId,
+    ) -> Result<Option<Arc<Value>>, ApiError> {
+        let load = || async {
+            let (users, max) = (Arc::clone(&self.users), context.bytes_left());
+            let (profiles, bytes) = context.read(move |store| store.profiles_by_user(&users, max)).await?;
+            context.spend(bytes).await;
+            Ok::<_, ApiError>(profiles)
+        };
+        Ok(self.profiles.get_or_try_init(load).await?.get(&user).cloned())
     }
 
     pub(super) async fn audit_page(

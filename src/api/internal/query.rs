@@ -36,7 +36,7 @@ impl Query {
         Ok(match NodeId::parse(&id) {
             Some(NodeId::User(id)) => {
                 context.require(scope::USERS_READ)?;
-                context.store().user(id)?.map(Account::single).map(NodeValue::Account)
+                context.store().user(id)?.map(Account::from).map(NodeValue::Account)
             }
             Some(NodeId::AuditEvent(line)) => {
                 context.require(scope::AUDIT_READ)?;
@@ -68,7 +68,7 @@ impl Query {
             (None, None, Some(email)) => Some(store.user_by_email(&email.0)),
             _ => return Err(ApiError::BadInput("Give exactly one of id, auth0Id and email.")),
         };
-        Ok(user.transpose()?.flatten().map(Account::single))
+        Ok(user.transpose()?.flatten().map(Account::from))
     }
 
     /// The users that match `filter`, oldest first by default. Give `first` or `last`, 1 to 100 (default: `first: 50`), and

@@ -1,12 +1,16 @@
 //! The fields of a user.
 
+use std::sync::Arc;
+
 use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
+use serde_json::Value;
 
 use super::audit::{AuditEventConnection, AuditScope};
 use super::node::{Account, NodeValue};
 use crate::api::error::NullOnError;
 use crate::api::paging::ConnectionArgs;
 use crate::api::{AcceptedTerms, ApiError, Context, DateTime, Email, Json, NodeId};
+use crate::auth0::Profile;
 use crate::user::{self, Status};
 use crate::{scope, store};
 
@@ -136,13 +140,13 @@ impl Account {
     }
 
     /// The stored profile, as it was last fetched from Auth0. Has no metadata if it was over 64 KiB.
-    fn profile(&self) -> Option<Json> {
-        self.user.profile.clone().map(Json)
+    async fn profile(&self, context: &Context) -> NullOnError<Json<Arc<Value>>> {
+        Ok(self.page.profile(context, self.user.id).await?.map(Json))
     }
 
     /// The current profile, fetched from Auth0 for this request; null for an erased user and for one who has not logged
     /// in. Can be selected for one user at a time only. Needs `users:read`.
-    async fn auth0_profile(&self, context: &Context) -> NullOnError<Json> {
+    async fn auth0_profile(&self, context: &Context) -> NullOnError<Json<Arc<Profile>>> {
         context.require(scope::USERS_READ)?;
         if self.page.users.len() > 1 {
             return Err(ApiError::BadInput(
@@ -151,7 +155,7 @@ impl Account {
         }
         let erased = self.user.status == Status::Erased;
         let Some(id) = self.user.auth0_id.as_ref().filter(|_| !erased) else { return Ok(None) };
-        Ok(Some(Json(context.gate().profiles().fetch(id).await?.whole.clone())))
+        Ok(Some(Json(context.gate().profiles().fetch(id).await?)))
     }
 
     /// The audit log of changes to the user, newest first. Give `first` or `last`, 1 to 100 (default: `first: 50`), and

@@ -99,7 +99,7 @@ impl OperationTask {
     ) -> Result<(), Closed> {
         let context = self.door.context(caller, self.request_id);
         let start = prepared.operation().subscribe(&request.variables, &context);
-        let mut events = match self.door.run(start).await {
+        let mut events = match self.door.run(&context, start).await {
             Ok(SubscriptionStart::Events(events)) => events,
             Ok(SubscriptionStart::Failed(output)) => {
                 self.next(RequestOutcome::Executed(output)).await?;
@@ -110,14 +110,15 @@ impl OperationTask {
         let mut shutdown = self.shutdown.clone();
         loop {
             let event = tokio::select! {
-                event = AssertUnwindSafe(events.next()).catch_unwind() => event,
+                event = self.door.bounded(&context, AssertUnwindSafe(events.next()).catch_unwind()) => event,
                 // Without `complete`, so that clients subscribe again when they reconnect.
                 () = shutdown.begun() => return self.send(None, true).await,
             };
             match event {
-                Ok(Some(output)) => self.next(RequestOutcome::Executed(output)).await?,
-                Ok(None) => return self.complete().await,
-                Err(_panic) => return self.fail(RequestOutcome::Failed(RequestError::Panicked)).await,
+                Ok(Ok(Some(output))) => self.next(RequestOutcome::Executed(output)).await?,
+                Ok(Ok(None)) => return self.complete().await,
+                Ok(Err(_panic)) => return self.fail(RequestOutcome::Failed(RequestError::Panicked)).await,
+                Err(error) => return self.fail(RequestOutcome::Failed(error)).await,
             }
         }
     }

@@ -1,5 +1,7 @@
 //! `vestibule users list`: one line for each user.
 
+use std::sync::Arc;
+
 use super::super::pages::PageOptions;
 use super::super::{Global, out};
 use super::with_store;
@@ -17,6 +19,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
+    let in_json = args.list.json;
     with_store(global, |store, _| {
         let page = |first, after: Option<UserId>| {
             let order = UserOrder::Created;
@@ -29,7 +32,14 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             };
             let after = after.map(cursor).transpose()?;
             let args = PageArgs { after, ..PageArgs::first(first) };
-            let page = store.list_users(&UserFilter::default(), order, false, &args)?;
+            let mut page = store.list_users(&UserFilter::default(), order, false, &args)?;
+            if in_json {
+                let ids: Vec<_> = page.items.iter().map(|user| user.id).collect();
+                let (mut profiles, _) = store.profiles_by_user(&ids, usize::MAX)?;
+                for user in &mut page.items {
+                    user.profile = profiles.remove(&user.id).and_then(Arc::into_inner);
+                }
+            }
             Ok((page.items, page.more))
         };
         args.list.print("--after", args.after, page, |user, json| {

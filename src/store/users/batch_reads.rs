@@ -1,21 +1,48 @@
 //! Data of many users at once, each kind in one query.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::Row;
+use serde_json::Value;
 
 use super::find::{SELECT, read_user};
 use super::identities::{Identity, read_identity};
 use super::terms::{AcceptedTerms, read_terms};
+use crate::store::columns::json;
 use crate::store::query::{all, json_list};
 use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
-    /// The users with these ids, in any order, without unknown ids.
+    /// The users with these ids, in any order, without unknown ids and without their profiles.
     pub fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<User>> {
         let sql = format!("{SELECT} FROM json_each(?1) j JOIN users u ON u.id = unhex(j.value)");
         self.read(|connection| all(connection, &sql, [json_list(ids)], read_user))
+    }
+
+    /// The profile of each user who has one, and the bytes of all. Stops reading above `max` bytes.
+    pub fn profiles_by_user(
+        &self,
+        users: &[UserId],
+        max: usize,
+    ) -> Result<(HashMap<UserId, Arc<Value>>, usize)> {
+        let sql = "SELECT u.id, u.profile FROM json_each(?1) j JOIN users u ON u.id = unhex(j.value)
+                   WHERE u.profile IS NOT NULL";
+        let (mut profiles, mut bytes) = (HashMap::new(), 0);
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query([json_list(users)])?;
+            while let Some(row) = rows.next()?
+                && bytes <= max
+            {
+                let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+                bytes += text.len();
+                profiles.insert(row.get(0)?, Arc::new(json("users.profile", text)?));
+            }
+            Ok(())
+        })?;
+        Ok((profiles, bytes))
     }
 
     /// The identities of each user who has any, in the order they were linked.

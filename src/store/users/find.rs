@@ -12,14 +12,20 @@ use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
 /// `SELECT` with the columns of a [`User`] from the table aliased `u`, in the order of [`read_user`].
 macro_rules! select {
     () => {
-        "SELECT u.id, u.auth0_id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.nickname, \
-         u.picture, u.phone, u.status, u.roles, u.profile, u.tokens_valid_from, u.created_at, u.updated_at, \
-         u.profile_fetched_at"
+        select!("u.profile")
+    };
+    ($profile:literal) => {
+        concat!(
+            "SELECT u.id, u.auth0_id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.nickname, \
+             u.picture, u.phone, u.status, u.roles, ",
+            $profile,
+            ", u.tokens_valid_from, u.created_at, u.updated_at, u.profile_fetched_at"
+        )
     };
 }
 
-/// The columns that [`read_user`] reads, for statements that are put together.
-pub(crate) const SELECT: &str = select!();
+/// The columns that [`read_user`] reads, for lists: without profiles, which would be most of their size.
+pub(crate) const SELECT: &str = select!("NULL");
 
 // Each part runs only when those before it find no row. Most users have one identity, that of their row: it saves reading an
 // index. The last part costs nothing while there is no pseudonym.

@@ -74,7 +74,7 @@ pub enum SortKey {
 }
 
 impl Store {
-    /// A page of the users that `filter` selects, in `order` or its reverse.
+    /// A page of the users that `filter` selects, in `order` or its reverse, without their profiles.
     pub fn list_users(
         &self,
         filter: &UserFilter,
