@@ -14,6 +14,14 @@ pub struct TenantSettings {
     pub default_audience: Option<String>,
     /// The lifetime of a login session, in hours.
     pub session_lifetime: Option<f64>,
+    /// How long a session lives without use, in hours.
+    pub idle_session_lifetime: Option<f64>,
+    /// Whether an organization may be given by name, and tokens have `org_name`.
+    #[serde(default)]
+    pub allow_organization_name_in_authentication_api: bool,
+    /// The URLs that a logout without a client may redirect to.
+    #[serde(default)]
+    pub allowed_logout_urls: Vec<String>,
 }
 
 /// A rule: one JavaScript function that runs at login.
@@ -67,6 +75,8 @@ pub struct Client {
     /// More such origins.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
+    /// Whether its users log in to an organization: `deny` (the default), `allow` or `require`.
+    pub organization_usage: Option<String>,
     /// `none` for a public client, else `client_secret_post` or `client_secret_basic`.
     pub token_endpoint_auth_method: Option<String>,
     /// The rules' `context.clientMetadata`.
@@ -282,8 +292,15 @@ impl Client {
         match (&self.grant_types, self.app_type.as_deref()) {
             (Some(list), _) => list.iter().any(|listed| listed == grant_type),
             (None, Some("non_interactive")) => grant_type == "client_credentials",
-            (None, Some("spa" | "native")) => matches!(grant_type, "authorization_code" | "refresh_token"),
-            (None, _) => matches!(grant_type, "authorization_code" | "refresh_token" | "client_credentials"),
+            (None, Some("spa" | "native")) => {
+                matches!(grant_type, "implicit" | "authorization_code" | "refresh_token")
+            }
+            (None, _) => {
+                matches!(
+                    grant_type,
+                    "implicit" | "authorization_code" | "refresh_token" | "client_credentials"
+                )
+            }
         }
     }
 }

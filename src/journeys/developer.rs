@@ -42,9 +42,14 @@ fn audience(token: &str) -> Value {
 /// Starts `dev`. Also returns its tenant's address, as a setting for the other terminal.
 fn dev(set: &[String]) -> (Process, String) {
     let mut dev = Process::start("dev", set);
+    let http = tenant_http(&mut dev);
+    (dev, http)
+}
+
+fn tenant_http(dev: &mut Process) -> String {
     let issuer = dev.line("Dev tenant");
     let port = issuer.strip_prefix("http://localhost:").unwrap().split('/').next().unwrap();
-    (dev, format!("tenant.http=127.0.0.1:{port}"))
+    format!("tenant.http=127.0.0.1:{port}")
 }
 
 #[test]
@@ -108,10 +113,9 @@ fn a_script_process_inherits_no_descriptor_but_its_three_pipes() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec 7</dev/zero; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_vestibule")]);
     let mut dev = Process::start_by(shell, "dev", &[]);
-    let issuer = dev.line("Dev tenant");
-    let address = issuer.trim_start_matches("http://").trim_end_matches('/');
+    let http = tenant_http(&mut dev);
     // After a login, so the rules have run.
-    succeed(&["token", "--as", "ada@example.com"], &[format!("tenant.http={address}")]);
+    succeed(&["token", "--as", "ada@example.com"], &[http]);
     let open = |pid: u32| {
         let all = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
         let mut all: Vec<u32> =

@@ -83,6 +83,14 @@ impl Tickets {
         self.body(sql, kind, text)
     }
 
+    /// Lets a ticket expire `seconds` from now at the earliest.
+    pub(super) fn extend(&self, kind: TicketKind, text: &str, seconds: i64) -> Result<()> {
+        let sql = "UPDATE ticket SET expires_at = max(expires_at, ?3) WHERE kind = ?1 AND hash = ?2";
+        let until = self.0.now().as_second().saturating_add(seconds);
+        self.0.lock().execute(sql, (kind.0, hash(text), until))?;
+        Ok(())
+    }
+
     fn body<T: DeserializeOwned>(&self, sql: &str, kind: TicketKind, text: &str) -> Result<Option<T>> {
         let params = (kind.0, hash(text), self.0.now().as_second());
         let body: Option<String> =

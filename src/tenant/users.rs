@@ -98,6 +98,18 @@ impl UserDirectory {
         }
     }
 
+    /// Whether users of this connection exist; Auth0's own database always does.
+    pub(super) fn has_connection(&self, name: &str) -> bool {
+        let has = |user: &TestUser| self.bundled_user(user, None).connection() == name;
+        name == CONNECTION || self.bundled.iter().any(has)
+    }
+
+    /// Whether a user is a member of the organization with this name.
+    pub(super) fn is_member(&self, user_id: &str, organization: &str) -> bool {
+        let user = self.bundled.iter().find(|user| user.user_id == user_id);
+        user.is_some_and(|user| user.organizations.iter().any(|name| name == organization))
+    }
+
     /// Merges a metadata update. Blocking: a write.
     pub(super) fn update_metadata(&self, update: MetadataUpdate) -> Result<()> {
         let MetadataUpdate { user_id, kind, metadata } = update;
@@ -131,6 +143,21 @@ impl TenantUser {
 
     pub(super) fn name(&self) -> &str {
         text(&self.user, "name")
+    }
+
+    /// The name of the connection of its first identity.
+    pub(super) fn connection(&self) -> &str {
+        self.identity("connection")
+    }
+
+    /// The provider of its first identity: `auth0`, `google-oauth2`, ….
+    pub(super) fn provider(&self) -> &str {
+        self.identity("provider")
+    }
+
+    fn identity(&self, member: &str) -> &str {
+        let first = self.user.get("identities").and_then(|identities| identities.get(0));
+        first.and_then(|identity| identity.get(member)).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Blocked at the tenant, which is independent of a block in our database.

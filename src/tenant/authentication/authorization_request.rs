@@ -8,6 +8,7 @@ use super::super::params::Params;
 use super::super::{Inner, clients};
 use super::callback::{Callback, ResponseMode};
 use super::login::LoginResult;
+use super::organizations;
 use super::pkce;
 use crate::bundle::Client;
 
@@ -16,6 +17,7 @@ use crate::bundle::Client;
 pub(super) struct AuthorizationRequest {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
+    pub(super) response_type: ResponseType,
     pub(super) mode: ResponseMode,
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
@@ -25,8 +27,22 @@ pub(super) struct AuthorizationRequest {
     pub(super) prompt: Option<String>,
     pub(super) login_hint: Option<String>,
     pub(super) max_age: Option<i64>,
+    /// The connection that the user must log in with.
+    pub(super) connection: Option<String>,
+    /// The organization's id.
+    pub(super) organization: Option<String>,
+    /// Whether the application asks for the sign-up form first.
+    pub(super) is_sign_up: bool,
     /// All parameters, as rules see them.
     pub(super) query: Value,
+}
+
+/// What the callback gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ResponseType {
+    Code,
+    IdToken,
+    CodeAndIdToken,
 }
 
 /// The content of an authorization code.
@@ -66,15 +82,21 @@ impl AuthorizationRequest {
         client: &Client,
         redirect_uri: &str,
     ) -> Result<Self, OAuthError> {
-        let response_type = params.require("response_type")?;
-        if response_type != "code" {
-            let problem =
-                format!("Unsupported response type: {response_type}; this tenant supports \"code\"");
-            return Err(OAuthError::new(400, "unsupported_response_type", problem));
-        }
-        if !client.may_use("authorization_code") {
-            let problem = "Grant type 'authorization_code' not allowed for the client.";
+        let response_type = ResponseType::parse(params.require("response_type")?)?;
+        if let Some(grant) = response_type.grants().iter().find(|grant| !client.may_use(grant)) {
+            let problem = format!("Grant type '{grant}' not allowed for the client.");
             return Err(OAuthError::unauthorized_client(problem));
+        }
+        for (name, error) in
+            [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")]
+        {
+            if params.get(name).is_some() {
+                let problem = format!("The dev tenant does not support the parameter {name}");
+                return Err(OAuthError::new(400, error, problem));
+            }
+        }
+        if response_type != ResponseType::Code && params.get("nonce").is_none() {
+            return Err(OAuthError::invalid_request("Missing required parameter: nonce"));
         }
         let mode = ResponseMode::from_params(params).ok_or_else(|| {
             let mode = params.get("response_mode").unwrap_or_default();
@@ -85,19 +107,30 @@ impl AuthorizationRequest {
             (Some(challenge), Some("S256")) if pkce::is_challenge(challenge) => None,
             (Some(_), Some("S256")) => Some("Parameter code_challenge is not an S256 hash"),
             (Some(_), _) => Some("Parameter code_challenge_method must be S256"),
-            (None, _) => {
-                client.is_public().then_some("Parameter 'code_challenge' is required: the client is public")
-            }
+            (None, _) => (client.is_public() && response_type != ResponseType::IdToken)
+                .then_some("Parameter 'code_challenge' is required: the client is public"),
         };
         if let Some(problem) = invalid_challenge {
             return Err(OAuthError::invalid_request(problem));
         }
         let audience = tenant.audience(params);
         tenant.api(audience)?;
+        let max_age =
+            params.get("max_age").map(|seconds| {
+                seconds.parse().ok().filter(|seconds: &i64| *seconds >= 0).ok_or_else(|| {
+                    OAuthError::invalid_request("Parameter max_age must be a number of seconds")
+                })
+            });
+        let connection = params.get("connection");
+        if let Some(unknown) = connection.filter(|name| !tenant.users.has_connection(name)) {
+            return Err(OAuthError::invalid_request(format!("the connection {unknown} was not found")));
+        }
+        let prompt = params.get("prompt");
         let owned = |name: &str| params.get(name).map(str::to_owned);
         Ok(Self {
             client_id: client.client_id.clone(),
             redirect_uri: redirect_uri.to_owned(),
+            response_type,
             mode,
             state: owned("state"),
             nonce: owned("nonce"),
@@ -106,12 +139,51 @@ impl AuthorizationRequest {
             challenge: owned("code_challenge"),
             prompt: owned("prompt"),
             login_hint: owned("login_hint"),
-            max_age: params.get("max_age").and_then(|seconds| seconds.parse().ok()),
+            max_age: max_age.transpose()?,
+            connection: owned("connection"),
+            organization: organizations::requested(tenant, client, params.get("organization"))?,
+            is_sign_up: params.get("screen_hint") == Some("signup") || prompt == Some("create"),
             query: params.for_rules(),
         })
     }
 
     pub(super) fn callback(&self) -> Callback<'_> {
         Callback { redirect_uri: &self.redirect_uri, state: self.state.as_deref(), mode: self.mode }
+    }
+}
+
+impl ResponseType {
+    fn parse(text: &str) -> Result<Self, OAuthError> {
+        let mut words: Vec<_> = text.split(' ').collect();
+        words.sort_unstable();
+        match words.as_slice() {
+            ["code"] => Ok(Self::Code),
+            ["id_token"] => Ok(Self::IdToken),
+            ["code", "id_token"] => Ok(Self::CodeAndIdToken),
+            _ => {
+                let problem = format!(
+                    "Unsupported response type: {text}; the dev tenant supports \"code\", \"id_token\" and \"code id_token\""
+                );
+                Err(OAuthError::new(400, "unsupported_response_type", problem))
+            }
+        }
+    }
+
+    /// The grants that the client must have.
+    fn grants(self) -> &'static [&'static str] {
+        match self {
+            Self::Code => &["authorization_code"],
+            Self::IdToken => &["implicit"],
+            Self::CodeAndIdToken => &["authorization_code", "implicit"],
+        }
+    }
+
+    /// The protocol's name, as rules see it.
+    pub(super) fn protocol(self) -> &'static str {
+        match self {
+            Self::Code => "oidc-basic-profile",
+            Self::IdToken => "oidc-implicit-profile",
+            Self::CodeAndIdToken => "oidc-hybrid-profile",
+        }
     }
 }

@@ -1,42 +1,32 @@
-//! `/authorize`: logs a user in for an application and sends a code to its callback.
+//! `/authorize`: logs a user in for an application and sends a code or an ID token to its callback.
 //!
 //! 1. client and callback; without them no redirect is safe    2. the rest, whose errors go to the callback
-//! 3. a session of the browser, or the login page    4. rules    5. a code
+//! 3. a session of the browser, or the login page    4. rules    5. the response
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::error::Result;
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
 use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
-use super::super::tickets::{self, TicketKind};
+use super::super::tickets::TicketKind;
 use super::super::users::TenantUser;
 use super::super::{Inner, clients};
-use super::authorization_request::{AuthorizationCode, AuthorizationRequest, client_and_callback};
+use super::authorization_request::{
+    AuthorizationCode, AuthorizationRequest, ResponseType, client_and_callback,
+};
 use super::callback::{Callback, ResponseMode};
-use super::html;
+use super::claims::LoginDetails;
 use super::login::{self, LoginAttempt};
+use super::sessions::{self, BrowserSession};
+use super::{html, organizations, user_tokens};
 
 /// The lifetime of a code, in seconds.
 const CODE_LIFETIME: i64 = 60;
 /// The time to complete the login page, in seconds.
 const LOGIN_LIFETIME: i64 = 15 * 60;
-/// The name of the session cookie.
-const COOKIE: &str = "auth0";
-
-/// The browser session behind a cookie.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct BrowserSession {
-    user_id: String,
-    /// The session's id in tokens; not the cookie's value.
-    sid: String,
-    /// When the user authenticated, unix seconds.
-    since: i64,
-}
 
 /// `GET` or `POST /authorize` (OpenID Connect Core 1.0 §3.1.2.1).
 pub(super) async fn authorize(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
@@ -73,52 +63,33 @@ pub(super) async fn complete(
 ) -> HttpResponse {
     let user_id = user.user_id().to_owned();
     let completed = async {
-        let since = tenant.clock.now().as_second();
-        let session = BrowserSession { user_id: user_id.clone(), sid: tickets::random()?, since };
+        let session = BrowserSession::new(tenant, &user_id)?;
         let response = finish(tenant, request, &authorization, user, &session, true).await?;
-        let hours = tenant.bundle.tenant.session_lifetime.unwrap_or(168.0);
-        #[expect(clippy::cast_possible_truncation, reason = "saturates at 292 billion years")]
-        let seconds = (hours * 3600.0).max(0.0) as i64;
-        let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::SESSION, &session, seconds);
-        let cookie = tenant.in_pool(issue).await?;
-        Ok::<_, OAuthError>(response.header("set-cookie", &set_cookie(tenant, &cookie, seconds)))
+        let cookie = sessions::start(tenant, request, session).await?;
+        Ok::<_, OAuthError>(response.header("set-cookie", &cookie))
     };
     let response = completed.await.unwrap_or_else(|error| authorization.callback().error(&error));
     response.with_actor(user_id)
 }
 
-/// `GET /v2/logout`: ends the session and redirects to `returnTo`, if the client lists it.
-pub(super) async fn logout(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
-    let params = Params::from_form(request.query.as_bytes()).unwrap_or_default();
-    if let Some(cookie) = request.cookie(COOKIE) {
-        let take = move |tenant: &Inner| tenant.tickets.take::<BrowserSession>(TicketKind::SESSION, &cookie);
-        if let Err(error) = tenant.in_pool(take).await {
-            return html::error(503, &OAuthError::from(error).description);
-        }
-    }
-    let client = params.get("client_id").and_then(|id| clients::find(&tenant.bundle, id));
-    let may_return =
-        |to: &str| client.is_some_and(|client| clients::is_registered(&client.allowed_logout_urls, to));
-    let response = match params.get("returnTo") {
-        None => HttpResponse::text(200, "OK"),
-        Some(to) if may_return(to) => HttpResponse::redirect(to),
-        Some(_) => {
-            return html::error(400, "The \"returnTo\" URL is not among the client's allowed_logout_urls.");
-        }
-    };
-    response.header("set-cookie", &set_cookie(tenant, "", 0))
-}
-
-/// Sends a code at once when the browser has a session, else redirects to the login page.
+/// Responds at once when the browser has a session that will do, else redirects to the login page.
 async fn proceed(
     tenant: &Arc<Inner>,
     request: &HttpRequest,
     authorization: AuthorizationRequest,
 ) -> Result<HttpResponse, OAuthError> {
     let prompt = authorization.prompt.as_deref();
-    if prompt != Some("login")
-        && let Some((user, session)) = session(tenant, request, authorization.max_age)?
-    {
+    let asks = matches!(prompt, Some("login" | "select_account" | "create")) || authorization.is_sign_up;
+    let session = if asks && prompt != Some("none") { None } else { sessions::find(tenant, request)? };
+    let age = |session: &BrowserSession| tenant.clock.now().as_second().saturating_sub(session.since);
+    let session = session.filter(|(user, session)| {
+        // With `max_age=0` every session is too old.
+        authorization.max_age.is_none_or(|max| age(session) < max.max(1) && max > 0)
+            && authorization.connection.as_ref().is_none_or(|name| user.connection() == name)
+            && organizations::admits(tenant, authorization.organization.as_deref(), user.user_id())
+    });
+    if let Some((user, session)) = session {
+        sessions::touch(tenant, request).await?;
         return finish(tenant, request, &authorization, user, &session, false).await;
     }
     if prompt == Some("none") {
@@ -128,22 +99,7 @@ async fn proceed(
     Ok(HttpResponse::redirect(&format!("/u/login?state={}", tenant.in_pool(issue).await?)))
 }
 
-/// The session of the request's cookie and its user, unless the session is older than `max_age` seconds.
-fn session(
-    tenant: &Inner,
-    request: &HttpRequest,
-    max_age: Option<i64>,
-) -> Result<Option<(TenantUser, BrowserSession)>> {
-    let Some(cookie) = request.cookie(COOKIE) else { return Ok(None) };
-    let now = tenant.clock.now().as_second();
-    let session = tenant.tickets.read::<BrowserSession>(TicketKind::SESSION, &cookie)?;
-    let is_recent =
-        |session: &BrowserSession| max_age.is_none_or(|max_age| now.saturating_sub(session.since) <= max_age);
-    let Some(session) = session.filter(is_recent) else { return Ok(None) };
-    Ok(tenant.users.find(&session.user_id)?.map(|user| (user, session)))
-}
-
-/// Runs the rules and sends a code to the callback.
+/// Runs the rules and sends a code, an ID token or both to the callback.
 async fn finish(
     tenant: &Arc<Inner>,
     request: &HttpRequest,
@@ -154,25 +110,41 @@ async fn finish(
 ) -> Result<HttpResponse, OAuthError> {
     let client =
         clients::find(&tenant.bundle, &authorization.client_id).ok_or_else(OAuthError::unknown_client)?;
+    let organization = authorization.organization.as_deref();
+    organizations::check(tenant, organization, user.user_id())?;
     let attempt = LoginAttempt {
         user,
         client,
-        protocol: "oidc-basic-profile",
+        protocol: authorization.response_type.protocol(),
         is_fresh,
         session: Some(&session.sid),
+        organization: organizations::find(tenant, organization),
         request,
         query: authorization.query.clone(),
         body: json!({}),
     };
     let login = login::login(tenant, attempt).await?;
     let auth_time = authorization.max_age.map(|_| session.since);
-    let (request, sid) = (authorization.clone(), session.sid.clone());
-    let code = AuthorizationCode { request, sid, auth_time, login };
-    let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::CODE, &code, CODE_LIFETIME);
-    Ok(authorization.callback().send(&[("code", &tenant.in_pool(issue).await?)]))
-}
-
-fn set_cookie(tenant: &Inner, value: &str, seconds: i64) -> String {
-    let secure = if tenant.issuer.starts_with("https://") { "; Secure" } else { "" };
-    format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+    let mut code = None;
+    if authorization.response_type != ResponseType::IdToken {
+        let (request, sid, login) = (authorization.clone(), session.sid.clone(), login.clone());
+        let content = AuthorizationCode { request, sid, auth_time, login };
+        let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::CODE, &content, CODE_LIFETIME);
+        code = Some(tenant.in_pool(issue).await?);
+    }
+    let mut id_token = None;
+    if authorization.response_type != ResponseType::Code {
+        let scopes = tenant.apis.user_scopes(None, &[], authorization.scope.as_deref(), false);
+        let details = LoginDetails {
+            nonce: authorization.nonce.as_deref(),
+            sid: Some(&session.sid),
+            auth_time,
+            code: code.as_deref(),
+            organization,
+        };
+        id_token = Some(user_tokens::id_token(tenant, client, &login, &scopes, details)?);
+    }
+    let params = [("code", code.as_deref()), ("id_token", id_token.as_deref())];
+    let params: Vec<_> = params.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    Ok(authorization.callback().send(&params))
 }

@@ -14,6 +14,8 @@ pub(super) enum ResponseMode {
     Query,
     /// In the callback's fragment.
     Fragment,
+    /// By a form that the browser posts (OAuth 2.0 Form Post Response Mode).
+    FormPost,
     /// By a page that posts it to its parent or opener window.
     WebMessage,
 }
@@ -27,10 +29,14 @@ pub(super) struct Callback<'a> {
 }
 
 impl ResponseMode {
-    /// The `response_mode` of a request; `None` when it is not supported.
+    /// The `response_mode` of a request; `None` when it is not supported. An ID token is never in a query.
     pub(super) fn from_params(params: &Params) -> Option<Self> {
+        let has_id_token = params.get("response_type").is_some_and(|kind| kind.contains("id_token"));
         match params.get("response_mode") {
+            None if has_id_token => Some(Self::Fragment),
+            Some("query") if has_id_token => None,
             None | Some("query") => Some(Self::Query),
+            Some("form_post") => Some(Self::FormPost),
             Some("fragment") => Some(Self::Fragment),
             Some("web_message") => Some(Self::WebMessage),
             Some(_) => None,
@@ -50,6 +56,7 @@ impl Callback<'_> {
         let params = params.iter().copied().chain(self.state.map(|state| ("state", state)));
         match self.mode {
             ResponseMode::WebMessage => return html::web_message(&url.origin(), params),
+            ResponseMode::FormPost => return html::form_post(self.redirect_uri, params),
             ResponseMode::Fragment => {
                 let fragment =
                     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();

@@ -3,10 +3,13 @@
 //! Sources: Auth0, "Access token profiles"; RFC 9068; OpenID Connect Core 1.0 §2. A machine's token has `gty`; a user's
 //! token from a code has none. `aud` is a list only when the token is good for `/userinfo` too.
 
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::super::response::object;
-use crate::bundle::ResourceServer;
+use crate::bundle::{Organization, ResourceServer};
 
 /// Claims that rules cannot set; Auth0 drops them silently ("Create custom claims", restricted claims). `scope` is not
 /// among them: a rule that sets it changes the granted scopes, see `login.rs`.
@@ -35,6 +38,8 @@ pub(super) struct TokenContext<'a> {
     pub(super) now: i64,
     /// `jti`, of the RFC 9068 dialect only.
     pub(super) jti: &'a str,
+    /// The organization that the user logged in to, and whether tokens have its name.
+    pub(super) organization: Option<(&'a Organization, bool)>,
 }
 
 /// The part of a user's access token that the login decides.
@@ -58,6 +63,10 @@ pub(super) struct LoginDetails<'a> {
     pub(super) sid: Option<&'a str>,
     /// When the user authenticated, unix seconds; only for requests with `max_age` (OpenID Connect Core 1.0 §2).
     pub(super) auth_time: Option<i64>,
+    /// The code that the ID token comes with (OpenID Connect Core 1.0 §3.3.2.11).
+    pub(super) code: Option<&'a str>,
+    /// The organization's id.
+    pub(super) organization: Option<&'a str>,
 }
 
 impl TokenContext<'_> {
@@ -100,10 +109,18 @@ impl TokenContext<'_> {
         let exp = self.now.saturating_add(i64::from(lifetime));
         let mut own = object(json!({
             "iss": self.issuer, "aud": self.client_id, "iat": self.now, "exp": exp,
-            "nonce": login.nonce, "sid": login.sid, "auth_time": login.auth_time,
+            "nonce": login.nonce, "sid": login.sid, "auth_time": login.auth_time, "c_hash": login.code.map(half_hash),
         }));
         own.retain(|_, value| !value.is_null());
         claims.append(&mut own);
+        claims.extend(self.organization());
+        claims
+    }
+
+    fn organization(&self) -> Map<String, Value> {
+        let Some((organization, has_name)) = self.organization else { return Map::new() };
+        let mut claims = object(json!({"org_id": organization.id, "org_name": organization.name}));
+        claims.retain(|name, _| name == "org_id" || has_name);
         claims
     }
 
@@ -124,10 +141,17 @@ impl TokenContext<'_> {
             claims.extend(object(json!({"azp": self.client_id, "gty": gty})));
         }
         claims.extend(object(json!({"scope": scopes.join(" ")})));
+        claims.extend(self.organization());
         // `gty` and `scope` are left out when empty.
         claims.retain(|_, value| value != "");
         claims
     }
+}
+
+/// The left half of a text's SHA-256, in base64url.
+fn half_hash(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    URL_SAFE_NO_PAD.encode(hash.as_ref().get(..16).unwrap_or_default())
 }
 
 /// The `typ` of an access token's header.
@@ -184,7 +208,7 @@ mod tests {
     use super::*;
 
     const CONTEXT: TokenContext<'_> =
-        TokenContext { issuer: "http://t/", client_id: "spa", now: 1000, jti: "j" };
+        TokenContext { issuer: "http://t/", client_id: "spa", now: 1000, jti: "j", organization: None };
 
     fn api(dialect: &str) -> ResourceServer {
         let api = json!({"identifier": "https://api", "token_lifetime": 60, "token_dialect": dialect});

@@ -10,9 +10,10 @@ pub(super) fn document(issuer: &str) -> Value {
         "token_endpoint": at("oauth/token"),
         "userinfo_endpoint": at("userinfo"),
         "revocation_endpoint": at("oauth/revoke"),
+        "end_session_endpoint": at("oidc/logout"),
         "jwks_uri": at(".well-known/jwks.json"),
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "fragment", "web_message"],
+        "response_types_supported": ["code", "id_token", "code id_token"],
+        "response_modes_supported": ["query", "fragment", "form_post", "web_message"],
         "grant_types_supported": [
             "authorization_code", "client_credentials", "refresh_token", "password",
             "http://auth0.com/oauth/grant-type/password-realm",

@@ -81,6 +81,45 @@ pub(super) fn web_message<'a>(
     page(200, html, &policy).header("referrer-policy", "no-referrer")
 }
 
+/// A page that posts the response to the callback at once; without scripts, by a button.
+pub(super) fn form_post<'a>(
+    redirect_uri: &str,
+    response: impl Iterator<Item = (&'a str, &'a str)>,
+) -> HttpResponse {
+    let Ok(nonce) = tickets::random() else { return no_random_numbers() };
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Logged in</title></head><body>\
+         <form method=\"post\" action=\"{}\">{}<noscript><button>Continue</button></noscript></form>\
+         <script nonce=\"{nonce}\">document.forms[0].submit()</script></body></html>",
+        escape(redirect_uri),
+        hidden(response),
+    );
+    let action = form_action(redirect_uri).unwrap_or_default();
+    let policy =
+        format!("script-src 'nonce-{nonce}'; form-action {action}; base-uri 'none'; frame-ancestors 'none'");
+    page(200, html, &policy).header("referrer-policy", "no-referrer")
+}
+
+/// A page that asks whether to log out. `fields` are sent again; `to` is where the logout redirects to.
+pub(super) fn confirm_logout<'a>(
+    fields: impl Iterator<Item = (&'a str, &'a str)>,
+    to: Option<&str>,
+) -> HttpResponse {
+    let main = format!(
+        "<h1>Log out?</h1><form method=\"post\" action=\"/oidc/logout\" class=\"password\">{}\
+         <button class=\"go\">Log out</button></form>",
+        hidden(fields)
+    );
+    document(200, "Log out", "Dev tenant", &main, to.map_or_else(|| Some("'self'".to_owned()), form_action))
+}
+
+fn hidden<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let field = |(name, value): (&str, &str)| {
+        format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value))
+    };
+    fields.map(field).collect()
+}
+
 /// An error page, for errors that cannot go to a callback.
 pub(super) fn error(status: u16, problem: &str) -> HttpResponse {
     let main = format!("<h1>This login cannot continue</h1><p class=\"problem\">{}</p>", escape(problem));

@@ -14,8 +14,8 @@ use super::super::db::timestamp;
 use super::super::exchanges::{Direction, HttpExchange};
 use super::super::oauth_error::OAuthError;
 use super::super::request::HttpRequest;
-use super::super::users::{CONNECTION, TenantUser};
-use crate::bundle::{Client, Rule};
+use super::super::users::TenantUser;
+use crate::bundle::{Client, Organization, Rule};
 use crate::script::{
     ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter,
     ScriptRunner,
@@ -61,6 +61,7 @@ pub(super) struct LoginAttempt<'a> {
     /// Whether the user authenticated just now. A login by an existing session is not counted.
     pub(super) is_fresh: bool,
     pub(super) session: Option<&'a str>,
+    pub(super) organization: Option<&'a Organization>,
     pub(super) request: &'a HttpRequest,
     /// The request's parameters, without secrets.
     pub(super) query: Value,
@@ -131,9 +132,9 @@ fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Val
         "clientID": client.client_id,
         "clientName": client.name,
         "clientMetadata": client.client_metadata,
-        "connection": CONNECTION,
+        "connection": user.connection(),
         "connectionID": "con_dev",
-        "connectionStrategy": "auth0",
+        "connectionStrategy": user.provider(),
         "connectionOptions": {},
         "connectionMetadata": {},
         "samlConfiguration": {},
@@ -153,8 +154,13 @@ fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Val
         "authentication": {"methods": [{"name": "pwd", "timestamp": timestamp(tenant.clock.now())}]},
         "authorization": {"roles": user.roles},
     });
-    if let (Some(session), Some(members)) = (attempt.session, context.as_object_mut()) {
-        members.insert("sessionID".to_owned(), Value::from(session));
+    if let Some(members) = context.as_object_mut() {
+        members.extend(attempt.session.map(|session| ("sessionID".to_owned(), Value::from(session))));
+        members.extend(attempt.organization.map(|organization| {
+            let Organization { id, name, display_name, metadata } = organization;
+            let value = json!({"id": id, "name": name, "display_name": display_name, "metadata": metadata});
+            ("organization".to_owned(), value)
+        }));
     }
     context
 }

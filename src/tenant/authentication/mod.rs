@@ -10,8 +10,11 @@ mod discovery;
 mod html;
 mod login;
 mod login_page;
+mod logout;
+mod organizations;
 mod pkce;
 mod refresh_tokens;
+mod sessions;
 mod signup;
 mod token;
 mod user_tokens;
@@ -23,6 +26,7 @@ pub(super) use login::LoginRules;
 pub(super) use refresh_tokens::RefreshTokens;
 
 use super::Inner;
+use super::oauth_error::OAuthError;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
 
@@ -39,7 +43,8 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
         ("GET" | "POST", "/authorize") => authorize::authorize(tenant, request).await,
         ("GET", "/u/login") => login_page::show(tenant, request),
         ("POST", "/u/login") => login_page::submit(tenant, request).await,
-        ("GET", "/v2/logout") => authorize::logout(tenant, request).await,
+        ("GET", "/v2/logout") => page(logout::logout(tenant, request).await),
+        ("GET" | "POST", "/oidc/logout") => page(logout::oidc_logout(tenant, request).await),
         ("GET" | "POST", "/userinfo") => userinfo::userinfo(tenant, request),
         ("POST", "/dbconnections/signup") => {
             signup::signup(tenant, request).await.unwrap_or_else(|error| error.response())
@@ -59,7 +64,7 @@ fn allowed_methods(path: &str) -> Option<&'static str> {
     Some(match path {
         "/" | "/v2/logout" | "/.well-known/openid-configuration" | "/.well-known/jwks.json" => "GET",
         "/oauth/token" | "/oauth/revoke" | "/dbconnections/signup" => "POST",
-        "/authorize" | "/u/login" | "/userinfo" => "GET, POST",
+        "/authorize" | "/u/login" | "/oidc/logout" | "/userinfo" => "GET, POST",
         _ => return None,
     })
 }
@@ -72,4 +77,9 @@ pub(super) fn allows_cors(path: &str) -> bool {
 
 fn public(body: &serde_json::Value) -> HttpResponse {
     HttpResponse::json(200, body).header("cache-control", "public, max-age=15")
+}
+
+/// A response for a browser; an error is shown as a page.
+fn page(response: Result<HttpResponse, OAuthError>) -> HttpResponse {
+    response.unwrap_or_else(|error| html::error(error.status, &error.description))
 }

@@ -16,8 +16,8 @@ use super::super::{Inner, clients};
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
 use super::claims::{self, LoginDetails};
 use super::login::{self, LoginAttempt};
-use super::pkce;
 use super::user_tokens::{self, TokenRequest, context, token_response};
+use super::{organizations, pkce};
 use crate::bundle::Client;
 
 /// Auth0's extension grant: a password and its connection.
@@ -77,7 +77,7 @@ fn client_credentials(tenant: &Inner, client: &Client, params: &Params) -> Resul
     let api = tenant.apis.find(audience)?;
     let scopes = tenant.apis.machine_scopes(&tenant.bundle, &client.client_id, api, params.get("scope"))?;
     let jti = tickets::random()?;
-    let claims = context(tenant, client, &jti).machine(api, &scopes);
+    let claims = context(tenant, client, &jti, None).machine(api, &scopes);
     let token = tenant.key.sign(claims::typ(api), &claims)?;
     Ok(token_response(&token, api.token_lifetime, &scopes, None, None))
 }
@@ -103,6 +103,8 @@ async fn authorization_code(
             nonce: authorization.nonce.as_deref(),
             sid: Some(&code.sid),
             auth_time: code.auth_time,
+            code: None,
+            organization: authorization.organization.as_deref(),
         },
         rotated: None,
     };
@@ -146,18 +148,22 @@ async fn password(
     let api = tenant.api(tenant.audience(params))?;
     let user = tenant.in_pool(move |tenant| tenant.users.authenticate(&username, &password)).await?;
     let user = user.ok_or_else(|| OAuthError::invalid_grant("Wrong email or password."))?;
+    let organization = organizations::requested(tenant, client, params.get("organization"))?;
+    organizations::check(tenant, organization.as_deref(), user.user_id())?;
     let attempt = LoginAttempt {
         user,
         client,
         protocol: "oauth2-password",
         is_fresh: true,
         session: None,
+        organization: organizations::find(tenant, organization.as_deref()),
         request,
         query: json!({}),
         body: params.for_rules(),
     };
     let login = login::login(tenant, attempt).await?;
-    let (scope, details) = (params.get("scope"), LoginDetails::default());
+    let (scope, organization) = (params.get("scope"), organization.as_deref());
+    let details = LoginDetails { organization, ..LoginDetails::default() };
     let request = TokenRequest { client, api, scope, gty: Some("password"), details, rotated: None };
     user_tokens::issue(tenant, request, &login).await
 }
@@ -176,12 +182,15 @@ async fn refresh_token(
         presented.await?.ok_or_else(unknown)
     };
     let (offline, _) = present(false).await?;
+    let organization = offline.organization.as_deref();
+    organizations::check(tenant, organization, &offline.user_id)?;
     let attempt = LoginAttempt {
         user: tenant.users.find(&offline.user_id)?.ok_or_else(unknown)?,
         client,
         protocol: "oauth2-refresh-token",
         is_fresh: false,
         session: offline.sid.as_deref(),
+        organization: organizations::find(tenant, organization),
         request,
         query: json!({}),
         body: params.for_rules(),
@@ -197,7 +206,12 @@ async fn refresh_token(
         api: tenant.api(offline.audience.as_deref())?,
         scope: Some(&scope),
         gty: Some("refresh_token"),
-        details: LoginDetails { nonce: None, sid: offline.sid.as_deref(), auth_time: offline.auth_time },
+        details: LoginDetails {
+            sid: offline.sid.as_deref(),
+            auth_time: offline.auth_time,
+            organization,
+            ..LoginDetails::default()
+        },
         rotated,
     };
     user_tokens::issue(tenant, request, &login).await

@@ -11,6 +11,7 @@ use super::super::response::object;
 use super::super::tickets::{self, TicketKind};
 use super::claims::{self, LoginDetails, TokenContext, UserGrant};
 use super::login::LoginResult;
+use super::organizations;
 use super::refresh_tokens::OfflineLogin;
 use crate::bundle::{Client, ResourceServer};
 
@@ -61,7 +62,7 @@ pub(super) async fn issue(
         scopes.push(OFFLINE_ACCESS.to_owned());
     }
     let jti = tickets::random()?;
-    let context = context(tenant, client, &jti);
+    let context = context(tenant, client, &jti, details.organization);
     let is_openid = scopes.iter().any(|scope| scope == "openid");
     let id_token = if is_openid { Some(id_token(tenant, client, login, &scopes, details)?) } else { None };
     let lifetime = api.map_or(OPAQUE_LIFETIME, |api| api.token_lifetime);
@@ -95,7 +96,7 @@ pub(super) async fn issue(
             scopes: scopes.clone(),
             sid: details.sid.map(str::to_owned),
             auth_time: details.auth_time,
-            organization: None,
+            organization: details.organization.map(str::to_owned),
         };
         let client = client.clone();
         Some(tenant.in_pool(move |tenant| tenant.refresh_tokens.issue(&login, &client)).await?)
@@ -115,7 +116,10 @@ pub(super) fn id_token(
 ) -> Result<String, OAuthError> {
     let lifetime = client.jwt_configuration.lifetime_in_seconds.unwrap_or(36_000);
     let profile = claims::profile(&login.user, scopes);
-    Ok(tenant.key.sign("JWT", &context(tenant, client, "").id(lifetime, profile, &login.id, details))?)
+    Ok(tenant.key.sign(
+        "JWT",
+        &context(tenant, client, "", details.organization).id(lifetime, profile, &login.id, details),
+    )?)
 }
 
 /// Whether a refresh token is requested, and allowed by the API and the client.
@@ -140,9 +144,16 @@ pub(super) fn extra_claims_key(user_id: &str, client_id: &str) -> String {
 }
 
 /// The values that all tokens of a response share.
-pub(super) fn context<'a>(tenant: &'a Inner, client: &'a Client, jti: &'a str) -> TokenContext<'a> {
+pub(super) fn context<'a>(
+    tenant: &'a Inner,
+    client: &'a Client,
+    jti: &'a str,
+    organization: Option<&str>,
+) -> TokenContext<'a> {
+    let has_name = tenant.bundle.tenant.allow_organization_name_in_authentication_api;
+    let organization = organizations::find(tenant, organization).map(|found| (found, has_name));
     let now = tenant.clock.now().as_second();
-    TokenContext { issuer: &tenant.issuer, client_id: &client.client_id, now, jti }
+    TokenContext { issuer: &tenant.issuer, client_id: &client.client_id, now, jti, organization }
 }
 
 /// The body of a successful response (RFC 6749 §5.1), without absent members.

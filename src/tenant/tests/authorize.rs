@@ -5,13 +5,13 @@ use serde_json::json;
 use super::*;
 use crate::script::{Denied, DenyReason};
 
-const CALLBACK: &str = "http://127.0.0.1:3000/callback";
+pub(super) const CALLBACK: &str = "http://127.0.0.1:3000/callback";
 // RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// The path of an authorization request; `change` replaces, adds or (with an empty value) removes parameters.
-fn request(change: &[(&str, &str)]) -> String {
+pub(super) fn request(change: &[(&str, &str)]) -> String {
     let mut params = BTreeMap::from([
         ("response_type", "code"),
         ("client_id", "spa"),
@@ -32,7 +32,7 @@ fn request(change: &[(&str, &str)]) -> String {
 }
 
 /// A parameter of the redirect to the callback.
-fn param(response: &TestResponse, name: &str) -> Option<String> {
+pub(super) fn param(response: &TestResponse, name: &str) -> Option<String> {
     let location = response.header("location");
     let url = url::Url::parse(location)
         .unwrap_or_else(|_| panic!("{} {location} {}", response.status, response.text));
@@ -42,13 +42,13 @@ fn param(response: &TestResponse, name: &str) -> Option<String> {
 
 impl TestTenant {
     /// Starts a login and returns its state.
-    async fn begin(&self, change: &[(&str, &str)]) -> String {
+    pub(super) async fn begin(&self, change: &[(&str, &str)]) -> String {
         let response = self.get(&request(change), &[]).await;
         let state = response.header("location").strip_prefix("/u/login?state=");
         state.unwrap_or_else(|| panic!("{} {}", response.status, response.header("location"))).to_owned()
     }
 
-    async fn click(&self, state: &str, user: &str) -> TestResponse {
+    pub(super) async fn click(&self, state: &str, user: &str) -> TestResponse {
         self.post_form("/u/login", &[("state", state), ("user", user)], &[]).await
     }
 
@@ -57,7 +57,7 @@ impl TestTenant {
         param(&response, "code").unwrap()
     }
 
-    async fn exchange(&self, code: &str, change: &[(&str, &str)]) -> TestResponse {
+    pub(super) async fn exchange(&self, code: &str, change: &[(&str, &str)]) -> TestResponse {
         let mut form = BTreeMap::from([
             ("grant_type", "authorization_code"),
             ("client_id", "spa"),
@@ -191,6 +191,12 @@ async fn other_errors_go_to_the_callback() {
         (("code_challenge_method", ""), "invalid_request"),
         (("audience", "https://nope/"), "access_denied"),
         (("prompt", "none"), "login_required"),
+        (("response_mode", "fragment+"), "invalid_request"),
+        (("connection", "unknown"), "invalid_request"),
+        (("organization", "org_unknown"), "invalid_request"),
+        (("request", "e30.e30."), "request_not_supported"),
+        (("request_uri", "https://x.example"), "request_uri_not_supported"),
+        (("max_age", "soon"), "invalid_request"),
     ] {
         let response = tenant.get(&request(&[change]), &[]).await;
         assert_eq!(param(&response, "error").as_deref(), Some(error), "{change:?}");

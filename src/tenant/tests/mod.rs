@@ -1,9 +1,12 @@
 //! The endpoints, against a tenant with a manual clock and with functions instead of rules.
 
 mod authorize;
+mod front_channel;
 mod http;
 mod login;
+mod logout;
 mod management;
+mod organizations;
 mod refresh;
 mod signup;
 mod token;
@@ -263,6 +266,6 @@ async fn exchanges_are_recorded_without_secrets() {
         .collect();
     assert_eq!(
         seen,
-        [("POST", "/oauth/token", Some(200), Some("reports")), ("GET", "/v2/logout", Some(200), None)]
+        [("POST", "/oauth/token", Some(200), Some("reports")), ("GET", "/v2/logout", Some(302), None)]
     );
 }
