@@ -60,7 +60,12 @@ pub(super) fn access_token(response: &HttpResponse) -> anyhow::Result<String> {
     if response.status != 200 {
         let [error, description] = ["/error", "/error_description"]
             .map(|member| response.at(member).as_str().unwrap_or("no reason").to_owned());
-        bail!("the tenant refused the token request: {description} ({error}, status {})", response.status);
+        let script = response.at("/script");
+        let script = script.as_str().map(|script| format!("by the rule \"{script}\", ")).unwrap_or_default();
+        bail!(
+            "the tenant refused the token request: {description} ({script}{error}, status {})",
+            response.status
+        );
     }
     let token = response.at("/access_token");
     Ok(token.as_str().context("the tenant's response has no access_token")?.to_owned())

@@ -115,8 +115,8 @@ fn a_failed_rule_denies_the_login_and_is_named() {
     let dev = DevServer::open(&[&format!("tenant.bundle={}", bundle.path().display())]);
     let answer = dev.token("ada", PUBLIC);
     assert_eq!(answer.status, 403, "{}", answer.body);
-    let error = answer.json()["error_description"].as_str().unwrap().to_owned();
-    assert!(error.contains("track-sign-up") && error.contains("no luck"), "{error}");
+    let error = answer.json();
+    assert_eq!((&error["script"], &error["error_description"]), (&json!("track-sign-up"), &json!("no luck")));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SerialNumber, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -51,6 +51,17 @@ pub(super) fn server_config(db: &TenantDb, ca_file: &Path, now: Timestamp) -> Re
         .map_err(failed)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The certificate of a signing key (RSA, PKCS#8), in DER: for `x5c` in the key set. The same for the same key. Blocking.
+pub(super) fn of_signing_key(pkcs8: &[u8]) -> Result<Vec<u8>> {
+    let key = PrivateKeyDer::Pkcs8(pkcs8.into());
+    let key = KeyPair::from_der_and_sign_algo(&key, &rcgen::PKCS_RSA_SHA256)?;
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, "Vestibule dev tenant, signing key");
+    params.serial_number = Some(SerialNumber::from(1));
+    (params.not_before, params.not_after) = (date_time_ymd(2024, 1, 1), date_time_ymd(2044, 1, 1));
+    Ok(params.self_signed(&key)?.der().to_vec())
 }
 
 /// A new authority: its key and its certificate, both in PEM.

@@ -94,14 +94,19 @@ fn with_cors(tenant: &Inner, request: &HttpRequest, response: HttpResponse) -> H
     if !authentication::allows_cors(&request.path) {
         return response;
     }
+    if request.path.starts_with("/.well-known/") {
+        return response.header("access-control-allow-origin", "*");
+    }
     let response = response.header("vary", "Origin");
     let is_known =
         |origin: &&str| tenant.bundle.clients.iter().any(|client| clients::is_origin(client, origin));
     let Some(origin) = request.header("origin").filter(is_known) else { return response };
+    // Any header, as at Auth0: SDKs send several of their own.
+    let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
     response
         .header("access-control-allow-origin", origin)
         .header("access-control-allow-methods", "GET, POST")
-        .header("access-control-allow-headers", "authorization, content-type, auth0-client")
+        .header("access-control-allow-headers", headers)
         .header("access-control-max-age", "600")
 }
 

@@ -7,10 +7,11 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use super::TenantError;
+use super::certificates;
 use super::error::Result;
 
 /// The tenant's only key.
@@ -39,8 +40,12 @@ impl SigningKey {
         let exponent = URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero());
         let members = format!(r#"{{"e":"{exponent}","kty":"RSA","n":"{modulus}"}}"#);
         let kid = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()));
+        let certificate = certificates::of_signing_key(pkcs8)?;
+        // RFC 7517, section 4.8: SHA-1, as a name only.
+        let thumbprint = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &certificate);
         let jwks = json!({"keys": [{
             "kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": modulus, "e": exponent,
+            "x5c": [STANDARD.encode(&certificate)], "x5t": URL_SAFE_NO_PAD.encode(thumbprint),
         }]});
         Ok(Self { pair, kid, jwks })
     }
@@ -93,7 +98,10 @@ mod tests {
     fn another_library_verifies_its_tokens_with_the_key_set() {
         let pkcs8 = SigningKey::generate().unwrap();
         let key = SigningKey::from_pkcs8(&pkcs8).unwrap();
-        assert_eq!(key.kid, SigningKey::from_pkcs8(&pkcs8).unwrap().kid);
+        assert_eq!(key.jwks, SigningKey::from_pkcs8(&pkcs8).unwrap().jwks);
+        let certificate = STANDARD.decode(key.jwks["keys"][0]["x5c"][0].as_str().unwrap()).unwrap();
+        let modulus = key.pair.public_key().modulus().big_endian_without_leading_zero();
+        assert!(certificate.windows(modulus.len()).any(|part| part == modulus));
         let token = key.sign("at+jwt", &payload()).unwrap();
 
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();

@@ -64,6 +64,7 @@ struct Inner {
     pool: Pool,
     clock: Clock,
     exchanges: exchanges::ExchangeLog,
+    log: Arc<authentication::LoginLog>,
     rate_limit: management::RateLimit,
 }
 
@@ -116,6 +117,7 @@ impl Tenant {
             key: keys::SigningKey::from_pkcs8(&pkcs8).map_err(unusable)?,
             users: users::UserDirectory::new(bundle.users.clone(), created_at, db.clone()),
             exchanges: exchanges::ExchangeLog::default(),
+            log: Arc::default(),
             rate_limit: management::RateLimit::default(),
             tickets: tickets::Tickets(db.clone()),
             refresh_tokens: authentication::RefreshTokens(db.clone()),

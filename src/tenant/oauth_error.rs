@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::TenantError;
-use super::response::HttpResponse;
+use super::response::{HttpResponse, object};
 
 /// An OAuth error (RFC 6749 §5.2), with the status that Auth0 gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) struct OAuthError {
     pub(super) error: &'static str,
     /// `error_description`, for people.
     pub(super) description: String,
+    /// The rule that denied the login. Ours, not Auth0's: `/oauth/token` returns it too.
+    pub(super) script: Option<String>,
 }
 
 impl OAuthError {
@@ -40,19 +42,24 @@ impl OAuthError {
         Self::new(403, "invalid_grant", description)
     }
 
+    pub(super) fn wrong_password() -> Self {
+        Self::invalid_grant("Wrong email or password.")
+    }
+
     /// A rule's `UnauthorizedError`, or a blocked user.
     pub(super) fn unauthorized(description: impl Into<String>) -> Self {
         Self::new(401, "unauthorized", description)
     }
 
     pub(super) fn new(status: u16, error: &'static str, description: impl Into<String>) -> Self {
-        Self { status, error, description: description.into() }
+        Self { status, error, description: description.into(), script: None }
     }
 
     /// The error as `/oauth/token` returns it.
     pub(super) fn response(&self) -> HttpResponse {
-        let body = json!({"error": self.error, "error_description": self.description});
-        let response = HttpResponse::json(self.status, &body);
+        let mut body = object(json!({"error": self.error, "error_description": self.description}));
+        body.extend(self.script.as_ref().map(|script| ("script".to_owned(), script.as_str().into())));
+        let response = HttpResponse::json(self.status, &body.into());
         if self.status == 401 {
             response.header("www-authenticate", "Basic realm=\"dev tenant\"")
         } else {

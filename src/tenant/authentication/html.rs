@@ -48,8 +48,7 @@ pub(super) fn login(status: u16, page: &LoginPage<'_>) -> HttpResponse {
          <button class=\"go\">Log in</button></form>",
         escape(page.email)
     );
-    let title = format!("Log in · {}", page.tenant);
-    let response = document(status, &title, page.tenant, &main, form_action(page.redirect_uri));
+    let response = document(status, "Log in", page.tenant, &main, form_action(page.redirect_uri));
     // `same-origin` would cut the page off from its opener for good.
     if page.has_opener { response.header("cross-origin-opener-policy", "unsafe-none") } else { response }
 }
@@ -145,17 +144,22 @@ fn button(user: &TenantUser, note: &str) -> String {
     )
 }
 
+/// The login log: a page with a script of ours that follows the log. `last` changes with the log.
+pub(super) fn following(tenant: &str, main: &str, last: u64, script: &str) -> HttpResponse {
+    let Ok(nonce) = tickets::random() else { return no_random_numbers() };
+    let main = format!(
+        "<main class=\"log\" data-last=\"{last}\">{main}</main><script nonce=\"{nonce}\">{script}</script>"
+    );
+    let policy = format!(
+        "style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    page(200, skeleton("Login log", tenant, &main, &nonce), &policy)
+}
+
 fn document(status: u16, title: &str, tenant: &str, main: &str, form_action: Option<String>) -> HttpResponse {
     let Ok(nonce) = tickets::random() else { return no_random_numbers() };
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
-         <title>{}</title><style nonce=\"{nonce}\">{STYLE}</style></head><body>\
-         <p class=\"banner\"><strong>Development tenant</strong>, on this machine only. Do not enter a real password.</p>\
-         <main><p class=\"tenant\">{}</p>{main}</main></body></html>",
-        escape(title),
-        escape(tenant)
-    );
+    let main = format!("<main><p class=\"tenant\">{}</p>{main}</main>", escape(tenant));
+    let html = skeleton(title, tenant, &main, &nonce);
     let form_action = form_action.unwrap_or_else(|| "'none'".to_owned());
     let policy = format!(
         "style-src 'nonce-{nonce}'; form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
@@ -188,8 +192,20 @@ fn form_action(redirect_uri: &str) -> Option<String> {
     Some(format!("'self' {callback}"))
 }
 
+fn skeleton(title: &str, tenant: &str, main: &str, nonce: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
+         <title>{} · {}</title><style nonce=\"{nonce}\">{STYLE}</style></head><body>\
+         <p class=\"banner\"><strong>Development tenant</strong>, on this machine only. Do not enter a real password.</p>\
+         {main}</body></html>",
+        escape(title),
+        escape(tenant)
+    )
+}
+
 /// Text for HTML elements and quoted attributes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&#39;")
 }

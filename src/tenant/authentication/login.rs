@@ -15,6 +15,8 @@ use super::super::exchanges::{Direction, HttpExchange};
 use super::super::oauth_error::OAuthError;
 use super::super::request::HttpRequest;
 use super::super::users::TenantUser;
+use super::claims;
+use super::login_log::LoginStory;
 use crate::bundle::{Client, Organization, Rule};
 use crate::script::{
     ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter,
@@ -84,8 +86,11 @@ pub(super) struct LoginResult {
 
 /// Counts the login, runs the rules and reads their output.
 pub(super) async fn login(tenant: &Arc<Inner>, attempt: LoginAttempt<'_>) -> Result<LoginResult, OAuthError> {
+    let story = story(tenant, &attempt);
     if attempt.user.is_blocked() {
-        return Err(OAuthError::unauthorized("user is blocked"));
+        let error = OAuthError::unauthorized("user is blocked");
+        story.record(tenant, Err(&error));
+        return Err(error);
     }
     let user_id = attempt.user.user_id().to_owned();
     let user = if attempt.is_fresh {
@@ -98,17 +103,43 @@ pub(super) async fn login(tenant: &Arc<Inner>, attempt: LoginAttempt<'_>) -> Res
         context: context(tenant, &user, &attempt),
         configuration: tenant.bundle.rules_configs.clone(),
     };
+    let started = tenant.clock.elapsed();
     let result = (tenant.rules.0)(login, metadata_writer(tenant)).await;
-    match result {
-        Ok(output) => {
-            record(tenant, &output.console, &output.fetches);
-            parse_output(user_id, output)
-        }
+    let (console, fetches) = match &result {
+        Ok(output) => (&output.console, &output.fetches),
+        Err(denied) => (&denied.console, &denied.fetches),
+    };
+    record(tenant, console, fetches);
+    let mut story = story.with_run(console, fetches);
+    let took = tenant.clock.elapsed().saturating_sub(started);
+    story.milliseconds = u64::try_from(took.as_millis()).ok();
+    let result = match result {
+        Ok(output) => parse_output(user_id, output),
         Err(denied) => {
-            record(tenant, &denied.console, &denied.fetches);
-            tracing::info!(rule = %denied.rule, reason = ?denied.reason, "a login was denied");
-            Err(oauth_error(&denied))
+            tracing::warn!(rule = %denied.rule, reason = ?denied.reason, "a login was denied");
+            Err(oauth_error(denied))
         }
+    };
+    if let Ok(login) = &result {
+        (story.access_token, story.id_token) =
+            (claims::permitted(&login.access), claims::permitted(&login.id));
+    }
+    story.record(tenant, result.as_ref().map(|_| "logged in"));
+    result
+}
+
+/// What the login log shows before the rules run.
+fn story(tenant: &Inner, attempt: &LoginAttempt<'_>) -> LoginStory {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let is_run = |rule: &&Rule| rule.enabled;
+    LoginStory {
+        user_id: text(attempt.user.user_id()),
+        email: text(attempt.user.email()),
+        connection: text(attempt.user.connection()),
+        organization: attempt.organization.map(|organization| organization.name.clone()),
+        protocol: Some(attempt.protocol),
+        scripts: tenant.bundle.rules.iter().filter(is_run).map(|rule| rule.name.clone()).collect(),
+        ..LoginStory::of(&attempt.client.client_id)
     }
 }
 
@@ -228,16 +259,15 @@ fn parse_scopes(scope: &Value) -> Option<Vec<String>> {
     Some(words.into_iter().filter(|word| !word.is_empty()).map(str::to_owned).collect())
 }
 
-/// As Auth0: an `UnauthorizedError` is `unauthorized` with its own text, any other error `access_denied`. The rule's
-/// name in the description is our addition.
-fn oauth_error(denied: &Denied) -> OAuthError {
-    match denied.reason {
-        DenyReason::Unauthorized => OAuthError::unauthorized(denied.message.clone()),
-        DenyReason::Busy | DenyReason::Stopped => {
-            OAuthError::new(503, "temporarily_unavailable", denied.message.clone())
-        }
-        _ => OAuthError::access_denied(denied.to_string()),
-    }
+/// As Auth0: an `UnauthorizedError` is `unauthorized`, any other error `access_denied`, each with its own text.
+fn oauth_error(denied: Denied) -> OAuthError {
+    let (status, error) = match denied.reason {
+        DenyReason::Unauthorized => (401, "unauthorized"),
+        DenyReason::Busy | DenyReason::Stopped => (503, "temporarily_unavailable"),
+        _ => (403, "access_denied"),
+    };
+    let script = Some(denied.rule).filter(|rule| !rule.is_empty());
+    OAuthError { script, ..OAuthError::new(status, error, denied.message) }
 }
 
 #[cfg(test)]
@@ -277,13 +307,16 @@ mod tests {
         };
         for (reason, status, error, description) in [
             (DenyReason::Unauthorized, 401, "unauthorized", "no entry"),
-            (DenyReason::Failed, 403, "access_denied", "the rule \"gate\" denied the login: no entry"),
-            (DenyReason::TimedOut, 403, "access_denied", "the rule \"gate\" denied the login: no entry"),
+            (DenyReason::Failed, 403, "access_denied", "no entry"),
+            (DenyReason::TimedOut, 403, "access_denied", "no entry"),
             (DenyReason::Busy, 503, "temporarily_unavailable", "no entry"),
         ] {
-            let refused = oauth_error(&denied(reason));
+            let refused = oauth_error(denied(reason));
             assert_eq!((refused.status, refused.error), (status, error));
-            assert_eq!(refused.description, description);
+            assert_eq!(
+                (refused.description.as_str(), refused.script.as_deref()),
+                (description, Some("gate"))
+            );
         }
     }
 }

@@ -12,6 +12,7 @@ use super::super::users::TenantUser;
 use super::super::{Inner, TenantError, clients};
 use super::authorization_request::AuthorizationRequest;
 use super::callback::ResponseMode;
+use super::login_log::LoginStory;
 use super::{authorize, html};
 
 /// `GET /u/login?state=…`: the page.
@@ -46,7 +47,12 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRe
                 Err(error) => failed(error),
             }
         }
-        Ok(None) => render(tenant, &state, &authorization, Some("Wrong email or password."), 400),
+        Ok(None) => {
+            let email = params.get("email").map(str::to_owned);
+            let story = LoginStory { email, ..LoginStory::of(&authorization.client_id) };
+            story.record(tenant, Err(&OAuthError::wrong_password()));
+            render(tenant, &state, &authorization, Some("Wrong email or password."), 400)
+        }
         Err(error) => failed(error),
     }
 }

@@ -9,6 +9,8 @@ mod claims;
 mod discovery;
 mod html;
 mod login;
+mod login_log;
+mod login_log_page;
 mod login_page;
 mod logout;
 mod organizations;
@@ -23,6 +25,7 @@ mod userinfo;
 use std::sync::Arc;
 
 pub(super) use login::LoginRules;
+pub(super) use login_log::LoginLog;
 pub(super) use refresh_tokens::RefreshTokens;
 
 use super::Inner;
@@ -49,9 +52,8 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
         ("POST", "/dbconnections/signup") => {
             signup::signup(tenant, request).await.unwrap_or_else(|error| error.response())
         }
-        ("GET", "/") => {
-            HttpResponse::text(200, "A Vestibule dev tenant. Start at /.well-known/openid-configuration.\n")
-        }
+        ("GET", "/") => login_log_page::page(tenant),
+        ("GET", "/dev/logins") => login_log_page::json(tenant),
         (_, path) => match allowed_methods(path) {
             Some(methods) => HttpResponse::text(405, "Method Not Allowed").header("allow", methods),
             None => HttpResponse::text(404, "Not Found"),
@@ -62,7 +64,11 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
 /// The methods of the paths above, for a 405.
 fn allowed_methods(path: &str) -> Option<&'static str> {
     Some(match path {
-        "/" | "/v2/logout" | "/.well-known/openid-configuration" | "/.well-known/jwks.json" => "GET",
+        "/"
+        | "/dev/logins"
+        | "/v2/logout"
+        | "/.well-known/openid-configuration"
+        | "/.well-known/jwks.json" => "GET",
         "/oauth/token" | "/oauth/revoke" | "/dbconnections/signup" => "POST",
         "/authorize" | "/u/login" | "/oidc/logout" | "/userinfo" => "GET, POST",
         _ => return None,

@@ -16,6 +16,7 @@ use super::super::{Inner, clients};
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
 use super::claims::{self, LoginDetails};
 use super::login::{self, LoginAttempt};
+use super::login_log::LoginStory;
 use super::user_tokens::{self, TokenRequest, context, token_response};
 use super::{organizations, pkce};
 use crate::bundle::Client;
@@ -146,8 +147,13 @@ async fn password(
         return Err(OAuthError::access_denied(description));
     }
     let api = tenant.api(tenant.audience(params))?;
+    let story = LoginStory { email: Some(username.clone()), ..LoginStory::of(&client.client_id) };
     let user = tenant.in_pool(move |tenant| tenant.users.authenticate(&username, &password)).await?;
-    let user = user.ok_or_else(|| OAuthError::invalid_grant("Wrong email or password."))?;
+    let user = user.ok_or_else(|| {
+        let error = OAuthError::wrong_password();
+        story.record(tenant, Err(&error));
+        error
+    })?;
     let organization = organizations::requested(tenant, client, params.get("organization"))?;
     organizations::check(tenant, organization.as_deref(), user.user_id())?;
     let attempt = LoginAttempt {

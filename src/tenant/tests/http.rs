@@ -9,7 +9,7 @@ async fn discovery_names_the_keys_and_both_are_public() {
     let document = found.json();
     assert_eq!(document["issuer"], ISSUER);
     assert_eq!(document["token_endpoint"], format!("{ISSUER}oauth/token"));
-    assert_eq!(found.header("access-control-allow-origin"), "http://localhost:5173");
+    assert_eq!(found.header("access-control-allow-origin"), "*");
     let keys = document["jwks_uri"].as_str().unwrap().strip_prefix("http://127.0.0.1:4002").unwrap();
     assert_eq!(tenant.get(keys, &[]).await.json(), tenant.tenant.0.key.jwks);
 }
@@ -55,6 +55,7 @@ async fn unknown_paths_methods_and_bodies_get_their_own_errors() {
 #[tokio::test]
 async fn only_a_clients_origins_may_read_responses() {
     let tenant = TestTenant::open();
+    let asked = |origin| [("origin", origin), ("access-control-request-headers", "auth0-client, dpop")];
     for (origin, allowed) in [
         ("http://localhost:5173", true),
         ("http://127.0.0.1:3000", true),
@@ -63,8 +64,10 @@ async fn only_a_clients_origins_may_read_responses() {
         ("null", false),
     ] {
         let request = warp::http::Request::options("/oauth/token");
-        let preflight = tenant.send(with_headers(request, &[("origin", origin)]), "").await;
+        let preflight = tenant.send(with_headers(request, &asked(origin)), "").await;
         assert_eq!((preflight.status, preflight.header("vary")), (204, "Origin"));
+        let headers = preflight.header("access-control-allow-headers");
+        assert_eq!(headers, if allowed { "auth0-client, dpop" } else { "" });
         let expected = if allowed { origin } else { "" };
         assert_eq!(preflight.header("access-control-allow-origin"), expected, "{origin}");
         assert!(!preflight.headers.contains_key("access-control-allow-credentials"));

@@ -4,6 +4,7 @@ mod authorize;
 mod front_channel;
 mod http;
 mod login;
+mod login_log;
 mod logout;
 mod management;
 mod organizations;
