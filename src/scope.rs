@@ -89,6 +89,12 @@ impl Roles {
         }
         permissions
     }
+
+    /// The names of the roles that have all of `permissions`, in order.
+    pub fn with_all<'a>(&'a self, permissions: &'a Permissions) -> impl Iterator<Item = &'a str> {
+        let has_all = |(_, of_role): &(&String, &Permissions)| of_role.missing(permissions).next().is_none();
+        self.0.iter().filter(has_all).map(|(name, _)| name.as_str())
+    }
 }
 
 impl FromIterator<(String, Permissions)> for Roles {

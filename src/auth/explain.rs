@@ -8,13 +8,16 @@ use std::time::Duration;
 use jiff::{SignedDurationRound, Timestamp, Unit};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use warp::http::header::AUTHORIZATION;
+use warp::http::{HeaderMap, HeaderValue};
 
+use super::advice::{self, Shown};
 use super::claims::verify_signature;
 use super::header::{decode, header};
-use super::permit::Subject;
+use super::permit::{Subject, subject};
 use super::policy::{ClaimsCtx, RULES, Rule, TokenProfile, unix_seconds};
 use super::{
-    Bearer, Caller, DoorRules, Gate, Observed, Permit, Presented, Principal, Refusal, Stage, Users, parse,
+    Bearer, Caller, DoorRules, Gate, Observed, Permit, Presented, Principal, Refusal, Stage, Users, bearer,
 };
 use crate::user::CurrentUser;
 
@@ -30,6 +33,8 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// Whether the door accepts the token.
     pub admitted: bool,
+    /// The code of the door's refusal.
+    pub code: Option<&'static str>,
     /// The token's header, if it could be read. Unverified.
     pub header: Option<Map<String, Value>>,
     /// The token's payload, if it could be read. Unverified, unless every check of the claims stage passed.
@@ -62,6 +67,8 @@ struct Explainer<'a> {
     door: &'a DoorRules,
     other: &'a DoorRules,
     now: Timestamp,
+    /// Who the token is about, once its claims were verified.
+    subject: Option<Subject>,
     explanation: Explanation,
 }
 
@@ -76,11 +83,11 @@ impl Gate {
     ) -> Explanation {
         let gate = Self { users: Users { dry_run: true, ..self.users.clone() }, ..self.clone() };
         let door = DoorRules::new(door.policy.clone(), door.need.clone());
+        let (steps, now) = (Vec::new(), self.clock().now());
         let explanation =
-            Explanation { door: name, steps: Vec::new(), admitted: false, header: None, claims: None };
-        let mut explainer =
-            Explainer { gate: &gate, door: &door, other, now: self.clock().now(), explanation };
-        let presented = parse(token).map(Presented::Token);
+            Explanation { door: name, steps, admitted: false, code: None, header: None, claims: None };
+        let mut explainer = Explainer { gate: &gate, door: &door, other, now, subject: None, explanation };
+        let presented = present(token);
         if let Ok(Presented::Token(bearer)) = &presented
             && let Ok(payload) = decode(bearer.payload())
             && let Some(unverified_issuer) = payload.get("iss").and_then(Value::as_str)
@@ -90,6 +97,7 @@ impl Gate {
         let caller = gate.chain(&door, presented, |observed| explainer.observe(token, observed)).await;
         let mut explanation = explainer.explanation;
         explanation.admitted = caller.is_ok();
+        explanation.code = caller.err().map(|refusal| refusal.code());
         for stage in [Stage::Claims, Stage::Permit, Stage::Caller].map(Stage::as_str) {
             if !explanation.steps.iter().any(|step| step.stage == stage) {
                 let check = "not reached".to_owned();
@@ -112,6 +120,7 @@ impl Explainer<'_> {
         match observed {
             Observed::Bearer(presented) => self.bearer(token, presented),
             Observed::Claims(bearer, claims) => {
+                self.subject = claims.as_ref().ok().and_then(|claims| subject(claims.clone()));
                 // If only the stage itself refuses, the keys have changed in between.
                 if self.claims(bearer).is_some() && claims.is_err() {
                     let fix = |_: &Refusal| String::new();
@@ -126,12 +135,8 @@ impl Explainer<'_> {
     fn bearer(&mut self, token: &str, presented: &Result<Presented, Refusal>) {
         let parts = token.split('.').count();
         let found = format!("{} characters, {parts} part{}", token.len(), if parts == 1 { "" } else { "s" });
-        let fix = match parts {
-            5 => "It is encrypted (JWE). At Auth0, turn token encryption off for this API.",
-            1 => "It is opaque. Auth0 issues such tokens without an API: send `audience` with the login.",
-            _ => "Send the whole token as the tenant issued it.",
-        };
-        self.step(Stage::Bearer, "it is a JWT in compact form", presented, found, |_| fix.to_owned());
+        let fix = |_: &Refusal| advice::for_bearer(token);
+        self.step(Stage::Bearer, "it is a JWT in compact form", presented, found, fix);
     }
 
     /// Adds the checks of the claims stage; `None` when one failed. Runs the stage's own functions, without waiting.
@@ -212,7 +217,7 @@ impl Explainer<'_> {
     /// Adds one rule of the claims policy. Returns whether it passed.
     fn rule(&mut self, rule: &Rule, ctx: &ClaimsCtx<'_>) -> bool {
         let (claim, door) = (|name: &str| ctx.payload.get(name), self.explanation.door);
-        let (wanted, others) = (&self.door.policy.audience, &self.other.policy.audience);
+        let (wanted, other) = (&self.door.policy.audience, &self.other.policy.audience);
         let found = match rule.claim {
             "" => String::new(),
             "exp" => self.relative(claim("exp")),
@@ -220,20 +225,9 @@ impl Explainer<'_> {
             "azp" => claim("azp").or(claim("client_id")).map_or_else(String::new, Value::to_string),
             name => text_of(claim(name)),
         };
-        let aud = text_of(claim("aud"));
         let checked = (rule.test)(ctx);
         self.step(Stage::Claims, rule.check, &checked, found, |refusal| match refusal {
-            Refusal::WrongAudience if aud.contains(&format!("\"{others}\"")) => {
-                format!(
-                    "It is for the other door. For this one request the audience {wanted} from the tenant."
-                )
-            }
-            Refusal::WrongAudience if aud.contains(wanted.trim_end_matches('/')) => {
-                format!("Audiences are compared byte for byte: this door requires exactly {wanted}.")
-            }
-            Refusal::WrongAudience => {
-                format!("Request the audience {wanted} from the tenant, or set {door}.audience.")
-            }
+            Refusal::WrongAudience => advice::for_audience(ctx.payload, door, wanted, other),
             Refusal::Expired { .. } => "Log in again, or refresh the token.".to_owned(),
             Refusal::NotYetValid => "Compare the clocks of this machine and of the tenant.".to_owned(),
             refusal => refusal.message().into_owned(),
@@ -242,45 +236,41 @@ impl Explainer<'_> {
     }
 
     fn permit(&mut self, permit: &Result<Permit, Refusal>) {
-        let found = permit.as_ref().map_or_else(message, |permit| {
-            let (subject, permissions) = permit.parts();
-            let subject = match subject {
-                Subject::User(id, claims) => {
-                    let roles: Vec<_> = claims.roles().collect();
-                    format!("user {id}, roles [{}]", roles.join(", "))
-                }
-                Subject::Machine(client, _) => format!("machine {client}"),
-                Subject::Anonymous => "anonymous".to_owned(),
-            };
-            format!("{subject}, permissions [{permissions}]")
-        });
-        let need = &self.door.need.permissions;
+        let (need, grants) = (&self.door.need.permissions, &self.gate.users.grants);
         let check = if need.is_empty() {
             "it is a user or a machine".to_owned()
         } else {
             format!("it has the permissions this door needs: {need}")
         };
-        let (grants, issuer) = (&self.gate.users.grants, self.claim("iss").unwrap_or_default().to_owned());
-        self.step(Stage::Permit, &check, permit, found, |refusal| match refusal {
-            Refusal::NotPermitted { missing } if missing.is_empty() && !grants.accept_users_of(&issuer) => format!(
-                "Only machines of this issuer are accepted, not its users. If {issuer} is another domain of the same \
-                 tenant, set same_users = true in its [[auth0.also]] table."
-            ),
-            _ => "For a machine: grant its client the scope at Auth0. For a person: assign a role that [roles] maps to the \
-                  permission, and put their roles in the token. A user's scope grants nothing."
-                .to_owned(),
-        });
+        let store = &self.gate.users.store;
+        let row = self.claim("sub").and_then(|sub| store.user_by_auth0_id(&sub.parse().ok()?).ok()?);
+        let (subject, claims) = (self.subject.take(), self.explanation.claims.clone().unwrap_or_default());
+        let shown = Shown {
+            subject: subject.as_ref(),
+            row_roles: row.map(|row| row.roles),
+            roles_claim: &self.door.policy.names.roles,
+            payload: &claims,
+        };
+        let found = match (permit, &subject) {
+            (Ok(permit), Some(Subject::User(id, _))) => {
+                format!("user {id}, permissions [{}]", permit.permissions())
+            }
+            (Ok(permit), Some(Subject::Machine(client, _))) => {
+                format!("machine {client}, permissions [{}]", permit.permissions())
+            }
+            (Ok(_), _) => "anonymous".to_owned(),
+            (Err(_), _) => shown.found(grants),
+        };
+        let fix = |refusal: &Refusal| advice::for_permit(refusal, &shown, grants);
+        self.step(Stage::Permit, &check, permit, found, fix);
     }
 
     fn caller(&mut self, caller: &Result<Caller, Refusal>) {
         let found = caller.as_ref().map_or_else(message, |caller| self.user(caller));
-        self.step(Stage::Caller, "its user is found", caller, found, |refusal| match refusal {
-            Refusal::ProfileUnavailable { .. } => {
-                "Check auth0.client_id, its secret, and that the client has the scope read:users.".to_owned()
-            }
-            Refusal::TokenRevoked => "Log in again.".to_owned(),
-            _ => String::new(),
-        });
+        let claims = self.explanation.claims.clone().unwrap_or_default();
+        let user_claim = &self.door.policy.names.user;
+        let fix = |refusal: &Refusal| advice::for_caller(refusal, &claims, user_claim);
+        self.step(Stage::Caller, "its user is found", caller, found, fix);
     }
 
     /// Where the dry run found the current user, and what a request would change.
@@ -338,6 +328,13 @@ impl Explainer<'_> {
             (time - self.now).abs().round(whole).map_or_else(|_| String::new(), |apart| format!("{apart:#}"));
         if time >= self.now { format!("{time}, in {apart}") } else { format!("{time}, {apart} ago") }
     }
+}
+
+/// Reads the token as a door reads it from a request's header.
+fn present(token: &str) -> Result<Presented, Refusal> {
+    let value = HeaderValue::from_str(&format!("Bearer {token}"));
+    let value = value.map_err(|_| Refusal::MalformedRequest("A header cannot carry these characters."))?;
+    bearer(&HeaderMap::from_iter([(AUTHORIZATION, value)]), "")
 }
 
 fn message(refusal: &Refusal) -> String {

@@ -55,6 +55,7 @@ mod profiles;
 mod users;
 mod permit;
 mod caller;
+mod advice;
 mod explain;
 #[cfg(any(test, fuzzing))]
 #[path = "tests/fuzzing.rs"]

@@ -120,7 +120,7 @@ fn check(
 /// claims its `sub` is its client id and its `sub_profile` is `service`. A user's `sub` is `<connection>|<id>`, and their
 /// `sub_profile`, if there is one, is `user`. Agents of their own (`agt_…`), anonymous sessions (`anon@…`) and future kinds
 /// are neither.
-fn subject(claims: Claims) -> Option<Subject> {
+pub(super) fn subject(claims: Claims) -> Option<Subject> {
     let client = claims.client();
     let sub = claims.subject();
     let own_name = sub.strip_suffix("@clients");
@@ -144,9 +144,9 @@ fn subject(claims: Claims) -> Option<Subject> {
 }
 
 impl Permit {
-    /// The subject and its permissions.
-    pub(super) fn parts(&self) -> (&Subject, &Permissions) {
-        (&self.subject, &self.permissions)
+    /// What the subject may do, as far as it was needed to decide.
+    pub(super) fn permissions(&self) -> &Permissions {
+        &self.permissions
     }
 
     /// Hands subject, permissions and the user, if known, to the next stage.

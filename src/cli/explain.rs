@@ -54,14 +54,14 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if explanation.admitted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The token in pasted text: without quotes, white space, or the header around it.
+/// The token in pasted text: without quotes, white space, or the header around it. Several tokens stay together, for the
+/// explanation to say so.
 fn extract_token(text: &str) -> &str {
     let around = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let text = text.trim_matches(around);
-    match text.to_ascii_lowercase().rfind("bearer ") {
-        Some(at) => text.get(at + "bearer ".len()..).unwrap_or(text).trim_matches(around),
-        None => text,
-    }
+    let Some(at) = text.to_ascii_lowercase().find("bearer ") else { return text };
+    let token = text.get(at + "bearer ".len()..).unwrap_or(text);
+    token.split(['"', '\'']).next().unwrap_or(token).trim_matches(around)
 }
 
 fn as_text(explanation: &Explanation) -> serde_json::Result<String> {
@@ -75,7 +75,7 @@ fn as_text(explanation: &Explanation) -> serde_json::Result<String> {
         }
         text.push_str(&line(step, widest));
     }
-    text.push_str(&match explanation.steps.iter().find_map(|step| step.code) {
+    text.push_str(&match explanation.code {
         None => "\n  Accepted.\n".to_owned(),
         Some(code) => format!("\n  Refused: {code}.\n"),
     });
@@ -110,9 +110,17 @@ mod tests {
 
     #[test]
     fn a_token_is_extracted_from_pasted_text() {
-        for pasted in ["a.b.c", " a.b.c\n", "\"a.b.c\"", "Bearer a.b.c", "-H 'Authorization: Bearer a.b.c'"] {
+        for pasted in [
+            "a.b.c",
+            " a.b.c\n",
+            "\"a.b.c\"",
+            "Bearer a.b.c",
+            "-H 'Authorization: Bearer a.b.c'",
+            "curl -H 'Authorization: Bearer a.b.c' http://127.0.0.1:4000/graphql",
+        ] {
             assert_eq!(extract_token(pasted), "a.b.c", "{pasted}");
         }
+        assert_eq!(extract_token("Bearer a.b.c\nBearer d.e.f"), "a.b.c\nBearer d.e.f");
     }
 
     #[test]
@@ -130,7 +138,14 @@ mod tests {
             step("claims", Some(false), Some("EXPIRED")),
             step("permit", None, None),
         ];
-        let explanation = Explanation { door: "public", steps, admitted: false, header: None, claims: None };
+        let explanation = Explanation {
+            door: "public",
+            steps,
+            admitted: false,
+            code: Some("EXPIRED"),
+            header: None,
+            claims: None,
+        };
         let text = as_text(&explanation).unwrap();
         for part in [
             "  bearer\n    ✓ it holds  so it is\n",

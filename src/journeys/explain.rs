@@ -1,9 +1,11 @@
 //! The command `vestibule explain`, for accepted and refused tokens.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
 use vestibule::store::{Actor, Store};
-use vestibule::user::Auth0Id;
+use vestibule::user::{Auth0Id, Status};
 
 use crate::auth0_stub::{Auth0Stub, ProfileReply};
 use crate::executable::{output, vestibule_on};
@@ -95,7 +97,7 @@ fn a_refused_token_is_explained_with_its_value_and_the_fix() {
 
     let (code, _, fix) =
         refused("internal", &server.token_for(INTERNAL, "auth0|1", json!({"scope": "users:read"})));
-    assert!(code == "NOT_PERMITTED" && fix.contains("scope grants nothing"), "{fix}");
+    assert!(code == "NOT_PERMITTED" && fix.contains("scope of a user grants nothing"), "{fix}");
 
     let (code, _, fix) = refused("public", "opaque-token");
     assert!(code == "MALFORMED_TOKEN" && fix.contains("`audience`"), "{fix}");
@@ -103,6 +105,147 @@ fn a_refused_token_is_explained_with_its_value_and_the_fix() {
     let slashless = server.auth0.issuer.trim_end_matches('/').to_owned();
     let (code, found, fix) = refused("public", &server.token("auth0|1", json!({"iss": slashless})));
     assert!(code == "WRONG_ISSUER" && found == slashless && fix.contains("slash"), "{fix}");
+}
+
+#[test]
+fn texts_that_are_no_token_are_named() {
+    let server = TestServer::open(&[]);
+    let token = server.token("auth0|1", json!({}));
+    let encrypted = format!("{}.a.b.c.d", URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#));
+    let (cut, two, joined) =
+        (token.rsplit_once('.').unwrap().0, format!("{token}\n{token}"), format!("{token}{token}"));
+    for (text, code, advice) in [
+        ("undefined", "MALFORMED_TOKEN", "JavaScript's undefined"),
+        ("null", "MALFORMED_TOKEN", "JavaScript's null"),
+        ("[object Object]", "MALFORMED_TOKEN", "JavaScript's [object Object]"),
+        ("k5t9", "MALFORMED_TOKEN", "opaque"),
+        (r#"{"access_token":"a.b.c"}"#, "MALFORMED_TOKEN", "access_token only"),
+        (cut, "MALFORMED_TOKEN", "end is missing"),
+        (&encrypted, "MALFORMED_TOKEN", "encrypted"),
+        (&joined, "MALFORMED_TOKEN", "Several tokens"),
+        (&two, "MALFORMED_REQUEST", "Several tokens"),
+        ("tökén", "MALFORMED_REQUEST", "opaque"),
+    ] {
+        let (_, explanation) = explain(&server, "public", text);
+        let (found, _, fix) = failed(&explanation);
+        assert!(found == code && fix.contains(advice), "{text:.30}: {found} {fix}");
+        assert_eq!(explanation["code"], code);
+    }
+}
+
+#[test]
+fn an_id_token_is_never_advised_into_the_settings() {
+    let server = TestServer::open(&[]);
+    let fix = |claims: Value| {
+        let mut all = server.auth0.claims("auth0|1", PUBLIC);
+        for (claim, value) in claims.as_object().unwrap() {
+            all[claim] = value.clone();
+        }
+        all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        failed(&explain(&server, "public", &tokens::sign(&all)).1).2
+    };
+    for id_token in [
+        json!({"aud": "spa", "azp": null, "sid": "1", "name": "Ada"}),
+        json!({"aud": "spa", "azp": null}),
+        json!({"aud": "spa", "azp": "spa"}),
+        json!({"aud": ["spa"], "sid": "1"}),
+    ] {
+        let fix = fix(id_token.clone());
+        assert!(
+            fix.contains("ID token") && fix.contains(PUBLIC) && !fix.contains("public.audience"),
+            "{id_token}: {fix}"
+        );
+    }
+    let issuer = &server.auth0.issuer;
+    for (aud, sets) in [
+        (json!("https://api.team.example/"), true),
+        (json!(format!("{issuer}userinfo")), false),
+        (json!(format!("{issuer}api/v2/")), false),
+        (json!(null), false),
+    ] {
+        let fix = fix(json!({ "aud": aud }));
+        assert!(
+            fix.contains("Request the audience") && fix.contains("public.audience") == sets,
+            "{aud}: {fix}"
+        );
+    }
+    assert!(fix(json!({"aud": PUBLIC.trim_end_matches('/')})).contains("byte for byte"));
+}
+
+#[test]
+fn a_missing_permission_is_explained_with_what_was_read_and_the_role_that_gives_it() {
+    let server = TestServer::open(&[]);
+    server.insert_user("auth0|1");
+    server.seed(json!({"auth0Id": "auth0|2", "roles": ["tester"]}));
+    let explain_with = |set: &[&str], sub: &str, claims: Value| {
+        let token = server.token_for(INTERNAL, sub, claims);
+        let (code, text) = run(&server, &[set, &["--door", "internal", "--json", "-"]].concat(), &token);
+        assert_eq!(code, 1, "{text}");
+        failed(&serde_json::from_str(&text).unwrap())
+    };
+    let roles = format!("{NAMESPACE}roles");
+    let (code, found, fix) = explain_with(&[], "auth0|1", json!({ &roles: ["admin"] }));
+    assert_eq!(
+        (code.as_str(), found.as_str()),
+        ("NOT_PERMITTED", "roles of the row: [], permissions: absent")
+    );
+    assert!(
+        fix.contains("give users:read: admin, support.") && fix.contains("users roles 'auth0|1' --add admin"),
+        "{fix}"
+    );
+    assert!(explain_with(&[], "auth0|2", json!({})).1.starts_with("roles of the row: [\"tester\"]"));
+    assert!(explain_with(&[], "auth0|3", json!({})).1.starts_with("no row here"));
+    let token_decides = ["--set", "claims.roles_from=token"];
+    let (_, found, fix) =
+        explain_with(&token_decides, "auth0|1", json!({ &roles: ["tester"], "permissions": ["a:b"] }));
+    assert_eq!(found, format!("{roles}: [\"tester\"], permissions: [\"a:b\"]"));
+    assert!(fix.contains(&roles) && fix.contains("at Auth0"), "{fix}");
+    let need = ["--set", "internal.need=[\"none:such\"]"];
+    assert!(explain_with(&need, "auth0|1", json!({})).2.starts_with("No role in [roles] gives none:such"));
+    let machine = json!({"gty": "client-credentials", "azp": "m1", "scope": "x:y"});
+    let (_, found, fix) = explain_with(&[], "m1@clients", machine);
+    assert!(found.starts_with("scope: \"x:y\"") && fix.contains("the scope users:read"), "{found} {fix}");
+    for (sub, claims, advice) in [
+        ("agt_1", json!({}), "agent"),
+        ("anon@1", json!({}), "anonymous"),
+        ("m2@clients", json!({"azp": "m1"}), "another client"),
+        ("someone", json!({}), "neither"),
+    ] {
+        let (code, found, fix) = explain_with(&[], sub, claims);
+        assert!(code == "NOT_PERMITTED" && fix.contains(advice) && !fix.contains("scope"), "{sub}: {fix}");
+        assert!(found.starts_with(&format!("sub: \"{sub}\"")), "{found}");
+    }
+    let (code, _, fix) = explain_with(&[], "auth0|1", json!({"act": {"sub": "agt_1"}}));
+    assert!(code == "AGENT_REFUSED" && fix.contains("claims.agents"), "{fix}");
+}
+
+#[test]
+fn a_refused_user_is_explained_with_advice() {
+    let server = TestServer::open(&[]);
+    let insert = |sub: &str| server.insert_user(sub).id;
+    let (blocked, erased) = (insert("auth0|b"), insert("auth0|e"));
+    server.store().set_status(blocked, Status::Blocked, &Actor::Cli).unwrap();
+    server.store().set_status(erased, Status::Erased, &Actor::Cli).unwrap();
+    let id = insert("auth0|1");
+    let payload = |user: Value| json!({format!("{NAMESPACE}user"): user});
+    for (sub, claims, code, advice) in [
+        ("auth0|b", json!({}), "BLOCKED", "users unblock 'auth0|b'"),
+        ("auth0|e", json!({}), "ERASED", "sign up"),
+        ("auth0|nobody", json!({}), "NO_SUCH_USER", "Log in as a user who exists"),
+        ("auth0|1", payload(json!({"id": id})), "BAD_CLAIMS", "missing field `auth0Id`"),
+        (
+            "auth0|1",
+            payload(json!({"id": id, "auth0Id": "auth0|1", "roles": "x"})),
+            "BAD_CLAIMS",
+            "a sequence",
+        ),
+        ("auth0|1", payload(json!({"id": id, "auth0Id": "auth0|2"})), "BAD_CLAIMS", "auth0Id"),
+    ] {
+        let (exit, explanation) = explain(&server, "public", &server.token(sub, claims));
+        let (found, _, fix) = failed(&explanation);
+        assert_eq!((exit, found.as_str()), (1, code), "{explanation}");
+        assert!(fix.contains(advice), "{code}: {fix}");
+    }
 }
 
 #[test]

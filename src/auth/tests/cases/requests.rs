@@ -36,7 +36,8 @@ async fn a_request_without_a_token_is_anonymous_and_a_bad_token_is_refused_every
     );
     let Ok(Presented::Nothing(nothing)) = presented(&[], "") else { panic!("V02") };
     let permitted = permit_anonymous(nothing, &need("", true)).unwrap();
-    assert!(matches!(permitted.parts().0, Subject::Anonymous) && permitted.parts().1.is_empty(), "V02");
+    let (subject, permissions, _) = permitted.into_parts();
+    assert!(matches!(subject, Subject::Anonymous) && permissions.is_empty(), "V02");
     // A door for anonymous callers refuses a bad token too.
     let fixture = Fixture::new(TokenProfile::Auth0);
     let token = fixture.other.token(&fixture.good());
@@ -92,7 +93,7 @@ async fn the_scope_of_a_machine_grants_and_that_of_a_user_does_not() {
     };
     let permit = permitted(machine(""), "").await.unwrap();
     assert!(
-        matches!(permit.parts().0, Subject::Machine(name, _) if &**name == "m1"),
+        matches!(permit.into_parts().0, Subject::Machine(name, _) if &*name == "m1"),
         "V23: a machine, not a user"
     );
     assert!(permitted(machine("users:read"), "users:read").await.is_ok(), "V23");
