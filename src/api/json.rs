@@ -1,6 +1,7 @@
 //! The scalar `JSON`: a whole tree in one field. Written by hand, because juniper's derive only supports scalars of a single
 //! value.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use juniper::macros::reflect::{BaseSubTypes, BaseType, Type, Types, WrappedType, WrappedValue};
@@ -10,6 +11,7 @@ use juniper::{
     GraphQLValueAsync, InputValue, Object, ParseScalarResult, ParseScalarValue, Registry, ScalarToken,
     ScalarValue, Selection, Value, arcstr, marker,
 };
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::context::Context;
@@ -22,7 +24,7 @@ pub struct Json<T = serde_json::Value>(pub T);
 
 const NAME: &str = "JSON";
 
-impl<S: ScalarValue, T: Tree> GraphQLType<S> for Json<T> {
+impl<S: ScalarValue, T: Source> GraphQLType<S> for Json<T> {
     fn name(_: &()) -> Option<ArcStr> {
         Some(arcstr::literal!("JSON"))
     }
@@ -36,7 +38,7 @@ impl<S: ScalarValue, T: Tree> GraphQLType<S> for Json<T> {
     }
 }
 
-impl<S: ScalarValue, T: Tree> GraphQLValue<S> for Json<T> {
+impl<S: ScalarValue, T: Source> GraphQLValue<S> for Json<T> {
     type Context = Context;
     type TypeInfo = ();
 
@@ -45,11 +47,11 @@ impl<S: ScalarValue, T: Tree> GraphQLValue<S> for Json<T> {
     }
 
     fn resolve(&self, (): &(), _: Option<&[Selection<S>]>, _: &Executor<Context, S>) -> ExecutionResult<S> {
-        Ok(output(self.0.tree()))
+        Ok(self.0.output())
     }
 }
 
-impl<S: ScalarValue + Send + Sync, T: Tree> GraphQLValueAsync<S> for Json<T> {
+impl<S: ScalarValue + Send + Sync, T: Source> GraphQLValueAsync<S> for Json<T> {
     fn resolve_async<'a>(
         &'a self,
         (): &'a (),
@@ -57,8 +59,8 @@ impl<S: ScalarValue + Send + Sync, T: Tree> GraphQLValueAsync<S> for Json<T> {
         executor: &'a Executor<Context, S>,
     ) -> BoxFuture<'a, ExecutionResult<S>> {
         Box::pin(async {
-            executor.context().spend(weight(self.0.tree())).await;
-            Ok(output(self.0.tree()))
+            executor.context().spend(self.0.weight()).await;
+            Ok(self.0.output())
         })
     }
 }
@@ -84,7 +86,7 @@ impl<S: ScalarValue> ParseScalarValue<S> for Json {
     }
 }
 
-impl<S: ScalarValue, T: Tree> marker::IsOutputType<S> for Json<T> {}
+impl<S: ScalarValue, T: Source> marker::IsOutputType<S> for Json<T> {}
 
 impl<S, T> BaseType<S> for Json<T> {
     const NAME: Type = NAME;
@@ -98,67 +100,124 @@ impl<S, T> WrappedType<S> for Json<T> {
     const VALUE: WrappedValue = 1;
 }
 
-/// What holds a JSON tree.
-pub trait Tree: Send + Sync {
-    /// The tree.
-    fn tree(&self) -> &serde_json::Value;
+/// A source of JSON.
+pub trait Source: Send + Sync {
+    /// The bytes that it counts for: about what it takes as text, and in memory as values.
+    fn weight(&self) -> usize;
+    /// The values.
+    fn output<S: ScalarValue>(&self) -> Value<S>;
 }
 
-impl Tree for serde_json::Value {
-    fn tree(&self) -> &serde_json::Value {
-        self
-    }
-}
+/// The bytes that a value counts for, however short its text.
+const VALUE: usize = 32;
 
-impl Tree for &serde_json::Value {
-    fn tree(&self) -> &serde_json::Value {
-        self
-    }
-}
-
-impl Tree for Arc<serde_json::Value> {
-    fn tree(&self) -> &serde_json::Value {
-        self
-    }
-}
-
-impl Tree for Arc<Profile> {
-    fn tree(&self) -> &serde_json::Value {
-        &self.whole
-    }
-}
-
-/// The bytes that a tree counts for: those of its texts, and for each value a part of what it takes in memory.
-fn weight(value: &serde_json::Value) -> usize {
-    const VALUE: usize = 16;
-    VALUE
-        + match value {
-            serde_json::Value::String(text) => text.len(),
-            serde_json::Value::Array(items) => items.iter().map(weight).sum(),
-            serde_json::Value::Object(members) => {
-                members.iter().map(|(name, value)| name.len() + weight(value)).sum()
+impl Source for serde_json::Value {
+    fn weight(&self) -> usize {
+        VALUE
+            + match self {
+                Self::String(text) => text.len(),
+                Self::Array(items) => items.iter().map(Self::weight).sum(),
+                Self::Object(members) => {
+                    members.iter().map(|(name, value)| name.len() + value.weight()).sum()
+                }
+                _ => 0,
             }
-            _ => 0,
-        }
+    }
+
+    fn output<S: ScalarValue>(&self) -> Value<S> {
+        Output(PhantomData).deserialize(self).unwrap_or(Value::Null)
+    }
 }
 
-fn output<S: ScalarValue>(value: &serde_json::Value) -> Value<S> {
-    match value {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(value) => Value::Scalar((*value).into()),
-        serde_json::Value::Number(number) => {
-            let integer = number.as_i64().and_then(|number| i32::try_from(number).ok());
-            Value::Scalar(integer.map_or_else(|| number.as_f64().unwrap_or_default().into(), S::from))
+impl Source for &serde_json::Value {
+    fn weight(&self) -> usize {
+        (**self).weight()
+    }
+
+    fn output<S: ScalarValue>(&self) -> Value<S> {
+        (**self).output()
+    }
+}
+
+impl Source for Arc<Profile> {
+    fn weight(&self) -> usize {
+        self.whole.weight()
+    }
+
+    fn output<S: ScalarValue>(&self) -> Value<S> {
+        self.whole.output()
+    }
+}
+
+/// JSON as text. Null if it is damaged.
+impl Source for Arc<str> {
+    fn weight(&self) -> usize {
+        // Each value but the first follows one of these; some of them are in texts.
+        let values = 1 + self.bytes().filter(|byte| b"[{:,".contains(byte)).count();
+        self.len().max(VALUE * values)
+    }
+
+    fn output<S: ScalarValue>(&self) -> Value<S> {
+        Output(PhantomData).deserialize(&mut serde_json::Deserializer::from_str(self)).unwrap_or(Value::Null)
+    }
+}
+
+/// Builds juniper's values while JSON is read.
+struct Output<S>(PhantomData<S>);
+
+impl<'de, S: ScalarValue> DeserializeSeed<'de> for Output<S> {
+    type Value = Value<S>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value<S>, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de, S: ScalarValue> Visitor<'de> for Output<S> {
+    type Value = Value<S>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<S>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value<S>, E> {
+        Ok(Value::Scalar(value.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value<S>, E> {
+        Ok(Value::Scalar(i32::try_from(number).map_or_else(|_| (number as f64).into(), S::from)))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value<S>, E> {
+        Ok(Value::Scalar(i32::try_from(number).map_or_else(|_| (number as f64).into(), S::from)))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value<S>, E> {
+        Ok(Value::Scalar(number.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value<S>, E> {
+        Ok(Value::Scalar(text.to_owned().into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<S>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Output(PhantomData))? {
+            list.push(item);
         }
-        serde_json::Value::String(text) => Value::Scalar(text.clone().into()),
-        serde_json::Value::Array(items) => Value::List(items.iter().map(output).collect()),
-        serde_json::Value::Object(members) => {
-            let mut object = Object::with_capacity(members.len());
-            for (name, value) in members {
-                object.add_field(name.as_str(), output(value));
-            }
-            Value::Object(object)
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<S>, A::Error> {
+        let mut object = Object::with_capacity(1);
+        while let Some(name) = members.next_key::<String>()? {
+            object.add_field(name, members.next_value_seed(Output(PhantomData))?);
         }
+        Ok(Value::Object(object))
     }
 }
 
@@ -205,8 +264,26 @@ mod tests {
     #[test]
     fn a_tree_is_output_unchanged() {
         let tree = json!({"a": [1, -2.5, "x", null, true], "b": {"": {}}});
-        let out: Value<DefaultScalarValue> = output(&tree);
+        let out: Value<DefaultScalarValue> = tree.output();
         assert_eq!(serde_json::to_value(&out).unwrap(), tree);
+        let text: Arc<str> = tree.to_string().into();
+        assert_eq!(text.output(), out);
+        assert_eq!(Arc::<str>::from("{").output::<DefaultScalarValue>(), Value::Null);
+    }
+
+    #[test]
+    fn a_value_counts_for_what_it_takes() {
+        for (json, weight) in [
+            (json!(null), 32),
+            (json!("x".repeat(100)), 132),
+            (json!([1, 2, 3]), 4 * 32),
+            (json!({"long": [{}]}), 4 + 3 * 32),
+        ] {
+            assert_eq!(json.weight(), weight, "{json}");
+        }
+        let text = |json: &str| Arc::<str>::from(json).weight();
+        assert_eq!((text("[1,2,3]"), text("{}"), text(r#"{"a":{"b":[]}}"#)), (4 * 32, 2 * 32, 6 * 32));
+        assert_eq!(text(&format!("\"{}\"", "x".repeat(100))), 102);
     }
 
     #[test]
@@ -218,7 +295,7 @@ mod tests {
             (json!(1.5), "1.5"),
             (json!(1e300), "1e+300"),
         ] {
-            let out: Value<DefaultScalarValue> = output(&number);
+            let out: Value<DefaultScalarValue> = number.output();
             let json = crate::api::response::bounded_json(&out, 100).unwrap();
             assert_eq!(String::from_utf8(json).unwrap(), text);
             let token =

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use juniper::{ID, graphql_interface};
-use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::api::batch::Batch;
@@ -56,7 +55,7 @@ pub(super) struct AccountPage {
     pub(super) identities: Batch<UserId, Vec<Identity>>,
     pub(super) terms: Batch<UserId, Vec<AcceptedTerms>>,
     pub(super) audit_counts: Batch<UserId, u64>,
-    profiles: OnceCell<HashMap<UserId, Arc<Value>>>,
+    profiles: OnceCell<HashMap<UserId, Arc<str>>>,
     /// By arguments, because a document may select several pages of the audit log.
     audit_pages: Mutex<HashMap<ConnectionArgs, Arc<AuditPages>>>,
 }
@@ -76,12 +75,12 @@ impl AccountPage {
         }
     }
 
-    /// The stored profile of a user, parsed once.
+    /// The stored profile of a user, as the text of its JSON.
     pub(super) async fn profile(
         &self,
         context: &Context,
         user: UserId,
-    ) -> Result<Option<Arc<Value>>, ApiError> {
+    ) -> Result<Option<Arc<str>>, ApiError> {
         let load = || async {
             let (users, max) = (Arc::clone(&self.users), context.bytes_left());
             let (profiles, bytes) = context.read(move |store| store.profiles_by_user(&users, max)).await?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
-use serde_json::Value;
 
 use super::audit::{AuditEventConnection, AuditScope};
 use super::node::{Account, NodeValue};
@@ -140,7 +139,7 @@ impl Account {
     }
 
     /// The stored profile, as it was last fetched from Auth0. Has no metadata if it was over 64 KiB.
-    async fn profile(&self, context: &Context) -> NullOnError<Json<Arc<Value>>> {
+    async fn profile(&self, context: &Context) -> NullOnError<Json<Arc<str>>> {
         Ok(self.page.profile(context, self.user.id).await?.map(Json))
     }
 

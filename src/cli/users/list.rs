@@ -1,7 +1,5 @@
 //! `vestibule users list`: one line for each user.
 
-use std::sync::Arc;
-
 use super::super::pages::PageOptions;
 use super::super::{Global, out};
 use super::with_store;
@@ -37,7 +35,8 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
                 let ids: Vec<_> = page.items.iter().map(|user| user.id).collect();
                 let (mut profiles, _) = store.profiles_by_user(&ids, usize::MAX)?;
                 for user in &mut page.items {
-                    user.profile = profiles.remove(&user.id).and_then(Arc::into_inner);
+                    user.profile =
+                        profiles.remove(&user.id).and_then(|text| serde_json::from_str(&text).ok());
                 }
             }
             Ok((page.items, page.more))

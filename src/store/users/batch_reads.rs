@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::Row;
-use serde_json::Value;
 
 use super::find::{SELECT, read_user};
 use super::identities::{Identity, read_identity};
 use super::terms::{AcceptedTerms, read_terms};
-use crate::store::columns::json;
 use crate::store::query::{all, json_list};
 use crate::store::{Result, Store};
 use crate::user::{User, UserId};
@@ -21,12 +19,12 @@ impl Store {
         self.read(|connection| all(connection, &sql, [json_list(ids)], read_user))
     }
 
-    /// The profile of each user who has one, and the bytes of all. Stops reading above `max` bytes.
+    /// The profile of each user who has one, as the text of its JSON, and the bytes of all. Stops reading above `max` bytes.
     pub fn profiles_by_user(
         &self,
         users: &[UserId],
         max: usize,
-    ) -> Result<(HashMap<UserId, Arc<Value>>, usize)> {
+    ) -> Result<(HashMap<UserId, Arc<str>>, usize)> {
         let sql = "SELECT u.id, u.profile FROM json_each(?1) j JOIN users u ON u.id = unhex(j.value)
                    WHERE u.profile IS NOT NULL";
         let (mut profiles, mut bytes) = (HashMap::new(), 0);
@@ -38,7 +36,7 @@ impl Store {
             {
                 let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
                 bytes += text.len();
-                profiles.insert(row.get(0)?, Arc::new(json("users.profile", text)?));
+                profiles.insert(row.get(0)?, text.into());
             }
             Ok(())
         })?;
