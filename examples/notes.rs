@@ -11,9 +11,7 @@ use futures_util::{Stream, StreamExt, stream};
 use juniper::{EmptyMutation, EmptySubscription, GraphQLObject, ID, RootNode};
 use juniper::{FieldError, graphql_object, graphql_subscription};
 use tokio::sync::broadcast::{Sender, channel, error::RecvError};
-use vestibule::api::{ApiError, Context, internal};
-use vestibule::app::Vestibule;
-use vestibule::sqlite::{Database, DatabaseSchema, DatabaseSettings, rusqlite};
+use vestibule::{ApiError, Context, DatabaseSchema, Vestibule, internal, rusqlite};
 
 static SCHEMA: DatabaseSchema = DatabaseSchema::new(&[(
     "V1__notes",
@@ -28,41 +26,26 @@ struct Note {
     text: String,
 }
 
-/// What the resolvers of both doors share.
+/// What the resolvers of both doors share: the subscribers.
 struct Notes {
-    database: Database,
     added: Sender<Note>,
 }
 
-impl Notes {
-    /// The latest notes of an author, at most a hundred.
-    fn of(&self, author: &str) -> Result<Vec<Note>, ApiError> {
-        let sql = "SELECT id, author, text FROM notes WHERE author = ?1 ORDER BY id DESC LIMIT 100";
-        let note = |row: &rusqlite::Row<'_>| {
-            let (id, author): (i64, String) = (row.get(0)?, row.get(1)?);
-            Ok(Note { id: id.to_string().into(), author: author.into(), text: row.get(2)? })
-        };
-        self.database.read(|connection| {
-            Ok(connection.prepare_cached(sql)?.query_map([author], note)?.collect::<Result<_, _>>()?)
-        })
-    }
-
-    fn add(&self, author: String, text: String) -> Result<Note, ApiError> {
-        let note = self.database.write(|tx| {
-            tx.execute("INSERT INTO notes (author, text) VALUES (?1, ?2)", [&author, &text])?;
-            let id = tx.last_insert_rowid().to_string();
-            Ok::<_, ApiError>(Note { id: id.into(), author: author.into(), text })
-        })?;
-        // It fails when there is no subscriber.
-        let _ = self.added.send(note.clone());
-        Ok(note)
-    }
+/// The latest notes of an author, at most a hundred.
+async fn notes_of(context: &Context, author: String) -> Result<Vec<Note>, ApiError> {
+    let sql = "SELECT id, author, text FROM notes WHERE author = ?1 ORDER BY id DESC LIMIT 100";
+    let note = |row: &rusqlite::Row<'_>| {
+        let (id, author): (i64, String) = (row.get(0)?, row.get(1)?);
+        Ok(Note { id: id.to_string().into(), author: author.into(), text: row.get(2)? })
+    };
+    let read = context
+        .read(move |db| Ok(db.prepare_cached(sql)?.query_map([author], note)?.collect::<Result<_, _>>()?));
+    read.await
 }
 
 /// The id of the current user.
 fn author(context: &Context) -> Result<String, ApiError> {
-    let user = context.caller().user().ok_or(ApiError::BadInput("Machines write no notes."))?;
-    Ok(user.id().to_string())
+    Ok(context.current_user()?.id().to_string())
 }
 
 struct Query;
@@ -71,8 +54,8 @@ struct Query;
 #[graphql(context = Context)]
 impl Query {
     /// My notes, the latest first.
-    fn notes(context: &Context) -> Result<Vec<Note>, ApiError> {
-        context.state::<Notes>()?.of(&author(context)?)
+    async fn notes(context: &Context) -> Result<Vec<Note>, ApiError> {
+        notes_of(context, author(context)?).await
     }
 }
 
@@ -82,11 +65,20 @@ struct Mutation;
 #[graphql(context = Context)]
 impl Mutation {
     /// Writes a note.
-    fn add_note(context: &Context, text: String) -> Result<Note, ApiError> {
+    async fn add_note(context: &Context, text: String) -> Result<Note, ApiError> {
         if text.trim().is_empty() || text.chars().count() > 1000 {
             return Err(ApiError::BadInput("A note has 1 to 1000 characters."));
         }
-        context.state::<Notes>()?.add(author(context)?, text)
+        let author = author(context)?;
+        let write = context.write(move |tx| {
+            tx.execute("INSERT INTO notes (author, text) VALUES (?1, ?2)", [&author, &text])?;
+            let id = tx.last_insert_rowid().to_string();
+            Ok(Note { id: id.into(), author: author.into(), text })
+        });
+        let note = write.await?;
+        // It fails when there is no subscriber.
+        let _ = context.state::<Notes>()?.added.send(note.clone());
+        Ok(note)
     }
 }
 
@@ -121,9 +113,9 @@ struct Staff;
 #[graphql(context = Context)]
 impl Staff {
     /// The notes of any author. Needs `notes:read`.
-    fn notes(context: &Context, author: ID) -> Result<Vec<Note>, ApiError> {
+    async fn notes(context: &Context, author: ID) -> Result<Vec<Note>, ApiError> {
         context.require("notes:read")?;
-        context.state::<Notes>()?.of(&author)
+        notes_of(context, author.to_string()).await
     }
 
     /// A user by Auth0 id. The rule that puts the user into the token queries it.
@@ -136,15 +128,12 @@ impl Staff {
 pub(crate) fn notes() -> Vestibule {
     let internal = RootNode::new(Staff, EmptyMutation::<Context>::new(), EmptySubscription::<Context>::new());
     Vestibule::new(RootNode::new(Query, Mutation, Subscription), internal)
-        .state(|config| {
-            let path = config.store.path.with_file_name("notes.db");
-            let settings = DatabaseSettings { path, ..config.store.database() };
-            let database = Database::open(&settings, &SCHEMA)?;
-            Ok(Notes { database, added: channel(64).0 })
-        })
+        .with_name("notes", env!("CARGO_PKG_VERSION"))
+        .database("notes.db", &SCHEMA)
+        .state(|_| Ok(Notes { added: channel(64).0 }))
         .with_sample_queries("{ notes { text } }", "{ __typename }")
 }
 
 fn main() -> ExitCode {
-    vestibule::cli::main(notes())
+    vestibule::main(notes())
 }

@@ -34,10 +34,10 @@
 //! - [`Vestibule`]: the schemas of both doors, and the state their resolvers share.
 //! - [`Context`]: what a resolver gets. [`Context::caller`] is the [`Caller`]; [`Context::require`] asks for a permission.
 //! - [`ApiError`]: what a resolver returns when it fails.
-//! - [`Database`]: an SQLite file for your own tables, with migrations.
+//! - [`Vestibule::database`]: tables of your own, which resolvers use by [`Context::read`] and [`Context::write`].
 //! - [`public`] and [`internal`]: the ready-made schemas, and their types for use in yours.
 //!
-//! `examples/notes.rs` has queries, mutations, subscriptions and a table of its own. `docs/architecture.md` in the
+//! `docs/embedding.md` shows each step; `examples/notes.rs` has queries, mutations, subscriptions and a table of its own. `docs/architecture.md` in the
 //! repository explains the source: start with `api/endpoint.rs`, then read `auth/mod.rs`.
 
 pub use api::{ApiError, Context, Schema, internal, public};
@@ -46,7 +46,7 @@ pub use auth::{Caller, Principal, Refusal};
 pub use cli::main;
 pub use config::Config;
 pub use scope::Permissions;
-pub use sqlite::{Database, DatabaseError, DatabaseSchema, DatabaseSettings, rusqlite};
+pub use sqlite::{DatabaseError, DatabaseSchema, rusqlite};
 pub use user::{CurrentUser, UserId};
 
 // The modules below are for the executable, the tests and the benches. They may change without notice.
@@ -96,3 +96,7 @@ pub mod app;
 // Layer 6: the command line.
 #[doc(hidden)]
 pub mod cli;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/embedding.md")]
+struct EmbeddingPage;

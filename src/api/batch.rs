@@ -28,7 +28,7 @@ impl<K: Eq + Hash + Send + Sync + 'static, V: Clone + Send + 'static> Batch<K, V
         F: FnOnce(&Store, &[K]) -> Result<HashMap<K, V>, StoreError> + Send + 'static,
     {
         let keys = Arc::clone(&self.keys);
-        let load = || context.read(move |store| load(store, &keys));
+        let load = || context.read_store(move |store| load(store, &keys));
         Ok(self.values.get_or_try_init(load).await?.get(key).cloned())
     }
 }

@@ -11,7 +11,8 @@ use super::error::ApiError;
 use super::services::{Services, SharedState};
 use crate::auth::{self, Caller, Gate, Principal, Refusal};
 use crate::pool::{Pool, PoolError};
-use crate::sqlite::Interrupt;
+use crate::sqlite::rusqlite::{Connection, Transaction};
+use crate::sqlite::{Database, Interrupt};
 use crate::store::{AcceptedTerms, ActingUser, Actor, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
@@ -29,6 +30,7 @@ pub struct Context {
     store: Store,
     pool: Pool,
     state: SharedState,
+    database: Option<Database>,
     request: RequestId,
     /// Time that each read may take.
     read_time: Duration,
@@ -45,10 +47,10 @@ impl Context {
     /// `time` limits the operation. A read gets nine tenths of it: a slow read then fails its own field and leaves the
     /// other fields their data.
     pub fn new(caller: Caller, services: &Services, request: RequestId, time: Duration) -> Self {
-        let Services { gate, store, pool, state, .. } = services.clone();
+        let Services { gate, store, pool, state, database, .. } = services.clone();
         let read_time = time - time / 10;
-        let (jobs, budget) = (Arc::new(Semaphore::new(JOBS)), Arc::default());
-        Self { caller, gate, store, pool, state, request, read_time, jobs, budget, row: OnceLock::new() }
+        let (jobs, budget, row) = (Arc::new(Semaphore::new(JOBS)), Arc::default(), OnceLock::new());
+        Self { caller, gate, store, pool, state, database, request, read_time, jobs, budget, row }
     }
 
     /// The caller.
@@ -56,7 +58,8 @@ impl Context {
         &self.caller
     }
 
-    /// Our database. Reads by key may run inline; use [`Context::read`] for scans and [`Context::change`] for writes.
+    /// The users. Reads by key may run inline; use [`Context::read_store`] for scans and [`Context::change`] for writes.
+    #[doc(hidden)]
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -95,10 +98,35 @@ impl Context {
         }
     }
 
-    /// Runs a read on the pool: a list, a scan, anything that takes more than microseconds. The read ends with
+    /// Runs a read of the team's own tables, those of [`Vestibule::database`](crate::app::Vestibule::database), on the pool: a
+    /// resolver never waits for SQLite on a thread that serves other requests. The read ends with
     /// [`DatabaseError::Interrupted`](crate::sqlite::DatabaseError::Interrupted) after nine tenths of `limits.time`, and
     /// when this future is dropped because the operation timed out or the client disconnected.
     pub async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let interrupt = Interrupt::after(self.read_time, self.gate.clock().clone());
+        let database = self.database()?.interruptible(&interrupt);
+        self.run(move || database.read(query)).await
+    }
+
+    /// Runs one write transaction on the team's own tables, on the pool. It is rolled back when `steps` fails or panics, and
+    /// never interrupted: a client that disconnects does not undo it.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        steps: impl FnOnce(&Transaction<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let database = self.database()?.clone();
+        self.run(move || database.write(steps)).await
+    }
+
+    fn database(&self) -> Result<&Database, ApiError> {
+        self.database.as_ref().ok_or(ApiError::NoState("Vestibule::database"))
+    }
+
+    /// Runs a read of the users, as [`Context::read`] does: a list, a scan, anything that takes more than microseconds.
+    pub(super) async fn read_store<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -111,6 +139,7 @@ impl Context {
     /// Runs a change as the caller, on the pool. Each transaction of `job` is audited as part of this request. For a user
     /// it is committed only if they weren't blocked, erased, signed out or given other roles in the meantime, and else fails
     /// with [`StoreError::Revoked`]. A machine has no row to check: its permissions end with its token.
+    #[doc(hidden)]
     pub async fn change<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Store, &Actor) -> Result<T, StoreError> + Send + 'static,
@@ -131,10 +160,13 @@ impl Context {
         self.run(move || job(&store, &actor)).await
     }
 
-    async fn run<T: Send + 'static>(
+    async fn run<T: Send + 'static, E: Send + 'static>(
         &self,
-        job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, ApiError> {
+        job: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        ApiError: From<E>,
+    {
         // Never closed.
         let permit = self.jobs.acquire().await;
         let outcome = self.pool.run(job).await;

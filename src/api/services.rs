@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::WebSockets;
 use crate::auth::Gate;
 use crate::pool::Pool;
+use crate::sqlite::Database;
 use crate::store::Store;
 use crate::telemetry::Tally;
 
@@ -23,6 +24,8 @@ pub struct Services {
     pub auth0_pool: Pool,
     /// What the resolvers of a team's own schemas share.
     pub state: SharedState,
+    /// The team's own tables, if it has any.
+    pub database: Option<Database>,
     /// Time for a request's body to arrive.
     pub body_timeout: Duration,
     /// Number of refused requests, by door and code.

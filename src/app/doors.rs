@@ -10,6 +10,7 @@ use warp::Filter;
 
 use super::block_outbox;
 use super::listen::Server;
+use super::vestibule::Opened;
 use super::{Listener, Vestibule};
 use crate::api::{self, Services, SharedState, TrustedDocuments, WebSockets};
 use crate::auth::{Explanation, Gate, Grants, Keys, Profiles};
@@ -17,6 +18,7 @@ use crate::auth0::{Auth0, Issuer, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, DEVELOPMENT};
 use crate::pool::{self, Pool};
+use crate::sqlite::Database;
 use crate::store::Store;
 
 /// Both doors, serving.
@@ -63,11 +65,12 @@ impl Doors {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let [public_sample, internal_sample] = vestibule.sample_queries();
-        let (public_schema, internal_schema, state) = vestibule.open(config)?;
+        let Opened { public: public_schema, internal: internal_schema, state, database } =
+            vestibule.open(config)?;
         // Before anything starts that would have to be stopped after an error.
         let (public_documents, internal_documents) = trusted(config)?;
         let auth0 = Auth0::new(&config.auth0, clock.clone())?;
-        let services = services(config, auth0.clone(), store, state, clock)?;
+        let services = services(config, auth0.clone(), store, (state, database), clock)?;
         let public_rules = Arc::new(config.public.rules(&config.claims));
         let internal_rules = Arc::new(config.internal.rules(&config.claims));
         let public_routes = api::door(
@@ -168,7 +171,7 @@ fn services(
     config: &Config,
     auth0: Auth0,
     store: Store,
-    state: SharedState,
+    (state, database): (SharedState, Option<Database>),
     clock: Clock,
 ) -> anyhow::Result<Services> {
     let start = |threads| {
@@ -200,6 +203,7 @@ fn services(
         pool,
         auth0_pool,
         state,
+        database,
         body_timeout: config.http.body,
         refusals: Arc::default(),
         sockets: WebSockets::default(),
@@ -213,7 +217,7 @@ pub async fn explain(config: &Config, internal: bool, token: &str) -> anyhow::Re
     let store = Store::open_existing(&config.store, clock.clone())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let auth0 = Auth0::new(&config.auth0, clock.clone())?;
-    let services = services(config, auth0, store, Arc::new(()), clock)?;
+    let services = services(config, auth0, store, (Arc::new(()), None), clock)?;
     let (public_rules, internal_rules) =
         (config.public.rules(&config.claims), config.internal.rules(&config.claims));
     let explanation = if internal {

@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::api::{self, Schema, SharedState};
 use crate::config::Config;
+use crate::sqlite::{Database, DatabaseSchema, DatabaseSettings};
 
 /// The schemas to serve. [`Vestibule::default`] has our own.
 ///
@@ -37,7 +38,17 @@ pub struct Vestibule {
     public: Schema,
     internal: Schema,
     open_state: OpenState,
+    database: Option<(&'static str, &'static DatabaseSchema)>,
+    name: Option<(&'static str, &'static str)>,
     samples: [&'static str; 2],
+}
+
+/// What [`Vestibule::open`] opened.
+pub(super) struct Opened {
+    pub(super) public: Schema,
+    pub(super) internal: Schema,
+    pub(super) state: SharedState,
+    pub(super) database: Option<Database>,
 }
 
 type OpenState = Box<dyn FnOnce(&Config) -> anyhow::Result<SharedState> + Send>;
@@ -49,8 +60,33 @@ impl Vestibule {
             public: public.into(),
             internal: internal.into(),
             open_state: Box::new(|_| Ok(Arc::new(()))),
+            database: None,
+            name: None,
             samples: ["{ __typename }"; 2],
         }
+    }
+
+    /// Gives `--version` and the banner of `dev` a name and a version of the team's own.
+    #[must_use]
+    pub fn with_name(mut self, name: &'static str, version: &'static str) -> Self {
+        self.name = Some((name, version));
+        self
+    }
+
+    /// The name and version, unless they are ours.
+    pub fn name(&self) -> Option<(&'static str, &'static str)> {
+        self.name
+    }
+
+    /// Adds tables of the team's own, in the file `file` beside our database; created and migrated before the doors open.
+    /// Resolvers use them by [`Context::read`](api::Context::read) and [`Context::write`](api::Context::write).
+    ///
+    /// A file of their own, because a schema has one owner. Reference users by their id, which never changes; an erased user
+    /// keeps it.
+    #[must_use]
+    pub fn database(mut self, file: &'static str, schema: &'static DatabaseSchema) -> Self {
+        self.database = Some((file, schema));
+        self
     }
 
     /// Adds state for the resolvers of both doors, which get it from [`api::Context::state`]. `open` is called once, before
@@ -87,10 +123,16 @@ impl Vestibule {
         self.internal.sdl()
     }
 
-    /// The schemas of both doors, and the resolvers' state.
-    pub(super) fn open(self, config: &Config) -> anyhow::Result<(Schema, Schema, SharedState)> {
+    /// The schemas of both doors, the resolvers' state and the team's tables.
+    pub(super) fn open(self, config: &Config) -> anyhow::Result<Opened> {
         let state = (self.open_state)(config).context("cannot open the resolvers' state")?;
-        Ok((self.public, self.internal, state))
+        let open = |(file, schema)| {
+            let path = config.store.path.with_file_name(file);
+            Database::open(&DatabaseSettings { path, ..config.store.database() }, schema)
+                .with_context(|| format!("cannot open the database {file}"))
+        };
+        let database = self.database.map(open).transpose()?;
+        Ok(Opened { public: self.public, internal: self.internal, state, database })
     }
 }
 

@@ -33,11 +33,14 @@ pub(super) fn run(global: &Global, args: &Args, vestibule: Vestibule) -> anyhow:
     }
     telemetry::init(&config.log).map_err(|what| anyhow::anyhow!("`log.filter` is invalid: {what}"))?;
     let runtime = signals::runtime()?;
-    let samples = vestibule.sample_queries();
+    let (samples, name) = (vestibule.sample_queries(), vestibule.name());
     let opening = Development::open(vestibule, &config, script_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
     let mut signals = runtime.block_on(async { signals::Signals::listen() })?;
     out::line(trust(development.tenant.ca_file()))?;
+    if let Some((name, version)) = name {
+        out::line(format!("\n  {name} {version}"))?;
+    }
     out::line(welcome(
         &token_command(global, &config, development.tenant.url()),
         &config,

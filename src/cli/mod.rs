@@ -117,7 +117,7 @@ pub fn main(vestibule: Vestibule) -> ExitCode {
 
 /// Runs the command in `args`; the first is the program's name. An error is for [`print_error`] and [`exit_code`].
 pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> anyhow::Result<ExitCode> {
-    let Cli { global, command } = parse(args)?;
+    let Cli { global, command } = parse(args, vestibule.name())?;
     match command {
         Command::Dev(args) => dev::run(&global, &args, vestibule)?,
         Command::Demo(args) => demo::run(&global, &args)?,
@@ -157,15 +157,21 @@ impl Global {
     }
 }
 
-fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let version = format!(
-        "{} ({}, {}, SQLite {})",
-        env!("CARGO_PKG_VERSION"),
-        env!("BUILD"),
-        env!("TARGET"),
-        rusqlite::version()
-    );
-    let matches = with_set(Cli::command().long_version(version)).try_get_matches_from(args)?;
+/// `name` is the team's own name and version, if it has one.
+fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    name: Option<(&'static str, &'static str)>,
+) -> Result<Cli, clap::Error> {
+    let build = format!("{}, {}, SQLite {}", env!("BUILD"), env!("TARGET"), rusqlite::version());
+    let ours = env!("CARGO_PKG_VERSION");
+    let command = with_set(Cli::command());
+    let command = match name {
+        None => command.long_version(format!("{ours} ({build})")),
+        Some((name, version)) => {
+            command.name(name).version(version).long_version(format!("{version} (vestibule {ours}, {build})"))
+        }
+    };
+    let matches = command.try_get_matches_from(args)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.global.set = settings(&matches);
     Ok(cli)

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use vestibule::api::{ApiError, Context};
 use vestibule::app::Vestibule;
 use vestibule::clock::Clock;
-use vestibule::store::{Actor, LinkEmail, NewIdentity, Store};
+use vestibule::sqlite::DatabaseSchema;
+use vestibule::sqlite::rusqlite::Connection;
+use vestibule::store::{Actor, LinkEmail, NewIdentity};
 
 use crate::test_server::{TestServer, identity};
 use crate::waiting::wait_until;
@@ -226,6 +228,8 @@ impl Held {
     }
 }
 
+static NO_TABLES: DatabaseSchema = DatabaseSchema::new(&[]);
+
 struct Query;
 
 #[graphql_object]
@@ -233,7 +237,7 @@ struct Query;
 impl Query {
     async fn held(context: &Context) -> Result<bool, ApiError> {
         let held = context.state::<Held>()?.clone();
-        let hold = move |_: &Store| {
+        let hold = move |_: &Connection| {
             held.hold();
             Ok(true)
         };
@@ -250,7 +254,8 @@ fn one_request_leaves_threads_of_the_pool_to_others() {
     let (held, schema) =
         (Held::default(), RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new()));
     let state = held.clone();
-    let vestibule = Vestibule::new(schema, vestibule::api::internal::schema()).state(|_| Ok(state));
+    let vestibule = Vestibule::new(schema, vestibule::api::internal::schema());
+    let vestibule = vestibule.database("none.db", &NO_TABLES).state(|_| Ok(state));
     let server = TestServer::open_with(vestibule, Clock::system(), &["pool.threads=3"]);
     let token = server.public_machine_token();
     std::thread::scope(|scope| {

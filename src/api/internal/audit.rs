@@ -86,7 +86,7 @@ impl AuditEventConnection {
     ) -> Result<Self, ApiError> {
         let (store_filter, page_args) = (filter.clone(), args.page_args(AuditEvent::read_cursor)?);
         let Page { items, more } =
-            context.read(move |store| store.list_audit(&store_filter, &page_args)).await?;
+            context.read_store(move |store| store.list_audit(&store_filter, &page_args)).await?;
         let page = Edges::new(Page { items: AuditEvent::page(items), more }, &args, AuditEvent::cursor);
         Ok(Self { page, filter: AuditScope::Filter(filter) })
     }
@@ -101,7 +101,7 @@ impl AuditEventConnection {
             }
             AuditScope::Filter(filter) => {
                 let filter = filter.clone();
-                context.read(move |store| store.count_audit(&filter)).await
+                context.read_store(move |store| store.count_audit(&filter)).await
             }
         }
     }

@@ -97,7 +97,7 @@ impl DeploymentConnection {
         let page_args = args.page_args(|key| read_number("deployment", key))?;
         let store_filter = filter.clone();
         let Page { items, more } =
-            context.read(move |store| store.list_deployments(&store_filter, &page_args)).await?;
+            context.read_store(move |store| store.list_deployments(&store_filter, &page_args)).await?;
         let cursor = |deployment: &Deployment| write_number("deployment", deployment.row.id);
         let page = Edges::new(Page { items: Deployment::page(items), more }, &args, cursor);
         Ok(Self { page, filter })
@@ -105,6 +105,6 @@ impl DeploymentConnection {
 
     async fn count(&self, context: &Context) -> Result<u64, ApiError> {
         let filter = self.filter.clone();
-        context.read(move |store| store.count_deployments(&filter)).await
+        context.read_store(move |store| store.count_deployments(&filter)).await
     }
 }

@@ -83,7 +83,8 @@ impl AccountPage {
     ) -> Result<Option<Arc<str>>, ApiError> {
         let load = || async {
             let (users, max) = (Arc::clone(&self.users), context.bytes_left());
-            let (profiles, bytes) = context.read(move |store| store.profiles_by_user(&users, max)).await?;
+            let (profiles, bytes) =
+                context.read_store(move |store| store.profiles_by_user(&users, max)).await?;
             context.spend(bytes).await;
             Ok::<_, ApiError>(profiles)
         };

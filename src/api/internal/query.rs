@@ -40,12 +40,12 @@ impl Query {
             }
             Some(NodeId::AuditEvent(line)) => {
                 context.require(scope::AUDIT_READ)?;
-                let line = context.read(move |store| store.audit_line(line)).await?;
+                let line = context.read_store(move |store| store.audit_line(line)).await?;
                 AuditEvent::page(line.into_iter().collect()).pop().map(NodeValue::AuditEvent)
             }
             Some(NodeId::Deployment(number)) => {
                 context.require(scope::DEPLOY_READ)?;
-                let deployment = context.read(move |store| store.deployment(number)).await?;
+                let deployment = context.read_store(move |store| store.deployment(number)).await?;
                 Deployment::page(deployment.into_iter().collect()).pop().map(NodeValue::Deployment)
             }
             None => None,

@@ -94,7 +94,8 @@ impl UserConnection {
         let (order, descending) = (store::UserOrder::from(field), direction == Some(OrderDirection::Desc));
         let page_args = args.page_args(|key| read_cursor(order, key))?;
         let store_filter = filter.clone();
-        let read = context.read(move |store| store.list_users(&store_filter, order, descending, &page_args));
+        let read =
+            context.read_store(move |store| store.list_users(&store_filter, order, descending, &page_args));
         let Page { items, more } = read.await?;
         let cursor = |account: &Account| write_cursor(order, &order.cursor(&account.user));
         let page = Edges::new(Page { items: Account::page(items), more }, &args, cursor);
@@ -103,7 +104,7 @@ impl UserConnection {
 
     async fn count(&self, context: &Context) -> Result<u64, ApiError> {
         let filter = self.filter.clone();
-        context.read(move |store| store.count_users(&filter)).await
+        context.read_store(move |store| store.count_users(&filter)).await
     }
 }
 

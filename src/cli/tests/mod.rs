@@ -5,7 +5,7 @@ mod records;
 use super::*;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    super::parse(line.split(' ').map(OsString::from))
+    super::parse(line.split(' ').map(OsString::from), None)
 }
 
 #[test]
@@ -39,6 +39,19 @@ fn wrong_usage_has_exit_code_2() {
     assert_eq!(code("vestibule no-such-command"), 2);
     assert_eq!(code("vestibule config --set public.listen"), 2);
     assert_eq!(code("vestibule --version"), 0);
+}
+
+#[test]
+fn the_version_is_that_of_the_team_and_names_ours() {
+    let version = |name| {
+        let args = ["x", "--version"].map(OsString::from);
+        super::parse(args, name).unwrap_err().to_string()
+    };
+    let ours = env!("CARGO_PKG_VERSION");
+    assert!(version(None).starts_with(&format!("vestibule {ours} (debug build, ")), "{}", version(None));
+    let notes = version(Some(("notes", "2.0.1")));
+    assert!(notes.starts_with(&format!("notes 2.0.1 (vestibule {ours}, debug build, ")), "{notes}");
+    assert!(notes.contains(rusqlite::version()), "{notes}");
 }
 
 /// The help of `command` and its subcommands. The options of every command are shown once.
