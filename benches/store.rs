@@ -78,7 +78,7 @@ fn measure(users: u64) -> Outcome<Measured> {
 }
 
 fn load(store: &Store, users: u64) -> Outcome<()> {
-    let rules = ImportRules { link: LinkEmail::Never, dry_run: false };
+    let rules = ImportRules { link: LinkEmail::Never.into(), dry_run: false };
     let mut added = 0;
     let rows = (0..users).map(|i| Ok::<_, Box<dyn std::error::Error>>(((), row(i)?)));
     let report = |(), outcome| added += u64::from(outcome == ImportOutcome::Added);
@@ -168,7 +168,7 @@ fn row(i: u64) -> Outcome<ImportRow> {
             picture: Some(format!("https://pictures.example.com/avatars/{:016x}.png", mixed(i))),
             phone: None,
         },
-        blocked: false,
+        blocked: None,
     })
 }
 

@@ -192,11 +192,12 @@ impl Context {
             Err(Refusal::NoSuchUser) => None,
             Err(refusal) => return Err(refusal.into()),
         };
+        let gate = self.gate.clone();
         self.change(move |store, actor| {
             let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;
             // Don't store the profile of an identity that was unlinked in the meantime.
             if user.auth0_id.as_ref() == Some(&auth0_id) {
-                auth::store_profile(store, &user, profile.as_deref(), actor)
+                auth::store_profile(store, &user, profile.as_deref(), gate.link(), actor)
             } else {
                 Ok(user)
             }

@@ -43,6 +43,9 @@ fn code_and_message(error: &StoreError) -> (&'static str, &'static str) {
         StoreError::NotLinked(_) => ("NOT_FOUND", "The user has no such identity."),
         StoreError::Erased(_) => ("ERASED", "The user was erased, which can't be undone."),
         StoreError::EmailConflict => ("EMAIL_CONFLICT", "Another user has this email."),
+        StoreError::LinkByHand(_) => {
+            ("EMAIL_CONFLICT", "The user with this email has roles; link them by hand.")
+        }
         StoreError::IdentityTaken(_) => {
             ("IDENTITY_TAKEN", "The identity belongs to another user; merge the two users instead.")
         }

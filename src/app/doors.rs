@@ -194,8 +194,8 @@ fn services(
         config.claims.keys_max_age,
         (auth0.clone(), store.clone(), auth0_pool.clone(), clock.clone()),
     );
-    let link = config.link.email;
-    let profiles = Profiles::new(auth0, store.clone(), auth0_pool.clone(), clock.clone(), link);
+    let link = Arc::new(config.link.clone());
+    let profiles = Profiles::new(auth0, store.clone(), auth0_pool.clone(), clock.clone(), Arc::clone(&link));
     let gate = Gate::new(keys, grants, link, profiles, store.clone(), pool.clone(), clock);
     Ok(Services {
         gate,

@@ -41,11 +41,12 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
         Subject::Anonymous => (Principal::Anonymous, None),
         Subject::User(id, claims) => {
             // The row of a payload is read only at the token's first sight and after its changes.
-            let known = known.map_or_else(|| users.known(&id, &claims), |known| Ok(Some(known)))?;
+            let known = if known.is_some() { known } else { users.known_now(&id, &claims).await? };
             let user = match known {
                 Some(user) => user,
                 None => CurrentUser::Row(users.provision(&id, &claims).await?),
             };
+            let user = users.mirror_roles(user, &claims).await?;
             permissions.extend(&users.grants.of_row(&user));
             users.refresh(&id, &user);
             (Principal::User(user), Some(claims))

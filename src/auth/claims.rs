@@ -131,6 +131,11 @@ impl Claims {
         self.list("permissions")
     }
 
+    /// Whether the token has a claim with roles, even an empty one.
+    pub fn has_roles(&self) -> bool {
+        self.checked.payload.contains_key(&self.checked.names.roles)
+    }
+
     /// The roles, from the one configured claim.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.list(&self.checked.names.roles)

@@ -24,8 +24,8 @@
 //! ```
 //! ```compile_fail,E0308
 //! use vestibule::auth::{Bearer, Need, Permit, Refusal, Users, permit};
-//! fn without_claims(bearer: Bearer, need: &Need, users: &Users) -> Result<Permit, Refusal> {
-//!     permit(bearer, need, users)
+//! async fn without_claims(bearer: Bearer, need: &Need, users: &Users) -> Result<Permit, Refusal> {
+//!     permit(bearer, need, users).await
 //! }
 //! ```
 //! ```compile_fail,E0451
@@ -89,7 +89,7 @@ pub use users::Users;
 
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{LinkEmail, Store};
+use crate::store::{LinkSettings, Store};
 
 /// What the stages use, the same for both doors. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ impl Gate {
     pub fn new(
         keys: Keys,
         grants: Grants,
-        link: LinkEmail,
+        link: Arc<LinkSettings>,
         profiles: Profiles,
         store: Store,
         pool: Pool,
@@ -149,6 +149,16 @@ impl Gate {
         &self.users.clock
     }
 
+    /// How identities are linked.
+    pub fn link(&self) -> &LinkSettings {
+        &self.users.link
+    }
+
+    /// Where the roles of users come from.
+    pub fn roles_from(&self) -> RolesFrom {
+        self.users.grants.roles_from
+    }
+
     /// The profiles at Auth0.
     pub fn profiles(&self) -> &Profiles {
         &self.users.profiles
@@ -166,7 +176,7 @@ impl Gate {
             Presented::Token(bearer) => {
                 let claims = claims(&bearer, door, &self.keys, self.clock().now()).await; // 2  Bearer → Claims
                 observe(Observed::Claims(&bearer, &claims));
-                permit(claims?, &door.need, &self.users) //                      3  Claims + Need → Permit
+                permit(claims?, &door.need, &self.users).await //                      3  Claims + Need → Permit
             }
             Presented::Nothing(no_token) => permit_anonymous(no_token, &door.need),
         };

@@ -3,7 +3,7 @@
 //! The payload is a cache of the row. It is compared with the row at the token's first sight and after each change of the
 //! row; in between it is used without a query.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
@@ -21,6 +21,8 @@ pub(super) struct RowCheck {
     /// Up to which change the payload is known to equal the row. 0: not compared yet, or it differs.
     equal: AtomicI64,
     payload: OnceLock<Arc<PayloadUser>>,
+    /// Whether this token caused a write that each token may cause once.
+    written: AtomicBool,
 }
 
 impl RowCheck {
@@ -38,6 +40,11 @@ impl RowCheck {
     /// Records that the row was active, and the token not revoked, after `change`.
     pub(super) fn set_active(&self, change: ChangeNumber) {
         self.active.fetch_max(change.0, Ordering::AcqRel);
+    }
+
+    /// Whether this is the first call. Bounds what a token can make the gate write.
+    pub(super) fn may_write(&self) -> bool {
+        !self.written.swap(true, Ordering::AcqRel)
     }
 
     /// The payload's user, if the `row` that was read after `change` has the same values.

@@ -44,14 +44,14 @@ pub enum Subject {
 /// [`Refusal::NotPermitted`] with the missing permissions. The list is empty when `sub` is neither a user nor a machine, or
 /// is a user of an issuer that is not in [`Grants::user_issuers`]. [`Refusal::AgentRefused`] for a user's token that an agent
 /// holds, unless [`Grants::agents`] accepts it. The refusals of the caller stage when a row was read.
-pub fn permit(claims: Claims, need: &Need, users: &Users) -> Result<Permit, Refusal> {
+pub async fn permit(claims: Claims, need: &Need, users: &Users) -> Result<Permit, Refusal> {
     let (subject, mut permissions) = of_token(claims, &users.grants)?;
     let mut known = None;
     if let Subject::User(id, claims) = &subject
         && users.grants.roles_from == RolesFrom::Database
         && permissions.missing(&need.permissions).next().is_some()
     {
-        known = users.known(id, claims)?;
+        known = users.known_now(id, claims).await?;
         let linkable = if known.is_none() { users.linkable(id, claims)? } else { None };
         if let Some(user) = known.as_ref().or(linkable.as_ref()) {
             permissions.extend(&users.grants.of_row(user));

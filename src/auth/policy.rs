@@ -61,6 +61,22 @@ pub enum RolesFrom {
     Token,
 }
 
+impl RolesFrom {
+    /// Refuses to set roles here where the token decides about them.
+    ///
+    /// # Errors
+    /// What to do instead.
+    pub fn ensure_set_here(self) -> Result<(), &'static str> {
+        match self {
+            Self::Database => Ok(()),
+            Self::Token => {
+                Err("Roles come from the token (claims.roles_from). Assign them at Auth0, under User \
+                                Management, Roles; the next login brings them here.")
+            }
+        }
+    }
+}
+
 /// Auth0's two access token profiles, also called token dialects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Refusal;
@@ -14,10 +15,10 @@ use super::remembered::{ReadThrottle, Remembered};
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{Actor, LinkEmail, Store};
+use crate::store::{Actor, LinkSettings, Store, StoreError};
 use crate::user::{Auth0Id, Status, User};
 
-/// How long a missing or unusable profile is not fetched again.
+/// How long a profile is not fetched again for a subject that was refused by it, or that has none.
 const MISSING_FOR: Duration = Duration::from_secs(60);
 /// How long a stale profile is not fetched again after a failure. Its user is served from the row meanwhile.
 const RETRY_STALE_AFTER: Duration = Duration::from_secs(600);
@@ -32,12 +33,12 @@ struct Inner {
     /// For calls to Auth0 only, so that a hanging Auth0 takes no thread from other jobs.
     auth0_pool: Pool,
     clock: Clock,
-    link: LinkEmail,
+    link: Arc<LinkSettings>,
     /// How old a stored profile may be; `None` for no limit.
     max_age: Option<Duration>,
     throttle: ReadThrottle,
-    /// Subjects that Auth0 does not know.
-    missing: Remembered,
+    /// Subjects that are refused by what Auth0 answered: unknown or blocked there, or with the email of another user.
+    refused: Remembered<Refusal>,
     /// Subjects whose profile at Auth0 cannot be used.
     unusable: Remembered,
     /// Known users whose stale profile could not be fetched.
@@ -78,7 +79,7 @@ struct FetchResult {
 
 impl Profiles {
     /// Creates the handle without a call. `auth0_pool` must be used for calls to Auth0 only.
-    pub fn new(auth0: Auth0, store: Store, auth0_pool: Pool, clock: Clock, link: LinkEmail) -> Self {
+    pub fn new(auth0: Auth0, store: Store, auth0_pool: Pool, clock: Clock, link: Arc<LinkSettings>) -> Self {
         let max_age = Some(auth0.profile_max_age()).filter(|age| !age.is_zero());
         Self(Arc::new(Inner {
             auth0,
@@ -88,7 +89,7 @@ impl Profiles {
             link,
             max_age,
             throttle: ReadThrottle::new(max_age.unwrap_or_default()),
-            missing: Remembered::default(),
+            refused: Remembered::default(),
             unusable: Remembered::default(),
             failed_refreshes: Remembered::default(),
             state: Mutex::default(),
@@ -115,6 +116,20 @@ impl Profiles {
             // The fetch continues by itself. It is refused while the breaker is open or another refresh is under way.
             drop(self.join(own, Purpose::Refresh));
         }
+    }
+
+    /// Fetches the profile of a user whom Auth0 had blocked, if the token was issued since the last fetch: Auth0 issues none
+    /// to a user it blocks. Returns whether the profile was fetched. A token causes one call.
+    pub(super) async fn recheck_block(&self, id: &Auth0Id, issued_at: Option<Timestamp>) -> bool {
+        let row = self.0.store.user_by_auth0_id(id).ok().flatten();
+        let Some(user) = row.filter(|user| user.blocked_by_auth0) else { return false };
+        let is_newer =
+            user.profile_fetched_at.is_none_or(|fetched| issued_at.is_some_and(|issued| issued > fetched));
+        let Some(own) = user.auth0_id.as_ref().filter(|_| is_newer || self.0.is_stale(&user)) else {
+            return false;
+        };
+        self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_none()
+            && self.fetch_for(own, Purpose::Refresh, |result| result.user).await.is_ok()
     }
 
     /// Like [`Profiles::refresh_if_stale`] for a user from a payload: reads their row now and then, in the background.
@@ -164,8 +179,10 @@ impl Profiles {
             return Ok(fetch.clone());
         }
         let is_refresh = purpose == Purpose::Refresh;
-        if !is_refresh && self.0.missing.left(id, now).is_some() {
-            return Err(Refusal::NoSuchUser);
+        if let Some(refusal) = self.0.refused.get(id, now)
+            && (purpose == Purpose::Provision || !is_refresh && refusal == Refusal::NoSuchUser)
+        {
+            return Err(refusal);
         }
         if let Some(retry_after) = self.0.unusable.left(id, now) {
             return Err(Refusal::ProfileUnavailable { retry_after });
@@ -212,13 +229,15 @@ impl Inner {
     /// The job of a fetch. Blocks. Holds no transaction during the call; the transaction after it decides anew.
     fn fetch_and_store(&self, subject: &Auth0Id, purpose: Purpose) -> Result<FetchResult, Refusal> {
         if purpose == Purpose::Read {
-            let profile = self.call(subject, subject, purpose)?.ok_or_else(|| self.no_such_user(subject))?;
+            let profile = self
+                .call(subject, subject, purpose)?
+                .ok_or_else(|| self.refuse(subject, Refusal::NoSuchUser))?;
             return Ok(FetchResult { user: None, profile: Some(Arc::new(profile)) });
         }
         let known = self.store.user_by_auth0_id(subject)?;
         if let Some(user) = &known {
             // An earlier fetch may have stored the user, or a fresh profile, after this request read the row.
-            let is_done = purpose == Purpose::Provision || !self.is_stale(user);
+            let is_done = purpose == Purpose::Provision || !self.is_stale(user) && !user.blocked_by_auth0;
             if is_done || user.status == Status::Erased {
                 return Ok(FetchResult { user: known.map(Arc::new), profile: None });
             }
@@ -227,12 +246,18 @@ impl Inner {
         let own = known.as_ref().and_then(|user| user.auth0_id.as_ref()).unwrap_or(subject);
         let profile = self.call(subject, own, purpose)?;
         let user = match (&known, &profile) {
-            (Some(user), profile) => store_profile(&self.store, user, profile.as_ref(), &Actor::Gate)?,
-            (None, Some(profile)) => {
-                let identity = new_identity(own.clone(), profile);
-                self.store.provision(&identity, self.link, &Actor::Gate)?.into_user()
+            (Some(user), profile) => {
+                store_profile(&self.store, user, profile.as_ref(), &self.link, &Actor::Gate)?
             }
-            (None, None) => return Err(self.no_such_user(subject)),
+            (None, Some(profile)) if profile.blocked => return Err(self.refuse(subject, Refusal::Blocked)),
+            (None, Some(profile)) => {
+                let identity = new_identity(own.clone(), profile, &self.link);
+                match self.store.provision(&identity, &*self.link, &Actor::Gate) {
+                    Ok(provisioned) => provisioned.into_user(),
+                    Err(error) => return Err(self.conflict(subject, error)),
+                }
+            }
+            (None, None) => return Err(self.refuse(subject, Refusal::NoSuchUser)),
         };
         // A request that reads the profile of `subject` must not get that of another identity.
         let profile = profile.filter(|_| own == subject).map(Arc::new);
@@ -253,21 +278,38 @@ impl Inner {
         tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
         let now = self.clock.elapsed();
         if purpose == Purpose::Refresh {
-            self.failed_refreshes.insert(subject, now + RETRY_STALE_AFTER);
+            self.failed_refreshes.insert(subject, (), now + RETRY_STALE_AFTER);
         }
         let mut state = self.state();
         if error.concerns_one_user() {
             state.breaker.answered();
-            self.unusable.insert(subject, now + MISSING_FOR);
+            self.unusable.insert(subject, (), now + MISSING_FOR);
             return Err(unavailable(MISSING_FOR));
         }
         let retry_after = if let Auth0Error::RateLimited { wait, .. } = error { wait } else { None };
         Err(unavailable(state.breaker.failed(attempt, now, retry_after)))
     }
 
-    fn no_such_user(&self, subject: &Auth0Id) -> Refusal {
-        self.missing.insert(subject, self.clock.elapsed() + MISSING_FOR);
-        Refusal::NoSuchUser
+    /// Records a login that must be linked by hand.
+    fn conflict(&self, subject: &Auth0Id, error: StoreError) -> Refusal {
+        if let StoreError::LinkByHand(id) = error
+            && let Err(error) = self.store.note_unlinked_email(id, subject, &Actor::Gate)
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a refused login is not in the audit log"
+            );
+        }
+        match Refusal::from(error) {
+            Refusal::Busy => Refusal::Busy,
+            refusal => self.refuse(subject, refusal),
+        }
+    }
+
+    /// Remembers the refusal for a minute.
+    fn refuse(&self, subject: &Auth0Id, refusal: Refusal) -> Refusal {
+        self.refused.insert(subject, refusal.clone(), self.clock.elapsed() + MISSING_FOR);
+        refusal
     }
 }
 

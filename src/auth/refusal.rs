@@ -52,6 +52,8 @@ pub enum Refusal {
     NoSuchUser,
     /// Another user has the same verified email, and linking is off.
     EmailConflict,
+    /// The user with the same verified email has roles. Same code as [`Refusal::EmailConflict`].
+    LinkByHand,
     /// No signing keys are known, so the token can be neither accepted nor refused.
     KeysUnavailable,
     /// The user is new, and their profile cannot be fetched now.
@@ -110,7 +112,7 @@ impl Refusal {
             Self::Blocked => ("BLOCKED", Caller, 403),
             Self::Erased => ("ERASED", Caller, 403),
             Self::NoSuchUser => ("NO_SUCH_USER", Caller, 403),
-            Self::EmailConflict => ("EMAIL_CONFLICT", Caller, 403),
+            Self::EmailConflict | Self::LinkByHand => ("EMAIL_CONFLICT", Caller, 403),
             Self::ProfileUnavailable { .. } => ("PROFILE_UNAVAILABLE", Caller, 503),
             Self::Busy => ("BUSY", Caller, 503),
         }
@@ -164,6 +166,9 @@ impl Refusal {
             Self::Erased => "The user was erased.",
             Self::NoSuchUser => "The tenant has no user with the id in the token.",
             Self::EmailConflict => "Another user has this verified email; log in as you did the first time.",
+            Self::LinkByHand => {
+                "The user with this verified email has roles, so staff link the login: vestibule users link USER AUTH0_ID."
+            }
             Self::KeysUnavailable => "The signing keys of the tenant are not known yet; try again soon.",
             Self::ProfileUnavailable { .. } => "The tenant cannot provide the profile now; try again soon.",
             Self::Busy => "The server is busy; try again soon.",
@@ -223,6 +228,7 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::EmailConflict => Self::EmailConflict,
+            StoreError::LinkByHand(_) => Self::LinkByHand,
             error => {
                 tracing::error!(%error, "the database failed while a caller was resolved");
                 Self::Busy

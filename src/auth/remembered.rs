@@ -13,21 +13,26 @@ const IDS_MAX: usize = 10_000;
 /// How long the row of one user is not read again.
 const INTERVAL: Duration = Duration::from_secs(600);
 
-/// Ids, each until a time on the monotonic clock.
-pub(super) struct Remembered(Cache<Auth0Id, Duration>);
+/// Ids with a value, each until a time on the monotonic clock.
+pub(super) struct Remembered<T = ()>(Cache<Auth0Id, (Duration, T)>);
 
-impl Remembered {
-    /// How long `id` is still remembered.
-    pub(super) fn left(&self, id: &Auth0Id, now: Duration) -> Option<Duration> {
-        self.0.get(id)?.checked_sub(now).filter(|left| !left.is_zero())
+impl<T: Clone> Remembered<T> {
+    /// The value of `id`, while it is remembered.
+    pub(super) fn get(&self, id: &Auth0Id, now: Duration) -> Option<T> {
+        self.0.get(id).filter(|(until, _)| *until > now).map(|(_, value)| value)
     }
 
-    pub(super) fn insert(&self, id: &Auth0Id, until: Duration) {
-        self.0.insert(id.clone(), until);
+    /// How long `id` is still remembered.
+    pub(super) fn left(&self, id: &Auth0Id, now: Duration) -> Option<Duration> {
+        self.0.get(id)?.0.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    pub(super) fn insert(&self, id: &Auth0Id, value: T, until: Duration) {
+        self.0.insert(id.clone(), (until, value));
     }
 }
 
-impl Default for Remembered {
+impl<T: Clone> Default for Remembered<T> {
     fn default() -> Self {
         Self(Cache::new(IDS_MAX))
     }
@@ -54,7 +59,7 @@ impl ReadThrottle {
         // Again with the permit, because a read for the same user may just have ended.
         let permit = if is_recent() { None } else { Arc::clone(&self.one).try_acquire_owned().ok() };
         let permit = permit.filter(|_| !is_recent())?;
-        self.recent.insert(id, now + self.interval);
+        self.recent.insert(id, (), now + self.interval);
         Some(permit)
     }
 }

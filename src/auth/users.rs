@@ -1,14 +1,15 @@
 //! Where users are found: the row that a subject leads to, the row of a verified email, the profile at Auth0.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::identity::{new_identity, would_be};
 use super::payload::{ensure_payload_of, payload_user};
 use super::profiles::Profiles;
-use super::{Claims, Grants, Refusal};
+use super::{Claims, Grants, Refusal, RolesFrom};
 use crate::clock::Clock;
 use crate::pool::Pool;
-use crate::store::{Actor, LinkEmail, Store};
+use crate::store::{Actor, LinkSettings, Store, StoreError};
 use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
 
 /// Where users are found, and what they are granted. Cheap to clone.
@@ -17,7 +18,7 @@ pub struct Users {
     pub(super) store: Store,
     pub(super) pool: Pool,
     pub(super) grants: Arc<Grants>,
-    pub(super) link: LinkEmail,
+    pub(super) link: Arc<LinkSettings>,
     pub(super) profiles: Profiles,
     pub(super) clock: Clock,
     /// Finds the same users but links, inserts and refreshes none.
@@ -25,6 +26,19 @@ pub struct Users {
 }
 
 impl Users {
+    /// [`Users::known`]. Asks Auth0 first whether a user whom it blocked is unblocked, if the token is newer than its answer.
+    pub(super) async fn known_now(
+        &self,
+        id: &Auth0Id,
+        claims: &Claims,
+    ) -> Result<Option<CurrentUser>, Refusal> {
+        let known = self.known(id, claims);
+        let is_lifted = known.as_ref().is_err_and(|refusal| *refusal == Refusal::Blocked)
+            && !self.dry_run
+            && self.profiles.recheck_block(id, claims.issued_at()).await;
+        if is_lifted { self.known(id, claims) } else { known }
+    }
+
     /// The user that the subject leads to by key: from the payload while it is known to equal the row, else from the row.
     /// `None` when no row has the subject as an identity.
     ///
@@ -64,16 +78,20 @@ impl Users {
 
     /// The row that the verified email of the token would link to a subject without a row. Writes nothing.
     pub(super) fn linkable(&self, id: &Auth0Id, claims: &Claims) -> Result<Option<CurrentUser>, Refusal> {
-        let Some(email) = verified_email(claims) else { return Ok(None) };
-        let row = self.store.find_linkable(id, &email, self.link)?;
+        let Some(email) = self.verified_email(claims) else { return Ok(None) };
+        let row = self.store.find_linkable(id, &email, &*self.link);
+        let row = row.map_err(|error| self.conflict(id, claims, error))?;
         Ok(row.map(|row| CurrentUser::Row(Arc::new(row))))
     }
 
     /// The user of a subject without a row: linked by the verified email of the token, else by that of the profile, else
     /// inserted.
     pub(super) async fn provision(&self, id: &Auth0Id, claims: &Claims) -> Result<Arc<User>, Refusal> {
-        let by_email = match verified_email(claims) {
-            Some(email) => self.by_verified_email(id, email).await?,
+        let by_email = match self.verified_email(claims) {
+            Some(email) => {
+                let linked = self.by_verified_email(id, email).await?;
+                linked.map_err(|error| self.conflict(id, claims, error))?
+            }
             None => None,
         };
         let user = match by_email {
@@ -87,12 +105,40 @@ impl Users {
     }
 
     /// The user with a verified email. Linking the identity is a write, so it runs on the pool.
-    async fn by_verified_email(&self, id: &Auth0Id, email: Email) -> Result<Option<User>, Refusal> {
+    async fn by_verified_email(
+        &self,
+        id: &Auth0Id,
+        email: Email,
+    ) -> Result<Result<Option<User>, StoreError>, Refusal> {
         if self.dry_run {
-            return Ok(self.store.find_linkable(id, &email, self.link)?);
+            return Ok(self.store.find_linkable(id, &email, &*self.link));
         }
-        let (store, id, link) = (self.store.clone(), id.clone(), self.link);
-        Ok(self.pool.run(move || store.find_or_link(&id, Some(&email), link, &Actor::Gate)).await??)
+        let (store, id, link) = (self.store.clone(), id.clone(), Arc::clone(&self.link));
+        Ok(self.pool.run(move || store.find_or_link(&id, Some(&email), &*link, &Actor::Gate)).await?)
+    }
+
+    /// The email of the token, if it says that it is verified. The token does not name the connection, so where only some
+    /// connections are trusted the profile decides.
+    fn verified_email(&self, claims: &Claims) -> Option<Email> {
+        let email = claims.verified_email().filter(|_| self.link.connections.is_empty());
+        email.and_then(|email| email.parse().ok())
+    }
+
+    /// Records, once for each token, that a login must be linked by hand. In the background: the request is refused.
+    fn conflict(&self, id: &Auth0Id, claims: &Claims, error: StoreError) -> Refusal {
+        if let StoreError::LinkByHand(user) = error
+            && !self.dry_run
+            && claims.row_check().may_write()
+        {
+            let (store, pool, id) = (self.store.clone(), self.pool.clone(), id.clone());
+            tokio::spawn(async move {
+                let noted = pool.run(move || store.note_unlinked_email(user, &id, &Actor::Gate)).await;
+                if !matches!(noted, Ok(Ok(()))) {
+                    tracing::warn!(?noted, "a refused login is not in the audit log");
+                }
+            });
+        }
+        error.into()
     }
 
     /// The user of a profile at Auth0: linked by its verified email, or inserted.
@@ -100,13 +146,35 @@ impl Users {
         if !self.dry_run {
             return self.profiles.provision(id).await;
         }
-        let identity = new_identity(id.clone(), &*self.profiles.fetch(id).await?);
+        let profile = self.profiles.fetch(id).await?;
+        if profile.blocked {
+            return Err(Refusal::Blocked);
+        }
+        let identity = new_identity(id.clone(), &profile, &self.link);
         if let Some(email) = identity.verified_email()
-            && let Some(user) = self.store.find_linkable(id, email, self.link)?
+            && let Some(user) = self.store.find_linkable(id, email, &*self.link)?
         {
             return Ok(Arc::new(user));
         }
         Ok(Arc::new(would_be(identity, self.clock.now())))
+    }
+
+    /// The user, with the roles of the token in their row if the token decides about roles. A token writes at most once.
+    pub(super) async fn mirror_roles(
+        &self,
+        user: CurrentUser,
+        claims: &Claims,
+    ) -> Result<CurrentUser, Refusal> {
+        if self.grants.roles_from == RolesFrom::Database || self.dry_run || !claims.has_roles() {
+            return Ok(user);
+        }
+        let roles: BTreeSet<String> = claims.roles().map(str::to_owned).collect();
+        if roles.iter().eq(user.roles()) || !claims.row_check().may_write() {
+            return Ok(user);
+        }
+        let (store, id, roles) = (self.store.clone(), user.id(), Vec::from_iter(roles));
+        let row = self.pool.run(move || store.mirror_roles(id, &roles, &Actor::Gate)).await??;
+        Ok(CurrentUser::Row(Arc::new(row)))
     }
 
     /// Fetches a stale profile again, in the background.
@@ -117,10 +185,6 @@ impl Users {
             CurrentUser::Row(user) => self.profiles.refresh_if_stale(user),
         }
     }
-}
-
-fn verified_email(claims: &Claims) -> Option<Email> {
-    claims.verified_email().and_then(|email| email.parse().ok())
 }
 
 /// Refuses blocked and erased users, and tokens that were revoked.

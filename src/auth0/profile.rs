@@ -14,6 +14,8 @@ pub struct Profile {
     pub email: Option<String>,
     /// Only a JSON `true` counts.
     pub email_verified: bool,
+    /// Whether Auth0 refuses the user's logins.
+    pub blocked: bool,
     /// Names, picture and phone number, not yet checked.
     pub person: Person,
     /// The whole profile.
@@ -28,6 +30,7 @@ impl Profile {
             user_id: text("user_id")?,
             email: text("email"),
             email_verified: whole.get("email_verified") == Some(&Value::Bool(true)),
+            blocked: whole.get("blocked") == Some(&Value::Bool(true)),
             person: Person {
                 name: text("name"),
                 given_name: text("given_name"),
@@ -37,6 +40,16 @@ impl Profile {
                 phone: text("phone_number"),
             },
             whole,
+        })
+    }
+
+    /// The name of the connection that the user logs in with: that of the identity which has their `user_id`.
+    pub fn connection(&self) -> Option<&str> {
+        let identities = self.whole.get("identities")?.as_array()?;
+        identities.iter().find_map(|identity| {
+            let text = |member: &str| identity.get(member).and_then(Value::as_str);
+            let is_own = self.user_id.split_once('|') == text("provider").zip(text("user_id"));
+            text("connection").filter(|_| is_own)
         })
     }
 }

@@ -8,6 +8,7 @@ use vestibule::user::Status;
 
 use crate::auth0_stub::ProfileReply;
 use crate::test_server::{INTERNAL, NAMESPACE, TestServer};
+use crate::tokens;
 use crate::waiting::wait_until;
 
 const VICTIM: &str = "victim@example.com";
@@ -226,5 +227,97 @@ fn a_block_reaches_auth0_despite_a_failure_and_a_restart() {
     assert_eq!(
         (line.action.as_str(), &line.changes["blockedAtAuth0"]["new"]),
         ("user.block_sent", &json!(true))
+    );
+}
+
+/// A profile of `auth0|1` that Auth0 blocks or not.
+fn blocked_profile(blocked: bool) -> ProfileReply {
+    ProfileReply::Json(
+        json!({"user_id": "auth0|1", "email": VICTIM, "email_verified": true, "name": "V", "blocked": blocked}),
+    )
+}
+
+#[test]
+fn a_new_user_whom_auth0_has_blocked_is_refused_and_gets_no_row() {
+    let server = TestServer::open(&[]);
+    server.auth0.set_profile("auth0|1", blocked_profile(true));
+    server.seed(json!({"email": VICTIM}));
+    let token = server.token("auth0|1", json!({}));
+    for _ in 0..3 {
+        let answer = server.me(&token);
+        assert_eq!((answer.status, answer.code().as_deref()), (403, Some("BLOCKED")));
+    }
+    assert_eq!(
+        (server.user_count(), server.auth0.calls("/api/v2/users/")),
+        (1, 1),
+        "remembered for a minute"
+    );
+    assert!(server.store().user_by_auth0_id(&"auth0|1".parse().unwrap()).unwrap().is_none(), "not linked");
+}
+
+#[test]
+fn a_block_at_auth0_holds_here_until_it_is_lifted_there() {
+    let server = TestServer::open(&["auth0.profile_max_age=0s"]);
+    server.auth0.set_profile("auth0|1", blocked_profile(false));
+    let old = server.token("auth0|1", json!({}));
+    assert_eq!(server.me(&old).status, 200);
+    let id = server.user("auth0|1").id;
+    let refresh = || {
+        server.age_profiles();
+        let query = format!("mutation {{ refreshUser(input: {{id: \"{id}\"}}) {{ user {{ status }} }} }}");
+        let answer =
+            server.ask_internal(&server.machine_token("users:read users:write"), &query, Value::Null);
+        answer.at("/data/refreshUser/user/status")
+    };
+    server.auth0.set_profile("auth0|1", blocked_profile(true));
+    assert_eq!(refresh(), "BLOCKED");
+    assert_eq!(server.me(&old).code().as_deref(), Some("BLOCKED"));
+    let calls = server.auth0.calls("/api/v2/users/");
+    assert_eq!(server.me(&old).code().as_deref(), Some("BLOCKED"));
+    assert_eq!(server.auth0.calls("/api/v2/users/"), calls, "a token from before the block causes no call");
+    // Unblocked there. Auth0 issues a token again, which is newer than what is known here.
+    server.auth0.set_profile("auth0|1", blocked_profile(false));
+    server.age_profiles();
+    let new = server.token("auth0|1", json!({"iat": tokens::now() + 2}));
+    assert_eq!(server.me(&new).status, 200, "at the first request");
+    assert_eq!(server.me(&old).code().as_deref(), Some("TOKEN_REVOKED"));
+
+    // Blocked here: whatever Auth0 says.
+    server.store().set_status(id, Status::Blocked, &Actor::Cli).unwrap();
+    assert_eq!(refresh(), "BLOCKED");
+    assert_eq!(server.me(&new).code().as_deref(), Some("BLOCKED"));
+    // Blocked there first, then here too.
+    server.store().set_status(id, Status::Active, &Actor::Cli).unwrap();
+    server.auth0.set_profile("auth0|1", blocked_profile(true));
+    assert_eq!(refresh(), "BLOCKED");
+    server.store().set_status(id, Status::Blocked, &Actor::Cli).unwrap();
+    server.auth0.set_profile("auth0|1", blocked_profile(false));
+    assert_eq!(refresh(), "BLOCKED");
+}
+
+#[test]
+fn a_block_that_was_lifted_here_is_not_restored_before_auth0_has_received_it() {
+    let server = TestServer::open(&["store.block_at_auth0=true", "auth0.profile_max_age=0s"]);
+    server.auth0.set_profile("auth0|1", blocked_profile(true));
+    let id = server.insert_user("auth0|1").id;
+    server.store().set_status(id, Status::Blocked, &Actor::Cli).unwrap();
+    // The stub goes on to say that the user is blocked. The entry of the outbox is pending, as while Auth0 fails.
+    server.store().set_status(id, Status::Active, &Actor::Cli).unwrap();
+    let shell = rusqlite::Connection::open(&server.config.store.path).unwrap();
+    let pending =
+        "INSERT INTO block_outbox (auth0_id, blocked, enqueued_at, due_at) VALUES ('auth0|1', 0, 0, ?1)
+                   ON CONFLICT (auth0_id) DO UPDATE SET due_at = ?1";
+    shell.execute(pending, [i64::MAX]).unwrap();
+    let refresh = || {
+        let query = format!("mutation {{ refreshUser(input: {{id: \"{id}\"}}) {{ user {{ status }} }} }}");
+        server.age_profiles();
+        server.ask_internal(&server.machine_token("users:read users:write"), &query, Value::Null)
+    };
+    assert_eq!(refresh().at("/data/refreshUser/user/status"), "ACTIVE");
+    shell.execute("DELETE FROM block_outbox", []).unwrap();
+    assert_eq!(
+        refresh().at("/data/refreshUser/user/status"),
+        "BLOCKED",
+        "delivered, and blocked there again"
     );
 }

@@ -7,6 +7,7 @@
 //! - `callers`: how the current user is found, in races and outages too
 //! - `delegation`: tokens bound to a key, and agents that act for a user
 //! - `identities`: look-alike emails, returning erased users, stale profiles, blocks at Auth0
+//! - `roles`: where they come from, and how users with roles are linked
 //! - `outages`: an Auth0 that hangs, fails, limits us or returns nonsense
 //! - `keys`: key rotation, floods of unknown keys, outages
 //! - `load`: the same at full length (ignored by default)
@@ -83,6 +84,7 @@ mod process;
 mod public_api;
 mod reference;
 mod refusals;
+mod roles;
 mod schemas;
 mod scripts;
 mod second_identity;

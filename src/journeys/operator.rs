@@ -163,3 +163,24 @@ fn a_tampered_audit_log_fails_verification_at_the_changed_line() {
     assert!(code == 65 && complaint.starts_with("BROKEN at line 2"), "{complaint}");
     assert!(shell.fails("audit verify --json").1.contains(r#""broken":2"#));
 }
+
+#[test]
+fn the_first_admin_is_made_by_one_command() {
+    let shell = Shell::open();
+    let by_id = shell.says("users roles auth0|first --add admin");
+    assert!(by_id.starts_with("note: created ") && by_id.ends_with("\nadmin"), "{by_id}");
+    let by_email = shell.says("users roles second@example.com --add admin --set link.privileged=false");
+    assert!(by_email.contains("vestibule users link"), "{by_email}");
+    assert_eq!(shell.says("users link second@example.com auth0|second"), "auth0|second");
+    assert_eq!(shell.says("users link auth0|second google-oauth2|1").lines().count(), 2);
+    assert_eq!(shell.says("users unlink auth0|second google-oauth2|1"), "auth0|second");
+    assert_eq!(shell.fails("users unlink auth0|second auth0|second").0, 1, "the only identity");
+    assert_eq!(shell.says("users roles auth0|first --add support"), "admin\nsupport");
+    assert_eq!(shell.fails("users roles auth0|unknown --remove admin").0, 67);
+    assert_eq!(shell.fails("users roles 01890000-0000-7000-8000-000000000001 --add admin").0, 67);
+    for command in ["users roles auth0|first --none", "users create --email x@example.com --role admin"] {
+        let (code, complaint) = shell.fails(&format!("{command} --set claims.roles_from=token"));
+        assert!(code == 1 && complaint.contains("Assign them at Auth0"), "{complaint}");
+    }
+    assert_eq!(shell.says("users roles auth0|first --set claims.roles_from=token"), "admin\nsupport");
+}

@@ -139,6 +139,17 @@ impl Socket {
     }
 
     /// Reads until the server closes, and returns the code and reason.
+    pub(crate) fn until_closed_with_events(&mut self) -> (u16, Vec<Value>) {
+        let mut events = Vec::new();
+        loop {
+            match self.next() {
+                Message::Text(text) => events.push(serde_json::from_str(&text).unwrap()),
+                Message::Close(frame) => return (frame.map_or(1006, |frame| frame.code.into()), events),
+                _ => {}
+            }
+        }
+    }
+
     pub(crate) fn until_closed(&mut self) -> (u16, String) {
         loop {
             if let Message::Close(frame) = self.next() {

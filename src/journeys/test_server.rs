@@ -74,6 +74,7 @@ pub(crate) fn identity(sub: &str, email: Option<&str>) -> NewIdentity {
         email_verified: email.is_some(),
         person: Person::default(),
         profile: None,
+        blocked: false,
     }
 }
 

@@ -14,6 +14,11 @@ pub enum StoreError {
          identities are linked by it)"
     )]
     EmailConflict,
+    #[error(
+        "user {0} has roles, so a verified email alone links no login to them; link it by hand: \
+         vestibule users link {0} AUTH0_ID (or set link.privileged = true)"
+    )]
+    LinkByHand(UserId),
     #[error("there is no user {0}; list the users to find the right id")]
     NotFound(UserId),
     #[error("user {0} was erased, which cannot be undone; they need a new account")]

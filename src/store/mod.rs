@@ -39,7 +39,7 @@ pub use keys::SavedKeys;
 pub use maintenance::{CheckReport, Restored};
 pub use outbox::BlockDelivery;
 pub use page::{PAGE_MAX, Page, PageArgs};
-pub use settings::{LinkEmail, LinkSettings, Settings};
+pub use settings::{LinkEmail, LinkRules, LinkSettings, Settings};
 pub use user_changes::ChangeNumber;
 pub use users::{
     AcceptedTerms, Identity, ImportOutcome, ImportRow, ImportRules, NewIdentity, NewUser, PROFILE_MAX_BYTES,

@@ -39,6 +39,31 @@ impl Settings {
 pub struct LinkSettings {
     /// By which emails.
     pub email: LinkEmail,
+    /// Whether a user with roles is found by an email too.
+    pub privileged: bool,
+    /// The connections at Auth0 whose verified emails count, by name; all if empty.
+    pub connections: Vec<String>,
+}
+
+/// The settings that decide whether an identity may be linked to a row that its verified email found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in `LinkSettings`")]
+pub struct LinkRules {
+    pub email: LinkEmail,
+    pub privileged: bool,
+}
+
+impl From<&LinkSettings> for LinkRules {
+    fn from(settings: &LinkSettings) -> Self {
+        Self { email: settings.email, privileged: settings.privileged }
+    }
+}
+
+/// Without users who have roles.
+impl From<LinkEmail> for LinkRules {
+    fn from(email: LinkEmail) -> Self {
+        Self { email, privileged: false }
+    }
 }
 
 /// By which emails a new identity is linked to a user who has one. A pre-provisioned row is claimed in either case.

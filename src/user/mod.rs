@@ -32,6 +32,8 @@ pub struct User {
     pub person: Person,
     /// Whether the user is accepted.
     pub status: Status,
+    /// Whether it was Auth0 that blocked the user: then Auth0 can also unblock them.
+    pub blocked_by_auth0: bool,
     /// Role names; `[roles]` in the configuration maps them to permissions.
     pub roles: Vec<String>,
     /// The profile as last fetched from Auth0.

@@ -26,6 +26,9 @@ impl Mutation {
     /// Creates a user who has not logged in yet. Needs `users:write`.
     async fn create_user(context: &Context, mut input: CreateUserInput) -> NullOnError<CreateUserPayload> {
         context.require(USERS_WRITE)?;
+        if input.roles.as_ref().is_some_and(|roles| !roles.is_empty()) {
+            ensure_roles_set_here(context)?;
+        }
         let expected = NewUser {
             person: new_person(input.update()?),
             auth0_id: input.auth0_id.as_deref().map(auth0_id).transpose()?,
@@ -62,6 +65,7 @@ impl Mutation {
     /// Replaces a user's roles, and revokes their tokens, which carry the old roles. Needs `users:write`.
     async fn set_roles(context: &Context, input: SetRolesInput) -> NullOnError<SetRolesPayload> {
         context.require(USERS_WRITE)?;
+        ensure_roles_set_here(context)?;
         let (id, roles) = (NodeId::user(&input.id)?, checked_roles(input.roles)?);
         let user = context.change(move |store, actor| store.set_roles(id, &roles, actor)).await?;
         Ok(SetRolesPayload::new(input.client_mutation_id, user))
@@ -112,9 +116,10 @@ impl Mutation {
     }
 
     /// Merges two users who are the same person. The kept user gets the other's identities and missing fields, but not
-    /// their roles; the other is erased. You can't undo it. Needs `users:write`.
+    /// their roles; the other is erased. You can't undo it. Needs `users:write` and `users:erase`.
     async fn merge_users(context: &Context, input: MergeUsersInput) -> NullOnError<MergeUsersPayload> {
         context.require(USERS_WRITE)?;
+        context.require(USERS_ERASE)?;
         let (kept, gone) = (NodeId::user(&input.kept_id)?, NodeId::user(&input.gone_id)?);
         let user = context.change(move |store, actor| store.merge(kept, gone, actor)).await?;
         Ok(MergeUsersPayload::new(input.client_mutation_id, user))
@@ -151,6 +156,10 @@ impl Mutation {
 
 fn auth0_id(text: &str) -> Result<Auth0Id, ApiError> {
     text.parse().map_err(|_| ApiError::BadInput("An Auth0 id must have 1 to 255 visible characters."))
+}
+
+fn ensure_roles_set_here(context: &Context) -> Result<(), ApiError> {
+    context.gate().roles_from().ensure_set_here().map_err(ApiError::BadInput)
 }
 
 fn checked_roles(roles: Vec<String>) -> Result<Vec<String>, ApiError> {

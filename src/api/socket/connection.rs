@@ -219,6 +219,8 @@ impl Connection {
         if message.is_last {
             self.running.remove(&message.id);
         }
+        // Reads nothing while the caller's row does not change. After a block or a loss of permissions nothing is sent.
+        self.revalidate()?;
         self.write_text(message.text).await
     }
 

@@ -51,7 +51,7 @@ fn ada() -> ImportRow {
             phone: Some("+441234".into()),
             ..Person::default()
         },
-        blocked: false,
+        blocked: None,
     }
 }
 
@@ -64,7 +64,7 @@ fn a_user_is_the_same_in_every_format() {
             Position::Line(1),
         ),
         (
-            "\n [\n {\"user_id\": \"1\", \"email\": \"ada@example.com\", \"email_verified\": true, \"blocked\": false,\n\
+            "\n [\n {\"user_id\": \"1\", \"email\": \"ada@example.com\", \"email_verified\": true,\n\
              \"name\": \"Ada Lovelace\", \"given_name\": \"Ada\", \"phone_number\": \"+441234\"} ]",
             Position::Record(1),
         ),
@@ -120,6 +120,18 @@ fn json_is_read_however_it_is_broken_into_records() {
 }
 
 #[test]
+fn a_missing_block_differs_from_one_that_was_lifted() {
+    for (text, expected) in [
+        (r#"{"user_id":"1"}"#, None),
+        (r#"{"user_id":"1","blocked":false}"#, Some(false)),
+        ("user_id,blocked\n1,true\n", Some(true)),
+        ("user_id,blocked\n1,\n", None),
+    ] {
+        assert_eq!(user(text).unwrap().blocked, expected, "{text}");
+    }
+}
+
+#[test]
 fn columns_have_the_same_names_in_json_and_csv() {
     let csv = "Id,Given Name,Family Name,Email,Email Verified,Connection\nauth0|1,Iris,Holt,iris@example.com,true,db\n";
     let json = r#"{"Id":"auth0|1","Given Name":"Iris","Family Name":"Holt","Email":"iris@example.com","Email Verified":true,"Connection":"db"}"#;
@@ -171,7 +183,7 @@ fn a_record_is_read_as_a_login_reads_a_profile() {
     ] {
         assert_eq!(user(text), Err(why.to_owned()));
     }
-    assert!(user(r#"{"user_id":"1","blocked":"TRUE"}"#).unwrap().blocked);
+    assert_eq!(user(r#"{"user_id":"1","blocked":"TRUE"}"#).unwrap().blocked, Some(true));
 }
 
 #[test]

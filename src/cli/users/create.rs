@@ -36,6 +36,9 @@ fn name(text: &str) -> Result<String, String> {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     with_opened(global, Store::open, |store, config| {
+        if !args.roles.is_empty() {
+            config.claims.roles_from.ensure_set_here().map_err(anyhow::Error::msg)?;
+        }
         let expected = NewUser {
             auth0_id: args.auth0_id.clone(),
             email: args.email.clone(),

@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let input = Cursor::new(ahead).chain(input);
     let store = Store::open(&config.store, Clock::system())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
-    let rules = ImportRules { link: config.link.email, dry_run: args.dry_run };
+    let rules = ImportRules { link: (&config.link).into(), dry_run: args.dry_run };
     let (mut outcomes, mut unreadable) = (Counts::new(), Counts::<String>::new());
     let mut notes = Notes::default();
     let imported = format::read(input, args.format, &mut notes).and_then(|records| {

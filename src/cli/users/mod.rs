@@ -6,6 +6,7 @@ mod show;
 mod create;
 mod roles;
 mod block;
+mod link;
 mod erase;
 mod import;
 pub(super) mod records;
@@ -35,6 +36,10 @@ pub(in crate::cli) enum Command {
     Block(block::Args),
     /// Unblock a user. Tokens from before the block stay revoked.
     Unblock(block::Args),
+    /// Link an Auth0 id to a user, and print all of theirs. You vouch that both are the same person.
+    Link(link::Args),
+    /// Unlink an Auth0 id from a user and revoke its tokens.
+    Unlink(link::Args),
     Erase(erase::Args),
     Export(show::ExportArgs),
     Import(import::Args),
@@ -48,6 +53,8 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
         Command::Roles(args) => roles::run(global, args)?,
         Command::Block(args) => block::run(global, args, true)?,
         Command::Unblock(args) => block::run(global, args, false)?,
+        Command::Link(args) => link::run(global, args, true)?,
+        Command::Unlink(args) => link::run(global, args, false)?,
         Command::Erase(args) => erase::run(global, args)?,
         Command::Export(args) => show::export(global, args)?,
         Command::Import(args) => return import::run(global, args),

@@ -119,12 +119,11 @@ impl Notes {
         if let (None, None, Some(address)) = (&auth0_id, &email, address) {
             return Err(format!("has no user_id, and email is {}, not an address", kind(address)));
         }
-        let blocked = match get(Field::Blocked) {
-            None => false,
-            Some(value) => {
-                flag(value).ok_or_else(|| format!("blocked is {}, neither true nor false", kind(value)))?
-            }
-        };
+        // Absent is not the same as false, which lifts a block.
+        let blocked = get(Field::Blocked).map(|value| {
+            flag(value).ok_or_else(|| format!("blocked is {}, neither true nor false", kind(value)))
+        });
+        let blocked = blocked.transpose()?;
         Ok(ImportRow {
             auth0_id,
             email_verified: email.is_some() && get(Field::EmailVerified).and_then(flag).unwrap_or(false),

@@ -1,11 +1,13 @@
 //! `vestibule users roles`: shows and changes a user's roles.
 
 use super::super::{Global, out};
-use super::{UserRef, with_store};
+use super::{NoSuchUser, UserRef, with_opened};
 use crate::config::Config;
-use crate::store::Actor;
+use crate::store::{Actor, Store};
 
 /// Show or change a user's roles. A change revokes their tokens, which carry the old ones.
+///
+/// `--add` creates a user who does not exist yet, by Auth0 id or email, such as the first administrator.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// User: our id (a UUID), an Auth0 id or an email.
@@ -23,11 +25,27 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    with_store(global, |store, config| {
-        let mut user = args.user.find(store)?;
-        if args.none || !args.add.is_empty() || !args.remove.is_empty() {
-            user = store.change_roles(user.id, |roles| args.wanted(roles), &Actor::Cli)?;
+    let change = args.none || !args.add.is_empty() || !args.remove.is_empty();
+    let open = if args.add.is_empty() { Store::open_existing } else { Store::open };
+    with_opened(global, open, |store, config| {
+        if change {
+            config.claims.roles_from.ensure_set_here().map_err(anyhow::Error::msg)?;
         }
+        let user = match (args.user.find(store), args.user.new_user(&args.add)) {
+            (Err(error), Some(new)) if error.is::<NoSuchUser>() && !args.add.is_empty() => {
+                let user = store.create(&new, &Actor::Cli)?;
+                let by_email = user.auth0_id.is_none() && !config.link.privileged;
+                let hint = if by_email {
+                    "; link their first login: vestibule users link USER AUTH0_ID"
+                } else {
+                    ""
+                };
+                out::line(format_args!("note: created {}{hint}", user.id))?;
+                user
+            }
+            (found, _) if change => store.change_roles(found?.id, |roles| args.wanted(roles), &Actor::Cli)?,
+            (found, _) => found?,
+        };
         for role in &user.roles {
             out::line(out::plain(role))?;
         }

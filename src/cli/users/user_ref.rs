@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::store::Store;
+use crate::store::{NewUser, Store};
 use crate::user::{Auth0Id, Email, User, UserId};
 
 /// Our id, an Auth0 id or an email.
@@ -36,6 +36,16 @@ impl FromStr for UserRef {
 }
 
 impl UserRef {
+    /// A user to create with roles; `None` for our id, which only Vestibule gives.
+    pub(super) fn new_user(&self, roles: &[String]) -> Option<NewUser> {
+        let (auth0_id, email) = match self {
+            Self::Id(_) => return None,
+            Self::Auth0(id) => (Some(id.clone()), None),
+            Self::Email(email) => (None, Some(email.clone())),
+        };
+        Some(NewUser { auth0_id, email, roles: roles.to_vec(), ..NewUser::default() })
+    }
+
     pub(in crate::cli) fn find(&self, store: &Store) -> anyhow::Result<User> {
         let (found, message) = match self {
             Self::Id(id) => (store.user(*id), "there is no user with this id"),

@@ -34,6 +34,8 @@ actions! {
     Claimed = "user.claimed",
     Linked = "identity.linked",
     Unlinked = "identity.unlinked",
+    /// A login with the verified email of a user with roles was refused. At most once a day.
+    LinkRefused = "identity.link_refused",
     /// Two users became one. Both have a line.
     Merged = "user.merged",
     StatusSet = "user.status_set",

@@ -1,7 +1,7 @@
 //! Users that staff create.
 
 use super::*;
-use crate::store::NewUser;
+use crate::store::{LinkRules, NewUser};
 use crate::user::Status;
 
 #[test]
@@ -11,7 +11,9 @@ fn a_created_user_is_claimed_by_its_email() {
     assert_eq!((&made.auth0_id, made.email_verified, made.status), (&None, false, Status::Active));
     assert_eq!(test.actions(made.id), ["user.created"]);
     let came = identity("auth0|1", Some(ADA), true);
-    let came = test.store.provision(&came, LinkEmail::Never, &Actor::Gate).unwrap().into_user();
+    let came =
+        test.store.provision(&came, LinkRules { email: LinkEmail::Never, privileged: true }, &Actor::Gate);
+    let came = came.unwrap().into_user();
     assert_eq!((came.id, came.roles), (made.id, made.roles));
 }
 

@@ -58,7 +58,7 @@ fn no_file_and_no_later_backup_holds_data_of_an_erased_user() {
         email_verified: true,
         ..ImportRow::default()
     };
-    let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+    let rules = ImportRules { link: LinkEmail::Verified.into(), dry_run: false };
     import(&test.store, &[row], rules).unwrap();
     for linked in ["samlp|conn|second@example.com", "email|unlinked@example.com"] {
         test.store.link_identity(user.id, &id(linked), &Actor::Cli).unwrap();
@@ -112,7 +112,7 @@ fn an_erased_identity_is_recognised_by_every_lookup() {
     let taken = test.store.link_identity(grace.id, &id(ADA), &Actor::Cli);
     assert!(matches!(taken, Err(StoreError::IdentityTaken(who)) if who == user.id), "{taken:?}");
     let row = ImportRow { auth0_id: Some(id("google|1")), ..ImportRow::default() };
-    let rules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+    let rules = ImportRules { link: LinkEmail::Verified.into(), dry_run: false };
     assert_eq!(import(&test.store, &[row], rules).unwrap(), [ImportOutcome::Erased]);
     let seed = SeedUser { auth0_id: Some(id(ADA)), ..seed() };
     assert_eq!(test.store.seed(&[seed], &Actor::Seed).unwrap(), 0);

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::sqlite::DatabaseError;
+use crate::store::LinkRules;
 use crate::store::users::MANY;
 use crate::store::{ImportOutcome, ImportRow, ImportRules, NewUser};
 use crate::user::Status;
 
-const RULES: ImportRules = ImportRules { link: LinkEmail::Verified, dry_run: false };
+const RULES: ImportRules =
+    ImportRules { link: LinkRules { email: LinkEmail::Verified, privileged: false }, dry_run: false };
 
 fn row(auth0_id: Option<&str>, email: Option<&str>, email_verified: bool) -> ImportRow {
     ImportRow {
@@ -14,7 +16,7 @@ fn row(auth0_id: Option<&str>, email: Option<&str>, email_verified: bool) -> Imp
         email: email.map(self::email),
         email_verified,
         person: Person { name: Some("Ada King".into()), ..Person::default() },
-        blocked: false,
+        blocked: None,
     }
 }
 
@@ -35,7 +37,7 @@ fn rows_are_added_once_and_audited() {
         row(Some("auth0|1"), Some(ADA), true),
         row(Some("auth0|2"), Some(ADA), false),
         row(None, Some("grace@example.com"), false),
-        ImportRow { blocked: true, ..row(Some("auth0|3"), None, false) },
+        ImportRow { blocked: Some(true), ..row(Some("auth0|3"), None, false) },
         row(None, None, false),
     ];
     use ImportOutcome::{Added, NoKey, Unchanged};
@@ -85,17 +87,42 @@ fn an_import_replaces_fields_and_keeps_those_it_leaves_out() {
 }
 
 #[test]
-fn an_import_blocks_and_revokes_but_never_unblocks() {
+fn an_import_blocks_and_lifts_only_blocks_that_came_from_auth0() {
     let test = TestStore::new();
     let user = test.add_user("auth0|1", ADA);
     let blocked =
         |blocked| ImportRow { blocked, person: user.person.clone(), ..row(Some("auth0|1"), None, false) };
     test.clock.advance(Duration::from_secs(1));
-    assert_eq!(test.import(&[blocked(true)]), [ImportOutcome::Updated]);
+    assert_eq!(test.import(&[blocked(Some(true))]), [ImportOutcome::Updated]);
     let revocation = revocation(&test.store, "auth0|1").unwrap();
     assert_eq!((revocation.status, revocation.tokens_valid_from), (Status::Blocked, Some(test.clock.now())));
-    assert_eq!(test.import(&[blocked(false)]), [ImportOutcome::Unchanged]);
+    assert_eq!(test.import(&[blocked(None)]), [ImportOutcome::Unchanged], "an export without the field");
     assert_eq!(test.by_id("auth0|1").status, Status::Blocked);
+    assert_eq!(test.import(&[blocked(Some(false))]), [ImportOutcome::Updated], "it came from Auth0");
+    assert_eq!(test.by_id("auth0|1").status, Status::Active);
+    // A user who is new, and one whom staff blocked too.
+    let new = || ImportRow { blocked: Some(true), ..row(Some("auth0|new"), None, false) };
+    assert_eq!(test.import(&[new(), new()]), [ImportOutcome::Added, ImportOutcome::Unchanged]);
+    let lifted = ImportRow { blocked: Some(false), ..new() };
+    assert_eq!(test.import(std::slice::from_ref(&lifted)), [ImportOutcome::Updated]);
+    assert_eq!(test.import(&[new()]), [ImportOutcome::Updated]);
+    test.store.set_status(test.by_id("auth0|new").id, Status::Blocked, &Actor::Cli).unwrap();
+    assert_eq!(test.import(&[lifted]), [ImportOutcome::Unchanged]);
+    assert_eq!(test.by_id("auth0|new").status, Status::Blocked);
+}
+
+#[test]
+fn data_about_a_linked_identity_replaces_nothing() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    test.store.link_identity(user.id, &id("google|1"), &Actor::Cli).unwrap();
+    let imported = ImportRow {
+        person: Person { name: Some("Other".into()), ..Person::default() },
+        ..row(Some("google|1"), Some("other@example.com"), true)
+    };
+    assert_eq!(test.import(&[imported]), [ImportOutcome::Unchanged]);
+    let after = test.by_id("auth0|1");
+    assert_eq!((after.email, after.email_verified, after.person), (Some(email(ADA)), true, user.person));
 }
 
 #[test]
@@ -120,7 +147,7 @@ fn a_row_finds_its_user_by_email_as_a_login_does() {
     assert_eq!(test.import(&[row(None, Some(ADA), false)]), [ImportOutcome::EmailTaken]);
 
     let google = row(Some("google|1"), Some(ADA), true);
-    let never = ImportRules { link: LinkEmail::Never, ..RULES };
+    let never = ImportRules { link: LinkEmail::Never.into(), ..RULES };
     assert_eq!(
         import(&test.store, std::slice::from_ref(&google), never).unwrap(),
         [ImportOutcome::EmailTaken]

@@ -153,6 +153,7 @@ fn identity(auth0_id: &str, email: Option<&str>, email_verified: bool) -> NewIde
         email_verified,
         person: person(),
         profile: Some(serde_json::json!({ "user_id": auth0_id, "nickname": "countess" })),
+        blocked: false,
     }
 }
 

@@ -19,7 +19,7 @@ macro_rules! select {
             "SELECT u.id, u.auth0_id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.nickname, \
              u.picture, u.phone, u.status, u.roles, ",
             $profile,
-            ", u.tokens_valid_from, u.created_at, u.updated_at, u.profile_fetched_at"
+            ", u.tokens_valid_from, u.created_at, u.updated_at, u.profile_fetched_at, u.blocked_by_auth0"
         )
     };
 }
@@ -131,5 +131,6 @@ pub(crate) fn read_user(row: &Row<'_>) -> Result<User> {
         created_at: time(row, 14)?,
         updated_at: time(row, 15)?,
         profile_fetched_at: optional_time(row, 16)?,
+        blocked_by_auth0: row.get(17)?,
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::import_row::{ImportOutcome, ImportRow};
 use crate::store::audit::Actor;
 use crate::store::write::Write;
-use crate::store::{LinkEmail, Result, Store, StoreError};
+use crate::store::{LinkRules, Result, Store, StoreError};
 
 /// Rows a transaction while other processes have the database open: they wait about a tenth of a second to write.
 const BATCH: usize = 2_000;
@@ -33,7 +33,7 @@ const SETTINGS: [(&str, i64); 3] = [("cache_size", -ROWS_CACHE_KIB), ("temp_stor
 #[derive(Debug, Clone, Copy)]
 pub struct ImportRules {
     /// Whether a row with a new identity and the verified email of another user is linked to that user.
-    pub link: LinkEmail,
+    pub link: LinkRules,
     /// Reports each outcome and changes nothing.
     pub dry_run: bool,
 }

@@ -1,13 +1,13 @@
 //! One row of an import. It finds its user by Auth0 id, else by verified email, as a login does. Data about the user's own
 //! identity replaces theirs; data about a linked identity, or about a user found by email alone, only fills gaps. An import
-//! never unblocks a user, empties a field or takes a verification away.
+//! never empties a field or takes a verification away, and lifts no block but one that came from Auth0.
 
 use super::find::{by_auth0_id, by_email};
 use super::insert::UserColumns;
 use super::provision::Auth0Data;
 use crate::store::audit::{Action, Actor};
 use crate::store::write::Write;
-use crate::store::{LinkEmail, Result, StoreError};
+use crate::store::{LinkRules, Result, StoreError};
 use crate::user::{Auth0Id, Email, Person, Status, User};
 
 /// One user of an export. An absent field changes nothing.
@@ -22,7 +22,7 @@ pub struct ImportRow {
     /// Name, picture, phone.
     pub person: Person,
     /// Whether Auth0 refuses their logins.
-    pub blocked: bool,
+    pub blocked: Option<bool>,
 }
 
 /// What an import did with a row.
@@ -55,7 +55,7 @@ impl Write<'_> {
     pub(crate) fn import_row(
         &self,
         row: &ImportRow,
-        link: LinkEmail,
+        link: LinkRules,
         actor: &Actor,
     ) -> Result<ImportOutcome> {
         if row.auth0_id.is_none() && row.email.is_none() {
@@ -80,10 +80,13 @@ impl Write<'_> {
                     auth0_id: row.auth0_id.as_ref(),
                     email: row.email.as_ref(),
                     email_verified: row.verified_email().is_some(),
-                    status: if row.blocked { Status::Blocked } else { Status::Active },
+                    status: if row.blocked == Some(true) { Status::Blocked } else { Status::Active },
                     ..UserColumns::new(&row.person)
                 };
-                self.insert_row(&columns, actor, Action::Imported)?;
+                let id = self.insert_row(&columns, actor, Action::Imported)?;
+                if columns.status == Status::Blocked {
+                    self.set_blocked_by_auth0(id, true)?;
+                }
                 Ok(ImportOutcome::Added)
             }
         }
@@ -94,13 +97,15 @@ impl Write<'_> {
         user: &User,
         auth0_id: &Auth0Id,
         row: &ImportRow,
-        link: LinkEmail,
+        link: LinkRules,
         actor: &Actor,
     ) -> Result<ImportOutcome> {
         let data = Auth0Data { person: Some(&row.person), profile: None };
         let linked = match self.link(user, auth0_id, data, link, actor) {
             // `link` refuses before it writes.
-            Err(StoreError::EmailConflict) => return Ok(ImportOutcome::EmailTaken),
+            Err(StoreError::EmailConflict | StoreError::LinkByHand(_)) => {
+                return Ok(ImportOutcome::EmailTaken);
+            }
             linked => linked?,
         };
         self.update_imported(&linked, row, false, actor)?;
@@ -131,11 +136,8 @@ impl Write<'_> {
             return Ok(ImportOutcome::EmailTaken);
         }
         let mut changes = self.describe(user, &person, email, verified)?;
-        if row.blocked && user.status == Status::Active {
-            self.put_status(user.id, Status::Blocked, Some(self.revocation_time(user)))?;
-            changes = changes
-                .field("status", user.status.as_str(), Status::Blocked.as_str())
-                .and(self.revocation_change(user));
+        if let Some(blocked) = row.blocked {
+            changes = changes.and(self.follow_block(user, blocked)?);
         }
         if changes.is_empty() {
             return Ok(ImportOutcome::Unchanged);

@@ -1,6 +1,7 @@
 //! Just-in-time provisioning: the user that a new identity belongs to, or a new row. Only a verified email leads to a user:
 //! to the row that has it verified, else to a pre-provisioned row. Each decision is made inside a write transaction.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
@@ -9,9 +10,13 @@ use super::identities::unlinked_at;
 use super::insert::UserColumns;
 use super::profile::limited;
 use crate::store::audit::{Action, Actor, Changes};
+use crate::store::query::value;
 use crate::store::write::Write;
-use crate::store::{LinkEmail, Result, Store, StoreError};
-use crate::user::{Auth0Id, Email, Person, User};
+use crate::store::{LinkEmail, LinkRules, Result, Store, StoreError};
+use crate::user::{Auth0Id, Email, Person, User, UserId};
+
+/// How long a refused link to the same user is not recorded again, in milliseconds.
+const NOTED_EVERY: i64 = 24 * 60 * 60 * 1000;
 
 /// An identity at its first request, with its data at Auth0.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +31,8 @@ pub struct NewIdentity {
     pub person: Person,
     /// The whole profile, as Auth0 returned it. See [`PROFILE_MAX_BYTES`](crate::store::PROFILE_MAX_BYTES).
     pub profile: Option<Value>,
+    /// Whether Auth0 refuses its logins. Only a refresh reads this: the gate provisions no such identity.
+    pub blocked: bool,
 }
 
 /// How a [`NewIdentity`] was provisioned. A user who is not new may be blocked or erased: check their status.
@@ -51,14 +58,16 @@ impl Store {
     /// A row that has another identity is linked only with [`LinkEmail::Verified`]. Writes only if there is one to link.
     ///
     /// # Errors
-    /// [`StoreError::EmailConflict`] with [`LinkEmail::Never`], and for an identity that staff unlinked.
+    /// [`StoreError::EmailConflict`] with [`LinkEmail::Never`], and for an identity that staff unlinked;
+    /// [`StoreError::LinkByHand`] for a user with roles, unless [`LinkRules::privileged`] is on.
     pub fn find_or_link(
         &self,
         auth0_id: &Auth0Id,
         verified_email: Option<&Email>,
-        link: LinkEmail,
+        link: impl Into<LinkRules>,
         actor: &Actor,
     ) -> Result<Option<User>> {
+        let link = link.into();
         if let Some(user) = self.user_by_auth0_id(auth0_id)? {
             return Ok(Some(user));
         }
@@ -84,14 +93,33 @@ impl Store {
         &self,
         auth0_id: &Auth0Id,
         verified_email: &Email,
-        link: LinkEmail,
+        link: impl Into<LinkRules>,
     ) -> Result<Option<User>> {
+        let link = link.into();
         self.read_by_key(|connection| {
             let user = by_email(connection, verified_email)?;
-            if user.as_ref().is_some_and(|user| user.auth0_id.is_some()) {
-                ensure_linkable(connection, auth0_id, link)?;
+            if let Some(user) = &user {
+                ensure_linkable(connection, auth0_id, user, link)?;
             }
             Ok(user)
+        })
+    }
+
+    /// Records that `auth0_id` was not linked to a user with roles, at most once a day for each user.
+    pub fn note_unlinked_email(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<()> {
+        let action = Action::LinkRefused;
+        let is_noted = |connection: &Connection, now: Timestamp| {
+            let sql = "SELECT 1 FROM audit WHERE target = ?1 AND action = ?2 AND at > ?3 LIMIT 1";
+            let since = now.as_millisecond().saturating_sub(NOTED_EVERY);
+            value::<i64>(connection, sql, params![id, action.as_str(), since]).map(|line| line.is_some())
+        };
+        let now = self.shared.clock.now();
+        if self.read_by_key(|connection| is_noted(connection, now))? {
+            return Ok(());
+        }
+        self.write(|write| match is_noted(&write.tx, write.now)? {
+            true => Ok(()),
+            false => write.audit(actor, action, id, Changes::default().identity_added(auth0_id)),
         })
     }
 
@@ -100,8 +128,13 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::find_or_link`].
-    pub fn provision(&self, identity: &NewIdentity, link: LinkEmail, actor: &Actor) -> Result<Provisioned> {
-        let NewIdentity { auth0_id, person, .. } = identity;
+    pub fn provision(
+        &self,
+        identity: &NewIdentity,
+        link: impl Into<LinkRules>,
+        actor: &Actor,
+    ) -> Result<Provisioned> {
+        let (NewIdentity { auth0_id, person, .. }, link) = (identity, link.into());
         // Serialized before the write lock is taken.
         let profile = identity.profile.as_ref().and_then(|profile| limited(profile, auth0_id));
         let profile = profile.map(|profile| profile.to_string());
@@ -144,10 +177,15 @@ impl Provisioned {
     }
 }
 
-/// Refuses to link an identity to a user who has another one. Only staff can link what staff unlinked.
-fn ensure_linkable(connection: &Connection, auth0_id: &Auth0Id, link: LinkEmail) -> Result<()> {
-    let is_refused = link == LinkEmail::Never || unlinked_at(connection, auth0_id)?.is_some();
-    if is_refused { Err(StoreError::EmailConflict) } else { Ok(()) }
+/// Refuses to link an identity by email to a user with roles, unless that is allowed, and to one with another identity if
+/// linking is off. Only staff can link what staff unlinked.
+fn ensure_linkable(connection: &Connection, auth0_id: &Auth0Id, user: &User, link: LinkRules) -> Result<()> {
+    if user.auth0_id.is_some()
+        && (link.email == LinkEmail::Never || unlinked_at(connection, auth0_id)?.is_some())
+    {
+        return Err(StoreError::EmailConflict);
+    }
+    if user.roles.is_empty() || link.privileged { Ok(()) } else { Err(StoreError::LinkByHand(user.id)) }
 }
 
 impl Write<'_> {
@@ -157,17 +195,17 @@ impl Write<'_> {
         user: &User,
         auth0_id: &Auth0Id,
         data: Auth0Data<'_>,
-        link: LinkEmail,
+        link: LinkRules,
         actor: &Actor,
     ) -> Result<User> {
+        ensure_linkable(&self.tx, auth0_id, user, link)?;
         let changes = Changes::default().identity_added(auth0_id);
         if user.auth0_id.is_none() {
-            // Staff created this row for the owner of its email, so `link` does not matter.
+            // Staff created this row for the owner of its email, so `link.email` does not matter.
             self.add_identity(auth0_id, user.id)?;
             let changes = changes.and(self.claim(user, auth0_id, data)?);
             self.audit(actor, Action::Claimed, user.id, changes)?;
         } else {
-            ensure_linkable(&self.tx, auth0_id, link)?;
             self.add_identity(auth0_id, user.id)?;
             self.audit(actor, Action::Linked, user.id, changes)?;
         }

@@ -15,6 +15,8 @@ impl Store {
     /// that staff or the user changed since stays. `None` for `fetched` records that Auth0 has no such user any more, and
     /// leaves the row as it is, as it does an erased one.
     ///
+    /// A user whom Auth0 has blocked is blocked here too, until Auth0 or staff unblock them.
+    ///
     /// The profile is that of `identity`; a row that has another one of its own by now stays as it is. The row also keeps
     /// its email when another user has the new one verified.
     pub fn refresh(
@@ -38,6 +40,7 @@ impl Store {
                 let new_profile = lasting(user.profile.as_ref()) != lasting(profile.as_ref());
                 let described = write.describe(&user, &person, email.as_ref(), verified)?;
                 let changes = described.redacted_if([("profile", new_profile)]);
+                let changes = changes.and(write.follow_block(&user, fetched.blocked)?);
                 write.run("UPDATE users SET profile = ?2 WHERE id = ?1", params![id, text])?;
                 if !changes.is_empty() {
                     write.audit(actor, Action::Refreshed, id, changes)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::params;
 use serde_json::Value;
 
-use crate::store::audit::{Action, Actor};
+use crate::store::audit::{Action, Actor, Changes};
 use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
@@ -14,6 +14,21 @@ impl Store {
     /// are the same change nothing.
     pub fn set_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User> {
         self.change_roles(id, |_| roles.to_vec(), actor)
+    }
+
+    /// Replaces a user's roles by those of their token, where tokens decide about roles: none is revoked.
+    pub fn mirror_roles(&self, id: UserId, roles: &[String], actor: &Actor) -> Result<User> {
+        self.write(|write| {
+            let user = write.not_erased(id)?;
+            let roles = sorted(roles);
+            if user.roles != roles {
+                let changes = Changes::default().field("roles", user.roles.clone(), roles.clone());
+                let sql = "UPDATE users SET roles = ?2, updated_at = ?3 WHERE id = ?1";
+                write.run(sql, params![id, Value::from(roles).to_string(), write.now_millis()])?;
+                write.audit(actor, Action::RolesSet, id, changes)?;
+            }
+            write.existing(id)
+        })
     }
 
     /// [`Store::set_roles`] to what `change` makes of the current roles, in one transaction.

@@ -6,6 +6,7 @@ use rusqlite::params;
 
 use super::erase::erased_fields;
 use crate::store::audit::{Action, Actor, Changes};
+use crate::store::query::value;
 use crate::store::write::Write;
 use crate::store::{Result, Store};
 use crate::user::{Status, User, UserId};
@@ -44,7 +45,12 @@ impl Store {
                 write.enqueue_blocks(id, status != Status::Active)?;
             }
             if user.status == status {
-                return Ok(user);
+                if status == Status::Blocked && user.blocked_by_auth0 {
+                    write.set_blocked_by_auth0(id, false)?;
+                    let changes = Changes::default().field("blockedByAuth0", true, false);
+                    write.audit(actor, Action::StatusSet, id, changes)?;
+                }
+                return write.existing(id);
             }
             let user = write.not_erased(id)?;
             let mut changes = Changes::default().field("status", user.status.as_str(), status.as_str());
@@ -70,9 +76,45 @@ impl Store {
 }
 
 impl Write<'_> {
-    /// Sets the status, except erased, and since when tokens are valid.
+    /// Blocks the user as Auth0 does, or lifts a block that came from there; a block that was set here stays. Returns the
+    /// changes, for the audit line.
+    pub(crate) fn follow_block(&self, user: &User, blocked: bool) -> Result<Changes> {
+        let status = match (user.status, blocked) {
+            // What was decided here and Auth0 has yet to receive counts more.
+            (Status::Active, true) if !self.awaits_delivery(user)? => Status::Blocked,
+            (Status::Blocked, false) if user.blocked_by_auth0 => Status::Active,
+            _ => return Ok(Changes::default()),
+        };
+        let changes = Changes::default().field("status", user.status.as_str(), status.as_str()).field(
+            "blockedByAuth0",
+            !blocked,
+            blocked,
+        );
+        if blocked {
+            self.put_status(user.id, status, Some(self.revocation_time(user)))?;
+            self.set_blocked_by_auth0(user.id, true)?;
+            return Ok(changes.and(self.revocation_change(user)));
+        }
+        self.put_status(user.id, status, user.tokens_valid_from)?;
+        Ok(changes)
+    }
+
+    /// Records whose block it is.
+    pub(crate) fn set_blocked_by_auth0(&self, id: UserId, by_auth0: bool) -> Result<()> {
+        let sql = "UPDATE users SET blocked_by_auth0 = ?2, updated_at = ?3 WHERE id = ?1";
+        self.run(sql, params![id, by_auth0, self.now_millis()]).map(drop)
+    }
+
+    /// Whether Auth0 has yet to receive that the user is unblocked.
+    fn awaits_delivery(&self, user: &User) -> Result<bool> {
+        let sql = "SELECT 1 FROM block_outbox WHERE auth0_id = ?1 AND blocked = 0";
+        value::<i64>(&self.tx, sql, [&user.auth0_id]).map(|entry| entry.is_some())
+    }
+
+    /// Sets the status, except erased, and since when tokens are valid. A block is one that was set here.
     pub(crate) fn put_status(&self, id: UserId, status: Status, valid_from: Option<Timestamp>) -> Result<()> {
-        let sql = "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4 WHERE id = ?1";
+        let sql = "UPDATE users SET status = ?2, tokens_valid_from = ?3, updated_at = ?4,
+                       blocked_by_auth0 = blocked_by_auth0 AND ?2 = 'blocked' WHERE id = ?1";
         let valid_from = valid_from.map(Timestamp::as_millisecond);
         self.run(sql, params![id, status, valid_from, self.now_millis()]).map(drop)
     }
