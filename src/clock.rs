@@ -4,7 +4,7 @@
 //! of ours. Never sleeps.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ pub struct Clock(Kind);
 enum Kind {
     System { started: Instant },
     Manual { started: Timestamp, elapsed_millis: Arc<AtomicU64> },
+    Shifted { base: Box<Clock>, seconds: Arc<AtomicI64> },
 }
 
 impl Clock {
@@ -31,12 +32,34 @@ impl Clock {
         Self(Kind::Manual { started: now, elapsed_millis: Arc::default() })
     }
 
+    /// A clock that shows `base`, moved by what [`shift`](Clock::shift) sets. Only its wall clock moves.
+    pub fn shiftable(base: Self) -> Self {
+        Self(Kind::Shifted { base: Box::new(base), seconds: Arc::default() })
+    }
+
+    /// Sets how many seconds a shiftable clock is ahead of its base; negative: behind. Does nothing to others.
+    pub fn shift(&self, by: i64) {
+        if let Kind::Shifted { seconds, .. } = &self.0 {
+            seconds.store(by, Ordering::SeqCst);
+        }
+    }
+
+    /// How many seconds the clock is ahead of its base.
+    pub fn shifted_by(&self) -> i64 {
+        if let Kind::Shifted { seconds, .. } = &self.0 { seconds.load(Ordering::SeqCst) } else { 0 }
+    }
+
     /// The wall clock.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Kind::System { .. } => Timestamp::now(),
             Kind::Manual { started, .. } => started.saturating_add(self.elapsed()).unwrap_or(*started),
+            Kind::Shifted { base, seconds } => {
+                let now = base.now();
+                let by = jiff::SignedDuration::from_secs(seconds.load(Ordering::SeqCst));
+                now.saturating_add(by).unwrap_or(now)
+            }
         }
     }
 
@@ -48,6 +71,7 @@ impl Clock {
             Kind::Manual { elapsed_millis, .. } => {
                 Duration::from_millis(elapsed_millis.load(Ordering::SeqCst))
             }
+            Kind::Shifted { base, .. } => base.elapsed(),
         }
     }
 
@@ -71,5 +95,9 @@ mod tests {
         clock.advance(Duration::from_millis(1500));
         assert_eq!(other.now().as_millisecond(), 1_700_000_001_500);
         assert_eq!(other.elapsed(), Duration::from_millis(1500));
+        let shifted = Clock::shiftable(clock);
+        shifted.clone().shift(-2);
+        assert_eq!((shifted.now().as_millisecond(), shifted.shifted_by()), (1_699_999_999_500, -2));
+        assert_eq!(shifted.elapsed(), other.elapsed());
     }
 }

@@ -15,7 +15,7 @@ use super::exchanges::{Direction, HttpExchange};
 use super::oauth_error::OAuthError;
 use super::request::{HttpRequest, is_loopback};
 use super::response::HttpResponse;
-use super::{Inner, authentication, clients, management};
+use super::{Inner, authentication, clients, faults, management};
 
 /// The longest body, in bytes. Auth0's own requests are far shorter.
 const MAX_BODY: usize = 64 * 1024;
@@ -65,7 +65,11 @@ async fn serve(
     } else if let Some(refused) = refused {
         refused
     } else {
-        Box::pin(route(tenant, request)).await
+        let route = Box::pin(route(tenant, request));
+        match tenant.faults.take(request) {
+            None => route.await,
+            Some(fault) => fault.respond(tenant, request, route).await,
+        }
     };
     let response = with_cors(tenant, request, response);
     tenant.exchanges.record(HttpExchange {
@@ -81,7 +85,10 @@ async fn serve(
 async fn route(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     match request.path.strip_prefix("/api/v2/") {
         Some(path) => management::serve(tenant, request, path).await,
-        None => authentication::serve(tenant, request).await,
+        None => match faults::serve(tenant, request) {
+            Some(response) => response,
+            None => authentication::serve(tenant, request).await,
+        },
     }
 }
 

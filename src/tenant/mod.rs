@@ -21,6 +21,7 @@ mod certificates;
 mod clients;
 mod db;
 mod exchanges;
+mod faults;
 mod keys;
 mod tickets;
 mod user_records;
@@ -65,6 +66,7 @@ struct Inner {
     clock: Clock,
     exchanges: exchanges::ExchangeLog,
     log: Arc<authentication::LoginLog>,
+    faults: Arc<faults::Faults>,
     rate_limit: management::RateLimit,
 }
 
@@ -109,6 +111,8 @@ impl Tenant {
             return Err(TenantError::NotLoopback { issuer: issuer.to_owned() });
         }
         let apis = apis::Apis::new(&bundle, issuer);
+        // Tests of a team move it; see `faults.rs`.
+        let clock = Clock::shiftable(clock);
         let db = db::TenantDb::open(&settings.data, clock.clone())?;
         let unusable = |error| db::unusable(&settings.data, error);
         let (pkcs8, created_at) = db.signing_key(keys::SigningKey::generate).map_err(unusable)?;
@@ -118,6 +122,7 @@ impl Tenant {
             users: users::UserDirectory::new(bundle.users.clone(), created_at, db.clone()),
             exchanges: exchanges::ExchangeLog::default(),
             log: Arc::default(),
+            faults: Arc::default(),
             rate_limit: management::RateLimit::default(),
             tickets: tickets::Tickets(db.clone()),
             refresh_tokens: authentication::RefreshTokens(db.clone()),

@@ -64,6 +64,8 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
 /// The methods of the paths above, for a 405.
 fn allowed_methods(path: &str) -> Option<&'static str> {
     Some(match path {
+        "/dev/faults" => "GET, POST, DELETE",
+        "/dev/clock" => "GET, POST",
         "/"
         | "/dev/logins"
         | "/v2/logout"
