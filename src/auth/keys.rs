@@ -26,7 +26,7 @@ use crate::store::Store;
 
 /// When a good set is fetched again: after 80 % of the ten minutes that Auth0's own SDKs keep one.
 const REFRESH: Duration = Duration::from_secs(480);
-/// The pause after a failed fetch, counted from its beginning. Doubles with each failure up to [`RETRY_MAX`].
+/// The first pause after a failed fetch, counted from its beginning. Doubles with each failure up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// The longest pause while there is no usable set.
@@ -305,14 +305,14 @@ impl Inner {
 /// Keeps the keys of one issuer fresh until the task is aborted.
 async fn keep_fresh(inner: Arc<Inner>, index: usize) {
     let Some(keys) = inner.issuers.get(index) else { return };
-    let mut retry = RETRY_MIN;
+    let mut failures = 0;
     loop {
         keys.fetches.send_modify(|fetches| fetches.begun += 1);
         let began = inner.clock.elapsed();
         let pause = match inner.fetch(keys).await {
             Ok(()) => {
                 keys.failure.store(None);
-                retry = RETRY_MIN;
+                failures = 0;
                 REFRESH
             }
             Err(error) => {
@@ -323,9 +323,8 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
                 let text = causes.collect::<Vec<_>>().join(": ");
                 keys.failure.store(Some(Arc::new(Failure { text, is_public })));
                 tracing::warn!(issuer, error, "the signing keys could not be fetched");
-                let longest = if inner.usable(keys).is_some() { RETRY_MAX } else { RETRY_EMPTY_MAX };
-                let pause = retry.min(longest);
-                retry = (retry * 2).min(RETRY_MAX);
+                let pause = pause_after(failures, inner.usable(keys).is_some());
+                failures += 1;
                 pause.saturating_sub(inner.clock.elapsed().saturating_sub(began))
             }
         };
@@ -335,6 +334,12 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
     }
 }
 
+/// The pause after a failed fetch with so many failures before it.
+fn pause_after(failures: u32, has_keys: bool) -> Duration {
+    let longest = if has_keys { RETRY_MAX } else { RETRY_EMPTY_MAX };
+    (RETRY_MIN * 2_u32.saturating_pow(failures.min(16))).min(longest)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -342,5 +347,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keys").field("fetches", &self.fetches()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_doubles_with_each_failure_and_stays_short_without_keys() {
+        let pauses =
+            |has_keys| (0..8).map(|failures| pause_after(failures, has_keys).as_secs()).collect::<Vec<_>>();
+        assert_eq!(pauses(true), [1, 2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(pauses(false), [1, 2, 2, 2, 2, 2, 2, 2]);
+        assert_eq!(pause_after(u32::MAX, true), RETRY_MAX);
     }
 }

@@ -74,3 +74,40 @@ fn hash(bearer: &Bearer) -> TokenDigest {
     hash.copy_from_slice(digest(&SHA256, bearer.as_bytes()).as_ref());
     hash
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::parse;
+    use crate::auth::tests::claims_with;
+    use serde_json::json;
+
+    /// How many of so many tokens of `bytes` bytes a cache keeps.
+    fn kept(count: usize, bytes: usize) -> usize {
+        let (cache, claims) = (TokenCache::default(), claims_with(&json!({})));
+        let token = |i: usize| parse(&format!("h.{i:0>width$}.s", width = bytes - 4)).unwrap();
+        for i in 0..count {
+            cache.insert(&token(i), claims.clone());
+            assert!(cache.entries.weight() <= BYTES);
+        }
+        (0..count).filter(|i| cache.get(&token(*i), |_| true).is_some()).count()
+    }
+
+    #[test]
+    fn a_cache_is_bounded_in_bytes_and_in_entries() {
+        // A token of 16 KiB weighs four times as much.
+        let large = kept(1000, 16 * 1024);
+        assert!((100..=256).contains(&large), "{large}");
+        let small = kept(3 * ENTRIES, 100);
+        assert!((1000..=ENTRIES).contains(&small), "{small}");
+    }
+
+    #[test]
+    fn hits_and_misses_are_counted() {
+        let (cache, bearer) = (TokenCache::default(), parse("a.b.c").unwrap());
+        assert!(cache.get(&bearer, |_| true).is_none());
+        cache.insert(&bearer, claims_with(&json!({})));
+        assert!(cache.get(&bearer, |_| true).is_some() && cache.get(&bearer, |_| false).is_none());
+        assert_eq!(cache.hits_and_misses(), (1, 2));
+    }
+}

@@ -3,6 +3,7 @@
 mod cases;
 mod claims;
 mod forge;
+mod keys;
 mod mutants;
 mod refusal;
 mod vectors;
