@@ -59,6 +59,9 @@ fn code_and_message(error: &StoreError) -> (&'static str, &'static str) {
             ("OUT_OF_TIME", "The read took too long (limits.time); ask for less.")
         }
         StoreError::Database(DatabaseError::Busy | DatabaseError::Closed) => ("BUSY", BUSY),
+        StoreError::Database(DatabaseError::SyncFailed(_)) => {
+            ("INTERNAL", "The server's disk failed: it can't save changes any more.")
+        }
         _ => ("INTERNAL", FAILED),
     }
 }

@@ -193,11 +193,25 @@ pub(crate) struct ServerProcess {
 impl ServerProcess {
     /// Starts the server and waits until it is ready.
     pub(crate) fn start(database: &Path, auth0: &Auth0Stub) -> Self {
-        let serve = vestibule_on(database, Some(auth0), &["serve"]);
+        Self::start_by(vestibule_on(database, Some(auth0), &["serve"]))
+    }
+
+    /// Starts the server by this command and waits until it is ready.
+    pub(crate) fn start_by(serve: Command) -> Self {
         let mut process = Process::spawn(serve, tempfile::tempdir().unwrap());
         let public = process.line("Public");
         wait_until_ready(&public);
         Self { process, public }
+    }
+
+    /// Its log so far.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Sends a signal, waits for the end and returns the exit code.
+    pub(crate) fn stop(mut self, signal: &str) -> Option<i32> {
+        self.process.stop(signal)
     }
 
     /// Kills the server with SIGKILL.

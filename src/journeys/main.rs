@@ -37,6 +37,7 @@
 //! The executable and its database:
 //! - `process`: start, output, exit codes and shutdown
 //! - `operator`: the commands `users` and `audit`
+//! - `syncs`: what is on the disk when a request is answered, and a disk that fails
 //! - `crashes`, `imports`: SIGKILL during writes and during a large import
 //! - `disks`: full, read-only and damaged disks
 //!
@@ -71,6 +72,7 @@ mod fairness;
 mod hostile;
 mod identities;
 mod imports;
+mod syncs;
 mod internal_api;
 mod interrupted_reads;
 mod keys;

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, ToSql};
 
+use super::paths::{beside, sync_directory_of};
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings};
 
 /// Enough for all statements of a schema's owner.
@@ -14,6 +16,9 @@ const CACHED_STATEMENTS: usize = 64;
 
 /// A checkpoint cuts an emptied write-ahead log to this, so that it does not keep the size of one burst of writes.
 const WAL_KEEPS_BYTES: i64 = 64 * 1024 * 1024;
+
+/// A write-ahead log of so many pages is moved into the file after a change.
+const WAL_PAGES: i64 = 1000;
 
 /// `PRAGMA synchronous = FULL` and `temp_store = MEMORY`, as SQLite reports them.
 const FULL: i32 = 2;
@@ -69,6 +74,8 @@ impl Connector {
         use_wal(&connection)?;
         set(&connection, "synchronous", FULL)?;
         set(&connection, "journal_size_limit", WAL_KEEPS_BYTES)?;
+        // SQLite would keep a failed sync of its own checkpoints to itself.
+        set(&connection, "wal_autocheckpoint", 0)?;
         set(&connection, "foreign_keys", true)?;
         // A file that was tampered with must not run functions of its choice through its schema.
         set(&connection, "trusted_schema", false)?;
@@ -109,14 +116,32 @@ impl Connector {
     }
 }
 
-/// Moves the write-ahead log into the file and empties it, so that overwritten data is gone from both. Returns whether it
-/// did: while another reader prevents it, it is left to the next checkpoint.
+/// Moves the write-ahead log into the file and empties it, so that overwritten data is gone from both, also after a power
+/// cut. Returns whether it did: while another reader prevents it, it is left to the next checkpoint.
 pub(super) fn checkpoint(connection: &Connection) -> Result<bool, DatabaseError> {
     let blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if blocked {
         tracing::warn!("another reader uses the write-ahead log; the next checkpoint empties it");
+    } else if let Some(path) = connection.path().map(Path::new) {
+        // SQLite truncates the log without a sync. It holds no lock on the log that closing a descriptor could drop.
+        let synced = match fs::File::open(beside(path, "-wal")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            log => log.and_then(|log| log.sync_all()),
+        };
+        let synced = synced.and_then(|()| sync_directory_of(path));
+        synced.map_err(|source| DatabaseError::SyncFailed(Box::new(source)))?;
     }
     Ok(!blocked)
+}
+
+/// Moves the write-ahead log into the file when it has many pages, as far as readers let it.
+pub(super) fn checkpoint_if_long(connection: &Connection) -> Result<(), DatabaseError> {
+    let pages =
+        |mode| -> rusqlite::Result<i64> { connection.prepare_cached(mode)?.query_row([], |row| row.get(1)) };
+    if pages("PRAGMA wal_checkpoint(NOOP)")? >= WAL_PAGES {
+        pages("PRAGMA wal_checkpoint(PASSIVE)")?;
+    }
+    Ok(())
 }
 
 /// Runs `work` under other settings, and restores the previous ones, also when it fails. Not within a transaction, where

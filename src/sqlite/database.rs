@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::connect::{Connector, checkpoint};
+use super::connect::{Connector, checkpoint, checkpoint_if_long};
 use super::interrupt::{Interrupt, bounded};
 use super::lock::Lock;
 use super::open::OpenFile;
@@ -36,6 +37,8 @@ struct Shared {
     key_readers: ConnectionPool,
     /// Whether this handle may have written.
     wrote: AtomicBool,
+    /// Whether the disk failed to store what was written.
+    failed: AtomicBool,
     /// `None` once closed.
     lock: Mutex<Option<Lock>>,
 }
@@ -74,8 +77,8 @@ impl Database {
         };
         let (readers, key_readers) = (pool()?, pool()?);
         let writer = ConnectionPool::new(vec![writer], timeout);
-        let (wrote, lock) = (AtomicBool::new(false), Mutex::new(Some(lock)));
-        let shared = Shared { connector, writer, readers, key_readers, wrote, lock };
+        let (wrote, failed, lock) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::new(Some(lock)));
+        let shared = Shared { connector, writer, readers, key_readers, wrote, failed, lock };
         Ok(Self { shared: Arc::new(shared), bounds: None })
     }
 
@@ -116,18 +119,40 @@ impl Database {
             let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let tx = begun.map_err(DatabaseError::from)?;
             let value = steps(&tx)?;
-            tx.commit().map_err(DatabaseError::from)?;
+            self.commit(tx)?;
             Ok(value)
         })
     }
 
-    /// Runs `work` with the one connection that writes. For transactions with settings of their own.
+    /// Commits. After a failed sync, this handle writes nothing more.
+    pub(crate) fn commit(&self, tx: Transaction<'_>) -> Result<(), DatabaseError> {
+        self.shared.noted(tx.commit().map_err(DatabaseError::from))
+    }
+
+    /// Fails when this handle writes nothing more: see [`DatabaseError::SyncFailed`].
+    pub fn ensure_writable(&self) -> Result<(), DatabaseError> {
+        match self.shared.failed.load(Ordering::Relaxed) {
+            true => Err(DatabaseError::SyncFailed("an earlier write failed".into())),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs `work` with the one connection that writes. For transactions with settings of their own, which end with
+    /// [`Database::commit`].
     pub(crate) fn with_writer<T, E: From<DatabaseError>>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.ensure_writable()?;
         self.shared.wrote.store(true, Ordering::Relaxed);
-        self.shared.writer.with(work)
+        self.shared.writer.with(|connection| {
+            let value = work(connection)?;
+            // The change is stored, in the log.
+            if let Err(error) = self.shared.noted(checkpoint_if_long(connection)) {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the write-ahead log grows");
+            }
+            Ok(value)
+        })
     }
 
     /// The same database; a read through this handle that `interrupt` ends is [`DatabaseError::Interrupted`].
@@ -154,7 +179,8 @@ impl Database {
 
     /// Moves the write-ahead log into the file and empties it: there, overwritten pages outlive their transaction.
     pub fn checkpoint(&self) -> Result<(), DatabaseError> {
-        self.shared.writer.with(|connection| checkpoint(connection).map(drop))
+        self.ensure_writable()?;
+        self.shared.writer.with(|connection| self.shared.noted(checkpoint(connection).map(drop)))
     }
 
     /// The databases that restores have replaced and that are still beside this one.
@@ -175,11 +201,23 @@ impl Database {
 }
 
 impl Shared {
+    fn noted<T>(&self, outcome: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        if let Err(error @ DatabaseError::SyncFailed(_)) = &outcome {
+            tracing::error!(error = error as &dyn std::error::Error, "the database is only read from now on");
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+
     fn close(&self) -> Result<(), DatabaseError> {
         // Readers first: a running one would keep its part of the log from being moved.
         drop((self.readers.close(), self.key_readers.close()));
         let writers = self.writer.close();
-        let wrote = self.wrote.load(Ordering::Relaxed);
+        let failed = self.failed.load(Ordering::Relaxed);
+        for writer in writers.iter().filter(|_| failed) {
+            writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        }
+        let wrote = self.wrote.load(Ordering::Relaxed) && !failed;
         let closed = writers.iter().filter(|_| wrote).try_for_each(|writer| checkpoint(writer).map(drop));
         drop(writers);
         // Last, because a process that waits for it puts another file in the place of this one.

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why a database could not be opened, read or written. Holds paths, never the values of rows.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,9 @@ pub enum DatabaseError {
     Damaged { at: &'static str, source: Option<Box<dyn StdError + Send + Sync>> },
     #[error("the disk is full, and what did not fit was undone; free some space and try again")]
     Full(#[source] rusqlite::Error),
+    /// What was written may be lost at a power cut although later writes succeed, so none are made.
+    #[error("the disk failed to store what was written, so nothing more is: check the disk, then restart")]
+    SyncFailed(#[source] Box<dyn StdError + Send + Sync>),
     /// Any other error of SQLite, such as a failed read.
     #[error("the database failed")]
     Sqlite(#[source] rusqlite::Error),
@@ -117,6 +120,10 @@ impl DatabaseError {
 impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error as E;
+        let code = error.sqlite_error().map(|cause| cause.extended_code);
+        if let Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) = code {
+            return Self::SyncFailed(Box::new(error));
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::OperationInterrupted) => Self::Interrupted,

@@ -116,8 +116,9 @@ impl Store {
         Self { background: true, ..self.clone() }
     }
 
-    /// Checks that the database answers, for readiness checks. Reads a page, writes nothing.
+    /// Checks that the database answers and can be written, for readiness checks. Reads a page, writes nothing.
     pub fn ping(&self) -> Result<()> {
+        self.database.ensure_writable()?;
         self.read_by_key(|connection| {
             query::value::<i64>(connection, "SELECT 1 FROM users LIMIT 1", []).map(drop)
         })
@@ -164,7 +165,7 @@ impl Store {
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
         self.transaction(&[], |write| {
             let outcome = steps(&write)?;
-            write.tx.commit()?;
+            self.database.commit(write.tx)?;
             Ok(outcome)
         })
     }

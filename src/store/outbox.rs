@@ -58,7 +58,7 @@ impl Store {
             Ok(user.status == Status::Erased)
         })?;
         if was_last_place {
-            self.clear_log();
+            self.clear_log()?;
         }
         Ok(())
     }

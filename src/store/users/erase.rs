@@ -5,6 +5,7 @@ use rusqlite::params;
 use serde_json::Value;
 
 use super::describe::fields;
+use crate::sqlite::DatabaseError;
 use crate::store::audit::Changes;
 use crate::store::query::value;
 use crate::store::write::Write;
@@ -12,14 +13,19 @@ use crate::store::{Result, Store};
 use crate::user::{User, UserId};
 
 impl Store {
-    /// Empties the write-ahead log, where erased pages outlive the transaction. The erasure holds even if this fails: every
-    /// later checkpoint does the same.
-    pub(crate) fn clear_log(&self) {
-        if let Err(error) = self.database.checkpoint() {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "erased data may stay in the write-ahead log until the next checkpoint"
-            );
+    /// Empties the write-ahead log, where erased pages outlive the transaction. While another process is busy with it, that
+    /// is left to the next checkpoint.
+    pub(crate) fn clear_log(&self) -> Result<()> {
+        match self.database.checkpoint() {
+            Err(error @ DatabaseError::Busy) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "erased data may stay in the write-ahead log until the next checkpoint"
+                );
+                Ok(())
+            }
+            outcome => Ok(outcome?),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Store {
             return self.transaction(&SETTINGS, |write| {
                 let imported = write.import_all(rules, actor, rows, report);
                 if imported.is_ok() && !rules.dry_run {
-                    write.tx.commit()?;
+                    self.database.commit(write.tx)?;
                 }
                 Ok(imported)
             })?;
@@ -69,7 +69,7 @@ impl Store {
                 let outcomes = batch.iter().map(|(_, row)| write.import_row(row, rules.link, actor));
                 let outcomes: Vec<ImportOutcome> = outcomes.collect::<Result<_>>()?;
                 if !rules.dry_run {
-                    write.tx.commit()?;
+                    self.database.commit(write.tx)?;
                 }
                 Ok(outcomes)
             })?;

@@ -33,7 +33,7 @@ impl Store {
             write.take_over(&kept, &gone, actor)?;
             write.existing(kept.id)
         })?;
-        self.clear_log();
+        self.clear_log()?;
         Ok(user)
     }
 

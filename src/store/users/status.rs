@@ -69,7 +69,7 @@ impl Store {
             write.existing(id)
         })?;
         if status == Status::Erased {
-            self.clear_log();
+            self.clear_log()?;
         }
         Ok(user)
     }
