@@ -56,10 +56,10 @@ pub fn door(
     let operation =
         get.or(warp::post().map(|| Method::POST)).unify().and(caller).and(warp::body::stream()).then({
             let door = Arc::clone(&door);
-            move |method, caller, headers, query: String, body| {
+            move |method, request, caller, headers, query: String, body| {
                 let door = Arc::clone(&door);
                 async move {
-                    let responder = door.responder(&headers);
+                    let responder = Responder { request, ..door.responder(&headers) };
                     let outcome = answer(&door, &responder, method, caller, &headers, &query, body).await;
                     door.origins.allow(&headers, responder.render(outcome))
                 }

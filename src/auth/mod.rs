@@ -90,6 +90,7 @@ pub use users::Users;
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::store::{LinkSettings, Store};
+use crate::telemetry::RequestId;
 
 /// What the stages use, the same for both doors. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -198,20 +199,31 @@ impl Gate {
         self.chain(door, presented, |_| {}).await
     }
 
-    /// The chain as a filter. It also extracts the headers and the query string that it read.
+    /// This gate, for one request: what it writes about the user is audited as part of `request`.
+    #[must_use]
+    pub fn for_request(&self, request: RequestId) -> Self {
+        let users = Users { store: self.users.store.for_request(request), ..self.users.clone() };
+        Self { keys: self.keys.clone(), users }
+    }
+
+    /// The chain as a filter. It also extracts the new request's id, and the headers and the query string that it read.
     ///
     /// It extracts a refusal as a value and does not reject: in warp a rejection means "try the next branch", and no other
     /// branch may answer a refused request.
     pub fn caller(
         &self,
         door: &Arc<DoorRules>,
-    ) -> impl Filter<Extract = (Result<Caller, Refusal>, HeaderMap, String), Error = Rejection> + Clone + use<>
-    {
+    ) -> impl Filter<Extract = (RequestId, Result<Caller, Refusal>, HeaderMap, String), Error = Rejection>
+    + Clone
+    + use<> {
         let (gate, door) = (self.clone(), Arc::clone(door));
         headers_and_query()
             .then(move |headers: HeaderMap, query: String| {
-                let (gate, door) = (gate.clone(), Arc::clone(&door));
-                async move { (gate.authenticate(&door, bearer(&headers, &query)).await, headers, query) }
+                let request = RequestId::fresh();
+                let (gate, door) = (gate.for_request(request), Arc::clone(&door));
+                async move {
+                    (request, gate.authenticate(&door, bearer(&headers, &query)).await, headers, query)
+                }
             })
             .untuple_one()
     }

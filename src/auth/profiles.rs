@@ -16,6 +16,7 @@ use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::store::{Actor, LinkSettings, Store, StoreError};
+use crate::telemetry::RequestId;
 use crate::user::{Auth0Id, Status, User};
 
 /// How long a profile is not fetched again for a subject that was refused by it, or that has none.
@@ -58,8 +59,8 @@ struct State {
 /// What a fetch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// The user of a subject: found, linked or inserted.
-    Provision,
+    /// The user of a subject: found, linked or inserted, as part of the request that began it.
+    Provision(Option<RequestId>),
     /// A known user, with a profile that is not stale.
     Refresh,
     /// The current profile, without storing it.
@@ -97,8 +98,12 @@ impl Profiles {
     }
 
     /// The user whose profile `id` is: found by id, linked by verified email, or inserted.
-    pub(super) async fn provision(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
-        self.fetch_for(id, Purpose::Provision, |result| result.user).await
+    pub(super) async fn provision(
+        &self,
+        id: &Auth0Id,
+        request: Option<RequestId>,
+    ) -> Result<Arc<User>, Refusal> {
+        self.fetch_for(id, Purpose::Provision(request), |result| result.user).await
     }
 
     /// The profile of `id` as Auth0 has it now, without storing it.
@@ -180,7 +185,7 @@ impl Profiles {
         }
         let is_refresh = purpose == Purpose::Refresh;
         if let Some(refusal) = self.0.refused.get(id, now)
-            && (purpose == Purpose::Provision || !is_refresh && refusal == Refusal::NoSuchUser)
+            && (matches!(purpose, Purpose::Provision(_)) || !is_refresh && refusal == Refusal::NoSuchUser)
         {
             return Err(refusal);
         }
@@ -237,7 +242,8 @@ impl Inner {
         let known = self.store.user_by_auth0_id(subject)?;
         if let Some(user) = &known {
             // An earlier fetch may have stored the user, or a fresh profile, after this request read the row.
-            let is_done = purpose == Purpose::Provision || !self.is_stale(user) && !user.blocked_by_auth0;
+            let is_done =
+                matches!(purpose, Purpose::Provision(_)) || !self.is_stale(user) && !user.blocked_by_auth0;
             if is_done || user.status == Status::Erased {
                 return Ok(FetchResult { user: known.map(Arc::new), profile: None });
             }
@@ -252,7 +258,11 @@ impl Inner {
             (None, Some(profile)) if profile.blocked => return Err(self.refuse(subject, Refusal::Blocked)),
             (None, Some(profile)) => {
                 let identity = new_identity(own.clone(), profile, &self.link);
-                match self.store.provision(&identity, &*self.link, &Actor::Gate) {
+                let store = match purpose {
+                    Purpose::Provision(Some(request)) => self.store.for_request(request),
+                    _ => self.store.clone(),
+                };
+                match store.provision(&identity, &*self.link, &Actor::Gate) {
                     Ok(provisioned) => provisioned.into_user(),
                     Err(error) => return Err(self.conflict(subject, error)),
                 }

@@ -144,7 +144,7 @@ impl Users {
     /// The user of a profile at Auth0: linked by its verified email, or inserted.
     async fn by_profile(&self, id: &Auth0Id) -> Result<Arc<User>, Refusal> {
         if !self.dry_run {
-            return self.profiles.provision(id).await;
+            return self.profiles.provision(id, self.store.request()).await;
         }
         let profile = self.profiles.fetch(id).await?;
         if profile.blocked {

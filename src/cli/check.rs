@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Global, exit, out};
 use crate::store::{CheckReport, Store};
 
-/// Check the database: pages, constraints, references, audit log. Exit code 65 if it is damaged.
+/// Check the database: pages, constraints, references, tables, indexes, triggers, audit log. Exit code 65 if it is damaged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Print one JSON object.
@@ -31,6 +31,7 @@ fn as_json(path: &str, checked: &CheckReport) -> Value {
         "schema": { "found": checked.file.schema, "known": checked.file.known },
         "integrity": checked.file.integrity,
         "foreignKeys": checked.file.foreign_keys,
+        "differences": checked.file.differences,
         "audit": checked.audit.as_ref().map(|audit| json!({
             "lines": audit.lines,
             "head": audit.head.map(|(line, hash)| json!({ "line": line, "hash": hash.to_string() })),
@@ -62,9 +63,10 @@ fn as_text(path: &str, checked: &CheckReport) -> String {
         false => "NOT SOUND: keep a copy of the file, and restore a backup (`vestibule restore FILE`)",
     };
     format!(
-        "{path}\n  schema        {schema}\n  integrity     {}\n  foreign keys  {}\n  audit log     {audit}\n{verdict}",
+        "{path}\n  schema        {schema}\n  integrity     {}\n  foreign keys  {}\n  tables        {}\n  audit log     {audit}\n{verdict}",
         faults(&checked.file.integrity),
         faults(&checked.file.foreign_keys),
+        faults(&checked.file.differences),
     )
 }
 
@@ -75,7 +77,7 @@ mod tests {
     use crate::store::AuditVerification;
 
     fn sound_file() -> FileReport {
-        FileReport { schema: 2, known: 2, integrity: vec![], foreign_keys: vec![] }
+        FileReport { schema: 2, known: 2, integrity: vec![], foreign_keys: vec![], differences: vec![] }
     }
 
     fn checked(file: FileReport) -> CheckReport {
@@ -99,6 +101,10 @@ mod tests {
             (
                 checked(FileReport { foreign_keys: vec!["audit row 1 → users".into()], ..sound_file() }),
                 "audit row 1",
+            ),
+            (
+                checked(FileReport { differences: vec!["trigger t is missing".into()], ..sound_file() }),
+                "trigger t is missing",
             ),
             (broken, "broken at line 7"),
         ];

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vestibule::store::Actor;
 use vestibule::user::{Status, UserId};
 
-use crate::auth0_stub::Auth0Stub;
+use crate::auth0_stub::{Auth0Stub, ProfileReply};
 use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer, manual_clock};
 use crate::tokens;
 
@@ -303,5 +303,30 @@ fn another_issuer_admits_machines_and_its_users_only_with_same_users() {
         let mut machine = other.claims("m1@clients", PUBLIC);
         machine["gty"] = json!("client-credentials");
         assert_eq!(server.me(&tokens::sign(&machine)).status, 200);
+    }
+}
+
+#[test]
+fn the_audit_line_of_a_new_user_has_the_request_of_their_login() {
+    let server = TestServer::open(&[]);
+    for claims in [
+        json!({}),
+        json!({format!("{NAMESPACE}email"): "grace@example.com", format!("{NAMESPACE}email_verified"): true}),
+    ] {
+        // The second one claims a pre-provisioned row by the email in its token.
+        let (sub, is_new) = if claims == json!({}) { ("auth0|1", true) } else { ("auth0|2", false) };
+        if is_new {
+            server
+                .auth0
+                .set_profile(sub, ProfileReply::Json(json!({"user_id": sub, "email": "ada@example.com"})));
+        } else {
+            server.seed(json!({"email": "grace@example.com"}));
+        }
+        let answer = server.me(&server.token(sub, claims));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let request = answer.headers["x-request-id"].to_str().unwrap();
+        let line = server.newest_audit_lines(server.user(sub).id, 1).remove(0);
+        assert_eq!(line.action, if is_new { "user.inserted" } else { "user.claimed" });
+        assert_eq!(line.request_id.as_deref(), Some(request));
     }
 }

@@ -1,5 +1,6 @@
 //! Whether a database file is sound, by everything that can be seen in the file alone.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use rusqlite::Connection;
@@ -29,6 +30,9 @@ pub struct FileReport {
     pub integrity: Vec<String>,
     /// Rows that reference a missing row, as `table rowid → table`, at most a hundred.
     pub foreign_keys: Vec<String>,
+    /// Tables, indexes and triggers that are missing or not as the schema has them, and triggers that it does not have.
+    /// Compared only with a schema that this binary knows.
+    pub differences: Vec<String>,
 }
 
 impl FileReport {
@@ -52,6 +56,7 @@ impl FileReport {
             .first()
             .cloned()
             .or_else(|| self.foreign_keys.first().map(|key| format!("{key} does not exist")))
+            .or_else(|| self.differences.first().cloned())
             .or_else(|| (self.schema > self.known).then(newer))
     }
 }
@@ -100,12 +105,38 @@ pub(super) fn refuse_truncated(connection: &Connection, connector: &Connector) -
 }
 
 pub(super) fn report(snapshot: &Connection, schema: &DatabaseSchema) -> Result<FileReport, DatabaseError> {
+    let (version, known) = (migrate::version(snapshot)?, schema.version()?);
     Ok(FileReport {
-        schema: migrate::version(snapshot)?,
-        known: schema.version()?,
+        schema: version,
+        known,
         integrity: texts(snapshot, INTEGRITY)?,
         foreign_keys: texts(snapshot, FOREIGN_KEYS)?,
+        differences: if version == known { differences(snapshot, schema)? } else { Vec::new() },
     })
+}
+
+/// How the tables, indexes and triggers differ from those that the migrations make.
+fn differences(snapshot: &Connection, schema: &DatabaseSchema) -> Result<Vec<String>, DatabaseError> {
+    let fresh = Connection::open_in_memory()?;
+    (schema.functions)(&fresh)?;
+    for (_, sql) in schema.migrations {
+        fresh.execute_batch(sql)?;
+    }
+    let (found, expected) = (definitions(snapshot)?, definitions(&fresh)?);
+    let differing = expected.iter().filter_map(|(name, sql)| match found.get(name) {
+        None => Some(format!("{name} is missing")),
+        Some(other) => (other != sql).then(|| format!("{name} is not as the schema has it")),
+    });
+    let extra = found.keys().filter(|name| name.starts_with("trigger") && !expected.contains_key(*name));
+    Ok(differing.chain(extra.map(|name| format!("{name} is not in the schema"))).collect())
+}
+
+/// The statements of tables, indexes, triggers and views, by kind and name. Indexes without one are part of their table.
+fn definitions(connection: &Connection) -> Result<BTreeMap<String, String>, DatabaseError> {
+    let sql = "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, DatabaseError> {

@@ -110,6 +110,11 @@ impl Store {
         Self { request: Some(request), ..self.clone() }
     }
 
+    /// The request that changes through this handle are part of.
+    pub fn request(&self) -> Option<RequestId> {
+        self.request
+    }
+
     /// The same database, for work that no request waits for: calls of this handle are not counted.
     #[must_use]
     pub fn in_background(&self) -> Self {

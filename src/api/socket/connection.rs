@@ -166,8 +166,9 @@ impl Connection {
                 }
                 let presented = presented(text);
                 let door = Arc::clone(&self.door);
+                let gate = door.services.gate.for_request(RequestId::fresh());
                 let caller = tokio::select! {
-                    caller = door.services.gate.authenticate(&door.rules, presented) => caller,
+                    caller = gate.authenticate(&door.rules, presented) => caller,
                     () = self.shutdown.begun() => return Err(End::Close(Close::GOING_AWAY)),
                 };
                 let caller = caller.map_err(|refusal| self.refused(refusal))?;

@@ -57,7 +57,7 @@ fn serve<Q: Root, M: Root, S: SubscriptionRoot>(
     let gate = server.doors().services().gate.clone();
     let context = gate.caller(&rules).and_then({
         let new_context = new_context.clone();
-        move |caller: Result<Caller, Refusal>, _, _| {
+        move |_, caller: Result<Caller, Refusal>, _, _| {
             std::future::ready(caller.map(&new_context).map_err(warp::reject::custom))
         }
     });

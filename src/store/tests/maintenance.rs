@@ -134,7 +134,11 @@ fn a_check_and_a_restore_find_a_broken_audit_log() {
     assert_eq!(found.audit.unwrap().lines, 2);
     let backup = test.backup("monday.db");
     let shell = Connection::open(&backup).unwrap();
-    shell.execute_batch("DROP TRIGGER audit_is_never_updated; UPDATE audit SET at = 0 WHERE id = 2").unwrap();
+    let sql = "SELECT sql FROM sqlite_schema WHERE name = 'audit_is_never_updated'";
+    let trigger: String = shell.query_row(sql, [], |row| row.get(0)).unwrap();
+    let tamper =
+        format!("DROP TRIGGER audit_is_never_updated; UPDATE audit SET at = 0 WHERE id = 2; {trigger}");
+    shell.execute_batch(&tamper).unwrap();
     drop(shell);
     let found = Store::check(&Settings { path: backup.clone(), ..test.settings.clone() }).unwrap();
     assert!(found.file.is_sound() && !found.is_sound(), "{found:?}");
@@ -154,4 +158,42 @@ fn a_file_of_an_earlier_schema_is_refused_and_left_alone() {
     let error = Store::open(&test.settings, test.clock.clone()).unwrap_err();
     assert!(error.to_string().contains("open it with the build that wrote it"), "{error}");
     assert!(Store::migrate(&test.settings).is_err());
+}
+
+#[test]
+fn a_check_names_what_differs_from_the_schema() {
+    let test = TestStore::new();
+    let names = |test: &TestStore| Store::check(&test.settings).unwrap().file.differences;
+    assert_eq!(names(&test), [""; 0]);
+    test.shell()
+        .execute_batch("DROP TRIGGER roles_of_a_new_user; DROP INDEX audit_by_action; DROP TABLE deployments")
+        .unwrap();
+    assert_eq!(
+        names(&test),
+        [
+            "index audit_by_action is missing",
+            "index deployments_by_outcome is missing",
+            "index deployments_by_tenant is missing",
+            "table deployments is missing",
+            "trigger roles_of_a_new_user is missing",
+        ]
+    );
+}
+
+/// In the sqlite3 of Debian 12, `json_valid(NULL)` is 0.
+#[test]
+fn a_check_by_an_older_sqlite3_finds_no_violation() {
+    let test = TestStore::new();
+    test.add_pre_provisioned("grace@example.com", false);
+    let shell = test.shell();
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+    let older = |call: &rusqlite::functions::Context<'_>| {
+        Ok(call
+            .get::<Option<String>>(0)?
+            .is_some_and(|text| serde_json::from_str::<serde_json::Value>(&text).is_ok()))
+    };
+    shell.create_scalar_function("json_valid", 1, flags, older).unwrap();
+    assert!(!shell.query_row("SELECT json_valid(NULL)", [], |row| row.get::<_, bool>(0)).unwrap());
+    let checked: String = shell.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(checked, "ok");
 }
