@@ -1,8 +1,11 @@
 //! The origins whose pages may read a door's responses (CORS, in the Fetch standard) and open its WebSocket, for which
 //! browsers send no preflight.
 //!
-//! Origins are parsed and compared exactly. There is no `*` and no `Access-Control-Allow-Credentials`: the page's own code
+//! Origins are parsed and compared exactly; only a loopback host may be listed with any port (`http://localhost:*`). There is no `*` and no `Access-Control-Allow-Credentials`: the page's own code
 //! sends the token in a header.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use url::{Origin, Url};
 use warp::http::header::{
@@ -12,6 +15,8 @@ use warp::http::header::{
 };
 use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use warp::reply::Response;
+
+use super::settings::DoorSettings;
 
 /// The headers that the door itself reads, apart from those that browsers always allow.
 const REQUIRED_HEADERS: [&str; 2] = ["authorization", "content-type"];
@@ -23,17 +28,27 @@ pub(super) const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 #[derive(Debug, Clone)]
 pub(super) struct Origins {
     origins: Vec<Origin>,
+    /// Hosts whose pages are allowed on any port, over http.
+    any_port: Vec<String>,
     headers: HeaderValue,
+    /// Refused origins that the log has named already.
+    refused: Arc<Mutex<HashSet<String>>>,
 }
+
+/// How many refused origins the log names; a client can send as many as it likes.
+const MAX_NAMED: usize = 100;
 
 impl Origins {
     /// Parses origins. Skips invalid ones, and headers that are invalid, which the configuration refuses beforehand.
     pub(super) fn new(origins: &[String], headers: &[String]) -> Self {
+        let any_port =
+            origins.iter().filter_map(|text| DoorSettings::any_port_host(text)).map(str::to_owned).collect();
         let origins = origins.iter().filter_map(|text| parsed(text)).collect();
         let headers = REQUIRED_HEADERS.into_iter().chain(headers.iter().map(String::as_str));
         let headers = headers.collect::<Vec<_>>().join(", ").to_ascii_lowercase();
         let headers = HeaderValue::try_from(headers);
-        Self { origins, headers: headers.unwrap_or(HeaderValue::from_static("authorization, content-type")) }
+        let headers = headers.unwrap_or(HeaderValue::from_static("authorization, content-type"));
+        Self { origins, any_port, headers, refused: Arc::default() }
     }
 
     /// The response to OPTIONS, without authentication, because browsers send preflights without a token.
@@ -67,8 +82,8 @@ impl Origins {
         response
     }
 
-    /// Whether a request may open a WebSocket: it isn't from a page (no `Origin`), or the page has the door's own host or an
-    /// allowed origin.
+    /// Whether the door may answer a page: the request isn't from a page (no `Origin`), or the page has the door's own host or
+    /// an allowed origin. A WebSocket opens only then; over HTTP the browser keeps the response from the page.
     pub(super) fn may_connect(&self, headers: &HeaderMap) -> bool {
         let Some(sent) = headers.get(ORIGIN) else { return true };
         let own = || {
@@ -80,12 +95,25 @@ impl Origins {
         self.allowed(headers).is_some() || own().unwrap_or(false)
     }
 
+    /// The origin of a page that may not read the door's responses, if the log has not named it yet.
+    pub(super) fn newly_refused(&self, headers: &HeaderMap) -> Option<String> {
+        let origin = headers.get(ORIGIN)?.to_str().ok().and_then(parsed)?.ascii_serialization();
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        (refused.len() < MAX_NAMED && refused.insert(origin.clone())).then_some(origin)
+    }
+
     /// The request's origin in canonical form, if it is allowed.
     fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut sent = headers.get_all(ORIGIN).iter();
         let (Some(one), None) = (sent.next(), sent.next()) else { return None };
         let origin = parsed(one.to_str().ok()?)?;
-        let known = self.origins.contains(&origin);
+        let on_any_port = || match &origin {
+            Origin::Tuple(scheme, host, _) => {
+                scheme == "http" && self.any_port.iter().any(|known| *known == host.to_string())
+            }
+            Origin::Opaque(_) => false,
+        };
+        let known = self.origins.contains(&origin) || on_any_port();
         known.then(|| HeaderValue::try_from(origin.ascii_serialization()).ok())?
     }
 }
@@ -150,6 +178,32 @@ mod tests {
         }
         let twice = headers(&[("origin", "https://app.example"), ("origin", "https://app.example")]);
         assert_eq!(origins().allowed(&twice), None);
+    }
+
+    #[test]
+    fn only_a_loopback_host_is_allowed_on_any_port() {
+        let listed = ["http://localhost:*", "http://*:*", "http://app.example:*"].map(str::to_owned);
+        let origins = Origins::new(&listed, &[]);
+        for (origin, allowed) in [
+            ("http://localhost:5173", true),
+            ("http://localhost", true),
+            ("https://localhost:5173", false),
+            ("http://127.0.0.1:5173", false),
+            ("http://localhost.evil.example:5173", false),
+            ("http://app.example:1", false),
+        ] {
+            assert_eq!(origins.allowed(&headers(&[("origin", origin)])).is_some(), allowed, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_refused_origin_is_named_once_and_not_without_bound() {
+        let origins = origins();
+        let named = |port: usize| {
+            origins.newly_refused(&headers(&[("origin", &format!("http://localhost:{port}"))])).is_some()
+        };
+        assert!(named(1) && !named(1));
+        assert_eq!((2..500).filter(|port| named(*port)).count(), MAX_NAMED - 1);
     }
 
     #[test]

@@ -40,6 +40,23 @@ impl Door {
         }
     }
 
+    /// Counts a request of a page that may not read the response, and names its origin in the log, once.
+    pub(super) fn note_origin(&self, headers: &HeaderMap) {
+        if self.origins.may_connect(headers) {
+            return;
+        }
+        self.services.refusals.count(self.name, "ORIGIN_REFUSED");
+        if let Some(origin) = self.origins.newly_refused(headers) {
+            let fix = match self.name {
+                "public" => {
+                    format!("to allow it: `--set public.origins={origin}`, with the others after commas")
+                }
+                _ => "this door answers pages of its own origin only".to_owned(),
+            };
+            tracing::warn!(door = self.name, origin, "pages of an origin may not read the responses; {fix}");
+        }
+    }
+
     /// The context of a request's resolvers.
     pub(super) fn context(&self, caller: Caller, request: RequestId) -> Context {
         Context::new(caller, &self.services, request, self.limits.time)

@@ -59,6 +59,7 @@ pub fn door(
             move |method, request, caller, headers, query: String, body| {
                 let door = Arc::clone(&door);
                 async move {
+                    door.note_origin(&headers);
                     let responder = Responder { request, ..door.responder(&headers) };
                     let outcome = answer(&door, &responder, method, caller, &headers, &query, body).await;
                     door.origins.allow(&headers, responder.render(outcome))
@@ -68,7 +69,10 @@ pub fn door(
     let other_method = warp::method().and(warp::header::headers_cloned()).map({
         let door = Arc::clone(&door);
         move |method, headers: HeaderMap| match method {
-            Method::OPTIONS => door.origins.preflight(&headers),
+            Method::OPTIONS => {
+                door.note_origin(&headers);
+                door.origins.preflight(&headers)
+            }
             _ => {
                 let outcome = RequestOutcome::Failed(RequestError::Method);
                 door.origins.allow(&headers, door.responder(&headers).render(outcome))

@@ -44,6 +44,12 @@ pub struct DoorSettings {
 }
 
 impl DoorSettings {
+    /// The host of an origin listed as `http://localhost:*`: pages of a loopback host on any port.
+    pub fn any_port_host(origin: &str) -> Option<&str> {
+        let host = origin.strip_prefix("http://")?.strip_suffix(":*")?;
+        ["localhost", "127.0.0.1", "[::1]"].contains(&host).then_some(host)
+    }
+
     /// What the door requires of its callers.
     pub fn rules(&self, claims: &ClaimsSettings) -> auth::DoorRules {
         let need = Need { permissions: self.need.clone(), anonymous: self.anonymous };

@@ -53,6 +53,7 @@ fn upgrade(
         return Err(RequestOutcome::Failed(RequestError::Subprotocol));
     }
     // CORS doesn't cover WebSockets, so the server checks the origin.
+    door.note_origin(headers);
     if !door.origins.may_connect(headers) {
         return Err(RequestOutcome::Failed(RequestError::Origin));
     }

@@ -71,6 +71,8 @@ fn only_the_public_door_has_origins_and_only_valid_ones() {
     }
     let header = problem(with(&[("public.headers", "[\"x-ok\", \"x-bad: 1\"]")]));
     assert_eq!(header.key, "public.headers");
+    let any_port = ("public.origins", "http://localhost:*");
+    assert_eq!(problem(with(&[any_port])).key, "public.origins", "in development only");
     let internal = problem(with(&[("internal.origins", "[\"https://app.example\"]")]));
     assert_eq!(internal.key, "internal.origins");
     assert!(

@@ -4,7 +4,7 @@ use url::Url;
 use warp::http::HeaderName;
 
 use super::{Layers, Rules, is_origin};
-use crate::config::Config;
+use crate::config::{Config, DoorSettings};
 
 /// The depth of the introspection query that GraphiQL and other tools send (graphql-js's `getIntrospectionQuery`).
 const INTROSPECTION_DEPTH: usize = 18;
@@ -63,7 +63,8 @@ fn access(config: &Config, rules: &Rules, layers: &mut Layers) {
         "opens the Internal API to web pages",
         "remove it: the internal door answers only pages of its own origin",
     );
-    if let Some(origin) = public.origins.iter().find(|origin| !is_origin(origin)) {
+    let on_any_port = |origin: &str| rules.lenient && DoorSettings::any_port_host(origin).is_some();
+    if let Some(origin) = public.origins.iter().find(|origin| !is_origin(origin) && !on_any_port(origin)) {
         let what = format!("contains `{origin}`, which is not an origin");
         let fix = "write origins like \"https://app.example.com\": no path, no `*`";
         layers.add("public.origins", what, fix);
