@@ -100,8 +100,10 @@ pub struct DocumentSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SocketSettings {
-    /// Open connections; more are refused.
+    /// Open connections; more are refused. Those without an accepted `connection_init` may be a tenth of them.
     pub connections: usize,
+    /// Open connections of one user or machine; more are closed. 0 for no limit.
+    pub per_caller: usize,
     /// Concurrent operations of a connection; more are refused.
     pub operations: usize,
     /// Bytes of a message from the client.
@@ -129,6 +131,8 @@ pub struct HttpSettings {
     pub idle: Duration,
     /// Open connections of a listener; more are closed on arrival.
     pub connections: usize,
+    /// Open connections of one remote address, WebSockets too; more are closed on arrival. 0 for no limit.
+    pub per_address: usize,
     /// Time for running requests to end when the server stops.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,

@@ -107,7 +107,7 @@ impl DevTenant {
             listeners.https.into_iter().map(|listener| (listener, Some(TlsAcceptor::from(Arc::clone(&tls)))));
         let servers = plain
             .chain(secure)
-            .map(|(listener, tls)| listener.serve_with(routes.clone(), &config.http, tls))
+            .map(|(listener, tls)| listener.serve_with(routes.clone(), &config.http, tls, 0))
             .collect();
         tracing::info!(issuer, https, "the dev tenant is open");
         Ok(Self { tenant, bundle, issuer, url, https, ca_file, servers, scripts, pools: [own, fetching] })

@@ -100,7 +100,11 @@ impl Doors {
         let internal_routes = api::restrict_hosts("internal", &config.internal, internal_routes);
         let addresses = (public.address(), internal.address());
         let servers =
-            [public.serve(public_routes, &config.http), internal.serve(internal_routes, &config.http)];
+            [(public, public_routes, &config.public), (internal, internal_routes, &config.internal)].map(
+                |(listener, routes, door)| {
+                    listener.serve_with(routes, &config.http, None, door.socket.connections)
+                },
+            );
         tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
         let blocks = block_outbox::start(auth0, services.store.in_background(), services.auth0_pool.clone());
         let background = [watch(services.store.clone()), blocks];

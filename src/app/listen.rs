@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -24,7 +24,7 @@ use tokio_util::io::InspectReader;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use crate::api::HttpSettings;
+use crate::api::{HttpSettings, Share, Shares};
 
 /// The maximum size of a request's headers, in bytes; more get status 431.
 const HEADERS_MAX: usize = 32 * 1024;
@@ -95,18 +95,25 @@ impl Listener {
 
     /// Serves `routes` from now on.
     pub(super) fn serve(self, routes: BoxedFilter<(Response,)>, settings: &HttpSettings) -> Server {
-        self.serve_with(routes, settings, None)
+        self.serve_with(routes, settings, None, 0)
     }
 
-    /// As [`serve`](Self::serve), over TLS if it is given.
+    /// As [`serve`](Self::serve), over TLS if it is given. Its connections may become as many WebSockets as `sockets`.
     pub(super) fn serve_with(
         self,
         routes: BoxedFilter<(Response,)>,
         settings: &HttpSettings,
         tls: Option<TlsAcceptor>,
+        sockets: usize,
     ) -> Server {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(self.listener, routes, settings.clone(), tls, stopped));
+        let (wanted, share) = (settings.connections.saturating_add(sockets), share_of_files());
+        if share < wanted {
+            let address = self.address;
+            tracing::warn!(%address, share, wanted, "few files may be open, so few connections; raise LimitNOFILE");
+        }
+        let places = Arc::new(Semaphore::new(wanted.min(share)));
+        let task = tokio::spawn(accept(self.listener, routes, settings.clone(), tls, places, stopped));
         Server { stop, task }
     }
 }
@@ -125,8 +132,10 @@ async fn accept(
     routes: BoxedFilter<(Response,)>,
     settings: HttpSettings,
     tls: Option<TlsAcceptor>,
+    places: Arc<Semaphore>,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let addresses = Shares::new(settings.per_address);
     let permits = Arc::new(Semaphore::new(settings.connections));
     let mut connections = JoinSet::new();
     loop {
@@ -135,8 +144,8 @@ async fn accept(
             _ = stopped.wait_for(|stopped| *stopped) => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Most likely out of file descriptors: other connections must end first.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -144,17 +153,20 @@ async fn accept(
                 continue;
             }
         };
-        // Over the limit, a connection is closed at once.
+        // Over a limit, a connection is closed at once.
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { continue };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Some(share) = addresses.take(network(remote.ip())) else { continue };
+        let place = (place, share);
         let (routes, settings, tls, stopped) =
             (routes.clone(), settings.clone(), tls.clone(), stopped.clone());
         connections.spawn(async move {
             let _permit = permit;
             // Send small responses without waiting for an acknowledgement.
             drop(stream.set_nodelay(true));
-            let Some(tls) = tls else { return serve(stream, routes, &settings, stopped).await };
+            let Some(tls) = tls else { return serve(stream, place, routes, &settings, stopped).await };
             if let Ok(Ok(stream)) = tokio::time::timeout(settings.first_byte, tls.accept(stream)).await {
-                serve(stream, routes, &settings, stopped).await;
+                serve(stream, place, routes, &settings, stopped).await;
             }
         });
     }
@@ -165,9 +177,32 @@ async fn accept(
     }
 }
 
-/// Serves one connection.
+/// The connections that a listener has files for: the limit of open files, raised as far as the hard limit allows, without what
+/// everything else needs, among the two doors and the dev tenant.
+fn share_of_files() -> usize {
+    const OTHERS: u64 = 128;
+    const LISTENERS: u64 = 3;
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    usize::try_from(limit.saturating_sub(OTHERS) / LISTENERS)
+        .unwrap_or(usize::MAX)
+        .clamp(1, Semaphore::MAX_PERMITS)
+}
+
+/// What counts as one address: an IPv6 client usually has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),
+        address => address,
+    }
+}
+
+/// A connection's place among those of its listener, and in the share of its address.
+type Place = (OwnedSemaphorePermit, Share<IpAddr>);
+
+/// Serves one connection. It holds its `place` until it is closed, also as a WebSocket.
 async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     stream: S,
+    place: Place,
     routes: BoxedFilter<(Response,)>,
     settings: &HttpSettings,
     mut stopped: watch::Receiver<bool>,
@@ -175,6 +210,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let state = Arc::new(ConnectionState::new());
     let reading = Arc::clone(&state);
     let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+        let _held = &place;
         if !bytes.is_empty() {
             reading.received();
         }
@@ -260,5 +296,27 @@ impl ConnectionState {
                 () = self.changed.notified() => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_an_ipv4_host_or_an_ipv6_network() {
+        let of = |address: &str| network(address.parse().unwrap()).to_string();
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::9"));
+        assert_ne!(of("2001:db8:1:2::9"), of("2001:db8:1:3::9"));
+    }
+
+    #[test]
+    fn the_limit_of_files_is_raised_and_shared() {
+        let share = share_of_files();
+        let (soft, hard) = rlimit::Resource::NOFILE.get().unwrap();
+        assert_eq!(soft, hard);
+        assert!(share >= 1 && share as u64 <= soft / 3, "{share} of {soft}");
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use vestibule::clock::Clock;
 use vestibule::pool::PoolError;
 
+use crate::socket::{PROTOCOL, Socket};
 use crate::test_server::TestServer;
 use crate::waiting::{DEADLINE, wait_until};
 
@@ -187,4 +188,40 @@ fn stopping_can_be_cut_short_while_a_job_runs() {
     server.runtime.block_on(async { tokio::time::timeout(DEADLINE, stopped).await }).unwrap();
     release.send(()).unwrap();
     assert_eq!(server.runtime.block_on(job).unwrap(), Ok(()));
+}
+
+/// Whether the door answers on this connection.
+fn is_served(server: &TestServer, mut stream: &TcpStream) -> bool {
+    let request = format!("{}{{\"query\":\"{{__typename}}\"}}", head(server, 24, ""));
+    let mut status = [0; 12];
+    stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_exact(&mut status).is_ok()
+        && &status[9..] == b"200"
+}
+
+#[test]
+fn an_address_has_a_share_of_the_connections_and_sockets_count() {
+    let server = TestServer::open(&["http.per_address=3", "http.first_byte=1h", "http.idle=1h"]);
+    let address = server.doors().public();
+    let socket = Socket::connect(&server.runtime, address, &[PROTOCOL]).ok().unwrap();
+    let others = [connect(&server), connect(&server)];
+    assert!(others.iter().all(|other| is_served(&server, other)));
+    assert!(!is_served(&server, &connect(&server)), "over the share of the address");
+    let mut internal = TcpStream::connect(server.doors().internal()).unwrap();
+    internal.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut status = [0; 12];
+    internal.read_exact(&mut status).unwrap();
+    assert_eq!(&status[9..], b"200", "each listener has shares of its own");
+    drop(socket);
+    wait_until("the socket's place is free", || is_served(&server, &connect(&server)));
+}
+
+#[test]
+fn a_thousand_silent_connections_to_one_door_leave_the_other_its_places() {
+    let server = TestServer::open(&["http.per_address=0", "http.first_byte=1h"]);
+    // As many as the door accepts, and more.
+    let silent: Vec<_> = (0..1_100).map(|_| connect(&server)).collect();
+    let answer = server.ask_internal(&server.machine_token("users:read"), "{ __typename }", json!(null));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    drop(silent);
 }

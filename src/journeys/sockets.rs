@@ -203,9 +203,60 @@ fn a_socket_needs_the_protocol_an_allowed_origin_and_a_free_place() {
     assert_eq!(refused(&[]), Some(400));
     assert_eq!(refused(&[("sec-websocket-protocol", "graphql-ws")]), Some(400));
     assert_eq!(refused(&[PROTOCOL, ("origin", "https://evil.example")]), Some(403));
-    let _known = connect(&[PROTOCOL, ("origin", "https://app.example")]).ok().unwrap();
-    let _own = connect(&[PROTOCOL, ("origin", &own)]).ok().unwrap();
+    let init = json!({"type": "connection_init", "payload": {"token": server.public_machine_token()}});
+    let open = |origin: &str| {
+        let mut client = connect(&[PROTOCOL, ("origin", origin)]).ok().unwrap();
+        client.send(init.clone());
+        assert_eq!(client.receive()["type"], "connection_ack");
+        client
+    };
+    let (_known, _own) = (open("https://app.example"), open(&own));
     assert_eq!(refused(&[PROTOCOL]), Some(503), "over the limit of connections");
+}
+
+#[test]
+fn sockets_without_an_accepted_init_have_a_tenth_of_the_places() {
+    let (server, _) = open(&["public.socket.connections=20"]);
+    let connect = || Socket::connect(&server.runtime, server.doors().public(), &[PROTOCOL]);
+    let mut silent: Vec<_> = (0..2).map(|_| connect().ok().unwrap()).collect();
+    assert_eq!(connect().err(), Some(503), "a third without an init");
+    silent[0].send(json!({"type": "connection_init", "payload": {"token": server.public_machine_token()}}));
+    assert_eq!(silent[0].receive()["type"], "connection_ack");
+    let _third = connect().ok().unwrap();
+    assert_eq!(connect().err(), Some(503));
+    silent.pop();
+    wait_until("the place of a closed socket is free", || connect().is_ok());
+}
+
+#[test]
+fn a_caller_has_a_share_of_the_sockets() {
+    let (server, _) = open(&["public.socket.per_caller=2", "public.anonymous=true"]);
+    let tokens = [
+        server.public_machine_token(),
+        server.token("m2@clients", json!({"gty": "client-credentials", "azp": "m2"})),
+        server.token("auth0|1", json!({})),
+    ];
+    server.auth0.add_user("auth0|1", "a@example.com", true);
+    let mut open: Vec<_> =
+        tokens.iter().flat_map(|token| [token; 2].map(|token| connect_with_token(&server, token))).collect();
+    for token in &tokens {
+        let mut third = uninitialized(&server);
+        third.send(json!({"type": "connection_init", "payload": {"token": token}}));
+        let (code, reason) = third.until_closed();
+        assert!(code == 1013 && reason.contains("socket.per_caller"), "{code} {reason}");
+    }
+    for _ in 0..4 {
+        let mut anonymous = uninitialized(&server);
+        anonymous.send(json!({"type": "connection_init"}));
+        assert_eq!(anonymous.receive()["type"], "connection_ack", "anonymous callers have no share");
+        open.push(anonymous);
+    }
+    assert_eq!(open[0].close().0, 1000);
+    wait_until("the place of the closed socket is free", || {
+        let mut next = uninitialized(&server);
+        next.send(json!({"type": "connection_init", "payload": {"token": tokens[0]}}));
+        matches!(next.next(), Message::Text(_))
+    });
 }
 
 #[test]

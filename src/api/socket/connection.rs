@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 use warp::ws::{Message, WebSocket};
 
+use super::SocketCaller;
 use super::message::{Close, FromClient, ToClient, presented};
 use super::operation::{OperationMessage, RunningOperation};
 use super::shutdown::{CLOSE_TIMEOUT, ShutdownSignal};
@@ -18,7 +19,8 @@ use crate::api::door::Door;
 use crate::api::request;
 use crate::api::request_error::RequestError;
 use crate::api::response::{RequestOutcome, ResponseBody, bounded_json};
-use crate::auth::{Caller, Refusal};
+use crate::api::shares::{Share, Shares};
+use crate::auth::{Caller, Principal, Refusal};
 use crate::telemetry::RequestId;
 
 /// Time between checks of the caller, so that an expired or revoked token closes its socket within a second.
@@ -34,7 +36,13 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const MESSAGE_QUEUE: usize = 8;
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(door: Arc<Door>, socket: WebSocket, shutdown: ShutdownSignal) {
+pub(super) async fn serve(
+    door: Arc<Door>,
+    socket: WebSocket,
+    shutdown: ShutdownSignal,
+    uninitialized: OwnedSemaphorePermit,
+    callers: Shares<SocketCaller>,
+) {
     let (sink, stream) = socket.split();
     let (sender, messages) = mpsc::channel(MESSAGE_QUEUE);
     let mut connection = Connection {
@@ -45,6 +53,9 @@ pub(super) async fn serve(door: Arc<Door>, socket: WebSocket, shutdown: Shutdown
         messages,
         sender,
         caller: None,
+        uninitialized: Some(uninitialized),
+        callers,
+        share: None,
         running: HashMap::new(),
         runs: 0,
         is_alive: true,
@@ -85,6 +96,11 @@ struct Connection {
     sender: mpsc::Sender<OperationMessage>,
     /// The caller, and when the gate accepted it. `None` until `connection_init`.
     caller: Option<(Caller, Timestamp)>,
+    /// The place among connections without an accepted `connection_init`.
+    uninitialized: Option<OwnedSemaphorePermit>,
+    callers: Shares<SocketCaller>,
+    /// The caller's share, once it is known.
+    share: Option<Share<SocketCaller>>,
     running: HashMap<Arc<str>, RunningOperation>,
     /// Number of operations started. Clients may reuse an id, so each run has a number of its own.
     runs: u64,
@@ -172,6 +188,16 @@ impl Connection {
                     () = self.shutdown.begun() => return Err(End::Close(Close::GOING_AWAY)),
                 };
                 let caller = caller.map_err(|refusal| self.refused(refusal))?;
+                let key = match caller.principal() {
+                    Principal::User(user) => Some(SocketCaller::User(user.id())),
+                    Principal::Machine(client) => Some(SocketCaller::Machine(Arc::clone(client))),
+                    Principal::Anonymous => None,
+                };
+                if let Some(key) = key {
+                    let share = self.callers.take(key).ok_or(End::Close(Close::TOO_MANY))?;
+                    self.share = Some(share);
+                }
+                self.uninitialized = None;
                 self.caller = Some((caller, self.door.services.gate.clock().now()));
                 self.send(&ToClient::ConnectionAck).await
             }

@@ -66,6 +66,8 @@ impl Close {
     pub(super) const PROTOCOL_ERROR: Self = Self::new(1002, "The WebSocket protocol was violated.");
     pub(super) const NOT_UTF8: Self = Self::new(1007, "A text message is not UTF-8.");
     pub(super) const TOO_BIG: Self = Self::new(1009, "The message exceeds the limit (socket.message).");
+    pub(super) const TOO_MANY: Self =
+        Self::new(1013, "The caller has too many WebSockets (socket.per_caller); close another one.");
     pub(super) const BAD_MESSAGE: Self = Self::new(4400, "Invalid message");
     pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
     pub(super) const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");

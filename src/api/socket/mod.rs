@@ -21,7 +21,9 @@ use warp::ws::Ws;
 use super::door::Door;
 use super::request_error::RequestError;
 use super::response::RequestOutcome;
+use super::shares::Shares;
 use crate::auth::{Presented, Refusal, bearer, headers_and_query};
+use crate::user::UserId;
 use message::PROTOCOL;
 pub use shutdown::WebSockets;
 
@@ -31,19 +33,38 @@ const WRITE_BUFFER: usize = 1024 * 1024;
 /// The upgrade. Rejects requests without one, for the next branch.
 pub(super) fn route(door: &Arc<Door>) -> BoxedFilter<(Response,)> {
     let door = Arc::clone(door);
-    let permits = Arc::new(Semaphore::new(door.socket.connections));
+    let places = Arc::new(Places {
+        all: Arc::new(Semaphore::new(door.socket.connections)),
+        uninitialized: Arc::new(Semaphore::new(door.socket.connections.div_ceil(10))),
+        callers: Shares::new(door.socket.per_caller),
+    });
     warp::ws()
         .and(headers_and_query())
         .map(move |ws: Ws, headers: HeaderMap, query: String| {
-            upgrade(&door, &permits, ws, &headers, &query)
+            upgrade(&door, &places, ws, &headers, &query)
                 .unwrap_or_else(|outcome| door.responder(&headers).render(outcome))
         })
         .boxed()
 }
 
+/// The places for the connections of a door.
+struct Places {
+    all: Arc<Semaphore>,
+    /// Connections without an accepted `connection_init`, which anyone can open.
+    uninitialized: Arc<Semaphore>,
+    callers: Shares<SocketCaller>,
+}
+
+/// A user or a machine that holds connections. Anonymous callers cannot be told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum SocketCaller {
+    User(UserId),
+    Machine(Arc<str>),
+}
+
 fn upgrade(
     door: &Arc<Door>,
-    permits: &Arc<Semaphore>,
+    places: &Places,
     ws: Ws,
     headers: &HeaderMap,
     query: &str,
@@ -69,8 +90,12 @@ fn upgrade(
         door.services.refusals.count(door.name, refusal.code());
         return Err(RequestOutcome::Refused(refusal));
     }
-    let permit = Arc::clone(permits).try_acquire_owned();
-    let permit = permit.map_err(|_| RequestOutcome::Failed(RequestError::TooManySockets))?;
+    let take = |places: &Arc<Semaphore>| {
+        let place = Arc::clone(places).try_acquire_owned();
+        place.map_err(|_| RequestOutcome::Failed(RequestError::TooManySockets))
+    };
+    let (place, uninitialized) = (take(&places.all)?, take(&places.uninitialized)?);
+    let callers = places.callers.clone();
     let (door, shutdown) = (Arc::clone(door), door.services.sockets.subscribe());
     // Twice the limit, so that a message slightly over it gets a close code; a longer one is cut off while it arrives.
     let max_message = door.socket.message.saturating_mul(2);
@@ -79,8 +104,8 @@ fn upgrade(
         .max_frame_size(max_message)
         .max_write_buffer_size(WRITE_BUFFER.saturating_add(door.limits.response))
         .on_upgrade(move |socket| async move {
-            connection::serve(door, socket, shutdown).await;
-            drop(permit);
+            connection::serve(door, socket, shutdown, uninitialized, callers).await;
+            drop(place);
         })
         .into_response();
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));

@@ -31,6 +31,7 @@ pub(super) fn validate(config: &Config, layers: &mut Layers) {
         ("script.workers", count(script.workers), 1..=256),
         ("script.memory_mib", script.memory_mib, 1..=16 * 1024),
         ("http.connections", count(http.connections), 1..=MILLION),
+        ("http.per_address", count(http.per_address), 0..=MILLION),
         ("auth0.calls", count(auth0.calls), 1..=256),
     ] {
         number(key, value, range, layers);
@@ -70,6 +71,7 @@ fn door(name: &str, settings: &DoorSettings, layers: &mut Layers) {
         ("limits.response", count(limits.response), 1..=GIB),
         ("limits.kept", count(limits.kept), 0..=MILLION),
         ("socket.connections", count(socket.connections), 1..=MILLION),
+        ("socket.per_caller", count(socket.per_caller), 0..=MILLION),
         ("socket.operations", count(socket.operations), 1..=MILLION),
         ("socket.message", count(socket.message), 1..=GIB),
     ] {
