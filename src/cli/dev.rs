@@ -97,7 +97,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// How clients trust the authority behind the tenant's https listener.
-fn trust(ca_file: &Path) -> String {
+pub(super) fn trust(ca_file: &Path) -> String {
     let file = quoted(&ca_file.display().to_string());
     format!(
         "\n  For clients that use https:\n\n    export NODE_EXTRA_CA_CERTS={file}   # Node\n    \

@@ -17,6 +17,7 @@ mod check;
 mod users;
 mod audit;
 mod schema;
+mod tenant;
 
 mod signals;
 mod out;
@@ -69,6 +70,9 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Schema(schema::Args),
+    /// Run the dev tenant alone, or make it fail.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// Run scripts; started by `vestibule` itself.
     #[command(hide = true)]
     ScriptWorker,
@@ -133,6 +137,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Users(command) => return users::run(&global, &command),
         Command::Audit(command) => return audit::run(&global, &command),
         Command::Schema(args) => schema::run(&args, &vestibule)?,
+        Command::Tenant(command) => tenant::run(&global, &command)?,
         Command::ScriptWorker => return Ok(script::worker_main()),
     }
     Ok(ExitCode::SUCCESS)

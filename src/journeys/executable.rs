@@ -120,7 +120,8 @@ impl Process {
             format!("store.path={}", file("vestibule.db")),
             format!("tenant.data={}", file("tenant.db")),
         ];
-        let with_args = vestibule(&["--profile", "development", command], &[&own[..], set].concat());
+        let words: Vec<_> = ["--profile", "development"].into_iter().chain(command.split(' ')).collect();
+        let with_args = vestibule(&words, &[&own[..], set].concat());
         program.current_dir(folder).env_clear().args(with_args.get_args());
         Self::spawn(program, dir)
     }

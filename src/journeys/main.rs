@@ -30,6 +30,7 @@
 //! - `login_flow`: the dev tenant, its rules and both doors
 //! - `second_identity`: one person with two identities: linked by email, by staff, by a merge, unlinked
 //! - `tenant_https`: the dev tenant's listeners, its certificate authority and its issuer
+//! - `tenant_run`: the dev tenant alone, for the tests of a team
 //! - `notes`: the same with the example's schemas
 //! - `developer`: the commands `dev`, `token` and `explain` together
 //! - `scripts`: rules in their worker processes
@@ -93,3 +94,4 @@ mod second_identity;
 mod sockets;
 mod subscriptions;
 mod tenant_https;
+mod tenant_run;
