@@ -1,17 +1,18 @@
 //! The tenant's APIs, and the scopes that machines and users get. Pure: depends on the bundle only.
 
-use crate::bundle::{AccessPolicy, ApiScope, Bundle, ClientGrant, ResourceServer, SubjectTypeAuthorization};
+use crate::bundle::{AccessPolicy, Bundle, ClientGrant, ResourceServer};
 
 use super::oauth_error::OAuthError;
 
-/// Scopes of the Management API that the tenant serves.
-pub(super) const READ_USERS: &str = "read:users";
-pub(super) const UPDATE_USERS: &str = "update:users";
+/// The scopes of the Management API that users get: for their own account only.
+const OWN_ACCOUNT: [&str; 3] =
+    ["read:current_user", "update:current_user_metadata", "update:current_user_identities"];
 
 /// The scopes of OpenID Connect (Core 1.0 §5.4), granted at any audience.
 const OIDC_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
 
 /// The bundle's APIs and the Management API, which every tenant has.
+#[derive(Clone)]
 pub(super) struct Apis {
     apis: Vec<ResourceServer>,
     management: String,
@@ -20,18 +21,9 @@ pub(super) struct Apis {
 impl Apis {
     pub(super) fn new(bundle: &Bundle, issuer: &str) -> Self {
         let management = format!("{issuer}api/v2/");
-        let mut apis = bundle.resource_servers.clone();
-        apis.retain(|api| !is_auth0_management(&api.identifier) && api.identifier != management);
-        apis.push(ResourceServer {
-            identifier: management.clone(),
-            scopes: [READ_USERS, UPDATE_USERS].map(|value| ApiScope { value: value.to_owned() }).into(),
-            token_lifetime: 86_400,
-            token_dialect: "access_token".to_owned(),
-            enforce_policies: false,
-            allow_offline_access: false,
-            signing_alg: "RS256".to_owned(),
-            subject_type_authorization: SubjectTypeAuthorization::default(),
-        });
+        let is_foreign =
+            |api: &ResourceServer| is_management(&api.identifier) && api.identifier != management;
+        let apis = bundle.resource_servers.iter().filter(|api| !is_foreign(api)).cloned().collect();
         Self { apis, management }
     }
 
@@ -108,7 +100,7 @@ impl Apis {
     ) -> Option<&'a ClientGrant> {
         let is_for_api = |audience: &str| {
             // An exported grant names the Management API of its own tenant; here it means this tenant's.
-            audience == api.identifier || (api.identifier == self.management && is_auth0_management(audience))
+            audience == api.identifier || (api.identifier == self.management && is_management(audience))
         };
         bundle.client_grants.iter().find(|grant| {
             grant.client_id == client_id
@@ -132,11 +124,12 @@ impl Apis {
             (None, Some(api)) if is_trusted => api.scopes.iter().map(|scope| scope.value.as_str()).collect(),
             _ => Vec::new(),
         };
-        // The Management API gives a user's token no scopes: they would let it read other users.
-        let api = api.filter(|api| api.identifier != self.management);
         let is_of_api = |scope: &str| {
             api.is_some_and(|api| {
-                api.scopes.iter().any(|known| known.value == scope)
+                // Of the Management API, a user's token must not read other users.
+                let is_allowed = api.identifier != self.management || OWN_ACCOUNT.contains(&scope);
+                is_allowed
+                    && api.scopes.iter().any(|known| known.value == scope)
                     && (!api.enforce_policies || permissions.iter().any(|permission| permission == scope))
             })
         };
@@ -167,7 +160,11 @@ fn is_own_management(audience: &str) -> bool {
     url.is_some_and(|url| url.host_str().is_some_and(super::request::is_loopback))
 }
 
-/// Whether an identifier is the Management API of a real tenant.
+/// Whether an identifier is the Management API: of this tenant, or of a real one.
+pub(super) fn is_management(identifier: &str) -> bool {
+    is_own_management(identifier) || is_auth0_management(identifier)
+}
+
 fn is_auth0_management(identifier: &str) -> bool {
     identifier.starts_with("https://") && identifier.ends_with(".auth0.com/api/v2/")
 }
@@ -192,6 +189,8 @@ mod tests {
         Bundle {
             resource_servers: vec![
                 server(serde_json::json!({"identifier": "https://open", "scopes": scopes})),
+                server(serde_json::json!({"identifier": "http://127.0.0.1/api/v2/",
+                    "scopes": [{"value": "read:users"}, {"value": "read:current_user"}]})),
                 server(
                     serde_json::json!({"identifier": "https://rbac", "scopes": scopes, "enforce_policies": true,
                     "token_dialect": "rfc9068_profile_authz", "token_lifetime": 60}),

@@ -1,4 +1,4 @@
-//! The tenant's SQLite file. `user_records.rs` and `tickets.rs` hold the queries of their tables.
+//! The tenant's SQLite file. `accounts.rs`, `state.rs` and `tickets.rs` hold the queries of their tables.
 //!
 //! One connection behind a lock, held for one statement or one short transaction, never across an `await` and never
 //! while rules run. Reads by key run inline; writes go through the pool.
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::watch;
 
 use super::TenantError;
 use super::error::Result;
@@ -23,6 +24,8 @@ mod migrations {
 pub(super) struct TenantDb {
     connection: Arc<Mutex<Connection>>,
     clock: Clock,
+    /// Changes when an event is added.
+    pub(super) events: Arc<watch::Sender<u64>>,
 }
 
 impl TenantDb {
@@ -41,35 +44,36 @@ impl TenantDb {
         connection.pragma_update(None, "trusted_schema", "OFF")?;
         connection.pragma_update(None, "secure_delete", "ON")?;
         migrations::migrations::runner().run(&mut connection)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), clock })
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            clock,
+            events: Arc::new(watch::Sender::new(0)),
+        })
     }
 
-    /// The signing key and when it was created. The first time, `generate` creates it.
-    pub(super) fn signing_key(
+    /// The signing keys that are not revoked, the current one first, and when the first one of all was made. The first time,
+    /// `generate` makes it.
+    pub(super) fn signing_keys(
         &self,
         generate: impl FnOnce() -> Result<Vec<u8>>,
-    ) -> Result<(Vec<u8>, Timestamp)> {
-        let connection = self.lock();
-        let read = || {
-            let sql = "SELECT pkcs8, made_at FROM signing_key";
-            connection
-                .query_row(sql, [], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?)))
-                .optional()
-        };
-        let (pkcs8, created_at) = match read()? {
-            Some(stored) => stored,
-            None => {
-                let pkcs8 = generate()?;
-                // Another process may have stored its key in the meantime; then that one counts.
-                connection.execute(
-                    "INSERT INTO signing_key (one, pkcs8, made_at) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING",
-                    (&pkcs8, timestamp(self.now())),
-                )?;
-                read()?.ok_or(TenantError::Damaged("the signing key was not stored"))?
-            }
-        };
-        let created_at = created_at.parse();
-        Ok((pkcs8, created_at.map_err(|_| TenantError::Damaged("the signing key has no date"))?))
+    ) -> Result<(Vec<Vec<u8>>, Timestamp)> {
+        let mut connection = self.lock();
+        // Another process may make its key at the same time.
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let is_empty =
+            transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM signing_key)", [], |row| row.get(0))?;
+        if is_empty {
+            let sql = "INSERT INTO signing_key (pkcs8, made_at, current_at) VALUES (?1, ?2, ?2)";
+            transaction.execute(sql, (generate()?, timestamp(self.now())))?;
+        }
+        let keys = transaction
+            .prepare("SELECT pkcs8 FROM signing_key WHERE current_at IS NOT NULL AND revoked_at IS NULL ORDER BY current_at DESC, seq DESC")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        let made_at: String =
+            transaction.query_row("SELECT min(made_at) FROM signing_key", [], |row| row.get(0))?;
+        transaction.commit()?;
+        Ok((keys, made_at.parse().map_err(|_| TenantError::Damaged("a signing key has no date"))?))
     }
 
     /// The https listener's authority: its key and certificate. The first time, `generate` creates it.
@@ -144,10 +148,10 @@ mod tests {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         let clock = Clock::manual(now);
         let db = TenantDb::open(&file, clock.clone()).unwrap();
-        assert_eq!(db.signing_key(|| Ok(vec![1])).unwrap(), (vec![1], now));
+        assert_eq!(db.signing_keys(|| Ok(vec![1])).unwrap(), (vec![vec![1]], now));
         drop(db);
         let again = TenantDb::open(&file, clock).unwrap();
-        assert_eq!(again.signing_key(|| panic!("generated twice")).unwrap(), (vec![1], now));
+        assert_eq!(again.signing_keys(|| panic!("generated twice")).unwrap(), (vec![vec![1]], now));
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());

@@ -11,8 +11,8 @@ pub enum TenantError {
         "the dev tenant serves loopback only, so its issuer cannot be {issuer:?}; use http://127.0.0.1:PORT/"
     )]
     NotLoopback { issuer: String },
-    #[error("the dev tenant cannot serve this bundle: {0}")]
-    Bundle(String),
+    #[error("the dev tenant keeps no more {0}")]
+    Full(&'static str),
     #[error(
         "the dev tenant's file {} cannot be created or written: {source}; name another with `tenant.data`",
         file.display()

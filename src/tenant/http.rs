@@ -5,11 +5,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use warp::Filter;
-use warp::http::{Method, Response};
+use warp::http::Method;
 use warp::path::FullPath;
+use warp::reply::Response;
 
 use super::exchanges::{Direction, HttpExchange};
 use super::oauth_error::OAuthError;
@@ -19,12 +21,14 @@ use super::{Inner, authentication, clients, faults, management};
 
 /// The longest body, in bytes. Auth0's own requests are far shorter.
 const MAX_BODY: usize = 64 * 1024;
+/// The longest body of the Management API: a file of users.
+const MAX_MANAGEMENT_BODY: usize = 1024 * 1024;
 
 /// See [`Tenant::filter`](super::Tenant::filter).
 pub(super) fn filter(
-    tenant: Arc<Inner>,
+    current: Arc<ArcSwap<Inner>>,
     body_timeout: Duration,
-) -> impl Filter<Extract = (Response<String>,), Error = Infallible> + Clone + Send + Sync + 'static {
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::method()
         .and(warp::path::full())
@@ -34,12 +38,14 @@ pub(super) fn filter(
         .and(warp::filters::addr::remote())
         .and(warp::body::stream())
         .then(move |method: Method, path: FullPath, query, headers, host, remote, body| {
-            let tenant = Arc::clone(&tenant);
+            let tenant = current.load_full();
             async move {
-                let body = if matches!(method, Method::POST | Method::PATCH) {
+                let is_management = path.as_str().starts_with("/api/v2/");
+                let max = if is_management { MAX_MANAGEMENT_BODY } else { MAX_BODY };
+                let body = if matches!(method, Method::POST | Method::PATCH | Method::PUT | Method::DELETE) {
                     let too_slow =
                         OAuthError::new(408, "invalid_request", "The body took too long to arrive");
-                    tokio::time::timeout(body_timeout, read(body)).await.unwrap_or(Err(too_slow))
+                    tokio::time::timeout(body_timeout, read(body, max)).await.unwrap_or(Err(too_slow))
                 } else {
                     Ok(Bytes::new())
                 };
@@ -54,11 +60,7 @@ pub(super) fn filter(
         .unify()
 }
 
-async fn serve(
-    tenant: &Arc<Inner>,
-    request: &HttpRequest,
-    refused: Option<HttpResponse>,
-) -> Response<String> {
+async fn serve(tenant: &Arc<Inner>, request: &HttpRequest, refused: Option<HttpResponse>) -> Response {
     // Other names that resolve to this machine are refused (DNS rebinding).
     let response = if !request.host.as_ref().is_some_and(|host| is_loopback(host.host())) {
         misdirected()
@@ -117,13 +119,17 @@ fn with_cors(tenant: &Inner, request: &HttpRequest, response: HttpResponse) -> H
         .header("access-control-max-age", "600")
 }
 
-async fn read(body: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Bytes, OAuthError> {
+async fn read(
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    max: usize,
+) -> Result<Bytes, OAuthError> {
     let mut body = pin!(body);
     let mut bytes = BytesMut::new();
     while let Some(chunk) = body.next().await {
         let mut chunk = chunk.map_err(|_| OAuthError::invalid_request("The body ended early"))?;
-        if bytes.len().saturating_add(chunk.remaining()) > MAX_BODY {
-            return Err(OAuthError::new(413, "invalid_request", "The body is over 64 KiB"));
+        if bytes.len().saturating_add(chunk.remaining()) > max {
+            let description = format!("The body is over {} KiB", max / 1024);
+            return Err(OAuthError::new(413, "invalid_request", description));
         }
         bytes.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
     }

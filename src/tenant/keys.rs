@@ -1,4 +1,4 @@
-//! The signing key: RS256, 2048 bits, generated at the first start. Signs and verifies the tenant's tokens.
+//! The signing keys: RS256, 2048 bits. The current one signs; those before it verify until they are revoked.
 
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -14,12 +14,41 @@ use super::TenantError;
 use super::certificates;
 use super::error::Result;
 
-/// The tenant's only key.
-pub(super) struct SigningKey {
-    pair: KeyPair,
-    kid: String,
+/// The keys that are not revoked; the first one is the current one.
+pub(super) struct SigningKeys {
+    keys: Vec<SigningKey>,
     /// The key set (RFC 7517) at `/.well-known/jwks.json`.
     pub(super) jwks: Value,
+}
+
+impl SigningKeys {
+    /// From the bytes of [`SigningKey::generate`], the current key first.
+    pub(super) fn new(pkcs8: &[Vec<u8>]) -> Result<Self> {
+        let keys: Vec<SigningKey> =
+            pkcs8.iter().map(|key| SigningKey::from_pkcs8(key)).collect::<Result<_>>()?;
+        let jwks = json!({"keys": keys.iter().map(|key| &key.jwk).collect::<Vec<_>>()});
+        Ok(Self { keys, jwks })
+    }
+
+    /// Signs with the current key; see [`SigningKey::sign`].
+    pub(super) fn sign(&self, typ: &str, payload: &Map<String, Value>) -> Result<String> {
+        let current = self.keys.first().ok_or(TenantError::Crypto("there is no signing key"))?;
+        current.sign(typ, payload)
+    }
+
+    /// Verifies with the key that the token names; see [`SigningKey::verify`].
+    pub(super) fn verify(&self, token: &str, issuer: &str, now: i64) -> Option<Map<String, Value>> {
+        self.keys.iter().find_map(|key| key.verify(token, issuer, now))
+    }
+}
+
+/// One key.
+pub(super) struct SigningKey {
+    pair: KeyPair,
+    pub(super) kid: String,
+    /// Self-signed, in DER.
+    pub(super) certificate: Vec<u8>,
+    jwk: Value,
 }
 
 impl SigningKey {
@@ -43,11 +72,11 @@ impl SigningKey {
         let certificate = certificates::of_signing_key(pkcs8)?;
         // RFC 7517, section 4.8: SHA-1, as a name only.
         let thumbprint = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &certificate);
-        let jwks = json!({"keys": [{
+        let jwk = json!({
             "kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": modulus, "e": exponent,
             "x5c": [STANDARD.encode(&certificate)], "x5t": URL_SAFE_NO_PAD.encode(thumbprint),
-        }]});
-        Ok(Self { pair, kid, jwks })
+        });
+        Ok(Self { pair, kid, certificate, jwk })
     }
 
     /// Signs `payload` as a JWT whose header has this `typ`. Takes about a millisecond.
@@ -98,14 +127,14 @@ mod tests {
     fn another_library_verifies_its_tokens_with_the_key_set() {
         let pkcs8 = SigningKey::generate().unwrap();
         let key = SigningKey::from_pkcs8(&pkcs8).unwrap();
-        assert_eq!(key.jwks, SigningKey::from_pkcs8(&pkcs8).unwrap().jwks);
-        let certificate = STANDARD.decode(key.jwks["keys"][0]["x5c"][0].as_str().unwrap()).unwrap();
+        assert_eq!(key.jwk, SigningKey::from_pkcs8(&pkcs8).unwrap().jwk);
+        let certificate = STANDARD.decode(key.jwk["x5c"][0].as_str().unwrap()).unwrap();
         let modulus = key.pair.public_key().modulus().big_endian_without_leading_zero();
         assert!(certificate.windows(modulus.len()).any(|part| part == modulus));
         let token = key.sign("at+jwt", &payload()).unwrap();
 
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let set: JwkSet = serde_json::from_value(key.jwks.clone()).unwrap();
+        let set: JwkSet = serde_json::from_value(json!({"keys": [key.jwk]})).unwrap();
         let jwk = set.find(&key.kid).unwrap();
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&["http://127.0.0.1/"]);
@@ -113,6 +142,26 @@ mod tests {
         let data = decode::<Value>(&token, &DecodingKey::from_jwk(jwk).unwrap(), &validation).unwrap();
         assert_eq!(data.header.typ.as_deref(), Some("at+jwt"));
         assert_eq!(data.claims["sub"], "auth0|a");
+    }
+
+    #[test]
+    fn the_first_key_signs_and_all_verify() {
+        let [old, new] = [(); 2].map(|()| SigningKey::generate().unwrap());
+        let (before, after) = (
+            SigningKeys::new(std::slice::from_ref(&old)).unwrap(),
+            SigningKeys::new(&[new.clone(), old]).unwrap(),
+        );
+        let token = before.sign("JWT", &payload()).unwrap();
+        assert!(after.verify(&token, "http://127.0.0.1/", 1).is_some());
+        assert!(SigningKeys::new(&[new]).unwrap().verify(&token, "http://127.0.0.1/", 1).is_none());
+        assert!(before.verify(&after.sign("JWT", &payload()).unwrap(), "http://127.0.0.1/", 1).is_none());
+        let jwk = &after.jwks["keys"][0];
+        let certificate = STANDARD.decode(jwk["x5c"][0].as_str().unwrap()).unwrap();
+        let x5t = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &certificate);
+        assert_eq!(jwk["x5t"], URL_SAFE_NO_PAD.encode(x5t));
+        // The certificate holds the key.
+        let modulus = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
+        assert!(certificate.windows(modulus.len()).any(|part| part == modulus));
     }
 
     #[test]

@@ -24,7 +24,8 @@ mod exchanges;
 mod faults;
 mod keys;
 mod tickets;
-mod user_records;
+mod accounts;
+mod state;
 mod users;
 #[cfg(test)]
 mod tests;
@@ -35,12 +36,13 @@ pub use exchanges::{Direction, HttpExchange};
 pub use settings::Settings;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
 use warp::Filter;
-use warp::http::Response;
+use warp::reply::Response;
 
 use crate::bundle::{Bundle, ResourceServer};
 use crate::clock::Clock;
@@ -49,25 +51,36 @@ use crate::script::ScriptRunner;
 
 /// An open dev tenant. Cheap to clone; clones are the same tenant.
 #[derive(Clone)]
-pub struct Tenant(Arc<Inner>);
+pub struct Tenant(Arc<ArcSwap<Inner>>);
 
-/// The state that every handler shares.
+/// The state that a request sees. A change of an object makes a new one for the requests after it.
+#[derive(Clone)]
 struct Inner {
     issuer: String,
+    /// Where the current one is kept.
+    current: Weak<ArcSwap<Inner>>,
+    /// Held while the next state is made.
+    changing: Arc<Mutex<()>>,
+    /// Held by a call of the Management API that changes objects.
+    writing: Arc<Mutex<()>>,
+    /// The bundle as it was read.
+    base: Arc<Bundle>,
+    scripts: Option<ScriptRunner>,
+    /// The bundle with what changed since.
     bundle: Bundle,
     apis: apis::Apis,
     users: users::UserDirectory,
     db: db::TenantDb,
     tickets: tickets::Tickets,
     refresh_tokens: authentication::RefreshTokens,
-    key: keys::SigningKey,
+    key: Arc<keys::SigningKeys>,
     rules: authentication::LoginRules,
     pool: Pool,
     clock: Clock,
-    exchanges: exchanges::ExchangeLog,
+    exchanges: Arc<exchanges::ExchangeLog>,
     log: Arc<authentication::LoginLog>,
     faults: Arc<faults::Faults>,
-    rate_limit: management::RateLimit,
+    rate_limit: Arc<management::RateLimit>,
 }
 
 impl Tenant {
@@ -95,44 +108,66 @@ impl Tenant {
                 tracing::warn!(trigger, action, "this action DOES NOT RUN here, only at Auth0");
             }
         }
-        let rules = authentication::LoginRules::new(scripts, &bundle.rules);
-        Self::with_rules(settings, issuer, bundle, rules, pool, clock)
+        let rules = authentication::LoginRules::new(scripts.clone(), &bundle.rules);
+        Self::with_rules(settings, issuer, bundle, rules, Some(scripts), pool, clock)
     }
 
+    /// `scripts` run the rules that change later; without them `rules` stay.
     fn with_rules(
         settings: &Settings,
         issuer: &str,
-        bundle: Bundle,
+        mut bundle: Bundle,
         rules: authentication::LoginRules,
+        scripts: Option<ScriptRunner>,
         pool: Pool,
         clock: Clock,
     ) -> Result<Self> {
         if !is_loopback(issuer) {
             return Err(TenantError::NotLoopback { issuer: issuer.to_owned() });
         }
-        let apis = apis::Apis::new(&bundle, issuer);
+        state::add_management_api(&mut bundle, issuer, &management::scopes());
         // Tests of a team move it; see `faults.rs`.
         let clock = Clock::shiftable(clock);
         let db = db::TenantDb::open(&settings.data, clock.clone())?;
         let unusable = |error| db::unusable(&settings.data, error);
-        let (pkcs8, created_at) = db.signing_key(keys::SigningKey::generate).map_err(unusable)?;
-        Ok(Self(Arc::new(Inner {
-            issuer: issuer.to_owned(),
-            key: keys::SigningKey::from_pkcs8(&pkcs8).map_err(unusable)?,
-            users: users::UserDirectory::new(bundle.users.clone(), created_at, db.clone()),
-            exchanges: exchanges::ExchangeLog::default(),
-            log: Arc::default(),
-            faults: Arc::default(),
-            rate_limit: management::RateLimit::default(),
-            tickets: tickets::Tickets(db.clone()),
-            refresh_tokens: authentication::RefreshTokens(db.clone()),
-            bundle,
-            apis,
-            db,
-            rules,
-            pool,
-            clock,
-        })))
+        let (pkcs8, created_at) = db.signing_keys(keys::SigningKey::generate).map_err(unusable)?;
+        let key = keys::SigningKeys::new(&pkcs8).map_err(unusable)?;
+        let users = users::UserDirectory::open(&bundle, created_at, db.clone()).map_err(unusable)?;
+        let current = Arc::new_cyclic(|current| {
+            ArcSwap::from_pointee(Inner {
+                issuer: issuer.to_owned(),
+                current: Weak::clone(current),
+                changing: Arc::default(),
+                writing: Arc::default(),
+                scripts,
+                apis: apis::Apis::new(&bundle, issuer),
+                bundle: bundle.clone(),
+                base: Arc::new(bundle),
+                users,
+                key: Arc::new(key),
+                exchanges: Arc::default(),
+                log: Arc::default(),
+                faults: Arc::default(),
+                rate_limit: Arc::default(),
+                tickets: tickets::Tickets(db.clone()),
+                refresh_tokens: authentication::RefreshTokens(db.clone()),
+                db,
+                rules,
+                pool,
+                clock,
+            })
+        });
+        current.load().reload().map_err(unusable)?;
+        Ok(Self(current))
+    }
+
+    /// Forgets what changed since the bundle: users, objects, sessions, logs. Keys and certificates stay. A running tenant
+    /// sees it after a restart. Blocking.
+    ///
+    /// # Errors
+    /// [`TenantError`]: the file is unusable.
+    pub fn reset(settings: &Settings) -> Result<(), TenantError> {
+        db::TenantDb::open(&settings.data, Clock::system())?.reset()
     }
 
     /// The TLS of the https listener, with a certificate for loopback names. The certificate of the authority behind it is
@@ -143,24 +178,40 @@ impl Tenant {
     pub fn tls(&self, settings: &Settings) -> Result<Arc<rustls::ServerConfig>, TenantError> {
         // Certificates are checked against the machine's clock, not the tenant's.
         let now = Clock::system().now();
-        certificates::server_config(&self.0.db, &Settings::ca_file(&settings.data), now)
+        certificates::server_config(&self.0.load().db, &Settings::ca_file(&settings.data), now)
     }
 
     /// The tenant as a filter that answers every request. A request's body must arrive within `body_timeout`.
     pub fn filter(
         &self,
         body_timeout: Duration,
-    ) -> impl Filter<Extract = (Response<String>,), Error = Infallible> + Clone + use<> {
+    ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
         http::filter(Arc::clone(&self.0), body_timeout)
     }
 
     /// The latest HTTP exchanges, the oldest first; at most 2,000.
     pub fn exchanges(&self) -> Vec<HttpExchange> {
-        self.0.exchanges.all()
+        self.0.load().exchanges.all()
     }
 }
 
 impl Inner {
+    /// Makes what changed in the database count for the requests after this one. Blocking.
+    fn reload(&self) -> Result<()> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(current) = self.current.upgrade() else { return Ok(()) };
+        let mut next = Self::clone(&current.load());
+        next.bundle = state::current(&next.base, &next.db)?;
+        next.apis = apis::Apis::new(&next.bundle, &next.issuer);
+        next.users = next.users.with_objects(&next.bundle);
+        next.key = Arc::new(keys::SigningKeys::new(&next.db.signing_keys(keys::SigningKey::generate)?.0)?);
+        if let Some(scripts) = &next.scripts {
+            next.rules = authentication::LoginRules::new(scripts.clone(), &next.bundle.rules);
+        }
+        current.store(Arc::new(next));
+        Ok(())
+    }
+
     /// Runs a write, or other blocking work, on the pool.
     async fn in_pool<T: Send + 'static>(
         self: &Arc<Self>,

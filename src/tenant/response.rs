@@ -1,8 +1,15 @@
 //! A response under construction. Sets the headers that every response needs.
 
 use serde_json::{Map, Value};
+use std::convert::Infallible;
+use std::pin::Pin;
 use warp::http::header::{HeaderMap, HeaderName, HeaderValue};
-use warp::http::{Response, StatusCode};
+
+use futures_util::Stream;
+use warp::Reply;
+use warp::http::StatusCode;
+use warp::reply::Response;
+use warp::sse::Event;
 
 /// A response, and the client or user it was for.
 #[derive(Debug)]
@@ -12,13 +19,24 @@ pub(super) struct HttpResponse {
     pub(super) body: String,
     /// The id of a client or user, for the recorded exchanges.
     pub(super) actor: Option<String>,
+    /// A stream in the place of the body.
+    events: Option<Events>,
+}
+
+struct Events(Pin<Box<dyn Stream<Item = Result<Event, Infallible>> + Send + Sync>>);
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Events")
+    }
 }
 
 impl HttpResponse {
     /// An empty response. An invalid status becomes 500.
     pub(super) fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let response = Self { status, headers: HeaderMap::new(), body: String::new(), actor: None };
+        let response =
+            Self { status, headers: HeaderMap::new(), body: String::new(), actor: None, events: None };
         response.header("cache-control", "no-store").header("x-content-type-options", "nosniff")
     }
 
@@ -50,8 +68,21 @@ impl HttpResponse {
         Self { actor: Some(actor.into()), ..self }
     }
 
-    pub(super) fn into_response(self) -> Response<String> {
-        let mut response = Response::new(self.body);
+    /// Answers with server-sent events.
+    pub(super) fn events(
+        self,
+        events: impl Stream<Item = Result<Event, Infallible>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { events: Some(Events(Box::pin(events))), ..self }
+            .header("content-type", "text/event-stream")
+            .header("cache-control", "no-cache")
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        let mut response = match self.events {
+            Some(events) => warp::sse::reply(warp::sse::keep_alive().stream(events.0)).into_response(),
+            None => Response::new(self.body.into()),
+        };
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

@@ -32,6 +32,7 @@ impl TicketKind {
 }
 
 /// The tickets in the tenant's database.
+#[derive(Clone)]
 pub(super) struct Tickets(pub(super) TenantDb);
 
 impl Tickets {

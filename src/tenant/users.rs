@@ -1,5 +1,8 @@
 //! The users: the bundle's test users and those who signed up here, each with their state in the database.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{pbkdf2, rand};
 use base64::Engine as _;
@@ -8,128 +11,180 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::TenantError;
+use super::accounts::Feed;
 use super::db::{TenantDb, timestamp};
 use super::error::Result;
 use super::response::object;
-use super::user_records::UserRecord;
-use crate::bundle::TestUser;
+pub(super) use crate::bundle::DEFAULT_CONNECTION as CONNECTION;
+use crate::bundle::{Bundle, Kind, TestUser};
 use crate::script::{MetadataKind, MetadataUpdate};
-use crate::telemetry::Secret;
-
-/// The only connection: Auth0's own database, under its default name.
-pub(super) const CONNECTION: &str = "Username-Password-Authentication";
 
 /// PBKDF2-HMAC-SHA512 with the iterations that OWASP's password storage cheat sheet recommends.
 const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(210_000 - 1);
 static PBKDF2: pbkdf2::Algorithm = pbkdf2::PBKDF2_HMAC_SHA512;
 
+/// The most users that the login page offers besides the bundle's: the newest.
+const SHOWN: i64 = 100;
+
 /// A user of the tenant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct TenantUser {
     /// The user as the Management API returns it.
     pub(super) user: Map<String, Value>,
     /// Names of roles.
     pub(super) roles: Vec<String>,
+    /// Ids of organizations.
+    pub(super) organizations: Vec<String>,
+    /// Permissions assigned to the user, not by a role: API and permission.
+    pub(super) permissions: Vec<(String, String)>,
 }
 
 /// Finds and authenticates users.
+#[derive(Clone)]
 pub(super) struct UserDirectory {
-    bundled: Vec<TestUser>,
-    /// When the tenant was created; the default `created_at` of the bundle's users.
-    created_at: Timestamp,
+    bundled: Arc<Vec<TestUser>>,
+    /// Names by id.
+    roles: BTreeMap<String, String>,
+    /// Names.
+    connections: BTreeSet<String>,
     db: TenantDb,
 }
 
 impl UserDirectory {
-    pub(super) fn new(bundled: Vec<TestUser>, created_at: Timestamp, db: TenantDb) -> Self {
-        Self { bundled, created_at, db }
+    /// Makes the bundle's users the base of those in the database. `created_at`: the default of their creation.
+    pub(super) fn open(bundle: &Bundle, created_at: Timestamp, db: TenantDb) -> Result<Self> {
+        let documents =
+            bundle.users.iter().map(|user| (user.user_id.clone(), base(user, bundle, created_at)));
+        db.sync_accounts(&documents.collect::<Vec<_>>())?;
+        Ok(Self {
+            bundled: Arc::new(bundle.users.clone()),
+            roles: BTreeMap::new(),
+            connections: BTreeSet::new(),
+            db,
+        }
+        .with_objects(bundle))
     }
 
-    /// All users, each with a note for the login page: the bundle's, then at most 100 who signed up here.
+    /// The same users with the roles and connections of another bundle.
+    pub(super) fn with_objects(self, bundle: &Bundle) -> Self {
+        let text = |found: &Map<String, Value>, member| found.get(member)?.as_str().map(str::to_owned);
+        let roles = bundle.objects.list(Kind::Role).iter();
+        let roles = roles.filter_map(|role| Some((text(role, "id")?, text(role, "name")?))).collect();
+        let connections = bundle.objects.list(Kind::Connection).iter();
+        let of_users = self.bundled.iter().map(|user| user.connection().to_owned());
+        let connections = connections.filter_map(|found| text(found, "name")).chain(of_users).collect();
+        Self { roles, connections, ..self }
+    }
+
+    /// All users, each with a note for the login page: the bundle's, then at most 100 who were added here.
     pub(super) fn all(&self) -> Result<Vec<(TenantUser, String)>> {
         let mut all = Vec::new();
-        for user in &self.bundled {
-            let record = self.db.user_record(&user.user_id)?;
-            all.push((self.bundled_user(user, record), user.note.clone().unwrap_or_default()));
+        for user in self.bundled.iter() {
+            let found = self.find(&user.user_id)?;
+            all.extend(found.map(|found| (found, user.note.clone().unwrap_or_default())));
         }
-        let signed_up = self.db.all_signed_up()?.into_iter().filter_map(from_sign_up);
-        all.extend(signed_up.map(|user| (user, "signed up here".to_owned())));
+        let is_bundled = |user: &TenantUser| self.bundled.iter().any(|known| known.user_id == user.user_id());
+        let newest = self.db.count_accounts()?.saturating_sub(SHOWN).max(0);
+        let added = self.db.accounts(newest, SHOWN)?.into_iter().rev().map(|doc| self.user(doc));
+        all.extend(added.filter(|user| !is_bundled(user)).map(|user| (user, "signed up here".to_owned())));
         Ok(all)
     }
 
     /// By `user_id`. A read by key.
     pub(super) fn find(&self, user_id: &str) -> Result<Option<TenantUser>> {
-        let record = self.db.user_record(user_id)?;
-        Ok(match self.bundled.iter().find(|user| user.user_id == user_id) {
-            Some(user) => Some(self.bundled_user(user, record)),
-            None => record.and_then(from_sign_up),
-        })
+        Ok(self.db.account(user_id)?.map(|doc| self.user(doc)))
     }
 
-    /// By email, ignoring case: one user of each provider.
+    /// By email, ignoring case: one user of each connection.
     pub(super) fn find_by_email(&self, email: &str) -> Result<Vec<TenantUser>> {
-        let email = email.to_lowercase();
-        let bundled = self.bundled.iter().filter(|user| user.email == email);
-        let mut found =
-            bundled.filter_map(|user| self.find(&user.user_id).transpose()).collect::<Result<Vec<_>>>()?;
-        if found.is_empty() {
-            found.extend(self.db.signed_up(&email)?.and_then(from_sign_up));
-        }
-        Ok(found)
+        Ok(self.db.accounts_by_email(email)?.into_iter().map(|doc| self.user(doc)).collect())
     }
 
     /// By email and password; `None` when either is wrong. Blocking: hashing takes a good part of a second.
     pub(super) fn authenticate(&self, email: &str, password: &str) -> Result<Option<TenantUser>> {
-        let email = email.to_lowercase();
-        let mut bundled = self.bundled.iter().filter(|user| user.email == email).peekable();
-        if bundled.peek().is_none() {
-            let signed_up = self.db.signed_up(&email)?;
-            let stored = signed_up.as_ref().and_then(|record| record.password.as_ref());
-            let is_right = stored.is_some_and(|stored| verify_password(stored, password));
-            return Ok(signed_up.filter(|_| is_right).and_then(from_sign_up));
+        for user in self.find_by_email(email)? {
+            let is_right = match self.db.password(user.user_id())? {
+                Some(stored) => verify_password(&stored, password),
+                // The bundle holds its passwords in the clear, so there is no hash to compare.
+                None => self.bundled.iter().filter(|known| known.user_id == user.user_id()).any(|known| {
+                    known.password.as_ref().is_some_and(|secret| {
+                        verify_slices_are_equal(secret.expose().as_bytes(), password.as_bytes()).is_ok()
+                    })
+                }),
+            };
+            if is_right {
+                return Ok(Some(user));
+            }
         }
-        // The bundle holds its passwords in the clear, so there is no hash to compare.
-        let is_right = |secret: &Secret| {
-            verify_slices_are_equal(secret.expose().as_bytes(), password.as_bytes()).is_ok()
-        };
-        match bundled.find(|user| user.password.as_ref().is_some_and(is_right)) {
-            Some(user) => self.find(&user.user_id),
-            None => Ok(None),
-        }
+        Ok(None)
     }
 
-    /// Whether users of this connection exist; Auth0's own database always does.
+    /// Whether there is a connection of this name; Auth0's own database always exists.
     pub(super) fn has_connection(&self, name: &str) -> bool {
-        let has = |user: &TestUser| self.bundled_user(user, None).connection() == name;
-        name == CONNECTION || self.bundled.iter().any(has)
+        name == CONNECTION || self.connections.contains(name)
     }
 
-    /// Whether a user is a member of the organization with this name.
-    pub(super) fn is_member(&self, user_id: &str, organization: &str) -> bool {
-        let user = self.bundled.iter().find(|user| user.user_id == user_id);
-        user.is_some_and(|user| user.organizations.iter().any(|name| name == organization))
-    }
-
-    /// Merges a metadata update. Blocking: a write.
+    /// Merges a metadata update at the first level; `null` deletes a key. Blocking: a write.
     pub(super) fn update_metadata(&self, update: MetadataUpdate) -> Result<()> {
-        let MetadataUpdate { user_id, kind, metadata } = update;
-        let member = match kind {
+        let member = match update.kind {
             MetadataKind::App => "app_metadata",
             MetadataKind::User => "user_metadata",
         };
-        let bundled = self.bundled.iter().find(|user| user.user_id == user_id);
-        let base = bundled.and_then(|user| user.profile.get(member)?.as_object().cloned());
-        self.db.merge_metadata(&user_id, kind, base.unwrap_or_default(), metadata)
+        self.db.change_account(&update.user_id, Feed::Event("user.updated"), |doc| {
+            let merged = merge_metadata(doc.get(member), &update.metadata);
+            [(member.to_owned(), merged)].into_iter().collect()
+        })?;
+        Ok(())
     }
 
-    fn bundled_user(&self, bundled: &TestUser, record: Option<UserRecord>) -> TenantUser {
-        let mut user = bundled.profile.clone();
-        user.insert("user_id".to_owned(), json!(bundled.user_id));
-        user.insert("email".to_owned(), json!(bundled.email));
-        add_defaults(&mut user, &timestamp(self.created_at));
-        add_record(&mut user, record.unwrap_or_default());
-        TenantUser { user, roles: bundled.roles.clone() }
+    /// A user of a document.
+    pub(super) fn user(&self, mut doc: Map<String, Value>) -> TenantUser {
+        let list =
+            |value: Option<Value>| if let Some(Value::Array(list)) = value { list } else { Vec::new() };
+        let roles = list(doc.remove("_roles"));
+        let roles = roles.iter().filter_map(|id| self.roles.get(id.as_str()?).cloned()).collect();
+        let organizations = object(doc.remove("_organizations").unwrap_or_default());
+        let permissions = list(doc.remove("_permissions"));
+        let text = |value: &Value, member: &str| value.get(member)?.as_str().map(str::to_owned);
+        let pair = |value: &Value| {
+            Some((text(value, "resource_server_identifier")?, text(value, "permission_name")?))
+        };
+        doc.retain(|member, _| !member.starts_with('_'));
+        TenantUser {
+            user: doc,
+            roles,
+            organizations: organizations.into_iter().map(|(id, _)| id).collect(),
+            permissions: permissions.iter().filter_map(pair).collect(),
+        }
     }
+}
+
+/// Metadata after a change at the first level; `null` deletes a key.
+pub(super) fn merge_metadata(metadata: Option<&Value>, changes: &Map<String, Value>) -> Value {
+    let metadata = metadata.and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut merged = super::accounts::overlay(metadata, changes);
+    merged.retain(|_, value| !value.is_null());
+    merged.into()
+}
+
+/// A user of the bundle as a document.
+fn base(bundled: &TestUser, bundle: &Bundle, created_at: Timestamp) -> Map<String, Value> {
+    let mut user = bundled.profile.clone();
+    user.insert("user_id".to_owned(), json!(bundled.user_id));
+    if !bundled.email.is_empty() {
+        user.insert("email".to_owned(), json!(bundled.email));
+    }
+    let role_id = |name: &String| bundle.objects.find(Kind::Role, "name", name)?.get("id").cloned();
+    let roles: Vec<Value> = bundled.roles.iter().filter_map(role_id).collect();
+    let of_user = bundle.organizations.iter().filter(|found| bundled.organizations.contains(&found.name));
+    let organizations: Map<String, Value> = of_user.map(|found| (found.id.clone(), json!([]))).collect();
+    for (member, value) in [("_roles", json!(roles)), ("_organizations", json!(organizations))] {
+        if value != json!([]) && value != json!({}) {
+            user.insert(member.to_owned(), value);
+        }
+    }
+    add_defaults(&mut user, bundled.connection(), &timestamp(created_at));
+    user
 }
 
 impl TenantUser {
@@ -139,6 +194,16 @@ impl TenantUser {
 
     pub(super) fn email(&self) -> &str {
         text(&self.user, "email")
+    }
+
+    /// The permissions at an API, sorted and unique: by roles, and the user's own.
+    pub(super) fn permissions(&self, bundle: &Bundle, audience: &str) -> Vec<String> {
+        let mut permissions = bundle.permissions(&self.roles, audience);
+        let own = self.permissions.iter().filter(|(api, _)| api == audience);
+        permissions.extend(own.map(|(_, permission)| permission.clone()));
+        permissions.sort();
+        permissions.dedup();
+        permissions
     }
 
     pub(super) fn name(&self) -> &str {
@@ -178,7 +243,7 @@ impl TenantUser {
 /// A new user's profile, as Auth0 derives it from an email.
 pub(super) fn new_profile(user_id: &str, email: &str, now: Timestamp) -> Map<String, Value> {
     let mut user = object(json!({"user_id": user_id, "email": email}));
-    add_defaults(&mut user, &timestamp(now));
+    add_defaults(&mut user, CONNECTION, &timestamp(now));
     user
 }
 
@@ -204,28 +269,25 @@ fn verify_password(stored: &str, password: &str) -> bool {
     verify().unwrap_or(false)
 }
 
-fn from_sign_up(record: UserRecord) -> Option<TenantUser> {
-    let mut user = record.profile.clone()?;
-    add_record(&mut user, record);
-    Some(TenantUser { user, roles: Vec::new() })
-}
-
 fn text<'a>(user: &'a Map<String, Value>, member: &str) -> &'a str {
     user.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Adds the members that Auth0 gives every user of its database.
-fn add_defaults(user: &mut Map<String, Value>, created_at: &str) {
+/// Adds the members that Auth0 gives every user.
+pub(super) fn add_defaults(user: &mut Map<String, Value>, connection: &str, created_at: &str) {
     let (email, user_id) = (text(user, "email").to_owned(), text(user, "user_id").to_owned());
     let (provider, id) = user_id.split_once('|').unwrap_or(("auth0", &user_id));
-    let connection = if provider == "auth0" { CONNECTION } else { provider };
-    let nickname = email.split_once('@').map_or(email.as_str(), |(local, _)| local);
-    let is_social = provider != "auth0";
+    let is_social = !matches!(provider, "auth0" | "email" | "sms");
+    let name = [email.as_str(), text(user, "username"), text(user, "phone_number"), &user_id];
+    let name = name.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned();
+    let nickname = name.split_once('@').map_or(name.as_str(), |(local, _)| local).to_owned();
+    if !email.is_empty() {
+        user.entry("email_verified").or_insert(json!(false));
+    }
     for (member, default) in [
-        ("name", json!(email)),
+        ("name", json!(name)),
         ("nickname", json!(nickname)),
         ("picture", json!("https://cdn.auth0.com/avatars/default.png")),
-        ("email_verified", json!(false)),
         ("created_at", json!(created_at)),
         ("updated_at", json!(created_at)),
         (
@@ -235,21 +297,6 @@ fn add_defaults(user: &mut Map<String, Value>, created_at: &str) {
     ] {
         user.entry(member).or_insert(default);
     }
-}
-
-/// Adds a user's state in the database. Metadata that was never set stays absent.
-fn add_record(user: &mut Map<String, Value>, record: UserRecord) {
-    let mut members = object(json!({
-        "updated_at": Some(record.updated_at).filter(|updated_at| !updated_at.is_empty()),
-        "blocked": record.blocked,
-        "logins_count": Some(record.logins_count).filter(|count| *count > 0),
-        "last_login": record.last_login,
-        "last_ip": record.last_ip,
-        "app_metadata": record.app_metadata,
-        "user_metadata": record.user_metadata,
-    }));
-    members.retain(|_, value| !value.is_null());
-    user.append(&mut members);
 }
 
 #[cfg(test)]
@@ -265,7 +312,18 @@ mod tests {
             {"user_id": "auth0|a", "email": "ada@x", "password": "p", "roles": ["r"], "note": "n"},
             {"user_id": "google-oauth2|1", "email": "g@x", "app_metadata": {"kept": 1}, "blocked": true},
         ]));
-        (folder, UserDirectory::new(bundled.unwrap(), Timestamp::from_second(1_700_000_000).unwrap(), db))
+        let role = object(json!({"id": "rol_1", "name": "r", "permissions": [
+            {"permission_name": "x", "resource_server_identifier": "api"}]}));
+        let lists = [(Kind::Role, vec![role])].into();
+        let objects = crate::bundle::Objects { lists, ..Default::default() };
+        let bundle = Bundle { users: bundled.unwrap(), ..Bundle::from_objects(objects, Vec::new()) };
+        let users = UserDirectory::open(&bundle, Timestamp::from_second(1_700_000_000).unwrap(), db).unwrap();
+        let ada = users.find("auth0|a").unwrap().unwrap();
+        assert_eq!(
+            (ada.roles.clone(), ada.permissions(&bundle, "api")),
+            (vec!["r".to_owned()], vec!["x".to_owned()])
+        );
+        (folder, users)
     }
 
     #[test]

@@ -86,7 +86,7 @@ async fn proceed(
         // With `max_age=0` every session is too old.
         authorization.max_age.is_none_or(|max| age(session) < max.max(1) && max > 0)
             && authorization.connection.as_ref().is_none_or(|name| user.connection() == name)
-            && organizations::admits(tenant, authorization.organization.as_deref(), user.user_id())
+            && organizations::admits(tenant, authorization.organization.as_deref(), user)
     });
     if let Some((user, session)) = session {
         sessions::touch(tenant, request).await?;
@@ -111,7 +111,7 @@ async fn finish(
     let client =
         clients::find(&tenant.bundle, &authorization.client_id).ok_or_else(OAuthError::unknown_client)?;
     let organization = authorization.organization.as_deref();
-    organizations::check(tenant, organization, user.user_id())?;
+    organizations::check(tenant, organization, &user)?;
     let attempt = LoginAttempt {
         user,
         client,

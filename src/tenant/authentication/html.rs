@@ -220,6 +220,7 @@ mod tests {
         let user = TenantUser {
             user: json!({"user_id": evil, "name": evil, "email": evil}).as_object().unwrap().clone(),
             roles: vec![evil.to_owned()],
+            ..TenantUser::default()
         };
         let response = login(
             200,

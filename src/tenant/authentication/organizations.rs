@@ -2,6 +2,7 @@
 
 use super::super::Inner;
 use super::super::oauth_error::OAuthError;
+use super::super::users::TenantUser;
 use crate::bundle::{Client, Organization};
 
 /// The id of the organization that a request names, by id or, where the tenant allows it, by name.
@@ -41,16 +42,16 @@ pub(super) fn find<'a>(tenant: &'a Inner, id: Option<&str>) -> Option<&'a Organi
 }
 
 /// Whether a user may log in to an organization: its members only. Without one, every user may.
-pub(super) fn admits(tenant: &Inner, organization: Option<&str>, user_id: &str) -> bool {
-    let is_member = |found: &Organization| tenant.users.is_member(user_id, &found.name);
-    organization.is_none() || find(tenant, organization).is_some_and(is_member)
+pub(super) fn admits(tenant: &Inner, organization: Option<&str>, user: &TenantUser) -> bool {
+    let Some(id) = organization else { return true };
+    find(tenant, organization).is_some() && user.organizations.iter().any(|of_user| of_user == id)
 }
 
 /// As [`admits`], with the error of a user who is not a member.
-pub(super) fn check(tenant: &Inner, organization: Option<&str>, user_id: &str) -> Result<(), OAuthError> {
-    if admits(tenant, organization, user_id) {
+pub(super) fn check(tenant: &Inner, organization: Option<&str>, user: &TenantUser) -> Result<(), OAuthError> {
+    if admits(tenant, organization, user) {
         return Ok(());
     }
-    let organization = organization.unwrap_or_default();
+    let (organization, user_id) = (organization.unwrap_or_default(), user.user_id());
     Err(OAuthError::access_denied(format!("user {user_id} is not part of the {organization} organization")))
 }

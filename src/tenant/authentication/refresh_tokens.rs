@@ -35,6 +35,7 @@ pub(super) struct OfflineLogin {
 type Token = (Vec<u8>, Option<i64>);
 
 /// The refresh tokens in the tenant's database.
+#[derive(Clone)]
 pub(in crate::tenant) struct RefreshTokens(pub(in crate::tenant) TenantDb);
 
 impl RefreshTokens {

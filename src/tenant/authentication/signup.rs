@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
 use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets;
-use super::super::user_records::NewUser;
 use super::super::users::{self, CONNECTION};
 use super::super::{Inner, clients};
 
@@ -34,13 +33,11 @@ pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
     let id = tickets::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     let body = json!({"_id": id, "email": email, "email_verified": false});
     let added = tenant.in_pool(move |tenant| {
-        if !tenant.users.find_by_email(&email)?.is_empty() {
-            return Ok(false);
-        }
         let user_id = format!("auth0|{id}");
         let hash = users::hash_password(&password)?;
-        let profile = users::new_profile(&user_id, &email, tenant.clock.now());
-        tenant.db.sign_up(&NewUser { user_id, email, profile, hash, user_metadata })
+        let mut profile = users::new_profile(&user_id, &email, tenant.clock.now());
+        profile.extend(user_metadata.map(|metadata| ("user_metadata".to_owned(), Value::Object(metadata))));
+        tenant.db.add_account(&user_id, &profile, Some(&hash))
     });
     if added.await? {
         Ok(HttpResponse::json(200, &body).with_actor(client.client_id.as_str()))

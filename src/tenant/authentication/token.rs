@@ -155,7 +155,7 @@ async fn password(
         error
     })?;
     let organization = organizations::requested(tenant, client, params.get("organization"))?;
-    organizations::check(tenant, organization.as_deref(), user.user_id())?;
+    organizations::check(tenant, organization.as_deref(), &user)?;
     let attempt = LoginAttempt {
         user,
         client,
@@ -189,9 +189,10 @@ async fn refresh_token(
     };
     let (offline, _) = present(false).await?;
     let organization = offline.organization.as_deref();
-    organizations::check(tenant, organization, &offline.user_id)?;
+    let user = tenant.users.find(&offline.user_id)?.ok_or_else(unknown)?;
+    organizations::check(tenant, organization, &user)?;
     let attempt = LoginAttempt {
-        user: tenant.users.find(&offline.user_id)?.ok_or_else(unknown)?,
+        user,
         client,
         protocol: "oauth2-refresh-token",
         is_fresh: false,

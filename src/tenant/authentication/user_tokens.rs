@@ -50,7 +50,7 @@ pub(super) async fn issue(
     let user = tenant.users.find(&login.user_id)?;
     let user = user.ok_or_else(|| OAuthError::invalid_grant("The user does not exist."))?;
     let audience = api.map_or("", |api| api.identifier.as_str());
-    let permissions = tenant.bundle.permissions(&user.roles, audience);
+    let permissions = user.permissions(&tenant.bundle, audience);
     let mut scopes = match &login.scope {
         Some(set_by_a_rule) => set_by_a_rule.clone(),
         None => tenant.apis.user_scopes(api, &permissions, scope, gty == Some("password")),

@@ -1,20 +1,39 @@
-//! The Management API v2, as far as the doors and scripts need it: get a user by id or email, update a user.
+//! The Management API v2.
+//!
+//! Owns every path under `/api/v2/`: who may call it, the rate limit, and the handlers. A call's scopes are checked before its
+//! handler runs, on the pool. Never signs a token.
+//!
+//! Reading order: `routes.rs` (the paths), `call.rs`, `collections.rs` with `kinds.rs`, `users.rs`, then the rest.
+
+mod call;
+mod routes;
+mod schemas;
+mod collections;
+mod kinds;
+mod actions;
+mod users;
+mod search;
+mod relations;
+mod rule_configs;
+mod sessions;
+mod settings;
+mod signing_keys;
+mod logs;
+mod jobs;
+mod events;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use warp::http::StatusCode;
 
 use super::Inner;
-use super::apis::{READ_USERS, UPDATE_USERS};
-use super::oauth_error::OAuthError;
 use super::params::Params;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
 use super::response::object;
-use crate::script::{MetadataKind, MetadataUpdate};
+use call::{Answer, ApiError, Call};
+pub(super) use routes::scopes;
+use routes::{Handler, Route};
 
 /// Requests a second. Auth0's own limits are lower; this one only stops a runaway loop.
 const LIMIT: u32 = 1_000;
@@ -41,8 +60,12 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest, path: &str
     let left = tenant.rate_limit.take(now);
     let claims = claims(tenant, request);
     let mut response = match left {
-        Some(_) => route(tenant, request, path, claims.as_ref()).await,
-        None => error(429, "Global limit has been reached", "too_many_requests").header("retry-after", "1"),
+        Some(_) => {
+            answer(tenant, request, path, claims.as_ref()).await.unwrap_or_else(|error| error.response())
+        }
+        None => ApiError::new(429, "Global limit has been reached", "too_many_requests")
+            .response()
+            .header("retry-after", "1"),
     };
     response.actor = claims.and_then(|claims| claims.get("azp")?.as_str().map(str::to_owned));
     response
@@ -51,124 +74,99 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest, path: &str
         .header("x-ratelimit-reset", &now.saturating_add(1).to_string())
 }
 
-async fn route(
+async fn answer(
     tenant: &Arc<Inner>,
     request: &HttpRequest,
     path: &str,
     claims: Option<&Map<String, Value>>,
-) -> HttpResponse {
-    let by_id = path.strip_prefix("users/").filter(|id| !id.is_empty() && !id.contains('/'));
-    if by_id.is_none() && path != "users-by-email" {
-        return error(404, "Not Found", "");
-    }
-    let scope = match (request.method.as_str(), by_id) {
-        ("GET", _) => READ_USERS,
-        ("PATCH", Some(_)) => UPDATE_USERS,
-        (_, by_id) => {
-            let allowed = if by_id.is_some() { "GET, PATCH" } else { "GET" };
+) -> Answer {
+    let method = request.method.as_str();
+    let route = match routes::find(method, path)? {
+        Ok(route) => route,
+        Err(allowed) => {
             let message = format!("This dev tenant supports {allowed} here");
-            return error(405, &message, "").header("allow", allowed);
+            return Ok(ApiError::new(405, message, "").response().header("allow", &allowed));
         }
     };
-    if let Some(refused) = refuse(request, claims, scope) {
-        return refused;
+    let mut scopes = String::new();
+    if !matches!(route.handler, Handler::Download) {
+        match authorize(request, claims, &route) {
+            Ok(granted) => scopes = granted,
+            Err(refused) => return Ok(*refused),
+        }
     }
-    let Ok(id) = by_id.map(|id| percent_decode_str(id).decode_utf8()).transpose() else {
-        return error(400, "Path validation error: 'id' is not UTF-8", "invalid_uri");
-    };
-    let response = match id {
-        Some(id) if scope == UPDATE_USERS => update_user(tenant, request, id.into_owned()).await,
-        Some(id) => get_user(tenant, request, &id),
-        None => get_users_by_email(tenant, request),
-    };
-    response.unwrap_or_else(|failed| error(failed.status, &failed.description, ""))
-}
-
-/// Refuses a request without a token for this API, or without the scope.
-fn refuse(request: &HttpRequest, claims: Option<&Map<String, Value>>, scope: &str) -> Option<HttpResponse> {
-    if request.header("authorization").is_none() {
-        return Some(error(401, "Missing authentication", ""));
+    if matches!(route.handler, Handler::Events) {
+        let events = events::subscribe(tenant, request)?;
+        return Ok(HttpResponse::new(200).header("x-accel-buffering", "no").events(events));
     }
-    let Some(claims) = claims else { return Some(error(401, "Invalid token", "")) };
-    let granted = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
-    if granted.split(' ').any(|granted| granted == scope) {
-        return None;
-    }
-    let message = format!("Insufficient scope, expected any of: {scope}");
-    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
-    Some(error(403, &message, "insufficient_scope").header("www-authenticate", &challenge))
+    let (request, actor) = (request.clone(), claims.and_then(|claims| claims.get("azp").cloned()));
+    let answered = tenant.in_pool(move |tenant| {
+        // Objects change one at a time, so that each change sees the one before. Users have transactions of their own.
+        let writing = tenant.writing.clone();
+        let _guard = (request.method != "GET" && !route.is_of_users())
+            .then(|| writing.lock().unwrap_or_else(PoisonError::into_inner));
+        let current = tenant.current.upgrade();
+        let current = current.map(|current| current.load_full());
+        let tenant = current.as_deref().unwrap_or(tenant);
+        let query = Params::from_form(request.query.as_bytes()).unwrap_or_default();
+        let call = Call { tenant, request: &request, args: route.args, query, scopes };
+        let answer = match route.handler {
+            Handler::Function(handler) => handler(&call),
+            Handler::Collection(collection) => {
+                collection.answer(&call, call.args.first().map(String::as_str))
+            }
+            Handler::Rest(rest, path) => settings::answer_rest(&call, &path, rest),
+            Handler::Download => jobs::download(&call),
+            Handler::Events => Err(ApiError::new(404, "Not Found", "")),
+        };
+        if request.method != "GET" && answer.is_ok() {
+            let what = format!("{} {}", request.method, request.path);
+            tenant.db.log(
+                "sapi",
+                None,
+                json!({"description": what, "client_id": actor, "ip": request.ip()}),
+            )?;
+        }
+        Ok(answer)
+    });
+    answered.await?
 }
 
-fn get_user(tenant: &Inner, request: &HttpRequest, id: &str) -> Result<HttpResponse, OAuthError> {
-    Ok(match tenant.users.find(id)? {
-        Some(user) => HttpResponse::json(200, &select_fields(request, user.user)?),
-        None => unknown_user(),
-    })
-}
-
-fn get_users_by_email(tenant: &Inner, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
-    let params = Params::from_form(request.query.as_bytes())?;
-    let Some(email) = params.get("email") else {
-        let message = "Query validation error: 'Missing required property: email'";
-        return Ok(error(400, message, "invalid_query_string"));
-    };
-    // Auth0 compares the exact text; its database connections store lower case.
-    let found = tenant.users.find_by_email(email)?.into_iter().filter(|user| user.email() == email);
-    let users = found.map(|user| select_fields(request, user.user)).collect::<Result<_, _>>()?;
-    Ok(HttpResponse::json(200, &users))
-}
-
-/// Applies `fields` and `include_fields`: the members to return, or to leave out.
-fn select_fields(request: &HttpRequest, mut user: Map<String, Value>) -> Result<Value, OAuthError> {
-    let params = Params::from_form(request.query.as_bytes())?;
-    if let Some(fields) = params.get("fields") {
-        let named: Vec<&str> = fields.split(',').map(str::trim).collect();
-        let include = params.get("include_fields") != Some("false");
-        user.retain(|member, _| named.contains(&member.as_str()) == include);
-    }
-    Ok(Value::Object(user))
-}
-
-/// The body of a `PATCH`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UserChanges {
-    blocked: Option<bool>,
-    app_metadata: Option<Map<String, Value>>,
-    user_metadata: Option<Map<String, Value>>,
-}
-
-/// `PATCH /api/v2/users/{id}`: changes `blocked` and the metadata and returns the whole user. Refuses other members.
-async fn update_user(
-    tenant: &Arc<Inner>,
+/// The token's scopes, if one of them is enough for the route. Refuses a request without a token for this API.
+fn authorize(
     request: &HttpRequest,
-    id: String,
-) -> Result<HttpResponse, OAuthError> {
-    let changes: UserChanges = match serde_json::from_slice(&request.body) {
-        Ok(changes) => changes,
-        Err(problem) => {
-            return Ok(error(400, &format!("Payload validation error: '{problem}'"), "invalid_body"));
-        }
-    };
-    let updated = tenant.in_pool(move |tenant| {
-        if tenant.users.find(&id)?.is_none() {
-            return Ok(None);
-        }
-        if let Some(blocked) = changes.blocked {
-            tenant.db.set_blocked(&id, blocked)?;
-        }
-        let all = [(MetadataKind::App, changes.app_metadata), (MetadataKind::User, changes.user_metadata)];
-        for (kind, metadata) in all {
-            if let Some(metadata) = metadata {
-                tenant.users.update_metadata(MetadataUpdate { user_id: id.clone(), kind, metadata })?;
+    claims: Option<&Map<String, Value>>,
+    route: &Route,
+) -> Result<String, Box<HttpResponse>> {
+    let refused = |error: ApiError| Box::new(error.response());
+    if request.header("authorization").is_none() {
+        return Err(refused(ApiError::new(401, "Missing authentication", "")));
+    }
+    let claims = claims.ok_or_else(|| refused(ApiError::new(401, "Invalid token", "")))?;
+    let granted = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    let has = |scope: &String| granted.split(' ').any(|granted| granted == scope);
+    // A user may see, and change the metadata of, their own account only.
+    let is_own = route.args.first().map(String::as_str) == claims.get("sub").and_then(Value::as_str);
+    let is_enough = |scope: &String| has(scope) && (is_own || !scope.contains(":current_user"));
+    if route.scopes.iter().any(is_enough) {
+        if !route.scopes.iter().any(|scope| has(scope) && !scope.contains(":current_user"))
+            && request.method == "PATCH"
+        {
+            let body = serde_json::from_slice(&request.body).map(object).unwrap_or_default();
+            if body.keys().any(|member| member != "user_metadata") {
+                let message = "Insufficient scope, expected any of: update:users";
+                return Err(refused(ApiError::new(403, message, "insufficient_scope")));
             }
         }
-        tenant.users.find(&id)
-    });
-    Ok(match updated.await? {
-        Some(user) => HttpResponse::json(200, &Value::Object(user.user)),
-        None => unknown_user(),
-    })
+        return Ok(granted.to_owned());
+    }
+    let shown: Vec<&str> =
+        route.scopes.iter().map(String::as_str).filter(|scope| !scope.contains(":current_user")).collect();
+    let expected = shown.join(",");
+    let message = format!("Insufficient scope, expected any of: {expected}");
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", shown.join(" "));
+    let response = ApiError::new(403, message, "insufficient_scope").response();
+    Err(Box::new(response.header("www-authenticate", &challenge)))
 }
 
 /// The claims of the request's token, if it is for this API.
@@ -181,19 +179,6 @@ fn claims(tenant: &Inner, request: &HttpRequest) -> Option<Map<String, Value>> {
         _ => false,
     };
     has_audience.then_some(claims)
-}
-
-fn unknown_user() -> HttpResponse {
-    error(404, "The user does not exist.", "inexistent_user")
-}
-
-/// An error in the Management API's shape; without `errorCode` when `code` is empty.
-fn error(status: u16, message: &str, code: &str) -> HttpResponse {
-    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    let body = json!({"statusCode": status, "error": reason, "message": message, "errorCode": code});
-    let mut body = object(body);
-    body.retain(|_, value| value != "");
-    HttpResponse::json(status, &body.into())
 }
 
 #[cfg(test)]

@@ -240,7 +240,7 @@ async fn a_session_logs_in_until_it_is_too_old_or_ended() {
     assert!(ask(&[("max_age", "60")]).await.header("location").starts_with("/u/login"));
     assert!(param(&ask(&[("max_age", "62")]).await, "code").is_some());
     // A login by session is not counted.
-    let ada = tenant.tenant.0.users.find("auth0|ada").unwrap().unwrap();
+    let ada = tenant.tenant.0.load().users.find("auth0|ada").unwrap().unwrap();
     assert_eq!(ada.user["logins_count"], 1);
 
     let out =

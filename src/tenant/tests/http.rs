@@ -11,7 +11,7 @@ async fn discovery_names_the_keys_and_both_are_public() {
     assert_eq!(document["token_endpoint"], format!("{ISSUER}oauth/token"));
     assert_eq!(found.header("access-control-allow-origin"), "*");
     let keys = document["jwks_uri"].as_str().unwrap().strip_prefix("http://127.0.0.1:4002").unwrap();
-    assert_eq!(tenant.get(keys, &[]).await.json(), tenant.tenant.0.key.jwks);
+    assert_eq!(tenant.get(keys, &[]).await.json(), tenant.tenant.0.load().key.jwks);
 }
 
 #[tokio::test]

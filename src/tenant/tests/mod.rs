@@ -8,6 +8,8 @@ mod login;
 mod login_log;
 mod logout;
 mod management;
+mod management_api;
+mod openapi;
 mod organizations;
 mod refresh;
 mod signup;
@@ -91,7 +93,7 @@ impl TestTenant {
         let settings = settings(&folder);
         let pool = Pool::start(&pool::Settings { threads: 2, queue: 64 }).unwrap();
         let rules = LoginRules::from_fn(rules);
-        let tenant = Tenant::with_rules(&settings, ISSUER, bundle, rules, pool, clock.clone()).unwrap();
+        let tenant = Tenant::with_rules(&settings, ISSUER, bundle, rules, None, pool, clock.clone()).unwrap();
         Self { tenant, clock, _folder: folder }
     }
 
@@ -158,7 +160,7 @@ impl TestTenant {
     #[track_caller]
     pub(super) fn decode(&self, token: &str) -> (jsonwebtoken::Header, Value) {
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let keys: JwkSet = serde_json::from_value(self.tenant.0.key.jwks.clone()).unwrap();
+        let keys: JwkSet = serde_json::from_value(self.tenant.0.load().key.jwks.clone()).unwrap();
         let header = decode_header(token).unwrap();
         let key = keys.find(header.kid.as_deref().unwrap()).unwrap();
         let mut validation = Validation::new(Algorithm::RS256);
@@ -215,6 +217,7 @@ fn bundle() -> Bundle {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tenant");
     let mut bundle = Bundle::read(&folder, &keywords.into()).unwrap();
     bundle.rules.clear();
+    bundle.objects.lists.remove(&crate::bundle::Kind::Rule);
     bundle
 }
 
@@ -247,10 +250,10 @@ async fn the_key_and_its_id_survive_a_restart() {
     let open = || {
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();
         let rules = LoginRules::from_fn(accept);
-        Tenant::with_rules(&settings(&folder), ISSUER, bundle(), rules, pool, Clock::system()).unwrap()
+        Tenant::with_rules(&settings(&folder), ISSUER, bundle(), rules, None, pool, Clock::system()).unwrap()
     };
-    let before = open().0.key.jwks.clone();
-    assert_eq!(before, open().0.key.jwks);
+    let before = open().0.load().key.jwks.clone();
+    assert_eq!(before, open().0.load().key.jwks);
     assert_eq!(before["keys"][0]["alg"], "RS256");
     // 2048 bits in base64url.
     assert_eq!(before["keys"][0]["n"].as_str().unwrap().len(), 342);

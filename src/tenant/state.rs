@@ -1,0 +1,137 @@
+//! The tenant's objects but its users: the bundle's with what the Management API changed.
+
+use rusqlite::OptionalExtension;
+use rusqlite::types::ValueRef;
+use serde_json::{Map, Value, json};
+
+use super::accounts::{document, overlay};
+use super::apis::is_management;
+use super::db::TenantDb;
+use super::error::Result;
+use super::response::object;
+use super::{Inner, TenantError};
+use crate::bundle::{Bundle, Kind, Object, Objects, ResourceServer};
+
+/// The most objects that were created or changed here.
+const CAPACITY: i64 = 10_000;
+/// The kind of the settings in the table; the one object has this id too.
+pub(super) const SETTINGS: &str = "tenant";
+/// The kind of a trigger's bindings in the table.
+pub(super) const TRIGGERS: &str = "triggers";
+
+/// A changed object: its kind, its id, and its changes, `None` when it was deleted.
+type Change = (String, String, Option<Object>);
+
+impl TenantDb {
+    /// All changes, in the order of their creation.
+    fn object_changes(&self) -> Result<Vec<Change>> {
+        let connection = self.lock();
+        let mut statement =
+            connection.prepare_cached("SELECT kind, id, changes FROM object ORDER BY rowid")?;
+        let rows = statement.query_map([], |row| {
+            let is_deleted = row.get_ref(2)? == ValueRef::Null;
+            Ok((row.get(0)?, row.get(1)?, if is_deleted { None } else { Some(document(row, 2)?) }))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Adds `changes` to those of an object; `None` deletes it.
+    pub(super) fn change_object(&self, kind: &str, id: &str, changes: Option<Object>) -> Result<()> {
+        let stored = self.object(kind, id)?;
+        let connection = self.lock();
+        let count: i64 = connection.query_row("SELECT count(*) FROM object", [], |row| row.get(0))?;
+        if count >= CAPACITY && changes.is_some() {
+            return Err(TenantError::Full("objects"));
+        }
+        let changes = changes.map(|changes| {
+            let mut merged = stored.unwrap_or_default();
+            merged.extend(changes);
+            json!(merged).to_string()
+        });
+        let write = "INSERT INTO object (kind, id, changes) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (kind, id) DO UPDATE SET changes = ?3";
+        connection.execute(write, (kind, id, changes))?;
+        Ok(())
+    }
+
+    /// What is kept of an object that the bundle does not have.
+    pub(super) fn object(&self, kind: &str, id: &str) -> Result<Option<Object>> {
+        let sql = "SELECT changes FROM object WHERE kind = ?1 AND id = ?2 AND changes IS NOT NULL";
+        Ok(self.lock().query_row(sql, [kind, id], |row| document(row, 0)).optional()?)
+    }
+
+    /// Forgets every change: the bundle counts again. Keys and the feed stay.
+    pub(super) fn reset(&self) -> Result<()> {
+        let sql = "BEGIN IMMEDIATE; DELETE FROM object; DELETE FROM account WHERE base IS NULL;
+            UPDATE account SET changes = '{}', doc = base, password = NULL, deleted = 0;
+            DELETE FROM ticket; DELETE FROM log; DELETE FROM refresh_family; COMMIT";
+        Ok(self.lock().execute_batch(sql)?)
+    }
+}
+
+/// Adds the Management API to the tenant's APIs, as Auth0 lists it.
+pub(super) fn add_management_api(bundle: &mut Bundle, issuer: &str, scopes: &[String]) {
+    let scopes: Vec<Value> = scopes.iter().map(|scope| json!({"value": scope})).collect();
+    let api = json!({
+        "id": "5f0000000000000000000000", "name": "Auth0 Management API", "identifier": format!("{issuer}api/v2/"),
+        "is_system": true, "scopes": scopes, "token_lifetime": 86_400, "signing_alg": "RS256",
+    });
+    let list = bundle.objects.lists.entry(Kind::ResourceServer).or_default();
+    list.retain(|api| !api.get("identifier").and_then(Value::as_str).is_some_and(is_management));
+    list.insert(0, object(api.clone()));
+    bundle.resource_servers.retain(|api| !is_management(&api.identifier));
+    bundle.resource_servers.extend(serde_json::from_value::<ResourceServer>(api));
+}
+
+/// The bundle with what changed here.
+pub(super) fn current(base: &Bundle, db: &TenantDb) -> Result<Bundle> {
+    let changes = db.object_changes()?;
+    if changes.is_empty() {
+        return Ok(base.clone());
+    }
+    let mut objects = base.objects.clone();
+    for (kind, id, changes) in changes {
+        apply(&mut objects, &kind, &id, changes);
+    }
+    Ok(Bundle { users: base.users.clone(), ..Bundle::from_objects(objects, Vec::new()) })
+}
+
+fn apply(objects: &mut Objects, kind: &str, id: &str, changes: Option<Object>) {
+    match kind {
+        SETTINGS => {
+            objects.tenant = overlay(std::mem::take(&mut objects.tenant), &changes.unwrap_or_default())
+        }
+        TRIGGERS => {
+            let bindings = changes.and_then(|mut changes| changes.remove("bindings"));
+            objects.triggers.insert(id.to_owned(), bindings.unwrap_or_else(|| json!([])));
+        }
+        _ => {
+            let Some(kind) = Kind::ALL.into_iter().find(|known| known.folder() == kind) else { return };
+            let list = objects.lists.entry(kind).or_default();
+            let position = list.iter().position(|object| has_id(kind, object, id));
+            match (position, changes) {
+                (Some(position), None) => drop(list.remove(position)),
+                (Some(position), Some(changes)) => {
+                    if let Some(object) = list.get_mut(position) {
+                        *object = overlay(std::mem::take(object), &changes);
+                    }
+                }
+                (None, Some(created)) => list.push(overlay(Map::new(), &created)),
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+/// Whether an object has this id.
+pub(super) fn has_id(kind: Kind, object: &Object, id: &str) -> bool {
+    object.get(kind.id_member()).and_then(Value::as_str) == Some(id)
+}
+
+impl Inner {
+    /// Changes an object and makes the change count for the requests after this one. Blocking.
+    pub(super) fn change_object(&self, kind: &str, id: &str, changes: Option<Object>) -> Result<()> {
+        self.db.change_object(kind, id, changes)?;
+        self.reload()
+    }
+}

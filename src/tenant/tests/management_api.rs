@@ -1,0 +1,602 @@
+//! The whole Management API; every answer is validated against Auth0's document, if there is one.
+
+use serde_json::json;
+
+use super::openapi::OpenApi;
+use super::*;
+
+/// A tenant whose client `vestibule` has every scope.
+struct Api {
+    tenant: TestTenant,
+    bearer: String,
+    document: OpenApi,
+}
+
+impl Api {
+    async fn open() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Bundle)) -> Self {
+        let grant = |bundle: &mut Bundle| {
+            let grant = bundle.client_grants.iter_mut().find(|grant| grant.client_id == "vestibule").unwrap();
+            grant.allow_all_scopes = true;
+            // The typed list is made anew from the objects after a change.
+            for grant in bundle.objects.lists.get_mut(&crate::bundle::Kind::ClientGrant).unwrap() {
+                if grant["client_id"] == "vestibule" {
+                    grant.insert("allow_all_scopes".to_owned(), true.into());
+                }
+            }
+            change(bundle);
+        };
+        let tenant = TestTenant::with(grant, accept);
+        let token = tenant.machine_tokens("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        Self { tenant, bearer, document: OpenApi::open() }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Value) -> TestResponse {
+        let request = warp::http::Request::builder().method(method).uri(format!("/api/v2{path}"));
+        let headers = [("authorization", self.bearer.as_str()), ("content-type", "application/json")];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let response = self.tenant.send(with_headers(request, &headers), &body).await;
+        self.document.check(method, path, response.status, &response.text);
+        for header in ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"] {
+            assert!(!response.header(header).is_empty(), "{method} {path}: {header}");
+        }
+        response
+    }
+
+    /// The body, after a check of the status.
+    #[track_caller]
+    fn ok(response: TestResponse, status: u16) -> Value {
+        assert_eq!(response.status, status, "{}", response.text);
+        if response.text.is_empty() { Value::Null } else { response.json() }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        Self::ok(self.call("GET", path, Value::Null).await, 200)
+    }
+
+    async fn post(&self, path: &str, status: u16, body: Value) -> Value {
+        Self::ok(self.call("POST", path, body).await, status)
+    }
+
+    async fn patch(&self, path: &str, status: u16, body: Value) -> Value {
+        Self::ok(self.call("PATCH", path, body).await, status)
+    }
+
+    async fn delete(&self, path: &str, status: u16, body: Value) -> Value {
+        Self::ok(self.call("DELETE", path, body).await, status)
+    }
+}
+
+const NEW: &str = "Username-Password-Authentication";
+
+#[tokio::test]
+async fn users_are_created_changed_searched_and_deleted() {
+    let api = Api::open().await;
+    let body = json!({"connection": NEW, "email": "New@Example.com", "password": "long enough", "user_metadata": {"a": 1, "b": 2}});
+    let user = api.post("/users", 201, body.clone()).await;
+    let id = user["user_id"].as_str().unwrap();
+    assert!(
+        id.starts_with("auth0|") && user["email"] == "new@example.com" && user["name"] == "new@example.com"
+    );
+    assert_eq!((&user["nickname"], &user["email_verified"]), (&json!("new"), &json!(false)));
+    assert_eq!(
+        user["identities"][0],
+        json!({"connection": NEW, "provider": "auth0", "user_id": &id[6..], "isSocial": false})
+    );
+    assert!(user.get("app_metadata").is_none() && user.get("password").is_none());
+    let again = api.call("POST", "/users", body).await;
+    assert_eq!((again.status, again.json()["errorCode"].clone()), (409, json!("auth0_idp_error")));
+
+    let path = format!("/users/{}", id.replace('|', "%7C"));
+    let changed = api
+        .patch(
+            &path,
+            200,
+            json!({"user_metadata": {"a": null, "c": {"d": 1}}, "name": "N", "nickname": null}),
+        )
+        .await;
+    assert_eq!(changed["user_metadata"], json!({"b": 2, "c": {"d": 1}}));
+    assert!(changed["name"] == "N" && changed.get("nickname").is_none());
+    assert_eq!(api.get(&path).await, changed);
+    assert_eq!(api.get("/users-by-email?email=new%40example.com").await, json!([changed]));
+
+    let total = api.get("/users?include_totals=true&per_page=2&page=1").await;
+    assert_eq!((&total["start"], &total["limit"], &total["length"]), (&json!(2), &json!(2), &json!(2)));
+    let all = api.get("/users?per_page=100").await.as_array().unwrap().len();
+    assert_eq!(total["total"], all);
+    let found =
+        api.get("/users?q=name%3AN%20AND%20email%3A*%40example.com&search_engine=v3&fields=user_id").await;
+    assert_eq!(found, json!([{"user_id": id}]));
+    let sorted = api.get("/users?sort=email%3A-1&fields=email").await;
+    let emails: Vec<_> =
+        sorted.as_array().unwrap().iter().filter_map(|user| user["email"].as_str()).collect();
+    assert!(emails.is_sorted_by(|a, b| a >= b), "{emails:?}");
+
+    // The password that was set logs in, a new one replaces it.
+    let login = async |password: &str| {
+        let form = [
+            ("grant_type", "http://auth0.com/oauth/grant-type/password-realm"),
+            ("realm", NEW),
+            ("client_id", "spa"),
+            ("username", "new@example.com"),
+            ("password", password),
+        ];
+        api.tenant.token(&form).await.status
+    };
+    assert_eq!(login("long enough").await, 200);
+    api.patch(&path, 200, json!({"password": "another one"})).await;
+    assert_eq!((login("long enough").await, login("another one").await), (403, 200));
+    api.patch(&path, 200, json!({"blocked": true})).await;
+    assert_ne!(login("another one").await, 200);
+
+    api.delete(&path, 204, Value::Null).await;
+    assert_eq!(api.call("GET", &path, Value::Null).await.status, 404);
+    api.delete(&path, 204, Value::Null).await;
+    for (body, message) in [
+        (json!({}), "Missing required property: connection"),
+        (json!({"connection": "nowhere", "email": "a@b"}), "The connection does not exist."),
+        (json!({"connection": NEW, "email": "a@b"}), "Missing required property: password"),
+        (json!({"connection": NEW, "email": "ab", "password": "long enough"}), "format email"),
+        (json!({"connection": NEW, "email": "a@b", "password": "short"}), "PasswordStrengthError"),
+        (
+            json!({"connection": NEW, "email": 1}),
+            "Expected type string but found type integer' on property email",
+        ),
+        (json!({"connection": NEW, "evil": 1}), "Additional properties not allowed: evil"),
+    ] {
+        let refused = api.call("POST", "/users", body.clone()).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert!(refused.json()["message"].as_str().unwrap().contains(message), "{}", refused.text);
+    }
+    for query in ["per_page=101", "page=x", "q=name%3A", "include_totals=maybe", "page=20&per_page=100"] {
+        assert_eq!(api.call("GET", &format!("/users?{query}"), Value::Null).await.status, 400, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn roles_and_permissions_reach_the_tokens() {
+    let api = Api::open().await;
+    let role = api.post("/roles", 200, json!({"name": "reader", "description": "d"})).await;
+    assert_eq!(role.as_object().unwrap().len(), 3);
+    let id = role["id"].as_str().unwrap();
+    assert!(id.starts_with("rol_"));
+    assert_eq!(api.call("POST", "/roles", json!({"name": "Reader"})).await.status, 409);
+    let scope =
+        api.get(&format!("/resource-servers/{}", urlencoded(INTERNAL))).await["scopes"][0]["value"].clone();
+    let permissions =
+        json!({"permissions": [{"resource_server_identifier": INTERNAL, "permission_name": scope}]});
+    api.post(&format!("/roles/{id}/permissions"), 201, permissions.clone()).await;
+    let listed = api.get(&format!("/roles/{id}/permissions?include_totals=true")).await;
+    assert_eq!((&listed["total"], &listed["permissions"][0]["permission_name"]), (&json!(1), &scope));
+    assert_eq!(
+        api.call(
+            "POST",
+            &format!("/roles/{id}/permissions"),
+            json!({"permissions": [{"resource_server_identifier": "x", "permission_name": "y"}]})
+        )
+        .await
+        .status,
+        400
+    );
+
+    api.post("/users/auth0%7Cgrace/roles", 204, json!({"roles": [id]})).await;
+    assert!(api.get("/users/auth0%7Cgrace/roles").await.as_array().unwrap().contains(&role));
+    assert_eq!(api.get(&format!("/roles/{id}/users")).await[0]["user_id"], "auth0|grace");
+    let held = api.get("/users/auth0%7Cgrace/permissions?include_totals=true").await;
+    let source = json!({"source_id": id, "source_name": "reader", "source_type": "ROLE"});
+    let of_role = |held: &Value| {
+        held["permissions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|held| held["sources"].as_array().unwrap().contains(&source))
+    };
+    assert!(of_role(&held), "{held}");
+    api.post("/users/auth0%7Cada/permissions", 201, permissions.clone()).await;
+    let direct = api.get("/users/auth0%7Cada/permissions").await;
+    assert_eq!(direct[0]["sources"][0]["source_type"], "DIRECT");
+    api.delete("/users/auth0%7Cada/permissions", 204, permissions.clone()).await;
+    assert_eq!(api.get("/users/auth0%7Cada/permissions").await, json!([]));
+
+    api.post(&format!("/roles/{id}/users"), 200, json!({"users": ["auth0|ada"]})).await;
+    api.delete("/users/auth0%7Cada/roles", 204, json!({"roles": [id]})).await;
+    api.delete(&format!("/roles/{id}/permissions"), 200, permissions).await;
+    assert_eq!(api.patch(&format!("/roles/{id}"), 200, json!({"name": "r2"})).await["name"], "r2");
+    assert_eq!(api.get("/roles?name_filter=R2").await.as_array().unwrap().len(), 1);
+    api.delete(&format!("/roles/{id}"), 200, Value::Null).await;
+    assert_eq!(api.call("GET", &format!("/roles/{id}"), Value::Null).await.status, 404);
+    assert_eq!(
+        api.call("POST", "/users/auth0%7Cada/roles", json!({"roles": ["rol_none"]})).await.status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn what_is_created_serves_at_once() {
+    let api = Api::open().await;
+    let server = api
+        .post(
+            "/resource-servers",
+            201,
+            json!({"identifier": "https://new.api/", "name": "New", "scopes": [{"value": "a"}]}),
+        )
+        .await;
+    assert_eq!((&server["token_lifetime"], &server["signing_alg"]), (&json!(86_400), &json!("RS256")));
+    assert_eq!(
+        api.call("POST", "/resource-servers", json!({"identifier": "https://new.api/"})).await.status,
+        409
+    );
+    let client = api.post("/clients", 201, json!({"name": "Job", "app_type": "non_interactive"})).await;
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    let token = async |secret: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id),
+            ("client_secret", secret),
+            ("audience", "https://new.api/"),
+        ];
+        api.tenant.token(&form).await
+    };
+    assert_eq!(token(secret).await.status, 403);
+    let grant = api
+        .post("/client-grants", 201, json!({"client_id": id, "audience": "https://new.api/", "scope": ["a"]}))
+        .await;
+    assert_eq!(token(secret).await.json()["scope"], "a");
+    assert_eq!(api.get("/client-grants?audience=https%3A%2F%2Fnew.api%2F").await, json!([grant]));
+    let page = api.get("/client-grants?take=1").await;
+    let rest = api.get(&format!("/client-grants?take=100&from={}", page["next"].as_str().unwrap())).await;
+    assert!(rest.get("next").is_none() && !rest["client_grants"].as_array().unwrap().is_empty());
+    let grant_path = format!("/client-grants/{}", grant["id"].as_str().unwrap());
+    assert_eq!(api.patch(&grant_path, 200, json!({"scope": []})).await["scope"], json!([]));
+    api.get(&grant_path).await;
+
+    let path = format!("/clients/{id}");
+    let rotated = api.post(&format!("{path}/rotate-secret"), 200, Value::Null).await;
+    assert_eq!(
+        (token(secret).await.status, token(rotated["client_secret"].as_str().unwrap()).await.status),
+        (401, 200)
+    );
+    let changed = api
+        .patch(&path, 200, json!({"client_metadata": {"k": "v"}, "callbacks": ["http://localhost/cb"]}))
+        .await;
+    assert_eq!(changed["client_metadata"], json!({"k": "v"}));
+    let clients = api
+        .get("/clients?include_totals=true&is_global=false&fields=client_id,name&include_fields=true")
+        .await;
+    assert!(
+        clients["clients"].as_array().unwrap().iter().all(|client| client.as_object().unwrap().len() == 2)
+    );
+    assert_eq!(
+        api.get("/clients?app_type=non_interactive,spa").await.as_array().unwrap().len(),
+        clients["total"].as_u64().unwrap() as usize
+    );
+    api.delete(&grant_path, 204, Value::Null).await;
+    api.delete(&path, 204, Value::Null).await;
+    assert_eq!(token(secret).await.status, 401);
+    let server_path = format!("/resource-servers/{}", server["id"].as_str().unwrap());
+    assert_eq!(api.patch(&server_path, 201, json!({"token_lifetime": 60})).await["token_lifetime"], 60);
+    api.delete(&server_path, 204, Value::Null).await;
+    let listed = api.get("/resource-servers?include_totals=true").await;
+    assert!(listed["resource_servers"][0]["is_system"] == true, "{listed}");
+}
+
+#[tokio::test]
+async fn rules_actions_and_settings_change() {
+    let api = Api::open().await;
+    let rule = api
+        .post("/rules", 201, json!({"name": "r", "script": "function (u, c, cb) { cb(null, u, c); }"}))
+        .await;
+    assert_eq!(
+        (&rule["enabled"], &rule["stage"], &rule["order"]),
+        (&json!(true), &json!("login_success"), &json!(1))
+    );
+    let path = format!("/rules/{}", rule["id"].as_str().unwrap());
+    assert_eq!(api.patch(&path, 200, json!({"enabled": false})).await["enabled"], false);
+    assert_eq!(api.get("/rules?enabled=true").await, json!([]));
+    assert_eq!(api.call("POST", "/rules", json!({"name": "s", "script": "x", "order": 1})).await.status, 409);
+    assert_eq!(api.get("/rules?include_totals=true").await["total"], 1);
+    api.delete(&path, 204, Value::Null).await;
+    let put = api.call("PUT", "/rules-configs/KEY", json!({"value": "v"})).await;
+    assert_eq!(put.json(), json!({"key": "KEY", "value": "v"}));
+    assert!(api.get("/rules-configs").await.as_array().unwrap().contains(&json!({"key": "KEY"})));
+    api.delete("/rules-configs/KEY", 204, Value::Null).await;
+
+    let new = json!({"name": "enrich", "supported_triggers": [{"id": "post-login", "version": "v3"}], "code": "1",
+        "secrets": [{"name": "S", "value": "hidden"}]});
+    let action = api.post("/actions/actions", 201, new.clone()).await;
+    assert_eq!((&action["status"], &action["all_changes_deployed"]), (&json!("built"), &json!(false)));
+    assert_eq!(action["secrets"], json!([{"name": "S"}]));
+    assert_eq!(api.call("POST", "/actions/actions", new).await.status, 409);
+    let id = action["id"].as_str().unwrap();
+    let bind =
+        json!({"bindings": [{"ref": {"type": "action_name", "value": "enrich"}, "display_name": "Enrich"}]});
+    let bindings = "/actions/triggers/post-login/bindings";
+    assert_eq!(api.call("PATCH", bindings, bind.clone()).await.status, 400, "not deployed");
+    let version = api.post(&format!("/actions/actions/{id}/deploy"), 202, Value::Null).await;
+    assert_eq!(
+        (&version["number"], &version["deployed"], &version["action"]["name"]),
+        (&json!(1), &json!(true), &json!("enrich"))
+    );
+    let changed = api.patch(&format!("/actions/actions/{id}"), 200, json!({"code": "2"})).await;
+    assert_eq!(
+        (&changed["all_changes_deployed"], &changed["deployed_version"]["code"]),
+        (&json!(false), &json!("1"))
+    );
+    api.post(&format!("/actions/actions/{id}/deploy"), 202, Value::Null).await;
+    let versions = api.get(&format!("/actions/actions/{id}/versions")).await;
+    assert_eq!((&versions["total"], &versions["versions"][0]["number"]), (&json!(2), &json!(2)));
+    let first = versions["versions"][1]["id"].as_str().unwrap();
+    api.get(&format!("/actions/actions/{id}/versions/{first}")).await;
+    let back = api
+        .post(&format!("/actions/actions/{id}/versions/{first}/deploy"), 202, json!({"update_draft": true}))
+        .await;
+    assert_eq!((&back["number"], &back["code"]), (&json!(3), &json!("1")));
+    assert_eq!(api.get(&format!("/actions/actions/{id}")).await["code"], "1");
+    assert_eq!(api.patch(bindings, 200, bind).await["bindings"][0]["action"]["name"], "enrich");
+    assert_eq!(api.get(bindings).await["bindings"][0]["display_name"], "Enrich");
+    assert_eq!(api.get("/actions/actions?triggerId=post-login&deployed=true").await["total"], 1);
+    assert_eq!(api.get("/actions/triggers").await["triggers"][0]["id"], "post-login");
+    assert_eq!(api.call("DELETE", &format!("/actions/actions/{id}"), Value::Null).await.status, 409);
+    api.patch(bindings, 200, json!({"bindings": []})).await;
+    api.delete(&format!("/actions/actions/{id}"), 204, Value::Null).await;
+    let missing = api.call("GET", &format!("/actions/actions/{id}"), Value::Null).await;
+    assert_eq!(
+        (missing.status, missing.json()["message"].clone()),
+        (404, json!("That action does not exist."))
+    );
+
+    let settings = api
+        .patch("/tenants/settings", 200, json!({"friendly_name": "F", "session_lifetime_in_minutes": 120}))
+        .await;
+    assert_eq!((&settings["friendly_name"], &settings["session_lifetime"]), (&json!("F"), &json!(2.0)));
+    assert_eq!(api.get("/tenants/settings").await, settings);
+}
+
+#[tokio::test]
+async fn organizations_connections_and_identities() {
+    let api = Api::open().await;
+    let connection = api.post("/connections", 201, json!({"name": "people", "strategy": "auth0"})).await;
+    let (id, path) =
+        (connection["id"].as_str().unwrap(), format!("/connections/{}", connection["id"].as_str().unwrap()));
+    assert_eq!(api.patch(&path, 200, json!({"options": {"a": 1}})).await["options"], json!({"a": 1}));
+    api.call("PATCH", &format!("{path}/clients"), json!([{"client_id": "spa", "status": true}])).await;
+    assert_eq!(api.get(&path).await["enabled_clients"], json!(["spa"]));
+    assert_eq!(api.get(&format!("{path}/clients")).await["clients"][0]["client_id"], "spa");
+    assert_eq!(api.get("/clients/spa/connections").await["connections"][0]["name"], "people");
+    assert_eq!(api.get("/connections?strategy=auth0&name=people").await[0]["id"], connection["id"]);
+
+    let organization = api.post("/organizations", 201, json!({"name": "acme", "metadata": {"k": "v"}})).await;
+    let org = format!("/organizations/{}", organization["id"].as_str().unwrap());
+    api.post(&format!("{org}/members"), 204, json!({"members": ["auth0|ada"]})).await;
+    assert_eq!(api.get(&format!("{org}/members")).await[0]["user_id"], "auth0|ada");
+    assert_eq!(api.get("/users/auth0%7Cada/organizations").await[0]["name"], "acme");
+    let role = api.get("/roles").await[0]["id"].clone();
+    let roles = format!("{org}/members/auth0%7Cada/roles");
+    api.post(&roles, 204, json!({"roles": [role]})).await;
+    assert_eq!(api.get(&roles).await[0]["id"], role);
+    api.delete(&roles, 204, json!({"roles": [role]})).await;
+    api.post(
+        &format!("{org}/enabled_connections"),
+        201,
+        json!({"connection_id": id, "assign_membership_on_login": true}),
+    )
+    .await;
+    let enabled = api.get(&format!("{org}/enabled_connections")).await;
+    assert_eq!(
+        (&enabled[0]["connection"]["name"], &enabled[0]["assign_membership_on_login"]),
+        (&json!("people"), &json!(true))
+    );
+    api.delete(&format!("{org}/enabled_connections/{id}"), 204, Value::Null).await;
+    assert_eq!(api.get("/organizations/name/acme").await["id"], organization["id"]);
+    api.delete(&format!("{org}/members"), 204, json!({"members": ["auth0|ada"]})).await;
+    assert_eq!(api.get(&format!("{org}/members?include_totals=true")).await["total"], 0);
+    api.delete(&org, 204, Value::Null).await;
+    api.delete(&path, 202, Value::Null).await;
+
+    let linked = api
+        .post("/users/auth0%7Cada/identities", 201, json!({"provider": "auth0", "user_id": "grace"}))
+        .await;
+    assert_eq!(
+        (linked[1]["user_id"].clone(), linked[1]["profileData"]["email"].clone()),
+        (json!("grace"), json!("grace@example.com"))
+    );
+    assert_eq!(api.call("GET", "/users/auth0%7Cgrace", Value::Null).await.status, 404);
+    assert_eq!(api.get("/users/auth0%7Cada").await["identities"], linked);
+    let left = api.delete("/users/auth0%7Cada/identities/auth0/grace", 200, Value::Null).await;
+    assert_eq!(left.as_array().unwrap().len(), 1);
+    assert_eq!(api.get("/users/auth0%7Cgrace").await["email"], "grace@example.com");
+    assert_eq!(api.call("DELETE", "/users/auth0%7Cada/identities/auth0/ada", Value::Null).await.status, 400);
+}
+
+#[tokio::test]
+async fn jobs_import_and_export_users() {
+    let api = Api::open().await;
+    let connection =
+        api.post("/connections", 201, json!({"name": "people", "strategy": "auth0"})).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+    let import = async |users: Value, upsert: &str| {
+        let part = |name: &str, value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let body = part("connection_id", &connection)
+            + &part("upsert", upsert)
+            + &part("users", &users.to_string())
+            + "--b--\r\n";
+        let request = warp::http::Request::post("/api/v2/jobs/users-imports");
+        let headers =
+            [("authorization", api.bearer.as_str()), ("content-type", "multipart/form-data; boundary=b")];
+        let job = Api::ok(api.tenant.send(with_headers(request, &headers), &body).await, 201);
+        assert_eq!((&job["status"], &job["type"]), (&json!("pending"), &json!("users_import")));
+        let path = format!("/jobs/{}", job["id"].as_str().unwrap());
+        (api.get(&path).await, api.call("GET", &format!("{path}/errors"), Value::Null).await)
+    };
+    let users = json!([{"email": "i@example.com", "app_metadata": {"a": 1}}, {"name": "no email"}]);
+    let (job, errors) = import(users.clone(), "false").await;
+    assert_eq!(job["status"], "completed");
+    assert_eq!(job["summary"], json!({"failed": 1, "updated": 0, "inserted": 1, "total": 2}));
+    assert_eq!(errors.json()[0]["user"], json!({"name": "no email"}));
+    let (job, errors) = import(json!([{"email": "I@example.com", "app_metadata": {"b": 2}}]), "true").await;
+    assert_eq!((&job["summary"]["updated"], errors.status), (&json!(1), 204));
+    assert_eq!(
+        api.get("/users-by-email?email=i%40example.com").await[0]["app_metadata"],
+        json!({"a": 1, "b": 2})
+    );
+
+    let fields = json!([{"name": "email"}, {"name": "app_metadata.a", "export_as": "a"}]);
+    for (format, expected) in [
+        ("csv", "\"email\",\"a\"\n\"i@example.com\",\"1\"\n"),
+        ("json", "{\"a\":1,\"email\":\"i@example.com\"}\n"),
+    ] {
+        let job = api
+            .post(
+                "/jobs/users-exports",
+                201,
+                json!({"format": format, "connection_id": connection, "fields": fields}),
+            )
+            .await;
+        let done = api.get(&format!("/jobs/{}", job["id"].as_str().unwrap())).await;
+        let location = done["location"].as_str().unwrap().strip_prefix(ISSUER).unwrap();
+        assert_eq!(api.tenant.get(&format!("/{location}"), &[]).await.text, expected);
+        assert_eq!(
+            api.tenant.get(&format!("/{}", location.split('?').next().unwrap()), &[]).await.status,
+            403
+        );
+    }
+}
+
+#[tokio::test]
+async fn scopes_are_enforced_everywhere_and_the_rest_is_empty() {
+    let api = Api::open().await;
+    let weak = TestTenant::with(
+        |bundle| {
+            bundle.client_grants.iter_mut().for_each(|grant| grant.scope = vec!["read:nothing".to_owned()])
+        },
+        accept,
+    );
+    let token = weak.machine_tokens("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+    let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    for path in [
+        "users",
+        "clients",
+        "roles",
+        "rules",
+        "connections",
+        "organizations",
+        "actions/actions",
+        "logs",
+        "keys/signing",
+        "tenants/settings",
+        "branding",
+        "emails/provider",
+        "events",
+        "client-grants",
+        "resource-servers",
+        "rules-configs",
+        "users/x/roles",
+    ] {
+        let refused = weak.get(&format!("/api/v2/{path}"), &[("authorization", &bearer)]).await;
+        assert_eq!(
+            (refused.status, &refused.json()["errorCode"]),
+            (403, &json!("insufficient_scope")),
+            "{path}"
+        );
+    }
+    for path in [
+        "log-streams",
+        "custom-domains",
+        "hooks",
+        "guardian/factors",
+        "forms",
+        "flows",
+        "email-templates/verify_email",
+        "branding",
+        "prompts",
+        "prompts/login/partials",
+        "attack-protection/captcha",
+        "self-service-profiles",
+        "emails/provider",
+    ] {
+        let response = api.call("GET", &format!("/{path}"), Value::Null).await;
+        let unset = path.starts_with("email");
+        assert_eq!(response.status, if unset { 404 } else { 200 }, "{path}");
+    }
+    let branding = api.patch("/branding", 200, json!({"logo_url": "https://x/"})).await;
+    assert_eq!(api.get("/branding").await, branding);
+    assert_eq!(api.get("/custom-domains?include_totals=true").await["custom_domains"], json!([]));
+
+    api.tenant.user_tokens("ada", &[("audience", PUBLIC)]).await;
+    let logs = api.get("/logs?include_totals=true").await;
+    assert!(logs["total"].as_u64().unwrap() >= 2, "{logs}");
+    let login = api.get("/users/auth0%7Cada/logs").await;
+    assert_eq!(login[0]["type"], "s");
+    api.get(&format!("/logs/{}", login[0]["log_id"].as_str().unwrap())).await;
+    for (path, key) in [("sessions", "sessions"), ("refresh-tokens", "tokens")] {
+        assert_eq!(api.get(&format!("/users/auth0%7Cada/{path}")).await[key], json!([]));
+        api.delete(&format!("/users/auth0%7Cada/{path}"), 202, Value::Null).await;
+    }
+    for path in ["enrollments", "authentication-methods", "groups"] {
+        assert_eq!(api.get(&format!("/users/auth0%7Cada/{path}")).await, json!([]));
+    }
+    assert_eq!(api.get("/user-blocks/auth0%7Cada").await, json!({"blocked_for": []}));
+}
+
+#[tokio::test]
+async fn a_user_reads_and_changes_their_own_account_only() {
+    let api = Api::open().await;
+    let audience = format!("{ISSUER}api/v2/");
+    let scope = "openid read:current_user update:current_user_metadata read:users";
+    let token =
+        api.tenant.user_tokens("ada", &[("audience", audience.as_str()), ("scope", scope)]).await.json();
+    assert_eq!(token["scope"], "openid read:current_user update:current_user_metadata");
+    let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+    let send = async |method: &str, path: &str, body: &str| {
+        let request = warp::http::Request::builder().method(method).uri(format!("/api/v2/users/{path}"));
+        api.tenant.send(with_headers(request, &[("authorization", &bearer)]), body).await.status
+    };
+    assert_eq!(send("GET", "auth0%7Cada", "").await, 200);
+    assert_eq!(send("GET", "auth0%7Cgrace", "").await, 403);
+    assert_eq!(send("PATCH", "auth0%7Cada", r#"{"user_metadata":{"a":1}}"#).await, 200);
+    assert_eq!(send("PATCH", "auth0%7Cada", r#"{"app_metadata":{"a":1}}"#).await, 403);
+    assert_eq!(send("PATCH", "auth0%7Cgrace", r#"{"user_metadata":{"a":1}}"#).await, 403);
+}
+
+fn urlencoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test]
+async fn keys_rotate_and_a_revoked_one_verifies_no_more() {
+    let api = Api::open().await;
+    let old = api.tenant.machine_tokens("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+    let keys = api.get("/keys/signing").await;
+    let flags: Vec<_> =
+        keys.as_array().unwrap().iter().map(|key| (key["next"] == true, key["current"] == true)).collect();
+    assert_eq!(flags, [(true, false), (false, true)]);
+    let (next, current) = (keys[0]["kid"].as_str().unwrap(), keys[1]["kid"].as_str().unwrap());
+    let refused = api.call("PUT", &format!("/keys/signing/{current}/revoke"), Value::Null).await;
+    assert_eq!(refused.status, 403);
+    let rotated = api.post("/keys/signing/rotate", 201, Value::Null).await;
+    assert_eq!(rotated["kid"], next);
+    let new = api.tenant.machine_tokens("vestibule", &format!("{ISSUER}api/v2/")).await.json();
+    let (header, _) = api.tenant.decode(new["access_token"].as_str().unwrap());
+    assert_eq!(header.kid.as_deref(), Some(next));
+    assert_eq!(
+        api.get(&format!("/keys/signing/{current}")).await["previous"],
+        true,
+        "and its token still serves"
+    );
+    let jwks = api.tenant.get("/.well-known/jwks.json", &[]).await.json();
+    assert_eq!((jwks["keys"].as_array().unwrap().len(), &jwks["keys"][0]["kid"]), (2, &json!(next)));
+    Api::ok(api.call("PUT", &format!("/keys/signing/{current}/revoke"), Value::Null).await, 200);
+    let with = async |token: &Value| {
+        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
+        api.tenant.get("/api/v2/roles", &[("authorization", &bearer)]).await.status
+    };
+    assert_eq!((with(&old).await, with(&new).await), (401, 200));
+}
