@@ -13,6 +13,7 @@
 //! - `load`: the same at full length (ignored by default)
 //! - `clients`: slow and broken clients, and the drain
 //! - `explain`: `vestibule explain`
+//! - `explain_property`: it and the doors agree about random tokens, rows and settings
 //!
 //! The two APIs:
 //! - `endpoint`: methods, media types, origins, hosts and limits
@@ -69,6 +70,7 @@ mod developer;
 mod disks;
 mod endpoint;
 mod explain;
+mod explain_property;
 mod fairness;
 mod hostile;
 mod identities;
