@@ -7,6 +7,9 @@
  * Also sets the tenant's roles as <NAMESPACE>roles, and <NAMESPACE>email and <NAMESPACE>email_verified, by which the Public
  * API finds a user who was entered before their first login.
  *
+ * <NAMESPACE>roles counts only with claims.roles_from = "token". By default the roles of our row count, which the user claim
+ * carries.
+ *
  * The token has no user claim if the Internal API does not know the user (yet), if the user is not active, or if the
  * Internal API is down: an outage must not prevent logins, and the Public API finds the user without the claim.
  *
@@ -21,7 +24,7 @@
  *   CLIENT_SECRET      its secret
  */
 const QUERY = `query ($id: String!) {
-  user(auth0Id: $id) { id email emailVerified name picture roles status }
+  user(auth0Id: $id) { id auth0Id email emailVerified name picture roles status }
 }`;
 
 // For each call, in milliseconds. Auth0 ends a trigger after 20 seconds.

@@ -11,7 +11,6 @@ use super::super::token_request::{TokenRequest, password_client};
 use super::browser;
 use crate::app::{Development, PostSink};
 use crate::config::Config;
-use crate::telemetry::Secret;
 use crate::tenant::{Direction, HttpExchange};
 
 pub(super) struct Narrator<'a> {
@@ -68,11 +67,13 @@ impl<'a> Narrator<'a> {
         Ok(out::line(format!("  {} {what}", if passed { '✓' } else { '✗' }))?)
     }
 
-    /// Logs a user in through the browser; prints each request, and those that the rules sent.
-    pub(super) fn log_in(&mut self, email: &str, audience: &str) -> anyhow::Result<String> {
-        let user = self.development.tenant.served().users.iter().find(|user| user.email == email);
-        let password = user.and_then(|user| user.password.as_ref()).map(Secret::expose);
-        let password = password.with_context(|| format!("the bundle has no user {email} with a password"))?;
+    /// Logs a user in through the browser, by email or `user_id`; prints each request, and those that the rules sent.
+    pub(super) fn log_in(&mut self, name: &str, audience: &str) -> anyhow::Result<String> {
+        let mut users = self.development.tenant.served().users.iter();
+        let user = users.find(|user| user.email == name || user.user_id == name);
+        let login = user.and_then(|user| Some((user.email.as_str(), user.password.as_ref()?.expose())));
+        let (email, password) =
+            login.with_context(|| format!("the bundle has no user {name} with a password"))?;
         let issuer = self.development.tenant.issuer();
         let (http, client_id) = (self.http.clone(), self.client_id.clone());
         let request = TokenRequest { issuer, client_id: &client_id, audience };

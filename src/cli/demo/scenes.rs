@@ -1,4 +1,4 @@
-//! The scenes of the demo: a sign-up, a second login, a pre-created user, a machine, staff, and refused requests.
+//! The scenes of the demo: a sign-up, a second login, a second identity, a pre-created user, a machine, staff, and refused requests.
 
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ const ME: &str = "{ me { id name email roles } }";
 pub(super) fn run_all(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
     let (ada, id) = sign_up(demo)?;
     second_login(demo, &id)?;
+    second_identity(demo, &id)?;
     pre_created_user(demo)?;
     unverified_email(demo)?;
     machine(demo)?;
@@ -20,7 +21,7 @@ pub(super) fn run_all(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 
 /// Steps 1 to 7 for a new user. Returns her token and her new id.
 fn sign_up(demo: &mut Narrator<'_>) -> anyhow::Result<(String, Value)> {
-    demo.title("1. Ada signs up. She is not in the database yet.")?;
+    demo.title("1. Ada signs up and calls the Public API. She is not in the database yet.")?;
     demo.say("Steps 1 to 6: she logs in, the rules ask the Internal API for her, the tenant signs a token.")?;
     let token = demo.log_in("ada@example.com", &demo.config.public.audience)?;
     let posted = demo.sign_ups.received();
@@ -33,14 +34,14 @@ fn sign_up(demo: &mut Narrator<'_>) -> anyhow::Result<(String, Value)> {
     demo.say("Step 7: she calls the Public API. She is in neither the token nor the database, so the door fetches her profile.")?;
     let (response, exchanges) = demo.query(&demo.public(), Some(&token), ME)?;
     let id = response.at("/data/me/id");
-    demo.check(profile_fetches(&exchanges) == 1, "her profile was fetched from the tenant once")?;
+    demo.check(profile_fetches(&exchanges) == 1, "the door fetched her profile from the tenant once")?;
     let has_row = response.at("/data/me/email") == "ada@example.com" && id.is_string();
     demo.check(has_row, "she now has a row with an id of ours")?;
     Ok((token, id))
 }
 
 fn second_login(demo: &mut Narrator<'_>, id: &Value) -> anyhow::Result<()> {
-    demo.title("2. Ada logs in again. Now the rule finds her and adds her to the token.")?;
+    demo.title("2. Ada logs in again for the Public API. Now the rule finds her and adds her to the token.")?;
     let token = demo.log_in("ada@example.com", &demo.config.public.audience)?;
     demo.check(demo.sign_ups.received().len() == 1, "a second login is not tracked as a sign-up")?;
     let user = payload(&token).get(demo.claim("user")).cloned().unwrap_or_default();
@@ -51,8 +52,34 @@ fn second_login(demo: &mut Narrator<'_>, id: &Value) -> anyhow::Result<()> {
     demo.check(exchanges.is_empty(), "the tenant received no request")
 }
 
+fn second_identity(demo: &mut Narrator<'_>, id: &Value) -> anyhow::Result<()> {
+    demo.title("3. Ada logs in with Google, her second identity, for the Public API.")?;
+    let (public, audience) = (demo.public(), demo.config.public.audience.clone());
+    let first = demo.log_in("google-oauth2|ada", &audience)?;
+    let subject = payload(&first).get("sub").cloned().unwrap_or_default();
+    demo.check(subject == "google-oauth2|ada", "the token's subject is the id at Google")?;
+    let (response, exchanges) = demo.query(&public, Some(&first), ME)?;
+    demo.check(response.at("/data/me/id") == *id, "her verified email led to the same row")?;
+    demo.check(exchanges.is_empty(), "the tenant received no request")?;
+
+    demo.say("She logs in with Google again. The rule finds her by the id at Google now.")?;
+    let second = demo.log_in("google-oauth2|ada", &audience)?;
+    let user = payload(&second).get(demo.claim("user")).cloned().unwrap_or_default();
+    let carries = user.get("id") == Some(id) && user.get("auth0Id") == Some(&subject);
+    demo.check(carries, "the token carries her, with the identity that logged in")?;
+    let (response, _) = demo.query(&public, Some(&second), ME)?;
+    demo.check(response.at("/data/me/id") == *id, "she is still the same user")?;
+
+    let reports = demo.machine_token("reports", &demo.config.internal.audience)?;
+    let find = r#"{ user(auth0Id: "auth0|ada") { identities { auth0Id } } }"#;
+    demo.say("A machine reads both identities at the Internal API.")?;
+    let (response, _) = demo.query(&demo.internal(), Some(&reports), find)?;
+    let linked = response.at("/data/user/identities").as_array().map(Vec::len);
+    demo.check(linked == Some(2), "both identities belong to her row")
+}
+
 fn pre_created_user(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title("3. Grace logs in for the first time. Staff created her row, with her email, beforehand.")?;
+    demo.title("4. Grace logs in for the first time, for the Public API. Staff created her row, with her email, beforehand.")?;
     let reports = demo.machine_token("reports", &demo.config.internal.audience)?;
     let find = r#"{ user(email: "grace@example.com") { id auth0Id emailVerified } }"#;
     let (before, _) = demo.query(&demo.internal(), Some(&reports), find)?;
@@ -69,7 +96,9 @@ fn pre_created_user(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 }
 
 fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title("4. Staff created a row for Edsger too, but he never verified his email.")?;
+    demo.title(
+        "5. Edsger calls the Public API. Staff created a row for him too, but he never verified his email.",
+    )?;
     let token = demo.log_in("edsger@example.com", &demo.config.public.audience)?;
     let (response, _) = demo.query(&demo.public(), Some(&token), ME)?;
     let own = response.at("/data/me/id");
@@ -83,7 +112,7 @@ fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 }
 
 fn machine(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title("5. A machine calls the Internal API. Its scopes decide.")?;
+    demo.title("6. A machine calls the Internal API. Its scopes decide.")?;
     let token = demo.machine_token("reports", &demo.config.internal.audience)?;
     let query = "{ me { id } users(first: 3) { edges { node { name status } } pageInfo { hasNextPage } } }";
     let (response, _) = demo.query(&demo.internal(), Some(&token), query)?;
@@ -95,28 +124,49 @@ fn machine(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 }
 
 fn staff(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title("6. Katherine, who is staff, calls the Internal API. Her roles decide.")?;
+    demo.title("7. Katherine, who is staff, calls the Internal API. The roles of her row decide.")?;
     let token = demo.log_in("katherine@example.com", &demo.config.internal.audience)?;
-    let roles = payload(&token).get(demo.claim("roles")).cloned().unwrap_or_default();
-    demo.say(&format!("The token's roles are {roles}"))?;
-    let query = r#"{ me { name } user(auth0Id: "auth0|mallory") { name status } }"#;
+    let query = r#"{ me { name roles } user(auth0Id: "auth0|mallory") { name status } }"#;
     let (response, _) = demo.query(&demo.internal(), Some(&token), query)?;
-    demo.check(response.at("/data/me/name") == "Katherine Johnson", "the current user is Katherine")?;
-    demo.check(response.at("/data/user/status") == "BLOCKED", "she can read what only staff and machines can")
+    let is_admin = response.at("/data/me/roles/0") == "admin";
+    let is_she = response.at("/data/me/name") == "Katherine Johnson";
+    demo.check(is_she && is_admin, "the current user is Katherine, an admin")?;
+    demo.check(response.at("/data/user/status") == "BLOCKED", "she read the status of another user")
 }
 
 fn refusals(demo: &mut Narrator<'_>, ada: &str) -> anyhow::Result<()> {
-    demo.title("7. Five refused requests, each with its reason.")?;
+    demo.title("8. Five refused requests, each with its door and reason.")?;
     let (public, internal) = (demo.public(), demo.internal());
-    refused(demo, "A request without a token.", &public, None, 401, "NO_TOKEN")?;
+    refused(demo, "At the Public API: a request without a token.", &public, None, 401, "NO_TOKEN")?;
     let forged = forge(ada);
-    refused(demo, "A token with a changed signature.", &public, Some(&forged), 401, "BAD_SIGNATURE")?;
-    refused(demo, "Ada's public token at the Internal API.", &internal, Some(ada), 401, "WRONG_AUDIENCE")?;
+    refused(
+        demo,
+        "At the Public API: a token with a changed signature.",
+        &public,
+        Some(&forged),
+        401,
+        "BAD_SIGNATURE",
+    )?;
+    refused(
+        demo,
+        "At the Internal API: Ada's token for the Public API.",
+        &internal,
+        Some(ada),
+        401,
+        "WRONG_AUDIENCE",
+    )?;
     let token = demo.log_in("ada@example.com", &demo.config.internal.audience)?;
-    let title = "Ada's token for the Internal API; she has no role.";
+    let title = "At the Internal API: Ada's token for it; she has no role.";
     refused(demo, title, &internal, Some(&token), 403, "NOT_PERMITTED")?;
     let mallory = demo.log_in("mallory@example.com", &demo.config.public.audience)?;
-    refused(demo, "Mallory, who is blocked in the database.", &public, Some(&mallory), 403, "BLOCKED")
+    refused(
+        demo,
+        "At the Public API: Mallory, who is blocked in the database.",
+        &public,
+        Some(&mallory),
+        403,
+        "BLOCKED",
+    )
 }
 
 fn refused(

@@ -170,3 +170,22 @@ fn erased_data_leaves_the_file_and_its_log_and_other_data_stays() {
     assert!(!holds("erase.me@example.com"));
     assert!(holds("keep.me@example.com"));
 }
+
+#[test]
+fn an_erasure_removes_the_idempotency_keys_that_clients_chose() {
+    let test = TestStore::new();
+    let create = |key: &str, address: &str| {
+        let new = NewUser { email: Some(email(address)), ..NewUser::default() };
+        test.store.create_idempotent(&new, key, &Actor::Cli).unwrap().id
+    };
+    let [erased, merged, kept] =
+        ["ada", "bob", "eve"].map(|name| create(&format!("create {name}"), &format!("{name}@example.com")));
+    test.store.set_status(erased, Status::Erased, &Actor::Cli).unwrap();
+    test.store.merge(kept, merged, &Actor::Cli).unwrap();
+    let left: Vec<String> = {
+        let shell = test.shell();
+        let mut keys = shell.prepare("SELECT key FROM idempotency_keys").unwrap();
+        keys.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    assert_eq!(left, ["create eve"]);
+}

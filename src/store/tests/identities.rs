@@ -120,3 +120,43 @@ fn an_identity_that_moves_to_a_signed_out_user_is_signed_out() {
     test.store.merge(kept.id, gone.id, &Actor::Cli).unwrap();
     assert_eq!(revocation(&test.store, "auth0|2").unwrap().tokens_valid_from, Some(test.clock.now()));
 }
+
+#[test]
+fn a_relinked_identity_needs_a_token_from_after_its_unlinking_and_every_sign_out() {
+    let test = TestStore::new();
+    let ada = test.add_user("auth0|1", ADA);
+    let bob = test.add_user("auth0|2", "bob@example.com");
+    let google = id("google|1");
+    let later = || {
+        test.clock.advance(Duration::from_secs(10));
+        test.clock.now()
+    };
+    let valid_from = || revocation(&test.store, "google|1").unwrap().tokens_valid_from;
+    // To its user again, and to another one who signed out before or after.
+    for user in [&ada, &bob, &ada] {
+        test.store.link_identity(user.id, &google, &Actor::Cli).unwrap();
+        let signed_out = later();
+        test.store.sign_out_everywhere(user.id, &Actor::Cli).unwrap();
+        assert_eq!(valid_from(), Some(signed_out));
+        let unlinked = later();
+        test.store.unlink_identity(user.id, &google, &Actor::Cli).unwrap();
+        assert_eq!(valid_from(), Some(unlinked), "of no user");
+        later();
+        test.store.link_identity(user.id, &google, &Actor::Cli).unwrap();
+        assert_eq!(valid_from(), Some(unlinked), "linked again");
+        let signed_out = later();
+        test.store.sign_out_everywhere(user.id, &Actor::Cli).unwrap();
+        assert_eq!(valid_from(), Some(signed_out), "the later of both");
+        let row = test.store.user_by_auth0_id(&google).unwrap().unwrap();
+        let accepts = |at: Timestamp| row.accepts_token_issued_at(Some(at));
+        assert!(accepts(signed_out) && !accepts(unlinked));
+        later();
+        test.store.unlink_identity(user.id, &google, &Actor::Cli).unwrap();
+    }
+    // A login that finds no user gets a row of its own, with the same moment.
+    let unlinked = valid_from();
+    later();
+    let own =
+        test.store.provision(&identity("google|1", None, false), LinkEmail::Never, &Actor::Gate).unwrap();
+    assert_eq!((own.into_user().id == ada.id, valid_from()), (false, unlinked));
+}
