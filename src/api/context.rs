@@ -1,5 +1,6 @@
 //! The context of a request's resolvers: its [`Caller`], the database and the pool.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,12 +9,14 @@ use tokio::sync::Semaphore;
 
 use super::budget::Budget;
 use super::error::ApiError;
+use super::mutation_rate::MutationRate;
+use super::paging::read_number;
 use super::services::{Services, SharedState};
 use crate::auth::{self, Caller, Gate, Principal, Refusal};
 use crate::pool::{Pool, PoolError};
 use crate::sqlite::rusqlite::{Connection, Transaction};
 use crate::sqlite::{Database, Interrupt};
-use crate::store::{AcceptedTerms, ActingUser, Actor, Store, StoreError};
+use crate::store::{AcceptedTerms, ActingUser, Actor, Export, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
 
@@ -21,6 +24,9 @@ use crate::user::{CurrentUser, Status, User, UserId};
 const JOBS: usize = 2;
 /// How long a fetched profile is not fetched again.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
+
+/// The kind of number at which exports go on.
+pub(super) const EXPORT: &str = "export";
 
 /// What all resolvers of a request share.
 #[derive(Debug, Clone)]
@@ -37,6 +43,9 @@ pub struct Context {
     /// Jobs that the request may have on the pool at once, so that others get threads too.
     jobs: Arc<Semaphore>,
     budget: Arc<Budget>,
+    /// Which rate a person's changes have, if any.
+    rate: Option<Arc<MutationRate>>,
+    has_exported: Arc<AtomicBool>,
     /// The caller's row and terms, read when a field isn't in the token.
     row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
 }
@@ -50,7 +59,26 @@ impl Context {
         let Services { gate, store, pool, state, database, .. } = services.clone();
         let read_time = time - time / 10;
         let (jobs, budget, row) = (Arc::new(Semaphore::new(JOBS)), Arc::default(), OnceLock::new());
-        Self { caller, gate, store, pool, state, database, request, read_time, jobs, budget, row }
+        let (rate, has_exported) = (None, Arc::default());
+        Self {
+            caller,
+            gate,
+            store,
+            pool,
+            state,
+            database,
+            request,
+            read_time,
+            jobs,
+            budget,
+            rate,
+            has_exported,
+            row,
+        }
+    }
+
+    pub(super) fn with_rate(self, rate: Arc<MutationRate>) -> Self {
+        Self { rate: Some(rate), ..self }
     }
 
     /// The caller.
@@ -138,7 +166,8 @@ impl Context {
 
     /// Runs a change as the caller, on the pool. Each transaction of `job` is audited as part of this request. For a user
     /// it is committed only if they weren't blocked, erased, signed out or given other roles in the meantime, and else fails
-    /// with [`StoreError::Revoked`]. A machine has no row to check: its permissions end with its token.
+    /// with [`StoreError::Revoked`]. A machine has no row to check: its permissions end with its token. A person's changes
+    /// beyond the rate of the door are [`ApiError::RateLimited`].
     #[doc(hidden)]
     pub async fn change<T: Send + 'static>(
         &self,
@@ -147,6 +176,9 @@ impl Context {
         let store = self.store.for_request(self.request);
         let (store, actor) = match self.caller.principal() {
             Principal::User(user) => {
+                if let Some(rate) = &self.rate {
+                    rate.count(user.id(), self.gate.clock().elapsed()).map_err(ApiError::RateLimited)?;
+                }
                 let acting_user = ActingUser { user: user.id(), issued_at: self.caller.issued_at() };
                 let actor = match self.caller.agent() {
                     Some(agent) => Actor::Agent { user: user.id(), agent: agent.to_owned() },
@@ -158,6 +190,19 @@ impl Context {
             Principal::Anonymous => return Err(Refusal::NoToken.into()),
         };
         self.run(move || job(&store, &actor)).await
+    }
+
+    /// Exports all data about a user, or what follows `after`, where the last export ended. Once per request.
+    pub(super) async fn export(&self, id: UserId, after: Option<String>) -> Result<Export, ApiError> {
+        let after = after.map(|key| {
+            read_number(EXPORT, &key)
+                .ok_or(ApiError::BadInput("after must be the next of an earlier export."))
+        });
+        let after = after.transpose()?;
+        if self.has_exported.swap(true, Ordering::Relaxed) {
+            return Err(ApiError::BadInput("A request can export once; send another one."));
+        }
+        self.change(move |store, actor| store.export(id, after, actor)).await
     }
 
     async fn run<T: Send + 'static, E: Send + 'static>(

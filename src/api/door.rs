@@ -9,6 +9,7 @@ use warp::http::HeaderMap;
 
 use super::context::Context;
 use super::cors::Origins;
+use super::mutation_rate::MutationRate;
 use super::operations::{Operations, PreparedOperation};
 use super::request::GraphqlRequest;
 use super::request_error::RequestError;
@@ -23,6 +24,7 @@ pub(super) struct Door {
     pub(super) name: &'static str,
     pub(super) rules: Arc<DoorRules>,
     pub(super) limits: Limits,
+    pub(super) mutations: Arc<MutationRate>,
     pub(super) socket: SocketSettings,
     pub(super) services: Services,
     pub(super) origins: Origins,
@@ -59,7 +61,8 @@ impl Door {
 
     /// The context of a request's resolvers.
     pub(super) fn context(&self, caller: Caller, request: RequestId) -> Context {
-        Context::new(caller, &self.services, request, self.limits.time)
+        let context = Context::new(caller, &self.services, request, self.limits.time);
+        context.with_rate(Arc::clone(&self.mutations))
     }
 
     /// Executes a query or a mutation.

@@ -15,6 +15,7 @@ use warp::reply::Response;
 
 use super::cors::Origins;
 use super::door::Door;
+use super::mutation_rate::MutationRate;
 use super::operations::Operations;
 use super::request_error::RequestError;
 use super::response::{RequestOutcome, Responder};
@@ -45,6 +46,7 @@ pub fn door(
         name,
         rules: Arc::clone(rules),
         limits: settings.limits.clone(),
+        mutations: Arc::new(MutationRate::new(&settings.mutations)),
         socket: settings.socket.clone(),
         services,
         operations: Operations::new(schema, settings, trusted),

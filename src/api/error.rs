@@ -1,5 +1,7 @@
 //! The error of a field.
 
+use std::time::Duration;
+
 use juniper::{FieldError, IntoFieldError, Object, ScalarValue, Value};
 
 use crate::auth::Refusal;
@@ -19,6 +21,9 @@ pub enum ApiError {
     /// An argument names something that doesn't exist. The text says what.
     #[error("{0}")]
     NotFound(&'static str),
+    /// A person made too many changes. After this time the next one is allowed.
+    #[error("You made too many changes; try again in {} s.", seconds(.0))]
+    RateLimited(Duration),
     #[error("Some changes were missed; query the current data.")]
     Missed,
     #[error("{}", code_and_message(.0).1)]
@@ -87,6 +92,7 @@ impl ApiError {
             Self::BadInput(_) => "BAD_INPUT",
             Self::NotFound(_) => "NOT_FOUND",
             Self::Missed => "MISSED",
+            Self::RateLimited(_) => "RATE_LIMITED",
             Self::Store(error) => code_and_message(error).0,
             Self::NoState(_) | Self::Pool(PoolError::Panicked) => "INTERNAL",
             Self::Pool(PoolError::Full | PoolError::Stopped) => "BUSY",
@@ -107,9 +113,12 @@ impl<S: ScalarValue> IntoFieldError<S> for ApiError {
         let mut extensions = Object::with_capacity(2);
         extensions.add_field("code", Value::scalar(code.to_owned()));
         // `Retry-After` belongs to a whole response, so a field's error has an extension instead.
-        if let Self::Refused(refusal) = &self
-            && let Some(seconds) = refusal.retry_seconds()
-        {
+        let retry_after = match &self {
+            Self::Refused(refusal) => refusal.retry_seconds(),
+            Self::RateLimited(wait) => Some(seconds(wait)),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
             extensions.add_field("retryAfter", Value::scalar(i32::try_from(seconds).unwrap_or(i32::MAX)));
         }
         if let Self::Refused(Refusal::NotPermitted { missing }) = &self {
@@ -118,6 +127,11 @@ impl<S: ScalarValue> IntoFieldError<S> for ApiError {
         }
         FieldError::new(self.to_string(), Value::Object(extensions))
     }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(wait: &Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

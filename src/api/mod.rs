@@ -34,6 +34,7 @@ mod node_id;
 pub mod paging;
 mod batch;
 mod changes;
+mod mutation_rate;
 mod mutation_types;
 #[cfg(any(test, fuzzing))]
 #[path = "tests/fuzzing.rs"]

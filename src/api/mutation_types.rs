@@ -20,22 +20,21 @@ macro_rules! inputs {
 }
 pub(super) use inputs;
 
-/// Defines payloads with one field each, besides `clientMutationId`.
+/// Defines payloads with fields besides `clientMutationId`.
 macro_rules! payloads {
-    ($($doc:literal $name:ident { $field_doc:literal $field:ident: $type:ty })*) => {$(
+    ($($doc:literal $name:ident { $($field_doc:literal $field:ident: $type:ty),* })*) => {$(
         #[doc = $doc]
         #[derive(Debug, Clone, juniper::GraphQLObject)]
         #[graphql(context = Context)]
         pub struct $name {
             /// The `clientMutationId` of the input.
             pub client_mutation_id: Option<String>,
-            #[doc = $field_doc]
-            pub $field: $type,
+            $(#[doc = $field_doc] pub $field: $type,)*
         }
 
         impl $name {
-            pub(super) fn new(client_mutation_id: Option<String>, $field: impl Into<$type>) -> Option<Self> {
-                Some(Self { client_mutation_id, $field: $field.into() })
+            pub(super) fn new(client_mutation_id: Option<String>, $($field: impl Into<$type>),*) -> Option<Self> {
+                Some(Self { client_mutation_id, $($field: $field.into()),* })
             }
         }
     )*};

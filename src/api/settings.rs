@@ -37,6 +37,8 @@ pub struct DoorSettings {
     pub hosts: Vec<String>,
     /// Limits of one request.
     pub limits: Limits,
+    /// How many mutations a person may make.
+    pub mutations: MutationSettings,
     /// Limits of WebSockets.
     pub socket: SocketSettings,
     /// Trusted documents.
@@ -84,6 +86,16 @@ pub struct Limits {
     pub response: usize,
     /// Validated operations that are cached, so that a repeated document is neither parsed nor validated again.
     pub kept: usize,
+}
+
+/// How many mutations a person may make. 0 is no limit, and machines have none.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MutationSettings {
+    /// In a minute.
+    pub per_minute: u64,
+    /// In a day.
+    pub per_day: u64,
 }
 
 /// Where trusted documents come from. Requests name them by id.

@@ -1,6 +1,6 @@
 //! Mutations of the Public API over HTTP, and the number of queries that `me` costs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vestibule::store::{Actor, UserUpdate};
 use vestibule::user::{Status, User};
 
@@ -192,4 +192,34 @@ fn a_refresh_changes_nothing_if_the_user_is_blocked_meanwhile() {
     });
     assert_eq!(error_code(&answer), Some("TOKEN_REVOKED"), "{answer}");
     assert_eq!(server.store().user(user.id).unwrap().unwrap().person, user.person);
+}
+
+#[test]
+fn a_person_makes_so_many_changes_a_minute_and_exports_once_a_request() {
+    let server = TestServer::open(&["public.mutations.per_minute=5"]);
+    let [ada, bob] = ["ada", "bob"].map(|name| {
+        server.insert_person(name);
+        server.token(&format!("auth0|{name}"), json!({}))
+    });
+    let export = "mutation { a: exportMe(input: {}) { next data } b: exportMe(input: {}) { data } }";
+    let answer = server.ask_public(ada.as_str(), export).json();
+    assert_eq!(answer["data"]["a"]["next"], Value::Null, "{answer}");
+    assert_eq!((&answer["data"]["b"], error_code(&answer)), (&Value::Null, Some("BAD_INPUT")), "{answer}");
+    let wrong = "mutation { exportMe(input: {after: \"user:1\"}) { data } }";
+    assert_eq!(error_code(&server.ask_public(ada.as_str(), wrong).json()), Some("BAD_INPUT"));
+
+    let updates: String =
+        (0..6).map(|i| format!("u{i}: updateMe(input: {{name: \"{i}\"}}) {{ me {{ name }} }} ")).collect();
+    let answer = server.ask_public(ada.as_str(), &format!("mutation {{ {updates} }}")).json();
+    // The export was the first of five.
+    assert_eq!(answer["data"]["u3"]["me"]["name"], "3", "{answer}");
+    for (error, field) in answer["errors"].as_array().unwrap().iter().zip(["u4", "u5"]) {
+        assert_eq!((&error["path"], &error["extensions"]["code"]), (&json!([field]), &json!("RATE_LIMITED")));
+        let wait = error["extensions"]["retryAfter"].as_u64().unwrap();
+        assert!((1..=60).contains(&wait), "{error}");
+    }
+    let update = "mutation { updateMe(input: {name: \"Bob\"}) { me { name } } }";
+    let answer = server.ask_public(bob.as_str(), update).json();
+    assert_eq!(answer["data"]["updateMe"]["me"]["name"], "Bob", "{answer}");
+    assert_eq!(server.me(&ada).status, 200, "reading is not limited");
 }

@@ -42,9 +42,9 @@ pub use page::{PAGE_MAX, Page, PageArgs};
 pub use settings::{LinkEmail, LinkRules, LinkSettings, Settings};
 pub use user_changes::ChangeNumber;
 pub use users::{
-    AcceptedTerms, Identity, ImportOutcome, ImportRow, ImportRules, NewIdentity, NewUser, PROFILE_MAX_BYTES,
-    Period, Provisioned, SEARCH_MAX, SeedUser, SortKey, TERMS_MAX_CHARS, TERMS_MAX_VERSIONS, UserCursor,
-    UserFilter, UserOrder, UserUpdate, user_json,
+    AcceptedTerms, Export, Identity, ImportOutcome, ImportRow, ImportRules, NewIdentity, NewUser,
+    PROFILE_MAX_BYTES, Period, Provisioned, SEARCH_MAX, SeedUser, SortKey, TERMS_MAX_CHARS,
+    TERMS_MAX_VERSIONS, UserCursor, UserFilter, UserOrder, UserUpdate, user_json,
 };
 
 use std::path::PathBuf;

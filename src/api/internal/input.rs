@@ -55,7 +55,10 @@ inputs! {
     "Input of `unblockUser`." UnblockUserInput { "The user." id: ID }
     "Input of `signOutUser`." SignOutUserInput { "The user." id: ID }
     "Input of `eraseUser`." EraseUserInput { "The user." id: ID }
-    "Input of `exportUser`." ExportUserInput { "The user." id: ID }
+    "Input of `exportUser`." ExportUserInput {
+        "The user." id: ID,
+        "Continues an earlier export: its `next`." after: Option<String>
+    }
     "Input of `refreshKeys`." RefreshKeysInput {}
 }
 
@@ -72,7 +75,10 @@ payloads! {
     "Payload of `unlinkIdentity`." UnlinkIdentityPayload { "The user after the mutation." user: Account }
     "Payload of `mergeUsers`." MergeUsersPayload { "The user who is kept." user: Account }
     "Payload of `eraseUser`." EraseUserPayload { "The erased user." user: Account }
-    "Payload of `exportUser`." ExportUserPayload { "The user's row, identities, accepted terms and audit log." data: Json }
+    "Payload of `exportUser`." ExportUserPayload {
+        "The user's row, identities, accepted terms and audit log." data: Json,
+        "Where the audit log goes on, if it is longer: pass it as `after`." next: Option<String>
+    }
     "Payload of `refreshKeys`." RefreshKeysPayload {
         "The issuers whose keys are being fetched in the background." issuers: Vec<String>
     }

@@ -6,11 +6,13 @@
 use juniper::graphql_object;
 
 use super::input::*;
+use crate::api::context::EXPORT;
 use crate::api::error::NullOnError;
 use crate::api::mutation_types::new_person;
+use crate::api::paging::write_number;
 use crate::api::{ApiError, Context, Json, NodeId};
 use crate::scope::{AUDIT_READ, DEPLOY_WRITE, USERS_ERASE, USERS_READ, USERS_WRITE};
-use crate::store::NewUser;
+use crate::store::{Export, NewUser};
 use crate::user::{Auth0Id, Status, is_visible};
 
 /// The most roles of a user, and the longest name of a role in bytes.
@@ -134,13 +136,15 @@ impl Mutation {
         Ok(EraseUserPayload::new(input.client_mutation_id, user))
     }
 
-    /// Exports all data about a user, and records that in the audit log. Needs `users:read` and `audit:read`.
+    /// Exports all data about a user, and records that in the audit log. A request can export once; a long audit log goes on in
+    /// the next export. Needs `users:read` and `audit:read`.
     async fn export_user(context: &Context, input: ExportUserInput) -> NullOnError<ExportUserPayload> {
         context.require(USERS_READ)?;
         context.require(AUDIT_READ)?;
         let id = NodeId::user(&input.id)?;
-        let data = context.change(move |store, actor| store.export(id, actor)).await?;
-        Ok(ExportUserPayload::new(input.client_mutation_id, Json(data)))
+        let Export { data, next } = context.export(id, input.after).await?;
+        let next = next.map(|line| write_number(EXPORT, line));
+        Ok(ExportUserPayload::new(input.client_mutation_id, Json(data.into()), next))
     }
 
     /// Fetches the signing keys of all trusted issuers in the background, for example after a key was revoked at Auth0. Needs

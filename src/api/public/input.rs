@@ -21,7 +21,9 @@ inputs! {
         "The version that you accept: 1 to 32 letters, digits, dots, hyphens and underscores." version: String
     }
     "Input of `signOutEverywhere`." SignOutEverywhereInput {}
-    "Input of `exportMe`." ExportMeInput {}
+    "Input of `exportMe`." ExportMeInput {
+        "Continues an earlier export: its `next`." after: Option<String>
+    }
     "Input of `eraseMe`." EraseMeInput {
         "Your own id, as confirmation. Any other id is an error." confirm_id: ID
     }
@@ -36,7 +38,8 @@ payloads! {
         tokens_valid_from: Option<DateTime>
     }
     "Payload of `exportMe`." ExportMePayload {
-        "All data about you: your row, identities, accepted terms, and the audit log of changes to your data." data: Json
+        "All data about you: your row, identities, accepted terms, and the audit log of changes to your data." data: Json,
+        "Where the audit log goes on, if it is longer: pass it as `after`." next: Option<String>
     }
     "Payload of `eraseMe`." EraseMePayload { "The id of the erased user." erased_id: ID }
 }

@@ -6,8 +6,11 @@
 use juniper::graphql_object;
 
 use super::input::*;
+use crate::api::context::EXPORT;
 use crate::api::error::NullOnError;
+use crate::api::paging::write_number;
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
+use crate::store::Export;
 use crate::user::Status;
 
 /// The mutation root.
@@ -49,11 +52,12 @@ impl Mutation {
         Ok(SignOutEverywherePayload::new(input.client_mutation_id, user.tokens_valid_from.map(DateTime)))
     }
 
-    /// Exports all data about you as JSON.
+    /// Exports all data about you as JSON. A request can export once; a long audit log goes on in the next export.
     async fn export_me(context: &Context, input: ExportMeInput) -> NullOnError<ExportMePayload> {
         let id = context.current_user()?.id();
-        let data = context.change(move |store, actor| store.export(id, actor)).await?;
-        Ok(ExportMePayload::new(input.client_mutation_id, Json(data)))
+        let Export { data, next } = context.export(id, input.after).await?;
+        let next = next.map(|line| write_number(EXPORT, line));
+        Ok(ExportMePayload::new(input.client_mutation_id, Json(data.into()), next))
     }
 
     /// Erases your personal data and closes your account here. You can't undo it.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{Global, out};
 use super::{UserRef, with_store};
-use crate::store::{AcceptedTerms, Actor, Identity, user_json};
+use crate::store::{AcceptedTerms, Actor, Export, Identity, user_json};
 
 /// Show one user: data, identities, accepted terms.
 #[derive(Debug, clap::Args)]
@@ -43,7 +43,17 @@ pub(super) fn export(global: &Global, args: &ExportArgs) -> anyhow::Result<()> {
     with_store(global, |store, _| {
         let user = args.user.find(store)?;
         // serde_json escapes control characters, so the terminal cannot interpret any.
-        out::line(serde_json::to_string_pretty(&store.export(user.id, &Actor::Cli)?)?)?;
+        let Export { mut data, mut next } = store.export(user.id, None, &Actor::Cli)?;
+        while next.is_some() {
+            let mut more = store.export(user.id, next, &Actor::Cli)?;
+            let lines = data.get_mut("audit").and_then(Value::as_array_mut);
+            let more_lines = more.data.get_mut("audit").and_then(Value::as_array_mut);
+            if let (Some(lines), Some(more)) = (lines, more_lines) {
+                lines.append(more);
+            }
+            next = more.next;
+        }
+        out::line(serde_json::to_string_pretty(&data)?)?;
         Ok(())
     })
 }

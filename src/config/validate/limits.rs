@@ -70,6 +70,8 @@ fn door(name: &str, settings: &DoorSettings, layers: &mut Layers) {
         ("limits.cost", limits.cost, 1..=1000 * MILLION),
         ("limits.response", count(limits.response), 1..=GIB),
         ("limits.kept", count(limits.kept), 0..=MILLION),
+        ("mutations.per_minute", settings.mutations.per_minute, 0..=MILLION),
+        ("mutations.per_day", settings.mutations.per_day, 0..=MILLION),
         ("socket.connections", count(socket.connections), 1..=MILLION),
         ("socket.per_caller", count(socket.per_caller), 0..=MILLION),
         ("socket.operations", count(socket.operations), 1..=MILLION),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 
 use super::line::{AuditLine, SELECT, read_line};
 use crate::store::query::{Query, all, blob, count, first, json_list, text};
@@ -95,7 +95,13 @@ impl Store {
     }
 }
 
-/// All lines about a user, the oldest first.
-pub(crate) fn lines_about(connection: &Connection, user: UserId) -> Result<Vec<AuditLine>> {
-    all(connection, &format!("{SELECT} WHERE target = ?1 ORDER BY id"), [user], read_line)
+/// The lines about a user after the line `after`, the oldest first, and at most `max`.
+pub(crate) fn lines_about(
+    connection: &Connection,
+    user: UserId,
+    after: i64,
+    max: usize,
+) -> Result<Vec<AuditLine>> {
+    let sql = format!("{SELECT} WHERE target = ?1 AND id > ?2 ORDER BY id LIMIT {max}");
+    all(connection, &sql, params![user, after], read_line)
 }

@@ -94,7 +94,7 @@ fn unknown_and_erased_users_cannot_be_changed() {
     let attempts: [&dyn Fn(UserId) -> Result<(), StoreError>; 5] = [
         &|who| store.update(who, &update, &Actor::Cli).map(drop),
         &|who| store.accept_terms(who, "v1", &Actor::Cli).map(drop),
-        &|who| store.export(who, &Actor::Cli).map(drop),
+        &|who| store.export(who, None, &Actor::Cli).map(drop),
         &|who| store.link_identity(who, &id("new|1"), &Actor::Cli).map(drop),
         &|who| store.unlink_identity(who, &id("auth0|1"), &Actor::Cli).map(drop),
     ];

@@ -23,7 +23,7 @@ mod import_row;
 mod import;
 
 pub use create::NewUser;
-pub use export::user_json;
+pub use export::{Export, user_json};
 pub use identities::Identity;
 pub use import::ImportRules;
 pub use import_row::{ImportOutcome, ImportRow};

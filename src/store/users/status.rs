@@ -31,6 +31,9 @@ impl Store {
     pub fn sign_out_everywhere(&self, id: UserId, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
+            if user.tokens_valid_from == Some(write.revocation_time(&user)) {
+                return Ok(user);
+            }
             write.put_status(id, user.status, Some(write.revocation_time(&user)))?;
             write.audit(actor, Action::SignedOut, id, write.revocation_change(&user))?;
             write.existing(id)
