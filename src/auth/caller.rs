@@ -48,7 +48,7 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
             };
             let user = users.mirror_roles(user, &claims).await?;
             permissions.extend(&users.grants.of_row(&user));
-            users.refresh(&id, &user);
+            users.refresh(&user, &claims);
             (Principal::User(user), Some(claims))
         }
     };

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::Refusal;
 use super::breaker::Breaker;
 use super::identity::{new_identity, store_profile};
-use super::remembered::{ReadThrottle, Remembered};
+use super::remembered::Remembered;
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -37,7 +37,6 @@ struct Inner {
     link: Arc<LinkSettings>,
     /// How old a stored profile may be; `None` for no limit.
     max_age: Option<Duration>,
-    throttle: ReadThrottle,
     /// Subjects that are refused by what Auth0 answered: unknown or blocked there, or with the email of another user.
     refused: Remembered<Refusal>,
     /// Subjects whose profile at Auth0 cannot be used.
@@ -89,7 +88,6 @@ impl Profiles {
             clock,
             link,
             max_age,
-            throttle: ReadThrottle::new(max_age.unwrap_or_default()),
             refused: Remembered::default(),
             unusable: Remembered::default(),
             failed_refreshes: Remembered::default(),
@@ -137,25 +135,9 @@ impl Profiles {
             && self.fetch_for(own, Purpose::Refresh, |result| result.user).await.is_ok()
     }
 
-    /// Like [`Profiles::refresh_if_stale`] for a user from a payload: reads their row now and then, in the background.
-    pub(super) fn refresh_payload_user(&self, id: &Auth0Id) {
-        if self.0.max_age.is_none() {
-            return;
-        }
-        let Some(permit) = self.0.throttle.begin(id, self.0.clock.elapsed()) else { return };
-        let (profiles, id) = (self.clone(), id.clone());
-        tokio::spawn(async move {
-            let user = profiles.0.store.in_background().user_by_auth0_id(&id);
-            drop(permit);
-            match user {
-                Ok(Some(user)) if user.status == Status::Active => profiles.refresh_if_stale(&user),
-                Ok(_) => {}
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "the row of a user could not be read");
-                }
-            }
-        });
+    /// How old a stored profile may be; `None` for no limit.
+    pub(super) fn max_age(&self) -> Option<Duration> {
+        self.0.max_age
     }
 
     /// Waits for a fetch whose result has what is wanted. A fetch under way for another purpose may not; then the next one

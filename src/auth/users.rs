@@ -177,12 +177,19 @@ impl Users {
         Ok(CurrentUser::Row(Arc::new(row)))
     }
 
-    /// Fetches a stale profile again, in the background.
-    pub(super) fn refresh(&self, id: &Auth0Id, user: &CurrentUser) {
+    /// Fetches a stale profile again, in the background. The row of a user from a payload is read only if it may be stale.
+    pub(super) fn refresh(&self, user: &CurrentUser, claims: &Claims) {
         match user {
             _ if self.dry_run => {}
-            CurrentUser::Payload(_) => self.profiles.refresh_payload_user(id),
             CurrentUser::Row(user) => self.profiles.refresh_if_stale(user),
+            CurrentUser::Payload(user) => {
+                let is_due = |age| claims.row_check().is_profile_due(self.clock.now(), age);
+                if self.profiles.max_age().is_some_and(is_due)
+                    && let Ok(Some(row)) = self.store.in_background().user(user.id)
+                {
+                    self.profiles.refresh_if_stale(&row);
+                }
+            }
         }
     }
 }
