@@ -94,7 +94,7 @@ fn code_of_database(error: &DatabaseError) -> Option<u8> {
         | E::ChecksumMismatch(_)
         | E::UnsoundBackup { .. } => DAMAGED_DATA,
         E::Missing(_) | E::NoChecksum(_) | E::Read(..) => NO_INPUT,
-        E::Create(..) | E::IsFolder(_) | E::Exists(_) | E::Write(..) => CANNOT_CREATE,
+        E::IsFolder(_) | E::Exists(_) | E::Write(..) => CANNOT_CREATE,
         E::Full(_) | E::SyncFailed(_) => IO_ERROR,
         E::InUse(_) | E::Locked(_) | E::Busy => TEMPORARY_FAILURE,
         E::ReadOnly(_) => NO_PERMISSION,

@@ -129,8 +129,8 @@ fn an_import_reports_what_becomes_of_columns_and_fails_if_no_user_is_taken_over(
     assert!(code == 0 && said.contains("ignored columns: app_metadata, mfa_factors\n"), "{said}");
     assert_eq!(import(ada, &[]).0, 0, "they are there already");
     assert_eq!(import("[]", &[]).0, 0);
-    for nobody in [r#"{"given_name":"Ada"}"#, r#"{"email":"ada"}"#, r#"{"user_id":7}"#] {
-        assert_eq!(import(nobody, &[]).0, 65, "{nobody}");
+    for unusable in [r#"{"given_name":"Ada"}"#, r#"{"email":"ada"}"#, r#"{"user_id":7}"#] {
+        assert_eq!(import(unusable, &[]).0, 65, "{unusable}");
     }
     let both = format!("{ada}\n{{\"given_name\":\"Grace\"}}");
     assert_eq!(import(&both, &[]).0, 0, "one was left out, with its reason, and one taken over");

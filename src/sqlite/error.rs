@@ -18,10 +18,6 @@ pub enum DatabaseError {
     /// [`close`](super::Database::close) was called.
     #[error("the database is closed: the process is stopping")]
     Closed,
-    #[error(
-        "cannot create {0} for its owner only; check `store.path`, and that its directory can be written"
-    )]
-    Create(PathBuf, #[source] io::Error),
     #[error("{0} is a folder; name a file in it with `store.path`")]
     IsFolder(PathBuf),
     #[error("cannot open the database {0}; check `store.path`")]
@@ -104,11 +100,6 @@ impl DatabaseError {
             io::ErrorKind::NotFound => Self::Missing(path.to_owned()),
             _ => Self::Read(path.to_owned(), source),
         }
-    }
-
-    /// Makes a [`Create`](Self::Create) of an I/O error about `path`.
-    pub(super) fn create(path: &Path) -> impl Fn(io::Error) -> Self + Copy {
-        move |source| Self::Create(path.to_owned(), source)
     }
 
     /// Makes a [`Write`](Self::Write) of an I/O error about `path`.

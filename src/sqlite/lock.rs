@@ -72,21 +72,14 @@ impl Lock {
     fn unlocked(database: &Path) -> Result<Self, DatabaseError> {
         let path = beside(database, ".lock");
         let mut options = OpenOptions::new();
-        options.read(true).write(true).mode(0o600);
-        let file = match options.clone().create_new(true).open(&path) {
-            Ok(file) => {
-                give_to_owner_of(&path, database);
-                Ok(file)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(&path),
-            Err(error) => Err(error),
-        };
-        let file = file.map_err(DatabaseError::create(&path))?;
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path).map_err(DatabaseError::write(&path))?;
+        give_to_owner_of(&path, database);
         Ok(Self { database: database.to_owned(), path, file })
     }
 
     fn failed(&self, source: io::Error) -> DatabaseError {
-        DatabaseError::Create(self.path.clone(), source)
+        DatabaseError::Write(self.path.clone(), source)
     }
 }
 

@@ -107,7 +107,7 @@ fn upgrade(connector: &Connector) -> Result<Migrated, DatabaseError> {
 fn create_if_absent(connector: &Connector) -> Result<Option<Migrated>, DatabaseError> {
     let Connector { path, schema, .. } = connector;
     let _lock = Lock::shared(path)?;
-    let failed = DatabaseError::create(path);
+    let failed = DatabaseError::write(path);
     match has_content(path) {
         Ok(true) => return Ok(None),
         Ok(false) => return Err(DatabaseError::Empty(path.clone())),

@@ -17,7 +17,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, DatabaseError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path),
         outcome => outcome,
     }
-    .map_err(DatabaseError::create(path))
+    .map_err(DatabaseError::write(path))
 }
 
 /// The path of a database that must exist.
@@ -62,7 +62,7 @@ pub(super) fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFil
 pub(super) fn refuse_orphaned_log(path: &Path) -> Result<(), DatabaseError> {
     // In this order: another process that creates the database creates the file before its log.
     let (log, exists) = (has_log(path)?, path.try_exists());
-    if log && !exists.map_err(DatabaseError::create(path))? {
+    if log && !exists.map_err(DatabaseError::write(path))? {
         return Err(DatabaseError::OrphanedLog { path: path.to_owned(), log: beside(path, "-wal") });
     }
     Ok(())
@@ -73,7 +73,7 @@ pub(super) fn has_log(path: &Path) -> Result<bool, DatabaseError> {
     let log = beside(path, "-wal");
     match has_content(&log) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        outcome => outcome.map_err(DatabaseError::create(&log)),
+        outcome => outcome.map_err(DatabaseError::write(&log)),
     }
 }
 
@@ -84,12 +84,12 @@ pub(super) fn restrict_to_owner(path: &Path) -> Result<(), DatabaseError> {
         let mode = match fs::metadata(&file) {
             Ok(metadata) => metadata.permissions().mode(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(DatabaseError::Create(file, source)),
+            Err(source) => return Err(DatabaseError::Write(file, source)),
         };
         if mode & 0o077 != 0 {
             tracing::warn!(path = %file.display(), "others could read the database; now only its owner can");
             let restricted = fs::Permissions::from_mode(mode & 0o700);
-            fs::set_permissions(&file, restricted).map_err(DatabaseError::create(&file))?;
+            fs::set_permissions(&file, restricted).map_err(DatabaseError::write(&file))?;
         }
     }
     Ok(())

@@ -130,7 +130,7 @@ fn files_of_other_programs_are_refused_and_left_alone() {
     assert!(matches!(outcome, Err(DatabaseError::Damaged { .. })), "{outcome:?}");
     assert_eq!(std::fs::read_to_string(file.path("letter.txt")).unwrap(), letter);
     let outcome = open("no/such/directory.db", &NOTES);
-    assert!(matches!(outcome, Err(DatabaseError::Create(..))), "{outcome:?}");
+    assert!(matches!(outcome, Err(DatabaseError::Write(..))), "{outcome:?}");
     let outcome = open(".", &NOTES);
     assert!(matches!(outcome, Err(DatabaseError::IsFolder(_))), "{outcome:?}");
 }
