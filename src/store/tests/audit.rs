@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::{AuditFilter, ChainHash};
+use crate::store::{AuditFilter, ChainHash, UserUpdate};
 use crate::telemetry::RequestId;
 use crate::user::Status;
 
@@ -133,4 +133,35 @@ fn the_audit_log_is_append_only_even_by_hand() {
         assert!(error.to_string().contains("append-only"), "{attempt}: {error}");
     }
     assert_eq!(test.actions(user.id), ["user.inserted"]);
+}
+
+#[test]
+fn a_change_that_changes_nothing_writes_no_line() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let gone = test.add_user("auth0|2", "gone@example.com");
+    let (store, id, by) = (&test.store, user.id, &Actor::Cli);
+    let update = UserUpdate { name: Some(Some("Ada King".into())), ..UserUpdate::default() };
+    let row = ImportRow { auth0_id: user.auth0_id.clone(), blocked: Some(true), ..ImportRow::default() };
+    let rules = ImportRules { link: LinkEmail::Verified.into(), dry_run: false };
+    let changes: [(&str, &dyn Fn()); 8] = [
+        ("update", &|| drop(store.update(id, &update, by).unwrap())),
+        ("roles", &|| drop(store.set_roles(id, &["support".into()], by).unwrap())),
+        ("terms", &|| drop(store.accept_terms(id, "v1", by).unwrap())),
+        ("link", &|| drop(store.link_identity(id, &self::id("google|1"), by).unwrap())),
+        ("merge", &|| drop(store.merge(id, gone.id, by).unwrap())),
+        ("import", &|| drop(import(store, std::slice::from_ref(&row), rules).unwrap())),
+        ("sign-out", &|| drop(store.sign_out_everywhere(id, by).unwrap())),
+        ("erasure", &|| drop(store.set_status(id, Status::Erased, by))),
+    ];
+    for (name, change) in changes {
+        test.clock.advance(Duration::from_millis(1));
+        let lines = || store.count_audit(&AuditFilter::default()).unwrap();
+        let before = lines();
+        change();
+        let after = lines();
+        assert!(after > before, "{name}");
+        change();
+        assert_eq!(lines(), after, "{name}");
+    }
 }
