@@ -177,8 +177,7 @@ fn an_empty_folder_is_enough_for_demo_dev_and_token() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the demo leaves nothing behind");
     let program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     let mut dev = Process::start_in(folder.path(), program, "dev", &[]);
-    let issuer = dev.line("Dev tenant");
-    let http = format!("tenant.http={}", issuer.trim_start_matches("http://").trim_end_matches('/'));
+    let http = tenant_http(&mut dev);
     let token = run_in(folder.path(), &["token", "--as", "grace@example.com"], &[http]);
     assert_eq!(audience(token.trim()), PUBLIC);
     assert_eq!(dev.stop("-INT"), Some(0));
@@ -198,8 +197,7 @@ fn a_rule_changed_in_the_folder_of_init_changes_the_next_login() {
     assert_eq!(std::fs::read_to_string(&rule).unwrap(), denying, "init keeps what is there");
     let program = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     let mut dev = Process::start_in(folder.path(), program, "dev", &[]);
-    let issuer = dev.line("Dev tenant");
-    let http = format!("tenant.http={}", issuer.trim_start_matches("http://").trim_end_matches('/'));
+    let http = tenant_http(&mut dev);
     let mut token = vestibule(&["token", "--as", "grace@example.com"], &[http]);
     token.current_dir(folder.path());
     let refused = String::from_utf8(output(token, "").stderr).unwrap();

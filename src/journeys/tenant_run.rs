@@ -51,6 +51,10 @@ fn the_ready_file_is_all_that_a_test_needs_and_faults_reach_the_running_tenant()
     assert_eq!(status(), 502);
     assert_eq!(fault(&ready, &["--clear"]).0, Some(0));
     assert_eq!(status(), 200);
+    let kids = || plain.get(&discovery.replace("openid-configuration", "jwks.json"), &[]).unwrap().json();
+    let before = kids();
+    assert_eq!(fault(&ready, &["--rotate-keys"]).0, Some(0));
+    assert_ne!(kids(), before);
     assert!(fault(&ready, &["--clock", "-2h"]).1.contains("-7200 s ahead"));
     let (code, text) = fault(&ready, &[path, "--answer", "200"]);
     assert!(code == Some(1) && text.contains("a status is from 400 to 599"), "{text}");

@@ -1,17 +1,17 @@
-//! Faults that tests ask for: slow, wrong and missing responses, and a clock that is moved. `/dev/faults` and `/dev/clock`
-//! exist in the dev tenant only, and take JSON from no other site's page.
+//! Faults that tests ask for: slow, wrong and missing responses, and keys that are rotated, a clock that is moved.
+//! These paths exist in the dev tenant only, and serve no other site's page.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use warp::http::StatusCode;
 
-use super::Inner;
 use super::oauth_error::OAuthError;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
+use super::{Inner, management};
 
 /// The most faults at one time.
 const CAPACITY: usize = 100;
@@ -156,8 +156,8 @@ fn failure(tenant: &Inner, request: &HttpRequest, status: u16) -> HttpResponse {
         .header("x-ratelimit-reset", &reset)
 }
 
-/// `/dev/faults` (GET, POST, DELETE) and `/dev/clock` (GET, POST). `None` for other paths and methods.
-pub(super) fn serve(tenant: &Inner, request: &HttpRequest) -> Option<HttpResponse> {
+/// `/dev/faults` (GET, POST, DELETE), `/dev/clock` (GET, POST), `/dev/keys/rotate` (POST). `None` for other paths and methods.
+pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> Option<HttpResponse> {
     let response = match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/dev/faults") => Ok(HttpResponse::json(200, &json!({"faults": *tenant.faults.lock()}))),
         ("DELETE", "/dev/faults") if request.is_same_origin() => {
@@ -167,6 +167,10 @@ pub(super) fn serve(tenant: &Inner, request: &HttpRequest) -> Option<HttpRespons
         ("POST", "/dev/faults") => add(tenant, request),
         ("GET", "/dev/clock") => Ok(clock(tenant)),
         ("POST", "/dev/clock") => shift(tenant, request),
+        ("POST", "/dev/keys/rotate") if request.is_same_origin() => {
+            let rotated = tenant.in_pool(management::rotate_now).await;
+            rotated.map(|()| HttpResponse::new(204)).map_err(OAuthError::from)
+        }
         _ => return None,
     };
     Some(response.unwrap_or_else(|error| error.response()))

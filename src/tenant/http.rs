@@ -87,7 +87,7 @@ async fn serve(tenant: &Arc<Inner>, request: &HttpRequest, refused: Option<HttpR
 async fn route(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     match request.path.strip_prefix("/api/v2/") {
         Some(path) => management::serve(tenant, request, path).await,
-        None => match faults::serve(tenant, request) {
+        None => match faults::serve(tenant, request).await {
             Some(response) => response,
             None => authentication::serve(tenant, request).await,
         },

@@ -25,6 +25,10 @@ impl TicketKind {
     pub(super) const CODE: Self = Self("code");
     /// A browser session: the cookie.
     pub(super) const SESSION: Self = Self("session");
+    /// The link of a mail that resets a password.
+    pub(super) const RESET: Self = Self("reset");
+    /// The link of a mail that verifies an email.
+    pub(super) const VERIFY: Self = Self("verify");
     /// An opaque access token.
     pub(super) const ACCESS_TOKEN: Self = Self("access_token");
     /// The rules' ID token claims, for `/userinfo`.

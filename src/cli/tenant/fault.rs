@@ -34,6 +34,9 @@ pub(in crate::cli) struct Args {
     /// Move the tenant's clock this far ahead of the machine's, such as 2h; with - before it: behind. 0s: no further.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with = "clear")]
     clock: Option<String>,
+    /// Rotate the signing keys.
+    #[arg(long)]
+    rotate_keys: bool,
     /// The tenant's URL [default: the configured issuer].
     #[arg(long, value_name = "URL")]
     tenant: Option<String>,
@@ -61,6 +64,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     }
     if args.clear {
         checked(http.send("DELETE", &faults, &[], String::new()))?;
+    }
+    if args.rotate_keys {
+        checked(http.send("POST", &format!("{base}/dev/keys/rotate"), &[], String::new()))?;
     }
     if let Some(by) = &args.clock {
         let (sign, by) = by.strip_prefix('-').map_or((1, by.as_str()), |by| (-1, by));

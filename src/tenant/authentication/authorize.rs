@@ -95,8 +95,9 @@ async fn proceed(
     if prompt == Some("none") {
         return Err(OAuthError::new(403, "login_required", "Login required"));
     }
+    let page = if authorization.is_sign_up { "signup" } else { "login" };
     let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::LOGIN, &authorization, LOGIN_LIFETIME);
-    Ok(HttpResponse::redirect(&format!("/u/login?state={}", tenant.in_pool(issue).await?)))
+    Ok(HttpResponse::redirect(&format!("/u/{page}?state={}", tenant.in_pool(issue).await?)))
 }
 
 /// Runs the rules and sends a code, an ID token or both to the callback.

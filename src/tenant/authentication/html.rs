@@ -22,33 +22,43 @@ pub(super) struct LoginPage<'a> {
     pub(super) problem: Option<&'a str>,
     /// Prefills the email.
     pub(super) email: &'a str,
+    /// Whether the sign-up form is shown.
+    pub(super) is_sign_up: bool,
     /// Whether the window that opened this page waits for its message.
     pub(super) has_opener: bool,
 }
 
 /// The login page.
 pub(super) fn login(status: u16, page: &LoginPage<'_>) -> HttpResponse {
-    let state = format!("<input type=\"hidden\" name=\"state\" value=\"{}\">", escape(page.state));
-    let mut main = format!("<h1>Log in to {}</h1>", escape(page.application));
+    let state = hidden([("state", page.state)].into_iter());
+    let (verb, action, other) = if page.is_sign_up {
+        ("Sign up", "/u/signup", "Log in instead")
+    } else {
+        ("Log in", "/u/login", "Sign up instead")
+    };
+    let mut main = format!("<h1>{verb} to {}</h1>", escape(page.application));
     if let Some(problem) = page.problem {
         main += &format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem));
     }
-    if !page.users.is_empty() {
+    if !page.users.is_empty() && !page.is_sign_up {
         let buttons: String = page.users.iter().map(|(user, note)| button(user, note)).collect();
         main += &format!(
             "<h2>With a test user of the bundle</h2>\
              <form method=\"post\" action=\"/u/login\" class=\"people\">{state}{buttons}</form>"
         );
     }
+    let (complete, min) = if page.is_sign_up { ("new", " minlength=\"8\"") } else { ("current", "") };
+    let other_path = if page.is_sign_up { "/u/login" } else { "/u/signup" };
     main += &format!(
         "<h2>With email and password</h2>\
-         <form method=\"post\" action=\"/u/login\" class=\"password\">{state}\
+         <form method=\"post\" action=\"{action}\" class=\"password\">{state}\
          <label>Email<input name=\"email\" type=\"email\" autocomplete=\"username\" required value=\"{}\"></label>\
-         <label>Password<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>\
-         <button class=\"go\">Log in</button></form>",
-        escape(page.email)
+         <label>Password<input name=\"password\" type=\"password\" autocomplete=\"{complete}-password\" required{min}></label>\
+         <button class=\"go\">{verb}</button></form><p><a href=\"{other_path}?state={}\">{other}</a></p>",
+        escape(page.email),
+        escape(page.state)
     );
-    let response = document(status, "Log in", page.tenant, &main, form_action(page.redirect_uri));
+    let response = document(status, verb, page.tenant, &main, form_action(page.redirect_uri));
     // `same-origin` would cut the page off from its opener for good.
     if page.has_opener { response.header("cross-origin-opener-policy", "unsafe-none") } else { response }
 }
@@ -117,6 +127,25 @@ fn hidden<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value))
     };
     fields.map(field).collect()
+}
+
+/// A form for a new password.
+pub(super) fn reset_password(ticket: &str, problem: Option<&str>) -> HttpResponse {
+    let problem =
+        problem.map(|problem| format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)));
+    let main = format!(
+        "<h1>Change your password</h1>{}<form method=\"post\" action=\"/u/reset-password\" class=\"password\">{}\
+         <label>New password<input name=\"password\" type=\"password\" autocomplete=\"new-password\" required minlength=\"8\"></label>\
+         <button class=\"go\">Change</button></form>",
+        problem.unwrap_or_default(),
+        hidden([("ticket", ticket)].into_iter())
+    );
+    document(200, "Change your password", "Dev tenant", &main, Some("'self'".to_owned()))
+}
+
+/// A page that says what was done.
+pub(super) fn notice(text: &str) -> HttpResponse {
+    document(200, "Done", "Dev tenant", &format!("<h1>{}</h1>", escape(text)), None)
 }
 
 /// An error page, for errors that cannot go to a callback.
@@ -232,6 +261,7 @@ mod tests {
                 users: &[(user, evil.to_owned())],
                 problem: Some(evil),
                 email: evil,
+                is_sign_up: false,
                 has_opener: false,
             },
         );

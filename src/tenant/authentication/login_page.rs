@@ -1,4 +1,4 @@
-//! `/u/login`: shows the login page and handles its forms.
+//! `/u/login` and `/u/signup`: the login page, with one form or the other.
 
 use std::sync::Arc;
 
@@ -13,18 +13,19 @@ use super::super::{Inner, TenantError, clients};
 use super::authorization_request::AuthorizationRequest;
 use super::callback::ResponseMode;
 use super::login_log::LoginStory;
-use super::{authorize, html};
+use super::signup::{self, SignUpError};
+use super::{authorize, html, organizations};
 
-/// `GET /u/login?state=…`: the page.
+/// `GET …?state=…`: the page.
 pub(super) fn show(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     let params = Params::from_form(request.query.as_bytes()).unwrap_or_default();
     match pending_login(tenant, &params) {
-        Ok((state, authorization)) => render(tenant, state, &authorization, None, 200),
+        Ok((state, authorization)) => render(tenant, request, state, &authorization, None),
         Err(response) => *response,
     }
 }
 
-/// `POST /u/login` with `state` and either `user` (the one-click buttons: a `user_id`) or `email` and `password`.
+/// `POST` with `state` and either `user` (the one-click buttons: a `user_id`) or `email` and `password`.
 pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
     // The one-click buttons need no password, so another site's page must not be able to submit them.
     if !request.is_same_origin() {
@@ -38,34 +39,48 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRe
         Ok((state, authorization)) => (state.to_owned(), authorization),
         Err(response) => return *response,
     };
-    match authenticate(tenant, &params).await {
+    let problem = match authenticate(tenant, request, &params, &authorization).await {
+        Err(error) => return html::error(error.status, &error.description),
         // The ticket is taken only now, so that a user can correct a mistyped password.
-        Ok(Some(user)) => {
-            match tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::LOGIN, &state)).await {
+        Ok(Ok(user)) => {
+            return match tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::LOGIN, &state)).await {
                 Ok(Some(authorization)) => authorize::complete(tenant, request, authorization, user).await,
                 Ok(None) => expired(),
                 Err(error) => failed(error),
-            }
+            };
         }
-        Ok(None) => {
-            let email = params.get("email").map(str::to_owned);
-            let story = LoginStory { email, ..LoginStory::of(&authorization.client_id) };
-            story.record(tenant, Err(&OAuthError::wrong_password()));
-            render(tenant, &state, &authorization, Some("Wrong email or password."), 400)
-        }
-        Err(error) => failed(error),
-    }
+        Ok(Err(problem)) => problem,
+    };
+    let email = params.get("email").map(str::to_owned);
+    let story = LoginStory { email, ..LoginStory::of(&authorization.client_id) };
+    story.record(tenant, Err(&OAuthError::invalid_grant(problem)));
+    render(tenant, request, &state, &authorization, Some(problem))
 }
 
-async fn authenticate(tenant: &Arc<Inner>, params: &Params) -> Result<Option<TenantUser>> {
+/// The user, or what to tell a person who can try again.
+async fn authenticate(
+    tenant: &Arc<Inner>,
+    request: &HttpRequest,
+    params: &Params,
+    authorization: &AuthorizationRequest,
+) -> Result<Result<TenantUser, &'static str>, OAuthError> {
+    const WRONG: &str = "Wrong email or password.";
     if let Some(user_id) = params.get("user") {
-        return tenant.users.find(user_id);
+        return Ok(tenant.users.find(user_id)?.ok_or(WRONG));
     }
     let (Some(email), Some(password)) = (params.get("email"), params.get("password")) else {
-        return Ok(None);
+        return Ok(Err(WRONG));
     };
+    if request.path == "/u/signup" {
+        let added = signup::add_user(tenant, &authorization.client_id, email, password, None).await?;
+        return Ok(added.map_err(|error| match error {
+            SignUpError::Email => "This email cannot sign up. It may have an account: log in instead.",
+            SignUpError::WeakPassword => "The password is too short: at least 8 characters.",
+        }));
+    }
     let (email, password) = (email.to_owned(), password.to_owned());
-    tenant.in_pool(move |tenant| tenant.users.authenticate(&email, &password)).await
+    let user = tenant.in_pool(move |tenant| tenant.users.authenticate(&email, &password)).await?;
+    Ok(user.ok_or(WRONG))
 }
 
 fn pending_login<'a>(
@@ -81,15 +96,19 @@ fn pending_login<'a>(
 
 fn render(
     tenant: &Inner,
+    request: &HttpRequest,
     state: &str,
     authorization: &AuthorizationRequest,
     problem: Option<&str>,
-    status: u16,
 ) -> HttpResponse {
-    let users = match tenant.users.all() {
+    let mut users = match tenant.users.all() {
         Ok(users) => users,
         Err(error) => return failed(error),
     };
+    users.retain(|(user, _)| {
+        authorization.connection.as_ref().is_none_or(|name| user.connection() == name)
+            && organizations::admits(tenant, authorization.organization.as_deref(), user)
+    });
     let client = clients::find(&tenant.bundle, &authorization.client_id);
     let page = html::LoginPage {
         tenant: tenant.bundle.tenant.friendly_name.as_deref().unwrap_or("Dev tenant"),
@@ -99,9 +118,10 @@ fn render(
         users: &users,
         problem,
         email: authorization.login_hint.as_deref().unwrap_or_default(),
+        is_sign_up: request.path == "/u/signup",
         has_opener: authorization.mode == ResponseMode::WebMessage,
     };
-    html::login(status, &page)
+    html::login(if problem.is_some() { 400 } else { 200 }, &page)
 }
 
 fn expired() -> HttpResponse {

@@ -13,7 +13,9 @@ mod login_log;
 mod login_log_page;
 mod login_page;
 mod logout;
+mod mails;
 mod organizations;
+mod passwords;
 mod pkce;
 mod refresh_tokens;
 mod sessions;
@@ -44,14 +46,19 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
             token::revoke(tenant, request).await.unwrap_or_else(|error| error.response())
         }
         ("GET" | "POST", "/authorize") => authorize::authorize(tenant, request).await,
-        ("GET", "/u/login") => login_page::show(tenant, request),
-        ("POST", "/u/login") => login_page::submit(tenant, request).await,
+        ("GET", "/u/login" | "/u/signup") => login_page::show(tenant, request),
+        ("POST", "/u/login" | "/u/signup") => login_page::submit(tenant, request).await,
         ("GET", "/v2/logout") => page(logout::logout(tenant, request).await),
         ("GET" | "POST", "/oidc/logout") => page(logout::oidc_logout(tenant, request).await),
         ("GET" | "POST", "/userinfo") => userinfo::userinfo(tenant, request),
         ("POST", "/dbconnections/signup") => {
             signup::signup(tenant, request).await.unwrap_or_else(|error| error.response())
         }
+        ("POST", "/dbconnections/change_password") => {
+            passwords::change_password(tenant, request).await.unwrap_or_else(|error| error.response())
+        }
+        ("GET", "/u/verify-email") => page(mails::verify_email(tenant, request).await),
+        ("GET" | "POST", "/u/reset-password") => page(passwords::reset_password(tenant, request).await),
         ("GET", "/") => login_log_page::page(tenant),
         ("GET", "/dev/logins") => login_log_page::json(tenant),
         (_, path) => match allowed_methods(path) {
@@ -68,18 +75,26 @@ fn allowed_methods(path: &str) -> Option<&'static str> {
         "/dev/clock" => "GET, POST",
         "/"
         | "/dev/logins"
+        | "/u/verify-email"
         | "/v2/logout"
         | "/.well-known/openid-configuration"
         | "/.well-known/jwks.json" => "GET",
-        "/oauth/token" | "/oauth/revoke" | "/dbconnections/signup" => "POST",
-        "/authorize" | "/u/login" | "/oidc/logout" | "/userinfo" => "GET, POST",
+        "/oauth/token"
+        | "/oauth/revoke"
+        | "/dbconnections/signup"
+        | "/dbconnections/change_password"
+        | "/dev/keys/rotate" => "POST",
+        "/authorize" | "/u/login" | "/u/signup" | "/u/reset-password" | "/oidc/logout" | "/userinfo" => {
+            "GET, POST"
+        }
         _ => return None,
     })
 }
 
 /// Whether an application's own origin may read a path's responses.
 pub(super) fn allows_cors(path: &str) -> bool {
-    matches!(path, "/oauth/token" | "/oauth/revoke" | "/userinfo" | "/dbconnections/signup")
+    matches!(path, "/oauth/token" | "/oauth/revoke" | "/userinfo")
+        || path.starts_with("/dbconnections/")
         || path.starts_with("/.well-known/")
 }
 

@@ -129,6 +129,12 @@ impl RefreshTokens {
         }
         Ok(())
     }
+
+    /// Ends all families of a user. Blocking: a write.
+    pub(super) fn revoke_all(&self, user_id: &str) -> Result<()> {
+        self.0.lock().execute("DELETE FROM refresh_family WHERE user_id = ?1", [user_id])?;
+        Ok(())
+    }
 }
 
 fn new_text(family: &str) -> Result<String> {

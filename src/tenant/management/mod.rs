@@ -34,6 +34,7 @@ use super::response::object;
 use call::{Answer, ApiError, Call};
 pub(super) use routes::scopes;
 use routes::{Handler, Route};
+pub(super) use signing_keys::rotate_now;
 
 /// Requests a second. Auth0's own limits are lower; this one only stops a runaway loop.
 const LIMIT: u32 = 1_000;

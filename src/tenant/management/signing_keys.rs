@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::Inner;
 use super::super::db::{TenantDb, timestamp};
 use super::super::error::Result;
 use super::super::keys::SigningKey;
@@ -42,13 +43,18 @@ fn get(call: &Call<'_>) -> Answer {
 
 /// `POST /keys/signing/rotate`: the next key becomes the current one.
 fn rotate(call: &Call<'_>) -> Answer {
-    call.tenant.db.ensure_next_key()?;
-    call.tenant.db.rotate_keys()?;
-    call.tenant.reload()?;
-    call.tenant.db.ensure_next_key()?;
+    rotate_now(call.tenant)?;
     let keys = call.tenant.db.keys()?;
     let current = keys.iter().find(|row| row.since.is_some()).ok_or_else(missing)?;
     Ok(HttpResponse::json(201, &json!({"cert": pem(&current.key), "kid": current.key.kid})))
+}
+
+/// Makes the next key the current one, and one more. Blocking: takes a few hundred milliseconds.
+pub(in crate::tenant) fn rotate_now(tenant: &Inner) -> Result<()> {
+    tenant.db.ensure_next_key()?;
+    tenant.db.rotate_keys()?;
+    tenant.reload()?;
+    tenant.db.ensure_next_key()
 }
 
 /// `PUT /keys/signing/{kid}/revoke`: a key that is not the current one verifies no more.

@@ -110,3 +110,22 @@ async fn nonsense_and_other_sites_pages_are_refused() {
         with_headers(warp::http::Request::delete("/dev/faults"), &[("origin", "https://evil.example")]);
     assert_eq!(tenant.send(delete, "").await.status, 405);
 }
+
+#[tokio::test]
+async fn rotated_keys_sign_and_older_ones_still_verify() {
+    let tenant = TestTenant::open();
+    let kid = async || {
+        let token = tenant.machine_tokens("reports", INTERNAL).await.json();
+        tenant.decode(token["access_token"].as_str().unwrap()).0.kid.unwrap()
+    };
+    let before = kid().await;
+    let rotate =
+        with_headers(warp::http::Request::post("/dev/keys/rotate"), &[("origin", "https://evil.example")]);
+    assert_eq!(tenant.send(rotate, "").await.status, 405);
+    assert_eq!(kid().await, before);
+    let rotate = with_headers(warp::http::Request::post("/dev/keys/rotate"), &[]);
+    assert_eq!(tenant.send(rotate, "").await.status, 204);
+    assert_ne!(kid().await, before);
+    let keys = tenant.get("/.well-known/jwks.json", &[]).await.json();
+    assert!(keys["keys"].as_array().unwrap().iter().any(|key| key["kid"] == before.as_str()), "{keys}");
+}

@@ -1,0 +1,54 @@
+//! Changing a password: by a mail, whose link leads to a form.
+
+use std::sync::Arc;
+
+use super::super::oauth_error::OAuthError;
+use super::super::params::Params;
+use super::super::request::HttpRequest;
+use super::super::response::HttpResponse;
+use super::super::tickets::TicketKind;
+use super::super::{Inner, clients, users};
+use super::{html, mails, signup};
+
+/// `POST /dbconnections/change_password`: a mail, if the email has an account. The response does not say whether.
+pub(super) async fn change_password(
+    tenant: &Arc<Inner>,
+    request: &HttpRequest,
+) -> Result<HttpResponse, OAuthError> {
+    let params = Params::from_body(request.header("content-type"), &request.body)?;
+    let client =
+        clients::find(&tenant.bundle, params.require("client_id")?).ok_or_else(OAuthError::unknown_client)?;
+    signup::require_connection(&params)?;
+    let found = tenant.users.find_by_email(params.require("email")?)?;
+    if let Some(user) = found.iter().find(|user| user.connection() == users::CONNECTION) {
+        mails::send(tenant, &client.client_id, user, mails::RESET).await?;
+    }
+    Ok(HttpResponse::text(200, "We've just sent you an email to reset your password."))
+}
+
+/// `GET` and `POST /u/reset-password`: a form for a new password, which ends all refresh tokens of the user.
+pub(super) async fn reset_password(
+    tenant: &Arc<Inner>,
+    request: &HttpRequest,
+) -> Result<HttpResponse, OAuthError> {
+    if request.body.is_empty() {
+        let params = Params::from_form(request.query.as_bytes())?;
+        let ticket = params.require("ticket")?;
+        let found = tenant.tickets.read::<String>(TicketKind::RESET, ticket)?;
+        return found.map(|_| html::reset_password(ticket, None)).ok_or_else(mails::used);
+    }
+    let params = Params::from_body(request.header("content-type"), &request.body)?;
+    let (ticket, password) = (params.require("ticket")?.to_owned(), params.require("password")?.to_owned());
+    if signup::is_weak(&password) {
+        return Ok(html::reset_password(&ticket, Some("The password is too short: at least 8 characters.")));
+    }
+    let changed = tenant.in_pool(move |tenant| {
+        let Some(user_id) = tenant.tickets.take::<String>(TicketKind::RESET, &ticket)? else {
+            return Ok(false);
+        };
+        tenant.db.set_password(&user_id, &users::hash_password(&password)?)?;
+        tenant.refresh_tokens.revoke_all(&user_id)?;
+        Ok(true)
+    });
+    if changed.await? { Ok(html::notice("Your password was changed.")) } else { Err(mails::used()) }
+}
