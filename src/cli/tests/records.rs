@@ -174,6 +174,15 @@ fn a_record_is_read_as_a_login_reads_a_profile() {
         );
         assert_eq!(user(&text), Ok(expected.clone()), "{text}");
     }
+    for (verified, expected) in [("true", true), ("\"true\"", false), ("1", false), ("null", false)] {
+        let text = format!(r#"{{"user_id":"1","email":"ada@example.com","email_verified":{verified}}}"#);
+        assert_eq!(user(&text).unwrap().email_verified, expected, "{text}");
+    }
+    for (verified, expected) in [("TRUE", true), ("1", true), ("false", false), ("maybe", false), ("", false)]
+    {
+        let text = format!("user_id,email,email_verified\n1,ada@example.com,{verified}\n");
+        assert_eq!(user(&text).unwrap().email_verified, expected, "{text}");
+    }
     for (text, why) in [
         (r#"{"user_id":7}"#, "user_id is a number, not text"),
         (r#"{"user_id":{"a":"secret"}}"#, "user_id is an object, not text"),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use anyhow::Context;
 
-use super::records::{Field, Notes, Position, RECORD_MAX, Record, Row, UNREADABLE};
+use super::records::{Field, Notes, Position, RECORD_MAX, Record, Row, UNREADABLE, flag};
 
 pub(super) struct CsvRecords<'a, R> {
     table: csv::Reader<Limited<R>>,
@@ -65,9 +65,13 @@ impl<'a, R: Read> CsvRecords<'a, R> {
         let row = match read {
             Ok(false) => return Ok(None),
             Ok(true) => {
-                let values = self.fields.iter().zip(&record).filter(|(_, value)| !value.is_empty());
-                let record: Record =
-                    values.filter_map(|(field, value)| Some(((*field)?, value.into()))).collect();
+                let values = self.fields.iter().zip(&record).filter(|(_, text)| !text.is_empty());
+                let values = values.filter_map(|(field, text)| match (*field)? {
+                    // In a profile only `true` counts, which a table has as text.
+                    Field::EmailVerified => Some((Field::EmailVerified, flag(&text.into()).into())),
+                    field => Some((field, text.into())),
+                });
+                let record: Record = values.collect();
                 self.notes.row(&record)
             }
             Err(error) => match error.kind() {

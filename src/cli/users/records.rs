@@ -126,7 +126,7 @@ impl Notes {
         let blocked = blocked.transpose()?;
         Ok(ImportRow {
             auth0_id,
-            email_verified: email.is_some() && get(Field::EmailVerified).and_then(flag).unwrap_or(false),
+            email_verified: email.is_some() && get(Field::EmailVerified) == Some(&Value::Bool(true)),
             email,
             person: Person {
                 name: text(Field::Name),
@@ -149,7 +149,7 @@ fn auth0_id(text: &str) -> Result<Auth0Id, String> {
 }
 
 /// True or false, as JSON and spreadsheets write them.
-fn flag(value: &Value) -> Option<bool> {
+pub(super) fn flag(value: &Value) -> Option<bool> {
     match value.to_string().trim_matches(['"', '\'']).to_ascii_lowercase().as_str() {
         "1" | "true" => Some(true),
         "0" | "false" => Some(false),
