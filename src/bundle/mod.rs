@@ -10,6 +10,7 @@ mod kinds;
 mod objects;
 
 mod typed;
+mod write;
 
 mod read;
 
@@ -101,6 +102,14 @@ impl Bundle {
     /// typed lists, with a notice.
     pub fn from_objects(objects: Objects, notices: Vec<String>) -> Self {
         typed::bundle(objects, notices)
+    }
+
+    /// Writes the bundle in the directory layout. Ids are kept, so that reading it gives the same objects.
+    ///
+    /// # Errors
+    /// A file or folder cannot be written.
+    pub fn write(&self, folder: &Path) -> std::io::Result<()> {
+        write::bundle(self, folder)
     }
 
     /// The permissions of `roles` at the API `audience`, sorted and unique. Unknown roles have none.

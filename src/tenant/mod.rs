@@ -170,6 +170,35 @@ impl Tenant {
         db::TenantDb::open(&settings.data, Clock::system())?.reset()
     }
 
+    /// The bundle with what changed since, and the users as they are now. Reads the file alone. Blocking.
+    ///
+    /// # Errors
+    /// [`TenantError`]: the file is unusable.
+    pub fn current_bundle(settings: &Settings, bundle: Bundle) -> Result<Bundle, TenantError> {
+        let db = db::TenantDb::open(&settings.data, Clock::system())?;
+        let (_, created_at) = db.signing_keys(keys::SigningKey::generate)?;
+        let users = users::UserDirectory::open(&bundle, created_at, db.clone())?;
+        let mut current = state::current(&bundle, &db)?;
+        current.users = users.with_objects(&current).exported(&current)?;
+        Ok(current)
+    }
+
+    /// Takes the objects and users of `bundle` over those of `base`, until a reset. Returns how many of each. Blocking.
+    ///
+    /// # Errors
+    /// [`TenantError`]: the file is unusable, or full.
+    pub fn import(
+        settings: &Settings,
+        base: &Bundle,
+        bundle: &Bundle,
+    ) -> Result<(usize, usize), TenantError> {
+        let db = db::TenantDb::open(&settings.data, Clock::system())?;
+        let (_, created_at) = db.signing_keys(keys::SigningKey::generate)?;
+        let objects = state::import(&db, &bundle.objects)?;
+        users::UserDirectory::open(base, created_at, db.clone())?.import(bundle, created_at)?;
+        Ok((objects, bundle.users.len()))
+    }
+
     /// The TLS of the https listener, with a certificate for loopback names. The certificate of the authority behind it is
     /// written to [`Settings::ca_file`]. Blocking.
     ///

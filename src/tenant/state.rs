@@ -83,6 +83,25 @@ pub(super) fn add_management_api(bundle: &mut Bundle, issuer: &str, scopes: &[St
     bundle.resource_servers.extend(serde_json::from_value::<ResourceServer>(api));
 }
 
+/// Takes all objects of another bundle. Returns how many.
+pub(super) fn import(db: &TenantDb, objects: &Objects) -> Result<usize> {
+    let mut count = 0_usize;
+    if !objects.tenant.is_empty() {
+        db.change_object(SETTINGS, SETTINGS, Some(objects.tenant.clone()))?;
+    }
+    for (trigger, bindings) in &objects.triggers {
+        db.change_object(TRIGGERS, trigger, Some(object(json!({"bindings": bindings}))))?;
+    }
+    for (kind, list) in &objects.lists {
+        for members in list {
+            let id = members.get(kind.id_member()).and_then(Value::as_str).unwrap_or_default();
+            db.change_object(kind.folder(), id, Some(members.clone()))?;
+            count = count.saturating_add(1);
+        }
+    }
+    Ok(count)
+}
+
 /// The bundle with what changed here.
 pub(super) fn current(base: &Bundle, db: &TenantDb) -> Result<Bundle> {
     let changes = db.object_changes()?;

@@ -137,6 +137,44 @@ impl UserDirectory {
         Ok(())
     }
 
+    /// Takes the users of another bundle, with their passwords.
+    pub(super) fn import(&self, bundle: &Bundle, created_at: Timestamp) -> Result<()> {
+        for user in &bundle.users {
+            let document = base(user, bundle, created_at);
+            let hash = user.password.as_ref().map(|password| hash_password(password.expose())).transpose()?;
+            if !self.db.add_account(&user.user_id, &document, hash.as_deref())? {
+                self.db.change_account(&user.user_id, Feed::Event("user.updated"), |_| document)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All users, as a bundle has them. Passwords of the bundle stay; those that were set here are hashes, and go.
+    pub(super) fn exported(&self, bundle: &Bundle) -> Result<Vec<TestUser>> {
+        let mut users = Vec::new();
+        for document in self.db.accounts(0, i64::MAX)? {
+            let user = self.user(document);
+            let known = self.bundled.iter().find(|known| known.user_id == user.user_id());
+            let mut profile = user.user.clone();
+            for member in ["user_id", "email", "logins_count", "last_login", "last_ip"] {
+                profile.remove(member);
+            }
+            let is_member = |found: &&crate::bundle::Organization| user.organizations.contains(&found.id);
+            let organizations = bundle.organizations.iter().filter(is_member);
+            users.push(TestUser {
+                user_id: user.user_id().to_owned(),
+                email: user.email().to_owned(),
+                password: known.and_then(|known| known.password.clone()),
+                roles: user.roles.clone(),
+                organizations: organizations.map(|found| found.name.clone()).collect(),
+                connection: None,
+                note: known.and_then(|known| known.note.clone()),
+                profile,
+            });
+        }
+        Ok(users)
+    }
+
     /// A user of a document.
     pub(super) fn user(&self, mut doc: Map<String, Value>) -> TenantUser {
         let list =

@@ -158,6 +158,10 @@ impl Collection {
 
     fn list(&self, call: &Call<'_>) -> Answer {
         let mut items: Vec<Value> = Vec::new();
+        if self.kind == Kind::Client && call.flag("is_global")? == Some(true) {
+            // Every tenant has it; only tools that export pages ask.
+            items.push(json!({"client_id": "global", "name": "All Applications", "global": true}));
+        }
         for object in call.tenant.bundle.objects.list(self.kind) {
             if kinds::is_listed(self.kind, call, object)? {
                 items.push(self.shown(call, object).into());

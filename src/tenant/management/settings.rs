@@ -25,7 +25,9 @@ pub(super) const REST: [(&str, &str, Rest); 42] = [
     (
         "attack-protection/bot-detection",
         "attack_protection",
-        Rest::Settings(r#"{"bot_detection_level":"off"}"#),
+        Rest::Settings(
+            r#"{"bot_detection_level":"medium","challenge_password_policy":"never","challenge_passwordless_policy":"never","challenge_password_reset_policy":"never","allowlist":[],"monitoring_mode_enabled":false}"#,
+        ),
     ),
     (
         "attack-protection/breached-password-detection",
