@@ -170,8 +170,12 @@ impl Layout {
                 continue;
             };
             for script in scripts.values_mut() {
-                if let Some(path) =
-                    script.as_str().map(|name| files.script(&entry.file, name)).transpose()?.flatten()
+                if let Some(path) = script
+                    .as_str()
+                    .filter(|name| !name.contains('\n'))
+                    .map(|name| files.script(&entry.file, name))
+                    .transpose()?
+                    .flatten()
                 {
                     *script = files.lenient_text(&path)?.into();
                 }

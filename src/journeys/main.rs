@@ -97,3 +97,4 @@ mod sockets;
 mod subscriptions;
 mod tenant_https;
 mod tenant_run;
+mod tenant_state;

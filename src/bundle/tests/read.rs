@@ -282,6 +282,49 @@ fn the_layout_of_the_older_extensions_reads() {
 }
 
 #[test]
+fn what_is_written_reads_as_the_same_bundle() {
+    let bundle = read_files(&[
+        ("tenant.json", r#"{"friendly_name":"T"}"#),
+        ("clients/My App.json", r#"{"callbacks":["http://a/"]}"#),
+        ("clients/my/app.json", "{}"),
+        ("clients/jp.json", r#"{"name":"店/店"}"#),
+        ("grants/x.json", r#"{"client_id":"My App","audience":"https://api","scope":["a"]}"#),
+        ("rules/b.js", "b()"),
+        ("rules/a.json", r#"{"order":3,"enabled":false}"#),
+        ("rules/a.js", "a()"),
+        ("rules-configs/K.json", r#"{"value":"v"}"#),
+        ("actions/act.json", r#"{"name":"act","code":"./actions/act/code.js"}"#),
+        ("actions/act/code.js", "exports.x = 1"),
+        ("triggers/triggers.json", r#"{"post-login":[{"action_name":"act","display_name":"act"}]}"#),
+        ("organizations/acme.json", r#"{"name":"acme"}"#),
+        ("roles/r.json", r#"{"name":"r"}"#),
+        (
+            "people.json",
+            r#"[{"email":"a@x","password":"p","roles":["r"],"organizations":["acme"],"nickname":"n"}]"#,
+        ),
+    ])
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    bundle.write(&folder.path().join("new")).unwrap();
+    let again = Bundle::read(&folder.path().join("new"), &BTreeMap::new()).unwrap();
+    for (kind, list) in &bundle.objects.lists {
+        let sorted = |list: &[Object]| {
+            let mut ids: Vec<String> = list.iter().map(|object| json!(object).to_string()).collect();
+            ids.sort();
+            ids
+        };
+        assert_eq!(sorted(again.objects.list(*kind)), sorted(list), "{kind:?}");
+    }
+    assert_eq!(
+        (&again.objects.tenant, &again.objects.triggers),
+        (&bundle.objects.tenant, &bundle.objects.triggers)
+    );
+    let user = |bundle: &Bundle| format!("{:?}", bundle.users);
+    assert_eq!(user(&again), user(&bundle));
+    assert_eq!(again.users[0].password.as_ref().unwrap().expose(), "p");
+}
+
+#[test]
 fn a_link_to_outside_the_bundle_is_refused() {
     let (bundle, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::create_dir_all(bundle.path().join("kept")).unwrap();

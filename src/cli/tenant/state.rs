@@ -21,7 +21,7 @@ pub(in crate::cli) struct ResetArgs {}
 pub(in crate::cli) struct ExportArgs {
     /// Folder to write.
     #[arg(value_name = "DIR", default_value = "tenant-export")]
-    dir: PathBuf,
+    folder: PathBuf,
 }
 
 /// Take the objects and people of a bundle into the dev tenant, over its own bundle, until `reset`.
@@ -40,7 +40,7 @@ pub(super) fn reset(global: &Global, _: &ResetArgs) -> anyhow::Result<()> {
 
 pub(super) fn export(global: &Global, args: &ExportArgs) -> anyhow::Result<()> {
     let config = load(global)?;
-    let dir = &args.dir;
+    let dir = &args.folder;
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("{} is not empty; name a new folder", dir.display());
     }

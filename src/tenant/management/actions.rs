@@ -82,7 +82,7 @@ pub(super) fn may_delete(call: &Call<'_>, stored: &Object) -> Result<(), ApiErro
     match bound.filter(|_| call.query.get("force") != Some("true")) {
         Some((trigger, _)) => {
             let message = format!("The action is bound to the trigger {trigger}; remove the binding first.");
-            Err(ApiError::new(409, message, "action_bound"))
+            Err(ApiError::new(400, message, "action_bound"))
         }
         None => Ok(()),
     }

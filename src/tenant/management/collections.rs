@@ -164,7 +164,12 @@ impl Collection {
         }
         for object in call.tenant.bundle.objects.list(self.kind) {
             if kinds::is_listed(self.kind, call, object)? {
-                items.push(self.shown(call, object).into());
+                let mut shown = self.shown(call, object);
+                // Only the connection itself has it.
+                if self.kind == Kind::Connection {
+                    shown.remove("enabled_clients");
+                }
+                items.push(shown.into());
             }
         }
         if self.kind == Kind::Action {

@@ -9,7 +9,7 @@ use super::super::response::{HttpResponse, object};
 use super::super::users::merge_metadata;
 use super::call::{Answer, ApiError, Call};
 use super::call::{random, text};
-use super::relations::connection_of_id;
+use super::identities::connection_of_id;
 use super::users::{member, new_user, shown};
 use crate::bundle::{Kind, Object};
 

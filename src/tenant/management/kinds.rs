@@ -200,7 +200,7 @@ fn ensure_unique(kind: Kind, call: &Call<'_>, next: &Object) -> Result<(), ApiEr
         Kind::Organization => {
             ApiError::new(409, "An organization with this name already exists.", "organization_conflict")
         }
-        Kind::Action => ApiError::new(409, "An action with the same name already exists.", "action_conflict"),
+        Kind::Action => ApiError::new(400, "An action with the same name already exists.", "action_conflict"),
         _ => ApiError::new(409, "A connection with the same name already exists", "connection_conflict"),
     })
 }

@@ -14,6 +14,8 @@ mod actions;
 mod users;
 mod search;
 mod relations;
+mod organizations;
+mod identities;
 mod rule_configs;
 mod sessions;
 mod settings;

@@ -7,7 +7,10 @@ use percent_encoding::percent_decode_str;
 use super::call::{Answer, ApiError, Call, Pattern};
 use super::collections::{COLLECTIONS, Collection};
 use super::settings::{self, REST, Rest};
-use super::{actions, collections, jobs, logs, relations, rule_configs, sessions, signing_keys, users};
+use super::{
+    actions, collections, identities, jobs, logs, organizations, relations, rule_configs, sessions,
+    signing_keys, users,
+};
 
 /// What answers a route.
 pub(super) enum Handler {
@@ -56,8 +59,13 @@ const ROUTES: [Pattern; 68] = [
     ("POST", "users/{}/permissions", "update:users", relations::change_user_permissions),
     ("DELETE", "users/{}/permissions", "update:users", relations::change_user_permissions),
     ("GET", "users/{}/organizations", "read:organizations", relations::user_organizations),
-    ("POST", "users/{}/identities", "update:users update:current_user_identities", relations::link),
-    ("DELETE", "users/{}/identities/{}/{}", "update:users update:current_user_identities", relations::unlink),
+    ("POST", "users/{}/identities", "update:users update:current_user_identities", identities::link),
+    (
+        "DELETE",
+        "users/{}/identities/{}/{}",
+        "update:users update:current_user_identities",
+        identities::unlink,
+    ),
     ("GET", "users/{}/logs", "read:logs read:logs_users", logs::list),
     ("GET", "users/{}/enrollments", "read:users", sessions::none),
     ("GET", "users/{}/authentication-methods", "read:authentication_methods", sessions::no_methods),
@@ -80,12 +88,12 @@ const ROUTES: [Pattern; 68] = [
         "GET",
         "clients/{}/connections",
         "read:connections read:clients read:client_summary",
-        relations::client_connections,
+        identities::client_connections,
     ),
     ("GET", "clients/{}/credentials", "read:client_credentials", sessions::none),
     ("GET", "client-grants/{}/organizations", "read:organization_client_grants", sessions::no_organizations),
-    ("GET", "connections/{}/clients", "read:connections", relations::connection_clients),
-    ("PATCH", "connections/{}/clients", "update:connections", relations::change_connection_clients),
+    ("GET", "connections/{}/clients", "read:connections", identities::connection_clients),
+    ("PATCH", "connections/{}/clients", "update:connections", identities::change_connection_clients),
     ("GET", "rules-configs", "read:rules_configs", rule_configs::list),
     ("PUT", "rules-configs/{}", "update:rules_configs", rule_configs::set),
     ("DELETE", "rules-configs/{}", "delete:rules_configs", rule_configs::delete),
@@ -96,46 +104,51 @@ const ROUTES: [Pattern; 68] = [
     ("GET", "actions/triggers", "read:actions", actions::list_triggers),
     ("GET", "actions/triggers/{}/bindings", "read:actions", actions::list_bindings),
     ("PATCH", "actions/triggers/{}/bindings", "update:actions", actions::update_bindings),
-    ("GET", "organizations/name/{}", "read:organizations", relations::organization_by_name),
-    ("GET", "organizations/{}/members", "read:organization_members", relations::members),
-    ("POST", "organizations/{}/members", "create:organization_members", relations::change_members),
-    ("DELETE", "organizations/{}/members", "delete:organization_members", relations::change_members),
-    ("GET", "organizations/{}/members/{}/roles", "read:organization_member_roles", relations::member_roles),
+    ("GET", "organizations/name/{}", "read:organizations", organizations::organization_by_name),
+    ("GET", "organizations/{}/members", "read:organization_members", organizations::members),
+    ("POST", "organizations/{}/members", "create:organization_members", organizations::change_members),
+    ("DELETE", "organizations/{}/members", "delete:organization_members", organizations::change_members),
+    (
+        "GET",
+        "organizations/{}/members/{}/roles",
+        "read:organization_member_roles",
+        organizations::member_roles,
+    ),
     (
         "POST",
         "organizations/{}/members/{}/roles",
         "create:organization_member_roles",
-        relations::change_member_roles,
+        organizations::change_member_roles,
     ),
     (
         "DELETE",
         "organizations/{}/members/{}/roles",
         "delete:organization_member_roles",
-        relations::change_member_roles,
+        organizations::change_member_roles,
     ),
     (
         "GET",
         "organizations/{}/enabled_connections",
         "read:organization_connections",
-        relations::enabled_connections,
+        organizations::enabled_connections,
     ),
     (
         "POST",
         "organizations/{}/enabled_connections",
         "create:organization_connections",
-        relations::change_enabled_connections,
+        organizations::change_enabled_connections,
     ),
     (
         "PATCH",
         "organizations/{}/enabled_connections/{}",
         "update:organization_connections",
-        relations::change_enabled_connections,
+        organizations::change_enabled_connections,
     ),
     (
         "DELETE",
         "organizations/{}/enabled_connections/{}",
         "delete:organization_connections",
-        relations::change_enabled_connections,
+        organizations::change_enabled_connections,
     ),
     ("GET", "tenants/settings", "read:tenant_settings", settings::get),
     ("PATCH", "tenants/settings", "update:tenant_settings", settings::update),

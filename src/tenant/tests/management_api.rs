@@ -310,7 +310,7 @@ async fn rules_actions_and_settings_change() {
     let action = api.post("/actions/actions", 201, new.clone()).await;
     assert_eq!((&action["status"], &action["all_changes_deployed"]), (&json!("built"), &json!(false)));
     assert_eq!(action["secrets"], json!([{"name": "S"}]));
-    assert_eq!(api.call("POST", "/actions/actions", new).await.status, 409);
+    assert_eq!(api.call("POST", "/actions/actions", new).await.status, 400);
     let id = action["id"].as_str().unwrap();
     let bind =
         json!({"bindings": [{"ref": {"type": "action_name", "value": "enrich"}, "display_name": "Enrich"}]});
@@ -340,7 +340,7 @@ async fn rules_actions_and_settings_change() {
     assert_eq!(api.get(bindings).await["bindings"][0]["display_name"], "Enrich");
     assert_eq!(api.get("/actions/actions?triggerId=post-login&deployed=true").await["total"], 1);
     assert_eq!(api.get("/actions/triggers").await["triggers"][0]["id"], "post-login");
-    assert_eq!(api.call("DELETE", &format!("/actions/actions/{id}"), Value::Null).await.status, 409);
+    assert_eq!(api.call("DELETE", &format!("/actions/actions/{id}"), Value::Null).await.status, 400);
     api.patch(bindings, 200, json!({"bindings": []})).await;
     api.delete(&format!("/actions/actions/{id}"), 204, Value::Null).await;
     let missing = api.call("GET", &format!("/actions/actions/{id}"), Value::Null).await;
@@ -599,4 +599,67 @@ async fn keys_rotate_and_a_revoked_one_verifies_no_more() {
         api.tenant.get("/api/v2/roles", &[("authorization", &bearer)]).await.status
     };
     assert_eq!((with(&old).await, with(&new).await), (401, 200));
+}
+
+/// Reads the feed until it has `count` events; their texts.
+async fn events(api: &Api, query: &str, headers: &[(&str, &str)], count: usize) -> Vec<String> {
+    let headers = [&[("authorization", api.bearer.as_str())], headers].concat();
+    let request = with_headers(warp::http::Request::get(format!("/api/v2/events{query}")), &headers);
+    let filter = api.tenant.tenant.filter(Duration::from_secs(60));
+    let service = TowerToHyperService::new(warp::service(filter));
+    let response = service.call(request.body(String::new()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let (mut body, mut text) = (Box::pin(response.into_body()), String::new());
+    while text.matches("\ndata:").count() < count {
+        let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await.unwrap().unwrap();
+        text.push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
+    }
+    assert!(text.starts_with(":connected") && text.contains("retry:2000"), "{text}");
+    text.split("\n\n").filter(|event| event.contains("data:")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn the_feed_of_users_is_in_order_and_resumes_after_an_offset() {
+    let api = Api::open().await;
+    let ada = "/users/auth0%7Cada";
+    api.patch(ada, 200, json!({"nickname": "a"})).await;
+    let body = json!({"connection": NEW, "email": "e@example.com", "password": "long enough"});
+    let id = api.post("/users", 201, body).await["user_id"].as_str().unwrap().to_owned();
+    api.delete(&format!("/users/{}", id.replace('|', "%7C")), 204, Value::Null).await;
+    let since = "?from_timestamp=2020-01-01T00%3A00%3A00Z";
+    let all = events(&api, since, &[], 3).await;
+    let line = |event: &str, name: &str| {
+        let line = event.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {event}")).to_owned()
+    };
+    let kinds: Vec<_> = all.iter().map(|event| line(event, "event:")).collect();
+    assert_eq!(kinds, ["user.updated", "user.created", "user.deleted"]);
+    let data: Value = serde_json::from_str(&line(&all[1], "data:")).unwrap();
+    assert_eq!(
+        (&data["type"], &data["event"]["data"]["object"]["user_id"]),
+        (&json!("user.created"), &json!(id))
+    );
+    assert_eq!(data["offset"], line(&all[1], "id:"));
+
+    let offset = line(&all[1], "id:");
+    assert_eq!(events(&api, &format!("?from={offset}"), &[], 1).await, all[2..]);
+    assert_eq!(events(&api, "", &[("last-event-id", &line(&all[0], "id:"))], 2).await, all[1..]);
+    let deleted =
+        events(&api, &format!("{since}&event_type=user.deleted&event_type=user.created"), &[], 2).await;
+    assert_eq!(deleted, all[1..]);
+    // A stream without an offset begins now.
+    let live = events(&api, "", &[], 1);
+    let change = async {
+        // The stream is open once it is counted.
+        while api.tenant.tenant.0.load().db.events.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        api.patch(ada, 200, json!({"nickname": "live"})).await
+    };
+    let (live, _) = tokio::join!(live, change);
+    assert!(live[0].contains("\"nickname\":\"live\""), "{live:?}");
+    for query in ["?from=x", "?from_timestamp=x", "?from=evo_1&from_timestamp=2020-01-01T00%3A00%3A00Z"] {
+        assert_eq!(api.call("GET", &format!("/events{query}"), Value::Null).await.status, 400, "{query}");
+    }
 }
