@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use warp::http::HeaderMap;
 use warp::http::header::AUTHORIZATION;
 
@@ -18,6 +19,9 @@ pub struct Bearer {
     /// Where the signature begins.
     signature: usize,
 }
+
+/// A SHA-256.
+pub(super) type TokenDigest = [u8; 32];
 
 /// What a request presented. A malformed token is an error, never taken for an absent one.
 #[derive(Debug)]
@@ -130,6 +134,14 @@ impl Bearer {
     /// The whole token.
     pub fn as_bytes(&self) -> &[u8] {
         self.token.as_bytes()
+    }
+
+    /// The SHA-256 of the whole token. With less as a key, two tokens could share an entry.
+    pub(super) fn digest(&self) -> TokenDigest {
+        let mut hash = TokenDigest::default();
+        // A SHA-256 has exactly these 32 bytes.
+        hash.copy_from_slice(digest(&SHA256, self.as_bytes()).as_ref());
+        hash
     }
 
     /// The signed bytes: header and payload with the dot between them (RFC 7515 §5.2).

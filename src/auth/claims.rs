@@ -54,7 +54,10 @@ pub async fn claims(
     let published = keys.key(unverified_issuer, header.kid.as_deref()).await?;
     verify_signature(bearer, &header, &published.key)?;
     // The key is the issuer's own and the signature covers the payload: both are trusted from here on.
-    let claims = Claims { key: Some(published), ..validate(unverified_payload, policy, now)? };
+    let mut claims = Claims { key: Some(published), ..validate(unverified_payload, policy, now)? };
+    if let Some(checked) = Arc::get_mut(&mut claims.checked) {
+        checked.issued_at = checked.issued_at.map(|iat| keys.early_tokens().issued_at(bearer, iat, now));
+    }
     door.cache.insert(bearer, claims.clone());
     Ok(claims)
 }
@@ -82,9 +85,7 @@ pub(super) fn validate(
         (rule.test)(&ctx)?;
     }
     let checked = Arc::new(Checked {
-        // No token was issued after it was first seen, whatever the tenant's clock says. So one that is seen before a
-        // sign-out is revoked by it, even if its `iat` is within the leeway ahead.
-        issued_at: ctx.time("iat").ok().flatten().and_then(timestamp).map(|issued| issued.min(now)),
+        issued_at: ctx.time("iat").ok().flatten().and_then(timestamp),
         expires_at: ctx
             .time("exp")?
             .and_then(timestamp)
@@ -153,7 +154,7 @@ impl Claims {
         self.text(&names.email).filter(|_| verified)
     }
 
-    /// When the token was issued, if it says so: its `iat`, but not after this process first saw it.
+    /// When the token was issued, if it says so: its `iat`, or when it was first seen, if that was earlier.
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.checked.issued_at
     }

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Refusal;
+use super::early_tokens::EarlyTokens;
 use super::jwk::Key;
 use super::key_set::{KeySet, KeySetError};
 use super::refetch_limiter::RefetchLimiter;
@@ -49,6 +50,7 @@ struct Inner {
     pool: Pool,
     clock: Clock,
     tasks: Mutex<JoinSet<()>>,
+    early_tokens: EarlyTokens,
 }
 
 struct IssuerKeys {
@@ -139,13 +141,20 @@ impl Keys {
         };
         let issuers: Vec<_> = issuers.into_iter().map(with_saved_keys).collect();
         let tasks = Mutex::default();
-        let keys = Self(Arc::new(Inner { issuers, algorithms, max_age, auth0, store, pool, clock, tasks }));
+        let early_tokens = EarlyTokens::default();
+        let inner = Inner { issuers, algorithms, max_age, auth0, store, pool, clock, tasks, early_tokens };
+        let keys = Self(Arc::new(inner));
         let mut tasks = lock(&keys.0.tasks);
         for index in 0..keys.0.issuers.len() {
             tasks.spawn(keep_fresh(Arc::clone(&keys.0), index));
         }
         drop(tasks);
         keys
+    }
+
+    /// Tokens that these keys verified before their `iat`, at any door.
+    pub(super) fn early_tokens(&self) -> &EarlyTokens {
+        &self.0.early_tokens
     }
 
     /// The key that `issuer` publishes as `kid`. Waits, at most two seconds, only for an unknown `kid`.

@@ -43,6 +43,7 @@ mod header;
 mod jwk;
 mod key_set;
 mod refetch_limiter;
+mod early_tokens;
 mod keys;
 mod token_cache;
 mod payload;

@@ -135,11 +135,17 @@ fn a_sign_out_revokes_what_was_accepted_before_it_even_with_an_iat_ahead() {
     for token in &old {
         assert_eq!(server.me(token).status, 200);
     }
+    // Seen at one door, it is not new at the other.
+    let both = json!({"aud": [PUBLIC, INTERNAL], "permissions": ["users:read"]});
+    let both = ahead(50, both);
+    assert_eq!(server.me(&both).status, 200);
     let sign_out = "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }";
     assert_eq!(server.ask_public(old[2].as_str(), sign_out).status, 200);
     for token in &old {
         assert_eq!(server.me(token).code().as_deref(), Some("TOKEN_REVOKED"));
     }
+    let elsewhere = server.ask_internal(&both, "{ me { id } }", Value::Null);
+    assert_eq!(elsewhere.code().as_deref(), Some("TOKEN_REVOKED"));
     // A login at once works, however the clocks differ.
     for (seconds, claims) in [(2, json!({"jti": "new"})), (50, json!({"jti": "new"})), (2, payload)] {
         assert_eq!(server.me(&ahead(seconds, claims)).status, 200, "{seconds}");
