@@ -178,13 +178,13 @@ fn services(
     (state, database): (SharedState, Option<Database>),
     clock: Clock,
 ) -> anyhow::Result<Services> {
-    let start = |threads| {
-        Pool::start(&pool::Settings { threads, ..config.pool.clone() })
-            .context("cannot start the pool's threads")
+    let start = |threads, queue| {
+        Pool::start(&pool::Settings { threads, queue }).context("cannot start the pool's threads")
     };
-    let pool = start(config.pool.threads)?;
-    // A tenant that hangs blocks only these threads, not reads and writes.
-    let auth0_pool = start(config.auth0.calls)?;
+    let pool = start(config.pool.threads, config.pool.queue)?;
+    // A tenant that hangs blocks only these threads, not reads and writes. A new user behind each connection may wait.
+    let waiting = config.http.connections.saturating_mul(2).max(config.pool.queue);
+    let auth0_pool = start(config.auth0.calls, waiting)?;
     let Settings { issuer, jwks_uri, also, .. } = &config.auth0;
     let own = Issuer { issuer: issuer.clone(), jwks_uri: jwks_uri.clone(), same_users: true };
     let issuers: Vec<Issuer> = std::iter::once(own).chain(also.iter().cloned()).collect();

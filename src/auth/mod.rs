@@ -52,6 +52,7 @@ mod grants;
 mod identity;
 mod breaker;
 mod remembered;
+mod reads;
 mod profiles;
 mod users;
 mod permit;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::Refusal;
 use super::breaker::Breaker;
 use super::identity::{new_identity, store_profile};
+use super::reads::Reads;
 use super::remembered::Remembered;
 use crate::auth0::{Auth0, Auth0Error, Profile};
 use crate::clock::Clock;
@@ -37,6 +38,7 @@ struct Inner {
     link: Arc<LinkSettings>,
     /// How old a stored profile may be; `None` for no limit.
     max_age: Option<Duration>,
+    reads: Reads,
     /// Subjects that are refused by what Auth0 answered: unknown or blocked there, or with the email of another user.
     refused: Remembered<Refusal>,
     /// Subjects whose profile at Auth0 cannot be used.
@@ -88,6 +90,7 @@ impl Profiles {
             clock,
             link,
             max_age,
+            reads: Reads::default(),
             refused: Remembered::default(),
             unusable: Remembered::default(),
             failed_refreshes: Remembered::default(),
@@ -104,12 +107,26 @@ impl Profiles {
         self.fetch_for(id, Purpose::Provision(request), |result| result.user).await
     }
 
-    /// The profile of `id` as Auth0 has it now, without storing it.
+    /// The profile of `id` as Auth0 has it now, or had it ten seconds ago, without storing it.
     ///
     /// # Errors
-    /// [`Refusal::ProfileUnavailable`], [`Refusal::NoSuchUser`], [`Refusal::Busy`].
+    /// [`Refusal::ProfileUnavailable`], also when new users need what is left of the tenant's quota; [`Refusal::NoSuchUser`],
+    /// [`Refusal::Busy`].
     pub async fn fetch(&self, id: &Auth0Id) -> Result<Arc<Profile>, Refusal> {
-        self.fetch_for(id, Purpose::Read, |result| result.profile).await
+        let Inner { reads, clock, auth0, .. } = &*self.0;
+        if let Some(profile) = reads.fresh(id, clock.elapsed()) {
+            return Ok(profile);
+        }
+        let _turn = reads.turn().await;
+        let now = clock.elapsed();
+        // Another request may have fetched it meanwhile.
+        if let Some(profile) = reads.fresh(id, now) {
+            return Ok(profile);
+        }
+        reads.allow(auth0.quota(), now).map_err(unavailable)?;
+        let profile = self.fetch_for(id, Purpose::Read, |result| result.profile).await?;
+        reads.keep(id, &profile, clock.elapsed());
+        Ok(profile)
     }
 
     /// Fetches the profile of a user in the background if it is stale. A failure is logged and does not affect the user.

@@ -1,6 +1,6 @@
 //! The HTTP client of a tenant: bounded in time and size, without redirects or a proxy from the environment.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -16,6 +16,8 @@ use crate::telemetry::Secret;
 const MAX_BODY: u64 = 64 * 1024;
 /// … and the longest profile: far above the sum of the limits that Auth0 has for metadata and identities.
 const MAX_PROFILE: u64 = 1024 * 1024;
+/// The longest pause that the tenant can ask for, in seconds.
+const MAX_PAUSE: i64 = 600;
 /// The longest error code of Auth0: a word like `inexistent_user`.
 const MAX_CODE: usize = 64;
 
@@ -27,6 +29,18 @@ pub struct Auth0 {
     pub(super) clock: Clock,
     /// Never locked across a call.
     pub(super) token: Arc<Mutex<Option<ManagementToken>>>,
+    quota: Arc<Mutex<Option<Quota>>>,
+}
+
+/// What the tenant allows of calls to its Management API, as it last reported (Auth0: "Rate Limit Policy").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Calls allowed at once.
+    pub limit: u64,
+    /// Calls left.
+    pub remaining: u64,
+    /// When all calls are left again, on the monotonic clock.
+    pub resets_at: Duration,
 }
 
 /// A cached token for the Management API.
@@ -62,6 +76,8 @@ impl Auth0 {
             .proxy(None)
             .timeout_connect(Some(settings.connect_timeout))
             .timeout_global(Some(settings.timeout))
+            .max_idle_connections(settings.calls)
+            .max_idle_connections_per_host(settings.calls)
             .max_idle_age(Duration::from_secs(30))
             .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
             .build();
@@ -70,6 +86,7 @@ impl Auth0 {
             settings: Arc::new(settings.clone()),
             clock,
             token: Arc::default(),
+            quota: Arc::default(),
         })
     }
 
@@ -81,6 +98,23 @@ impl Auth0 {
     /// How old a stored profile may be; zero for no limit.
     pub fn profile_max_age(&self) -> Duration {
         self.settings.profile_max_age
+    }
+
+    /// What the last profile's response said of the quota.
+    pub fn quota(&self) -> Option<Quota> {
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_quota(&self, headers: &HeaderMap) {
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+        let quota = || {
+            let (limit, remaining) = (number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?);
+            let resets_in = number("x-ratelimit-reset")? - self.clock.now().as_second();
+            let resets_in = Duration::from_secs(resets_in.clamp(0, MAX_PAUSE).unsigned_abs());
+            let resets_at = self.clock.elapsed() + resets_in;
+            Some(Quota { limit: limit.try_into().ok()?, remaining: remaining.try_into().ok()?, resets_at })
+        };
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner) = quota();
     }
 
     /// The JSON of a response, or the right error.
@@ -104,6 +138,9 @@ impl Auth0 {
     ) -> Result<String, Auth0Error> {
         let unreachable = |cause| Auth0Error::Unreachable { call, cause: Box::new(cause) };
         let mut answer = answer.map_err(unreachable)?;
+        if call == Call::Profile {
+            self.note_quota(answer.headers());
+        }
         match answer.status().as_u16() {
             200 => {}
             429 => return Err(Auth0Error::RateLimited { call, wait: self.retry_after(answer.headers()) }),
@@ -124,7 +161,7 @@ impl Auth0 {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
         let seconds = number("retry-after")
             .or_else(|| Some(number("x-ratelimit-reset")? - self.clock.now().as_second()))?;
-        Some(Duration::from_secs(seconds.clamp(0, 600).unsigned_abs()))
+        Some(Duration::from_secs(seconds.clamp(0, MAX_PAUSE).unsigned_abs()))
     }
 }
 

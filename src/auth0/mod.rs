@@ -11,7 +11,7 @@ mod token;
 mod profile;
 mod management;
 
-pub use client::Auth0;
+pub use client::{Auth0, Quota};
 pub use error::{Auth0Error, Call};
 pub use profile::Profile;
 pub use settings::{Issuer, Settings};

@@ -49,6 +49,8 @@ struct Replies {
     calls: Vec<String>,
     keys: KeysReply,
     delay: Duration,
+    /// The calls for profiles that are allowed, and those that are left.
+    quota: Option<(u32, u32)>,
 }
 
 /// A running stub.
@@ -119,6 +121,16 @@ impl Auth0Stub {
         self.replies.lock().unwrap().delay = delay;
     }
 
+    /// Allows so many calls for profiles from now on; the quota is full again in a minute.
+    pub(crate) fn limit_profiles(&self, limit: u32) {
+        self.replies.lock().unwrap().quota = Some((limit, limit));
+    }
+
+    /// The calls for profiles that are left.
+    pub(crate) fn profiles_left(&self) -> u32 {
+        self.replies.lock().unwrap().quota.unwrap().1
+    }
+
     /// Publishes `text` in place of the key set.
     pub(crate) fn publish_keys(&self, text: &str) {
         self.answer_keys_with(KeysReply::Text(text.to_owned()));
@@ -149,7 +161,12 @@ fn reply(replies: &Mutex<Replies>, issuer: &str, path: &str, headers: &HeaderMap
     if let Some(id) = path.strip_prefix("/api/v2/users/") {
         assert_eq!(headers.get("authorization").unwrap(), "Bearer management");
         let id = percent_encoding::percent_decode_str(id).decode_utf8().unwrap();
-        return Some(match replies.profiles.get(&*id) {
+        let is_over = replies.quota.is_some_and(|(_, left)| left == 0);
+        if let Some((_, left)) = &mut replies.quota {
+            *left = left.saturating_sub(1);
+        }
+        let mut response = match replies.profiles.get(&*id) {
+            _ if is_over => StatusCode::TOO_MANY_REQUESTS.into_response(),
             Some(ProfileReply::Json(profile)) => json(profile.clone()),
             Some(ProfileReply::Hangs) => return None,
             Some(ProfileReply::Html) => warp::reply::html("<h1>Welcome</h1>").into_response(),
@@ -165,7 +182,15 @@ fn reply(replies: &Mutex<Replies>, issuer: &str, path: &str, headers: &HeaderMap
                 let error = json!({"statusCode": 404, "error": "Not Found", "errorCode": "inexistent_user"});
                 warp::reply::with_status(warp::reply::json(&error), StatusCode::NOT_FOUND).into_response()
             }
-        });
+        };
+        if let Some((limit, left)) = replies.quota {
+            for (name, value) in [("limit", limit.into()), ("remaining", left.into()), ("reset", now() + 60)]
+            {
+                let name = format!("x-ratelimit-{name}").parse::<warp::http::HeaderName>().unwrap();
+                response.headers_mut().insert(name, value.into());
+            }
+        }
+        return Some(response);
     }
     Some(match path {
         "/.well-known/openid-configuration" => {

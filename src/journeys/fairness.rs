@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use juniper::{EmptyMutation, EmptySubscription, RootNode, graphql_object};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use vestibule::sqlite::DatabaseSchema;
 use vestibule::sqlite::rusqlite::Connection;
 use vestibule::store::{Actor, LinkEmail, NewIdentity};
 
-use crate::test_server::{TestServer, identity};
+use crate::test_server::{NAMESPACE, TestServer, identity};
 use crate::waiting::wait_until;
 
 /// Bytes of each stored profile: near the limit of 64 KiB.
@@ -268,4 +269,58 @@ fn one_request_leaves_threads_of_the_pool_to_others() {
         held.release();
         assert_eq!(greedy.join().unwrap().at("/data/a19"), true);
     });
+}
+
+/// Sends the first requests of so many users at once, and returns how long they took together. None may be refused.
+pub(crate) fn admit_at_once(server: &TestServer, newcomers: usize) -> Duration {
+    let newcomer = |i: usize| {
+        let (sub, email) = (format!("auth0|new-{i}"), format!("new-{i}@example.com"));
+        server.auth0.add_user(&sub, &email, true);
+        let claims =
+            json!({(format!("{NAMESPACE}email")): email, (format!("{NAMESPACE}email_verified")): true});
+        server.token(&sub, claims)
+    };
+    let tokens: Vec<_> = (0..newcomers).map(newcomer).collect();
+    let clock = Clock::system();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> = tokens.iter().map(|token| scope.spawn(|| server.me(token))).collect();
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    let took = clock.elapsed();
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!(refused.is_empty(), "{} refused: {}", refused.len(), refused[0].body);
+    assert_eq!(server.user_count(), newcomers);
+    took
+}
+
+#[test]
+fn three_hundred_newcomers_at_once_are_all_admitted() {
+    admit_at_once(&TestServer::open(&[]), 300);
+}
+
+#[test]
+fn profiles_that_staff_look_at_leave_half_of_the_quota_to_newcomers() {
+    const USERS: u32 = 12;
+    let server = TestServer::open(&[]);
+    for i in 0..USERS {
+        server.insert_user(&format!("auth0|{i}"));
+        server.auth0.add_user(&format!("auth0|{i}"), &format!("{i}@example.com"), true);
+    }
+    server.auth0.limit_profiles(10);
+    let staff = server.machine_token("users:read");
+    let all: Vec<_> =
+        (0..USERS).map(|i| format!("a{i}: user(auth0Id: \"auth0|{i}\") {{ auth0Profile }}")).collect();
+    let answer = server.ask_internal(&staff, &format!("{{ {} }}", all.join(" ")), Value::Null);
+    assert_eq!(answer.code().as_deref(), Some("PROFILE_UNAVAILABLE"), "{}", answer.body);
+    let wait = answer.at("/errors/0/extensions/retryAfter").as_u64().unwrap();
+    assert!((50..=61).contains(&wait), "{wait}: until the quota is full again");
+    assert_eq!(server.auth0.profiles_left(), 5);
+    let newcomer = |name: &str| {
+        server.auth0.add_user(name, &format!("{}@example.com", &name[6..]), true);
+        server.me(&server.token(name, json!({})))
+    };
+    for name in ["auth0|n1", "auth0|n2", "auth0|n3", "auth0|n4", "auth0|n5"] {
+        assert_eq!(newcomer(name).status, 200);
+    }
+    assert_eq!(newcomer("auth0|n6").code().as_deref(), Some("PROFILE_UNAVAILABLE"), "the quota is used up");
 }

@@ -227,6 +227,18 @@ fn reset_peak() {
 }
 
 #[test]
+#[ignore = "measures: make load"]
+fn three_hundred_newcomers_at_once_are_admitted_within_three_seconds() {
+    for delay in [0, 100] {
+        let server = TestServer::open(&[]);
+        server.auth0.delay_replies(Duration::from_millis(delay));
+        let took = fairness::admit_at_once(&server, 300);
+        println!("300 newcomers at once, a tenant that answers after {delay} ms: {took:.1?}");
+        assert!(took <= Duration::from_secs(3), "{took:?}");
+    }
+}
+
+#[test]
 #[ignore = "takes a minute: make load"]
 fn documents_made_to_hurt_slow_nobody_and_take_little_memory() {
     let server = fairness::server(&[]);
