@@ -113,10 +113,10 @@ impl Users {
         if self.dry_run {
             return Ok(self.store.find_linkable(id, &email, &*self.link));
         }
-        // A point read, so that newcomers whose email finds nobody need no thread.
+        // A point read, so that newcomers whose email finds no user need no thread.
         match self.store.user_by_email(&email) {
             Ok(Some(_)) => {}
-            nobody => return Ok(nobody),
+            none => return Ok(none),
         }
         let (store, id, link) = (self.store.clone(), id.clone(), Arc::clone(&self.link));
         Ok(self.pool.run(move || store.find_or_link(&id, Some(&email), &*link, &Actor::Gate)).await?)

@@ -106,15 +106,17 @@ impl Auth0 {
     }
 
     fn note_quota(&self, headers: &HeaderMap) {
+        let quota = self.reported_quota(headers);
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner) = quota;
+    }
+
+    fn reported_quota(&self, headers: &HeaderMap) -> Option<Quota> {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-        let quota = || {
-            let (limit, remaining) = (number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?);
-            let resets_in = number("x-ratelimit-reset")? - self.clock.now().as_second();
-            let resets_in = Duration::from_secs(resets_in.clamp(0, MAX_PAUSE).unsigned_abs());
-            let resets_at = self.clock.elapsed() + resets_in;
-            Some(Quota { limit: limit.try_into().ok()?, remaining: remaining.try_into().ok()?, resets_at })
-        };
-        *self.quota.lock().unwrap_or_else(PoisonError::into_inner) = quota();
+        let (limit, remaining) = (number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?);
+        let resets_in = number("x-ratelimit-reset")? - self.clock.now().as_second();
+        let resets_in = Duration::from_secs(resets_in.clamp(0, MAX_PAUSE).unsigned_abs());
+        let resets_at = self.clock.elapsed() + resets_in;
+        Some(Quota { limit: limit.try_into().ok()?, remaining: remaining.try_into().ok()?, resets_at })
     }
 
     /// The JSON of a response, or the right error.

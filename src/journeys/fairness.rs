@@ -1,4 +1,4 @@
-//! One caller starves nobody: documents made to hurt end within their limits, and other callers are answered meanwhile.
+//! One caller does not starve others: documents made to hurt end within their limits, and other callers are answered meanwhile.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};

@@ -240,7 +240,7 @@ fn three_hundred_newcomers_at_once_are_admitted_within_three_seconds() {
 
 #[test]
 #[ignore = "takes a minute: make load"]
-fn documents_made_to_hurt_slow_nobody_and_take_little_memory() {
+fn documents_made_to_hurt_slow_no_other_caller_and_take_little_memory() {
     let server = fairness::server(&[]);
     let documents = fairness::documents(&server);
     let neighbour = server.token("auth0|7", json!({}));

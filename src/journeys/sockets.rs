@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::socket::{PROTOCOL, Socket};
 use crate::test_server::manual_clock;
 use crate::tokens::now;
-use crate::waiting::wait_until;
+use crate::waiting::{DEADLINE, wait_until};
 use schema::{connect_with_token, machine, open, open_with_clock, uninitialized};
 
 #[test]
@@ -272,6 +272,50 @@ fn the_twenty_first_concurrent_operation_is_refused() {
     client.send(json!({"type": "complete", "id": "7"}));
     client.subscribe("22", "{ hello }");
     assert_eq!(client.receive()["id"], "22");
+}
+
+#[test]
+fn a_completed_subscription_ends_and_frees_its_place() {
+    let (server, probe) = open(&["public.socket.operations=2"]);
+    let mut client = machine(&server);
+    for round in 0..3 {
+        for id in ["a", "b"] {
+            client.subscribe(id, "subscription { silence }");
+            probe.wait_until_started(&server);
+        }
+        for id in ["a", "b"] {
+            client.send(json!({"type": "complete", "id": id}));
+            server.runtime.block_on(async {
+                tokio::time::timeout(DEADLINE, probe.wait_until_dropped())
+                    .await
+                    .unwrap_or_else(|_| panic!("round {round}: the completed subscription {id} runs on"));
+            });
+        }
+    }
+}
+
+#[test]
+fn no_event_of_an_old_subscription_reaches_its_successor() {
+    let (server, probe) = open(&[]);
+    let mut client = machine(&server);
+    client.subscribe("1", "subscription { flood }");
+    // The client does not read, so that events of the first subscription wait when the second one begins.
+    let mut before = 0;
+    wait_until("no more events are made", || {
+        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
+        let so_far = probe.made.load(Ordering::SeqCst);
+        so_far > 0 && so_far == std::mem::replace(&mut before, so_far)
+    });
+    client.send(json!({"type": "complete", "id": "1"}));
+    client.send(json!({"type": "ping"}));
+    client.subscribe("1", "subscription { silence }");
+    client.subscribe("2", "{ hello }");
+    while client.receive()["type"] != "pong" {}
+    let after: Vec<_> = std::iter::repeat_with(|| client.receive())
+        .take_while(|message| message["id"] != "2")
+        .filter(|message| message["type"] == "next")
+        .collect();
+    assert!(after.is_empty(), "{} events of the first subscription came after its end", after.len());
 }
 
 #[test]

@@ -101,7 +101,16 @@ fn page_sizes_multiply_and_lists_without_one_count_ten_times() {
             "{ page(first: 7) { ...f } either(first: 2) { ...f } } fragment f on Page { nodes { id } }",
             2 + 9 * 2,
         ),
+        // Outside a page, where the lists in it count ten times, and inside one.
+        (
+            "{ item { ...f } page(first: 7) { ...f } } fragment f on Item { items { id } }",
+            (1 + 1 + 10) + (1 + 7 * (1 + 1)),
+        ),
+        ("{ page(first: 7) { nodes { ...f } } item { ...f } } fragment f on Item { id }", 1 + 7 * 2 + 2),
         ("{ page(first: 7) { ... on Page { ... { nodes { id } } } } }", 1 + 7 * 2),
+        // The type condition decides which type's pages are meant.
+        ("{ item { ... on Query { page(first: 7) { total } } } }", 1 + 1 + 7),
+        ("{ item { ... on Query { ... on Item { items { id } } } } }", 1 + 1 + 10),
         ("{ __schema { types { fields { name } } } }", 4),
     ] {
         assert_eq!(cost_of(text, &[]), cost, "{text}");
@@ -125,9 +134,16 @@ fn exponential_fragment_spreads_are_measured_quickly() {
     for i in 0..60 {
         text.push_str(&format!(" fragment f{i} on Item {{ ...f{0} ...f{0} }}", i + 1));
     }
-    text.push_str(" fragment f60 on Item { ...f0 }");
-    // A cycle without a field costs nothing, and validation refuses it.
-    assert_eq!(cost_of(&text, &[]), 0);
+    let root = Root::new(Query, EmptyMutation::new(), EmptySubscription::new()).limit_fields(1_000);
+    let expanded = format!("{text} fragment f60 on Item {{ id }}");
+    let error = measure(&expanded, None, &root.schema, &limits(|_| {}), MAX).unwrap_err();
+    assert!(
+        matches!(error, PrepareError::Request(RequestError::LimitExceeded { key: "fields", .. })),
+        "{error}"
+    );
+    // A cycle costs nothing, and validation refuses it.
+    let cyclic = format!("{text} fragment f60 on Item {{ ...f0 }}");
+    assert_eq!(cost_of(&cyclic, &[]), 0);
 }
 
 #[test]
