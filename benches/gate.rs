@@ -1,17 +1,20 @@
-//! The cost of the gate's first two stages (bearer and claims), compared with a bare RSA signature check.
+//! The cost of the gate's first two stages (bearer and claims) and of all four, compared with a bare RSA signature check.
 //!
-//! One run (`cargo bench --bench gate`) measures three cases with an RS256 token of a user and a 2048-bit key:
+//! One run (`cargo bench --bench gate`) measures five cases with an RS256 token of a user and a 2048-bit key:
 //!
 //! | case | what runs | time relative to `signature` (two cores) |
 //! |---|---|---|
 //! | `cached` | both stages, for a token in the door's cache | 0.11 |
 //! | `uncached` | both stages, for a token that is new to the door | 1.79 |
+//! | `payload` | all four stages, for a user in the payload of a token seen before: no query | not recorded yet |
+//! | `row` | all four stages, for a token seen before without the user: one read by key | not recorded yet |
 //! | `signature` | jsonwebtoken's signature check alone, without header, JSON or claims | 1 |
 
 #![expect(clippy::expect_used, reason = "a bench that fails to set up measures nothing")]
 
 use std::hint::black_box;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -22,18 +25,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::FutureExt;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde_json::json;
+use serde_json::{Value, json};
 use vestibule::auth::{
-    self, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Presented, TokenProfile, bearer,
+    self, Claims, ClaimsSettings, DoorRules, Gate, Grants, Keys, Need, Policy, Presented, Profiles,
+    TokenProfile, bearer,
 };
 use vestibule::auth0::{self, Auth0, Issuer};
 use vestibule::clock::Clock;
 use vestibule::pool::{self, Pool};
-use vestibule::store::{self, Store};
+use vestibule::store::{self, Actor, LinkEmail, LinkSettings, NewIdentity, Store};
+use vestibule::user::Person;
 use warp::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 /// A closed port: the keys come from the database, as after a restart.
 const TENANT: &str = "http://127.0.0.1:1/";
+const SUBJECT: &str = "auth0|64b1f0c2a9d3e8f7c6b5a4d3";
 const AUDIENCE: &str = "https://public.example/";
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -41,12 +47,13 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// A token like those that Auth0 issues to a user. Each `serial` gives a different token.
-fn token(key: &RsaKeyPair, now: i64, serial: u64) -> String {
+fn token(key: &RsaKeyPair, now: i64, serial: u64, user: &Value) -> String {
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": "one"});
     let claims = json!({
-        "iss": TENANT, "sub": "auth0|64b1f0c2a9d3e8f7c6b5a4d3", "aud": [AUDIENCE, format!("{TENANT}userinfo")],
+        "iss": TENANT, "sub": SUBJECT, "aud": [AUDIENCE, format!("{TENANT}userinfo")],
         "iat": now - 10, "exp": now + 86_400, "azp": "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z",
         "scope": "openid profile email", "jti": serial.to_string(), "https://ns.example/roles": ["support"],
+        "https://ns.example/user": user,
     });
     let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
     let mut signature = vec![0; key.public_modulus_len()];
@@ -113,8 +120,12 @@ fn the_gate(criterion: &mut Criterion) {
         roles_from: auth::RolesFrom::Database,
     };
     let issuers = vec![Issuer { issuer: TENANT.to_owned(), jwks_uri: None, same_users: true }];
-    let keys =
-        Keys::start(issuers, claims.allowed(), claims.keys_max_age, (auth0, store, pool, clock.clone()));
+    let keys = Keys::start(
+        issuers,
+        claims.allowed(),
+        claims.keys_max_age,
+        (auth0.clone(), store.clone(), pool.clone(), clock.clone()),
+    );
     let new_door = || {
         let need = Need { permissions: Default::default(), anonymous: false };
         DoorRules::new(Policy::new(&claims, AUDIENCE), need)
@@ -124,11 +135,38 @@ fn the_gate(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("gate");
     group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(8));
-    let cached = headers(&token(&key, now, 0));
+    let cached = headers(&token(&key, now, 0, &Value::Null));
     group.bench_function("cached", |bench| bench.iter(|| gate(black_box(&cached), &warm, &keys, &clock)));
 
+    let email = "ada@example.com".parse().ok();
+    let person = Person { name: Some("Ada Lovelace".into()), ..Person::default() };
+    let auth0_id = SUBJECT.parse().expect("an id");
+    let ada = NewIdentity { auth0_id, email, email_verified: true, person, profile: None, blocked: false };
+    let ada = store.provision(&ada, LinkEmail::Never, &Actor::Gate).expect("a row").into_user();
+    let user =
+        json!({"id": ada.id, "auth0Id": SUBJECT, "email": ada.email, "name": ada.person.name, "roles": []});
+    let settings = LinkSettings { email: LinkEmail::Never, privileged: false, connections: Vec::new() };
+    let (link, users) = (Arc::new(settings), store.clone());
+    let profiles = Profiles::new(auth0, users.clone(), pool.clone(), clock.clone(), Arc::clone(&link));
+    let grants = Grants { user_issuers: vec![TENANT.to_owned()], ..Grants::default() };
+    let whole = Gate::new(keys.clone(), grants, link, profiles, users, pool, clock.clone());
+    for (name, user, queries) in [("payload", user, 0), ("row", Value::Null, 1)] {
+        let headers = headers(&token(&key, now, 0, &user));
+        let authenticate = || {
+            let presented = bearer(black_box(&headers), "query=%7Bme%7D");
+            let caller = whole.authenticate(&warm, presented).now_or_never();
+            caller.expect("nothing is waited for").expect("the token is good")
+        };
+        authenticate();
+        let before = store.queries();
+        authenticate();
+        assert_eq!(store.queries() - before, queries, "{name}");
+        group.bench_function(name, |bench| bench.iter(authenticate));
+    }
+
     // Each token is new to its door: once the supply is used up, a door with an empty cache replaces the door.
-    let supply: Vec<HeaderMap> = (1..=1024).map(|serial| headers(&token(&key, now, serial))).collect();
+    let supply: Vec<HeaderMap> =
+        (1..=1024).map(|serial| headers(&token(&key, now, serial, &Value::Null))).collect();
     let (mut door, mut used) = (Rc::new(new_door()), 0);
     group.bench_function("uncached", |bench| {
         bench.iter_batched(
@@ -147,7 +185,7 @@ fn the_gate(criterion: &mut Criterion) {
     assert_eq!(door.cache.hits_and_misses().0, 0, "a token was in the cache of its new door");
     assert!(warm.cache.hits_and_misses().0 > 0, "no token was in the cache");
 
-    let token = token(&key, now, 0);
+    let token = token(&key, now, 0, &Value::Null);
     let (message, signature) = token.rsplit_once('.').expect("a token has parts");
     let decoding = DecodingKey::from_rsa_raw_components(&modulus, &[1, 0, 1]);
     group.bench_function("signature", |bench| {
