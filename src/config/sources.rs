@@ -105,8 +105,10 @@ impl Sources {
             } else {
                 (set, "the dev tenant's issuer, tenant.issuer")
             };
-            let ca_file = TenantSettings::ca_file(Path::new(&text("tenant.data"))).display().to_string();
-            let ca_file = Some(("auth0.ca_file", ca_file)).filter(|_| issuer.starts_with("https://"));
+            // The tenant's first start makes the file.
+            let ca_file = TenantSettings::ca_file(Path::new(&text("tenant.data")));
+            let is_needed = issuer.starts_with("https://") && ca_file.exists();
+            let ca_file = is_needed.then(|| ("auth0.ca_file", ca_file.display().to_string()));
             let settings = [("auth0.issuer", issuer), ("auth0.jwks_uri", String::new())];
             for (key, value) in settings.into_iter().chain(ca_file) {
                 merge_text(&mut layers, Origin::Command(origin), key, &value);

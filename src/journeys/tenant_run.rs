@@ -66,6 +66,19 @@ fn the_ready_file_is_all_that_a_test_needs_and_faults_reach_the_running_tenant()
 }
 
 #[test]
+fn an_https_issuer_works_at_the_first_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let issuer = ["tenant.issuer=https://localhost:0/".to_owned()];
+    let mut process = Process::start(&format!("tenant run --ready-file {}", file.display()), &issuer);
+    assert!(process.line("Dev tenant").starts_with("https://localhost:"));
+    wait_until("the file is written", || file.exists());
+    let ready = read(&file);
+    assert_eq!(ready["issuer"], ready["https"]);
+    assert_eq!(process.stop("-TERM"), Some(0));
+}
+
+#[test]
 fn serve_has_no_faults_no_log_and_no_login_page() {
     let server = TestServer::open(&[]);
     for path in [

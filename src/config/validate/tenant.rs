@@ -32,7 +32,8 @@ pub(super) fn validate(config: &Config, layers: &mut Layers) {
     }
 }
 
-/// Whether an issuer has a loopback name and the port of its scheme's listener, which may be 0: a free one.
+/// Whether an issuer has a loopback name and the port of its scheme's listener. Port 0 of either stands for the one that is
+/// bound.
 fn is_issuer(issuer: &str, http: u16, https: u16) -> bool {
     let Ok(url) = Url::parse(issuer) else { return false };
     let is_loopback = match url.host() {
@@ -44,5 +45,5 @@ fn is_issuer(issuer: &str, http: u16, https: u16) -> bool {
     let port = if url.scheme() == "https" { https } else { http };
     // As a URL parser writes it, byte for byte: tokens carry it.
     let is_plain = is_origin(issuer) && issuer.ends_with('/') && url.as_str() == issuer;
-    is_loopback && is_plain && (port == 0 || url.port_or_known_default() == Some(port))
+    is_loopback && is_plain && (port == 0 || [Some(0), Some(port)].contains(&url.port_or_known_default()))
 }

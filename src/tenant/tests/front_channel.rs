@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::authorize::{CALLBACK, request};
+use super::authorize::{CALLBACK, param, request};
 use super::*;
 
 /// A tenant whose client `web` is as express-openid-connect's samples register it.
@@ -94,4 +94,31 @@ async fn an_id_token_is_in_the_fragment_by_default_and_never_in_the_query() {
         "{}",
         response.header("location")
     );
+}
+
+#[tokio::test]
+async fn a_downgraded_challenge_is_refused() {
+    let tenant = tenant();
+    let exchange = async |code: &str, verifier: &[(&str, &str)]| {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", "web"),
+            ("client_secret", "web-secret"),
+            ("redirect_uri", CALLBACK),
+            ("code", code),
+        ];
+        tenant.token(&[&form, verifier].concat()).await
+    };
+    let verifier = [("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")];
+    // A challenge that an attacker removed, and one whose verifier is left out.
+    for (change, sent, error) in
+        [(&WEB[..], &verifier[..], "invalid_grant"), (&[WEB[0]], &[], "invalid_request")]
+    {
+        let back = tenant.click(&tenant.begin(change).await, "auth0|ada").await;
+        let refused = exchange(&param(&back, "code").unwrap(), sent).await;
+        assert_eq!(refused.error().1, error, "{change:?}");
+    }
+    let back = tenant.click(&tenant.begin(&[WEB[0]]).await, "auth0|ada").await;
+    let accepted = exchange(&param(&back, "code").unwrap(), &verifier).await;
+    assert_eq!(accepted.status, 200);
 }
