@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use vestibule::clock::Clock;
 use vestibule::script::DenyReason;
 
 use super::http_stub::{HttpStub, Request, StubResponse, response};
@@ -136,14 +137,17 @@ async fn a_silent_or_absent_server_rejects_and_the_rule_can_continue() {
 #[tokio::test]
 async fn a_login_does_not_wait_for_a_request_that_its_rule_ignores() {
     let stub = HttpStub::open(1, echo).await;
-    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    let mut settings = settings();
+    settings.fetch_timeout = Duration::from_secs(9);
+    let host = ScriptHost::open(&settings, &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+    // A request that is never answered.
     let script = "function (user, context, callback) {
-        request.post(configuration.BASE + '/largest');
+        request.post(configuration.BASE + '/silence');
         callback(null, user, context);
       }";
-    for _ in 0..3 {
-        host.one(script).await.unwrap();
-    }
+    let clock = Clock::system();
+    host.one(script).await.unwrap();
+    assert!(clock.elapsed() < settings.fetch_timeout, "{:?}", clock.elapsed());
 }
 
 #[tokio::test]

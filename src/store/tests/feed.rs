@@ -50,9 +50,18 @@ fn changes_from_before_a_subscription_are_not_published() {
 #[test]
 fn a_rolled_back_change_is_not_published() {
     let test = TestStore::new();
+    let user = test.add_user("auth0|1", "ada@example.com").id;
     let mut feed = test.store.subscribe().unwrap();
-    let user = UserId::new(test.clock.now());
+    // Fails after the row and the audit line are written.
+    let fails = "CREATE TRIGGER fails AFTER INSERT ON audit BEGIN SELECT RAISE(ABORT, 'on purpose'); END";
+    test.shell().execute_batch(fails).unwrap();
     assert!(test.store.set_status(user, Status::Blocked, &Actor::Cli).is_err());
+    test.store.poll_changes();
+    assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(test.store.user(user).unwrap().unwrap().status, Status::Active);
+    test.shell().execute_batch("DROP TRIGGER fails").unwrap();
+    test.store.set_status(user, Status::Blocked, &Actor::Cli).unwrap();
+    assert_eq!(feed.try_recv().unwrap().action, "user.status_set");
     assert_eq!(feed.try_recv(), Err(TryRecvError::Empty));
 }
 
