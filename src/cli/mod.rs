@@ -122,6 +122,13 @@ pub fn main(vestibule: Vestibule) -> ExitCode {
 /// Runs the command in `args`; the first is the program's name. An error is for [`print_error`] and [`exit_code`].
 pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> anyhow::Result<ExitCode> {
     let Cli { global, command } = parse(args, vestibule.name())?;
+    for (key, _) in global.set.iter().filter(|(key, _)| crate::config::is_secret(key)) {
+        out::warn(format_args!(
+            "--set {} is a secret, and other users of this machine can read command lines; use {} or its _FILE form",
+            out::plain(key),
+            out::plain(&crate::config::variable(key))
+        ));
+    }
     match command {
         Command::Dev(args) => dev::run(&global, &args, vestibule)?,
         Command::Demo(args) => demo::run(&global, &args)?,

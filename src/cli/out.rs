@@ -21,6 +21,11 @@ pub(super) fn line(text: impl Display) -> Result<(), OutputError> {
     write_line(&mut io::stdout().lock(), text)
 }
 
+/// Prints a warning to standard error. If that is closed, nothing is left to tell it.
+pub(super) fn warn(text: impl Display) {
+    drop(writeln!(io::stderr().lock(), "warning: {text}"));
+}
+
 fn write_line(out: &mut impl Write, text: impl Display) -> Result<(), OutputError> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => OutputError::ReaderClosed,

@@ -165,7 +165,11 @@ impl Layers {
         let mut entries: Vec<Entry> = settings
             .map(|(key, Setting { value, origin, file })| Entry {
                 value: match serde_json::to_value(value) {
-                    Ok(shown) if shown == "" || !is_secret(&key) => shown,
+                    Ok(shown)
+                        if shown == "" || !(is_secret(&key) || is_keyword(&key) && looks_secret(&shown)) =>
+                    {
+                        shown
+                    }
                     _ => HIDDEN.into(),
                 },
                 origin,
@@ -184,11 +188,38 @@ impl Layers {
 }
 
 /// Whether a key's value must be hidden. Keywords can hold anything, so their names are matched more widely.
-pub(super) fn is_secret(key: &str) -> bool {
+pub fn is_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
     let contains = |words: &[&str]| words.iter().any(|word| name.contains(word));
     contains(&["secret", "password"])
-        || (key.starts_with("tenant.keywords.") && contains(&["key", "token"]) && !name.ends_with("_url"))
+        || (is_keyword(key) && contains(&["key", "token"]) && !name.ends_with("_url"))
+}
+
+fn is_keyword(key: &str) -> bool {
+    key.starts_with("tenant.keywords.")
+}
+
+/// Whether a value could be a secret, whatever its name: a key in PEM, a text of 16 or more letters and digits without
+/// spaces, or an address with credentials, a query or such a text in its path.
+fn looks_secret(value: &serde_json::Value) -> bool {
+    let is_random = |text: &str| {
+        let has = |test: fn(&char) -> bool| text.chars().any(|c| test(&c));
+        text.len() >= 16
+            && has(char::is_ascii_digit)
+            && has(char::is_ascii_alphabetic)
+            && !text.contains([' ', '.'])
+    };
+    match value {
+        serde_json::Value::Array(all) => all.iter().any(looks_secret),
+        serde_json::Value::Object(members) => members.values().any(looks_secret),
+        serde_json::Value::String(text) => match url::Url::parse(text).ok().filter(url::Url::has_host) {
+            Some(url) => {
+                url.password().is_some() || url.query().is_some() || url.path().split('/').any(is_random)
+            }
+            None => text.starts_with("-----BEGIN") || text.split('.').any(is_random),
+        },
+        _ => false,
+    }
 }
 
 /// Parses one value of TOML.

@@ -15,8 +15,8 @@ mod validate;
 mod diagnostic;
 
 pub use diagnostic::{ConfigError, Diagnostic};
-pub use layers::{Entry, Origin};
-pub use sources::Sources;
+pub use layers::{Entry, Origin, is_secret};
+pub use sources::{Sources, variable};
 
 use serde::Deserialize;
 

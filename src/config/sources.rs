@@ -192,6 +192,14 @@ fn key_of_variable(rest: &str) -> String {
     }
 }
 
+/// The environment variable of a key.
+pub fn variable(key: &str) -> String {
+    let name = key
+        .strip_prefix(KEYWORDS)
+        .map_or_else(|| key.to_ascii_uppercase(), |word| format!("{}{word}", KEYWORDS.to_ascii_uppercase()));
+    format!("{PREFIX}{}", name.replace('.', "__"))
+}
+
 const KEYWORDS: &str = "tenant.keywords.";
 
 /// Whether a variable is not a setting. For a service called `vestibule`, Kubernetes sets `VESTIBULE_PORT…` and

@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::executable::run_on;
+use crate::executable::{output, run_on, vestibule};
 
 const ADA: &str = "ada@example.com";
 
@@ -42,6 +42,20 @@ impl Shell {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn a_secret_on_the_command_line_causes_a_warning() {
+    let warnings = |set: &str| {
+        let output = output(vestibule(&["config"], &[set.to_owned()]), "");
+        let text = String::from_utf8(output.stderr).unwrap();
+        text.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let warned = warnings("auth0.client_secret=hunter2");
+    assert!(warned.len() == 1 && warned[0].contains("VESTIBULE_AUTH0__CLIENT_SECRET"), "{warned:?}");
+    assert!(!warned[0].contains("hunter2"));
+    assert!(warnings("tenant.keywords.API_KEY=hunter2")[0].contains("VESTIBULE_TENANT__KEYWORDS__API_KEY"));
+    assert_eq!(warnings("auth0.client_id=abc"), [""; 0]);
 }
 
 #[test]

@@ -1,18 +1,43 @@
 //! Redacts the values of `configuration` from scripts' output.
 //!
-//! By value, because a script can copy a secret anywhere: as it is, in JSON, in base64 and percent-encoded. This prevents
-//! accidents only; a script that takes a secret apart can still reveal it.
+//! By value, because a script can copy a secret anywhere: as it is, in JSON, percent-encoded in a URL or a form, and in
+//! base64, also within a longer text such as Basic credentials. This prevents accidents only; a script that takes a secret
+//! apart can still reveal it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 /// The shortest value to redact, in bytes. Shorter ones would match ordinary words.
 const MIN_SECRET: usize = 4;
+/// What JavaScript's `encodeURIComponent` and `encodeURI` escape.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+const URI: &AsciiSet = &COMPONENT
+    .remove(b';')
+    .remove(b'/')
+    .remove(b'?')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'&')
+    .remove(b'=')
+    .remove(b'+')
+    .remove(b'$')
+    .remove(b',')
+    .remove(b'#');
+
 /// A path segment this long may be a secret, as in a webhook's URL.
 const LONG_SEGMENT: usize = 16;
 
@@ -30,13 +55,21 @@ impl Redactor {
             let label = format!("[configuration.{key}]");
             let quoted = serde_json::Value::from(value.as_str()).to_string();
             let json = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+            let form_encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            let percent =
+                [NON_ALPHANUMERIC, COMPONENT, URI].map(|set| utf8_percent_encode(value, set).to_string());
+            let lower = percent.clone().map(|form| lower_case_escapes(&form));
             let mut forms = vec![
                 value.clone(),
                 json.to_owned(),
-                STANDARD_NO_PAD.encode(value),
-                URL_SAFE_NO_PAD.encode(value),
-                utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
+                json.replace('/', "\\/"),
+                lower_case_escapes(&form_encoded),
+                form_encoded,
             ];
+            forms.extend(percent.into_iter().chain(lower));
+            forms.extend([STANDARD_NO_PAD.encode(value), URL_SAFE_NO_PAD.encode(value)]);
+            forms.extend((0..3).flat_map(|before| base64_within(value, before)));
+            forms.retain(|form| form.len() >= MIN_SECRET);
             forms.sort();
             forms.dedup();
             needles.extend(forms.into_iter().map(|form| (form, label.clone())));
@@ -55,6 +88,30 @@ impl Redactor {
         }
         text
     }
+}
+
+/// The base64 of `value` where so many bytes stand before it, in both alphabets: the characters that depend on it alone.
+fn base64_within(value: &str, before: usize) -> [String; 2] {
+    let bytes = [&[0; 3][..before], value.as_bytes()].concat();
+    let whole = |base64: String| {
+        let end = if bytes.len() % 3 == 0 { base64.len() } else { base64.len() - 1 };
+        base64.get((before * 8).div_ceil(6)..end).unwrap_or_default().to_owned()
+    };
+    [whole(STANDARD_NO_PAD.encode(&bytes)), whole(URL_SAFE_NO_PAD.encode(&bytes))]
+}
+
+/// The same with `%2f` in place of `%2F`.
+fn lower_case_escapes(text: &str) -> String {
+    let mut left = 0;
+    let lower = |mut c: char| {
+        (left, c) = match (left, c) {
+            (_, '%') => (2, c),
+            (0, _) => (0, c),
+            _ => (left - 1, c.to_ascii_lowercase()),
+        };
+        c
+    };
+    text.chars().map(lower).collect()
 }
 
 /// Whether a value is secret: all are, except short ones, JSON's words, and URLs without credentials, query or long path
@@ -82,6 +139,35 @@ mod tests {
         let secrets = redactor(&[("KEY", "s3cret/\"q\"")]);
         for form in ["s3cret/\"q\"", "s3cret/\\\"q\\\"", "czNjcmV0LyJxIg", "s3cret%2F%22q%22"] {
             assert_eq!(secrets.redact(&format!("a {form} b")), "a [configuration.KEY] b", "{form}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_redacted_as_scripts_encode_it() {
+        let secret = "a b+c/D~é'?=\u{1}!x";
+        let secrets = redactor(&[("KEY", secret)]);
+        for form in [
+            r#"a b+c/D~é'?=\u0001!x"#,              // JSON.stringify
+            r#"a b+c\/D~é'?=\u0001!x"#,             // JSON of PHP and others
+            "a%20b%2Bc%2FD~%C3%A9'%3F%3D%01!x",     // encodeURIComponent
+            "a%20b+c/D~%C3%A9'?=%01!x",             // encodeURI
+            "a+b%2Bc%2FD%7E%C3%A9%27%3F%3D%01%21x", // URLSearchParams
+            "a%20b%2bc%2fD~%c3%a9'%3f%3d%01!x",
+        ] {
+            assert_eq!(secrets.redact(&format!("<{form}>")), "<[configuration.KEY]>", "{form}");
+        }
+        // Base64 within other text: what depends on the neighbours may stay, at most two characters on each side.
+        for (before, after) in [("", ""), ("u:", ""), ("user:", ":x"), ("id:", "xy"), ("abc", "d")] {
+            for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+                let text = engine.encode(format!("{before}{secret}{after}"));
+                let shown = secrets.redact(&text).into_owned();
+                let kept = (before.len() + after.len()).div_ceil(3) * 4 + 4;
+                assert!(
+                    shown.contains("[configuration.KEY]")
+                        && shown.len() <= kept + "[configuration.KEY]".len(),
+                    "{text} {shown}"
+                );
+            }
         }
     }
 

@@ -82,6 +82,35 @@ fn an_empty_or_missing_secret_file_is_refused() {
 }
 
 #[test]
+fn a_keyword_that_looks_like_a_secret_is_hidden_whatever_its_name() {
+    for (value, is_hidden) in [
+        ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", true),
+        ("eyJhbGciOiJSUzI1NiJ9.e30.c2ln", true),
+        ("-----BEGIN PRIVATE KEY-----", true),
+        ("https://id:pass@host.example/", true),
+        ("https://host.example/?code=1", true),
+        ("https://hooks.example/services/T0/B0/X1XXXXXXXXXXXXXXXXXX", true),
+        ("https://api.example/v2/users", false),
+        ("http://127.0.0.1:4001/graphql", false),
+        ("team.eu.auth0.com", false),
+        ("a sentence with 16 or more letters", false),
+        ("eu-central-1", false),
+        ("true", false),
+    ] {
+        let shown = entry(with(&[("tenant.keywords.NAME", value)]), "tenant.keywords.NAME").value;
+        assert_eq!(shown == "••••", is_hidden, "{value}: {shown}");
+    }
+    let (_dir, list) = with_file("[tenant.keywords]\nLIST = [\"a\", \"ghp_16C7e42F292c6912E7710c\"]");
+    assert!(!format!("{:?}", read(list).entries).contains("ghp_"));
+}
+
+#[test]
+fn the_variable_of_a_key_keeps_the_case_of_keywords() {
+    assert_eq!(variable("auth0.client_secret"), "VESTIBULE_AUTH0__CLIENT_SECRET");
+    assert_eq!(variable("tenant.keywords.Api_Key"), "VESTIBULE_TENANT__KEYWORDS__Api_Key");
+}
+
+#[test]
 fn entries_and_problems_never_show_a_secret() {
     let (_dir, sources) = with_file(
         "[auth0]\nclient_secret = [\"hunter2\"]\n[tenant.keywords]\nRULES_CLIENT_SECRET = \"hunter2\"\nAPI_KEY = \"hunter2\"",

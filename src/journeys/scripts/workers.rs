@@ -104,7 +104,11 @@ async fn a_worker_that_cannot_start_denies_the_login() {
 
 #[cfg(target_os = "linux")]
 mod processes {
+    use std::process::Stdio;
+
     use super::*;
+    use crate::dev_server::bundle_with;
+    use crate::executable::{Process, vestibule};
     use crate::waiting::wait_until;
 
     fn kill(pid: u32) {
@@ -171,5 +175,50 @@ mod processes {
         assert_eq!(hard("Max file size"), "0");
         assert_eq!(hard("Max address space"), ((32 + 256) * 1024 * 1024).to_string());
         assert_ne!(hard("Max cpu time"), "unlimited");
+        let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+        let has = |line: &str| {
+            status.lines().any(|own| own.split_whitespace().collect::<Vec<_>>().join(" ") == line)
+        };
+        assert!(has("NoNewPrivs: 1") && has("Seccomp: 2"), "{status}");
+    }
+
+    #[test]
+    fn a_worker_is_killed_with_its_host_while_a_script_runs() {
+        let bundle =
+            bundle_with("rules/track-sign-up.js", "function (user, context, callback) { for (;;) {} }");
+        let set = [format!("tenant.bundle={}", bundle.path().display()), "script.time=10min".to_owned()];
+        let mut dev = Process::start("dev", &set);
+        let issuer = dev.line("Dev tenant");
+        let port = issuer.strip_prefix("http://localhost:").unwrap().split('/').next().unwrap();
+        let token = vestibule(
+            &["token", "--as", "ada@example.com"],
+            &[set[0].clone(), format!("tenant.http=127.0.0.1:{port}")],
+        );
+        let mut token = { token }.stderr(Stdio::null()).spawn().unwrap();
+        let host = dev.id();
+        let is_child = |pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // After the name in parentheses: the state and the parent.
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+            parent == Some(&host.to_string())
+        };
+        let ticks = |pid: u32| -> Option<u64> {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let fields: Vec<_> = stat.rsplit(')').next()?.split_whitespace().collect();
+            // A zombie has ended; its new parent may not reap it.
+            if fields[0] == "Z" { None } else { fields[11].parse().ok() }
+        };
+        let mut busy = None;
+        wait_until("a worker runs the script", || {
+            let pids = std::fs::read_dir("/proc").unwrap();
+            let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+            // A third of a second of CPU time: more than a start takes.
+            busy = pids.filter(is_child).find(|pid| ticks(*pid).is_some_and(|ticks| ticks > 33));
+            busy.is_some()
+        });
+        dev.signal("-KILL");
+        dev.wait();
+        wait_until("the worker is gone", || ticks(busy.unwrap()).is_none());
+        token.wait().unwrap();
     }
 }

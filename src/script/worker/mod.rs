@@ -1,11 +1,13 @@
 //! The worker process: runs one login at a time, each in a fresh JavaScript runtime.
 //!
 //! It has one thread, no network, no files and no environment; the kernel enforces that. It exchanges frames on standard
-//! input and output and exits when its host does.
+//! input and output and exits when its host does, also while a script runs and when the host is killed.
 
 mod engine;
 mod host_functions;
 mod pipe;
+#[cfg(target_os = "linux")]
+mod sandbox;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -76,6 +78,8 @@ fn confine(limits: WorkerLimits) -> io::Result<()> {
         let space = limits.heap_bytes.saturating_add(EXTRA_SPACE);
         Resource::AS.set(space, space)?;
     }
+    #[cfg(target_os = "linux")]
+    sandbox::enter()?;
     Ok(())
 }
 
