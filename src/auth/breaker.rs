@@ -101,7 +101,8 @@ mod tests {
         assert_eq!(breaker.failed(first, seconds(0), Some(seconds(40))), seconds(40));
         assert_eq!(breaker.failed(second, seconds(0), None), seconds(40), "the longest counts");
         assert_eq!(breaker.begin(seconds(10)), Err(seconds(30)));
-        assert!(breaker.begin(seconds(40)).is_ok());
+        let third = breaker.begin(seconds(40)).unwrap();
+        assert_eq!(breaker.failed(third, seconds(40), Some(seconds(0))), seconds(1), "never without a pause");
     }
 
     #[test]

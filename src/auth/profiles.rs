@@ -141,15 +141,18 @@ impl Profiles {
     /// Fetches the profile of a user whom Auth0 had blocked, if the token was issued since the last fetch: Auth0 issues none
     /// to a user it blocks. Returns whether the profile was fetched. A token causes one call.
     pub(super) async fn recheck_block(&self, id: &Auth0Id, issued_at: Option<Timestamp>) -> bool {
-        let row = self.0.store.user_by_auth0_id(id).ok().flatten();
-        let Some(user) = row.filter(|user| user.blocked_by_auth0) else { return false };
+        let Some(own) = self.due_recheck(id, issued_at).and_then(|user| user.auth0_id) else { return false };
+        self.fetch_for(&own, Purpose::Refresh, |result| result.user).await.is_ok()
+    }
+
+    /// The user whose block [`recheck_block`](Self::recheck_block) would check now.
+    pub(super) fn due_recheck(&self, id: &Auth0Id, issued_at: Option<Timestamp>) -> Option<User> {
+        let user = self.0.store.user_by_auth0_id(id).ok()?.filter(|user| user.blocked_by_auth0)?;
         let is_newer =
             user.profile_fetched_at.is_none_or(|fetched| issued_at.is_some_and(|issued| issued > fetched));
-        let Some(own) = user.auth0_id.as_ref().filter(|_| is_newer || self.0.is_stale(&user)) else {
-            return false;
-        };
-        self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_none()
-            && self.fetch_for(own, Purpose::Refresh, |result| result.user).await.is_ok()
+        let is_due = is_newer || self.0.is_stale(&user);
+        let has_failed = |own| self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_some();
+        (is_due && !user.auth0_id.as_ref().is_none_or(has_failed)).then_some(user)
     }
 
     /// How old a stored profile may be; `None` for no limit.

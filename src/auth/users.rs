@@ -33,10 +33,26 @@ impl Users {
         claims: &Claims,
     ) -> Result<Option<CurrentUser>, Refusal> {
         let known = self.known(id, claims);
-        let is_lifted = known.as_ref().is_err_and(|refusal| *refusal == Refusal::Blocked)
-            && !self.dry_run
-            && self.profiles.recheck_block(id, claims.issued_at()).await;
-        if is_lifted { self.known(id, claims) } else { known }
+        if !known.as_ref().is_err_and(|refusal| *refusal == Refusal::Blocked) {
+            return known;
+        }
+        if self.dry_run {
+            return Ok(Some(self.if_unblocked(id, claims).await.ok_or(Refusal::Blocked)??));
+        }
+        if self.profiles.recheck_block(id, claims.issued_at()).await { self.known(id, claims) } else { known }
+    }
+
+    /// The user whom Auth0 had blocked as the check of the block would leave them, in a dry run.
+    async fn if_unblocked(&self, id: &Auth0Id, claims: &Claims) -> Option<Result<CurrentUser, Refusal>> {
+        let row = self.profiles.due_recheck(id, claims.issued_at())?;
+        let profile = self.profiles.fetch(row.auth0_id.as_ref()?).await.ok()?;
+        let row = User { status: Status::Active, ..row };
+        let check = || {
+            ensure_active(&row, claims)?;
+            let payload = claims.user().map(payload_user).transpose()?;
+            payload.map_or(Ok(()), |payload| ensure_payload_of(&row, id, &payload, &self.store))
+        };
+        (!profile.blocked).then(|| check().map(|()| CurrentUser::Row(Arc::new(row.clone()))))
     }
 
     /// The user that the subject leads to by key: from the payload while it is known to equal the row, else from the row.

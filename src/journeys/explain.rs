@@ -11,6 +11,7 @@ use crate::auth0_stub::{Auth0Stub, ProfileReply};
 use crate::executable::{output, vestibule_on};
 use crate::test_server::{INTERNAL, NAMESPACE, PUBLIC, TestServer};
 use crate::tokens::{self, now};
+use crate::waiting::wait_until;
 
 /// Explains `token` with the server's database and tenant. Returns the exit code and the JSON.
 fn explain(server: &TestServer, door: &str, token: &str) -> (i32, Value) {
@@ -246,6 +247,30 @@ fn a_refused_user_is_explained_with_advice() {
         assert_eq!((exit, found.as_str()), (1, code), "{explanation}");
         assert!(fix.contains(advice), "{code}: {fix}");
     }
+}
+
+#[test]
+fn a_user_whom_auth0_unblocked_is_explained_as_the_door_decides() {
+    let server = TestServer::open(&[]);
+    let profile = |blocked: bool| {
+        let profile = json!({"user_id": "auth0|1", "email": "ada@example.com", "blocked": blocked});
+        server.auth0.set_profile("auth0|1", ProfileReply::Json(profile));
+    };
+    profile(false);
+    assert_eq!(server.me(&server.token("auth0|1", json!({}))).status, 200);
+    profile(true);
+    server.age_profiles();
+    let token = |jti: &str| server.token("auth0|1", json!({"iat": now() + 2, "jti": jti}));
+    let first = token("1");
+    wait_until("the door knows of the block", || server.me(&first).code().as_deref() == Some("BLOCKED"));
+    // Issued after the profile was fetched.
+    let next = token("2");
+    let explained = || explain(&server, "public", &next).1["code"].clone();
+    assert_eq!(explained(), "BLOCKED");
+    profile(false);
+    assert_eq!(explained(), Value::Null);
+    assert_eq!(server.user("auth0|1").status, Status::Blocked, "the explanation changed the row");
+    assert_eq!(server.me(&next).status, 200);
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Redactor {
 
 /// The base64 of `value` where so many bytes stand before it, in both alphabets: the characters that depend on it alone.
 fn base64_within(value: &str, before: usize) -> [String; 2] {
-    let bytes = [&[0; 3][..before], value.as_bytes()].concat();
+    let bytes = [vec![0; before], value.as_bytes().to_vec()].concat();
     let whole = |base64: String| {
         let end = if bytes.len() % 3 == 0 { base64.len() } else { base64.len() - 1 };
         base64.get((before * 8).div_ceil(6)..end).unwrap_or_default().to_owned()
