@@ -22,6 +22,8 @@ CREATE TABLE users (
     picture            TEXT,
     phone              TEXT,
     status             TEXT    NOT NULL CHECK (status IN ('active', 'blocked', 'erased')),
+    -- Whether it was Auth0 that blocked the user. What Auth0 blocked it can unblock; what staff blocked only staff can.
+    blocked_by_auth0   INTEGER NOT NULL DEFAULT 0 CHECK (blocked_by_auth0 IN (0, 1)),
     roles              TEXT    NOT NULL CHECK (json_valid(roles) AND json_type(roles) = 'array'),
     profile            TEXT    CHECK (profile IS NULL OR json_valid(profile)),
     -- NULL: never fetched. A stale profile is fetched again.
@@ -70,13 +72,11 @@ CREATE TABLE identities (
 
 CREATE INDEX identities_by_user ON identities (user_id);
 
--- Identities that were removed from a user. A token from before may carry that user in its payload, which is trusted
--- without a query, so it must be revoked although its identity leads to no user, or to another.
--- `seq` as in revocation_changes.
+-- Identities that were removed from a user, by pseudonym. A token from before is revoked although its identity leads to no
+-- user; an identity that is linked again revokes the tokens from before in the row of its user.
 CREATE TABLE unlinked_identities (
     auth0_id          TEXT    NOT NULL PRIMARY KEY,
-    tokens_valid_from INTEGER NOT NULL,
-    seq               INTEGER NOT NULL UNIQUE
+    tokens_valid_from INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- An Auth0 id can contain an email. Where a user was erased, or an identity leads to no user any more, only a pseudonym
@@ -115,44 +115,37 @@ CREATE TABLE accepted_terms (
     PRIMARY KEY (user_id, version)
 ) STRICT, WITHOUT ROWID;
 
--- The users whose revocation changed, in order. Every process keeps revocations in memory and catches up by reading what
--- is above the `seq` it has seen. Triggers write it, so that no statement, not even one typed into the sqlite3 shell, can
--- block a user without the running servers noticing.
--- One row per user: it stays as small as the set of users who were ever blocked, erased or signed out.
-CREATE TABLE revocation_changes (
-    user_id BLOB    NOT NULL PRIMARY KEY REFERENCES users (id),
-    seq     INTEGER NOT NULL UNIQUE
-) STRICT, WITHOUT ROWID;
+-- Which users changed lately. A process that read a row uses what it read until the row changes.
+--
+-- The latest changes, in order. Every process keeps in memory up to which `seq` it has read, and forgets all rows when it
+-- missed some. Triggers write it, so that no statement, not even one typed into the sqlite3 shell, can change or block a
+-- user without the running servers noticing.
+CREATE TABLE user_changes (
+    seq     INTEGER NOT NULL PRIMARY KEY,
+    user_id BLOB    NOT NULL
+) STRICT;
 
-CREATE TRIGGER revocation_changes_of_a_user AFTER UPDATE OF status, tokens_valid_from ON users
-WHEN OLD.status <> NEW.status OR OLD.tokens_valid_from IS NOT NEW.tokens_valid_from
+CREATE TRIGGER user_changes_are_few AFTER INSERT ON user_changes
 BEGIN
-    INSERT INTO revocation_changes (user_id, seq)
-    VALUES (NEW.id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
-    ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
+    DELETE FROM user_changes WHERE seq <= NEW.seq - 4096;
 END;
 
--- A new identity of a blocked user must be blocked too. Rows are inserted before their identity, so this also covers users
--- who are blocked from the start.
-CREATE TRIGGER revocation_changes_with_a_new_identity AFTER INSERT ON identities
-WHEN EXISTS (
-    SELECT 1 FROM users
-    WHERE id = NEW.user_id AND (status <> 'active' OR tokens_valid_from IS NOT NULL))
+-- All columns but those of the profile, which no token carries.
+CREATE TRIGGER user_changes_of_a_user
+AFTER UPDATE OF auth0_id, email, email_verified, name, given_name, family_name, nickname, picture, phone, status, roles,
+                tokens_valid_from, updated_at ON users
 BEGIN
-    INSERT INTO revocation_changes (user_id, seq)
-    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
-    ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO user_changes (user_id) VALUES (NEW.id);
 END;
 
--- So must an identity that moves to such a user.
-CREATE TRIGGER revocation_changes_with_a_moved_identity AFTER UPDATE OF user_id ON identities
-WHEN EXISTS (
-    SELECT 1 FROM users
-    WHERE id = NEW.user_id AND (status <> 'active' OR tokens_valid_from IS NOT NULL))
+CREATE TRIGGER user_changes_with_an_unlinked_identity AFTER DELETE ON identities
 BEGIN
-    INSERT INTO revocation_changes (user_id, seq)
-    VALUES (NEW.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM revocation_changes))
-    ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq;
+    INSERT INTO user_changes (user_id) VALUES (OLD.user_id);
+END;
+
+CREATE TRIGGER user_changes_with_a_moved_identity AFTER UPDATE OF auth0_id, user_id ON identities
+BEGIN
+    INSERT INTO user_changes (user_id) VALUES (OLD.user_id);
 END;
 
 -- Who changed what. `changes` holds old and new values; of personal fields only the names, because these lines cannot be

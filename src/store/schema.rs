@@ -5,10 +5,7 @@ use crate::sqlite::DatabaseSchema;
 use super::pseudonyms;
 
 /// Each file in `migrations/`, in order.
-const MIGRATIONS: &[(&str, &str)] = &[
-    ("V1__schema", include_str!("../../migrations/V1__schema.sql")),
-    ("V2__user_changes", include_str!("../../migrations/V2__user_changes.sql")),
-];
+const MIGRATIONS: &[(&str, &str)] = &[("V1__schema", include_str!("../../migrations/V1__schema.sql"))];
 
 /// The id is "VEST".
 pub(super) static SCHEMA: DatabaseSchema = DatabaseSchema {
