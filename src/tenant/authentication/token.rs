@@ -72,6 +72,10 @@ async fn grant(
 }
 
 fn client_credentials(tenant: &Inner, client: &Client, params: &Params) -> Result<Value, OAuthError> {
+    if params.get("organization").is_some() {
+        let problem = "The dev tenant does not support organization in a client_credentials request";
+        return Err(OAuthError::invalid_request(problem));
+    }
     let audience = tenant
         .audience(params)
         .ok_or_else(|| OAuthError::access_denied("Non-global clients are not allowed access to APIv1"))?;

@@ -75,6 +75,20 @@ async fn machines_are_refused_with_auth0s_errors() {
             "unauthorized_client",
             "Grant type 'client_credentials' not allowed",
         ),
+        (
+            tenant
+                .token(&[
+                    ("grant_type", "client_credentials"),
+                    ("client_id", "reports"),
+                    ("client_secret", "dev-only-secret-of-reports"),
+                    ("audience", INTERNAL),
+                    ("organization", "org_a"),
+                ])
+                .await,
+            400,
+            "invalid_request",
+            "does not support organization",
+        ),
         (tenant.token(&[]).await, 400, "invalid_request", "Missing required parameter: grant_type"),
         (
             tenant.token(&[("grant_type", "x")]).await,
