@@ -23,6 +23,7 @@ mod db;
 mod exchanges;
 mod faults;
 mod keys;
+mod password_hash;
 mod tickets;
 mod accounts;
 mod state;

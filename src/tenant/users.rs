@@ -4,24 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::{pbkdf2, rand};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::TenantError;
 use super::accounts::Feed;
 use super::db::{TenantDb, timestamp};
 use super::error::Result;
+use super::password_hash::{hash_password, verify_password};
 use super::response::object;
 pub(super) use crate::bundle::DEFAULT_CONNECTION as CONNECTION;
 use crate::bundle::{Bundle, Kind, TestUser};
 use crate::script::{MetadataKind, MetadataUpdate};
-
-/// PBKDF2-HMAC-SHA512 with the iterations that OWASP's password storage cheat sheet recommends.
-const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(210_000 - 1);
-static PBKDF2: pbkdf2::Algorithm = pbkdf2::PBKDF2_HMAC_SHA512;
 
 /// The most users that the login page offers besides the bundle's: the newest.
 const SHOWN: i64 = 100;
@@ -285,28 +278,6 @@ pub(super) fn new_profile(user_id: &str, email: &str, now: Timestamp) -> Map<Str
     user
 }
 
-/// A password's hash, with its method, iterations and salt. Blocking.
-pub(super) fn hash_password(password: &str) -> Result<String> {
-    let mut salt = [0_u8; 16];
-    rand::fill(&mut salt).map_err(|_| TenantError::Crypto("no random numbers"))?;
-    let mut hash = [0_u8; 32];
-    pbkdf2::derive(PBKDF2, ITERATIONS, &salt, password.as_bytes(), &mut hash);
-    let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
-    Ok(format!("pbkdf2-sha512${ITERATIONS}${salt}${hash}"))
-}
-
-fn verify_password(stored: &str, password: &str) -> bool {
-    let verify = || {
-        let mut parts = stored.split('$');
-        let (method, iterations) = (parts.next()?, parts.next()?.parse().ok()?);
-        let salt = STANDARD_NO_PAD.decode(parts.next()?).ok()?;
-        let hash = STANDARD_NO_PAD.decode(parts.next()?).ok()?;
-        let is_known = method == "pbkdf2-sha512" && parts.next().is_none();
-        is_known.then(|| pbkdf2::verify(PBKDF2, iterations, &salt, password.as_bytes(), &hash).is_ok())
-    };
-    verify().unwrap_or(false)
-}
-
 fn text<'a>(user: &'a Map<String, Value>, member: &str) -> &'a str {
     user.get(member).and_then(Value::as_str).unwrap_or_default()
 }
@@ -405,11 +376,6 @@ mod tests {
         assert!(users.authenticate("ADA@x", "p").unwrap().is_some());
         for (email, password) in [("ada@x", "P"), ("ada@x", ""), ("g@x", ""), ("unknown@x", "p")] {
             assert_eq!(users.authenticate(email, password).unwrap(), None, "{email}");
-        }
-        let hash = hash_password("secret").unwrap();
-        assert!(verify_password(&hash, "secret") && !verify_password(&hash, "Secret"));
-        for broken in ["", "secret", "pbkdf2-sha512$0$AA$AA", "pbkdf2-sha512$1$AA$AA$", "md5$1$AA$AA"] {
-            assert!(!verify_password(broken, "secret"), "{broken}");
         }
     }
 }

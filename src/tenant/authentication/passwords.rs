@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
+use super::super::password_hash::hash_password;
 use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets::TicketKind;
@@ -46,7 +47,7 @@ pub(super) async fn reset_password(
         let Some(user_id) = tenant.tickets.take::<String>(TicketKind::RESET, &ticket)? else {
             return Ok(false);
         };
-        tenant.db.set_password(&user_id, &users::hash_password(&password)?)?;
+        tenant.db.set_password(&user_id, &hash_password(&password)?)?;
         tenant.refresh_tokens.revoke_all(&user_id)?;
         Ok(true)
     });

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
+use super::super::password_hash::hash_password;
 use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets;
@@ -60,7 +61,7 @@ pub(super) async fn add_user(
     let id = tickets::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     let user_id = format!("auth0|{id}");
     let added = tenant.in_pool(move |tenant| {
-        let hash = users::hash_password(&password)?;
+        let hash = hash_password(&password)?;
         let mut profile = users::new_profile(&user_id, &email, tenant.clock.now());
         profile.extend(metadata.map(|metadata| ("user_metadata".to_owned(), Value::Object(metadata))));
         let is_new = tenant.db.add_account(&user_id, &profile, Some(&hash))?;

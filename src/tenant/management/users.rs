@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::super::accounts::Feed;
 use super::super::db::timestamp;
+use super::super::password_hash::hash_password;
 use super::super::response::HttpResponse;
-use super::super::users::{add_defaults, hash_password, merge_metadata};
+use super::super::users::{add_defaults, merge_metadata};
 use super::call::{Answer, ApiError, Call};
 use super::call::{random, text};
 use super::schemas::{self, Use};

@@ -9,6 +9,7 @@ mod login_log;
 mod logout;
 mod management;
 mod management_api;
+mod management_objects;
 mod openapi;
 mod organizations;
 mod refresh;
