@@ -3,14 +3,13 @@
 use anyhow::{Context, bail};
 
 use super::http_client::HttpClient;
-use super::token_request::{TokenRequest, password_client};
+use super::token_request::{TokenRequest, code_client, password_client};
 use super::{DoorArg, Global, out, samples};
 use crate::app::DevTenant;
 use crate::auth0::{Auth0, Auth0Error};
 use crate::bundle::TestUser;
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
-use crate::telemetry::Secret;
 
 /// Print an access token from the dev tenant, or from the configured tenant for the configured client.
 ///
@@ -84,14 +83,15 @@ fn from_dev_tenant(
         let Some(person) = bundle.users.iter().find(is_named) else {
             bail!("the bundle has no user with the email or user_id {email}");
         };
-        let frontend = password_client(&bundle)
-            .context("the bundle has no public client with the password-realm grant")?;
-        let password = person.password.as_ref().map(Secret::expose).unwrap_or_default();
-        TokenRequest { issuer, client_id: &frontend.client_id, audience }.with_password(
-            &http,
-            &person.email,
-            password,
-        )
+        if let (Some(frontend), Some(password)) = (password_client(&bundle), &person.password) {
+            let request = TokenRequest { issuer, client_id: &frontend.client_id, audience };
+            request.with_password(&http, &person.email, password.expose())
+        } else {
+            let frontend = code_client(&bundle)
+                .context("the bundle has no client with the authorization_code grant and a callback")?;
+            let request = TokenRequest { issuer, client_id: &frontend.client_id, audience };
+            request.with_code(&http, frontend, &person.user_id)
+        }
     } else {
         let id = client.unwrap_or_default();
         let machine = bundle.clients.iter().find(|client| client.client_id == id);

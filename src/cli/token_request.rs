@@ -1,6 +1,9 @@
 //! Requests for access tokens, as a frontend or a machine sends them to a tenant.
 
 use anyhow::{Context, bail};
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::http_client::{HttpClient, HttpResponse};
@@ -50,6 +53,46 @@ impl TokenRequest<'_> {
         self.token(http, &login)
     }
 
+    /// Gets a user's access token as a frontend does: by the login page of the dev tenant, and a code with PKCE (RFC 7636).
+    pub(super) fn with_code(
+        &self,
+        http: &HttpClient,
+        client: &bundle::Client,
+        user_id: &str,
+    ) -> anyhow::Result<String> {
+        let callback = callback(client).context("the client has no callback to send a code to")?;
+        // A fixed verifier: the code is exchanged at once, by this process.
+        let verifier = "vestibule-token-vestibule-token-vestibule-token";
+        let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
+        let challenge = URL_SAFE_NO_PAD.encode(hash);
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("response_type", "code"),
+                ("client_id", self.client_id),
+                ("redirect_uri", callback),
+                ("audience", self.audience),
+                ("scope", "openid profile email"),
+                ("code_challenge", &challenge),
+                ("code_challenge_method", "S256"),
+            ])
+            .finish();
+        let page = http.get(&format!("{}authorize?{query}", self.issuer), &[])?;
+        let state = redirected(&page, "state")?;
+        let form = [("state", state.as_str()), ("user", user_id)];
+        let back = http.post_form(&format!("{}u/login", self.issuer), &[], &form)?;
+        let mut exchange = json!({
+            "grant_type": "authorization_code",
+            "client_id": self.client_id,
+            "code": redirected(&back, "code")?,
+            "redirect_uri": callback,
+            "code_verifier": verifier,
+        });
+        if let (Some(secret), Some(members)) = (&client.client_secret, exchange.as_object_mut()) {
+            members.insert("client_secret".to_owned(), secret.expose().into());
+        }
+        self.token(http, &exchange)
+    }
+
     fn token(&self, http: &HttpClient, login: &Value) -> anyhow::Result<String> {
         access_token(&http.post_json(&format!("{}oauth/token", self.issuer), &[], login)?)
     }
@@ -74,6 +117,35 @@ pub(super) fn access_token(response: &HttpResponse) -> anyhow::Result<String> {
 /// The bundle's first public client with the password grant.
 pub(super) fn password_client(bundle: &Bundle) -> Option<&bundle::Client> {
     bundle.clients.iter().find(|client| client.is_public() && client.may_use(PASSWORD_REALM))
+}
+
+/// The bundle's first client that gets a code: a public one, else one whose secret is known.
+pub(super) fn code_client(bundle: &Bundle) -> Option<&bundle::Client> {
+    let gets_code =
+        |client: &&bundle::Client| client.may_use("authorization_code") && callback(client).is_some();
+    let public = bundle.clients.iter().filter(|client| client.is_public()).find(gets_code);
+    public.or_else(|| bundle.clients.iter().filter(|client| client.client_secret.is_some()).find(gets_code))
+}
+
+/// The first callback without a wildcard.
+fn callback(client: &bundle::Client) -> Option<&str> {
+    client.callbacks.iter().map(String::as_str).find(|callback| !callback.contains('*'))
+}
+
+/// A parameter of the URL that a response redirects to.
+fn redirected(response: &HttpResponse, name: &str) -> anyhow::Result<String> {
+    let location = response.header("location").unwrap_or_default();
+    let (_, query) = location.split_once('?').unwrap_or_default();
+    let find = |name: &str| url::form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
+    if let Some((_, value)) = find(name) {
+        return Ok(value.into_owned());
+    }
+    let error = find("error_description").or_else(|| find("error")).map(|(_, error)| error.into_owned());
+    bail!(
+        "the tenant refused the login: {} (status {})",
+        error.unwrap_or_else(|| "it did not redirect".to_owned()),
+        response.status
+    )
 }
 
 /// The bundle's first machine client with a grant for `audience` and a secret.
