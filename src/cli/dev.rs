@@ -162,7 +162,10 @@ fn welcome(
     }
     let issuer = tenant.issuer();
     let other = if issuer.starts_with("https:") { tenant.url() } else { tenant.https() };
-    text.push_str(&format!("  {:<14}{issuer}   also: {other}\n  {:<14}Ctrl-C   More tokens: vestibule token --help", "Dev tenant", "Stop"));
+    text.push_str(&format!(
+        "  {:<14}{issuer}   also: {other}\n  {:<14}Ctrl-C   More tokens: vestibule token --help",
+        "Dev tenant", "Stop"
+    ));
     text
 }
 
