@@ -131,6 +131,8 @@ mod tests {
             ("ada@exa\u{200d}mple.com", EmailError::Whitespace),
             ("ada@-.example", EmailError::Domain),
             (&format!("{}@example.com", "a".repeat(250)), EmailError::TooLong),
+            // Short as written, long in its canonical form.
+            (&format!("{}@{}example", "a".repeat(180), "bücher.".repeat(8)), EmailError::TooLong),
         ] {
             assert_eq!(bad.parse::<Email>().unwrap_err(), why, "{bad:?}");
         }
