@@ -12,10 +12,10 @@ use juniper::meta::{Field, MetaType};
 use juniper::parser::{ParseError, parse_document_source};
 use juniper::{
     DefaultScalarValue, Definition, GraphQLError, InputValue, OperationType, ScalarValue as _, SchemaType,
-    Selection, Spanning, Variables,
+    Selection, Variables,
 };
 
-use super::introspection;
+use super::introspection::{self, Arguments, Fragment};
 use super::request_error::{PrepareError, RequestError};
 use super::settings::Limits;
 
@@ -235,11 +235,6 @@ enum Parent {
     /// A field of the introspection system, which is counted apart: nothing multiplies.
     Introspection,
 }
-
-/// A fragment's type, number of directives, and selections.
-pub(super) type Fragment<'d> = (&'d str, u64, &'d [Selection<'d>]);
-
-pub(super) type Arguments<'d> = [(Spanning<&'d str>, Spanning<InputValue>)];
 
 struct Measurer<'d, 's> {
     schema: &'s SchemaType<DefaultScalarValue>,

@@ -9,13 +9,16 @@ use juniper::{
     DefaultScalarValue, Definition, InputValue, ScalarValue as _, SchemaType, Selection, Spanning, Type,
 };
 
-use super::cost::{Arguments, Fragment};
-
 /// What GraphiQL and other tools send: graphql-js's `getIntrospectionQuery` with all its options.
 const STANDARD: &str = include_str!("../../assets/introspection.graphql");
 
 /// How many times the size of the standard introspection is allowed.
 const ALLOWED: u64 = 2;
+
+/// A fragment's type, number of directives, and selections.
+pub(super) type Fragment<'d> = (&'d str, u64, &'d [Selection<'d>]);
+
+pub(super) type Arguments<'d> = [(Spanning<&'d str>, Spanning<InputValue>)];
 
 type Schema = SchemaType<DefaultScalarValue>;
 
