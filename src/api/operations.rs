@@ -115,6 +115,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::api::request;
 
     fn operations(cached: usize) -> Operations {
         // The public door with the default settings.
@@ -139,6 +140,17 @@ mod tests {
         );
         let first = find(&uncached, text, Some("A"));
         assert!(!Arc::ptr_eq(&first, &find(&uncached, text, Some("A"))));
+    }
+
+    #[test]
+    fn an_operation_may_cost_as_much_as_the_limit() {
+        let request = request::from_query("query=%7Bme%7Bid%20name%7D%7D").unwrap();
+        let mut operations = operations(0);
+        operations.max_cost = 3;
+        assert!(operations.prepare(&request).is_ok());
+        operations.max_cost = 2;
+        let refused = operations.prepare(&request).err();
+        assert!(matches!(refused, Some(PrepareError::Request(RequestError::Cost(2)))), "{refused:?}");
     }
 
     #[test]

@@ -118,6 +118,15 @@ fn page_sizes_multiply_and_lists_without_one_count_ten_times() {
 }
 
 #[test]
+fn one_null_among_the_conditions_is_noticed() {
+    let root = Root::new(Query, EmptyMutation::new(), EmptySubscription::new());
+    let text = "query ($a: Boolean, $b: Boolean = false) { item @skip(if: $a) { id @include(if: $b) } }";
+    let cost = measure(text, None, &root.schema, &limits(|_| {}), MAX).unwrap();
+    let is_null = |a: InputValue| cost.has_null_condition(&Variables::from([("a".to_owned(), a)]));
+    assert!(is_null(InputValue::Null) && !is_null(InputValue::scalar(true)));
+}
+
+#[test]
 fn page_sizes_may_be_variables() {
     let text = "query ($n: Int = 5, $m: Int!) { page(first: $n) { nodes { page(first: $m) { total } } } }";
     let cost = |n: u64, m: u64| 1 + n * (1 + 1 + m);
