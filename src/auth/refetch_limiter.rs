@@ -145,5 +145,6 @@ mod tests {
             assert!(tenant.present(&kid), "{i}");
             tenant.limiter.refund(&kid, tenant.fetches);
         }
+        assert!(tenant.present("rotated-0"), "a key that comes back is fetched at once");
     }
 }

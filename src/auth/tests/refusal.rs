@@ -93,3 +93,12 @@ fn challenges_are_those_of_rfc_6750() {
         assert_eq!(refusal.retry_seconds().is_some(), refusal.status() == 503, "{}", refusal.code());
     }
 }
+
+#[test]
+fn no_retry_after_is_zero() {
+    let seconds = |millis| {
+        let retry_after = Duration::from_millis(millis);
+        Refusal::ProfileUnavailable { retry_after }.retry_seconds()
+    };
+    assert_eq!([0, 1, 1000, 1001].map(seconds), [Some(1), Some(1), Some(1), Some(2)]);
+}
