@@ -16,8 +16,8 @@ const SAMPLE: &str = include_str!("../../config/development.toml");
 /// The prefix of our environment variables.
 const PREFIX: &str = "VESTIBULE_";
 
-/// Variables with our prefix that are not settings: the profile, and a test's folder of sample tokens.
-const NOT_SETTINGS: [&str; 2] = ["PROFILE", "VECTORS"];
+/// Variables with our prefix that are not settings: the profile, and what tests read.
+const NOT_SETTINGS: [&str; 3] = ["PROFILE", "VECTORS", "OPENAPI"];
 
 /// Where to read the configuration from.
 #[derive(Debug, Clone, Default)]

@@ -248,12 +248,14 @@ fn without_keys_every_token_gets_503_until_they_arrive() {
 #[test]
 fn a_full_pool_gives_busy() {
     let server = TestServer::open(&["pool.threads=1", "pool.queue=1"]);
+    let waiting_for_her = serde_json::from_value(json!({"email": "a@b.c"})).unwrap();
+    server.store().seed(&[waiting_for_her], &Actor::Seed).unwrap();
     let pool = server.doors().services().pool.clone();
     let (held, release) = server.occupy_thread();
     let waiting = server.runtime.spawn(async move { pool.run(|| ()).await });
     let waits = || format!("{:?}", server.doors().services().pool).contains("waiting: 1");
     wait_until("the second job waits", waits);
-    // A verified email can link an identity, so it needs a write, which goes through the pool.
+    // Her verified email links the identity, which is a write, so it goes through the pool.
     let claims = json!({format!("{NAMESPACE}email"): "a@b.c", format!("{NAMESPACE}email_verified"): true});
     assert_refused(&server, &server.token("auth0|1", claims), 503, "BUSY", "caller");
     release.send(()).unwrap();
