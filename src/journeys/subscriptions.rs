@@ -78,3 +78,18 @@ fn a_subscription_needs_its_permission() {
     let refused = subscribed(&server, false, &machine, mine).receive();
     assert!(refused.to_string().contains("NOT_PERMITTED"), "{refused}");
 }
+
+#[test]
+fn a_sign_out_is_answered_before_its_socket_closes() {
+    let server = TestServer::open(&[]);
+    server.insert_person("ada");
+    let token = server.token("auth0|ada", json!({}));
+    let mut client = subscribed(&server, false, &token, "subscription { meChanged { id } }");
+    client.send(json!({"type": "subscribe", "id": "2", "payload":
+        {"query": "mutation { signOutEverywhere(input: {}) { tokensValidFrom } }"}}));
+    let (code, messages) = client.until_closed_with_events();
+    assert_eq!(code, 4403);
+    let answer = json!({"type": "complete", "id": "2"});
+    assert!(messages.contains(&answer), "{messages:?}");
+    assert!(messages.iter().all(|message| message["id"] == "2"), "no event: {messages:?}");
+}

@@ -1,6 +1,7 @@
 //! One WebSocket connection, from its upgrade to its close: its caller, its operations, and what ends it.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,7 +126,7 @@ impl Connection {
                 async { if draining { self.shutdown.drained().await } else { self.shutdown.begun().await } };
             tokio::select! {
                 () = shutdown => if draining { return Err(End::Close(Close::GOING_AWAY)) },
-                _ = checks.tick() => self.revalidate()?,
+                _ = checks.tick() => drop(self.revalidate_unless_answering()?),
                 _ = pings.tick() => self.ping().await?,
                 message = self.stream.next() => match message {
                     Some(Ok(message)) => self.on_message(message).await?,
@@ -145,6 +146,14 @@ impl Connection {
             Some((caller, since)) => {
                 self.door.services.gate.revalidate(caller, *since).map_err(|refusal| self.refused(refusal))
             }
+        }
+    }
+
+    /// The same, but while a request runs it is answered first, such as the sign-out itself: breaks instead of ending.
+    fn revalidate_unless_answering(&self) -> Result<ControlFlow<()>, End> {
+        match self.revalidate() {
+            Err(_) if self.running.values().any(RunningOperation::is_request) => Ok(ControlFlow::Break(())),
+            outcome => outcome.map(ControlFlow::Continue),
         }
     }
 
@@ -213,6 +222,7 @@ impl Connection {
 
     async fn start(&mut self, id: String, payload: serde_json::Value) -> Result<(), End> {
         let Some((caller, _)) = self.caller.clone() else { return Err(End::Close(Close::UNAUTHORIZED)) };
+        self.revalidate()?;
         if self.shutdown.has_begun() {
             // The client starts it again after the close.
             return Ok(());
@@ -246,8 +256,11 @@ impl Connection {
         if message.is_last {
             self.running.remove(&message.id);
         }
-        // Reads nothing while the caller's row does not change. After a block or a loss of permissions nothing is sent.
-        self.revalidate()?;
+        // Reads nothing while the caller's row does not change. After a block or a loss of permissions no event is sent; the
+        // answer to a request, such as that of the sign-out itself, is sent as over HTTP.
+        if message.is_event && self.revalidate_unless_answering()?.is_break() {
+            return Ok(());
+        }
         self.write_text(message.text).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{FutureExt, StreamExt};
 use juniper::OperationType;
@@ -26,12 +27,15 @@ pub(super) struct OperationMessage {
     /// `None` when the operation ends without a message.
     pub(super) text: Option<String>,
     pub(super) is_last: bool,
+    /// Whether it is an event of a subscription, and not the answer to a request.
+    pub(super) is_event: bool,
 }
 
 /// A running operation. Dropping it aborts the operation.
 pub(super) struct RunningOperation {
     /// Distinguishes operations that reuse an id.
     pub(super) run: u64,
+    is_subscription: Arc<AtomicBool>,
     task: AbortHandle,
 }
 
@@ -45,12 +49,19 @@ impl RunningOperation {
     ) -> Self {
         let door = Arc::clone(door);
         let (shutdown, messages) = (door.services.sockets.subscribe(), messages.clone());
-        let operation = OperationTask { id, run, request_id: RequestId::fresh(), messages, shutdown, door };
+        let (request_id, is_subscription) = (RequestId::fresh(), Arc::<AtomicBool>::default());
+        let subscription = Arc::clone(&is_subscription);
+        let operation = OperationTask { id, run, request_id, subscription, messages, shutdown, door };
         let task = tokio::spawn(async move {
             // Fails only when the connection is closed.
             drop(operation.run(caller, request).await);
         });
-        Self { run, task: task.abort_handle() }
+        Self { run, is_subscription, task: task.abort_handle() }
+    }
+
+    /// Whether it will be answered within the limit of time. A subscription may run for ever.
+    pub(super) fn is_request(&self) -> bool {
+        !self.is_subscription.load(Ordering::Relaxed)
     }
 }
 
@@ -68,6 +79,8 @@ struct OperationTask {
     id: Arc<str>,
     run: u64,
     request_id: RequestId,
+    /// Set once it is known to be one.
+    subscription: Arc<AtomicBool>,
     messages: mpsc::Sender<OperationMessage>,
     shutdown: ShutdownSignal,
 }
@@ -79,12 +92,13 @@ impl OperationTask {
             Err(error) => return self.fail(error.into()).await,
         };
         if prepared.operation().kind() == OperationType::Subscription {
+            self.subscription.store(true, Ordering::Relaxed);
             return self.subscribe(&prepared, caller, &request).await;
         }
         let context = self.door.context(caller, self.request_id);
         match self.door.execute(&prepared, &request, &context).await {
             outcome @ RequestOutcome::Executed(_) => {
-                self.next(outcome).await?;
+                self.next(outcome, false).await?;
                 self.complete().await
             }
             outcome => self.fail(outcome).await,
@@ -102,7 +116,7 @@ impl OperationTask {
         let mut events = match self.door.run(&context, start).await {
             Ok(SubscriptionStart::Events(events)) => events,
             Ok(SubscriptionStart::Failed(output)) => {
-                self.next(RequestOutcome::Executed(output)).await?;
+                self.next(RequestOutcome::Executed(output), false).await?;
                 return self.complete().await;
             }
             Err(outcome) => return self.fail(outcome).await,
@@ -112,10 +126,10 @@ impl OperationTask {
             let event = tokio::select! {
                 event = self.door.bounded(&context, AssertUnwindSafe(events.next()).catch_unwind()) => event,
                 // Without `complete`, so that clients subscribe again when they reconnect.
-                () = shutdown.begun() => return self.send(None, true).await,
+                () = shutdown.begun() => return self.send(None, true, false).await,
             };
             match event {
-                Ok(Ok(Some(output))) => self.next(RequestOutcome::Executed(output)).await?,
+                Ok(Ok(Some(output))) => self.next(RequestOutcome::Executed(output), true).await?,
                 Ok(Ok(None)) => return self.complete().await,
                 Ok(Err(_panic)) => return self.fail(RequestOutcome::Failed(RequestError::Panicked)).await,
                 Err(error) => return self.fail(RequestOutcome::Failed(error)).await,
@@ -124,7 +138,7 @@ impl OperationTask {
     }
 
     /// Sends a result. Sends an error instead when the result is over the limit; the operation goes on.
-    async fn next(&self, outcome: RequestOutcome) -> Result<(), Closed> {
+    async fn next(&self, outcome: RequestOutcome, is_event: bool) -> Result<(), Closed> {
         outcome.log(self.door.name, self.request_id);
         let next = |outcome: &RequestOutcome, max| {
             bounded_json(&ToClient::Next { id: &self.id, payload: outcome.body(self.request_id) }, max)
@@ -135,11 +149,11 @@ impl OperationTask {
             too_large.log(self.door.name, self.request_id);
             next(&too_large, usize::MAX)
         });
-        self.send(json, false).await
+        self.send(json, false, is_event).await
     }
 
     async fn complete(&self) -> Result<(), Closed> {
-        self.send(bounded_json(&ToClient::Complete { id: &self.id }, usize::MAX), true).await
+        self.send(bounded_json(&ToClient::Complete { id: &self.id }, usize::MAX), true, false).await
     }
 
     /// Sends an error and ends the operation.
@@ -148,15 +162,15 @@ impl OperationTask {
         match outcome.body(self.request_id) {
             ResponseBody::Errors { errors } => {
                 let error = ToClient::Error { id: &self.id, payload: errors };
-                self.send(bounded_json(&error, usize::MAX), true).await
+                self.send(bounded_json(&error, usize::MAX), true, false).await
             }
             ResponseBody::Executed { .. } => self.complete().await,
         }
     }
 
-    async fn send(&self, json: Option<Vec<u8>>, is_last: bool) -> Result<(), Closed> {
+    async fn send(&self, json: Option<Vec<u8>>, is_last: bool, is_event: bool) -> Result<(), Closed> {
         let text = json.and_then(|json| String::from_utf8(json).ok());
-        let message = OperationMessage { id: Arc::clone(&self.id), run: self.run, text, is_last };
+        let message = OperationMessage { id: Arc::clone(&self.id), run: self.run, text, is_last, is_event };
         self.messages.send(message).await.map_err(|_| Closed)
     }
 }
