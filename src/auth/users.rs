@@ -71,7 +71,10 @@ impl Users {
         let Some(row) = store.user_by_auth0_id(id)? else {
             let unlinked_at = store.unlinked_at(id)?;
             return match claims.user() {
-                _ if unlinked_at.is_some_and(|at| claims.issued_at().is_none_or(|issued| issued < at)) => {
+                _ if unlinked_at.is_some_and(|at| {
+                    claims.issued_at().is_none_or(|issued| issued.as_millisecond() <= at.as_millisecond())
+                }) =>
+                {
                     Err(Refusal::TokenRevoked)
                 }
                 Some(_) => Err(Refusal::BadPayload(

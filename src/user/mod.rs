@@ -52,7 +52,10 @@ impl User {
     /// Whether a token issued at that moment is not revoked. `iat` has whole seconds, so a token of the second of a
     /// revocation is revoked too; so is one without `iat`, which cannot show that it is newer.
     pub fn accepts_token_issued_at(&self, issued_at: Option<Timestamp>) -> bool {
-        self.tokens_valid_from.is_none_or(|from| issued_at.is_some_and(|issued| issued >= from))
+        // Of one millisecond, the token may be the older one.
+        let is_newer =
+            |from: Timestamp| issued_at.is_some_and(|issued| issued.as_millisecond() > from.as_millisecond());
+        self.tokens_valid_from.is_none_or(is_newer)
     }
 }
 

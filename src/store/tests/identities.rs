@@ -149,7 +149,8 @@ fn a_relinked_identity_needs_a_token_from_after_its_unlinking_and_every_sign_out
         assert_eq!(valid_from(), Some(signed_out), "the later of both");
         let row = test.store.user_by_auth0_id(&google).unwrap().unwrap();
         let accepts = |at: Timestamp| row.accepts_token_issued_at(Some(at));
-        assert!(accepts(signed_out) && !accepts(unlinked));
+        let newer = signed_out + jiff::SignedDuration::from_millis(1);
+        assert!(accepts(newer) && !accepts(signed_out) && !accepts(unlinked));
         later();
         test.store.unlink_identity(user.id, &google, &Actor::Cli).unwrap();
     }
