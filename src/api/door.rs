@@ -42,10 +42,11 @@ impl Door {
         }
     }
 
-    /// Counts a request of a page that may not read the response, and names its origin in the log, once.
-    pub(super) fn note_origin(&self, headers: &HeaderMap) {
+    /// Whether the page that sends a request, if any, may read the response. One that may not is counted, and the log names
+    /// its origin once.
+    pub(super) fn check_origin(&self, headers: &HeaderMap) -> bool {
         if self.origins.may_connect(headers) {
-            return;
+            return true;
         }
         self.services.refusals.count(self.name, "ORIGIN_REFUSED");
         if let Some(origin) = self.origins.newly_refused(headers) {
@@ -57,6 +58,7 @@ impl Door {
             };
             tracing::warn!(door = self.name, origin, "pages of an origin may not read the responses; {fix}");
         }
+        false
     }
 
     /// The context of a request's resolvers.

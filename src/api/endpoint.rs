@@ -61,7 +61,7 @@ pub fn door(
             move |method, request, caller, headers, query: String, body| {
                 let door = Arc::clone(&door);
                 async move {
-                    door.note_origin(&headers);
+                    door.check_origin(&headers);
                     let responder = Responder { request, ..door.responder(&headers) };
                     let outcome = answer(&door, &responder, method, caller, &headers, &query, body).await;
                     door.origins.allow(&headers, responder.render(outcome))
@@ -72,7 +72,7 @@ pub fn door(
         let door = Arc::clone(&door);
         move |method, headers: HeaderMap| match method {
             Method::OPTIONS => {
-                door.note_origin(&headers);
+                door.check_origin(&headers);
                 door.origins.preflight(&headers)
             }
             _ => {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::socket::{PROTOCOL, Socket};
-use crate::test_server::manual_clock;
+use crate::test_server::{TestServer, manual_clock};
 use crate::tokens::now;
 use crate::waiting::{DEADLINE, wait_until};
-use schema::{connect_with_token, machine, open, open_with_clock, uninitialized};
+use schema::{Probe, connect_with_token, machine, open, open_with_clock, uninitialized};
 
 #[test]
 fn a_socket_runs_queries_mutations_and_subscriptions() {
@@ -294,18 +294,25 @@ fn a_completed_subscription_ends_and_frees_its_place() {
     }
 }
 
+/// Waits until the buffers of both sockets are full and no more events are made. Returns how many were made.
+fn made_until_paused(server: &TestServer, probe: &Probe) -> usize {
+    let mut before = 0;
+    wait_until("no more events are made", || {
+        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
+        let so_far = probe.made.load(Ordering::SeqCst);
+        assert!(so_far < 1_000, "events are made without limit");
+        so_far > 0 && so_far == std::mem::replace(&mut before, so_far)
+    });
+    before
+}
+
 #[test]
 fn no_event_of_an_old_subscription_reaches_its_successor() {
     let (server, probe) = open(&[]);
     let mut client = machine(&server);
     client.subscribe("1", "subscription { flood }");
     // The client does not read, so that events of the first subscription wait when the second one begins.
-    let mut before = 0;
-    wait_until("no more events are made", || {
-        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
-        let so_far = probe.made.load(Ordering::SeqCst);
-        so_far > 0 && so_far == std::mem::replace(&mut before, so_far)
-    });
+    made_until_paused(&server, &probe);
     client.send(json!({"type": "complete", "id": "1"}));
     client.send(json!({"type": "ping"}));
     client.subscribe("1", "subscription { silence }");
@@ -323,14 +330,7 @@ fn a_client_that_does_not_read_pauses_its_events() {
     let (server, probe) = open(&[]);
     let mut client = machine(&server);
     client.subscribe("1", "subscription { flood }");
-    // Once the buffers of both sockets are full, no more events are made.
-    let mut before = 0;
-    wait_until("no more events are made", || {
-        server.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
-        let so_far = probe.made.load(Ordering::SeqCst);
-        assert!(so_far < 1_000, "events are made without limit");
-        so_far > 0 && so_far == std::mem::replace(&mut before, so_far)
-    });
+    let before = made_until_paused(&server, &probe);
     for _ in 0..before {
         assert_eq!(client.receive()["type"], "next");
     }

@@ -31,7 +31,7 @@ pub fn migrate(
     OpenFile::migrated(settings, schema).map(|open| open.migrated)
 }
 
-/// Removes a database that no process has open; nothing when there is none.
+/// Removes a database that no process has open. Does nothing when it does not exist.
 pub fn remove(path: &Path) -> Result<(), DatabaseError> {
     let path = resolve(path)?;
     if !path.exists() && !beside(&path, "-wal").exists() {

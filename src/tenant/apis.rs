@@ -69,7 +69,7 @@ impl Apis {
     /// Removes the scopes that users of a client cannot get at the API.
     ///
     /// # Errors
-    /// The API denies users, or demands a client grant for users and there is none.
+    /// The API denies users, or needs a client grant for users, and the client has none.
     pub(super) fn limit_user_scopes(
         &self,
         bundle: &Bundle,

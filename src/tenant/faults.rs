@@ -24,7 +24,7 @@ const MAX_SHIFT: i64 = 10 * 365 * 86_400;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fault {
-    /// A path; a final `*` stands for any rest.
+    /// A path; a final `*` matches any rest.
     path: String,
     /// Absent: all methods.
     #[serde(default, skip_serializing_if = "Option::is_none")]

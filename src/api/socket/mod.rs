@@ -55,7 +55,7 @@ struct Places {
     callers: Shares<SocketCaller>,
 }
 
-/// A user or a machine that holds connections. Anonymous callers cannot be told apart.
+/// A user or a machine that holds connections. Nothing distinguishes anonymous callers: they have only the door's limit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum SocketCaller {
     User(UserId),
@@ -74,8 +74,7 @@ fn upgrade(
         return Err(RequestOutcome::Failed(RequestError::Subprotocol));
     }
     // CORS doesn't cover WebSockets, so the server checks the origin.
-    door.note_origin(headers);
-    if !door.origins.may_connect(headers) {
+    if !door.check_origin(headers) {
         return Err(RequestOutcome::Failed(RequestError::Origin));
     }
     // A credential that is not read must not make its sender anonymous.

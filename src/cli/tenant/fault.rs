@@ -12,7 +12,7 @@ use crate::config::{self, DEVELOPMENT};
 /// Without arguments, prints the faults and the clock.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// Path of the requests that fail, such as /oauth/token; a final * stands for any rest.
+    /// Path of the requests that fail, such as /oauth/token; a final * matches any rest.
     #[arg(value_name = "PATH", conflicts_with_all = ["clear", "clock"])]
     path: Option<String>,
     /// Method of these requests [default: all].

@@ -32,7 +32,7 @@ pub(super) fn validate(config: &Config, layers: &mut Layers) {
     }
 }
 
-/// Whether an issuer has a loopback name and the port of its scheme's listener. Port 0 of either stands for the one that is
+/// Whether an issuer has a loopback name and the port of its scheme's listener. Port 0 of either means the one that is
 /// bound.
 fn is_issuer(issuer: &str, http: u16, https: u16) -> bool {
     let Ok(url) = Url::parse(issuer) else { return false };

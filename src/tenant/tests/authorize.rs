@@ -147,14 +147,7 @@ async fn a_code_works_once_with_its_verifier_and_callback_and_expires() {
 
 #[tokio::test]
 async fn a_code_is_bound_to_its_client() {
-    let tenant = TestTenant::with(
-        |bundle| {
-            let mut other = bundle.clients.iter().find(|client| client.client_id == "spa").unwrap().clone();
-            other.client_id = "other".to_owned();
-            bundle.clients.push(other);
-        },
-        accept,
-    );
+    let tenant = TestTenant::with_other_client();
     let code = tenant.code("auth0|ada").await;
     let refused = tenant.exchange(&code, &[("client_id", "other")]).await;
     assert_eq!(refused.error().1, "invalid_grant");

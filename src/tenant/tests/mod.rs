@@ -74,6 +74,16 @@ impl TestResponse {
 }
 
 impl TestTenant {
+    /// A tenant with a second client like `spa`, called `other`. Its rules accept every login.
+    pub(super) fn with_other_client() -> Self {
+        let add = |bundle: &mut Bundle| {
+            let mut other = bundle.clients.iter().find(|client| client.client_id == "spa").unwrap().clone();
+            other.client_id = "other".to_owned();
+            bundle.clients.push(other);
+        };
+        Self::with(add, accept)
+    }
+
     /// Opens it without rules.
     pub(super) fn open() -> Self {
         Self::with(|_| {}, accept)

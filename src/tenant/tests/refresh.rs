@@ -104,14 +104,7 @@ async fn a_token_that_does_not_rotate_is_used_again_until_it_expires() {
 
 #[tokio::test]
 async fn other_clients_forged_and_revoked_tokens_are_refused() {
-    let tenant = TestTenant::with(
-        |bundle| {
-            let mut other = bundle.clients.iter().find(|client| client.client_id == "spa").unwrap().clone();
-            other.client_id = "other".to_owned();
-            bundle.clients.push(other);
-        },
-        accept,
-    );
+    let tenant = TestTenant::with_other_client();
     let token = tenant.offline_login().await;
     assert_unknown(
         &tenant
