@@ -16,6 +16,7 @@ pub enum Kind {
     Role,
     Rule,
     RuleConfig,
+    ActionModule,
     Action,
     Connection,
     Organization,
@@ -23,13 +24,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds; one that refers to another comes after it.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Client,
         Self::ResourceServer,
         Self::ClientGrant,
         Self::Role,
         Self::Rule,
         Self::RuleConfig,
+        Self::ActionModule,
         Self::Action,
         Self::Connection,
         Self::Organization,
@@ -44,6 +46,7 @@ impl Kind {
             Self::Role => "roles",
             Self::Rule => "rules",
             Self::RuleConfig => "rules-configs",
+            Self::ActionModule => "action-modules",
             Self::Action => "actions",
             Self::Connection => "connections",
             Self::Organization => "organizations",
@@ -56,6 +59,7 @@ impl Kind {
             Self::ResourceServer => "resourceServers",
             Self::ClientGrant => "clientGrants",
             Self::RuleConfig => "rulesConfigs",
+            Self::ActionModule => "actionModules",
             other => other.folder(),
         }
     }
@@ -76,7 +80,7 @@ impl Kind {
         let prefix = match self {
             Self::Client | Self::RuleConfig => return part(0..32).to_owned(),
             Self::ResourceServer => return part(0..24).to_owned(),
-            Self::Action => {
+            Self::Action | Self::ActionModule => {
                 return [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-");
             }
             Self::ClientGrant => "cgr",

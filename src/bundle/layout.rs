@@ -39,7 +39,9 @@ impl Layout {
         let mut rules = layout.lists.remove(&Kind::Rule).unwrap_or_default();
         layout.inline_rules(files, &mut rules)?;
         layout.lists.insert(Kind::Rule, rules);
-        for action in layout.lists.get_mut(&Kind::Action).into_iter().flatten() {
+        let with_code =
+            layout.lists.iter_mut().filter(|(kind, _)| matches!(kind, Kind::ActionModule | Kind::Action));
+        for action in with_code.flat_map(|(_, list)| list) {
             let code = action.members.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
             match files.script(&action.file, &code)? {
                 Some(path) => drop(action.members.insert("code".to_owned(), files.text(&path)?.into())),

@@ -152,9 +152,12 @@ fn unique_key(kind: Kind, members: &Object) -> String {
             format!("{} {} {subject}", text(members, "client_id"), text(members, "audience"))
         }
         Kind::ResourceServer => text(members, "identifier").to_owned(),
-        Kind::Role | Kind::Rule | Kind::Action | Kind::Connection | Kind::Organization => {
-            text(members, "name").to_owned()
-        }
+        Kind::Role
+        | Kind::Rule
+        | Kind::ActionModule
+        | Kind::Action
+        | Kind::Connection
+        | Kind::Organization => text(members, "name").to_owned(),
         Kind::Client | Kind::RuleConfig => text(members, kind.id_member()).to_owned(),
     }
 }

@@ -30,9 +30,13 @@ pub(super) fn bundle(bundle: &Bundle, folder: &Path) -> std::io::Result<()> {
             let mut object = object.clone();
             let source = match kind {
                 Kind::Rule => Some(("script", dir.join(format!("{name}.js")), format!("./{name}.js"))),
-                Kind::Action => {
+                Kind::ActionModule | Kind::Action => {
                     fs::create_dir_all(dir.join(&name))?;
-                    Some(("code", dir.join(&name).join("code.js"), format!("./actions/{name}/code.js")))
+                    Some((
+                        "code",
+                        dir.join(&name).join("code.js"),
+                        format!("./{}/{name}/code.js", kind.folder()),
+                    ))
                 }
                 _ => None,
             };

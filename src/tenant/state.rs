@@ -60,6 +60,15 @@ impl TenantDb {
         Ok(self.lock().query_row(sql, [kind, id], |row| document(row, 0)).optional()?)
     }
 
+    /// What is kept of a kind that the bundle does not have, the oldest first.
+    pub(super) fn objects(&self, kind: &str) -> Result<Vec<Object>> {
+        let connection = self.lock();
+        let sql = "SELECT changes FROM object WHERE kind = ?1 AND changes IS NOT NULL ORDER BY rowid";
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map([kind], |row| document(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Forgets every change: the bundle counts again. Keys and the feed stay.
     pub(super) fn reset(&self) -> Result<()> {
         let sql = "BEGIN IMMEDIATE; DELETE FROM object; DELETE FROM account WHERE base IS NULL;

@@ -12,11 +12,11 @@ use super::schemas;
 use crate::bundle::{Kind, Object};
 
 /// The members that a version copies from the draft.
-const DRAFT: [&str; 4] = ["code", "dependencies", "runtime", "secrets"];
+const DRAFT: [&str; 5] = ["code", "dependencies", "modules", "runtime", "secrets"];
 /// The most versions kept of an action; the oldest go.
 const VERSIONS: usize = 100;
 /// The triggers and their current versions.
-const TRIGGER_VERSIONS: [(&str, &str); 10] = [
+const TRIGGER_VERSIONS: [(&str, &str); 14] = [
     ("post-login", "v3"),
     ("credentials-exchange", "v2"),
     ("pre-user-registration", "v2"),
@@ -27,6 +27,10 @@ const TRIGGER_VERSIONS: [(&str, &str); 10] = [
     ("custom-phone-provider", "v1"),
     ("custom-email-provider", "v1"),
     ("custom-token-exchange", "v1"),
+    ("event-stream", "v1"),
+    ("password-hash-migration", "v1"),
+    ("login-post-identifier", "v1"),
+    ("signup-post-identifier", "v1"),
 ];
 
 pub(super) fn defaults(call: &Call<'_>) -> Result<Object, ApiError> {
@@ -56,22 +60,24 @@ pub(super) fn created(call: &Call<'_>, mut action: Object) -> Result<Object, Api
 /// Completes the changes of an update. The version that a bundle declares as deployed keeps its code.
 pub(super) fn updated(call: &Call<'_>, stored: &Object, changes: &mut Object) {
     changes.insert("updated_at".to_owned(), call.now());
-    if let Some(Value::Array(secrets)) = changes.get_mut("secrets") {
-        // A secret without a value keeps the one it has.
-        for secret in secrets.iter_mut().filter_map(Value::as_object_mut) {
-            let old = stored.get("secrets").and_then(Value::as_array).into_iter().flatten();
-            let same =
-                old.filter(|old| old.get("name") == secret.get("name")).find_map(|old| old.get("value"));
-            if let (None, Some(value)) = (secret.get("value"), same) {
-                secret.insert("value".to_owned(), value.clone());
-            }
-        }
-    }
+    keep_secrets(stored, changes);
     if !stored.contains_key("_versions")
         && let Some(version) = deployed_version(stored)
     {
         changes.insert("_deployed".to_owned(), version.get("id").cloned().unwrap_or_default());
         changes.insert("_versions".to_owned(), json!([version]));
+    }
+}
+
+/// A secret that is sent without a value keeps the one it has.
+pub(super) fn keep_secrets(stored: &Object, changes: &mut Object) {
+    let Some(Value::Array(secrets)) = changes.get_mut("secrets") else { return };
+    for secret in secrets.iter_mut().filter_map(Value::as_object_mut) {
+        let old = stored.get("secrets").and_then(Value::as_array).into_iter().flatten();
+        let same = old.filter(|old| old.get("name") == secret.get("name")).find_map(|old| old.get("value"));
+        if let (None, Some(value)) = (secret.get("value"), same) {
+            secret.insert("value".to_owned(), value.clone());
+        }
     }
 }
 
@@ -88,14 +94,14 @@ pub(super) fn may_delete(call: &Call<'_>, stored: &Object) -> Result<(), ApiErro
     }
 }
 
-/// An action as answers have it.
-pub(super) fn shown(stored: &Object) -> Object {
+/// An action as answers have it. As at Auth0, the answer to a change says `pending`; it is built by the next request.
+pub(super) fn shown(stored: &Object, is_change: bool) -> Object {
     let mut action = stored.clone();
     for (member, default) in [("code", json!("")), ("dependencies", json!([])), ("runtime", json!("node22"))]
     {
         action.entry(member).or_insert(default);
     }
-    action.insert("status".to_owned(), "built".into());
+    action.insert("status".to_owned(), if is_change { "pending" } else { "built" }.into());
     action.insert("secrets".to_owned(), secrets(stored));
     let deployed = deployed_version(stored);
     let is_all = deployed
@@ -223,7 +229,7 @@ fn shown_bindings(call: &Call<'_>, trigger: &str, bindings: &[Object]) -> Vec<Va
             "" => derived_id(&format!("{trigger} {}", text(action, "id"))),
             id => id.to_owned(),
         };
-        let mut shown = shown(action);
+        let mut shown = shown(action, false);
         shown.retain(|member, _| !member.starts_with('_'));
         schemas::project(Kind::Action.folder(), &mut shown);
         let mut value = object(json!({
@@ -268,7 +274,7 @@ fn deployed_version(action: &Object) -> Option<Object> {
     })
 }
 
-fn derived_id(seed: &str) -> String {
+pub(super) fn derived_id(seed: &str) -> String {
     Kind::Action.format_id(digest::digest(&digest::SHA256, seed.as_bytes()).as_ref())
 }
 
@@ -332,7 +338,7 @@ fn shown_version(action: &Object, version: &Object, with_action: bool) -> Object
 }
 
 /// The names of secrets, never their values.
-fn secrets(holder: &Object) -> Value {
+pub(super) fn secrets(holder: &Object) -> Value {
     let list = holder.get("secrets").and_then(Value::as_array).into_iter().flatten();
     list.map(|secret| json!({"name": secret.get("name")})).collect()
 }

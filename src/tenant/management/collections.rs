@@ -28,7 +28,7 @@ pub(super) struct Collection {
 }
 
 /// All of them.
-pub(super) const COLLECTIONS: [Collection; 8] = [
+pub(super) const COLLECTIONS: [Collection; 9] = [
     Collection {
         kind: Kind::Client,
         path: "clients",
@@ -67,6 +67,14 @@ pub(super) const COLLECTIONS: [Collection; 8] = [
         key: "rules",
         scope: "rules",
         missing: ("The rule does not exist.", "inexistent_rule"),
+        statuses: [201, 200, 204],
+    },
+    Collection {
+        kind: Kind::ActionModule,
+        path: "actions/modules",
+        key: "modules",
+        scope: "actions",
+        missing: ("That action module does not exist.", ""),
         statuses: [201, 200, 204],
     },
     Collection {
@@ -172,7 +180,7 @@ impl Collection {
                 items.push(shown.into());
             }
         }
-        if self.kind == Kind::Action {
+        if matches!(self.kind, Kind::ActionModule | Kind::Action) {
             return call.paged(self.key, items);
         }
         call.list(self.key, items)
@@ -202,7 +210,9 @@ impl Collection {
                 call.tenant.change_object(self.kind.folder(), self.id(object), None)?;
             }
             // Most deletions at Auth0 succeed when there is nothing to delete.
-            Err(error) if !matches!(self.kind, Kind::Role | Kind::Action) && error.status == 404 => {}
+            Err(error)
+                if !matches!(self.kind, Kind::Role | Kind::ActionModule | Kind::Action)
+                    && error.status == 404 => {}
             Err(error) => return Err(error),
         }
         Ok(())

@@ -127,6 +127,27 @@ pub(super) fn change_connection_clients(call: &Call<'_>) -> Answer {
     Ok(HttpResponse::new(204))
 }
 
+/// `GET /connections/{id}/status`: a connection that exists is online.
+pub(super) fn connection_status(call: &Call<'_>) -> Answer {
+    of(call, Kind::Connection, call.arg(0))?;
+    Ok(HttpResponse::new(200))
+}
+
+/// `DELETE /connections/{id}/users?email=…`: a user of the connection.
+pub(super) fn delete_connection_user(call: &Call<'_>) -> Answer {
+    let connection = text(of(call, Kind::Connection, call.arg(0))?, "name");
+    let email = call.query.get("email").unwrap_or_default();
+    if email.is_empty() {
+        return Err(ApiError::query("'Missing required property: email'"));
+    }
+    for user in call.tenant.users.find_by_email(email)? {
+        if user.connection() == connection {
+            call.tenant.db.delete_account(user.user_id())?;
+        }
+    }
+    Ok(HttpResponse::new(204))
+}
+
 /// Whether a new user of a connection exists: its strategy is known.
 pub(super) fn connection_of_id(call: &Call<'_>, id: &str) -> Result<String, ApiError> {
     let named = call

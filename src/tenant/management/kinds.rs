@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::accounts::overlay;
 use super::super::response::object;
-use super::actions;
 use super::call::{ApiError, Call, random, text};
+use super::{action_modules, actions};
 use crate::bundle::{Kind, Object};
 
 /// A new object: the body with an id and Auth0's defaults.
@@ -32,6 +32,7 @@ pub(super) fn created(kind: Kind, call: &Call<'_>, body: Object) -> Result<Objec
         Kind::Organization => object(
             json!({"display_name": text(&body, "name"), "connections": body.get("enabled_connections").cloned().unwrap_or_else(|| json!([]))}),
         ),
+        Kind::ActionModule => action_modules::defaults(call),
         Kind::Action => actions::defaults(call)?,
         Kind::RuleConfig => Map::new(),
     };
@@ -42,7 +43,11 @@ pub(super) fn created(kind: Kind, call: &Call<'_>, body: Object) -> Result<Objec
         created.insert(kind.id_member().to_owned(), kind.format_id(&random::<16>()?).into());
     }
     ensure_unique(kind, call, &created)?;
-    Ok(if kind == Kind::Action { actions::created(call, created)? } else { created })
+    match kind {
+        Kind::ActionModule => action_modules::created(call, created),
+        Kind::Action => actions::created(call, created),
+        _ => Ok(created),
+    }
 }
 
 /// The changes of an update.
@@ -56,8 +61,10 @@ pub(super) fn updated(
     next.retain(|_, value| !value.is_null());
     ensure_unique(kind, call, &next)?;
     let mut body = body;
-    if kind == Kind::Action {
-        actions::updated(call, stored, &mut body);
+    match kind {
+        Kind::ActionModule => action_modules::updated(call, stored, &mut body),
+        Kind::Action => actions::updated(call, stored, &mut body),
+        _ => {}
     }
     if let Some(Value::Object(changes)) = body.get("client_metadata") {
         // Merged at the first level, like a user's.
@@ -70,6 +77,7 @@ pub(super) fn updated(
 /// Refuses to delete what others need.
 pub(super) fn may_delete(kind: Kind, call: &Call<'_>, stored: &Object) -> Result<(), ApiError> {
     match kind {
+        Kind::ActionModule => action_modules::may_delete(call, stored),
         Kind::Action => actions::may_delete(call, stored),
         Kind::ResourceServer if stored.get("is_system") == Some(&Value::Bool(true)) => {
             Err(ApiError::new(400, "System API cannot be deleted", "operation_not_supported"))
@@ -123,7 +131,7 @@ pub(super) fn is_listed(kind: Kind, call: &Call<'_>, stored: &Object) -> Result<
                 && trigger.is_none_or(supports)
                 && call.flag("deployed")?.is_none_or(|wanted| wanted == is_deployed)
         }
-        Kind::Organization | Kind::RuleConfig => true,
+        Kind::Organization | Kind::RuleConfig | Kind::ActionModule => true,
     })
 }
 
@@ -142,7 +150,8 @@ pub(super) fn shown(kind: Kind, call: &Call<'_>, stored: &Object) -> Object {
         Kind::Connection => object(
             json!({"options": {}, "enabled_clients": [], "is_domain_connection": false, "realms": [text(stored, "name")]}),
         ),
-        Kind::Action => return actions::shown(stored),
+        Kind::ActionModule => return action_modules::shown(call, stored),
+        Kind::Action => return actions::shown(stored, call.request.method != "GET"),
         _ => Map::new(),
     };
     let mut shown = defaults;
@@ -201,6 +210,9 @@ fn ensure_unique(kind: Kind, call: &Call<'_>, next: &Object) -> Result<(), ApiEr
             ApiError::new(409, "An organization with this name already exists.", "organization_conflict")
         }
         Kind::Action => ApiError::new(400, "An action with the same name already exists.", "action_conflict"),
+        Kind::ActionModule => {
+            ApiError::new(409, "An action module with the same name already exists.", "module_conflict")
+        }
         _ => ApiError::new(409, "A connection with the same name already exists", "connection_conflict"),
     })
 }

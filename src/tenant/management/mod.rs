@@ -11,6 +11,7 @@ mod schemas;
 mod collections;
 mod kinds;
 mod actions;
+mod action_modules;
 mod users;
 mod search;
 mod relations;
@@ -19,6 +20,7 @@ mod identities;
 mod rule_configs;
 mod sessions;
 mod settings;
+mod rest;
 mod signing_keys;
 mod logs;
 mod jobs;
@@ -118,7 +120,7 @@ async fn answer(
             Handler::Collection(collection) => {
                 collection.answer(&call, call.args.first().map(String::as_str))
             }
-            Handler::Rest(rest, path) => settings::answer_rest(&call, &path, rest),
+            Handler::Rest(rest, path, id) => rest.answer(&call, &path, id.as_deref()),
             Handler::Download => jobs::download(&call),
             Handler::Events => Err(ApiError::new(404, "Not Found", "")),
         };

@@ -108,6 +108,43 @@ pub(super) fn change_enabled_connections(call: &Call<'_>) -> Answer {
     Ok(HttpResponse::json(status, &enabled_connection(call, enabled.into())))
 }
 
+/// `GET /organizations/{id}/client-grants`.
+pub(super) fn client_grants(call: &Call<'_>) -> Answer {
+    let ids = list(of(call, Kind::Organization, call.arg(0))?.get("_client_grants"));
+    let grants = call.tenant.bundle.objects.list(Kind::ClientGrant).iter();
+    let grants = grants.filter(|grant| grant.get("id").is_some_and(|id| ids.contains(id)));
+    call.list(
+        "client_grants",
+        grants.filter_map(|grant| shown_object(call, Kind::ClientGrant, grant)).collect(),
+    )
+}
+
+/// `POST /organizations/{id}/client-grants` with a `grant_id`, and `DELETE …/{grant_id}`.
+pub(super) fn change_client_grants(call: &Call<'_>) -> Answer {
+    let organization = of(call, Kind::Organization, call.arg(0))?;
+    let body = call.body()?;
+    let id = if is_deletion(call) { call.arg(1) } else { text(&body, "grant_id") };
+    let grant = of(call, Kind::ClientGrant, id)?;
+    let ids = changed(list(organization.get("_client_grants")), &[id.into()], is_deletion(call));
+    let changes = member("_client_grants", ids.into());
+    call.tenant.change_object(Kind::Organization.folder(), text(organization, "id"), Some(changes))?;
+    if is_deletion(call) {
+        return Ok(HttpResponse::new(204));
+    }
+    Ok(HttpResponse::json(201, &shown_object(call, Kind::ClientGrant, grant).unwrap_or_default()))
+}
+
+/// `GET /client-grants/{id}/organizations`.
+pub(super) fn of_client_grant(call: &Call<'_>) -> Answer {
+    let id = of(call, Kind::ClientGrant, call.arg(0))?.get("id").cloned().unwrap_or_default();
+    let all = call.tenant.bundle.objects.list(Kind::Organization).iter();
+    let all = all.filter(|organization| list(organization.get("_client_grants")).contains(&id));
+    call.list(
+        "organizations",
+        all.filter_map(|found| shown_object(call, Kind::Organization, found)).collect(),
+    )
+}
+
 fn enabled_connection(call: &Call<'_>, enabled: Value) -> Value {
     let mut shown = object(enabled);
     let connection = call.tenant.bundle.objects.find(Kind::Connection, "id", text(&shown, "connection_id"));

@@ -6,17 +6,18 @@ use percent_encoding::percent_decode_str;
 
 use super::call::{Answer, ApiError, Call, Pattern};
 use super::collections::{COLLECTIONS, Collection};
-use super::settings::{self, REST, Rest};
+use super::rest::{REST, Rest};
 use super::{
-    actions, collections, identities, jobs, logs, organizations, relations, rule_configs, sessions,
-    signing_keys, users,
+    action_modules, actions, collections, identities, jobs, logs, organizations, relations, rule_configs,
+    sessions, settings, signing_keys, users,
 };
 
 /// What answers a route.
 pub(super) enum Handler {
     Function(fn(&Call<'_>) -> Answer),
     Collection(&'static Collection),
-    Rest(&'static Rest, String),
+    /// The entry of a path, the path, and the id after it.
+    Rest(&'static Rest, String, Option<String>),
     /// The feed of events.
     Events,
     /// A file whose address is the authorization.
@@ -40,7 +41,7 @@ impl Route {
     }
 }
 
-const ROUTES: [Pattern; 68] = [
+const ROUTES: [Pattern; 87] = [
     ("GET", "users", "read:users", users::list),
     ("POST", "users", "create:users", users::create),
     ("GET", "users-by-email", "read:users", users::list_by_email),
@@ -67,6 +68,14 @@ const ROUTES: [Pattern; 68] = [
         identities::unlink,
     ),
     ("GET", "users/{}/logs", "read:logs read:logs_users", logs::list),
+    ("GET", "users/{}/connected-accounts", "read:users", sessions::no_accounts),
+    ("GET", "users/{}/federated-connections-tokensets", "read:federated_connections_tokens", sessions::none),
+    ("DELETE", "users/{}/authenticators", "delete:guardian_enrollments update:users", sessions::deleted),
+    ("DELETE", "users/{}/multifactor/{}", "update:users", sessions::deleted),
+    ("POST", "users/{}/multifactor/actions/invalidate-remember-browser", "update:users", sessions::deleted),
+    ("POST", "users/{}/risk-assessments/clear", "update:users", sessions::deleted),
+    ("POST", "users/{}/revoke-access", "delete:sessions delete:refresh_tokens", sessions::revoke_access),
+    ("DELETE", "users/{}/authentication-methods", "delete:authentication_methods", sessions::deleted),
     ("GET", "users/{}/enrollments", "read:users", sessions::none),
     ("GET", "users/{}/authentication-methods", "read:authentication_methods", sessions::no_methods),
     ("GET", "users/{}/groups", "read:users", sessions::no_groups),
@@ -91,7 +100,15 @@ const ROUTES: [Pattern; 68] = [
         identities::client_connections,
     ),
     ("GET", "clients/{}/credentials", "read:client_credentials", sessions::none),
-    ("GET", "client-grants/{}/organizations", "read:organization_client_grants", sessions::no_organizations),
+    (
+        "GET",
+        "client-grants/{}/organizations",
+        "read:organization_client_grants",
+        organizations::of_client_grant,
+    ),
+    ("GET", "connections/{}/status", "read:connections", identities::connection_status),
+    ("GET", "connections/{}/keys", "read:connections_keys", sessions::none),
+    ("DELETE", "connections/{}/users", "delete:users", identities::delete_connection_user),
     ("GET", "connections/{}/clients", "read:connections", identities::connection_clients),
     ("PATCH", "connections/{}/clients", "update:connections", identities::change_connection_clients),
     ("GET", "rules-configs", "read:rules_configs", rule_configs::list),
@@ -101,6 +118,11 @@ const ROUTES: [Pattern; 68] = [
     ("GET", "actions/actions/{}/versions", "read:actions", actions::list_versions),
     ("GET", "actions/actions/{}/versions/{}", "read:actions", actions::get_version),
     ("POST", "actions/actions/{}/versions/{}/deploy", "create:actions", actions::deploy_version),
+    ("GET", "actions/modules/{}/actions", "read:actions", action_modules::list_actions),
+    ("GET", "actions/modules/{}/versions", "read:actions", action_modules::list_versions),
+    ("POST", "actions/modules/{}/versions", "create:actions", action_modules::publish),
+    ("GET", "actions/modules/{}/versions/{}", "read:actions", action_modules::get_version),
+    ("POST", "actions/modules/{}/rollback", "create:actions", action_modules::rollback),
     ("GET", "actions/triggers", "read:actions", actions::list_triggers),
     ("GET", "actions/triggers/{}/bindings", "read:actions", actions::list_bindings),
     ("PATCH", "actions/triggers/{}/bindings", "update:actions", actions::update_bindings),
@@ -150,6 +172,24 @@ const ROUTES: [Pattern; 68] = [
         "delete:organization_connections",
         organizations::change_enabled_connections,
     ),
+    (
+        "GET",
+        "organizations/{}/client-grants",
+        "read:organization_client_grants",
+        organizations::client_grants,
+    ),
+    (
+        "POST",
+        "organizations/{}/client-grants",
+        "create:organization_client_grants",
+        organizations::change_client_grants,
+    ),
+    (
+        "DELETE",
+        "organizations/{}/client-grants/{}",
+        "delete:organization_client_grants",
+        organizations::change_client_grants,
+    ),
     ("GET", "tenants/settings", "read:tenant_settings", settings::get),
     ("PATCH", "tenants/settings", "update:tenant_settings", settings::update),
     ("GET", "logs", "read:logs read:logs_users", logs::list),
@@ -195,13 +235,20 @@ pub(super) fn find(method: &str, path: &str) -> Result<Result<Route, String>, Ap
         let methods = ["GET", "POST", "PATCH", "DELETE"];
         allowed.extend(methods.into_iter().filter(|known| collection.scopes(known, id.is_some()).is_some()));
     }
-    if let Some((_, scope, rest)) = settings::rest(path) {
-        let verb = if method == "GET" { "read" } else { "update" };
-        let is_settings = !matches!(rest, Rest::List(_));
-        if method == "GET" || (is_settings && ["PATCH", "PUT", "POST"].contains(&method)) {
-            return found(Handler::Rest(rest, path.to_owned()), vec![format!("{verb}:{scope}")], Vec::new());
+    let path = path.trim_end_matches('/');
+    if let Some((rest, scope, id)) = Rest::find(path) {
+        let verb = match method {
+            "GET" => "read",
+            "POST" => "create",
+            "DELETE" => "delete",
+            _ => "update",
+        };
+        if rest.methods(id.is_some()).contains(&method) {
+            let path = id.and(path.rsplit_once('/')).map_or(path, |(list, _)| list);
+            let handler = Handler::Rest(rest, path.to_owned(), id.map(str::to_owned));
+            return found(handler, vec![format!("{verb}:{scope}")], Vec::new());
         }
-        allowed.insert("GET");
+        allowed.extend(rest.methods(id.is_some()));
     }
     if allowed.is_empty() {
         return Err(ApiError::new(404, "Not Found", ""));
@@ -218,7 +265,8 @@ pub(in crate::tenant) fn scopes() -> Vec<String> {
     for (method, has_id) in [("GET", false), ("POST", false), ("PATCH", true), ("DELETE", true)] {
         all.extend(COLLECTIONS.iter().filter_map(|collection| collection.scopes(method, has_id)).flatten());
     }
-    all.extend(REST.iter().flat_map(|(_, scope, _)| [format!("read:{scope}"), format!("update:{scope}")]));
+    let verbs = ["read", "create", "update", "delete"];
+    all.extend(REST.iter().flat_map(|(_, scope, _)| verbs.map(|verb| format!("{verb}:{scope}"))));
     all.into_iter().collect()
 }
 

@@ -20,8 +20,8 @@ pub(super) fn no_groups(call: &Call<'_>) -> Answer {
     call.list("groups", Vec::new())
 }
 
-pub(super) fn no_organizations(call: &Call<'_>) -> Answer {
-    call.list("organizations", Vec::new())
+pub(super) fn no_accounts(_: &Call<'_>) -> Answer {
+    Ok(HttpResponse::json(200, &json!({"connected_accounts": []})))
 }
 
 /// The blocks of brute-force protection, which this tenant does not have.
@@ -62,6 +62,15 @@ pub(super) fn refresh_tokens(call: &Call<'_>) -> Answer {
 pub(super) fn end_refresh_tokens(call: &Call<'_>) -> Answer {
     call.tenant.db.end_refresh_families(call.arg(0))?;
     Ok(HttpResponse::json(202, &json!({})))
+}
+
+/// `POST /users/{id}/revoke-access`: all sessions, and refresh tokens unless they are to be kept.
+pub(super) fn revoke_access(call: &Call<'_>) -> Answer {
+    call.tenant.db.end_sessions(call.arg(0))?;
+    if call.body()?.get("preserve_refresh_tokens") != Some(&Value::Bool(true)) {
+        call.tenant.db.end_refresh_families(call.arg(0))?;
+    }
+    Ok(HttpResponse::new(202))
 }
 
 fn time(seconds: i64) -> Value {

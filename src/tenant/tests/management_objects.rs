@@ -98,7 +98,7 @@ async fn rules_actions_and_settings_change() {
     let new = json!({"name": "enrich", "supported_triggers": [{"id": "post-login", "version": "v3"}], "code": "1",
         "secrets": [{"name": "S", "value": "hidden"}]});
     let action = api.post("/actions/actions", 201, new.clone()).await;
-    assert_eq!((&action["status"], &action["all_changes_deployed"]), (&json!("built"), &json!(false)));
+    assert_eq!((&action["status"], &action["all_changes_deployed"]), (&json!("pending"), &json!(false)));
     assert_eq!(action["secrets"], json!([{"name": "S"}]));
     assert_eq!(api.call("POST", "/actions/actions", new).await.status, 400);
     let id = action["id"].as_str().unwrap();
@@ -125,7 +125,8 @@ async fn rules_actions_and_settings_change() {
         .post(&format!("/actions/actions/{id}/versions/{first}/deploy"), 202, json!({"update_draft": true}))
         .await;
     assert_eq!((&back["number"], &back["code"]), (&json!(3), &json!("1")));
-    assert_eq!(api.get(&format!("/actions/actions/{id}")).await["code"], "1");
+    let built = api.get(&format!("/actions/actions/{id}")).await;
+    assert_eq!((&built["code"], &built["status"]), (&json!("1"), &json!("built")));
     assert_eq!(api.patch(bindings, 200, bind).await["bindings"][0]["action"]["name"], "enrich");
     assert_eq!(api.get(bindings).await["bindings"][0]["display_name"], "Enrich");
     assert_eq!(api.get("/actions/actions?triggerId=post-login&deployed=true").await["total"], 1);

@@ -10,6 +10,7 @@ mod logout;
 mod management;
 mod management_api;
 mod management_objects;
+mod management_rest;
 mod openapi;
 mod organizations;
 mod refresh;
