@@ -234,9 +234,44 @@ CREATE TABLE deployments (
     outcome     TEXT    CHECK (outcome IN ('applied', 'failed', 'rolled_back')),
     -- Why it failed.
     message     TEXT,
+    -- The target's name in the configuration.
+    target      TEXT,
+    -- Whether the bundle was deployed without its tests.
+    untested    INTEGER NOT NULL DEFAULT 0 CHECK (untested IN (0, 1)),
+    -- The deployment that this one undoes.
+    undoes      INTEGER REFERENCES deployments (id),
     CHECK ((outcome IS NULL) = (ended_at IS NULL)),
     CHECK ((coalesce(outcome, '') = 'failed') = (message IS NOT NULL))
 ) STRICT;
 
 CREATE INDEX deployments_by_tenant ON deployments (tenant, id);
 CREATE INDEX deployments_by_outcome ON deployments (outcome, id);
+
+-- What a deployment planned, and the tenant's state before and after it, as JSON. Of each tenant those of the last 50
+-- deployments are kept.
+CREATE TABLE deployment_records (
+    deployment_id INTEGER NOT NULL PRIMARY KEY REFERENCES deployments (id),
+    plan          TEXT    NOT NULL CHECK (json_valid(plan)),
+    state_before  TEXT    NOT NULL CHECK (json_valid(state_before)),
+    -- NULL until it succeeded.
+    state_after   TEXT    CHECK (state_after IS NULL OR json_valid(state_after))
+) STRICT;
+
+-- What a deployment did, line by line.
+CREATE TABLE deployment_log (
+    deployment_id INTEGER NOT NULL REFERENCES deployments (id),
+    number        INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    line          TEXT    NOT NULL,
+    PRIMARY KEY (deployment_id, number)
+) STRICT, WITHOUT ROWID;
+
+-- Which values the secrets of actions were deployed with: an HMAC of each, whose key is not in this file. Auth0 never returns
+-- the values.
+CREATE TABLE deployed_secrets (
+    tenant TEXT NOT NULL,
+    action TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    hash   TEXT NOT NULL,
+    PRIMARY KEY (tenant, action, name)
+) STRICT, WITHOUT ROWID;

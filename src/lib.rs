@@ -77,9 +77,11 @@ pub mod store;
 #[doc(hidden)]
 pub mod script;
 
-// Layer 3: the gate, and the dev tenant.
+// Layer 3: the gate, deployments, and the dev tenant.
 #[doc(hidden)]
 pub mod auth;
+#[doc(hidden)]
+pub mod deploy;
 #[doc(hidden)]
 pub mod tenant;
 

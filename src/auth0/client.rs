@@ -159,7 +159,7 @@ impl Auth0 {
     }
 
     /// `Retry-After` in seconds, else `X-RateLimit-Reset` as Unix seconds; at most ten minutes.
-    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+    pub(super) fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
         let seconds = number("retry-after")
             .or_else(|| Some(number("x-ratelimit-reset")? - self.clock.now().as_second()))?;

@@ -12,6 +12,8 @@ pub enum Call {
     Token,
     Profile,
     Block,
+    /// A call about the tenant's objects, with its description.
+    Objects(&'static str),
 }
 
 /// Why a call to a tenant failed. The texts name the call, the status and Auth0's error code, never a token, a secret or a
@@ -34,6 +36,10 @@ pub enum Auth0Error {
     /// Any other status than 200. `code` is the `errorCode` of the Management API or the `error` of the Authentication API.
     #[error("{call} returned status {status}{}", code.as_ref().map_or(String::new(), |code| format!(" ({code})")))]
     Status { call: Call, status: u16, code: Option<String> },
+    /// An error that the Management API gives a reason for, in a call about the tenant's objects. `scopes`: of which the
+    /// client's grant needs one, in a 403.
+    #[error("{call} returned status {status}: {message}")]
+    Refused { call: Call, status: u16, code: Option<String>, message: String, scopes: Option<String> },
     /// Status 200 with other content than the call returns.
     #[error("{call} returned {what}")]
     UnexpectedAnswer { call: Call, what: &'static str },
@@ -64,6 +70,7 @@ impl fmt::Display for Call {
             Self::Token => "the request for a token",
             Self::Profile => "the request for a profile",
             Self::Block => "the request to block a user",
+            Self::Objects(what) => what,
         })
     }
 }

@@ -49,19 +49,28 @@ impl Auth0 {
 
     /// Makes a call with an `Authorization` value; `None` if the tenant has no such user.
     fn with_token<T>(&self, call: impl Fn(String) -> Result<T, Auth0Error>) -> Result<Option<T>, Auth0Error> {
-        let authorized = || call(format!("Bearer {}", self.management_token()?.expose()));
-        let mut answer = authorized();
-        if let Err(Auth0Error::Status { status: 401, .. }) = answer {
-            // The token was revoked or the tenant's keys were rotated: one try with a new token.
-            self.forget_token();
-            answer = authorized();
-        }
-        match answer {
+        match self.authorized(call) {
             // A 404 without Auth0's own code is a proxy's, or a wrong address.
             Err(Auth0Error::Status { status: 404, code: Some(code), .. }) if code == "inexistent_user" => {
                 Ok(None)
             }
             other => other.map(Some),
         }
+    }
+
+    /// Makes a call with an `Authorization` value, and once more with a new token if that one is refused: it was revoked, or
+    /// the tenant's keys were rotated.
+    pub(super) fn authorized<T>(
+        &self,
+        call: impl Fn(String) -> Result<T, Auth0Error>,
+    ) -> Result<T, Auth0Error> {
+        let authorized = || call(format!("Bearer {}", self.management_token()?.expose()));
+        let answer = authorized();
+        if let Err(Auth0Error::Status { status: 401, .. } | Auth0Error::Refused { status: 401, .. }) = answer
+        {
+            self.forget_token();
+            return authorized();
+        }
+        answer
     }
 }

@@ -1,6 +1,7 @@
 //! The blocking client of a tenant. It runs on a pool of its own.
 //!
-//! Owns all our requests to Auth0: discovery, signing keys, client-credentials tokens, profiles, blocks. Depends on layer 0.
+//! Owns all our requests to Auth0: discovery, signing keys, client-credentials tokens, profiles, blocks,
+//! and the objects of a tenant that is deployed to. Depends on layer 0.
 //! Never uses SQLite; returns wire types.
 
 mod settings;
@@ -10,9 +11,11 @@ mod keys;
 mod token;
 mod profile;
 mod management;
+mod objects;
 
 pub use client::{Auth0, Quota};
 pub use error::{Auth0Error, Call};
+pub use objects::Change;
 pub use profile::Profile;
 pub use settings::{Issuer, Settings};
 pub use token::ClientToken;

@@ -2,10 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// How deep values may refer to other keywords. Deeper references, which only a cycle has, stay as written.
 const MAX_DEPTH: u8 = 6;
+
+/// Reads the values of keywords from a configuration. A text that is a JSON array or object counts as that value.
+///
+/// # Errors
+/// The value is not a map.
+pub fn deserialize_keywords<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Value>, D::Error> {
+    let mut keywords = BTreeMap::<String, Value>::deserialize(deserializer)?;
+    for value in keywords.values_mut() {
+        let json = value.as_str().filter(|text| text.starts_with(['[', '{']));
+        if let Some(json) = json.and_then(|text| serde_json::from_str(text).ok()) {
+            *value = json;
+        }
+    }
+    Ok(keywords)
+}
 
 /// Replaces every keyword of `text`, also those in the values. Quotes around `@@KEY@@` are replaced with it, so that a file
 /// is JSON before and after. A keyword without a value stays as written and is added to `missing`.

@@ -22,6 +22,7 @@ mod layout;
 mod tests;
 
 pub use error::BundleError;
+pub use keywords::deserialize_keywords;
 pub use kinds::{Kind, Object};
 pub use objects::{
     AccessPolicy, ActionBinding, ApiScope, Client, ClientGrant, DEFAULT_CONNECTION, JwtConfiguration,

@@ -9,9 +9,9 @@ use figment::value::{Dict, Value};
 use super::diagnostic::Diagnostic;
 
 /// Sections in the order of `default.toml`.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "auth0", "public", "internal", "claims", "roles", "link", "store", "pool", "http", "script", "tenant",
-    "log",
+    "targets", "log",
 ];
 
 /// Shown instead of a secret.
@@ -196,7 +196,19 @@ pub fn is_secret(key: &str) -> bool {
 }
 
 fn is_keyword(key: &str) -> bool {
-    key.starts_with("tenant.keywords.")
+    matches!(keyword_section(key), Some(length) if key.len() > length)
+}
+
+/// The length of the section of keywords that `key` is in, with its final dot: `tenant.keywords.` or
+/// `targets.NAME.keywords.`, in any case.
+pub(super) fn keyword_section(key: &str) -> Option<usize> {
+    const TENANT: &str = "tenant.keywords.";
+    let lower = key.to_ascii_lowercase();
+    if lower.starts_with(TENANT) {
+        return Some(TENANT.len());
+    }
+    let (name, rest) = lower.strip_prefix("targets.")?.split_once('.')?;
+    rest.starts_with("keywords.").then(|| "targets.".len() + name.len() + ".keywords.".len())
 }
 
 /// Whether a value could be a secret, whatever its name: a key in PEM, a text of 16 or more letters and digits without

@@ -18,11 +18,14 @@ pub use diagnostic::{ConfigError, Diagnostic};
 pub use layers::{Entry, Origin, is_secret};
 pub use sources::{Sources, variable};
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::api::{DoorSettings, HttpSettings};
 use crate::auth::ClaimsSettings;
 use crate::auth0::Settings as Auth0Settings;
+use crate::deploy::TargetSettings;
 use crate::pool::Settings as PoolSettings;
 use crate::scope::Roles;
 use crate::script::Settings as ScriptSettings;
@@ -66,6 +69,8 @@ pub struct Config {
     pub script: ScriptSettings,
     /// The embedded dev tenant.
     pub tenant: TenantSettings,
+    /// The tenants to deploy to, by name.
+    pub targets: BTreeMap<String, TargetSettings>,
     /// The log.
     pub log: LogSettings,
 }

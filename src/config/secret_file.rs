@@ -14,7 +14,13 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// Giving both in the same layer is a mistake; of two layers, the later one wins. `credentials` is systemd's
 /// `$CREDENTIALS_DIRECTORY`.
 pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>) {
-    for key in layers.known() {
+    // The keys of targets have no defaults.
+    let of_target = |key: &String| {
+        let key = key.strip_suffix("_file")?;
+        (key.starts_with("targets.") && key.ends_with(".client_secret")).then(|| key.to_owned())
+    };
+    let of_targets: Vec<String> = layers.settings.keys().filter_map(of_target).collect();
+    for key in layers.known().into_iter().chain(of_targets) {
         let file_key = format!("{key}_file");
         // `auth0.ca_file` is a setting of its own.
         if layers.default(&file_key).is_some() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Value};
 
-use super::layers::{Layers, Origin, literal};
+use super::layers::{Layers, Origin, keyword_section, literal};
 use super::{DEVELOPMENT, PRODUCTION, TenantSettings};
 
 /// `config/default.toml`.
@@ -181,26 +181,18 @@ fn nearest_file(dir: &Path, profile: &str) -> Option<String> {
         .min_by_key(|name| distance(name))
 }
 
-/// `AUTH0__CLIENT_ID` → `auth0.client_id`. A keyword of the bundle keeps its case.
+/// `AUTH0__CLIENT_ID` → `auth0.client_id`. A keyword of a bundle keeps its case.
 fn key_of_variable(rest: &str) -> String {
     let key = rest.replace("__", ".");
-    match key.get(..KEYWORDS.len()) {
-        Some(start) if start.eq_ignore_ascii_case(KEYWORDS) => {
-            format!("{KEYWORDS}{}", key.get(KEYWORDS.len()..).unwrap_or_default())
-        }
-        _ => key.to_ascii_lowercase(),
-    }
+    let (section, keyword) = key.split_at(keyword_section(&key).unwrap_or(key.len()));
+    section.to_ascii_lowercase() + keyword
 }
 
 /// The environment variable of a key.
 pub fn variable(key: &str) -> String {
-    let name = key
-        .strip_prefix(KEYWORDS)
-        .map_or_else(|| key.to_ascii_uppercase(), |word| format!("{}{word}", KEYWORDS.to_ascii_uppercase()));
-    format!("{PREFIX}{}", name.replace('.', "__"))
+    let (section, keyword) = key.split_at(keyword_section(key).unwrap_or(key.len()));
+    format!("{PREFIX}{}{keyword}", section.to_ascii_uppercase()).replace('.', "__")
 }
-
-const KEYWORDS: &str = "tenant.keywords.";
 
 /// Whether a variable is not a setting. For a service called `vestibule`, Kubernetes sets `VESTIBULE_PORT…` and
 /// `VESTIBULE_SERVICE_…` in every pod; our keys all have a section, and so two underscores.

@@ -1,4 +1,5 @@
-//! Deployments to tenants: what was deployed, by whom, and how it ended. Read here; a deployment writes its row itself.
+//! Deployments to tenants: what was deployed, by whom, and how it ended. Read here; written in
+//! `deployment_records.rs`.
 
 use jiff::Timestamp;
 use rusqlite::{Row, params_from_iter};
@@ -27,9 +28,16 @@ pub struct Deployment {
     pub ended_at: Option<Timestamp>,
     pub outcome: DeploymentOutcome,
     pub failure: Option<String>,
+    /// The target's name in the configuration.
+    pub target: Option<String>,
+    /// Whether the bundle was deployed without its tests.
+    pub untested: bool,
+    /// The deployment that this one undoes.
+    pub undoes: Option<i64>,
 }
 
-/// The state of a deployment. An interrupted one gives no sign of life any more.
+/// The state of a deployment. An interrupted one gives no sign of life any more; one that was rolled back was applied and
+/// then undone by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each name says what happened")]
 pub enum DeploymentOutcome {
@@ -50,7 +58,7 @@ pub struct DeploymentFilter {
 
 /// The columns that [`read_deployment`] reads, in its order.
 const SELECT: &str = "SELECT id, tenant, git_ref, git_commit, changes, actor_kind, actor_id, begun_at, ended_at, outcome, \
-                      message, alive_until FROM deployments";
+                      message, alive_until, target, untested, undoes FROM deployments";
 
 impl Store {
     /// The deployment with this id.
@@ -125,5 +133,8 @@ fn read_deployment(row: &Row<'_>, now: i64) -> Result<Deployment> {
             Some(other) => return Err(StoreError::damaged("deployments.outcome", other)),
         },
         failure: row.get(10)?,
+        target: row.get(12)?,
+        untested: row.get(13)?,
+        undoes: row.get(14)?,
     })
 }

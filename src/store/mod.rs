@@ -23,6 +23,7 @@ mod acting_user;
 mod pseudonyms;
 mod outbox;
 mod deployments;
+mod deployment_records;
 mod keys;
 mod maintenance;
 
@@ -33,6 +34,7 @@ pub use acting_user::ActingUser;
 pub use audit::{
     Action, Actor, AuditFilter, AuditLine, AuditVerification, ChainHash, Change, ParseChainHashError,
 };
+pub use deployment_records::{DeploymentRecord, LogLine, NewDeployment};
 pub use deployments::{Deployment, DeploymentFilter, DeploymentOutcome};
 pub use error::StoreError;
 pub use keys::SavedKeys;

@@ -26,19 +26,8 @@ pub struct Settings {
     /// Origins that scripts may fetch from, besides the tenant's own and our Internal API's.
     pub allow_fetch: Vec<String>,
     /// The values of `@@KEY@@` and `##KEY##` in the bundle. A text that is a JSON array or object counts as that value.
-    #[serde(default, deserialize_with = "keywords")]
+    #[serde(default, deserialize_with = "crate::bundle::deserialize_keywords")]
     pub keywords: BTreeMap<String, Value>,
-}
-
-fn keywords<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Value>, D::Error> {
-    let mut keywords = BTreeMap::<String, Value>::deserialize(deserializer)?;
-    for value in keywords.values_mut() {
-        let json = value.as_str().filter(|text| text.starts_with(['[', '{']));
-        if let Some(json) = json.and_then(|text| serde_json::from_str(text).ok()) {
-            *value = json;
-        }
-    }
-    Ok(keywords)
 }
 
 impl Settings {

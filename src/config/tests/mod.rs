@@ -3,6 +3,7 @@
 mod bounds;
 mod profiles;
 mod secrets;
+mod targets;
 
 use std::path::Path;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
 }
 
 /// A tenant's URL: outside development it must be https, and not this machine.
-fn url(key: &str, text: &str, lenient: bool, layers: &mut Layers) {
+pub(super) fn url(key: &str, text: &str, lenient: bool, layers: &mut Layers) {
     let url = match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
         _ => {

@@ -3,6 +3,7 @@
 mod issuers;
 mod doors;
 mod limits;
+mod targets;
 mod tenant;
 
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
     claims(config, layers);
     limits::validate(config, layers);
     tenant::validate(config, layers);
+    targets::validate(config, rules, layers);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         let what = format!("cannot be read: {error}");
         layers.add("log.filter", what, "write it like `info` or `warn,vestibule=debug`");

@@ -46,6 +46,9 @@ actions! {
     Exported = "user.exported",
     /// Auth0 received that the user is blocked, or no longer.
     BlockSent = "user.block_sent",
+    /// About no user, like those below.
+    DeploymentBegun = "deployment.begun",
+    DeploymentEnded = "deployment.ended",
     /// A backup replaced the database. About no user.
     Restored = "database.restored",
 }

@@ -1,0 +1,14 @@
+//! Deployments: a bundle becomes the state of a tenant.
+//!
+//! ```text
+//!   bundle + target → desired state ┐
+//!                                   ├→ plan → (approval) → apply → checked, recorded
+//!   tenant          → current state ┘
+//! ```
+//!
+//! Owns the targets, plans, their application, rollbacks and drift. Imports layer 0, `store` for the records, `auth0` for the
+//! Management API, `bundle`, and `script` to convert rules and check scripts. Never serves HTTP. All calls block.
+
+mod settings;
+
+pub use settings::TargetSettings;
