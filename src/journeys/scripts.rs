@@ -3,6 +3,7 @@
 //! `answers`: how a rule can answer, and what it finds around it. `hostile`: what must be stopped. `fetches`: the way
 //! out. `workers`: the processes. `fixtures`: the three rules that ship with the product.
 
+mod actions;
 mod answers;
 mod fetches;
 mod fixtures;

@@ -1,21 +1,26 @@
 //! The host: gets a worker for a login, enforces the time limit, and interprets the result.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Origin;
 
+use super::action::Trigger;
+use super::action_cache::ActionCache;
+use super::action_run::{ActionsInput, ActionsOutput, Outcome, Resume};
+use super::api_calls::Circumstances;
+use super::effects::{Effects, Suspension};
 use super::fetch::Fetcher;
-use super::ipc::{self, RunLogin, TO_WORKER_LIMIT, ToWorker, Verdict};
+use super::ipc::{self, Run, Scripts, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::login::{Denied, DenyReason, LoginInput, LoginOutput, MetadataWriter};
 use super::process::Worker;
-use super::redact::Redactor;
 use super::settings::Settings;
+use super::trace::Trace;
 use super::worker_pool::{WorkerCommand, WorkerPool, denied, stopped};
-use super::worker_run::{CallHandler, RunLog};
+use super::worker_run::{ApiHandler, CallHandler, RunLog};
 use crate::bundle::Rule;
 use crate::clock::Clock;
 use crate::pool::Pool;
@@ -24,7 +29,7 @@ use crate::pool::Pool;
 /// cleanly; a hanging one cannot.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// Runs rules. Cheap to clone; clones share the workers.
+/// Runs rules and actions. Cheap to clone; clones share the workers.
 ///
 /// Workers are started when first needed, and kept. Dropping the last clone kills them.
 #[derive(Clone)]
@@ -35,6 +40,8 @@ struct Shared {
     time: Duration,
     fetcher: Fetcher,
     clock: Clock,
+    /// `api.cache` of each trigger.
+    caches: BTreeMap<Trigger, Mutex<ActionCache>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -50,6 +57,7 @@ impl ScriptRunner {
             time: settings.time,
             fetcher: Fetcher::new(allow_fetch, settings.fetch_timeout, pool),
             clock: Clock::system(),
+            caches: Trigger::all().map(|trigger| (trigger, Mutex::default())).collect(),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -67,21 +75,71 @@ impl ScriptRunner {
         login: LoginInput,
         metadata_writer: MetadataWriter,
     ) -> Result<LoginOutput, Denied> {
-        let mut enabled: Vec<&Rule> = rules.iter().filter(|rule| rule.enabled).collect();
+        let mut enabled: Vec<Rule> = rules.iter().filter(|rule| rule.enabled).cloned().collect();
         enabled.sort_by_key(|rule| rule.order);
         if enabled.is_empty() {
             let LoginInput { user, context, .. } = login;
-            return Ok(LoginOutput { user, context, console: Vec::new(), fetches: Vec::new() });
+            return Ok(LoginOutput { user, context, trace: Trace::default() });
         }
-        let names = enabled.iter().map(|rule| rule.name.clone()).collect();
-        let log = RunLog::new(names, Redactor::new(&login.configuration));
-        let handler = CallHandler { log: &log, fetcher: &self.0.fetcher, metadata_writer: &metadata_writer };
-        let result = self.0.run(&enabled, login, &handler).await;
-        let (console, fetches) = log.take();
-        match result {
-            Ok((user, context)) => Ok(LoginOutput { user, context, console, fetches }),
-            Err(denied) => Err(Denied { console, fetches, ..denied }),
+        let user_id = login.user.get("user_id").cloned();
+        let scripts = Scripts::Rules { rules: enabled, input: login };
+        let accept = |verdict, log: &RunLog| match verdict {
+            // The prelude checks this too, but rules can modify the prelude's built-ins.
+            Verdict::Done { user, .. } if user.get("user_id") != user_id.as_ref() => {
+                Err(Denied::new(log.current(), DenyReason::Failed, "it called back with another user_id"))
+            }
+            Verdict::Done { user, context } => Ok((user, context)),
+            _ => Err(protocol_error(log)),
+        };
+        let ((user, context), trace, _) = self.0.run(scripts, Some(&metadata_writer), None, accept).await?;
+        Ok(LoginOutput { user, context, trace })
+    }
+
+    /// Runs a trigger's actions in order, each with its own copy of `event`. Stops at the first that denies or suspends.
+    ///
+    /// Waits and runs as long as [`run_rules`](Self::run_rules). Dropping the future kills its worker. `api.cache` lasts as
+    /// long as the runner.
+    ///
+    /// # Errors
+    /// [`Denied`] when an action threw, exports no handler for the trigger, did not end in time or within its memory.
+    pub async fn run_actions(&self, input: ActionsInput) -> Result<ActionsOutput, Denied> {
+        let (trigger, resume, count) = (input.trigger, input.resume, input.actions.len());
+        if resume.map_or(0, |resume| resume.action) >= count {
+            let effects = Effects { suspension: None, ..input.effects };
+            return Ok(ActionsOutput { outcome: Outcome::Finished, effects, trace: Trace::default() });
         }
+        let Some(cache) = self.0.caches.get(&trigger) else { return Err(stopped()) };
+        let can_redirect = input.facts.can_redirect;
+        let circumstances = Circumstances { trigger, is_continued: false, can_redirect };
+        let api = ApiHandler { circumstances, resume, cache };
+        let input = ActionsInput { effects: Effects { suspension: None, ..input.effects }, ..input };
+        let cache = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let scripts = Scripts::Actions { input: Box::new(input), cache };
+        let accept = |verdict, log: &RunLog| match (verdict, log.index()) {
+            (Verdict::Settled, Some(last)) => Ok(last),
+            _ => Err(protocol_error(log)),
+        };
+        let (last, trace, effects) = self.0.run(scripts, None, Some(api), accept).await?;
+        let action = trace.scripts.last().map(|script| script.name.clone()).unwrap_or_default();
+        let mut effects = effects;
+        let outcome = match (effects.denial.take(), effects.suspension.take()) {
+            (Some(denial), _) => Outcome::Denied { action, denial },
+            (None, Some(suspension)) => {
+                // After a second factor the next action runs, after anything else the same one continues.
+                let continues = matches!(suspension, Suspension::Redirect(_) | Suspension::Prompt { .. });
+                let resume = Resume { action: if continues { last } else { last + 1 }, continues };
+                Outcome::Suspended { action, suspension, resume }
+            }
+            (None, None) if last + 1 < count => {
+                let message = "the worker left out the actions after it";
+                return Err(Denied {
+                    trace: Box::new(trace),
+                    ..Denied::new(action, DenyReason::Crashed, message)
+                });
+            }
+            (None, None) => Outcome::Finished,
+        };
+        Ok(ActionsOutput { outcome, effects, trace })
     }
 
     /// Accepts no more logins, denies those that run, and kills and reaps the workers.
@@ -92,32 +150,51 @@ impl ScriptRunner {
 }
 
 impl Shared {
-    /// Runs one login. Returns the last rule's `user` and `context`.
-    async fn run(
+    /// Runs scripts. Returns what `accept` makes of the verdict, the trace and the effects.
+    async fn run<T>(
         &self,
-        rules: &[&Rule],
-        login: LoginInput,
+        scripts: Scripts,
+        metadata_writer: Option<&MetadataWriter>,
+        api: Option<ApiHandler<'_>>,
+        accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
+    ) -> Result<(T, Trace, Effects), Denied> {
+        let log = RunLog::new(&scripts, self.clock.clone());
+        let handler = CallHandler { log: &log, fetcher: &self.fetcher, metadata_writer, api };
+        let result = self.run_on_worker(scripts, &handler, accept).await;
+        let (trace, effects) = log.take();
+        match result {
+            Ok(accepted) => Ok((accepted, trace, effects)),
+            Err(denied) => Err(Denied { trace: Box::new(trace), ..denied }),
+        }
+    }
+
+    async fn run_on_worker<T>(
+        &self,
+        scripts: Scripts,
         handler: &CallHandler<'_>,
-    ) -> Result<(Value, Value), Denied> {
-        let user_id = login.user.get("user_id").cloned();
-        let frame = login_frame(rules, login, self.time)?;
+        accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
+    ) -> Result<T, Denied> {
+        let frame = frame(scripts, self.time)?;
         let _permit = self.workers.acquire().await?;
         let mut worker = self.workers.worker().await?;
         let deadline = Instant::now() + self.time + GRACE;
         let mut attempt = self.attempt(&mut worker, frame.clone(), deadline, handler).await;
-        if matches!(&attempt, Err(Denied { reason: DenyReason::Crashed, rule, .. }) if rule.is_empty()) {
-            // It died while idle. No rule has run yet, so another worker may take over.
+        if matches!(&attempt, Err(Denied { reason: DenyReason::Crashed, script, .. }) if script.is_empty()) {
+            // It died while idle. No script has run yet, so another worker may take over.
             worker.kill().await;
             worker = self.workers.start().await?;
             attempt = self.attempt(&mut worker, frame, deadline, handler).await;
         }
         let (result, reusable) = match attempt {
+            Ok((Verdict::Denied { index, reason, message }, pipe_is_good)) => {
+                let reusable = pipe_is_good && !reason.spends_worker();
+                let message = if reason == DenyReason::TimedOut { self.too_slow() } else { message };
+                (Err(Denied::new(handler.log.name(index), reason, message)), reusable)
+            }
+            // A run that is done but not accepted has bypassed the prelude.
             Ok((verdict, pipe_is_good)) => {
-                let is_done = matches!(verdict, Verdict::Done { .. });
-                let reusable = pipe_is_good && !verdict.spends_worker();
-                let result = self.interpret(verdict, user_id.as_ref(), handler.log);
-                // A login that is done but refused has bypassed the prelude.
-                let reusable = reusable && (result.is_ok() || !is_done);
+                let result = accept(verdict, handler.log);
+                let reusable = pipe_is_good && result.is_ok();
                 (result, reusable)
             }
             Err(denied) => (Err(denied), false),
@@ -130,7 +207,7 @@ impl Shared {
         result
     }
 
-    /// Runs a login on `worker` until the deadline. Returns the verdict and whether the pipe is still good.
+    /// Runs scripts on `worker` until the deadline. Returns the verdict and whether the pipe is still good.
     async fn attempt(
         &self,
         worker: &mut Worker,
@@ -156,36 +233,19 @@ impl Shared {
         attempt
     }
 
-    fn interpret(
-        &self,
-        verdict: Verdict,
-        user_id: Option<&Value>,
-        log: &RunLog,
-    ) -> Result<(Value, Value), Denied> {
-        match verdict {
-            // The prelude checks this too, but rules can modify the prelude's built-ins.
-            Verdict::Done { user, .. } if user.get("user_id") != user_id => {
-                let message = "it called back with another user_id";
-                Err(Denied::new(log.current(), DenyReason::Failed, message))
-            }
-            Verdict::Done { user, context } => Ok((user, context)),
-            Verdict::Denied { index, reason, message } => {
-                let message = if reason == DenyReason::TimedOut { self.too_slow() } else { message };
-                Err(Denied::new(log.name(index), reason, message))
-            }
-        }
-    }
-
     fn too_slow(&self) -> String {
-        format!("the rules did not end within {:?} (script.time)", self.time)
+        format!("the scripts did not end within {:?} (script.time)", self.time)
     }
 }
 
-fn login_frame(rules: &[&Rule], login: LoginInput, time: Duration) -> Result<Vec<u8>, Denied> {
-    let rules = rules.iter().copied().cloned().collect();
+fn protocol_error(log: &RunLog) -> Denied {
+    Denied::new(log.current(), DenyReason::Failed, "its worker ended with a result of another kind of script")
+}
+
+fn frame(scripts: Scripts, time: Duration) -> Result<Vec<u8>, Denied> {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let run = ToWorker::Run(Box::new(RunLogin { rules, input: login, millis }));
+    let run = ToWorker::Run(Box::new(Run { scripts, millis }));
     ipc::frame(&run, TO_WORKER_LIMIT).map_err(|error| {
-        denied(DenyReason::Failed, format!("rules, user and context cannot be sent to a worker: {error}"))
+        denied(DenyReason::Failed, format!("the scripts and their input cannot be sent to a worker: {error}"))
     })
 }

@@ -9,17 +9,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::login::{ConsoleLevel, DenyReason, LoginInput, MetadataUpdate};
+use super::action_cache::ActionCache;
+use super::action_run::ActionsInput;
+use super::login::{DenyReason, LoginInput, MetadataUpdate};
+use super::redact::Redactor;
+use super::trace::{ConsoleLevel, ScriptKind};
 use crate::bundle::Rule;
 
 /// The longest frame a worker may send: a user and a context of [`RESULT_LIMIT`] each, or a fetch with its body.
 pub(super) const FROM_WORKER_LIMIT: usize = 2 * 1024 * 1024;
 /// The longest frame the host sends: a response of 1 MiB whose every byte takes six in JSON.
 pub(super) const TO_WORKER_LIMIT: usize = 8 * 1024 * 1024;
-/// The longest `user` or `context` a rule may call back with, in bytes of JSON. `prelude/run.js` checks it first.
+/// The longest `user` or `context` a rule may call back with, in bytes of JSON. `prelude/rules.js` checks it first.
 pub(super) const RESULT_LIMIT: usize = 256 * 1024;
 /// The most pending calls of a login, timers included.
 pub(super) const CALLS_AT_ONCE: usize = 256;
+/// The most calls of `api` that change something, in one run.
+pub(super) const API_CALLS: usize = 1000;
 /// The most lines of `console` kept of a login.
 pub(super) const CONSOLE_LINES: usize = 200;
 /// The most characters kept of a console line or an error's text.
@@ -30,8 +36,8 @@ pub(super) const TEXT_LIMIT: usize = 1000;
 pub(super) enum ToWorker {
     /// The first frame.
     Start(WorkerLimits),
-    /// A login to run.
-    Run(Box<RunLogin>),
+    /// Scripts to run.
+    Run(Box<Run>),
     /// The reply to the [`FromWorker::Call`] with this id.
     Reply(u64, Result<Value, CallError>),
 }
@@ -43,13 +49,52 @@ pub(super) struct WorkerLimits {
     pub(super) cpu_seconds: u64,
 }
 
-/// A login for a worker.
+/// Scripts for a worker, with their input.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RunLogin {
-    pub(super) rules: Vec<Rule>,
-    pub(super) input: LoginInput,
+pub(super) struct Run {
+    pub(super) scripts: Scripts,
     /// The time limit.
     pub(super) millis: u64,
+}
+
+/// The scripts of a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Scripts {
+    /// A login's rules, in order.
+    Rules { rules: Vec<Rule>, input: LoginInput },
+    /// A trigger's actions.
+    Actions { input: Box<ActionsInput>, cache: ActionCache },
+}
+
+impl Scripts {
+    pub(super) fn kind(&self) -> ScriptKind {
+        match self {
+            Self::Rules { .. } => ScriptKind::Rule,
+            Self::Actions { .. } => ScriptKind::Action,
+        }
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Rules { rules, .. } => rules.iter().map(|rule| rule.name.clone()).collect(),
+            Self::Actions { input, .. } => input.actions.iter().map(|action| action.name.clone()).collect(),
+        }
+    }
+
+    /// Redacts the scripts' secrets.
+    pub(super) fn redactor(&self) -> Redactor {
+        match self {
+            Self::Rules { input, .. } => {
+                let token =
+                    input.auth0.access_token.iter().map(|token| ("accessToken".to_owned(), token.clone()));
+                Redactor::new([("configuration", &input.configuration), ("auth0", &token.collect())])
+            }
+            Self::Actions { input, .. } => Redactor::new(input.actions.iter().flat_map(|action| {
+                let modules = action.modules.iter().map(|module| ("actions.secrets", &module.secrets));
+                modules.chain([("secrets", &action.secrets)])
+            })),
+        }
+    }
 }
 
 /// Why a call failed; the script gets an `Error` with this `code`.
@@ -62,15 +107,17 @@ pub(super) struct CallError {
 /// A message of a worker to its host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum FromWorker {
-    /// The limits are set; the worker accepts logins.
+    /// The limits are set; the worker accepts runs.
     Ready,
-    /// The rule at this index starts.
-    RuleStarted(usize),
+    /// The script at this index starts.
+    ScriptStarted(usize),
     /// A line for the console.
     Console(ConsoleLevel, String),
+    /// An action's call of a member of `api` that changes something.
+    Api(String, Vec<Value>),
     /// A script's call. A worker never uses an id twice.
     Call(u64, Call),
-    /// The login has ended.
+    /// The run has ended.
     Finished(Verdict),
 }
 
@@ -106,20 +153,21 @@ pub(super) struct FetchResponse {
     pub(super) body: String,
 }
 
-/// How a login ended.
+/// How a run ended.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Verdict {
     /// Every rule called back cleanly.
     Done { user: Value, context: Value },
-    /// The rule at `index` did not call back cleanly.
+    /// Every action ended without an error, or one denied or suspended the run.
+    Settled,
+    /// The script at `index` failed, or a rule denied the login.
     Denied { index: usize, reason: DenyReason, message: String },
 }
 
-impl Verdict {
-    /// Whether the worker's engine may be damaged, so that the worker must not run another login.
-    pub(super) fn spends_worker(&self) -> bool {
-        use DenyReason::{Crashed, OutOfMemory, TimedOut};
-        matches!(self, Self::Denied { reason: TimedOut | OutOfMemory | Crashed, .. })
+impl DenyReason {
+    /// Whether the worker's engine may be damaged, so that the worker must not run again.
+    pub(super) fn spends_worker(self) -> bool {
+        matches!(self, Self::TimedOut | Self::OutOfMemory | Self::Crashed)
     }
 }
 
@@ -185,10 +233,10 @@ mod tests {
     #[tokio::test]
     async fn a_frame_reads_back_and_a_close_between_frames_is_not_an_error() {
         let mut bytes = Vec::new();
-        write(&mut bytes, &FromWorker::RuleStarted(7)).unwrap();
-        assert!(matches!(read_async(&mut bytes.as_slice()).await.unwrap(), FromWorker::RuleStarted(7)));
+        write(&mut bytes, &FromWorker::ScriptStarted(7)).unwrap();
+        assert!(matches!(read_async(&mut bytes.as_slice()).await.unwrap(), FromWorker::ScriptStarted(7)));
         let mut rest = bytes.as_slice();
-        assert!(matches!(read(&mut rest).unwrap(), Some(FromWorker::RuleStarted(7))));
+        assert!(matches!(read(&mut rest).unwrap(), Some(FromWorker::ScriptStarted(7))));
         assert!(read::<FromWorker>(&mut rest).unwrap().is_none());
     }
 

@@ -1,4 +1,4 @@
-//! The input and output of a login's scripts.
+//! The input and output of a login's rules.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,15 +6,37 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::trace::Trace;
+
 /// The objects that the rules of one login get.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LoginInput {
     /// The rules' `user`: an object with at least a `user_id`.
     pub user: Value,
-    /// The rules' `context`. Its `request.hostname` becomes `auth0.domain`.
+    /// The rules' `context`.
     pub context: Value,
+    /// The rules' `auth0`.
+    pub auth0: Auth0Global,
     /// The rules' `configuration`. Its values are secrets: they are redacted from everything the scripts output.
     pub configuration: BTreeMap<String, String>,
+}
+
+/// The data of the rules' `auth0` object.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Auth0Global {
+    /// `auth0.domain`: the tenant's host, with its port if it has one.
+    pub domain: String,
+    /// `auth0.baseUrl`: the Management API, without a final slash.
+    pub base_url: String,
+    /// `auth0.accessToken`, for the Management API; `None` leaves it undefined. It is redacted like a secret.
+    pub access_token: Option<String>,
+}
+
+impl std::fmt::Debug for Auth0Global {
+    /// Without the token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Auth0Global").field("domain", &self.domain).finish_non_exhaustive()
+    }
 }
 
 /// Applies a script's metadata update. Blocking; runs on the pool. The script gets the text of an error.
@@ -46,34 +68,30 @@ pub enum MetadataKind {
 pub struct LoginOutput {
     /// The last rule's `user`. Its `user_id` is unchanged.
     pub user: Value,
-    /// The last rule's `context`, custom claims included.
+    /// The last rule's `context`, with custom claims, `redirect` and `multifactor`.
     pub context: Value,
-    /// The lines the rules wrote to `console`.
-    pub console: Vec<ConsoleLine>,
-    /// The requests the rules made.
-    pub fetches: Vec<FetchRecord>,
+    /// What the rules did.
+    pub trace: Trace,
 }
 
-/// The login is denied.
+/// The scripts failed, or a rule denied the login.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{}: {message}", source_of_denial(.rule))]
+#[error("{}: {message}", source_of_denial(.script))]
 pub struct Denied {
-    /// The rule that denied it; empty when no rule had started.
-    pub rule: String,
+    /// The script that denied it; empty when none had started.
+    pub script: String,
     /// Why, for machines.
     pub reason: DenyReason,
     /// Why, for people: an error's own text, with secrets redacted. Auth0 sends it as `error_description`.
     pub message: String,
-    /// The lines the rules had written to `console`.
-    pub console: Vec<ConsoleLine>,
-    /// The requests the rules had made.
-    pub fetches: Vec<FetchRecord>,
+    /// What the scripts had done.
+    pub trace: Box<Trace>,
 }
 
 impl Denied {
-    /// Without console and fetches.
-    pub(super) fn new(rule: String, reason: DenyReason, message: impl Into<String>) -> Self {
-        Self { rule, reason, message: message.into(), console: Vec::new(), fetches: Vec::new() }
+    /// A denial with an empty trace.
+    pub fn new(script: impl Into<String>, reason: DenyReason, message: impl Into<String>) -> Self {
+        Self { script: script.into(), reason, message: message.into(), trace: Box::default() }
     }
 }
 
@@ -84,60 +102,24 @@ pub enum DenyReason {
     Unauthorized,
     /// A rule called back with a `ValidationError`.
     Validation,
-    /// A rule called back with another error, threw, or did not call back cleanly (Auth0: `error=access_denied`).
+    /// A script threw, or a rule called back with another error or not cleanly (Auth0: `error=access_denied`).
     Failed,
-    /// The rules took longer than `script.time`.
+    /// The scripts took longer than `script.time`.
     TimedOut,
-    /// The rules needed more than `script.memory_mib`.
+    /// The scripts needed more than `script.memory_mib`.
     OutOfMemory,
     /// The worker process died or failed to start.
     Crashed,
-    /// All workers are busy with other logins; no rule has run. Worth a retry.
+    /// All workers are busy with other logins; no script has run. Worth a retry.
     Busy,
     /// The server is stopping. Worth a retry.
     Stopped,
 }
 
-/// A line that a script wrote to `console`. At most 200 a login, 1,000 characters each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConsoleLine {
-    /// The rule that wrote it.
-    pub script: String,
-    /// The method of `console` it called.
-    pub level: ConsoleLevel,
-    /// The text, with secrets redacted.
-    pub text: String,
-}
-
-/// `console`'s methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "each is the method of the same name")]
-pub enum ConsoleLevel {
-    Debug,
-    Log,
-    Info,
-    Warn,
-    Error,
-}
-
-/// A request that a script made. Refused requests were not sent and are not recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchRecord {
-    /// The rule that made it.
-    pub script: String,
-    /// The HTTP method.
-    pub method: String,
-    /// The URL without query and fragment, with secrets redacted.
-    pub url: String,
-    /// The response's status; `None` when there was none before the login ended.
-    pub status: Option<u16>,
-}
-
-fn source_of_denial(rule: &str) -> String {
-    if rule.is_empty() {
-        "the login's rules did not run".to_owned()
+fn source_of_denial(script: &str) -> String {
+    if script.is_empty() {
+        "the login's scripts did not run".to_owned()
     } else {
-        format!("the rule \"{rule}\" denied the login")
+        format!("the script \"{script}\" denied the login")
     }
 }

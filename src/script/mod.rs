@@ -10,7 +10,14 @@
 //! side), `fetch.rs`, then `worker/` and the JavaScript in `prelude/`.
 
 mod settings;
+mod trace;
 mod login;
+mod action;
+mod effects;
+mod api_calls;
+mod action_cache;
+mod redirect_token;
+mod action_run;
 mod host;
 mod worker_pool;
 mod worker_run;
@@ -20,12 +27,18 @@ mod process;
 mod redact;
 mod worker;
 
+pub use action::{Action, ActionModule, Dependency, Trigger};
+pub use action_run::{ActionsInput, ActionsOutput, ApiFacts, Outcome, Resume};
+pub use effects::{
+    Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
+    TargetScopes,
+};
 pub use fetch::{InvalidOrigin, parse_origin};
 pub use host::ScriptRunner;
 pub use login::{
-    ConsoleLevel, ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataKind,
-    MetadataUpdate, MetadataWriter,
+    Auth0Global, Denied, DenyReason, LoginInput, LoginOutput, MetadataKind, MetadataUpdate, MetadataWriter,
 };
 pub use settings::Settings;
+pub use trace::{ApiCall, ConsoleLevel, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
 pub use worker::worker_main;
 pub use worker_pool::WorkerCommand;

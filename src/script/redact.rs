@@ -1,4 +1,4 @@
-//! Redacts the values of `configuration` from scripts' output.
+//! Redacts the scripts' secrets from their output.
 //!
 //! By value, because a script can copy a secret anywhere: as it is, in JSON, percent-encoded in a URL or a form, and in
 //! base64, also within a longer text such as Basic credentials. This prevents accidents only; a script that takes a secret
@@ -49,10 +49,13 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    pub(super) fn new(configuration: &BTreeMap<String, String>) -> Self {
+    /// Each group of secrets comes with the name of the object that the scripts read them from.
+    pub(super) fn new<'a>(groups: impl IntoIterator<Item = (&'a str, &'a BTreeMap<String, String>)>) -> Self {
         let mut needles = Vec::new();
-        for (key, value) in configuration.iter().filter(|(_, value)| is_secret(value)) {
-            let label = format!("[configuration.{key}]");
+        let secrets =
+            groups.into_iter().flat_map(|(object, secrets)| secrets.iter().map(move |of| (object, of)));
+        for (object, (key, value)) in secrets.filter(|(_, (_, value))| is_secret(value)) {
+            let label = format!("[{object}.{key}]");
             let quoted = serde_json::Value::from(value.as_str()).to_string();
             let json = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
             let form_encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
@@ -87,6 +90,15 @@ impl Redactor {
             }
         }
         text
+    }
+
+    /// Redacts secrets, then cuts after `limit` characters: cut first, half a secret could remain.
+    pub(super) fn redact_and_cut(&self, text: &str, limit: usize) -> String {
+        let text = self.redact(text);
+        match text.char_indices().nth(limit) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text.into_owned(),
+        }
     }
 }
 
@@ -131,7 +143,8 @@ mod tests {
     use super::*;
 
     fn redactor(values: &[(&str, &str)]) -> Redactor {
-        Redactor::new(&values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        let values = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Redactor::new([("configuration", &values)])
     }
 
     #[test]

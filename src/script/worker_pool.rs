@@ -114,7 +114,7 @@ impl WorkerPool {
 
 /// Denies a login before any rule runs.
 pub(super) fn denied(reason: DenyReason, message: impl Into<String>) -> Denied {
-    Denied::new(String::new(), reason, message)
+    Denied::new("", reason, message)
 }
 
 pub(super) fn stopped() -> Denied {

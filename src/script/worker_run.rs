@@ -1,4 +1,4 @@
-//! One login on a worker, on the host's side: sends it, handles its scripts' calls, and waits for the verdict.
+//! One run on a worker, on the host's side: sends it, handles its scripts' calls, and waits for the verdict.
 //!
 //! Reading, handling and writing run concurrently, so that several fetches can run at once and neither process blocks on
 //! a full pipe.
@@ -14,60 +14,114 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
+use url::Url;
 
+use super::action_cache::ActionCache;
+use super::action_run::Resume;
+use super::api_calls::Circumstances;
+use super::effects::Effects;
 use super::fetch::{Fetcher, pool_error};
-use super::ipc::{self, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, FetchCall};
-use super::ipc::{FromWorker, TO_WORKER_LIMIT, ToWorker, Verdict};
-use super::login::{ConsoleLine, FetchRecord, MetadataUpdate, MetadataWriter};
+use super::ipc::{self, API_CALLS, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, FetchCall, TEXT_LIMIT};
+use super::ipc::{FromWorker, Scripts, TO_WORKER_LIMIT, ToWorker, Verdict};
+use super::login::{MetadataUpdate, MetadataWriter};
 use super::process::Worker;
 use super::redact::Redactor;
+use super::trace::{ApiCall, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
+use crate::clock::Clock;
 
-/// The most fetches of one login.
+/// The most fetches of one run; as many refused ones are recorded besides.
 const FETCHES: usize = 20;
-/// The most metadata updates of one login.
+/// The most metadata updates of one run.
 const UPDATES: usize = 20;
 
-/// The actions of a login's scripts. Outlives the run, so the log of a killed login is kept.
+/// What the scripts of a run did. Outlives the run, so the log of a killed one is kept.
 pub(super) struct RunLog {
+    kind: ScriptKind,
     names: Vec<String>,
     redactor: Redactor,
+    clock: Clock,
     entries: Mutex<Entries>,
 }
 
 #[derive(Default)]
 struct Entries {
-    /// The rule that runs.
-    index: Option<usize>,
-    console: Vec<ConsoleLine>,
-    fetches: Vec<FetchRecord>,
+    /// The index of the script that runs, and when it started.
+    current: Option<(usize, Duration)>,
+    trace: Trace,
+    effects: Effects,
     /// Metadata updates, including those over the limit.
     updates: usize,
 }
 
-/// Handles the calls of a login.
+/// Handles the calls of a run.
 pub(super) struct CallHandler<'a> {
     pub(super) log: &'a RunLog,
     pub(super) fetcher: &'a Fetcher,
-    pub(super) metadata_writer: &'a MetadataWriter,
+    /// Of rules only.
+    pub(super) metadata_writer: Option<&'a MetadataWriter>,
+    /// Of actions only.
+    pub(super) api: Option<ApiHandler<'a>>,
+}
+
+/// What the host knows of a run of actions.
+pub(super) struct ApiHandler<'a> {
+    pub(super) circumstances: Circumstances,
+    pub(super) resume: Option<Resume>,
+    pub(super) cache: &'a Mutex<ActionCache>,
 }
 
 impl RunLog {
-    pub(super) fn new(names: Vec<String>, redactor: Redactor) -> Self {
-        Self { names, redactor, entries: Mutex::default() }
+    /// An empty log; the effects of a resumed run are those before its suspension.
+    pub(super) fn new(scripts: &Scripts, clock: Clock) -> Self {
+        let effects = match scripts {
+            Scripts::Rules { .. } => Effects::default(),
+            Scripts::Actions { input, .. } => input.effects.clone(),
+        };
+        let entries = Mutex::new(Entries { effects, ..Entries::default() });
+        Self { kind: scripts.kind(), names: scripts.names(), redactor: scripts.redactor(), clock, entries }
     }
 
     pub(super) fn name(&self, index: usize) -> String {
         self.names.get(index).cloned().unwrap_or_default()
     }
 
-    /// The name of the rule that runs; empty before the first.
+    /// The name of the script that runs; empty before the first.
     pub(super) fn current(&self) -> String {
-        self.lock().index.map(|index| self.name(index)).unwrap_or_default()
+        self.index().map(|index| self.name(index)).unwrap_or_default()
     }
 
-    pub(super) fn take(&self) -> (Vec<ConsoleLine>, Vec<FetchRecord>) {
+    /// The index of the script that runs.
+    pub(super) fn index(&self) -> Option<usize> {
+        self.lock().current.map(|(index, _)| index)
+    }
+
+    /// The trace and the effects. Ends the running script.
+    pub(super) fn take(&self) -> (Trace, Effects) {
         let mut entries = self.lock();
-        (std::mem::take(&mut entries.console), std::mem::take(&mut entries.fetches))
+        self.end_script(&mut entries);
+        (std::mem::take(&mut entries.trace), std::mem::take(&mut entries.effects))
+    }
+
+    fn start_script(&self, index: usize) {
+        let mut entries = self.lock();
+        self.end_script(&mut entries);
+        entries.current = Some((index, self.clock.elapsed()));
+        // A worker that was taken over may report more scripts than there are.
+        if entries.trace.scripts.len() < self.names.len() {
+            let (name, kind) = (self.name(index), self.kind);
+            entries.trace.scripts.push(ScriptRun { name, kind, duration: Duration::ZERO });
+        }
+    }
+
+    fn end_script(&self, entries: &mut Entries) {
+        if let (Some((_, started)), Some(run)) = (entries.current, entries.trace.scripts.last_mut()) {
+            run.duration = self.clock.elapsed().saturating_sub(started);
+        }
+    }
+
+    /// Redacts secrets, then cuts: cut first, half a secret could remain.
+    fn redact_and_cut(&self, text: &str) -> String {
+        self.redactor.redact_and_cut(text, TEXT_LIMIT)
     }
 
     /// Entries are only added whole, so they are consistent even after a panic.
@@ -77,7 +131,7 @@ impl RunLog {
 }
 
 impl CallHandler<'_> {
-    /// Runs one login on `worker`; `frame` is its [`ToWorker::Run`]. Also returns whether the worker can run another. After
+    /// Runs scripts on `worker`; `frame` is its [`ToWorker::Run`]. Also returns whether the worker can run another. After
     /// an error it cannot. Not cancel-safe: kill a worker whose run was dropped.
     pub(super) async fn run(&self, worker: &mut Worker, frame: Vec<u8>) -> io::Result<(Verdict, bool)> {
         let (call_sender, calls) = mpsc::channel(1);
@@ -101,10 +155,11 @@ impl CallHandler<'_> {
     async fn read(&self, from: &mut ChildStdout, calls: Sender<(u64, Call)>) -> io::Result<Verdict> {
         loop {
             match ipc::read_async(from).await? {
-                FromWorker::RuleStarted(index) => self.log.lock().index = Some(index),
+                FromWorker::ScriptStarted(index) => self.log.start_script(index),
+                FromWorker::Api(member, args) => self.api(member, &args).map_err(io::Error::other)?,
                 FromWorker::Console(level, text) => {
                     let script = self.log.current();
-                    let console = &mut self.log.lock().console;
+                    let console = &mut self.log.lock().trace.console;
                     if console.len() < CONSOLE_LINES {
                         console.push(ConsoleLine { script, level, text });
                     }
@@ -155,44 +210,81 @@ impl CallHandler<'_> {
         (id, result)
     }
 
+    /// Adds a call of `api` to the run's effects, as the worker did.
+    fn api(&self, member: String, args: &[Value]) -> Result<(), String> {
+        let Some(api) = &self.api else { return Err("a rule called api".to_owned()) };
+        let is_continued =
+            api.resume.is_some_and(|resume| resume.continues && self.log.index() == Some(resume.action));
+        let script = self.log.current();
+        let mut entries = self.log.lock();
+        if entries.trace.calls.len() >= API_CALLS {
+            return Err(format!("more than {API_CALLS} calls of api"));
+        }
+        entries.effects.apply(Circumstances { is_continued, ..api.circumstances }, &member, args)?;
+        let arguments = self.log.redact_and_cut(&json!(args).to_string());
+        entries.trace.calls.push(ApiCall { script, member: member.clone(), arguments });
+        drop(entries);
+        if member.starts_with("cache.") {
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 have far fewer bits")]
+            let now = self.log.clock.now().as_millisecond() as f64;
+            api.cache.lock().unwrap_or_else(PoisonError::into_inner).call(&member, args, now);
+        }
+        Ok(())
+    }
+
     async fn update_metadata(&self, update: MetadataUpdate) -> Result<Value, CallError> {
+        let Some(writer) = self.metadata_writer else {
+            return Err(CallError::new("EMETADATA", "actions update metadata through api.user"));
+        };
         self.log.lock().updates += 1;
         if self.log.lock().updates > UPDATES {
             return Err(CallError::new("ELIMIT", format!("a login may update metadata {UPDATES} times")));
         }
-        let write = Arc::clone(self.metadata_writer);
+        let write = Arc::clone(writer);
         let written = self.fetcher.pool.run(move || write(update)).await.map_err(pool_error)?;
         written.map(|()| Value::Null).map_err(|message| CallError::new("EMETADATA", message))
     }
 
     async fn fetch(&self, call: FetchCall) -> Result<Value, CallError> {
-        let request = self.fetcher.check(call)?;
+        let (method, address) = (call.method.to_uppercase(), address(&call.url));
         let index = {
             let script = self.log.current();
+            let url = self.log.redact_and_cut(&address);
             let mut entries = self.log.lock();
-            if entries.fetches.len() >= FETCHES {
-                return Err(CallError::new("ELIMIT", format!("fetch: a login may fetch {FETCHES} times")));
+            let fetches = &mut entries.trace.fetches;
+            let sent = fetches.iter().filter(|fetch| fetch.refused.is_none()).count();
+            let request = self.fetcher.check(call).and_then(|request| {
+                let limit = || CallError::new("ELIMIT", format!("fetch: a login may fetch {FETCHES} times"));
+                if sent < FETCHES { Ok(request) } else { Err(limit()) }
+            });
+            let refused = request.as_ref().err().map(|error| self.log.redact_and_cut(&error.message));
+            if refused.is_none() || fetches.len() - sent < FETCHES {
+                fetches.push(FetchRecord { script, method, url, status: None, refused });
             }
-            let method = request.request.method().to_string();
-            let url = self.log.redactor.redact(&request.address).into_owned();
-            entries.fetches.push(FetchRecord { script, method, url, status: None });
-            entries.fetches.len() - 1
+            request.map(|request| (request, fetches.len() - 1))
         };
+        let (request, index) = index?;
         let response = self.fetcher.send(request).await?;
-        if let Some(fetch) = self.log.lock().fetches.get_mut(index) {
+        if let Some(fetch) = self.log.lock().trace.fetches.get_mut(index) {
             fetch.status = Some(response.status);
         }
         Ok(json!(response))
     }
 }
 
-/// Writes the login, then the replies, until the sender is dropped.
-async fn write(
-    to: &mut ChildStdin,
-    login: Vec<u8>,
-    mut replies: UnboundedReceiver<Vec<u8>>,
-) -> io::Result<()> {
-    to.write_all(&login).await?;
+/// A URL for the log: without credentials, query and fragment.
+fn address(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return url.to_owned() };
+    // Fails only for URLs that have no host, such as `data:`; those have no credentials.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+/// Writes the run, then the replies, until the sender is dropped.
+async fn write(to: &mut ChildStdin, run: Vec<u8>, mut replies: UnboundedReceiver<Vec<u8>>) -> io::Result<()> {
+    to.write_all(&run).await?;
     while let Some(frame) = replies.recv().await {
         to.write_all(&frame).await?;
     }

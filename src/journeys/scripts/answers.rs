@@ -83,7 +83,7 @@ async fn each_kind_of_error_has_a_reason_and_names_the_rule() {
         let passing = rule("fine", 1, "function (u, c, cb) { cb(null, u, c); }");
         let denied = host.run(&[passing, rule("failing", 2, script)]).await.unwrap_err();
         assert_eq!(denied.reason, reason, "{script}: {denied}");
-        assert_eq!(denied.rule, "failing", "{script}");
+        assert_eq!(denied.script, "failing", "{script}");
         assert!(denied.message.contains(part), "{script}: {denied}");
         assert!(denied.to_string().contains("failing"), "{denied}");
     }
@@ -105,8 +105,8 @@ async fn a_rule_that_does_not_compile_stops_the_login_before_any_rule_runs() {
     let host = ScriptHost::open(&settings(), &[]);
     let first = "function (u, c, cb) { console.log('ran'); cb(null, u, c); }";
     let denied = host.run(&[rule("first", 1, first), rule("broken", 2, "function (")]).await.unwrap_err();
-    assert_eq!(denied.rule, "broken");
-    assert!(denied.console.is_empty());
+    assert_eq!(denied.script, "broken");
+    assert!(denied.trace.console.is_empty());
 }
 
 #[tokio::test]
@@ -150,14 +150,14 @@ async fn secrets_are_redacted_from_the_console_and_errors() {
       }";
     let denied = host.one(script).await.unwrap_err();
     assert_eq!(denied.message, "could not use [configuration.API_KEY]");
-    let lines: Vec<_> = denied.console.iter().map(|line| (line.level, line.text.as_str())).collect();
+    let lines: Vec<_> = denied.trace.console.iter().map(|line| (line.level, line.text.as_str())).collect();
     assert_eq!(lines[0], (ConsoleLevel::Log, "plain [configuration.API_KEY] SHORT is on"));
     assert_eq!(lines[1], (ConsoleLevel::Warn, "{\"nested\":{\"key\":\"[configuration.API_KEY]\"}}"));
     assert_eq!(lines[2], (ConsoleLevel::Error, "configuration {API_KEY, SHORT}"));
     assert_eq!(lines[3], (ConsoleLevel::Info, "[configuration.API_KEY]"));
     assert_eq!(lines[4].1, format!("{}[configura…", "x".repeat(990)));
     assert_eq!(lines[5].1, "global {token}");
-    assert!(denied.console.iter().all(|line| line.script == "only-rule"));
+    assert!(denied.trace.console.iter().all(|line| line.script == "only-rule"));
 }
 
 #[tokio::test]
@@ -167,7 +167,7 @@ async fn the_console_of_a_denied_login_is_kept() {
         .one("function (u, c, cb) { console.log('before', [1, u.user_id]); throw 1; }")
         .await
         .unwrap_err();
-    assert_eq!(denied.console[0].text, "before [1,\"auth0|ada\"]");
+    assert_eq!(denied.trace.console[0].text, "before [1,\"auth0|ada\"]");
 }
 
 #[tokio::test]
@@ -213,13 +213,14 @@ async fn global_lasts_for_one_worker_until_rules_or_configuration_change() {
     let script = "function (user, context, callback) {
         global.count = (global.count || 0) + 1;
         user.count = global.count;
-        leaked = typeof leaked === 'undefined' ? 1 : 2;
-        user.leaked = leaked;
+        var local = typeof local === 'undefined' ? 1 : 2;
+        user.seen = [count === global.count, local, typeof user.earlier];
+        user.earlier = true;
         callback(null, user, context);
       }";
     for count in 1..=3 {
         let user = host.one(script).await.unwrap().user;
-        assert_eq!((&user["count"], &user["leaked"]), (&json!(count), &json!(1)));
+        assert_eq!((&user["count"], &user["seen"]), (&json!(count), &json!([true, 1, "undefined"])));
     }
     host = host.configured(&[("KEY", "second")]);
     assert_eq!(host.one(script).await.unwrap().user["count"], 1);

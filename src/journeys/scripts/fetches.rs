@@ -46,7 +46,7 @@ async fn a_fetch_goes_out_and_is_recorded_without_its_query() {
     assert_eq!(seen[3]["path"], "/path?token=abc");
     let head = seen[3]["head"].as_str().unwrap();
     assert!(head.contains("x-custom: v") && !head.contains("evil.example"), "{head}");
-    let fetch = &outcome.fetches[0];
+    let fetch = &outcome.trace.fetches[0];
     assert_eq!((fetch.script.as_str(), fetch.method.as_str(), fetch.status), ("only-rule", "PUT", Some(200)));
     assert_eq!(fetch.url, stub.url("/path"));
 }
@@ -60,7 +60,18 @@ async fn a_request_to_an_unlisted_origin_is_refused_and_not_sent() {
     assert_eq!(denied.reason, DenyReason::Failed);
     assert!(denied.message.contains(&other.origin), "{denied}");
     assert!(denied.message.contains("tenant.allow_fetch"), "{denied}");
-    assert!(denied.fetches.is_empty() && other.requests("/x").is_empty());
+    assert!(other.requests("/x").is_empty());
+    // It is recorded, also when the script swallows the error.
+    let script = "async function (u, c, cb) {
+        await fetch(configuration.OTHER + '/x?secret=1').catch(() => {});
+        await fetch('nonsense').catch(() => {});
+        cb(null, u, c);
+      }";
+    let fetches = host.one(script).await.unwrap().trace.fetches;
+    let refused = fetches[0].refused.as_ref().unwrap();
+    assert!(refused.contains(&other.origin) && refused.contains("tenant.allow_fetch"), "{refused}");
+    assert_eq!((fetches[0].script.as_str(), &fetches[0].url), ("only-rule", &other.url("/x")));
+    assert!(fetches[1].refused.as_ref().unwrap().contains("not an absolute URL"), "{fetches:?}");
 }
 
 #[tokio::test]
@@ -103,7 +114,8 @@ async fn fetches_run_concurrently_and_the_twenty_first_is_refused() {
       }";
     let outcome = host.one(script).await.unwrap();
     assert_eq!((&outcome.user["more"], &outcome.user["error"]), (&json!(15), &json!("ELIMIT")));
-    assert_eq!(outcome.fetches.len(), 20);
+    assert_eq!(outcome.trace.fetches.len(), 21);
+    assert!(outcome.trace.fetches[20].refused.as_ref().unwrap().contains("20 times"));
     assert!(stub.requests("/last").is_empty());
 }
 
@@ -131,7 +143,7 @@ async fn a_silent_or_absent_server_rejects_and_the_rule_can_continue() {
       }";
     let outcome = host.one(script).await.unwrap();
     assert_eq!(outcome.user["codes"], json!(["ETIMEDOUT", "ETIMEDOUT", "EFETCH"]));
-    assert!(outcome.fetches.iter().all(|fetch| fetch.status.is_none()));
+    assert!(outcome.trace.fetches.iter().all(|fetch| fetch.status.is_none()));
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn a_sign_up_is_populated_tracked_and_gets_a_token_without_a_user() {
     let servers = Servers::open().await;
     let host = servers.host(&servers.stub.url("/sign-up"));
     let outcome = log_in(&host, user()).await;
-    assert!(outcome.console.is_empty(), "{:?}", outcome.console);
+    assert!(outcome.trace.console.is_empty(), "{:?}", outcome.trace.console);
 
     let updates = host.updates.lock().unwrap();
     assert_eq!(updates[0].kind, MetadataKind::User);
@@ -125,7 +125,7 @@ async fn a_sign_up_is_populated_tracked_and_gets_a_token_without_a_user() {
         "https://vestibule.example/email_verified": true,
     });
     assert_eq!(*claims, expected);
-    let calls: Vec<_> = outcome.fetches.iter().map(|f| (f.script.as_str(), f.status)).collect();
+    let calls: Vec<_> = outcome.trace.fetches.iter().map(|f| (f.script.as_str(), f.status)).collect();
     let expected = [("track-sign-up", Some(204)), ("user-in-token", Some(200)), ("user-in-token", Some(200))];
     assert_eq!(calls, expected);
 }
@@ -179,7 +179,7 @@ async fn logins_succeed_while_the_internal_api_is_down_and_drop_the_cached_token
     let outcome = log_in(&host, returning()).await;
     assert!(outcome.context["accessToken"].get("https://vestibule.example/user").is_none());
     assert_eq!(outcome.context["accessToken"]["https://vestibule.example/roles"], json!(["support"]));
-    let line = &outcome.console[0].text;
+    let line = &outcome.trace.console[0].text;
     assert!(line.contains("without the user") && line.contains("503"), "{line}");
     servers.api_status.store(200, Ordering::SeqCst);
     log_in(&host, returning()).await;
@@ -191,7 +191,11 @@ async fn a_login_succeeds_while_the_sign_up_tracker_is_down() {
     let servers = Servers::open().await;
     let host = servers.host("http://127.0.0.1:1/");
     let outcome = log_in(&host, user()).await;
-    assert!(outcome.console[0].text.contains("the sign-up was not tracked"), "{:?}", outcome.console);
+    assert!(
+        outcome.trace.console[0].text.contains("the sign-up was not tracked"),
+        "{:?}",
+        outcome.trace.console
+    );
     // The next login of the same user tracks it.
     let host = servers.host(&servers.stub.url("/sign-up"));
     let again = log_in(&host, outcome.user).await;

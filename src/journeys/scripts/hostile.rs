@@ -78,8 +78,6 @@ const UNCLEAN: &[&str] = &[
     "async function () {}",
     "function (u, c, cb) { Promise.reject(new Error('unheard')); }",
     "function (u, c, cb) { return callback; }",
-    "function (u, c, cb) { cb(null, u, c); cb(null, u, c); }",
-    "async function (u, c, cb) { cb(null, u, c); cb(new Error('changed my mind')); }",
     "function (u, c, cb) { cb(null, u, c); throw new Error('after all'); }",
     "function (u, c, cb) { cb(); }",
     "function (u, c, cb) { cb(null); }",
@@ -107,7 +105,7 @@ async fn deny_reason(host: &ScriptHost, script: &str) -> DenyReason {
     host.one(PASSING).await.unwrap();
     let rules = [rule("fine", 1, PASSING), rule("hostile", 2, script)];
     let denied = tokio::time::timeout(DEADLINE, host.run(&rules)).await.expect(script).unwrap_err();
-    assert_eq!(denied.rule, "hostile", "{script}: {denied}");
+    assert_eq!(denied.script, "hostile", "{script}: {denied}");
     denied.reason
 }
 
@@ -158,7 +156,7 @@ async fn a_rule_that_changes_built_ins_does_not_bypass_the_next() {
       }";
     let close = "function (u, c, cb) { cb(new UnauthorizedError('closed')); }";
     let denied = host.run(&[rule("bends", 1, bend), rule("closes", 2, close)]).await.unwrap_err();
-    assert_eq!((denied.rule.as_str(), denied.reason), ("closes", Unauthorized), "{denied}");
+    assert_eq!((denied.script.as_str(), denied.reason), ("closes", Unauthorized), "{denied}");
 }
 
 #[tokio::test]
@@ -170,7 +168,7 @@ async fn an_inherited_user_id_is_refused() {
         cb(null, u, c);
       }";
     let denied = host.one(script).await.unwrap_err();
-    assert_eq!((denied.reason, denied.rule.as_str()), (Failed, "only-rule"));
+    assert_eq!((denied.reason, denied.script.as_str()), (Failed, "only-rule"));
     assert!(denied.message.contains("another user_id"), "{denied}");
 }
 

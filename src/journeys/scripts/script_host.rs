@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use vestibule::bundle::Rule;
 use vestibule::pool::{self, Pool};
 use vestibule::script::{
-    Denied, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter, ScriptRunner, Settings, WorkerCommand,
-    parse_origin,
+    Action, ActionsInput, ActionsOutput, ApiFacts, Auth0Global, Denied, Effects, LoginInput, LoginOutput,
+    MetadataUpdate, MetadataWriter, ScriptRunner, Settings, Trigger, WorkerCommand, parse_origin,
 };
 
 use crate::waiting::DEADLINE;
@@ -87,8 +87,13 @@ impl ScriptHost {
             updated.notify_one();
             Ok(())
         });
-        let login = LoginInput { user, context, configuration: self.configuration.clone() };
+        let login = LoginInput { user, context, auth0: auth0(), configuration: self.configuration.clone() };
         self.scripts.run_rules(rules, login, effects).await
+    }
+
+    /// Runs post-login actions that may redirect.
+    pub(crate) async fn act(&self, actions: &[Action], event: Value) -> Result<ActionsOutput, Denied> {
+        self.scripts.run_actions(post_login(actions, event)).await
     }
 
     /// The process ids of the living workers.
@@ -109,11 +114,45 @@ pub(crate) fn rule(name: &str, order: i64, script: &str) -> Rule {
     Rule { name, script, order, enabled: true, stage }
 }
 
+pub(crate) fn action(name: &str, code: &str) -> Action {
+    let (name, code) = (name.to_owned(), code.to_owned());
+    Action { name, code, secrets: BTreeMap::new(), dependencies: Vec::new(), modules: Vec::new() }
+}
+
+pub(crate) fn post_login(actions: &[Action], event: Value) -> ActionsInput {
+    ActionsInput {
+        trigger: Trigger::PostLogin,
+        actions: actions.into(),
+        resume: None,
+        event,
+        facts: ApiFacts { can_redirect: true, ..ApiFacts::default() },
+        effects: Effects::default(),
+    }
+}
+
+/// The `event` of a post-login action.
+pub(crate) fn event() -> Value {
+    json!({
+        "user": {
+            "user_id": "auth0|ada", "email": "ada@example.com", "email_verified": true,
+            "app_metadata": { "plan": "free" }, "user_metadata": {},
+        },
+        "client": { "client_id": "spa", "name": "Frontend", "metadata": {} },
+        "request": { "ip": "127.0.0.1", "hostname": "tenant.example", "method": "GET", "query": {}, "body": {} },
+        "transaction": { "protocol": "oidc-basic-profile", "requested_scopes": ["openid"], "metadata": {} },
+    })
+}
+
 pub(crate) fn user() -> Value {
     json!({
         "user_id": "auth0|ada", "email": "ada.lovelace@example.com", "email_verified": true,
         "name": "ada.lovelace@example.com", "created_at": "2026-11-01T10:00:00.000Z",
     })
+}
+
+pub(crate) fn auth0() -> Auth0Global {
+    let (domain, base_url) = ("tenant.example".to_owned(), "https://tenant.example/api/v2".to_owned());
+    Auth0Global { domain, base_url, access_token: None }
 }
 
 pub(crate) fn context() -> Value {

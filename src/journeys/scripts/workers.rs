@@ -31,7 +31,7 @@ async fn two_logins_run_at_once_and_stay_separate() {
     let (one, other) = tokio::join!(host.one(&one), host.one(&other));
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!((&one.user["met"], &other.user["met"]), (&"met one".into(), &"met other".into()));
-    assert_eq!((one.console[0].text.as_str(), other.console.len()), ("one", 1));
+    assert_eq!((one.trace.console[0].text.as_str(), other.trace.console.len()), ("one", 1));
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_login_that_waits_too_long_for_a_worker_is_denied_as_busy() {
     assert_eq!(first.unwrap_err().reason, DenyReason::TimedOut);
     assert_eq!(second.unwrap_err().reason, DenyReason::TimedOut);
     let third = third.unwrap_err();
-    assert_eq!((third.reason, third.rule.as_str()), (DenyReason::Busy, ""));
+    assert_eq!((third.reason, third.script.as_str()), (DenyReason::Busy, ""));
     assert!(third.to_string().contains("script.workers"), "{third}");
     host.one(PASSING).await.unwrap();
 }
@@ -92,6 +92,7 @@ async fn a_worker_that_cannot_start_denies_the_login() {
         let login = LoginInput {
             user: super::script_host::user(),
             context: super::script_host::context(),
+            auth0: super::script_host::auth0(),
             configuration: std::collections::BTreeMap::new(),
         };
         let rules = [super::script_host::rule("fine", 1, PASSING)];
@@ -143,7 +144,7 @@ mod processes {
         };
         let (denied, ()) = tokio::join!(host.one(HANGING), kill_worker);
         let denied = denied.unwrap_err();
-        assert_eq!((denied.reason, denied.rule.as_str()), (DenyReason::Crashed, "only-rule"));
+        assert_eq!((denied.reason, denied.script.as_str()), (DenyReason::Crashed, "only-rule"));
         host.one(PASSING).await.unwrap();
     }
 

@@ -1,8 +1,6 @@
-// The globals of Auth0's rules: auth0, configuration, global, require.
+// The globals of Auth0's rules: auth0, configuration; and require.
 (function (host) {
   'use strict';
-  const { parse } = JSON;
-  const { context, configuration } = parse(host.input);
 
   const update = (kind) => async (user_id, metadata) => {
     if (typeof user_id !== 'string') throw new TypeError('the user_id is not a string');
@@ -12,14 +10,18 @@
     await host.ask({ metadata: { user_id, kind, metadata } });
   };
 
-  // There is no auth0.accessToken: no script gets a Management API token.
-  host.define('auth0', {
-    domain: (context.request || {}).hostname,
-    users: { updateAppMetadata: update('app'), updateUserMetadata: update('user') },
-  });
-  host.define('configuration', Object.freeze(configuration));
-  // Kept between the logins of one worker, as JSON.
-  host.define('global', parse(host.global));
+  const auth0 = { users: { updateAppMetadata: update('app'), updateUserMetadata: update('user') } };
+  host.setAuth0 = ({ domain, baseUrl, accessToken }) => {
+    auth0.domain = domain;
+    auth0.baseUrl = baseUrl;
+    auth0.accessToken = accessToken === null ? undefined : accessToken;
+  };
+  host.defineRuleGlobals = (configuration) => {
+    host.define('auth0', auth0);
+    host.define('configuration', Object.freeze(configuration));
+  };
+  // As in Node. It lasts as long as the context.
+  host.define('global', globalThis);
 
   host.define('require', (name) => {
     const [module] = String(name).split('@');

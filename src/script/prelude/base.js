@@ -1,6 +1,6 @@
 // Calls to the host and descriptions of errors. The other parts of the prelude use this one.
-// Rules cannot reach the host object. A rule that changes built-ins can break only its own login, because each login has
-// its own runtime.
+// Scripts cannot reach the host object. A script that changes built-ins changes them for its own context only, and the
+// prelude uses those it found.
 (function (host) {
   'use strict';
   const { parse, stringify } = JSON;
@@ -46,7 +46,41 @@
     entry.reject(Object.assign(new Error(value.message), { code: value.code }));
   };
 
-  // Calls a rule's callback. If it throws, no code of the rule could catch that: it ends the login, as it ends Node.
+  // Starts a run in this context: nothing of the one before is waited for. What belongs to a run checks that it is still
+  // `host.login`.
+  host.resets = [];
+  host.begin = () => {
+    host.login = { ended: false, current: undefined };
+    pending.clear();
+    for (let at = 0; at < host.resets.length; at++) host.resets[at]();
+  };
+  host.begin();
+
+  // Denies the run because a script failed. The message of an error that a rule called back with is enough; a thrown one
+  // needs its kind and line.
+  host.fail = (login, index, thrown, called) => {
+    if (host.login !== login) return;
+    login.ended = true;
+    const { kind, text, line } = host.describe(thrown);
+    if (kind === 'UnauthorizedError') return host.deny(index, 'Unauthorized', text);
+    if (kind === 'ValidationError') return host.deny(index, 'Validation', text);
+    if (kind === 'InternalError' && text === 'out of memory') {
+      return host.deny(index, 'OutOfMemory', 'it needs more memory than script.memory_mib allows');
+    }
+    if (called) return host.deny(index, 'Failed', text);
+    host.deny(index, 'Failed', kind ? `it threw ${kind}: ${text}${line}` : `it threw ${text}`);
+  };
+
+  // A script does not compile. Called from Rust.
+  host.refuse = (thrown) => {
+    const { kind, text, line } = host.describe(thrown);
+    host.deny(undefined, 'Failed', `it does not compile: ${kind}: ${text}${line}`);
+  };
+
+  // An error that no script could catch belongs to the running one.
+  host.crash = (thrown) => host.fail(host.login, host.login.current, thrown);
+
+  // Calls a script's callback. If it throws, no code of the script could catch that: it ends the run, as it ends Node.
   host.invoke = (callback, ...values) => {
     try {
       callback(...values);

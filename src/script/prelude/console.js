@@ -1,13 +1,17 @@
-// console. The host keeps the lines with the login, redacts the values of `configuration` and cuts long lines.
+// console. The host keeps the lines with the run, redacts secrets and cuts long lines.
 (function (host) {
   'use strict';
   const { stringify } = JSON;
+  const { keys } = Object;
+  const builtIn = new Set(keys(globalThis));
+  const isBuiltIn = builtIn.has.bind(builtIn);
 
   function show(value) {
     if (typeof value === 'string') return value;
     // Both hold secrets; those of `global` are unknown to the host's redaction.
     for (const name of ['configuration', 'global']) {
-      if (value && value === globalThis[name]) return `${name} {${Object.keys(value).join(', ')}}`;
+      if (!value || value !== globalThis[name]) continue;
+      return `${name} {${keys(value).filter((key) => !isBuiltIn(key)).join(', ')}}`;
     }
     if (value instanceof Error) return `${value.name}: ${value.message}`;
     if (typeof value === 'function') return `[function ${value.name || 'anonymous'}]`;

@@ -3,6 +3,7 @@
   'use strict';
   const timers = new Map();
   let last = 0;
+  host.resets.push(() => timers.clear());
 
   function arm(timer, delay, then) {
     const millis = Math.min(Math.max(1, Math.trunc(Number(delay)) || 1), 2 ** 31 - 1);

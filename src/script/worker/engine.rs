@@ -1,19 +1,23 @@
-//! One login in QuickJS.
+//! QuickJS with the contexts of the scripts that ran last.
 //!
-//! The environment of the rules is the JavaScript in `../prelude/`. Each of its files is a function that takes the host
-//! object (`host_functions.rs`), which rules cannot reach.
+//! A context belongs to one set of scripts (all rules, or one action) with its configuration or secrets: module-level state
+//! lasts until they change. It is dropped when its script failed or left a request open, and all are when they fill half of
+//! the heap. The environment of the scripts is the JavaScript in `../prelude/`. Each of its files is a function that takes
+//! the host object (`host_functions.rs`), which scripts cannot reach.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::rc::Rc;
 
 use rquickjs::context::EvalOptions;
-use rquickjs::{Array, Context, Ctx, Function, Object, Runtime, Value};
+use rquickjs::{Context, Ctx, Function, Object, Persistent, Runtime, Value};
 
-use super::super::ipc::{CallError, RESULT_LIMIT, RunLogin, ToWorker, Verdict};
+use super::super::ipc::{CallError, Scripts, ToWorker, Verdict};
 use super::super::login::DenyReason;
-use super::host_functions::{LoginState, describe, host_object, is_out_of_memory};
+use super::host_functions::host_object;
 use super::pipe::Pipe;
-use crate::bundle::Rule;
+use super::run_state::{RunState, describe, is_out_of_memory};
 
 macro_rules! prelude {
     ($($name:literal),*) => { [$(($name, include_str!(concat!("../prelude/", $name, ".js")))),*] };
@@ -21,34 +25,159 @@ macro_rules! prelude {
 
 /// The stack a script may use, in bytes. The thread has several MiB.
 const STACK: usize = 512 * 1024;
+/// The most contexts kept; the one that ran least recently goes first.
+const CONTEXTS: usize = 32;
+/// The most jobs that may be left over when a run has ended.
+const LEFTOVER_JOBS: usize = 1000;
 /// The parts of the prelude, in the order they run.
-const PRELUDE: [(&str, &str); 10] =
-    prelude!["base", "console", "timers", "buffer", "url", "fetch", "request", "axios", "auth0", "run"];
+const PRELUDE: [(&str, &str); 11] = prelude![
+    "base", "console", "timers", "buffer", "url", "fetch", "request", "axios", "auth0", "rules", "actions"
+];
 
-/// Runs one login. Also returns the rules' `global`, to keep for the next login.
-///
-/// # Errors
-/// When the host has closed the pipe.
-pub(super) fn run(
-    pipe: &Rc<Pipe>,
-    login: RunLogin,
+/// The engine and its contexts.
+pub(super) struct Engine {
+    /// Those that ran last are last. Before `runtime`, so that they are dropped first.
+    environments: Vec<Environment>,
+    runtime: Option<Runtime>,
+    pub(super) state: Rc<RunState>,
     heap_bytes: u64,
-    global: Option<&str>,
-) -> io::Result<(Verdict, Option<String>)> {
-    let state = Rc::new(LoginState::new(pipe, &login));
-    let Ok((runtime, context)) = open(&state, heap_bytes) else {
-        let verdict = state.denied(DenyReason::OutOfMemory, "script.memory_mib is too small to begin with");
-        return Ok((verdict, None));
-    };
-    let verdict = context.with(|ctx| run_to_verdict(&ctx, &state, login, global))?;
-    if verdict.spends_worker() {
-        // Freeing a corrupted heap can hang or abort. The process exits next, which frees it.
-        std::mem::forget((context, runtime));
-    }
-    Ok((verdict, state.global.take()))
 }
 
-fn open(state: &Rc<LoginState>, heap_bytes: u64) -> rquickjs::Result<(Runtime, Context)> {
+/// A context with its prelude and its compiled scripts.
+struct Environment {
+    key: u64,
+    host: Persistent<Object<'static>>,
+    context: Context,
+}
+
+impl Engine {
+    pub(super) fn new(pipe: &Rc<Pipe>, heap_bytes: u64) -> Self {
+        Self { environments: Vec::new(), runtime: None, state: Rc::new(RunState::new(pipe)), heap_bytes }
+    }
+
+    /// Starts a run.
+    pub(super) fn begin(&self, scripts: &Scripts, millis: u64) {
+        self.state.begin(scripts, millis);
+    }
+
+    /// Runs one set of scripts until there is a verdict.
+    ///
+    /// `key` identifies the scripts and what they are configured with. `load` compiles them into a new context, `start`
+    /// starts them.
+    ///
+    /// # Errors
+    /// When the host has closed the pipe.
+    pub(super) fn run(
+        &mut self,
+        key: &impl Hash,
+        load: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> rquickjs::Result<()>,
+        start: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> rquickjs::Result<()>,
+    ) -> io::Result<Verdict> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let key = hasher.finish();
+        self.state.begin_script();
+        let kept = self.environments.iter().position(|kept| kept.key == key);
+        let environment = match kept {
+            Some(at) => self.environments.remove(at),
+            None => match self.open(key, load) {
+                Ok(environment) => environment,
+                Err(verdict) => return Ok(verdict),
+            },
+        };
+        let state = Rc::clone(&self.state);
+        let verdict = environment.context.with(|ctx| {
+            let begin = || {
+                let host = environment.host.clone().restore(&ctx)?;
+                if kept.is_some() {
+                    host.get::<_, Function<'_>>("begin")?.call::<_, ()>(())?;
+                }
+                start(&ctx, &host)?;
+                Ok(host)
+            };
+            match begin() {
+                Ok(host) => wait(&ctx, &host, &state),
+                Err(error) => Ok(state.engine_error(&ctx, &error)),
+            }
+        })?;
+        use DenyReason::{Unauthorized, Validation};
+        let failed = matches!(&verdict, Verdict::Denied { reason, .. } if !matches!(reason, Unauthorized | Validation));
+        let waits = self.state.pending.borrow().values().any(|is_timer| !is_timer);
+        if failed && matches!(&verdict, Verdict::Denied { reason, .. } if reason.spends_worker()) {
+            // Freeing a corrupted heap can hang or abort.
+            std::mem::forget(environment);
+        } else if !failed && !waits {
+            if self.environments.len() >= CONTEXTS {
+                self.environments.remove(0);
+            }
+            self.environments.push(environment);
+        }
+        Ok(verdict)
+    }
+
+    /// Ends a run: nothing of it may run in the next.
+    pub(super) fn finish(&mut self, verdict: Verdict) -> Verdict {
+        self.state.api.take();
+        self.state.pending.borrow_mut().clear();
+        let spent = matches!(&verdict, Verdict::Denied { reason, .. } if reason.spends_worker());
+        if !spent && self.runtime.as_ref().is_some_and(Runtime::is_job_pending) {
+            self.reset();
+        }
+        verdict
+    }
+
+    /// Collects garbage, and drops all contexts when they have grown too large. After the verdict is sent, so that no login
+    /// waits for it.
+    pub(super) fn tidy(&mut self) {
+        let Some(runtime) = &self.runtime else { return };
+        runtime.run_gc();
+        let used = u64::try_from(runtime.memory_usage().malloc_size).unwrap_or(0);
+        if used > self.heap_bytes / 2 {
+            self.reset();
+        }
+    }
+
+    fn reset(&mut self) {
+        self.environments.clear();
+        self.runtime = None;
+    }
+
+    /// A context with the prelude and the scripts that `load` compiles; or why there is none.
+    fn open(
+        &mut self,
+        key: u64,
+        load: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> rquickjs::Result<()>,
+    ) -> Result<Environment, Verdict> {
+        let too_small =
+            || self.state.denied(DenyReason::OutOfMemory, "script.memory_mib is too small to begin with");
+        let runtime = match &self.runtime {
+            Some(runtime) => runtime.clone(),
+            None => new_runtime(&self.state, self.heap_bytes).map_err(|_| too_small())?,
+        };
+        self.runtime = Some(runtime.clone());
+        let context = Context::full(&runtime).map_err(|_| too_small())?;
+        let state = Rc::clone(&self.state);
+        let host = context.with(|ctx| {
+            let open = || {
+                let host = host_object(&ctx, &state)?;
+                for (name, source) in PRELUDE {
+                    let part: Function =
+                        ctx.eval_with_options(source, options(&format!("vestibule:{name}")))?;
+                    part.call::<_, ()>((host.clone(),))?;
+                }
+                load(&ctx, &host)?;
+                Ok(Persistent::save(&ctx, host))
+            };
+            open().map_err(|error| state.engine_error(&ctx, &error))
+        })?;
+        match self.state.verdict.take() {
+            Some(verdict) => Err(verdict),
+            None => Ok(Environment { key, host, context }),
+        }
+    }
+}
+
+fn new_runtime(state: &Rc<RunState>, heap_bytes: u64) -> rquickjs::Result<Runtime> {
     let runtime = Runtime::new()?;
     runtime.set_memory_limit(usize::try_from(heap_bytes).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK);
@@ -58,93 +187,79 @@ fn open(state: &Rc<LoginState>, heap_bytes: u64) -> rquickjs::Result<(Runtime, C
     runtime.set_host_promise_rejection_tracker(Some(Box::new(move |_, _, reason, is_handled| {
         *rejections.unhandled.borrow_mut() = if is_handled { None } else { describe(&reason) };
     })));
-    let context = Context::full(&runtime)?;
-    Ok((runtime, context))
+    Ok(runtime)
 }
 
-/// Starts the rules, then runs their jobs and receives the replies to their calls until there is a verdict.
-fn run_to_verdict(
-    ctx: &Ctx<'_>,
-    state: &Rc<LoginState>,
-    login: RunLogin,
-    global: Option<&str>,
-) -> io::Result<Verdict> {
-    let host = match start_rules(ctx, state, login, global) {
-        Ok(host) => host,
-        Err(error) => return Ok(state.engine_error(ctx, &error)),
-    };
+/// Runs jobs and receives the replies to calls until there is a verdict, and then the jobs that are left.
+fn wait(ctx: &Ctx<'_>, host: &Object<'_>, state: &RunState) -> io::Result<Verdict> {
     loop {
         if state.is_late() {
             return Ok(state.denied(DenyReason::TimedOut, ""));
         }
         if let Some(verdict) = state.verdict.take() {
+            for _ in 0..LEFTOVER_JOBS {
+                if state.is_late() || !ctx.execute_pending_job() {
+                    break;
+                }
+            }
             return Ok(verdict);
         }
         if ctx.execute_pending_job() {
             continue;
         }
         if state.pending.borrow().is_empty() {
-            let cause = state.unhandled.take().unwrap_or_default();
-            let reason = match () {
-                () if is_out_of_memory(&cause) => DenyReason::OutOfMemory,
-                // The time limit has interrupted the last job.
-                () if state.is_late() => DenyReason::TimedOut,
-                () => DenyReason::Failed,
-            };
-            let cause =
-                if cause.is_empty() { cause } else { format!("; a promise was rejected with {cause}") };
-            return Ok(state.denied(reason, &format!("it ended without calling its callback{cause}")));
+            return Ok(never_ended(state));
         }
         let Some(ToWorker::Reply(id, result)) = state.pipe.receive()? else {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host has closed the pipe"));
         };
-        let is_pending = state.pending.borrow_mut().remove(&id);
-        if is_pending && let Err(error) = settle(&host, id, result) {
+        let is_pending = state.pending.borrow_mut().remove(&id).is_some();
+        if is_pending && let Err(error) = settle(host, id, result) {
             return Ok(state.engine_error(ctx, &error));
         }
     }
 }
 
-/// Runs the prelude, compiles all rules and starts the first.
-fn start_rules<'js>(
-    ctx: &Ctx<'js>,
-    state: &Rc<LoginState>,
-    login: RunLogin,
-    global: Option<&str>,
-) -> rquickjs::Result<Object<'js>> {
-    let host = host_object(ctx, state)?;
-    let input = serde_json::json!({
-        "user": login.input.user, "context": login.input.context, "configuration": login.input.configuration, "limit": RESULT_LIMIT,
-    });
-    host.set("input", input.to_string())?;
-    host.set("global", global.unwrap_or("{}"))?;
-    for (name, source) in PRELUDE {
-        let part: Function = ctx.eval_with_options(source, options(&format!("vestibule:{name}")))?;
-        part.call::<_, ()>((host.clone(),))?;
-    }
-    // All rules compile before the first runs: a syntax error in the last must not leave half a login's effects.
-    let rules = Array::new(ctx.clone())?;
-    for (index, rule) in login.rules.iter().enumerate() {
-        state.index.set(index);
-        match compile(ctx, rule) {
-            Ok(function) => rules.set(index, function)?,
-            Err(rquickjs::Error::Exception) if !state.is_late() => {
-                let refuse: Function = host.get("refuse")?;
-                refuse.call::<_, ()>((index, ctx.catch()))?;
-                return Ok(host);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let start: Function = host.get("run")?;
-    start.call::<_, ()>((rules,))?;
-    Ok(host)
+/// The verdict on a script that waits for nothing and has not ended.
+fn never_ended(state: &RunState) -> Verdict {
+    let cause = state.unhandled.take().unwrap_or_default();
+    let reason = match () {
+        () if is_out_of_memory(&cause) => DenyReason::OutOfMemory,
+        // The time limit has interrupted the last job.
+        () if state.is_late() => DenyReason::TimedOut,
+        () => DenyReason::Failed,
+    };
+    let is_action = state.api.borrow().is_some();
+    let how = if is_action { "its promise never settles" } else { "it ended without calling its callback" };
+    let cause = if cause.is_empty() { cause } else { format!("; a promise was rejected with {cause}") };
+    state.denied(reason, &format!("{how}{cause}"))
 }
 
-/// Compiles a rule's function. The parentheses make it an expression; they add no line, so line numbers stay correct.
-fn compile<'js>(ctx: &Ctx<'js>, rule: &Rule) -> rquickjs::Result<Value<'js>> {
-    let source = rule.script.trim_end().trim_end_matches(';');
-    ctx.eval_with_options(format!("({source}\n)"), options(&rule.name))
+fn settle(host: &Object<'_>, id: u64, result: Result<serde_json::Value, CallError>) -> rquickjs::Result<()> {
+    let settle: Function = host.get("settle")?;
+    let (is_ok, value) = (result.is_ok(), result.unwrap_or_else(|error| serde_json::json!(error)));
+    settle.call((id, is_ok, value.to_string()))
+}
+
+/// Compiles a script that is one expression; `None` when it does not compile, and the run is denied.
+///
+/// # Errors
+/// The engine's own: out of time or memory.
+pub(super) fn compile<'js>(
+    ctx: &Ctx<'js>,
+    host: &Object<'js>,
+    state: &RunState,
+    name: &str,
+    source: String,
+) -> rquickjs::Result<Option<Value<'js>>> {
+    match ctx.eval_with_options(source, options(name)) {
+        Ok(value) => Ok(Some(value)),
+        Err(rquickjs::Error::Exception) if !state.is_late() => {
+            host.get::<_, Function<'_>>("refuse")?.call::<_, ()>((ctx.catch(),))?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Sloppy mode, as in Node.
@@ -153,10 +268,4 @@ fn options(name: &str) -> EvalOptions {
     options.strict = false;
     options.filename = Some(name.replace('\0', ""));
     options
-}
-
-fn settle(host: &Object<'_>, id: u64, result: Result<serde_json::Value, CallError>) -> rquickjs::Result<()> {
-    let settle: Function = host.get("settle")?;
-    let (is_ok, value) = (result.is_ok(), result.unwrap_or_else(|error| serde_json::json!(error)));
-    settle.call((id, is_ok, value.to_string()))
 }

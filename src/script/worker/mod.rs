@@ -1,29 +1,31 @@
-//! The worker process: runs one login at a time, each in a fresh JavaScript runtime.
+//! The worker process: runs one set of scripts at a time, in JavaScript contexts that it keeps for the next run.
 //!
 //! It has one thread, no network, no files and no environment; the kernel enforces that. It exchanges frames on standard
 //! input and output and exits when its host does, also while a script runs and when the host is killed.
 
-mod engine;
-mod host_functions;
 mod pipe;
+mod run_state;
+mod host_functions;
+mod engine;
+mod rules;
+mod actions;
 #[cfg(target_os = "linux")]
 mod sandbox;
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use rlimit::Resource;
 
+use self::engine::Engine;
 use self::pipe::Pipe;
-use super::ipc::{FromWorker, ToWorker, WorkerLimits};
+use super::ipc::{FromWorker, Run, Scripts, ToWorker, Verdict, WorkerLimits};
 
 /// Address space beyond the JavaScript heap, in bytes: for the executable, its stack and frames.
 const EXTRA_SPACE: u64 = 256 * 1024 * 1024;
 
-/// The hidden subcommand `script-worker`: runs logins from standard input until the host closes it. Fails silently when
+/// The hidden subcommand `script-worker`: runs scripts from standard input until the host closes it. Fails silently when
 /// its limits cannot be set or the host breaks the protocol.
 pub fn worker_main() -> ExitCode {
     if serve(&Rc::new(Pipe::stdio())).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -35,25 +37,27 @@ fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
     };
     confine(limits)?;
     pipe.send(&FromWorker::Ready)?;
-    // The rules' `global`, as JSON, kept between logins until the rules or the configuration change. As in Auth0's
-    // containers, it is not shared between workers and can be lost at any time.
-    let (mut global, mut global_owner) = (None, 0);
+    let mut engine = Engine::new(pipe, limits.heap_bytes);
     while let Some(message) = pipe.receive()? {
         match message {
-            ToWorker::Run(login) => {
-                let owner = hash(&(&login.rules, &login.input.configuration));
-                if owner != global_owner {
-                    (global, global_owner) = (None, owner);
-                }
-                let (verdict, kept) = engine::run(pipe, *login, limits.heap_bytes, global.as_deref())?;
-                global = kept.or(global);
-                let is_spent = verdict.spends_worker();
+            ToWorker::Run(run) => {
+                let Run { scripts, millis } = *run;
+                engine.begin(&scripts, millis);
+                let verdict = match scripts {
+                    Scripts::Rules { rules, input } => rules::run(&mut engine, &rules, &input)?,
+                    Scripts::Actions { input, cache } => actions::run(&mut engine, *input, cache)?,
+                };
+                let verdict = engine.finish(verdict);
+                let is_spent = matches!(&verdict, Verdict::Denied { reason, .. } if reason.spends_worker());
                 pipe.send(&FromWorker::Finished(verdict))?;
                 if is_spent {
+                    // Freeing a corrupted heap can hang or abort. The process exits next, which frees it.
+                    std::mem::forget(engine);
                     return Ok(());
                 }
+                engine.tidy();
             }
-            // The reply to a call that its login did not wait for.
+            // The reply to a call that its run did not wait for.
             ToWorker::Reply(..) => {}
             ToWorker::Start(_) => return Err(io::Error::other("the host started twice")),
         }
@@ -81,10 +85,4 @@ fn confine(limits: WorkerLimits) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     sandbox::enter()?;
     Ok(())
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }

@@ -19,8 +19,8 @@ use super::claims;
 use super::login_log::LoginStory;
 use crate::bundle::{Client, Organization, Rule};
 use crate::script::{
-    ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter,
-    ScriptRunner,
+    Auth0Global, ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataUpdate,
+    MetadataWriter, ScriptRunner,
 };
 use crate::telemetry::plain;
 
@@ -101,22 +101,27 @@ pub(super) async fn login(tenant: &Arc<Inner>, attempt: LoginAttempt<'_>) -> Res
     let login = LoginInput {
         user: Value::Object(user.for_rules()),
         context: context(tenant, &user, &attempt),
+        auth0: Auth0Global {
+            domain: hostname(tenant).to_owned(),
+            base_url: format!("{}api/v2", tenant.issuer),
+            access_token: None,
+        },
         configuration: tenant.bundle.rules_configs.clone(),
     };
     let started = tenant.clock.elapsed();
     let result = (tenant.rules.0)(login, metadata_writer(tenant)).await;
-    let (console, fetches) = match &result {
-        Ok(output) => (&output.console, &output.fetches),
-        Err(denied) => (&denied.console, &denied.fetches),
+    let trace = match &result {
+        Ok(output) => &output.trace,
+        Err(denied) => &denied.trace,
     };
-    record(tenant, console, fetches);
-    let mut story = story.with_run(console, fetches);
+    record(tenant, &trace.console, &trace.fetches);
+    let mut story = story.with_run(&trace.console, &trace.fetches);
     let took = tenant.clock.elapsed().saturating_sub(started);
     story.milliseconds = u64::try_from(took.as_millis()).ok();
     let result = match result {
         Ok(output) => parse_output(user_id, output),
         Err(denied) => {
-            tracing::warn!(rule = %denied.rule, reason = ?denied.reason, "a login was denied");
+            tracing::warn!(script = %denied.script, reason = ?denied.reason, "a login was denied");
             Err(oauth_error(denied))
         }
     };
@@ -155,8 +160,6 @@ async fn count_login(tenant: &Arc<Inner>, user_id: &str, ip: String) -> Result<T
 /// The rules' `context`. Members that Auth0 leaves undefined are left out.
 fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Value {
     let client = attempt.client;
-    let hostname =
-        tenant.issuer.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
     let name = tenant.bundle.tenant.friendly_name.as_deref().unwrap_or("dev");
     let mut context = json!({
         "tenant": name,
@@ -177,7 +180,7 @@ fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Val
         "request": {
             "userAgent": attempt.request.header("user-agent").unwrap_or_default(),
             "ip": attempt.request.ip(),
-            "hostname": hostname,
+            "hostname": hostname(tenant),
             "query": attempt.query,
             "body": attempt.body,
             "geoip": {},
@@ -196,6 +199,11 @@ fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Val
     context
 }
 
+/// The issuer's host, with its port.
+fn hostname(tenant: &Inner) -> &str {
+    tenant.issuer.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/')
+}
+
 fn metadata_writer(tenant: &Arc<Inner>) -> MetadataWriter {
     let tenant = Arc::clone(tenant);
     Arc::new(move |update: MetadataUpdate| match tenant.users.find(&update.user_id) {
@@ -210,7 +218,7 @@ fn record(tenant: &Inner, console: &[ConsoleLine], fetches: &[FetchRecord]) {
     for line in console {
         tracing::debug!(rule = %line.script, level = ?line.level, "{}", plain(&line.text));
     }
-    for fetch in fetches {
+    for fetch in fetches.iter().filter(|fetch| fetch.refused.is_none()) {
         tenant.exchanges.record(HttpExchange {
             direction: Direction::Out,
             method: fetch.method.clone(),
@@ -266,16 +274,17 @@ fn oauth_error(denied: Denied) -> OAuthError {
         DenyReason::Busy | DenyReason::Stopped => (503, "temporarily_unavailable"),
         _ => (403, "access_denied"),
     };
-    let script = Some(denied.rule).filter(|rule| !rule.is_empty());
+    let script = Some(denied.script).filter(|script| !script.is_empty());
     OAuthError { script, ..OAuthError::new(status, error, denied.message) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::Trace;
 
     fn output(context: Value) -> LoginOutput {
-        LoginOutput { user: json!({"user_id": "auth0|a"}), context, console: Vec::new(), fetches: Vec::new() }
+        LoginOutput { user: json!({"user_id": "auth0|a"}), context, trace: Trace::default() }
     }
 
     #[test]
@@ -298,13 +307,7 @@ mod tests {
 
     #[test]
     fn a_denial_becomes_auth0s_error_and_names_the_rule() {
-        let denied = |reason| Denied {
-            rule: "gate".to_owned(),
-            reason,
-            message: "no entry".to_owned(),
-            console: Vec::new(),
-            fetches: Vec::new(),
-        };
+        let denied = |reason| Denied::new("gate", reason, "no entry");
         for (reason, status, error, description) in [
             (DenyReason::Unauthorized, 401, "unauthorized", "no entry"),
             (DenyReason::Failed, 403, "access_denied", "no entry"),

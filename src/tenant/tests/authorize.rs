@@ -202,11 +202,7 @@ async fn other_errors_go_to_the_callback() {
 async fn a_denied_login_returns_the_rules_message_and_creates_no_session() {
     let tenant = TestTenant::with(
         |_| {},
-        |_, _| {
-            let (rule, message) = ("gate".to_owned(), "not on a Sunday".to_owned());
-            let reason = DenyReason::Unauthorized;
-            Err(Denied { rule, reason, message, console: Vec::new(), fetches: Vec::new() })
-        },
+        |_, _| Err(Denied::new("gate", DenyReason::Unauthorized, "not on a Sunday")),
     );
     let back = tenant.click(&tenant.begin(&[]).await, "auth0|ada").await;
     assert_eq!(param(&back, "error").as_deref(), Some("unauthorized"));

@@ -32,7 +32,7 @@ async fn rules_get_auth0s_user_and_context_and_change_tokens() {
             context["accessToken"]["roles"] = json!(["king"]);
             context["idToken"]["https://ns/plan"] = json!("free");
             let LoginInput { user, .. } = login;
-            Ok(LoginOutput { user, context, console: Vec::new(), fetches: Vec::new() })
+            Ok(LoginOutput { user, context, trace: crate::script::Trace::default() })
         },
     );
     let response = tenant.user_tokens("katherine", &[("audience", PUBLIC), ("scope", "openid")]).await;
@@ -67,12 +67,7 @@ async fn rules_get_auth0s_user_and_context_and_change_tokens() {
 
 #[tokio::test]
 async fn a_login_denied_by_a_rule_gets_no_token() {
-    let deny = |reason| {
-        move |_: LoginInput, _: MetadataWriter| {
-            let (rule, message) = ("gate".to_owned(), "no entry".to_owned());
-            Err(Denied { rule, reason, message, console: Vec::new(), fetches: Vec::new() })
-        }
-    };
+    let deny = |reason| move |_: LoginInput, _: MetadataWriter| Err(Denied::new("gate", reason, "no entry"));
     let tenant = TestTenant::with(|_| {}, deny(DenyReason::Unauthorized));
     let refused = tenant.user_tokens("ada", &[("audience", PUBLIC)]).await;
     assert_eq!(refused.error(), (401, "unauthorized".to_owned(), "no entry".to_owned()));

@@ -3,19 +3,22 @@
 use serde_json::json;
 
 use super::*;
-use crate::script::{ConsoleLevel, ConsoleLine, Denied, DenyReason};
+use crate::script::{ConsoleLevel, ConsoleLine, Denied, DenyReason, Trace};
 
 /// Denies `grace`; adds a claim for others.
 fn rules(login: LoginInput, writer: MetadataWriter) -> Result<LoginOutput, Denied> {
     let (script, text) = ("gate".to_owned(), "<b>seen</b>".to_owned());
-    let console = vec![ConsoleLine { script: script.clone(), level: ConsoleLevel::Log, text }];
+    let line = ConsoleLine { script: script.clone(), level: ConsoleLevel::Log, text };
+    let trace = Trace { console: vec![line], ..Trace::default() };
     if login.user["user_id"] == "auth0|grace" {
-        let (reason, message) = (DenyReason::Unauthorized, "not you".to_owned());
-        return Err(Denied { rule: script, reason, message, console, fetches: Vec::new() });
+        return Err(Denied {
+            trace: Box::new(trace),
+            ..Denied::new(script, DenyReason::Unauthorized, "not you")
+        });
     }
     let mut output = accept(login, writer)?;
     output.context["accessToken"]["https://ns/plan"] = json!("free");
-    Ok(LoginOutput { console, ..output })
+    Ok(LoginOutput { trace, ..output })
 }
 
 #[tokio::test]

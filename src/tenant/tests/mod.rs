@@ -192,7 +192,7 @@ impl TestTenant {
 /// Rules that accept every login unchanged.
 pub(super) fn accept(login: LoginInput, _: MetadataWriter) -> Result<LoginOutput, crate::script::Denied> {
     let LoginInput { user, context, .. } = login;
-    Ok(LoginOutput { user, context, console: Vec::new(), fetches: Vec::new() })
+    Ok(LoginOutput { user, context, trace: crate::script::Trace::default() })
 }
 
 fn with_headers(

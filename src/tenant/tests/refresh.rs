@@ -151,15 +151,8 @@ async fn a_refused_refresh_leaves_the_token_valid() {
                 .contains(&login.context["protocol"].as_str().unwrap())
         );
         if switch.load(std::sync::atomic::Ordering::Relaxed) {
-            let (rule, message) = ("gate".to_owned(), "not now".to_owned());
             let reason = crate::script::DenyReason::Busy;
-            return Err(crate::script::Denied {
-                rule,
-                reason,
-                message,
-                console: Vec::new(),
-                fetches: Vec::new(),
-            });
+            return Err(crate::script::Denied::new("gate", reason, "not now"));
         }
         accept(login, writer)
     };
