@@ -275,3 +275,30 @@ CREATE TABLE deployed_secrets (
     hash   TEXT NOT NULL,
     PRIMARY KEY (tenant, action, name)
 ) STRICT, WITHOUT ROWID;
+
+-- Requests for deployments, by webhooks and callers. One without an outcome waits, or is being worked on: after a crash it is
+-- tried again. Of those with an outcome the last 1,000 are kept, so that a delivery that is sent again does nothing.
+CREATE TABLE deployment_requests (
+    id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    -- The forge's id of the delivery, if it came by a webhook.
+    delivery    TEXT,
+    -- The target's name in the configuration.
+    target      TEXT    NOT NULL CHECK (target <> ''),
+    branch      TEXT    NOT NULL,
+    git_commit  TEXT    NOT NULL,
+    forced      INTEGER NOT NULL CHECK (forced IN (0, 1)),
+    actor_kind  TEXT    NOT NULL,
+    actor_id    TEXT,
+    received_at INTEGER NOT NULL,
+    -- The next attempt is not made before.
+    due_at      INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    ended_at    INTEGER,
+    outcome     TEXT    CHECK (outcome IN ('deployed', 'unchanged', 'superseded', 'failed')),
+    message     TEXT,
+    CHECK ((outcome IS NULL) = (ended_at IS NULL)),
+    CHECK ((outcome IS NULL) = (message IS NULL)),
+    UNIQUE (delivery, target)
+) STRICT;
+
+CREATE INDEX deployment_requests_by_target ON deployment_requests (target, id) WHERE outcome IS NULL;

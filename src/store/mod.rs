@@ -24,6 +24,7 @@ mod pseudonyms;
 mod outbox;
 mod deployments;
 mod deployment_records;
+mod deployment_requests;
 mod keys;
 mod maintenance;
 
@@ -35,6 +36,7 @@ pub use audit::{
     Action, Actor, AuditFilter, AuditLine, AuditVerification, ChainHash, Change, ParseChainHashError,
 };
 pub use deployment_records::{DeploymentRecord, LogLine, NewDeployment};
+pub use deployment_requests::{DeploymentRequest, NewDeploymentRequest, RequestOutcome};
 pub use deployments::{Deployment, DeploymentFilter, DeploymentOutcome};
 pub use error::StoreError;
 pub use keys::SavedKeys;

@@ -22,6 +22,8 @@ pub enum Actor {
     Cli,
     /// The seeds at start.
     Seed,
+    /// A forge's webhook or CI job, with the name of the person who pushed, as the forge says.
+    Webhook(Option<String>),
 }
 
 impl Actor {
@@ -33,6 +35,19 @@ impl Actor {
             Self::Gate => ("gate", None),
             Self::Cli => ("cli", None),
             Self::Seed => ("seed", None),
+            Self::Webhook(sender) => ("webhook", sender.clone()),
+        }
+    }
+
+    /// The actor with these [parts](Self::parts). An agent is its user; what is unknown is the command line.
+    pub(crate) fn from_parts(kind: &str, id: Option<String>) -> Self {
+        match (kind, id) {
+            ("user", Some(id)) => id.parse().map_or(Self::Cli, Self::User),
+            ("machine", Some(id)) => Self::Machine(id),
+            ("webhook", sender) => Self::Webhook(sender),
+            ("gate", _) => Self::Gate,
+            ("seed", _) => Self::Seed,
+            _ => Self::Cli,
         }
     }
 }

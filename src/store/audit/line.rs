@@ -20,7 +20,7 @@ pub struct AuditLine {
     pub id: i64,
     /// When the change was made.
     pub at: Timestamp,
-    /// The kind of [`Actor`]: `user`, `machine`, `gate`, `cli` or `seed`.
+    /// The kind of [`Actor`]: `user`, `machine`, `gate`, `cli`, `seed` or `webhook`.
     pub actor_kind: String,
     /// The user's or the client's id.
     pub actor_id: Option<String>,
@@ -80,6 +80,8 @@ impl Write<'_> {
         // Chosen here, because it is part of what is hashed.
         let id = before.map_or(0, |(id, _)| id).saturating_add(1);
         let (target, (actor_kind, actor_id)) = (target.into(), actor.parts());
+        // The name of a person at a forge is personal.
+        let actor_id = actor_id.filter(|_| !matches!(actor, Actor::Webhook(_)));
         let (at, action, changes) = (self.now_millis(), action.as_str(), changes.by_agent(actor).into_json());
         let request = self.request.map(|request| request.to_string());
         let line = json!([id, at, actor_kind, actor_id, action, chain::hex(target), changes, request]);

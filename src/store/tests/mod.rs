@@ -4,6 +4,7 @@ mod audit;
 mod batch_reads;
 mod create;
 mod deployments;
+mod deployment_requests;
 mod erase;
 mod export;
 mod feed;
