@@ -10,5 +10,6 @@
 //! Management API, `bundle`, and `script` to convert rules and check scripts. Never serves HTTP. All calls block.
 
 mod settings;
+pub mod forge;
 
 pub use settings::TargetSettings;

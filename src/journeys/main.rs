@@ -24,6 +24,7 @@
 //! - `internal_api`, `public_api`: what the two schemas allow, and how many queries it costs
 //! - `subscriptions`: events of both schemas
 //! - `deployments`: queries for deployments
+//! - `forge_reads`: bundles at a commit, from a real repository over HTTP
 //! - `interrupted_reads`: queries that time out or lose their client
 //! - `schemas`: the SDL files in `schema/`
 //!
@@ -47,7 +48,7 @@
 //! - `layers`: imports between modules, compared with `docs/architecture.md`
 //!
 //! Support: `test_server` (both doors and a stub of Auth0), `dev_server` (both doors and the dev tenant),
-//! `executable` (commands and servers as processes), `auth0_stub`, `tokens`, `socket` (a WebSocket client), `waiting`.
+//! `executable` (commands and servers as processes), `auth0_stub`, `forge_stub`, `tokens`, `socket` (a WebSocket client), `waiting`.
 
 // For clippy: helpers are test code too.
 #![cfg(test)]
@@ -55,6 +56,7 @@
 mod auth0_stub;
 mod dev_server;
 mod executable;
+mod forge_stub;
 mod socket;
 mod test_server;
 mod tokens;
@@ -72,6 +74,7 @@ mod endpoint;
 mod explain;
 mod explain_property;
 mod fairness;
+mod forge_reads;
 mod hostile;
 mod identities;
 mod imports;
