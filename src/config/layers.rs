@@ -9,9 +9,9 @@ use figment::value::{Dict, Value};
 use super::diagnostic::Diagnostic;
 
 /// Sections in the order of `default.toml`.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "auth0", "public", "internal", "claims", "roles", "link", "store", "pool", "http", "script", "tenant",
-    "targets", "log",
+    "targets", "forge", "log",
 ];
 
 /// Shown instead of a secret.
@@ -192,6 +192,7 @@ pub fn is_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
     let contains = |words: &[&str]| words.iter().any(|word| name.contains(word));
     contains(&["secret", "password"])
+        || name.ends_with("_token")
         || (is_keyword(key) && contains(&["key", "token"]) && !name.ends_with("_url"))
 }
 

@@ -26,6 +26,7 @@ use crate::api::{DoorSettings, HttpSettings};
 use crate::auth::ClaimsSettings;
 use crate::auth0::Settings as Auth0Settings;
 use crate::deploy::TargetSettings;
+use crate::deploy::forge::ForgeSettings;
 use crate::pool::Settings as PoolSettings;
 use crate::scope::Roles;
 use crate::script::Settings as ScriptSettings;
@@ -71,6 +72,8 @@ pub struct Config {
     pub tenant: TenantSettings,
     /// The tenants to deploy to, by name.
     pub targets: BTreeMap<String, TargetSettings>,
+    /// The repository that pushes deploy from.
+    pub forge: ForgeSettings,
     /// The log.
     pub log: LogSettings,
 }

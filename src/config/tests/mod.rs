@@ -1,6 +1,7 @@
 //! Which layer wins, what is refused, and that each diagnostic names the key, its source and the fix.
 
 mod bounds;
+mod forge;
 mod profiles;
 mod secrets;
 mod targets;

@@ -33,7 +33,7 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
     management_client(config, layers);
 }
 
-/// A tenant's URL: outside development it must be https, and not this machine.
+/// A tenant's or forge's URL: outside development it must be https, and not this machine.
 pub(super) fn url(key: &str, text: &str, lenient: bool, layers: &mut Layers) {
     let url = match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,

@@ -3,8 +3,9 @@
 mod issuers;
 mod doors;
 mod limits;
-mod targets;
 mod tenant;
+mod targets;
+mod forge;
 
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
     limits::validate(config, layers);
     tenant::validate(config, layers);
     targets::validate(config, rules, layers);
+    forge::validate(config, rules, layers);
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
         let what = format!("cannot be read: {error}");
         layers.add("log.filter", what, "write it like `info` or `warn,vestibule=debug`");
