@@ -66,6 +66,20 @@ pub(super) async fn from_body(
     limit: usize,
     time: Duration,
 ) -> Result<GraphqlRequest, RequestError> {
+    let bytes = read_json(headers, body, limit, time).await?;
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(RequestError::Batch);
+    }
+    parsed(serde_json::from_slice(&bytes))?.request(RequestError::NotGraphql)
+}
+
+/// Reads a body that is to be JSON, with the limits of [`from_body`].
+pub(super) async fn read_json(
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<impl Buf + Send, warp::Error>> + Send,
+    limit: usize,
+    time: Duration,
+) -> Result<Vec<u8>, RequestError> {
     if !is_json(headers) {
         return Err(RequestError::MediaType);
     }
@@ -91,11 +105,7 @@ pub(super) async fn from_body(
         }
         Ok(bytes)
     };
-    let bytes = tokio::time::timeout(time, read).await.map_err(|_| RequestError::BodyTimeout)??;
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(RequestError::Batch);
-    }
-    parsed(serde_json::from_slice(&bytes))?.request(RequestError::NotGraphql)
+    tokio::time::timeout(time, read).await.map_err(|_| RequestError::BodyTimeout)?
 }
 
 /// Reads the payload of a WebSocket's `subscribe`.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use warp::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use warp::hyper::body::Bytes;
-use warp::reply::Response;
+use warp::reply::{Reply, Response};
 
 use super::cors::METHODS;
 use super::json::NumberFormatter;
@@ -187,6 +187,15 @@ const DATA_HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("content-security-policy"), "default-src 'none'; frame-ancestors 'none'"),
     (HeaderName::from_static("referrer-policy"), "no-referrer"),
 ];
+
+/// A response outside GraphQL: data, and no page.
+pub(super) fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut response = warp::reply::json(body).into_response();
+    *response.status_mut() = status;
+    let headers = DATA_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    response.headers_mut().extend(headers);
+    response
+}
 
 /// Renders the response to one HTTP request.
 pub(super) struct Responder {

@@ -62,6 +62,14 @@ pub async fn claims(
     Ok(claims)
 }
 
+/// The issuer that a token names, to choose the keys that it is then verified with.
+pub fn unverified_issuer(bearer: &Bearer) -> Option<String> {
+    match decode(bearer.payload()).ok()?.remove("iss") {
+        Some(Value::String(issuer)) => Some(issuer),
+        _ => None,
+    }
+}
+
 pub(super) fn verify_signature(bearer: &Bearer, header: &Header, key: &Key) -> Result<(), Refusal> {
     if header.algorithm != key.algorithm {
         return Err(Refusal::BadAlgorithm("The token is signed with another algorithm than its key is for."));
@@ -186,7 +194,7 @@ impl Claims {
     }
 
     /// A claim that is a string.
-    pub(super) fn text(&self, claim: &str) -> Option<&str> {
+    pub fn text(&self, claim: &str) -> Option<&str> {
         self.checked.payload.get(claim).and_then(Value::as_str)
     }
 

@@ -74,7 +74,7 @@ use warp::{Filter, Rejection};
 
 pub use bearer::{Bearer, MAX_TOKEN, NoToken, Presented, bearer, credential, parse};
 pub use caller::{Caller, Principal, caller};
-pub use claims::{Claims, claims};
+pub use claims::{Claims, claims, unverified_issuer};
 pub use explain::{Explanation, Step};
 pub use grants::Grants;
 pub use identity::store_profile;

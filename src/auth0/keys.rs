@@ -30,8 +30,9 @@ impl Auth0 {
 
     fn discover(&self, issuer: &str) -> Result<String, Auth0Error> {
         let call = Call::Discovery;
-        let document: Discovery =
-            self.json(call, self.agent.get(format!("{issuer}.well-known/openid-configuration")).call())?;
+        // The issuers of forges have no final slash.
+        let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+        let document: Discovery = self.json(call, self.agent.get(url).call())?;
         if document.issuer != issuer {
             return Err(Auth0Error::UnexpectedAnswer { call, what: "the document of another issuer" });
         }
