@@ -4,10 +4,10 @@ use futures_util::StreamExt;
 use juniper::{ID, graphql_subscription};
 
 use super::audit::AuditEventFilter;
-use super::node::{Account, AuditEvent};
+use super::node::{Account, AuditEvent, Deployment};
 use crate::api::changes::{self, Updates};
 use crate::api::{ApiError, Context, NodeId};
-use crate::scope;
+use crate::{scope, store};
 
 /// The subscription root.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,26 @@ impl Subscription {
                 AuditEvent::page(line).pop().ok_or(ApiError::NotFound("There is no such audit event."))
             });
             std::future::ready(event)
+        });
+        Ok(changes.boxed())
+    }
+
+    /// Each deployment that begins or ends, after the change; with a tenant's domain, only those to it. Needs `deploy:read`.
+    async fn deployment_changed(
+        context: &Context,
+        tenant: Option<String>,
+    ) -> Result<Updates<Deployment>, ApiError> {
+        context.require(scope::DEPLOY_READ)?;
+        let store = context.store().clone();
+        let changes = changes::stream(&store)?.filter_map(move |change| {
+            let id = change.map(|change| change.deployment).transpose();
+            let row = id.map(|id| Ok(store.deployment(id?)?)).and_then(Result::transpose);
+            let is_wanted =
+                |row: &store::Deployment| tenant.as_ref().is_none_or(|tenant| *tenant == row.tenant);
+            let row = row.filter(|row| row.as_ref().map_or(true, is_wanted));
+            std::future::ready(
+                row.and_then(|row| row.map(|row| Deployment::page(vec![row]).pop()).transpose()),
+            )
         });
         Ok(changes.boxed())
     }

@@ -20,6 +20,8 @@ pub struct Change {
     pub audit: i64,
     /// The user who was changed.
     pub user: Option<UserId>,
+    /// The deployment that began or ended.
+    pub deployment: Option<i64>,
     /// The word of an [`Action`](super::Action), or one that a newer version of the program wrote.
     pub action: String,
 }
@@ -67,10 +69,12 @@ impl Store {
     }
 
     fn send_new_lines(&self, state: &mut FeedState) -> Result<()> {
-        let sql = "SELECT id, target, action FROM audit WHERE id > ?1 ORDER BY id";
+        let sql = "SELECT id, target, CASE WHEN action LIKE 'deployment.%' THEN changes ->> '$.deployment.new' END, action
+                   FROM audit WHERE id > ?1 ORDER BY id";
         let changes = self.read_by_key(|connection| {
             all(connection, sql, [state.last], |row| {
-                Ok(Change { audit: row.get(0)?, user: row.get(1)?, action: row.get(2)? })
+                let (audit, user) = (row.get(0)?, row.get(1)?);
+                Ok(Change { audit, user, deployment: row.get(2)?, action: row.get(3)? })
             })
         })?;
         if !changes.is_empty() {
