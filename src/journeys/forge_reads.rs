@@ -1,10 +1,12 @@
 //! Commits, read over git's smart HTTP from a real repository.
 
 use tokio::runtime::Runtime;
-use vestibule::deploy::forge::{self, Checkout, ForgeError, ForgeKind, ForgeSettings, History};
+use vestibule::deploy::forge::{
+    self, Checkout, CommitState, CommitStatus, ForgeError, ForgeKind, ForgeSettings, History, Reporter,
+};
 use vestibule::telemetry::Secret;
 
-use crate::forge_stub::{CLONE_TOKEN, ForgeStub, PROJECT, git};
+use crate::forge_stub::{API_TOKEN, CLONE_TOKEN, ForgeStub, PROJECT, git};
 
 fn settings(forge: &ForgeStub, folder: Option<&str>) -> ForgeSettings {
     ForgeSettings {
@@ -148,4 +150,30 @@ fn hooks_filters_and_aliases_of_a_repository_start_nothing() {
     std::fs::write(clone.join("rules/a.js"), "2").unwrap();
     let changed = Runtime::new().unwrap().block_on(forge::local(&clone, Some("rules")));
     assert!(matches!(changed, Err(ForgeError::Uncommitted(_))), "{changed:?}");
+}
+
+#[test]
+fn statuses_reach_the_commit() {
+    let forge = ForgeStub::start();
+    let api_token = Some(Secret::new(API_TOKEN));
+    let settings = ForgeSettings { api_token, ..settings(&forge, None) };
+    let reporter = Reporter::new(&settings).unwrap().unwrap();
+    let commit = "a".repeat(40);
+    let status = |state| CommitStatus {
+        commit: commit.parse().unwrap(),
+        target: "staging".to_owned(),
+        state,
+        description: "3 changes".to_owned(),
+    };
+    reporter.send(&status(CommitState::Running)).unwrap();
+    forge.fail_statuses(1);
+    let error = reporter.send(&status(CommitState::Success)).unwrap_err();
+    assert!(matches!(error, ForgeError::Status { status: 503 }) && error.is_passing(), "{error}");
+    reporter.send(&status(CommitState::Success)).unwrap();
+    assert_eq!(forge.states(&commit), ["running", "success"]);
+    assert_eq!(forge.status(&commit).unwrap()["context"], "vestibule/staging");
+    let wrong = ForgeSettings { api_token: Some(Secret::new("glpat-wrong")), ..settings };
+    let error = Reporter::new(&wrong).unwrap().unwrap().send(&status(CommitState::Failed)).unwrap_err();
+    assert!(matches!(error, ForgeError::Status { status: 401 }) && !error.is_passing(), "{error}");
+    assert_eq!(forge.states(&commit).len(), 2);
 }
