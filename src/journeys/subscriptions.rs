@@ -1,7 +1,7 @@
 //! Subscriptions of both schemas over WebSockets: events reach the callers who may see them.
 
 use serde_json::json;
-use vestibule::store::{Actor, UserUpdate};
+use vestibule::store::{Actor, NewDeployment, UserUpdate};
 use vestibule::user::{Status, UserId};
 
 use crate::socket::Socket;
@@ -63,6 +63,41 @@ fn staff_receive_events_for_users_and_audit_events() {
     });
     let line = json!({"action": "user.roles_set", "user": {"id": ada}, "actor": {"kind": "CLI"}});
     assert_eq!(event["data"]["auditEventAdded"], line, "{event}");
+}
+
+#[test]
+fn staff_receive_events_for_deployments() {
+    let server = TestServer::open(&[]);
+    let deploy = |tenant: &str| {
+        let new = NewDeployment {
+            tenant: tenant.to_owned(),
+            target: "staging".to_owned(),
+            git_ref: Some("develop".to_owned()),
+            commit: None,
+            actor: Actor::Webhook(Some("ada".to_owned())),
+            untested: false,
+            undoes: None,
+        };
+        let id = server.store().begin_deployment(&new).unwrap();
+        server.store().end_deployment(id, &new.actor, Err("a test failed")).unwrap();
+    };
+    let token = server.machine_token("users:read deploy:read");
+    let changes =
+        "subscription { deploymentChanged(tenant: \"b.example\") { tenant outcome failure actor { kind } } }";
+    let mut client = subscribed(&server, true, &token, changes);
+    let event = client.first_event(|_| {
+        deploy("a.example");
+        deploy("b.example");
+    });
+    let change = &event["data"]["deploymentChanged"];
+    assert_eq!(
+        (&change["tenant"], &change["actor"]["kind"]),
+        (&json!("b.example"), &json!("WEBHOOK")),
+        "{event}"
+    );
+    let reader = server.machine_token("users:read audit:read");
+    let refused = subscribed(&server, true, &reader, changes).receive().to_string();
+    assert!(refused.contains("NOT_PERMITTED") && refused.contains("deploy:read"), "{refused}");
 }
 
 #[test]
