@@ -25,8 +25,15 @@ fn each_mistake_about_the_forge_is_refused() {
         ("forge.status_url", "javascript:alert(1)"),
         ("forge.ca_file", "/nowhere/ca.pem"),
         ("forge.ci_issuer", "http://gitlab.com"),
+        ("targets.staging.branch", "refs/../heads"),
     ] {
-        assert_eq!(problem(with(&[("forge.ci_audience", "deployments"), (key, value)])).key, key, "{value}");
+        let target = [
+            ("targets.staging.domain", "staging.eu.auth0.com"),
+            ("targets.staging.client_id", "deployer"),
+            ("targets.staging.client_secret", "hush"),
+            ("forge.ci_audience", "deployments"),
+        ];
+        assert_eq!(problem(with(&[&target[..], &[(key, value)]].concat())).key, key, "{value}");
     }
     assert_eq!(problem(with(&[("forge.ci_issuer", "https://gitlab.com")])).key, "forge.ci_audience");
 }

@@ -45,6 +45,11 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
         let what = format!("is {}, which cannot be opened: {error}", path.display());
         layers.add("forge.ca_file", what, "give the path of a PEM file that this user can read");
     }
+    for (name, target) in &config.targets {
+        let wrong = target.branch.as_ref().is_some_and(|branch| !ForgeSettings::is_branch(branch));
+        let key = format!("targets.{name}.branch");
+        layers.add_if(wrong, &key, "is not the name of a branch", "write it like \"staging\"");
+    }
     ci(config, rules, layers);
 }
 
