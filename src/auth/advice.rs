@@ -203,3 +203,24 @@ pub(super) fn for_caller(refusal: &Refusal, payload: &Map<String, Value>, user_c
         refusal => refusal.message().into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_about_a_text_that_is_no_jwt_depends_on_its_form() {
+        let long = format!("{}.a.b", "a".repeat(MAX_TOKEN));
+        for (text, advice) in [
+            ("undefined", "JavaScript's undefined"),
+            ("{\"access_token\":\"a.b.c\"}", "access_token only"),
+            (&long, "put less into the token"),
+            ("a.b.c.d", "Several tokens"),
+            ("opaque", "opaque"),
+            ("a.b", "end is missing"),
+            ("a.b.c", "without anything around it"),
+        ] {
+            assert!(for_bearer(text).contains(advice), "{text:.40}: {}", for_bearer(text));
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::{Claims, Grants, Refusal, RolesFrom};
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::store::{Actor, LinkSettings, Store, StoreError};
-use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User};
+use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User, is_issued_after};
 
 /// Where users are found, and what they are granted. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -71,10 +71,7 @@ impl Users {
         let Some(row) = store.user_by_auth0_id(id)? else {
             let unlinked_at = store.unlinked_at(id)?;
             return match claims.user() {
-                _ if unlinked_at.is_some_and(|at| {
-                    claims.issued_at().is_none_or(|issued| issued.as_millisecond() <= at.as_millisecond())
-                }) =>
-                {
+                _ if unlinked_at.is_some_and(|at| !is_issued_after(claims.issued_at(), at)) => {
                     Err(Refusal::TokenRevoked)
                 }
                 Some(_) => Err(Refusal::BadPayload(

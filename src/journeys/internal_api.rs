@@ -341,6 +341,18 @@ fn auth0_profile_can_be_selected_for_one_user_only() {
 }
 
 #[test]
+fn a_user_whom_auth0_does_not_know_is_not_asked_for_again() {
+    let server = TestServer::open(&[]);
+    let (staff, ada) = (server.machine_token(ALL), server.insert_person("ada").id);
+    let document = "query($id: ID!) { user(id: $id) { auth0Profile } }";
+    for _ in 0..2 {
+        let answer = server.ask_internal(&staff, document, json!({"id": ada})).json();
+        assert!(answer["data"]["user"]["auth0Profile"].is_null(), "{answer}");
+        assert_eq!(server.auth0.calls("/api/v2/users/"), 1, "the first answer is remembered");
+    }
+}
+
+#[test]
 fn auth0_profiles_share_a_fetch_and_the_breaker() {
     let server = TestServer::open(&[]);
     let staff = server.machine_token(ALL);

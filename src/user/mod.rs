@@ -52,11 +52,13 @@ impl User {
     /// Whether a token issued at that moment is not revoked. `iat` has whole seconds, so a token of the second of a
     /// revocation is revoked too; so is one without `iat`, which cannot show that it is newer.
     pub fn accepts_token_issued_at(&self, issued_at: Option<Timestamp>) -> bool {
-        // Of one millisecond, the token may be the older one.
-        let is_newer =
-            |from: Timestamp| issued_at.is_some_and(|issued| issued.as_millisecond() > from.as_millisecond());
-        self.tokens_valid_from.is_none_or(is_newer)
+        self.tokens_valid_from.is_none_or(|revoked| is_issued_after(issued_at, revoked))
     }
+}
+
+/// Whether a token is newer than a revocation. Of the same millisecond, the token may be the older one.
+pub fn is_issued_after(issued_at: Option<Timestamp>, revoked: Timestamp) -> bool {
+    issued_at.is_some_and(|issued| issued.as_millisecond() > revoked.as_millisecond())
 }
 
 /// Whether a user is accepted.

@@ -2,6 +2,8 @@
 
 use std::sync::Barrier;
 
+use serde_json::json;
+
 use super::*;
 use crate::store::PROFILE_MAX_BYTES;
 
@@ -188,6 +190,18 @@ fn a_large_profile_without_personal_members_is_dropped() {
         assert_eq!(user.profile.is_some(), kept, "{bytes}");
         assert_eq!(user.person, new.person);
     }
+}
+
+#[test]
+fn a_large_profile_keeps_personal_members_of_at_most_4_kib() {
+    let test = TestStore::new();
+    let mut new = identity("auth0|1", None, false);
+    // Two bytes are the quotes.
+    let (fits, too_long) = ("x".repeat(4096 - 2), "x".repeat(4097 - 2));
+    let metadata = "x".repeat(PROFILE_MAX_BYTES);
+    new.profile = Some(json!({"name": fits, "nickname": too_long, "user_metadata": {"notes": metadata}}));
+    let user = admit(&test, &new, LinkEmail::Never).unwrap().into_user();
+    assert_eq!(user.profile, Some(json!({"name": fits})));
 }
 
 #[test]
