@@ -26,9 +26,11 @@ mod ipc;
 mod process;
 mod redact;
 mod worker;
+mod convert;
 
 pub use action::{Action, ActionModule, Dependency, Trigger};
 pub use action_run::{ActionsInput, ActionsOutput, ApiFacts, Outcome, Resume};
+pub use convert::{ConvertError, Converted, Note, convert};
 pub use effects::{
     Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
     TargetScopes,

@@ -1,0 +1,6 @@
+function (user, context, callback) {
+  if (context.riskAssessment && context.riskAssessment.confidence === 'low') {
+    context.multifactor = { provider: 'any' };
+  }
+  callback(null, user, context);
+}
