@@ -155,6 +155,18 @@ impl<'a> Files<'a> {
     }
 }
 
+/// See [`Bundle::own_keywords`](super::Bundle::own_keywords).
+pub(super) fn own_keywords(bundle: &Path) -> Result<BTreeMap<String, Value>, BundleError> {
+    let nothing = BTreeMap::new();
+    let mut files = Files::open(bundle, &nothing)?;
+    // Of another tool, whose values may contain keywords: they are replaced later.
+    let path = files.path("config.json");
+    let config = files.json_if_exists(&path)?;
+    let mappings =
+        config.and_then(|config| config.get("AUTH0_KEYWORD_REPLACE_MAPPINGS")?.as_object().cloned());
+    Ok(mappings.unwrap_or_default().into_iter().collect())
+}
+
 /// A file's name without its extension.
 pub(super) fn stem(path: &Path) -> &str {
     path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()

@@ -35,6 +35,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use files::Files;
+
 /// A checked bundle: names are resolved and unique, and scripts are inlined.
 #[derive(Debug, Clone, Default)]
 pub struct Bundle {
@@ -97,6 +99,26 @@ impl Bundle {
     /// [`BundleError`] names the file, the problem and the fix.
     pub fn read(path: &Path, keywords: &BTreeMap<String, Value>) -> Result<Self, BundleError> {
         read::bundle(path, keywords)
+    }
+
+    /// The objects of the bundle at `path` and its notices, without its users, and also what the dev tenant cannot serve.
+    ///
+    /// # Errors
+    /// As [`Bundle::read`].
+    pub fn read_objects(
+        path: &Path,
+        keywords: &BTreeMap<String, Value>,
+    ) -> Result<(Objects, Vec<String>), BundleError> {
+        read::read_objects(&mut Files::open(path, keywords)?).map(|(objects, notices, _)| (objects, notices))
+    }
+
+    /// The keywords that the bundle at `path` gives values itself: `AUTH0_KEYWORD_REPLACE_MAPPINGS` in the `config.json` of
+    /// Auth0's deploy CLI.
+    ///
+    /// # Errors
+    /// As [`Bundle::read`].
+    pub fn own_keywords(path: &Path) -> Result<BTreeMap<String, Value>, BundleError> {
+        files::own_keywords(path)
     }
 
     /// A bundle of these objects, without users. An object that this tenant cannot serve as Auth0 would is left out of the

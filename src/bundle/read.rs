@@ -14,11 +14,23 @@ use super::{Bundle, BundleError, Kind, Object, Objects, TestUser};
 /// See [`Bundle::read`].
 pub(super) fn bundle(path: &Path, keywords: &BTreeMap<String, Value>) -> Result<Bundle, BundleError> {
     let mut files = Files::open(path, keywords)?;
-    let mut layout = Layout::read(&mut files)?;
+    let (objects, mut notices, people) = read_objects(&mut files)?;
+    let users = match people {
+        Some(value) => users(&files.path("people.json"), value, &objects, &mut notices)?,
+        None => Vec::new(),
+    };
+    Ok(Bundle { users, ..Bundle::from_objects(objects, notices) })
+}
+
+/// The objects, the notices and the unread users.
+pub(super) fn read_objects(
+    files: &mut Files<'_>,
+) -> Result<(Objects, Vec<String>, Option<Value>), BundleError> {
+    let mut layout = Layout::read(files)?;
     if !files.missing.is_empty() {
         files.missing.sort();
         files.missing.dedup();
-        return Err(BundleError::Keywords { missing: files.missing });
+        return Err(BundleError::Keywords { missing: std::mem::take(&mut files.missing) });
     }
     let mut notices = std::mem::take(&mut layout.notices);
     let mut objects = Objects { tenant: layout.tenant, triggers: layout.triggers, lists: BTreeMap::new() };
@@ -40,11 +52,7 @@ pub(super) fn bundle(path: &Path, keywords: &BTreeMap<String, Value>) -> Result<
             }
         }
     }
-    let users = match layout.users {
-        Some(value) => users(&files.path("people.json"), value, &objects, &mut notices)?,
-        None => Vec::new(),
-    };
-    Ok(Bundle { users, ..Bundle::from_objects(objects, notices) })
+    Ok((objects, notices, layout.users))
 }
 
 /// Gives every rule an order and the other defaults, and sorts them. Two rules with one order are refused: which runs first

@@ -10,6 +10,20 @@
 //! Management API, `bundle`, and `script` to convert rules and check scripts. Never serves HTTP. All calls block.
 
 mod settings;
+mod error;
+mod state;
+mod desired;
+mod secrets;
+mod plan;
+mod connection;
+mod read;
+mod apply;
+mod check;
+mod deployer;
 pub mod forge;
 
+pub use deployer::{Deployer, Options, Origin, Progress};
+pub use error::DeployError;
+pub use plan::{Change, ChangeKind, MemberChange, Named, Plan, SecretChange, Verb};
 pub use settings::TargetSettings;
+pub use state::ObjectKind;

@@ -46,7 +46,7 @@ impl TargetSettings {
     }
 
     /// The settings of a client of the tenant.
-    pub fn client(&self) -> auth0::Settings {
+    pub(super) fn client(&self) -> auth0::Settings {
         auth0::Settings {
             issuer: self.url(),
             jwks_uri: None,

@@ -164,6 +164,14 @@ impl Store {
         self.read(|connection| value::<Option<i64>>(connection, sql, [tenant])).map(Option::flatten)
     }
 
+    /// The id of the newest deployment to a tenant that changed it, or may have, and was not undone.
+    pub fn last_to_undo(&self, tenant: &str) -> Result<Option<i64>> {
+        let sql = "SELECT max(d.id) FROM deployments d JOIN deployment_records ON deployment_id = d.id
+                   WHERE d.tenant = ?1 AND d.changes > 0 AND d.undoes IS NULL AND NOT EXISTS (
+                       SELECT 1 FROM deployments u WHERE u.undoes = d.id AND u.outcome = 'applied')";
+        self.read(|connection| value::<Option<i64>>(connection, sql, [tenant])).map(Option::flatten)
+    }
+
     /// The hashes of the secrets that were deployed to a tenant, by action and name.
     pub fn deployed_secrets(&self, tenant: &str) -> Result<BTreeMap<(String, String), String>> {
         let sql = "SELECT action, name, hash FROM deployed_secrets WHERE tenant = ?1";
