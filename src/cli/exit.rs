@@ -10,6 +10,7 @@ use super::users::NoSuchUser;
 use crate::app::ManifestError;
 use crate::bundle::BundleError;
 use crate::config::ConfigError;
+use crate::deploy::DeployError;
 use crate::sqlite::DatabaseError;
 use crate::store::StoreError;
 
@@ -57,6 +58,18 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if cause.is::<NoSuchUser>() {
         return Some(NO_USER);
+    }
+    if let Some(error) = cause.downcast_ref::<DeployError>() {
+        match error {
+            DeployError::Keywords { .. } | DeployError::NoTarget { .. } => return Some(BAD_CONFIG),
+            DeployError::NotABundle(_) => return Some(NO_INPUT),
+            DeployError::Undeployable(_) => return Some(DAMAGED_DATA),
+            DeployError::Scope { .. } => return Some(NO_PERMISSION),
+            DeployError::Store(error) => return code_of_cause(error),
+            DeployError::Bundle(error) => return code_of_cause(error),
+            error if error.is_temporary() => return Some(TEMPORARY_FAILURE),
+            _ => {}
+        }
     }
     if let Some(error) = cause.downcast_ref::<BundleError>() {
         return Some(match error {

@@ -70,7 +70,7 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     Schema(schema::Args),
-    /// Run the dev tenant alone, or make it fail.
+    /// Run the dev tenant alone, make it fail, or deploy a bundle to a tenant.
     #[command(subcommand)]
     Tenant(tenant::Command),
     /// Run scripts; started by `vestibule` itself.
@@ -144,7 +144,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
         Command::Users(command) => return users::run(&global, &command),
         Command::Audit(command) => return audit::run(&global, &command),
         Command::Schema(args) => schema::run(&args, &vestibule)?,
-        Command::Tenant(command) => tenant::run(&global, &command)?,
+        Command::Tenant(command) => return tenant::run(&global, &command),
         Command::ScriptWorker => return Ok(script::worker_main()),
     }
     Ok(ExitCode::SUCCESS)

@@ -55,7 +55,7 @@ impl Desired {
                     .join(", "),
             },
             BundleError::NotABundle { folder } => DeployError::NotABundle(folder),
-            other => DeployError::Bundle(other),
+            other => other.into(),
         };
         let url = settings.url();
         let mut keywords: BTreeMap<String, Value> = BTreeMap::from([
@@ -81,6 +81,9 @@ impl Desired {
         desired.add_bindings(&objects, rule_actions, &mut problems);
         desired.name_what_is_left(&objects);
         desired.check(&mut problems);
+        if desired.kinds.is_empty() && problems.is_empty() {
+            return Err(DeployError::NotABundle(path.to_owned()));
+        }
         desired.hidden.retain(|text| text.len() >= HIDDEN_MIN);
         // The longest first: one may be part of another.
         desired.hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));

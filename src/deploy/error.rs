@@ -17,7 +17,7 @@ pub enum DeployError {
     #[error("{} is not a bundle: name a folder in a layout of Auth0's deploy CLI, or its tenant.yaml", .0.display())]
     NotABundle(PathBuf),
     #[error(transparent)]
-    Bundle(BundleError),
+    Bundle(#[from] BundleError),
     /// The bundle asks for something that cannot be deployed; one line each.
     #[error("the bundle cannot be deployed:\n  {}", .0.join("\n  "))]
     Undeployable(Vec<String>),

@@ -171,6 +171,10 @@ impl Process {
         assert!(Command::new("kill").args([signal, &self.id().to_string()]).status().unwrap().success());
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.0.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end and returns the exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         wait_until("the process ends", || self.child.0.try_wait().unwrap().is_some());

@@ -35,6 +35,8 @@
 //! - `tenant_run`: the dev tenant alone, for the tests of a team
 //! - `notes`: the same with the example's schemas
 //! - `developer`: the commands `dev`, `token` and `explain` together
+//! - `deploys`: bundles deployed to a tenant: plan, apply, drift, rollback, and what goes wrong
+//! - `deploy_crashes`: deployments that are killed half-way
 //! - `scripts`: rules in their worker processes
 //!
 //! The executable and its database:
@@ -58,6 +60,7 @@ mod dev_server;
 mod executable;
 mod forge_stub;
 mod socket;
+mod target;
 mod test_server;
 mod tokens;
 mod waiting;
@@ -67,7 +70,9 @@ mod callers;
 mod clients;
 mod crashes;
 mod delegation;
+mod deploy_crashes;
 mod deployments;
+mod deploys;
 mod developer;
 mod disks;
 mod endpoint;

@@ -1,8 +1,13 @@
-//! `vestibule tenant …`: the dev tenant alone, and what tests of a team ask of it.
+//! `vestibule tenant …`: the dev tenant alone, what tests of a team ask of it, and deployments to tenants.
 
 mod fault;
 mod run;
 mod state;
+mod deploy;
+mod deployments;
+mod plan_text;
+
+use std::process::ExitCode;
 
 use super::Global;
 
@@ -13,14 +18,25 @@ pub(super) enum Command {
     Reset(state::ResetArgs),
     Export(state::ExportArgs),
     Import(state::ImportArgs),
+    Plan(deploy::PlanArgs),
+    Apply(deploy::ApplyArgs),
+    Rollback(deploy::RollbackArgs),
+    Drift(deploy::DriftArgs),
+    Deployments(deployments::Args),
 }
 
-pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<()> {
+pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(args) => run::run(global, args),
-        Command::Fault(args) => fault::run(global, args),
-        Command::Reset(args) => state::reset(global, args),
-        Command::Export(args) => state::export(global, args),
-        Command::Import(args) => state::import(global, args),
+        Command::Run(args) => run::run(global, args)?,
+        Command::Fault(args) => fault::run(global, args)?,
+        Command::Reset(args) => state::reset(global, args)?,
+        Command::Export(args) => state::export(global, args)?,
+        Command::Import(args) => state::import(global, args)?,
+        Command::Plan(args) => return deploy::plan(global, args),
+        Command::Apply(args) => return deploy::apply(global, args),
+        Command::Rollback(args) => return deploy::rollback(global, args),
+        Command::Drift(args) => return deploy::drift(global, args),
+        Command::Deployments(args) => deployments::run(global, args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
