@@ -41,7 +41,8 @@ impl Auth0 {
         let totals = if path.starts_with("actions/") { "" } else { "&include_totals=true" };
         let mut all = Vec::new();
         for page in 0..MAX_PAGES {
-            let uri = self.object_uri(&format!("{path}?page={page}&per_page={PAGE}{totals}"));
+            let mark = if path.contains('?') { '&' } else { '?' };
+            let uri = self.object_uri(&format!("{path}{mark}page={page}&per_page={PAGE}{totals}"));
             let mut answer = self.authorized(|bearer| {
                 self.answer(call, self.agent.get(&uri).header("authorization", bearer).call())
             })?;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::layers::{Layers, Origin, Setting, is_secret};
+use super::layers::{Layers, Origin, Setting, is_secret, keyword_section};
 
 /// More than any secret or certificate; a larger file is refused, since its path is probably a mistake.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -14,14 +14,18 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// Giving both in the same layer is a mistake; of two layers, the later one wins. `credentials` is systemd's
 /// `$CREDENTIALS_DIRECTORY`.
 pub(super) fn resolve(layers: &mut Layers, credentials: Option<&Path>) {
-    // The keys of targets have no defaults.
-    let of_target = |key: &String| {
-        let key = key.strip_suffix("_file")?;
-        (key.starts_with("targets.") && key.ends_with(".client_secret")).then(|| key.to_owned())
+    // The keys of targets have no defaults, and keywords keep the case of their variables.
+    let of_target = |file_key: &String| {
+        let is_keyword = keyword_section(file_key).is_some();
+        let key = file_key
+            .strip_suffix("_file")
+            .or_else(|| file_key.strip_suffix("_FILE").filter(|_| is_keyword))?;
+        let is_secret = key.ends_with(".client_secret") || is_keyword;
+        (key.starts_with("targets.") && is_secret).then(|| (key.to_owned(), file_key.clone()))
     };
-    let of_targets: Vec<String> = layers.settings.keys().filter_map(of_target).collect();
-    for key in layers.known().into_iter().chain(of_targets) {
-        let file_key = format!("{key}_file");
+    let of_targets: Vec<(String, String)> = layers.settings.keys().filter_map(of_target).collect();
+    let known = layers.known().into_iter().map(|key| (key.clone(), format!("{key}_file")));
+    for (key, file_key) in known.chain(of_targets) {
         // `auth0.ca_file` is a setting of its own.
         if layers.default(&file_key).is_some() {
             continue;

@@ -29,7 +29,7 @@ pub(crate) struct Target {
     pub(crate) tenant: DevTenant,
     pub(crate) store: Store,
     pub(crate) deployer: Deployer,
-    pub(crate) runtime: Runtime,
+    _runtime: Runtime,
     pub(crate) dir: TempDir,
     http: HttpClient,
 }
@@ -126,7 +126,7 @@ impl Target {
         let targets = [("staging".to_owned(), target)].into();
         let database = dir.path().join("vestibule.db");
         let deployer = Deployer::new(store.clone(), &database, targets, scripts, handle, Clock::system());
-        Self { tenant, store, deployer, runtime, dir, http: HttpClient::new() }
+        Self { tenant, store, deployer, _runtime: runtime, dir, http: HttpClient::new() }
     }
 
     pub(crate) fn database(&self) -> PathBuf {

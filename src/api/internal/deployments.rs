@@ -42,6 +42,16 @@ impl Deployment {
         &self.row.tenant
     }
 
+    /// The target's name in the configuration.
+    fn target(&self) -> Option<&str> {
+        self.row.target.as_deref()
+    }
+
+    /// Whether the bundle was deployed without its tests.
+    fn untested(&self) -> bool {
+        self.row.untested
+    }
+
     /// The branch or tag, if the deployment came from a repository.
     fn git_ref(&self) -> Option<&str> {
         self.row.git_ref.as_deref()
@@ -70,6 +80,20 @@ impl Deployment {
     /// The reason of a failure, in one line.
     fn failure(&self) -> Option<&str> {
         self.row.failure.as_deref()
+    }
+
+    /// The plan as JSON, as `vestibule tenant plan --json` prints it. Null before it is made, and after 50 more deployments.
+    async fn plan(&self, context: &Context) -> Result<Option<String>, ApiError> {
+        let id = self.row.id;
+        let record = context.read_store(move |store| store.deployment_record(id)).await?;
+        Ok(record.map(|record| record.plan))
+    }
+
+    /// What it did, line by line.
+    async fn log(&self, context: &Context) -> Result<Vec<String>, ApiError> {
+        let id = self.row.id;
+        let log = context.read_store(move |store| store.deployment_log(id)).await?;
+        Ok(log.into_iter().map(|line| format!("{} {}", line.at, line.line)).collect())
     }
 
     /// When it began.

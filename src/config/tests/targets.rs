@@ -48,6 +48,23 @@ fn a_secret_of_a_target_comes_from_a_file_too() {
 }
 
 #[test]
+fn a_keyword_comes_from_a_file_too() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("keyword");
+    std::fs::write(&path, "from a file\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let path = path.to_str().unwrap();
+    let mut sources = staging(&[("targets.staging.keywords.url_file", path)]);
+    sources.env = [owned(("VESTIBULE_TARGETS__STAGING__KEYWORDS__API_KEY_FILE", path))].into();
+    let keywords = load(sources).unwrap().targets["staging"].keywords.clone();
+    assert_eq!(
+        serde_json::to_value(keywords).unwrap(),
+        json!({"API_KEY": "from a file", "url": "from a file"})
+    );
+}
+
+#[test]
 fn only_development_deploys_over_http_or_to_this_machine() {
     for domain in
         ["http://staging.eu.auth0.com/", "http://127.0.0.1:4002/", "localhost:4003", "https://[::1]/"]
