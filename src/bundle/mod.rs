@@ -25,9 +25,9 @@ pub use error::BundleError;
 pub use keywords::deserialize_keywords;
 pub use kinds::{Kind, Object};
 pub use objects::{
-    AccessPolicy, ActionBinding, ApiScope, Client, ClientGrant, DEFAULT_CONNECTION, JwtConfiguration,
-    Organization, RefreshTokenSettings, ResourceServer, Role, RolePermission, Rule, SubjectTypeAuthorization,
-    TenantSettings, TestUser,
+    AccessPolicy, ActionBinding, ApiScope, Client, ClientGrant, DEFAULT_CONNECTION, EnabledConnection,
+    JwtConfiguration, Organization, RefreshTokenSettings, ResourceServer, Role, RolePermission, Rule,
+    SubjectTypeAuthorization, TenantSettings, TestUser,
 };
 
 use std::collections::BTreeMap;

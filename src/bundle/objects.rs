@@ -12,6 +12,8 @@ pub struct TenantSettings {
     pub friendly_name: Option<String>,
     /// The audience of token requests without one. Empty means none.
     pub default_audience: Option<String>,
+    /// The database connection of the grant `password`. Empty means none.
+    pub default_directory: Option<String>,
     /// The lifetime of a login session, in hours.
     pub session_lifetime: Option<f64>,
     /// How long a session lives without use, in hours.
@@ -61,6 +63,8 @@ pub struct Client {
     pub client_secret: Option<Secret>,
     /// `spa`, `native`, `regular_web` or `non_interactive`.
     pub app_type: Option<String>,
+    /// `false`: an application of another organization, which gets the connections of the whole domain only.
+    pub is_first_party: Option<bool>,
     /// The grant types it may use. Absent: Auth0's default for its `app_type`, see [`Client::may_use`].
     pub grant_types: Option<Vec<String>>,
     /// The URLs that may get a code.
@@ -195,6 +199,19 @@ pub struct Organization {
     /// Its metadata.
     #[serde(default)]
     pub metadata: Map<String, Value>,
+    /// The connections that its members log in with. None: any.
+    #[serde(default)]
+    pub connections: Vec<EnabledConnection>,
+}
+
+/// A connection of an organization.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EnabledConnection {
+    /// The connection's id.
+    pub connection_id: String,
+    /// Whether a user who logs in with it becomes a member.
+    #[serde(default)]
+    pub assign_membership_on_login: bool,
 }
 
 /// The scopes of an API that a client gets: by client credentials, or for its users.

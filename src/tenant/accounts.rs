@@ -66,6 +66,16 @@ impl TenantDb {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// By user name, ignoring case.
+    pub(super) fn accounts_by_username(&self, name: &str) -> Result<Vec<Document>> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT doc FROM account WHERE lower(doc ->> '$.username') = lower(?1) AND deleted = 0 ORDER BY seq LIMIT 100",
+        )?;
+        let rows = statement.query_map([name], |row| document(row, 0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// All users in the order of their creation; `skip` of them left out, at most `limit`.
     pub(super) fn accounts(&self, skip: i64, limit: i64) -> Result<Vec<Document>> {
         let connection = self.lock();

@@ -19,6 +19,7 @@ mod management;
 mod apis;
 mod certificates;
 mod clients;
+mod connections;
 mod db;
 mod exchanges;
 mod faults;

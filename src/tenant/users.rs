@@ -93,9 +93,19 @@ impl UserDirectory {
         Ok(self.db.accounts_by_email(email)?.into_iter().map(|doc| self.user(doc)).collect())
     }
 
-    /// By email and password; `None` when either is wrong. Blocking: hashing takes a good part of a second.
-    pub(super) fn authenticate(&self, email: &str, password: &str) -> Result<Option<TenantUser>> {
-        for user in self.find_by_email(email)? {
+    /// By email, or a user name, and password, in an allowed connection; `None` when either is wrong. Blocking: hashing takes
+    /// a good part of a second.
+    pub(super) fn authenticate(
+        &self,
+        login: &str,
+        password: &str,
+        is_allowed: impl Fn(&str) -> bool,
+    ) -> Result<Option<TenantUser>> {
+        let mut found = self.find_by_email(login)?;
+        if !login.contains('@') {
+            found.extend(self.db.accounts_by_username(login)?.into_iter().map(|doc| self.user(doc)));
+        }
+        for user in found.into_iter().filter(|user| is_allowed(user.connection())) {
             let is_right = match self.db.password(user.user_id())? {
                 Some(stored) => verify_password(&stored, password),
                 // The bundle holds its passwords in the clear, so there is no hash to compare.
@@ -272,9 +282,14 @@ impl TenantUser {
 }
 
 /// A new user's profile, as Auth0 derives it from an email.
-pub(super) fn new_profile(user_id: &str, email: &str, now: Timestamp) -> Map<String, Value> {
+pub(super) fn new_profile(
+    user_id: &str,
+    email: &str,
+    connection: &str,
+    now: Timestamp,
+) -> Map<String, Value> {
     let mut user = object(json!({"user_id": user_id, "email": email}));
-    add_defaults(&mut user, CONNECTION, &timestamp(now));
+    add_defaults(&mut user, connection, &timestamp(now));
     user
 }
 
@@ -373,9 +388,10 @@ mod tests {
     #[test]
     fn only_the_right_password_authenticates() {
         let (_folder, users) = users();
-        assert!(users.authenticate("ADA@x", "p").unwrap().is_some());
+        assert!(users.authenticate("ADA@x", "p", |_| true).unwrap().is_some());
+        assert_eq!(users.authenticate("ADA@x", "p", |name| name != CONNECTION).unwrap(), None);
         for (email, password) in [("ada@x", "P"), ("ada@x", ""), ("g@x", ""), ("unknown@x", "p")] {
-            assert_eq!(users.authenticate(email, password).unwrap(), None, "{email}");
+            assert_eq!(users.authenticate(email, password, |_| true).unwrap(), None, "{email}");
         }
     }
 }

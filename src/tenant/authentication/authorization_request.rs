@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
-use super::super::{Inner, clients};
+use super::super::users::TenantUser;
+use super::super::{Inner, clients, connections};
 use super::callback::{Callback, ResponseMode};
 use super::login::LoginResult;
 use super::organizations;
@@ -125,6 +126,12 @@ impl AuthorizationRequest {
         if let Some(unknown) = connection.filter(|name| !tenant.users.has_connection(name)) {
             return Err(OAuthError::invalid_request(format!("the connection {unknown} was not found")));
         }
+        if connection.is_some_and(|name| !connections::is_enabled(&tenant.bundle, client, name)) {
+            return Err(OAuthError::invalid_request("the connection was disabled"));
+        }
+        if !connections::has_any(&tenant.bundle, client) {
+            return Err(OAuthError::invalid_request("no connections enabled for the client"));
+        }
         let prompt = params.get("prompt");
         let owned = |name: &str| params.get(name).map(str::to_owned);
         Ok(Self {
@@ -145,6 +152,26 @@ impl AuthorizationRequest {
             is_sign_up: params.get("screen_hint") == Some("signup") || prompt == Some("create"),
             query: params.for_rules(),
         })
+    }
+
+    /// Whether a user may log in by this request: its connection, and the organization's members.
+    pub(super) fn admits(&self, tenant: &Inner, user: &TenantUser) -> bool {
+        self.allows(tenant, user.connection())
+            && organizations::admits(tenant, self.organization.as_deref(), user)
+    }
+
+    /// Whether users of a connection may log in by this request.
+    pub(super) fn allows(&self, tenant: &Inner, connection: &str) -> bool {
+        let client = clients::find(&tenant.bundle, &self.client_id);
+        self.connection.as_ref().is_none_or(|name| name == connection)
+            && client.is_some_and(|client| connections::is_enabled(&tenant.bundle, client, connection))
+    }
+
+    /// The database in which a new user signs up, if one may.
+    pub(super) fn sign_up_database<'a>(&'a self, tenant: &'a Inner) -> Option<&'a str> {
+        let client = clients::find(&tenant.bundle, &self.client_id)?;
+        let database = connections::database(&tenant.bundle, client, self.connection.as_deref())?;
+        connections::allows_sign_up(&tenant.bundle, database).then_some(database)
     }
 
     pub(super) fn callback(&self) -> Callback<'_> {

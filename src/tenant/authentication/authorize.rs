@@ -85,8 +85,7 @@ async fn proceed(
     let session = session.filter(|(user, session)| {
         // With `max_age=0` every session is too old.
         authorization.max_age.is_none_or(|max| age(session) < max.max(1) && max > 0)
-            && authorization.connection.as_ref().is_none_or(|name| user.connection() == name)
-            && organizations::admits(tenant, authorization.organization.as_deref(), user)
+            && authorization.admits(tenant, user)
     });
     if let Some((user, session)) = session {
         sessions::touch(tenant, request).await?;
@@ -95,7 +94,8 @@ async fn proceed(
     if prompt == Some("none") {
         return Err(OAuthError::new(403, "login_required", "Login required"));
     }
-    let page = if authorization.is_sign_up { "signup" } else { "login" };
+    let signs_up = authorization.is_sign_up && authorization.sign_up_database(tenant).is_some();
+    let page = if signs_up { "signup" } else { "login" };
     let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::LOGIN, &authorization, LOGIN_LIFETIME);
     Ok(HttpResponse::redirect(&format!("/u/{page}?state={}", tenant.in_pool(issue).await?)))
 }
@@ -112,7 +112,7 @@ async fn finish(
     let client =
         clients::find(&tenant.bundle, &authorization.client_id).ok_or_else(OAuthError::unknown_client)?;
     let organization = authorization.organization.as_deref();
-    organizations::check(tenant, organization, &user)?;
+    organizations::check(tenant, organization, &user).await?;
     let attempt = LoginAttempt {
         user,
         client,

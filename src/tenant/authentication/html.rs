@@ -22,8 +22,12 @@ pub(super) struct LoginPage<'a> {
     pub(super) problem: Option<&'a str>,
     /// Prefills the email.
     pub(super) email: &'a str,
+    /// The script that denied the last login to the application.
+    pub(super) denied_by: Option<&'a str>,
     /// Whether the sign-up form is shown.
     pub(super) is_sign_up: bool,
+    /// Whether there is a sign-up form.
+    pub(super) can_sign_up: bool,
     /// Whether the window that opened this page waits for its message.
     pub(super) has_opener: bool,
 }
@@ -40,6 +44,13 @@ pub(super) fn login(status: u16, page: &LoginPage<'_>) -> HttpResponse {
     if let Some(problem) = page.problem {
         main += &format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem));
     }
+    if let Some(script) = page.denied_by {
+        let script = escape(script);
+        main += &format!(
+            "<p class=\"problem\">The script <strong>{script}</strong> denied the last login here. Its console is in the \
+             <a href=\"/\">login log</a>.</p>"
+        );
+    }
     if !page.users.is_empty() && !page.is_sign_up {
         let buttons: String = page.users.iter().map(|(user, note)| button(user, note)).collect();
         main += &format!(
@@ -47,16 +58,18 @@ pub(super) fn login(status: u16, page: &LoginPage<'_>) -> HttpResponse {
              <form method=\"post\" action=\"/u/login\" class=\"people\">{state}{buttons}</form>"
         );
     }
-    let (complete, min) = if page.is_sign_up { ("new", " minlength=\"8\"") } else { ("current", "") };
+    let complete = if page.is_sign_up { "new" } else { "current" };
     let other_path = if page.is_sign_up { "/u/login" } else { "/u/signup" };
+    let other = format!("<p><a href=\"{other_path}?state={}\">{other}</a></p>", escape(page.state));
     main += &format!(
         "<h2>With email and password</h2>\
          <form method=\"post\" action=\"{action}\" class=\"password\">{state}\
-         <label>Email<input name=\"email\" type=\"email\" autocomplete=\"username\" required value=\"{}\"></label>\
-         <label>Password<input name=\"password\" type=\"password\" autocomplete=\"{complete}-password\" required{min}></label>\
-         <button class=\"go\">{verb}</button></form><p><a href=\"{other_path}?state={}\">{other}</a></p>",
+         <label>Email<input name=\"email\" type=\"{}\" inputmode=\"email\" autocomplete=\"username\" required value=\"{}\"></label>\
+         <label>Password<input name=\"password\" type=\"password\" autocomplete=\"{complete}-password\" required></label>\
+         <button class=\"go\">{verb}</button></form>{}",
+        if page.is_sign_up { "email" } else { "text" },
         escape(page.email),
-        escape(page.state)
+        if page.can_sign_up { &other } else { "" }
     );
     let response = document(status, verb, page.tenant, &main, form_action(page.redirect_uri));
     // `same-origin` would cut the page off from its opener for good.
@@ -135,7 +148,7 @@ pub(super) fn reset_password(ticket: &str, problem: Option<&str>) -> HttpRespons
         problem.map(|problem| format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)));
     let main = format!(
         "<h1>Change your password</h1>{}<form method=\"post\" action=\"/u/reset-password\" class=\"password\">{}\
-         <label>New password<input name=\"password\" type=\"password\" autocomplete=\"new-password\" required minlength=\"8\"></label>\
+         <label>New password<input name=\"password\" type=\"password\" autocomplete=\"new-password\" required></label>\
          <button class=\"go\">Change</button></form>",
         problem.unwrap_or_default(),
         hidden([("ticket", ticket)].into_iter())
@@ -261,7 +274,9 @@ mod tests {
                 users: &[(user, evil.to_owned())],
                 problem: Some(evil),
                 email: evil,
+                denied_by: Some(evil),
                 is_sign_up: false,
+                can_sign_up: true,
                 has_opener: false,
             },
         );

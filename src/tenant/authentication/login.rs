@@ -191,7 +191,7 @@ fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Val
     if let Some(members) = context.as_object_mut() {
         members.extend(attempt.session.map(|session| ("sessionID".to_owned(), Value::from(session))));
         members.extend(attempt.organization.map(|organization| {
-            let Organization { id, name, display_name, metadata } = organization;
+            let Organization { id, name, display_name, metadata, .. } = organization;
             let value = json!({"id": id, "name": name, "display_name": display_name, "metadata": metadata});
             ("organization".to_owned(), value)
         }));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Map;
+
 use super::super::error::Result;
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
@@ -14,7 +16,7 @@ use super::authorization_request::AuthorizationRequest;
 use super::callback::ResponseMode;
 use super::login_log::LoginStory;
 use super::signup::{self, SignUpError};
-use super::{authorize, html, organizations};
+use super::{authorize, html};
 
 /// `GET …?state=…`: the page.
 pub(super) fn show(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpResponse {
@@ -53,8 +55,8 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRe
     };
     let email = params.get("email").map(str::to_owned);
     let story = LoginStory { email, ..LoginStory::of(&authorization.client_id) };
-    story.record(tenant, Err(&OAuthError::invalid_grant(problem)));
-    render(tenant, request, &state, &authorization, Some(problem))
+    story.record(tenant, Err(&OAuthError::invalid_grant(problem.as_str())));
+    render(tenant, request, &state, &authorization, Some(&problem))
 }
 
 /// The user, or what to tell a person who can try again.
@@ -63,24 +65,37 @@ async fn authenticate(
     request: &HttpRequest,
     params: &Params,
     authorization: &AuthorizationRequest,
-) -> Result<Result<TenantUser, &'static str>, OAuthError> {
+) -> Result<Result<TenantUser, String>, OAuthError> {
     const WRONG: &str = "Wrong email or password.";
+    let wrong = || WRONG.to_owned();
     if let Some(user_id) = params.get("user") {
-        return Ok(tenant.users.find(user_id)?.ok_or(WRONG));
+        let found =
+            tenant.users.find(user_id)?.filter(|user| authorization.allows(tenant, user.connection()));
+        return Ok(found.ok_or_else(wrong));
     }
     let (Some(email), Some(password)) = (params.get("email"), params.get("password")) else {
-        return Ok(Err(WRONG));
+        return Ok(Err(wrong()));
     };
     if request.path == "/u/signup" {
-        let added = signup::add_user(tenant, &authorization.client_id, email, password, None).await?;
+        let Some(database) = authorization.sign_up_database(tenant) else {
+            return Ok(Err("Sign-up is disabled for this application.".to_owned()));
+        };
+        let (client_id, login) = (&authorization.client_id, (email, password));
+        let added = signup::add_user(tenant, client_id, database, login, Map::new()).await?;
         return Ok(added.map_err(|error| match error {
-            SignUpError::Email => "This email cannot sign up. It may have an account: log in instead.",
-            SignUpError::WeakPassword => "The password is too short: at least 8 characters.",
+            SignUpError::Email => {
+                "This email cannot sign up. It may have an account: log in instead.".to_owned()
+            }
+            SignUpError::WeakPassword(problem) => problem,
         }));
     }
     let (email, password) = (email.to_owned(), password.to_owned());
-    let user = tenant.in_pool(move |tenant| tenant.users.authenticate(&email, &password)).await?;
-    Ok(user.ok_or(WRONG))
+    let authorization = authorization.clone();
+    let user = tenant.in_pool(move |tenant| {
+        let is_allowed = |connection: &str| authorization.allows(tenant, connection);
+        tenant.users.authenticate(&email, &password, is_allowed)
+    });
+    Ok(user.await?.ok_or_else(wrong))
 }
 
 fn pending_login<'a>(
@@ -105,10 +120,11 @@ fn render(
         Ok(users) => users,
         Err(error) => return failed(error),
     };
-    users.retain(|(user, _)| {
-        authorization.connection.as_ref().is_none_or(|name| user.connection() == name)
-            && organizations::admits(tenant, authorization.organization.as_deref(), user)
-    });
+    users.retain(|(user, _)| authorization.admits(tenant, user));
+    // The application gets Auth0's words only; which script denied its last login is said here.
+    let stories = tenant.log.all();
+    let last = stories.iter().find(|story| story.client_id == authorization.client_id);
+    let can_sign_up = authorization.sign_up_database(tenant).is_some();
     let client = clients::find(&tenant.bundle, &authorization.client_id);
     let page = html::LoginPage {
         tenant: tenant.bundle.tenant.friendly_name.as_deref().unwrap_or("Dev tenant"),
@@ -118,7 +134,9 @@ fn render(
         users: &users,
         problem,
         email: authorization.login_hint.as_deref().unwrap_or_default(),
-        is_sign_up: request.path == "/u/signup",
+        denied_by: last.and_then(|story| story.denied_by.as_deref()),
+        is_sign_up: request.path == "/u/signup" && can_sign_up,
+        can_sign_up,
         has_opener: authorization.mode == ResponseMode::WebMessage,
     };
     html::login(if problem.is_some() { 400 } else { 200 }, &page)

@@ -8,7 +8,7 @@ use super::super::password_hash::hash_password;
 use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets::TicketKind;
-use super::super::{Inner, clients, users};
+use super::super::{Inner, clients, connections};
 use super::{html, mails, signup};
 
 /// `POST /dbconnections/change_password`: a mail, if the email has an account. The response does not say whether.
@@ -19,9 +19,9 @@ pub(super) async fn change_password(
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let client =
         clients::find(&tenant.bundle, params.require("client_id")?).ok_or_else(OAuthError::unknown_client)?;
-    signup::require_connection(&params)?;
+    let connection = signup::require_database(tenant, &params)?;
     let found = tenant.users.find_by_email(params.require("email")?)?;
-    if let Some(user) = found.iter().find(|user| user.connection() == users::CONNECTION) {
+    if let Some(user) = found.iter().find(|user| user.connection() == connection) {
         mails::send(tenant, &client.client_id, user, mails::RESET).await?;
     }
     Ok(HttpResponse::text(200, "We've just sent you an email to reset your password."))
@@ -40,8 +40,10 @@ pub(super) async fn reset_password(
     }
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let (ticket, password) = (params.require("ticket")?.to_owned(), params.require("password")?.to_owned());
-    if signup::is_weak(&password) {
-        return Ok(html::reset_password(&ticket, Some("The password is too short: at least 8 characters.")));
+    let user_id = tenant.tickets.read::<String>(TicketKind::RESET, &ticket)?.ok_or_else(mails::used)?;
+    let user = tenant.users.find(&user_id)?.ok_or_else(mails::used)?;
+    if let Some(problem) = connections::weakness(&tenant.bundle, user.connection(), &password) {
+        return Ok(html::reset_password(&ticket, Some(&problem)));
     }
     let changed = tenant.in_pool(move |tenant| {
         let Some(user_id) = tenant.tickets.take::<String>(TicketKind::RESET, &ticket)? else {

@@ -10,60 +10,75 @@ use super::super::password_hash::hash_password;
 use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets;
-use super::super::users::{self, CONNECTION, TenantUser};
-use super::super::{Inner, clients};
+use super::super::users::{self, TenantUser};
+use super::super::{Inner, clients, connections};
 use super::mails;
 
-/// The shortest password, in characters, as in Auth0's default policy.
-const MIN_PASSWORD: usize = 8;
-
 /// Why a sign-up is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SignUpError {
     /// The email is not one, or has an account: the response does not say which, as at Auth0.
     Email,
-    WeakPassword,
+    /// What the database asks of a password.
+    WeakPassword(String),
 }
 
 pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let client =
         clients::find(&tenant.bundle, params.require("client_id")?).ok_or_else(OAuthError::unknown_client)?;
-    require_connection(&params)?;
+    let connection = require_database(tenant, &params)?;
+    if !connections::is_enabled(&tenant.bundle, client, connection) {
+        let id = &client.client_id;
+        return Ok(disabled(&format!("connection is disabled (client_id: {id} - connection: {connection})")));
+    }
+    if !connections::allows_sign_up(&tenant.bundle, connection) {
+        return Ok(disabled("public signup is disabled"));
+    }
     let (email, password) = (params.require("email")?, params.require("password")?);
-    let metadata = params.get("user_metadata").and_then(|text| serde_json::from_str(text).ok());
-    Ok(match add_user(tenant, &client.client_id, email, password, metadata).await? {
+    let mut members = Map::new();
+    if let Some(metadata) = params.get("user_metadata").and_then(|text| serde_json::from_str(text).ok()) {
+        members.insert("user_metadata".to_owned(), Value::Object(metadata));
+    }
+    for name in ["username", "given_name", "family_name", "name", "nickname", "picture"] {
+        members.extend(params.get(name).map(|value| (name.to_owned(), value.into())));
+    }
+    Ok(match add_user(tenant, &client.client_id, connection, (email, password), members).await? {
         Ok(user) => {
             let id = user.user_id().trim_start_matches("auth0|");
             let body = json!({"_id": id, "email": user.email(), "email_verified": false});
             HttpResponse::json(200, &body).with_actor(client.client_id.as_str())
         }
         Err(SignUpError::Email) => refused("invalid_signup", "Invalid sign up"),
-        Err(SignUpError::WeakPassword) => refused("invalid_password", "Password is too weak"),
+        Err(SignUpError::WeakPassword(policy)) => {
+            let body = json!({"name": "PasswordStrengthError", "message": "Password is too weak", "code": "invalid_password",
+                "description": "Password is too weak", "policy": policy, "statusCode": 400});
+            HttpResponse::json(400, &body)
+        }
     })
 }
 
-/// Adds a user of Auth0's own database, and logs the mail that would verify the email.
+/// Adds a user of a database, with more members of the profile, and logs the mail that would verify the email.
 pub(super) async fn add_user(
     tenant: &Arc<Inner>,
     client_id: &str,
-    email: &str,
-    password: &str,
-    metadata: Option<Map<String, Value>>,
+    connection: &str,
+    (email, password): (&str, &str),
+    members: Map<String, Value>,
 ) -> Result<Result<TenantUser, SignUpError>, OAuthError> {
-    let (email, password) = (email.to_lowercase(), password.to_owned());
+    let (email, password, connection) = (email.to_lowercase(), password.to_owned(), connection.to_owned());
     if !is_email(&email) {
         return Ok(Err(SignUpError::Email));
     }
-    if is_weak(&password) {
-        return Ok(Err(SignUpError::WeakPassword));
+    if let Some(problem) = connections::weakness(&tenant.bundle, &connection, &password) {
+        return Ok(Err(SignUpError::WeakPassword(problem)));
     }
     let id = tickets::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     let user_id = format!("auth0|{id}");
     let added = tenant.in_pool(move |tenant| {
         let hash = hash_password(&password)?;
-        let mut profile = users::new_profile(&user_id, &email, tenant.clock.now());
-        profile.extend(metadata.map(|metadata| ("user_metadata".to_owned(), Value::Object(metadata))));
+        let mut profile = users::new_profile(&user_id, &email, &connection, tenant.clock.now());
+        profile.extend(members);
         let is_new = tenant.db.add_account(&user_id, &profile, Some(&hash))?;
         if is_new { tenant.users.find(&user_id) } else { Ok(None) }
     });
@@ -72,16 +87,17 @@ pub(super) async fn add_user(
     Ok(Ok(user))
 }
 
-pub(super) fn is_weak(password: &str) -> bool {
-    password.chars().count() < MIN_PASSWORD
+/// The database that a request names.
+pub(super) fn require_database<'a>(tenant: &Inner, params: &'a Params) -> Result<&'a str, OAuthError> {
+    let name = params.require("connection")?;
+    if connections::is_database(&tenant.bundle, name) {
+        return Ok(name);
+    }
+    Err(OAuthError::invalid_request(format!("the connection {name} was not found")))
 }
 
-/// Refuses every connection but Auth0's own database.
-pub(super) fn require_connection(params: &Params) -> Result<(), OAuthError> {
-    if params.require("connection")? == CONNECTION {
-        return Ok(());
-    }
-    Err(OAuthError::invalid_request(format!("Unknown connection; this tenant has {CONNECTION}")))
+fn disabled(error: &str) -> HttpResponse {
+    HttpResponse::json(400, &json!({"error": error}))
 }
 
 fn refused(code: &str, description: &str) -> HttpResponse {

@@ -12,7 +12,7 @@ use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets::{self, TicketKind};
 use super::super::users::CONNECTION;
-use super::super::{Inner, clients};
+use super::super::{Inner, clients, connections};
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
 use super::claims::{self, LoginDetails};
 use super::login::{self, LoginAttempt};
@@ -146,20 +146,34 @@ async fn password(
 ) -> Result<Value, OAuthError> {
     let (username, password) =
         (params.require("username")?.to_owned(), params.require("password")?.to_owned());
-    if grant_type == PASSWORD_REALM && params.require("realm")? != CONNECTION {
-        let description = format!("Unknown or invalid realm; this tenant has {CONNECTION}");
-        return Err(OAuthError::access_denied(description));
+    let realm =
+        if grant_type == PASSWORD_REALM { params.require("realm")? } else { default_directory(tenant)? };
+    if !connections::is_database(&tenant.bundle, realm) {
+        return Err(OAuthError::access_denied(format!("Unknown or invalid realm: {realm}")));
+    }
+    if !connections::is_enabled(&tenant.bundle, client, realm) {
+        return Err(OAuthError::invalid_request("the connection was disabled"));
     }
     let api = tenant.api(tenant.audience(params))?;
     let story = LoginStory { email: Some(username.clone()), ..LoginStory::of(&client.client_id) };
-    let user = tenant.in_pool(move |tenant| tenant.users.authenticate(&username, &password)).await?;
+    let (realm, of_client) = (realm.to_owned(), client.clone());
+    // A user of another kind of connection has a password for development, and needs no realm of its own.
+    let is_allowed = move |tenant: &Inner, connection: &str| {
+        connection == realm
+            || (!connections::is_database(&tenant.bundle, connection)
+                && connections::is_enabled(&tenant.bundle, &of_client, connection))
+    };
+    let user = tenant.in_pool(move |tenant| {
+        tenant.users.authenticate(&username, &password, |connection| is_allowed(tenant, connection))
+    });
+    let user = user.await?;
     let user = user.ok_or_else(|| {
         let error = OAuthError::wrong_password();
         story.record(tenant, Err(&error));
         error
     })?;
     let organization = organizations::requested(tenant, client, params.get("organization"))?;
-    organizations::check(tenant, organization.as_deref(), &user)?;
+    organizations::check(tenant, organization.as_deref(), &user).await?;
     let attempt = LoginAttempt {
         user,
         client,
@@ -178,6 +192,17 @@ async fn password(
     user_tokens::issue(tenant, request, &login).await
 }
 
+/// The connection of the grant `password`. Where the tenant has none, Auth0 refuses the grant; here it is Auth0's own database.
+fn default_directory(tenant: &Inner) -> Result<&str, OAuthError> {
+    let set = tenant.bundle.tenant.default_directory.as_deref().filter(|name| !name.is_empty());
+    let name = set.unwrap_or(CONNECTION);
+    if connections::is_database(&tenant.bundle, name) {
+        return Ok(name);
+    }
+    let problem = "Authorization server not configured with default connection.";
+    Err(OAuthError::new(500, "server_error", problem))
+}
+
 async fn refresh_token(
     tenant: &Arc<Inner>,
     client: &Client,
@@ -194,7 +219,7 @@ async fn refresh_token(
     let (offline, _) = present(false).await?;
     let organization = offline.organization.as_deref();
     let user = tenant.users.find(&offline.user_id)?.ok_or_else(unknown)?;
-    organizations::check(tenant, organization, &user)?;
+    organizations::check(tenant, organization, &user).await?;
     let attempt = LoginAttempt {
         user,
         client,

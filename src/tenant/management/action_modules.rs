@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::super::response::{HttpResponse, object};
 use super::actions::{derived_id, keep_secrets, secrets};
 use super::call::{Answer, ApiError, Call, random, text};
-use super::collections::Collection;
-use super::relations::of;
+use super::schemas;
 use crate::bundle::{Kind, Object};
 
 /// The members that a version copies from the draft.
@@ -66,14 +65,14 @@ pub(super) fn shown(call: &Call<'_>, stored: &Object) -> Object {
 
 /// `GET /actions/modules/{id}/versions`, the newest first.
 pub(super) fn list_versions(call: &Call<'_>) -> Answer {
-    let module = of(call, Kind::ActionModule, call.arg(0))?;
+    let module = find(call)?;
     let versions = versions(module).into_iter().rev();
     call.paged("versions", versions.map(|version| shown_version(module, &version).into()).collect())
 }
 
 /// `POST /actions/modules/{id}/versions`: publishes the draft.
 pub(super) fn publish(call: &Call<'_>) -> Answer {
-    let module = of(call, Kind::ActionModule, call.arg(0))?;
+    let module = find(call)?;
     let versions = published(call, module)?;
     let shown = versions.last().map(|version| shown_version(module, version));
     change(call, module, object(json!({"_versions": versions})))?;
@@ -82,13 +81,13 @@ pub(super) fn publish(call: &Call<'_>) -> Answer {
 
 /// `GET /actions/modules/{id}/versions/{versionId}`.
 pub(super) fn get_version(call: &Call<'_>) -> Answer {
-    let module = of(call, Kind::ActionModule, call.arg(0))?;
+    let module = find(call)?;
     Ok(HttpResponse::json(200, &shown_version(module, &version(module, call.arg(1))?).into()))
 }
 
 /// `POST /actions/modules/{id}/rollback`: a version becomes the draft again.
 pub(super) fn rollback(call: &Call<'_>) -> Answer {
-    let module = of(call, Kind::ActionModule, call.arg(0))?;
+    let module = find(call)?;
     let body = call.body()?;
     let mut changes = draft(&version(module, text(&body, "module_version_id"))?);
     changes.insert("updated_at".to_owned(), call.now());
@@ -98,13 +97,14 @@ pub(super) fn rollback(call: &Call<'_>) -> Answer {
     let mut next = module.clone();
     next.extend(changes.clone());
     change(call, module, changes)?;
-    let collection = Collection::of(Kind::ActionModule);
-    Ok(HttpResponse::json(200, &collection.map(|all| all.shown(call, &next)).unwrap_or_default().into()))
+    let mut shown = shown(call, &next);
+    schemas::project(Kind::ActionModule.folder(), &mut shown);
+    Ok(HttpResponse::json(200, &shown.into()))
 }
 
 /// `GET /actions/modules/{id}/actions`.
 pub(super) fn list_actions(call: &Call<'_>) -> Answer {
-    let module = of(call, Kind::ActionModule, call.arg(0))?;
+    let module = find(call)?;
     let actions = users(call, module).map(|(action, reference)| {
         json!({
             "action_id": action.get("id"), "action_name": action.get("name"),
@@ -114,6 +114,11 @@ pub(super) fn list_actions(call: &Call<'_>) -> Answer {
         })
     });
     call.paged("actions", actions.collect())
+}
+
+fn find<'a>(call: &'a Call<'_>) -> Result<&'a Object, ApiError> {
+    let found = call.tenant.bundle.objects.find(Kind::ActionModule, "id", call.arg(0));
+    found.ok_or_else(|| ApiError::new(404, "That action module does not exist.", ""))
 }
 
 /// The actions that refer to a module, by id or by name as bundles do, each with its reference.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::accounts::Feed;
+use super::super::connections;
 use super::super::db::timestamp;
 use super::super::password_hash::hash_password;
 use super::super::response::HttpResponse;
@@ -106,9 +107,6 @@ pub(super) fn new_user(call: &Call<'_>, mut body: Object) -> Result<Object, ApiE
     };
     match (strategy.as_str(), &password) {
         ("auth0", None) => return Err(ApiError::body("'Missing required property: password'")),
-        ("auth0", Some(password)) if password.chars().count() < 8 => {
-            return Err(ApiError::new(400, "PasswordStrengthError: Password is too weak", "invalid_body"));
-        }
         ("auth0" | "email", _) if !body.contains_key("email") => {
             return Err(ApiError::body("'Missing required property: email'"));
         }
@@ -116,6 +114,9 @@ pub(super) fn new_user(call: &Call<'_>, mut body: Object) -> Result<Object, ApiE
             return Err(ApiError::body("'Missing required property: phone_number'"));
         }
         _ => {}
+    }
+    if let ("auth0", Some(password)) = (strategy.as_str(), &password) {
+        check_password(call, &connection, password)?;
     }
     for member in ["connection", "verify_email"] {
         body.remove(member);
@@ -144,7 +145,7 @@ pub(super) fn new_user(call: &Call<'_>, mut body: Object) -> Result<Object, ApiE
 pub(super) fn update(call: &Call<'_>) -> Answer {
     let mut body = call.body()?;
     schemas::check("users", &body, Use::Update)?;
-    find(call, call.arg(0))?;
+    let stored = find(call, call.arg(0))?;
     for member in ["connection", "client_id", "verify_email", "verify_phone_number"] {
         body.remove(member);
     }
@@ -157,7 +158,10 @@ pub(super) fn update(call: &Call<'_>) -> Answer {
         }
     }
     let password = match body.remove("password") {
-        Some(Value::String(password)) => Some(hash_password(&password)?),
+        Some(Value::String(password)) => {
+            check_password(call, connection_of(&stored), &password)?;
+            Some(hash_password(&password)?)
+        }
         _ => None,
     };
     let reset = password.is_some().then(|| timestamp(call.tenant.clock.now()));
@@ -228,6 +232,13 @@ fn is_email(email: &str) -> bool {
     email
         .split_once('@')
         .is_some_and(|(local, host)| is_plain && !local.is_empty() && !host.is_empty() && !host.contains('@'))
+}
+
+fn check_password(call: &Call<'_>, connection: &str, password: &str) -> Result<(), ApiError> {
+    match connections::weakness(&call.tenant.bundle, connection, password) {
+        Some(_) => Err(ApiError::new(400, "PasswordStrengthError: Password is too weak", "invalid_body")),
+        None => Ok(()),
+    }
 }
 
 /// A one-member change.

@@ -54,6 +54,7 @@ CREATE TABLE account (
 ) STRICT;
 
 CREATE INDEX account_by_email ON account (lower(doc ->> '$.email'));
+CREATE INDEX account_by_username ON account (lower(doc ->> '$.username'));
 
 -- The other objects: members that were changed (null: removed) of an object of the bundle, or an object that was created.
 -- `changes` is NULL when the object was deleted.

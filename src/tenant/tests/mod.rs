@@ -1,6 +1,7 @@
 //! The endpoints, against a tenant with a manual clock and with functions instead of rules.
 
 mod authorize;
+mod connections;
 mod faults;
 mod front_channel;
 mod http;

@@ -96,7 +96,7 @@ async fn a_password_is_reset_by_the_mails_link_which_ends_refresh_tokens() {
     let change = async |password| {
         tenant.post_form("/u/reset-password", &[("ticket", ticket), ("password", password)], &[]).await
     };
-    assert!(change("short").await.text.contains("too short"));
+    assert!(change("short").await.text.contains("too weak"));
     assert!(change("a new password").await.text.contains("was changed"));
     assert_eq!(change("another password").await.status, 400);
     assert_eq!(tenant.user_tokens("ada", &offline).await.error().1, "invalid_grant");
