@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use warp::{Filter, Reply};
 
 use super::Listener;
+use super::bundle_gaps::{self, Gap};
 use super::listen::Server;
 use crate::bundle::Bundle;
 use crate::clock::Clock;
@@ -123,8 +124,17 @@ impl DevTenant {
             ("INTERNAL_API".to_owned(), format!("http://{internal}/graphql").into()),
         ]);
         let folder = &config.tenant.bundle;
-        Bundle::read(folder, &keywords)
-            .with_context(|| format!("cannot read the bundle {} (`tenant.bundle`)", folder.display()))
+        let mut bundle = Bundle::read(folder, &keywords)
+            .with_context(|| format!("cannot read the bundle {} (`tenant.bundle`)", folder.display()))?;
+        if config.tenant.supply {
+            bundle_gaps::supply(config, issuer, &mut bundle);
+        }
+        Ok(bundle)
+    }
+
+    /// What the configuration needs and the bundle does not have.
+    pub fn gaps(&self, config: &Config) -> Vec<Gap> {
+        bundle_gaps::find(config, &self.bundle)
     }
 
     /// The tenant's issuer, with its final slash.

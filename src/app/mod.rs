@@ -6,6 +6,7 @@ mod listen;
 mod vestibule;
 mod doors;
 mod block_outbox;
+mod bundle_gaps;
 mod dev_tenant;
 mod development;
 mod post_sink;
@@ -13,6 +14,7 @@ mod post_sink;
 pub use self::vestibule::Vestibule;
 /// Why trusted documents cannot be read.
 pub use crate::api::ManifestError;
+pub use bundle_gaps::Gap;
 pub use dev_tenant::{DevTenant, TenantListeners};
 pub use development::Development;
 pub use doors::{Doors, explain, trusted};

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::token_request::{code_client, machine_client, password_client};
 use super::{Global, out, samples, signals};
 use crate::app::{Development, Vestibule};
-use crate::bundle::Bundle;
 use crate::clock::Clock;
 use crate::config::{self, Config, DEVELOPMENT};
 use crate::script::WorkerCommand;
@@ -22,10 +21,14 @@ pub(super) struct Args {
     /// Start anew: remove both databases of the development profile first.
     #[arg(long)]
     fresh: bool,
+    /// Add what the bundle does not have and a login needs, as in a tenant's export: APIs, clients, a person.
+    #[arg(long)]
+    supply: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args, vestibule: Vestibule) -> anyhow::Result<()> {
     let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    config.tenant.supply |= args.supply;
     samples::complete_here(&mut config)?;
     if args.fresh {
         anyhow::ensure!(config.profile == DEVELOPMENT, "`--fresh` is for the profile `development` only");
@@ -38,8 +41,8 @@ pub(super) fn run(global: &Global, args: &Args, vestibule: Vestibule) -> anyhow:
     let opening = Development::open(vestibule, &config, script_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
     let mut signals = runtime.block_on(async { signals::Signals::listen() })?;
-    for problem in unfit(&config, development.tenant.served()) {
-        tracing::warn!("{problem}");
+    for gap in development.tenant.gaps(&config) {
+        tracing::warn!("{}: {} (or start with --supply)", config.tenant.bundle.display(), gap.report());
     }
     out::line(trust(development.tenant.ca_file()))?;
     if let Some((name, version)) = name {
@@ -80,6 +83,9 @@ fn token_command(global: &Global, config: &Config, tenant: &str) -> String {
     let matters = |key: &str| matters(key) && (is_https || key != "tenant.data");
     for (key, value) in global.set.iter().filter(|(key, _)| matters(key)) {
         option("--set", format!("{key}={value}"));
+    }
+    if config.tenant.supply && !global.set.iter().any(|(key, _)| key == "tenant.supply") {
+        option("--set", "tenant.supply=true".to_owned());
     }
     if config.tenant.http.port() == 0 {
         option(
@@ -167,57 +173,6 @@ fn welcome(
         "Dev tenant", "Stop"
     ));
     text
-}
-
-/// What of the configuration the bundle does not have, each with the line that fixes it.
-fn unfit(config: &Config, bundle: &Bundle) -> Vec<String> {
-    let folder = config.tenant.bundle.display();
-    let mut problems = Vec::new();
-    for (name, settings) in [("public", &config.public), ("internal", &config.internal)] {
-        let audience = &settings.audience;
-        if !bundle.resource_servers.iter().any(|api| &api.identifier == audience) {
-            let mut known = bundle.resource_servers.iter().map(|api| &api.identifier);
-            let known = known.find(|known| !known.ends_with("/api/v2/"));
-            let other =
-                known.map(|known| format!(", or set {name}.audience = {known:?}")).unwrap_or_default();
-            problems.push(format!(
-                "{folder} has no API with the audience of the {name} door; add resource-servers/{name}.json: \
-                 {{\"name\": \"{name}\", \"identifier\": {audience:?}}}{other}"
-            ));
-        }
-        let page = settings.graphiql_client_id.as_ref().filter(|_| settings.graphiql);
-        if let Some(id) = page.filter(|id| !bundle.clients.iter().any(|client| &client.client_id == *id)) {
-            problems.push(format!(
-                "{folder} has no client {id:?}, with which GraphiQL logs in at the {name} door; add clients/{id}.json, or set \
-                 {name}.graphiql_client_id to one of its SPAs"
-            ));
-        }
-    }
-    let id = config.auth0.client_id.as_deref().unwrap_or_default();
-    let is_known =
-        bundle.clients.iter().any(|client| client.client_id == id && client.client_secret.is_some());
-    let has_grant = bundle
-        .client_grants
-        .iter()
-        .any(|grant| grant.client_id == id && grant.audience.ends_with("/api/v2/"));
-    if !is_known || !has_grant {
-        problems.push(format!(
-            "{folder} has no client {id:?} (auth0.client_id) with a secret and a grant for the Management API, so the doors \
-             cannot fetch profiles; add clients/{id}.json and grants/{id}.json: {{\"client_id\": {id:?}, \"audience\": \
-             \"##ISSUER##api/v2/\", \"scope\": [\"read:users\", \"update:users\"]}}"
-        ));
-    }
-    if bundle.users.is_empty() {
-        problems.push(format!(
-            "{folder} has no people; add people.json: [{{\"email\": \"ada@example.com\", \"email_verified\": true, \
-             \"password\": \"dev-only-ada\"}}], or sign up at the login page"
-        ));
-    } else if password_client(bundle).or_else(|| code_client(bundle)).is_none() {
-        problems.push(format!(
-            "{folder} has no client for `vestibule token --as`; add a client with \"app_type\": \"spa\" and a callback"
-        ));
-    }
-    problems
 }
 
 /// The columns of a terminal.

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 
 use super::http_client::HttpClient;
-use super::token_request::{TokenRequest, code_client, password_client};
+use super::token_request::{TokenRequest, code_client, password_client, realm};
 use super::{DoorArg, Global, out, samples};
 use crate::app::DevTenant;
 use crate::auth0::{Auth0, Auth0Error};
@@ -85,7 +85,7 @@ fn from_dev_tenant(
         };
         if let (Some(frontend), Some(password)) = (password_client(&bundle), &person.password) {
             let request = TokenRequest { issuer, client_id: &frontend.client_id, audience };
-            request.with_password(&http, &person.email, password.expose())
+            request.with_password(&http, realm(&bundle, person), &person.email, password.expose())
         } else {
             let frontend = code_client(&bundle)
                 .context("the bundle has no client with the authorization_code grant and a callback")?;

@@ -27,12 +27,13 @@ impl TokenRequest<'_> {
     pub(super) fn with_password(
         &self,
         http: &HttpClient,
+        realm: &str,
         email: &str,
         password: &str,
     ) -> anyhow::Result<String> {
         let login = json!({
             "grant_type": PASSWORD_REALM,
-            "realm": "Username-Password-Authentication",
+            "realm": realm,
             "client_id": self.client_id,
             "audience": self.audience,
             "username": email,
@@ -112,6 +113,14 @@ pub(super) fn access_token(response: &HttpResponse) -> anyhow::Result<String> {
     }
     let token = response.at("/access_token");
     Ok(token.as_str().context("the tenant's response has no access_token")?.to_owned())
+}
+
+/// The database that a user logs in with by password: the user's own, else Auth0's default one.
+pub(super) fn realm<'a>(bundle: &Bundle, user: &'a bundle::TestUser) -> &'a str {
+    let found = bundle.objects.find(bundle::Kind::Connection, "name", user.connection());
+    let is_database =
+        found.is_some_and(|found| found.get("strategy").is_some_and(|strategy| strategy == "auth0"));
+    if is_database { user.connection() } else { bundle::DEFAULT_CONNECTION }
 }
 
 /// The bundle's first public client with the password grant.

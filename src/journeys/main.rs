@@ -34,6 +34,7 @@
 //! - `tenant_https`: the dev tenant's listeners, its certificate authority and its issuer
 //! - `tenant_run`: the dev tenant alone, for the tests of a team
 //! - `notes`: the same with the example's schemas
+//! - `exported_bundle`: a bundle that is only a tenant's export, completed
 //! - `developer`: the commands `dev`, `token` and `explain` together
 //! - `deploys`: bundles deployed to a tenant: plan, apply, drift, rollback, and what goes wrong
 //! - `deploy_crashes`: deployments that are killed half-way
@@ -78,6 +79,7 @@ mod disks;
 mod endpoint;
 mod explain;
 mod explain_property;
+mod exported_bundle;
 mod fairness;
 mod forge_reads;
 mod hostile;

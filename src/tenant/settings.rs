@@ -21,6 +21,8 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// The bundle it serves: a folder in a layout of Auth0's deploy CLI, or its `tenant.yaml`.
     pub bundle: PathBuf,
+    /// Whether what the doors and a login need and the bundle does not have is added to it.
+    pub supply: bool,
     /// Its SQLite file: signing key, users' metadata, codes.
     pub data: PathBuf,
     /// Origins that scripts may fetch from, besides the tenant's own and our Internal API's.

@@ -23,11 +23,15 @@ pub(in crate::cli) struct Args {
     /// File that is written once the tenant answers: JSON with its addresses, clients and users. Removed at the end.
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Add what the bundle does not have and a login needs, as in a tenant's export: APIs, clients, a person.
+    #[arg(long)]
+    supply: bool,
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    config.tenant.supply |= args.supply;
     samples::complete_here(&mut config)?;
     if let Some(file) = &args.ready_file {
         // A file of an earlier run must not be taken for this one's.
@@ -50,6 +54,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         DevTenant::start(&config, listeners, config.internal.listen, script_worker()?, Clock::system())
     })?;
     let mut signals = runtime.block_on(async { signals::Signals::listen() })?;
+    for gap in tenant.gaps(&config).iter().filter(|gap| !gap.is_of_doors) {
+        tracing::warn!("{}: {} (or start with --supply)", config.tenant.bundle.display(), gap.report());
+    }
     out::line(trust(tenant.ca_file()))?;
     out::line(format!(
         "\n  Dev tenant    {}   also: {}\n  Stop          Ctrl-C",

@@ -213,6 +213,7 @@ fn settings(folder: &tempfile::TempDir) -> Settings {
         issuer: Some(ISSUER.to_owned()),
         bundle: "fixtures/tenant".into(),
         data: folder.path().join("tenant.db"),
+        supply: false,
         allow_fetch: Vec::new(),
         keywords: BTreeMap::new(),
     }
