@@ -14,6 +14,59 @@ const UNSUPPORTED: [(Kind, &str); 5] = [
     (Kind::Client, "/signed_request_object/required"),
 ];
 
+/// Members that change who gets what, or how, and that have no effect here: named when they are set.
+const WITHOUT_EFFECT: [(Kind, &[&str]); 3] = [
+    (
+        Kind::Client,
+        &[
+            "/addons",
+            "/client_authentication_methods",
+            "/compliance_level",
+            "/cross_origin_authentication",
+            "/default_organization",
+            "/initiate_login_uri",
+            "/native_social_login",
+            "/oidc_backchannel_logout",
+            "/organization_require_behavior",
+            "/session_transfer",
+            "/sso_disabled",
+            "/token_exchange",
+            "/token_quota",
+        ],
+    ),
+    (Kind::ResourceServer, &["/authorization_details", "/authorization_policy", "/consent_policy"]),
+    (
+        Kind::Connection,
+        &[
+            "/options/attributes",
+            "/options/authentication_methods",
+            "/options/disable_self_service_change_password",
+            "/options/import_mode",
+            "/options/password_dictionary/enable",
+            "/options/password_history/enable",
+            "/options/password_no_personal_info/enable",
+            "/options/requires_username",
+        ],
+    ),
+];
+
+/// The same, of the tenant's settings.
+const TENANT_WITHOUT_EFFECT: [&str; 13] = [
+    "/acr_values_supported",
+    "/authorization_response_iss_parameter_supported",
+    "/change_password/enabled",
+    "/customize_mfa_in_postlogin_action",
+    "/default_redirection_uri",
+    "/default_token_quota",
+    "/error_page",
+    "/flags/enable_dynamic_client_registration",
+    "/flags/require_pushed_authorization_requests",
+    "/guardian_mfa_page/enabled",
+    "/mtls",
+    "/sandbox_version",
+    "/session_cookie",
+];
+
 /// The dialects of access tokens.
 const DIALECTS: [&str; 4] =
     ["access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz"];
@@ -28,6 +81,12 @@ pub(super) fn bundle(objects: Objects, mut notices: Vec<String>) -> Bundle {
         let text = |member| config.get(member).and_then(Value::as_str).map(str::to_owned);
         Some((text("key")?, text("value")?))
     };
+    let tenant_settings = [("", &objects.tenant)];
+    notices.extend(without_effect("tenant", &TENANT_WITHOUT_EFFECT, tenant_settings.into_iter()));
+    for (kind, members) in WITHOUT_EFFECT {
+        let named = objects.list(kind).iter().map(|object| (name(kind, object), object));
+        notices.extend(without_effect(kind.folder(), members, named));
+    }
     Bundle {
         tenant,
         triggers,
@@ -47,8 +106,7 @@ pub(super) fn bundle(objects: Objects, mut notices: Vec<String>) -> Bundle {
 fn list<T: DeserializeOwned>(objects: &Objects, kind: Kind, notices: &mut Vec<String>) -> Vec<T> {
     let mut typed = Vec::new();
     for object in objects.list(kind) {
-        let name = ["name", "identifier", kind.id_member()].into_iter().find_map(|name| object.get(name));
-        let what = format!("{} {}", kind.folder(), name.and_then(Value::as_str).unwrap_or_default());
+        let what = format!("{} {}", kind.folder(), name(kind, object));
         match unsupported(kind, object) {
             Some(problem) => notices.push(format!("{what}: left out: {problem}")),
             None => typed.extend(value_of(object.clone(), &what, notices)),
@@ -57,11 +115,51 @@ fn list<T: DeserializeOwned>(objects: &Objects, kind: Kind, notices: &mut Vec<St
     typed
 }
 
+fn name(kind: Kind, object: &Object) -> &str {
+    let name = ["name", "identifier", kind.id_member()].into_iter().find_map(|name| object.get(name));
+    name.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The members that are set and have no effect, in one line.
+fn without_effect<'a>(
+    what: &str,
+    members: &[&str],
+    objects: impl Iterator<Item = (&'a str, &'a Object)>,
+) -> Option<String> {
+    let objects: Vec<(&str, Value)> = objects.map(|(name, object)| (name, object.clone().into())).collect();
+    let found = members.iter().filter_map(|path| {
+        let of: Vec<&str> = objects
+            .iter()
+            .filter(|(_, object)| object.pointer(path).is_some_and(is_set))
+            .map(|(name, _)| *name)
+            .collect();
+        let name = path.trim_start_matches('/').replace('/', ".");
+        match of.as_slice() {
+            [] => None,
+            [""] => Some(name),
+            of => Some(format!("{name} ({})", of.join(", "))),
+        }
+    });
+    let found: Vec<String> = found.collect();
+    (!found.is_empty()).then(|| format!("{what}: without effect here: {}", found.join(", ")))
+}
+
+/// Whether a value is more than Auth0's default.
+fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !matches!(text.as_str(), "" | "no_prompt" | "none"),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(members) => members.values().any(is_set),
+        _ => true,
+    }
+}
+
 /// Why an object cannot be obeyed.
 fn unsupported(kind: Kind, object: &Object) -> Option<String> {
     let value = Value::Object(object.clone());
     let is_set = |path: &&str| {
-        value.pointer(path).is_some_and(|value| !value.is_null() && value != &Value::Bool(false))
+        value.pointer(path).is_some_and(is_set)
     };
     let mut of_kind = UNSUPPORTED.iter().filter(|(of, _)| *of == kind).map(|(_, path)| *path);
     if let Some(path) = of_kind.find(is_set) {

@@ -354,3 +354,22 @@ fn an_absent_folder_and_a_huge_file_are_refused() {
     let huge = "x".repeat(1024 * 1024 + 1);
     assert!(matches!(read_files(&[("rules/a.js", &huge)]), Err(BundleError::Unreadable { .. })));
 }
+
+#[test]
+fn members_that_are_set_without_effect_are_named_once() {
+    let client = |members: &str| format!(r#"{{"name":"A","app_type":"spa",{members}}}"#);
+    let notices = |text: &str| {
+        let bundle = read_files(&[("clients/a.json", text), ("tenant.json", r#"{"sandbox_version":"22"}"#)]);
+        bundle.unwrap().notices
+    };
+    assert_eq!(
+        notices(&client(r#""initiate_login_uri":"https://a/","token_exchange":{"allow_any_profile_of_type":["x"]}"#)),
+        [
+            "tenant: without effect here: sandbox_version",
+            "clients: without effect here: initiate_login_uri (A), token_exchange (A)"
+        ]
+    );
+    let defaults = r#""sso_disabled":false,"native_social_login":{"apple":{"enabled":false}},"addons":{},
+        "organization_require_behavior":"no_prompt","default_organization":null"#;
+    assert_eq!(notices(&client(defaults)), ["tenant: without effect here: sandbox_version"]);
+}

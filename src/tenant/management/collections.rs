@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::super::accounts::overlay;
-use super::super::response::HttpResponse;
+use super::super::response::{HttpResponse, object};
 use super::super::state::has_id;
 use super::call::{Answer, ApiError, Call, random};
 use super::kinds;
@@ -191,6 +191,9 @@ impl Collection {
         schemas::check(self.kind.folder(), &body, Use::Create)?;
         let object = kinds::created(self.kind, call, body)?;
         self.change(call, &object)?;
+        if self.kind == Kind::Client {
+            enable_connections(call, &object)?;
+        }
         Ok(object)
     }
 
@@ -240,6 +243,23 @@ impl Collection {
         }
         shown
     }
+}
+
+/// A new client has all connections, unless the tenant's flag says otherwise.
+fn enable_connections(call: &Call<'_>, client: &Object) -> Result<(), ApiError> {
+    let objects = &call.tenant.bundle.objects;
+    let flag = objects.tenant.get("flags").and_then(|flags| flags.get("enable_client_connections"));
+    if flag == Some(&Value::Bool(false)) {
+        return Ok(());
+    }
+    for connection in objects.list(Kind::Connection) {
+        let Some(Value::Array(enabled)) = connection.get("enabled_clients") else { continue };
+        let enabled: Vec<&Value> = enabled.iter().chain(client.get("client_id")).collect();
+        let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
+        let changes = object(json!({"enabled_clients": enabled}));
+        call.tenant.change_object(Kind::Connection.folder(), id, Some(changes))?;
+    }
+    Ok(())
 }
 
 /// `POST /clients/{id}/rotate-secret`.

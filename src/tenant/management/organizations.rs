@@ -83,6 +83,15 @@ pub(super) fn enabled_connections(call: &Call<'_>) -> Answer {
     )
 }
 
+/// `GET /organizations/{id}/enabled_connections/{connection_id}`.
+pub(super) fn get_enabled_connection(call: &Call<'_>) -> Answer {
+    let mut all = list(of(call, Kind::Organization, call.arg(0))?.get("connections")).into_iter();
+    let found = all.find(|enabled| enabled.get("connection_id").and_then(Value::as_str) == Some(call.arg(1)));
+    let missing =
+        || ApiError::new(404, "The connection is not enabled for the organization.", "inexistent_connection");
+    Ok(HttpResponse::json(200, &enabled_connection(call, found.ok_or_else(missing)?)))
+}
+
 /// `POST`, and `PATCH` or `DELETE /organizations/{id}/enabled_connections/{connection_id}`.
 pub(super) fn change_enabled_connections(call: &Call<'_>) -> Answer {
     let organization = of(call, Kind::Organization, call.arg(0))?;

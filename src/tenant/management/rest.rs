@@ -22,7 +22,7 @@ pub(super) enum Rest {
 }
 
 /// Paths (`*` is any one segment), the name in the scopes, and the answer.
-pub(super) const REST: [(&str, &str, Rest); 45] = [
+pub(super) const REST: [(&str, &str, Rest); 46] = [
     (
         "attack-protection/bot-detection",
         "attack_protection",
@@ -92,6 +92,7 @@ pub(super) const REST: [(&str, &str, Rest); 45] = [
     ("prompts/*/custom-text/*", "prompts", Rest::Settings("{}")),
     ("prompts/*/partials", "prompts", Rest::Settings("{}")),
     ("organizations/*/clients", "organization_clients", Rest::List("clients", "client_id")),
+    ("organizations/*/invitations", "organization_invitations", Rest::List("invitations", "id")),
     ("organizations/*/discovery-domains", "organization_discovery_domains", Rest::List("domains", "id")),
     ("prompts/rendering", "prompts", Rest::List("configs", "id")),
     ("rate-limit-policies", "rate_limit_policies", Rest::List("rate_limit_policies", "id")),

@@ -41,7 +41,7 @@ impl Route {
     }
 }
 
-const ROUTES: [Pattern; 87] = [
+const ROUTES: [Pattern; 88] = [
     ("GET", "users", "read:users", users::list),
     ("POST", "users", "create:users", users::create),
     ("GET", "users-by-email", "read:users", users::list_by_email),
@@ -159,6 +159,12 @@ const ROUTES: [Pattern; 87] = [
         "organizations/{}/enabled_connections",
         "create:organization_connections",
         organizations::change_enabled_connections,
+    ),
+    (
+        "GET",
+        "organizations/{}/enabled_connections/{}",
+        "read:organization_connections",
+        organizations::get_enabled_connection,
     ),
     (
         "PATCH",
