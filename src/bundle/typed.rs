@@ -158,9 +158,7 @@ fn is_set(value: &Value) -> bool {
 /// Why an object cannot be obeyed.
 fn unsupported(kind: Kind, object: &Object) -> Option<String> {
     let value = Value::Object(object.clone());
-    let is_set = |path: &&str| {
-        value.pointer(path).is_some_and(is_set)
-    };
+    let is_set = |path: &&str| value.pointer(path).is_some_and(is_set);
     let mut of_kind = UNSUPPORTED.iter().filter(|(of, _)| *of == kind).map(|(_, path)| *path);
     if let Some(path) = of_kind.find(is_set) {
         return Some(format!("the dev tenant has no {}", path.trim_start_matches('/').replace('/', ".")));

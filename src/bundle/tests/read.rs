@@ -363,7 +363,9 @@ fn members_that_are_set_without_effect_are_named_once() {
         bundle.unwrap().notices
     };
     assert_eq!(
-        notices(&client(r#""initiate_login_uri":"https://a/","token_exchange":{"allow_any_profile_of_type":["x"]}"#)),
+        notices(&client(
+            r#""initiate_login_uri":"https://a/","token_exchange":{"allow_any_profile_of_type":["x"]}"#
+        )),
         [
             "tenant: without effect here: sandbox_version",
             "clients: without effect here: initiate_login_uri (A), token_exchange (A)"

@@ -88,9 +88,13 @@ impl AuthorizationRequest {
             let problem = format!("Grant type '{grant}' not allowed for the client.");
             return Err(OAuthError::unauthorized_client(problem));
         }
-        for (name, error) in
-            [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")]
-        {
+        // Each would change what the tokens allow.
+        for (name, error) in [
+            ("request", "request_not_supported"),
+            ("request_uri", "request_uri_not_supported"),
+            ("dpop_jkt", "invalid_request"),
+            ("authorization_details", "invalid_request"),
+        ] {
             if params.get(name).is_some() {
                 let problem = format!("The dev tenant does not support the parameter {name}");
                 return Err(OAuthError::new(400, error, problem));

@@ -49,6 +49,11 @@ async fn grant(
     request: &HttpRequest,
     client_id: &mut Option<String>,
 ) -> Result<Value, OAuthError> {
+    if request.header("dpop").is_some() {
+        return Err(OAuthError::invalid_request(
+            "The dev tenant does not bind tokens: it does not support DPoP",
+        ));
+    }
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let grant_type = params.require("grant_type")?;
     let known = ["client_credentials", "authorization_code", "refresh_token", "password", PASSWORD_REALM];

@@ -189,6 +189,8 @@ async fn other_errors_go_to_the_callback() {
         (("organization", "org_unknown"), "invalid_request"),
         (("request", "e30.e30."), "request_not_supported"),
         (("request_uri", "https://x.example"), "request_uri_not_supported"),
+        (("dpop_jkt", "x"), "invalid_request"),
+        (("authorization_details", "[]"), "invalid_request"),
         (("max_age", "soon"), "invalid_request"),
     ] {
         let response = tenant.get(&request(&[change]), &[]).await;

@@ -186,3 +186,13 @@ async fn dialects_and_rbac_follow_the_api() {
         (&json!("reports@clients"), &json!(["users:read"]))
     );
 }
+
+#[tokio::test]
+async fn a_token_request_with_a_dpop_proof_is_refused() {
+    let tenant = TestTenant::open();
+    let secret = ("client_secret", "dev-only-secret-of-reports");
+    let form =
+        [("grant_type", "client_credentials"), ("client_id", "reports"), secret, ("audience", INTERNAL)];
+    let refused = tenant.post_form("/oauth/token", &form, &[("dpop", "e30.e30.x")]).await;
+    assert_eq!((refused.status, refused.error().1.as_str()), (400, "invalid_request"));
+}
