@@ -8,6 +8,9 @@ use serde_json::Value;
 /// How deep values may refer to other keywords. Deeper references, which only a cycle has, stay as written.
 const MAX_DEPTH: u8 = 6;
 
+/// A macro of Auth0's own, in the templates of passwordless connections. It is no keyword, unless it has a value.
+const MACRO: &str = "password";
+
 /// Reads the values of keywords from a configuration. A text that is a JSON array or object counts as that value.
 ///
 /// # Errors
@@ -39,6 +42,12 @@ fn expand(text: &str, values: &BTreeMap<String, Value>, missing: &mut BTreeSet<S
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(Keyword { before, written, key, is_json, after }) = next(rest) {
+        if key == MACRO && is_json && !values.contains_key(key) {
+            replaced.push_str(before);
+            replaced.push_str(written);
+            rest = after;
+            continue;
+        }
         let value = match values.get(key) {
             Some(value) if depth > 0 => expand_value(value, values, missing, depth - 1),
             known => {
@@ -143,6 +152,10 @@ mod tests {
             ("###ENV###", "#dev#"),
             ("## a heading ##, a@@b, #### and @@@@", "## a heading ##, a@@b, #### and @@@@"),
             ("##ENV@@", "##ENV@@"),
+            (
+                r#"{"template": "@@password@@ is your code, ##ENV##"}"#,
+                r#"{"template": "@@password@@ is your code, dev"}"#,
+            ),
         ] {
             assert_eq!(replaced(text), (expected.to_owned(), Vec::new()), "{text}");
         }

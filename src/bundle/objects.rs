@@ -209,6 +209,8 @@ pub struct Organization {
 pub struct EnabledConnection {
     /// The connection's id.
     pub connection_id: String,
+    /// Whether members may log in with it. Absent: yes.
+    pub is_enabled: Option<bool>,
     /// Whether a user who logs in with it becomes a member.
     #[serde(default)]
     pub assign_membership_on_login: bool,

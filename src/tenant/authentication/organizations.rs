@@ -52,7 +52,8 @@ pub(super) fn find<'a>(tenant: &'a Inner, id: Option<&str>) -> Option<&'a Organi
 pub(super) fn admits(tenant: &Inner, organization: Option<&str>, user: &TenantUser) -> bool {
     let Some(id) = organization else { return true };
     let Some(found) = find(tenant, organization) else { return false };
-    let enabled = found.connections.iter().find(|enabled| connection(tenant, enabled) == user.connection());
+    let mut enabled = found.connections.iter().filter(|enabled| enabled.is_enabled != Some(false));
+    let enabled = enabled.find(|enabled| connection(tenant, enabled) == user.connection());
     let is_member = is_member(user, id) || enabled.is_some_and(|enabled| enabled.assign_membership_on_login);
     is_member && (enabled.is_some() || found.connections.is_empty())
 }

@@ -74,13 +74,11 @@ pub(super) fn change_member_roles(call: &Call<'_>) -> Answer {
     Ok(HttpResponse::new(204))
 }
 
-/// `GET /organizations/{id}/enabled_connections`.
+/// `GET /organizations/{id}/enabled_connections`, and `…/connections`.
 pub(super) fn enabled_connections(call: &Call<'_>) -> Answer {
     let connections = list(of(call, Kind::Organization, call.arg(0))?.get("connections"));
-    call.list(
-        "enabled_connections",
-        connections.into_iter().map(|enabled| enabled_connection(call, enabled)).collect(),
-    )
+    let key = call.request.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    call.list(key, connections.into_iter().map(|enabled| enabled_connection(call, enabled)).collect())
 }
 
 /// `GET /organizations/{id}/enabled_connections/{connection_id}`.

@@ -41,7 +41,7 @@ impl Route {
     }
 }
 
-const ROUTES: [Pattern; 88] = [
+const ROUTES: [Pattern; 93] = [
     ("GET", "users", "read:users", users::list),
     ("POST", "users", "create:users", users::create),
     ("GET", "users-by-email", "read:users", users::list_by_email),
@@ -195,6 +195,37 @@ const ROUTES: [Pattern; 88] = [
         "organizations/{}/client-grants/{}",
         "delete:organization_client_grants",
         organizations::change_client_grants,
+    ),
+    // The newer name of the same: also connections that are not enabled.
+    (
+        "GET",
+        "organizations/{}/connections",
+        "read:organization_connections",
+        organizations::enabled_connections,
+    ),
+    (
+        "POST",
+        "organizations/{}/connections",
+        "create:organization_connections",
+        organizations::change_enabled_connections,
+    ),
+    (
+        "GET",
+        "organizations/{}/connections/{}",
+        "read:organization_connections",
+        organizations::get_enabled_connection,
+    ),
+    (
+        "PATCH",
+        "organizations/{}/connections/{}",
+        "update:organization_connections",
+        organizations::change_enabled_connections,
+    ),
+    (
+        "DELETE",
+        "organizations/{}/connections/{}",
+        "delete:organization_connections",
+        organizations::change_enabled_connections,
     ),
     ("GET", "tenants/settings", "read:tenant_settings", settings::get),
     ("PATCH", "tenants/settings", "update:tenant_settings", settings::update),

@@ -152,11 +152,7 @@ async fn a_connection_of_an_organization_makes_members() {
 async fn the_login_page_names_the_script_that_denied_the_last_login() {
     let tenant = TestTenant::with(
         |_| {},
-        |_, _| {
-            let (console, fetches) = (Vec::new(), Vec::new());
-            let (rule, message) = ("only <staff>".to_owned(), "Staff only.".to_owned());
-            Err(Denied { rule, reason: DenyReason::Unauthorized, message, console, fetches })
-        },
+        |_, _| Err(Denied::new("only <staff>", DenyReason::Unauthorized, "Staff only.")),
     );
     let state = tenant.begin(&[]).await;
     let page = async |state: &str| tenant.get(&format!("/u/login?state={state}"), &[]).await.text;

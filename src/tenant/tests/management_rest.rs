@@ -71,6 +71,24 @@ async fn objects_that_change_no_login_are_kept() {
         "acme.example"
     );
     assert_eq!(api.call("GET", "/organizations/org_x/discovery-domains", Value::Null).await.status, 404);
+    let connection = api.post("/connections", 201, json!({"name": "staff", "strategy": "auth0"})).await;
+    let enable = json!({"connection_id": connection["id"], "assign_membership_on_login": true});
+    api.post(&format!("{org}/connections"), 201, enable).await;
+    let enabled = api.get(&format!("{org}/connections?include_totals=true")).await["connections"][0].clone();
+    assert_eq!(
+        (&enabled["connection"]["name"], &enabled["assign_membership_on_login"]),
+        (&json!("staff"), &json!(true))
+    );
+    let path = format!("{org}/enabled_connections/{}", connection["id"].as_str().unwrap());
+    assert_eq!(api.get(&path).await, enabled);
+    assert_eq!(api.call("GET", &format!("{org}/connections/con_x"), Value::Null).await.status, 404);
+    let client = api.post("/clients", 201, json!({"name": "New", "app_type": "spa"})).await;
+    let clients = api.get(&format!("/connections/{}/clients", connection["id"].as_str().unwrap())).await;
+    assert_eq!(
+        clients["clients"][0],
+        json!({"client_id": client["client_id"]}),
+        "a new client has all connections"
+    );
     let grant = api.get("/client-grants?client_id=reports").await[0].clone();
     let granted = api.post(&format!("{org}/client-grants"), 201, json!({"grant_id": grant["id"]})).await;
     assert_eq!((&granted, &api.get(&format!("{org}/client-grants")).await), (&grant, &json!([grant])));
