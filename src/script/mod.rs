@@ -1,13 +1,15 @@
-//! Rules: the team's JavaScript, run at login.
+//! Scripts: the team's rules and actions, run where Auth0 runs them.
 //!
-//! Owns the JavaScript engine and its worker processes. [`ScriptRunner`] is the host: it gives a worker one login at a
-//! time, handles the calls of its scripts and enforces the time limit with a SIGKILL: an interrupt inside the engine does
-//! not stop `new Array(1e9) + ''`. The worker ([`worker_main`]) is QuickJS with resource limits, without network, files or
-//! environment. Imports layer 0, and `bundle` for the rules. Never opens SQLite, and never accepts a broken result:
-//! anything but a clean `callback(null, user, context)` of every rule denies the login.
+//! Owns the JavaScript engine and its worker processes. [`ScriptRunner`] is the host: it gives a worker one run at a time,
+//! handles the calls of its scripts and enforces the time limit with a SIGKILL: an interrupt inside the engine does not
+//! stop `new Array(1e9) + ''`. The worker ([`worker_main`]) is QuickJS with resource limits, without network, files or
+//! environment. Imports layer 0, and `bundle` for the rules. Never opens SQLite, never applies what an action asks for
+//! (that is [`Effects`], for the tenant), and never accepts a broken result: anything but a clean
+//! `callback(null, user, context)` of every rule, or an action whose handler ends without an error, denies the login.
 //!
-//! Reading order: `login.rs` (input and output), `host.rs`, `worker_pool.rs`, `worker_run.rs` (one login, on the host's
-//! side), `fetch.rs`, then `worker/` and the JavaScript in `prelude/`.
+//! Reading order: `login.rs` (rules: input and output), `action.rs`, `action_run.rs`, `effects.rs`, `api_calls.rs`
+//! (actions), `host.rs`, `worker_pool.rs`, `worker_run.rs` (one run, on the host's side), `fetch.rs`, then `worker/` and the
+//! JavaScript in `prelude/`.
 
 mod settings;
 mod trace;

@@ -225,3 +225,13 @@ async fn global_lasts_for_one_worker_until_rules_or_configuration_change() {
     host = host.configured(&[("KEY", "second")]);
     assert_eq!(host.one(script).await.unwrap().user["count"], 1);
 }
+
+#[tokio::test]
+async fn only_the_first_call_of_a_callback_counts_and_a_second_is_named() {
+    let host = ScriptHost::open(&settings(), &[]);
+    let outcome = host.one("function (u, c, cb) { cb(null, u, c); cb(new Error('later')); }").await.unwrap();
+    assert!(outcome.trace.console[0].text.contains("called its callback again"), "{outcome:?}");
+    let denied =
+        host.one("function (u, c, cb) { cb(new Error('first')); cb(null, u, c); }").await.unwrap_err();
+    assert_eq!(denied.message, "first");
+}
