@@ -9,5 +9,7 @@ mod fetches;
 mod fixtures;
 mod hostile;
 mod http_stub;
+mod isolation;
+mod triggers;
 mod workers;
 mod script_host;

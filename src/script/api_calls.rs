@@ -19,8 +19,11 @@ const METADATA: usize = 32 * 1024;
 const TRANSACTION: (usize, usize, usize) = (64, 8 * 1024, 16 * 1024);
 /// Auth0's limits of a session's or refresh token's metadata: entries, characters of a key or value.
 const LIFETIME: (usize, usize) = (25, 255);
-/// The longest user id, URL, code and reason.
+/// The longest URL, code, reason and other text, in bytes. Ours, like the next.
 const TEXT: usize = 4096;
+/// The most bytes of JSON that the arguments of one call may have.
+const ARGUMENTS: usize = 128 * 1024;
+/// The longest id of a primary user.
 const USER_ID: usize = 128;
 
 const USER_METADATA: &[&str] = &["user.setAppMetadata", "user.setUserMetadata"];
@@ -151,6 +154,9 @@ impl Effects {
         let args = Args { member, args };
         if !members(now.trigger).contains(&member) {
             return Err(format!("api.{member} is not in {}", now.trigger.name()));
+        }
+        if serde_json::to_vec(args.args).map_or(true, |json| json.len() > ARGUMENTS) {
+            return Err(args.error(&format!("its arguments are over {ARGUMENTS} bytes of JSON")));
         }
         match member {
             "access.deny" => self.deny(now.trigger, &args)?,

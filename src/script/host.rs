@@ -186,10 +186,11 @@ impl Shared {
             attempt = self.attempt(&mut worker, frame, deadline, handler).await;
         }
         let (result, reusable) = match attempt {
-            Ok((Verdict::Denied { index, reason, message }, pipe_is_good)) => {
+            Ok((Verdict::Denied { index, reason, message, error_text }, pipe_is_good)) => {
                 let reusable = pipe_is_good && !reason.spends_worker();
                 let message = if reason == DenyReason::TimedOut { self.too_slow() } else { message };
-                (Err(Denied::new(handler.log.name(index), reason, message)), reusable)
+                let denied = Denied::new(handler.log.name(index), reason, message);
+                (Err(Denied { error_text, ..denied }), reusable)
             }
             // A run that is done but not accepted has bypassed the prelude.
             Ok((verdict, pipe_is_good)) => {

@@ -161,7 +161,13 @@ pub(super) enum Verdict {
     /// Every action ended without an error, or one denied or suspended the run.
     Settled,
     /// The script at `index` failed, or a rule denied the login.
-    Denied { index: usize, reason: DenyReason, message: String },
+    Denied {
+        index: usize,
+        reason: DenyReason,
+        message: String,
+        /// The error's own text, when the message says more.
+        error_text: Option<String>,
+    },
 }
 
 impl DenyReason {

@@ -82,8 +82,10 @@ pub struct Denied {
     pub script: String,
     /// Why, for machines.
     pub reason: DenyReason,
-    /// Why, for people: an error's own text, with secrets redacted. Auth0 sends it as `error_description`.
+    /// Why, for the team: with the error's kind and line, and with secrets redacted.
     pub message: String,
+    /// A thrown error's own text, when `message` says more.
+    pub error_text: Option<String>,
     /// What the scripts had done.
     pub trace: Box<Trace>,
 }
@@ -91,7 +93,18 @@ pub struct Denied {
 impl Denied {
     /// A denial with an empty trace.
     pub fn new(script: impl Into<String>, reason: DenyReason, message: impl Into<String>) -> Self {
-        Self { script: script.into(), reason, message: message.into(), trace: Box::default() }
+        Self {
+            script: script.into(),
+            reason,
+            message: message.into(),
+            error_text: None,
+            trace: Box::default(),
+        }
+    }
+
+    /// What Auth0 sends to the application as `error_description`: the error's own text.
+    pub fn description(&self) -> &str {
+        self.error_text.as_deref().unwrap_or(&self.message)
     }
 }
 

@@ -68,7 +68,7 @@
       return host.deny(index, 'OutOfMemory', 'it needs more memory than script.memory_mib allows');
     }
     if (called) return host.deny(index, 'Failed', text);
-    host.deny(index, 'Failed', kind ? `it threw ${kind}: ${text}${line}` : `it threw ${text}`);
+    host.deny(index, 'Failed', kind ? `it threw ${kind}: ${text}${line}` : `it threw ${text}`, text);
   };
 
   // A script does not compile. Called from Rust.

@@ -27,8 +27,6 @@ macro_rules! prelude {
 const STACK: usize = 512 * 1024;
 /// The most contexts kept; the one that ran least recently goes first.
 const CONTEXTS: usize = 32;
-/// The most jobs that may be left over when a run has ended.
-const LEFTOVER_JOBS: usize = 1000;
 /// The parts of the prelude, in the order they run.
 const PRELUDE: [(&str, &str); 11] = prelude![
     "base", "console", "timers", "buffer", "url", "fetch", "request", "axios", "auth0", "rules", "actions"
@@ -190,22 +188,20 @@ fn new_runtime(state: &Rc<RunState>, heap_bytes: u64) -> rquickjs::Result<Runtim
     Ok(runtime)
 }
 
-/// Runs jobs and receives the replies to calls until there is a verdict, and then the jobs that are left.
+/// Runs jobs and receives the replies to calls until there is a verdict and no job is left.
 fn wait(ctx: &Ctx<'_>, host: &Object<'_>, state: &RunState) -> io::Result<Verdict> {
+    let mut verdict = None;
     loop {
         if state.is_late() {
             return Ok(state.denied(DenyReason::TimedOut, ""));
         }
-        if let Some(verdict) = state.verdict.take() {
-            for _ in 0..LEFTOVER_JOBS {
-                if state.is_late() || !ctx.execute_pending_job() {
-                    break;
-                }
-            }
-            return Ok(verdict);
-        }
+        verdict = verdict.or_else(|| state.verdict.take());
         if ctx.execute_pending_job() {
+            // A script whose jobs never end is late, as in Node, where they starve the event loop.
             continue;
+        }
+        if let Some(verdict) = verdict {
+            return Ok(verdict);
         }
         if state.pending.borrow().is_empty() {
             return Ok(never_ended(state));

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rquickjs::prelude::Func;
+use rquickjs::prelude::{Func, Opt};
 use rquickjs::{Ctx, Exception, Object};
 use url::Url;
 
@@ -27,12 +27,12 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<RunState>) -> rquickjs
     let s = Rc::clone(state);
     host.set("settled", Func::from(move || s.end(Verdict::Settled)))?;
     let s = Rc::clone(state);
-    let deny = move |index: Option<usize>, reason: String, message: String| {
+    let deny = move |index: Option<usize>, reason: String, message: String, text: Opt<String>| {
         if let Some(index) = index {
             s.set_index(index);
         }
         let reason = serde_json::from_value(reason.into()).unwrap_or(DenyReason::Failed);
-        s.end(s.denied(reason, &message));
+        s.end(s.denied_by_error(reason, &message, text.as_deref()));
     };
     host.set("deny", Func::from(deny))?;
     let s = Rc::clone(state);

@@ -145,7 +145,14 @@ impl RunState {
 
     /// A denial by the current script.
     pub(super) fn denied(&self, reason: DenyReason, message: &str) -> Verdict {
-        Verdict::Denied { index: self.index.get(), reason, message: self.redact_and_cut(message) }
+        self.denied_by_error(reason, message, None)
+    }
+
+    /// A denial by the current script, with the text of the error that caused it.
+    pub(super) fn denied_by_error(&self, reason: DenyReason, message: &str, text: Option<&str>) -> Verdict {
+        let (message, error_text) =
+            (self.redact_and_cut(message), text.map(|text| self.redact_and_cut(text)));
+        Verdict::Denied { index: self.index.get(), reason, message, error_text }
     }
 
     /// The verdict for an error of the engine that no script can catch.
