@@ -1,15 +1,18 @@
-//! Rules in their worker processes: the real binary, loopback only.
+//! Scripts in their worker processes: the real binary, loopback only.
 //!
-//! `answers`: how a rule can answer, and what it finds around it. `hostile`: what must be stopped. `fetches`: the way
-//! out. `workers`: the processes. `fixtures`: the three rules that ship with the product.
+//! `answers`: how a rule can answer, and what it finds around it. `actions` and `triggers`: what an action gets and may ask
+//! for. `isolation`: what lasts from run to run. `hostile`, `hostile_actions`: what must be stopped. `fetches`: the way out.
+//! `workers`: the processes. `speed`: what scripts cost. `fixtures`: the three rules that ship with the product.
 
 mod actions;
 mod answers;
 mod fetches;
 mod fixtures;
 mod hostile;
+mod hostile_actions;
 mod http_stub;
 mod isolation;
+mod speed;
 mod triggers;
 mod workers;
 mod script_host;

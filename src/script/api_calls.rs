@@ -3,9 +3,10 @@
 //! The worker calls it to answer the script; the host calls it again for its own [`Effects`], since a worker is not trusted.
 
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::action::Trigger;
+use super::api_args::{Args, earliest, insert_within, url_with_query};
+use super::api_members::members;
 use super::effects::{
     Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
     TargetScopes,
@@ -19,115 +20,10 @@ const METADATA: usize = 32 * 1024;
 const TRANSACTION: (usize, usize, usize) = (64, 8 * 1024, 16 * 1024);
 /// Auth0's limits of a session's or refresh token's metadata: entries, characters of a key or value.
 const LIFETIME: (usize, usize) = (25, 255);
-/// The longest URL, code, reason and other text, in bytes. Ours, like the next.
-const TEXT: usize = 4096;
 /// The most bytes of JSON that the arguments of one call may have.
 const ARGUMENTS: usize = 128 * 1024;
 /// The longest id of a primary user.
 const USER_ID: usize = 128;
-
-const USER_METADATA: &[&str] = &["user.setAppMetadata", "user.setUserMetadata"];
-const CACHE: &[&str] = &["cache.delete", "cache.get", "cache.set"];
-const REDIRECT: &[&str] =
-    &["redirect.canRedirect", "redirect.encodeToken", "redirect.sendUserTo", "redirect.validateToken"];
-const CHALLENGE: &[&str] =
-    &["authentication.challengeWith", "authentication.challengeWithAny", "prompt.render"];
-const POST_LOGIN: &[&str] = &[
-    "access.deny",
-    "accessToken.addScope",
-    "accessToken.removeScope",
-    "accessToken.setCustomClaim",
-    "authentication.enrollWith",
-    "authentication.enrollWithAny",
-    "authentication.recordMethod",
-    "authentication.setPrimaryUser",
-    "groups.getUserGroups",
-    "groups.hasGroupMembership",
-    "idToken.setCustomClaim",
-    "multifactor.enable",
-    "refreshToken.deleteMetadata",
-    "refreshToken.evictMetadata",
-    "refreshToken.revoke",
-    "refreshToken.setExpiresAt",
-    "refreshToken.setIdleExpiresAt",
-    "refreshToken.setMetadata",
-    "roles.getUserEffectiveRoles",
-    "roles.getUserEffectiveRolesByIds",
-    "roles.getUserEffectiveRolesByNames",
-    "rules.wasExecuted",
-    "samlResponse.setAttribute",
-    "samlResponse.setAudience",
-    "samlResponse.setAuthnContextClassRef",
-    "samlResponse.setCert",
-    "samlResponse.setCreateUpnClaim",
-    "samlResponse.setDestination",
-    "samlResponse.setDigestAlgorithm",
-    "samlResponse.setEncryptionAlgorithm",
-    "samlResponse.setEncryptionCert",
-    "samlResponse.setEncryptionPublicKey",
-    "samlResponse.setIncludeAttributeNameFormat",
-    "samlResponse.setIssuer",
-    "samlResponse.setKey",
-    "samlResponse.setLifetimeInSeconds",
-    "samlResponse.setMapIdentities",
-    "samlResponse.setMapUnknownClaimsAsIs",
-    "samlResponse.setNameIdentifierFormat",
-    "samlResponse.setNameIdentifierProbes",
-    "samlResponse.setPassthroughClaimsWithNoMapping",
-    "samlResponse.setRecipient",
-    "samlResponse.setRelayState",
-    "samlResponse.setSignResponse",
-    "samlResponse.setSignatureAlgorithm",
-    "samlResponse.setSigningCert",
-    "samlResponse.setTypedAttributes",
-    "session.deleteMetadata",
-    "session.evictMetadata",
-    "session.revoke",
-    "session.setCookieMode",
-    "session.setExpiresAt",
-    "session.setIdleExpiresAt",
-    "session.setMetadata",
-    "transaction.setMetadata",
-    "validation.error",
-];
-
-/// The members of `api` of each trigger (Auth0, "Actions triggers: API object" of each).
-pub(super) fn members(trigger: Trigger) -> Vec<&'static str> {
-    let own: &[&[&str]] = match trigger {
-        Trigger::PostLogin => &[POST_LOGIN, CHALLENGE, REDIRECT, USER_METADATA],
-        Trigger::CredentialsExchange => &[&[
-            "access.deny",
-            "accessToken.setCustomClaim",
-            "transaction.addTargetScope",
-            "transaction.clearTargetScopes",
-            "transaction.removeTargetScope",
-            "transaction.setTargetScopes",
-        ]],
-        Trigger::PreUserRegistration => &[&["access.deny", "validation.error"], USER_METADATA],
-        Trigger::CustomTokenExchange => &[
-            &[
-                "access.deny",
-                "access.rejectInvalidSubjectToken",
-                "authentication.setActor",
-                "authentication.setOrganization",
-                "authentication.setUserByConnection",
-                "authentication.setUserById",
-            ],
-            USER_METADATA,
-        ],
-        Trigger::PasswordResetPostChallenge => {
-            &[&["access.deny", "transaction.setResultUrl"], CHALLENGE, REDIRECT]
-        }
-        Trigger::CustomPhoneProvider | Trigger::CustomEmailProvider => {
-            &[&["notification.drop", "notification.retry"]]
-        }
-        Trigger::PostUserRegistration
-        | Trigger::PostChangePassword
-        | Trigger::SendPhoneMessage
-        | Trigger::EventStream => &[],
-    };
-    own.iter().chain([&CACHE]).flat_map(|members| members.iter().copied()).collect()
-}
 
 /// The circumstances of a call.
 #[derive(Debug, Clone, Copy)]
@@ -137,12 +33,6 @@ pub(super) struct Circumstances {
     pub(super) is_continued: bool,
     /// Whether a browser can be sent somewhere.
     pub(super) can_redirect: bool,
-}
-
-/// The arguments of a call of `member`.
-struct Args<'a> {
-    member: &'a str,
-    args: &'a [Value],
 }
 
 impl Effects {
@@ -373,56 +263,6 @@ impl Effects {
     }
 }
 
-impl Args<'_> {
-    fn error(&self, problem: &str) -> String {
-        format!("api.{}: {problem}", self.member)
-    }
-
-    /// The argument; `null` when it is missing.
-    fn get(&self, at: usize) -> &Value {
-        self.args.get(at).unwrap_or(&Value::Null)
-    }
-
-    fn required(&self, at: usize, name: &str) -> Result<Value, String> {
-        Some(self.get(at))
-            .filter(|value| !value.is_null())
-            .cloned()
-            .ok_or_else(|| self.error(&format!("`{name}` is missing")))
-    }
-
-    fn text(&self, at: usize, name: &str) -> Result<String, String> {
-        self.text_up_to(at, name, TEXT)
-    }
-
-    fn text_up_to(&self, at: usize, name: &str, limit: usize) -> Result<String, String> {
-        match self.get(at) {
-            Value::String(text) if text.len() > limit => {
-                Err(self.error(&format!("`{name}` is over {limit} bytes")))
-            }
-            Value::String(text) => Ok(text.clone()),
-            _ => Err(self.error(&format!("`{name}` must be a string"))),
-        }
-    }
-
-    /// A text, or nothing.
-    fn optional_text(&self, at: usize) -> Result<Option<String>, String> {
-        if self.get(at).is_null() {
-            Ok(None)
-        } else {
-            self.text(at, &format!("argument {}", at + 1)).map(Some)
-        }
-    }
-
-    /// An object; an empty one when it is missing.
-    fn object(&self, at: usize) -> Result<Map<String, Value>, String> {
-        match self.get(at) {
-            Value::Null => Ok(Map::new()),
-            Value::Object(object) => Ok(object.clone()),
-            _ => Err(self.error("`options` must be an object")),
-        }
-    }
-}
-
 /// Sets a claim; without a value (`undefined`) it removes the one set before.
 fn set_claim(claims: &mut Map<String, Value>, args: &Args<'_>) -> Result<(), String> {
     let name = args.text(0, "name")?;
@@ -435,25 +275,6 @@ fn set_claim(claims: &mut Map<String, Value>, args: &Args<'_>) -> Result<(), Str
 
 fn set_metadata(metadata: &mut Map<String, Value>, args: &Args<'_>) -> Result<(), String> {
     insert_within(metadata, args.text(0, "key")?, args.get(1).clone(), METADATA, args)
-}
-
-/// Inserts unless the whole would be over `limit` bytes of JSON.
-fn insert_within(
-    members: &mut Map<String, Value>,
-    key: String,
-    value: Value,
-    limit: usize,
-    args: &Args<'_>,
-) -> Result<(), String> {
-    let before = members.insert(key.clone(), value);
-    if size(members) <= limit {
-        return Ok(());
-    }
-    match before {
-        Some(before) => members.insert(key, before),
-        None => members.remove(&key),
-    };
-    Err(args.error(&format!("more than {limit} bytes of JSON in all")))
 }
 
 fn set_transaction(metadata: &mut Map<String, Value>, args: &Args<'_>) -> Result<(), String> {
@@ -470,10 +291,6 @@ fn set_transaction(metadata: &mut Map<String, Value>, args: &Args<'_>) -> Result
         _ => {}
     }
     insert_within(metadata, key, value, limit, args)
-}
-
-fn size(members: &Map<String, Value>) -> usize {
-    serde_json::to_vec(members).map_or(usize::MAX, |json| json.len())
 }
 
 fn multifactor(args: &Args<'_>) -> Result<Multifactor, String> {
@@ -519,35 +336,4 @@ fn exchange_user(name: &str, args: &Args<'_>) -> Result<ExchangeUser, String> {
         create,
         update,
     })
-}
-
-/// The URL of the first argument with the members of `options.query` added.
-fn url_with_query(args: &Args<'_>) -> Result<Url, String> {
-    let text = args.text(0, "url")?;
-    let mut url =
-        Url::parse(&text).map_err(|error| args.error(&format!("`url` is not an absolute URL: {error}")))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(args.error("`url` must be http or https"));
-    }
-    let options = args.object(1)?;
-    for (name, value) in options.get("query").and_then(Value::as_object).into_iter().flatten() {
-        let value = match value {
-            Value::Null => continue,
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        url.query_pairs_mut().append_pair(name, &value);
-    }
-    Ok(url)
-}
-
-fn earliest(current: &mut Option<i64>, args: &Args<'_>) -> Result<(), String> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "milliseconds with a fraction, as Date.now() / 2 gives"
-    )]
-    let millis = args.get(0).as_i64().or_else(|| args.get(0).as_f64().map(|millis| millis as i64));
-    let millis = millis.ok_or_else(|| args.error("the time must be a number of milliseconds"))?;
-    *current = Some(current.map_or(millis, |earlier| earlier.min(millis)));
-    Ok(())
 }

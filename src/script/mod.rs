@@ -16,6 +16,8 @@ mod trace;
 mod login;
 mod action;
 mod effects;
+mod api_members;
+mod api_args;
 mod api_calls;
 mod action_cache;
 mod redirect_token;

@@ -2,8 +2,8 @@
 (function (host) {
   'use strict';
   const { parse, stringify } = JSON;
-  const { get } = Reflect;
-  const has = Object.prototype.hasOwnProperty;
+  const { defineProperty, get } = Reflect;
+  const ProxyClass = Proxy;
   // Members that the engine and JSON.stringify look for.
   const SILENT = { __proto__: null, then: 1, toJSON: 1, constructor: 1, prototype: 1 };
   let exported;
@@ -12,7 +12,7 @@
 
   // An object whose missing members throw with their full name. A script may add members of its own.
   const guard = (target, path) =>
-    new Proxy(target, {
+    new ProxyClass(target, {
       get: (of, name, receiver) => {
         if (typeof name === 'symbol' || name in of || name in SILENT) return get(of, name, receiver);
         throw new TypeError(host.missing(path + name));
@@ -32,7 +32,7 @@
       if (host.login !== run || run.ended) throw new Error(`api.${path}: this api is of an earlier run`);
       while (args.length && args[args.length - 1] === undefined) args.length--;
       const answer = host.api(path, stringify(args));
-      if (path === 'transaction.setMetadata') setMetadata(event, args);
+      if (path === 'transaction.setMetadata') setMetadata(event, args[0], args[1]);
       return answer === undefined || answer === null ? undefined : parse(answer);
     };
     if (kind === 'promise') return async (...args) => call(args);
@@ -44,7 +44,7 @@
   }
 
   // api.transaction.setMetadata is visible at once.
-  function setMetadata(event, [key, value]) {
+  function setMetadata(event, key, value) {
     if (event.transaction === null || typeof event.transaction !== 'object') event.transaction = {};
     const { transaction } = event;
     if (transaction.metadata === null || typeof transaction.metadata !== 'object') transaction.metadata = {};
@@ -52,13 +52,24 @@
     else transaction.metadata[key] = value;
   }
 
+  // Also when the script has defined the name in Object.prototype.
+  const set = (target, name, value) =>
+    defineProperty(target, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+
   function build(run, event) {
     const groups = {};
     const api = guard(groups, '');
+    let current = '';
+    let methods;
+    // Members of a group follow each other.
     for (let at = 0; at < members.length; at++) {
       const { path, group, name, kind } = members[at];
-      if (!has.call(groups, group)) groups[group] = guard({}, `${group}.`);
-      groups[group][name] = method(run, api, event, path, kind);
+      if (group !== current) {
+        current = group;
+        methods = {};
+        set(groups, group, guard(methods, `${group}.`));
+      }
+      set(methods, name, method(run, api, event, path, kind));
     }
     return api;
   }
@@ -85,7 +96,7 @@
   // Called from Rust.
   host.loadAction = (name, wrapper, secretsText, modules, memberNames) => {
     secrets = secretsText;
-    members = memberNames.map((path) => {
+    members = memberNames.sort().map((path) => {
       const [group, name] = path.split('.');
       return { path, group, name, kind: kind(path) };
     });

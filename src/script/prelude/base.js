@@ -89,16 +89,26 @@
     }
   };
 
+  const wellFormed = Function.prototype.call.bind(String.prototype.toWellFormed);
+
+  // Where a script threw, unless it has changed the methods of strings.
+  function lineOf(thrown) {
+    try {
+      const frames = String(thrown.stack || '').split('\n');
+      const own = frames.find((frame) => /:\d+:\d+\)?$/.test(frame) && !frame.includes('vestibule:'));
+      return own ? ` (line ${own.match(/:(\d+):\d+\)?$/)[1]})` : '';
+    } catch {
+      return '';
+    }
+  }
+
   // The kind and text of a thrown value, and the rule's line if known.
   host.describe = (thrown) => {
     try {
       if (thrown === null || typeof thrown !== 'object') return { kind: '', text: String(thrown), line: '' };
       const kind = String(thrown.name || 'Error');
       const text = String(thrown.message === undefined ? stringify(thrown) : thrown.message);
-      const frames = String(thrown.stack || '').split('\n');
-      const own = frames.find((frame) => /:\d+:\d+\)?$/.test(frame) && !frame.includes('vestibule:'));
-      const line = own ? ` (line ${own.match(/:(\d+):\d+\)?$/)[1]})` : '';
-      return { kind, text: text.toWellFormed(), line };
+      return { kind, text: wellFormed(text), line: lineOf(thrown) };
     } catch {
       return { kind: '', text: 'an unreadable error', line: '' };
     }

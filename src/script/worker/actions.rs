@@ -7,7 +7,7 @@ use rquickjs::{Array, Ctx, Function, Object};
 use super::super::action::Action;
 use super::super::action_cache::ActionCache;
 use super::super::action_run::{ActionsInput, Resume};
-use super::super::api_calls::members;
+use super::super::api_members::members;
 use super::super::ipc::Verdict;
 use super::engine::{Engine, compile};
 use super::run_state::RunState;

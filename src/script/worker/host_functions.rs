@@ -6,9 +6,10 @@ use rquickjs::prelude::{Func, Opt};
 use rquickjs::{Ctx, Exception, Object};
 use url::Url;
 
+use super::super::api_members::missing_member;
 use super::super::ipc::{RESULT_LIMIT, Verdict};
 use super::super::login::DenyReason;
-use super::run_state::{RunState, missing_member};
+use super::run_state::RunState;
 
 /// The object with the functions that the prelude calls. Scripts cannot reach it.
 pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<RunState>) -> rquickjs::Result<Object<'js>> {

@@ -8,10 +8,9 @@ use std::time::Duration;
 use rquickjs::{Ctx, Exception, Value};
 use serde_json::Value as Json;
 
-use super::super::action::Trigger;
 use super::super::action_cache::ActionCache;
 use super::super::action_run::ActionsInput;
-use super::super::api_calls::{Circumstances, members};
+use super::super::api_calls::Circumstances;
 use super::super::effects::Effects;
 use super::super::ipc::{
     API_CALLS, CALLS_AT_ONCE, CONSOLE_LINES, Call, FromWorker, RESULT_LIMIT, Scripts, TEXT_LIMIT, Verdict,
@@ -286,20 +285,6 @@ fn page(name: &str, entries: &[Json], options: &Json) -> Json {
     let shown = rest.get(..take.min(rest.len())).unwrap_or_default();
     let next = if rest.len() > shown.len() { shown.last().and_then(|entry| entry.get("id")) } else { None };
     serde_json::json!({name: shown, "next": next})
-}
-
-/// Why `api` has no member `path` for a trigger.
-pub(super) fn missing_member(trigger: Trigger, path: &str) -> String {
-    let is_in = |trigger: &Trigger| {
-        let group = format!("{path}.");
-        members(*trigger).iter().any(|member| *member == path || member.starts_with(&group))
-    };
-    let others: Vec<_> = Trigger::all().filter(is_in).map(Trigger::name).collect();
-    let name = trigger.name();
-    match others.as_slice() {
-        [] => format!("api.{path} is not in {name}, nor in any other trigger of Auth0's"),
-        others => format!("api.{path} is not in {name}; it is in {}", others.join(", ")),
-    }
 }
 
 /// An error's name and message; `None` for other values.
