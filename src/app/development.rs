@@ -44,14 +44,14 @@ impl Development {
         let mut config = config.clone();
         config.auth0.issuer = listeners.issuer().to_owned();
         config.auth0.jwks_uri = None;
-        let tenant = DevTenant::start(&config, listeners, internal.address(), worker, clock.clone())?;
+        let tenant = DevTenant::start(&config, listeners, internal.address(), worker.clone(), clock.clone())?;
         if config.auth0.issuer.starts_with("https://") {
             config.auth0.ca_file = Some(tenant.ca_file().to_owned());
         }
         let store = Store::open(&config.store, clock.clone())
             .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
         seed(&config, &store)?;
-        let doors = Doors::with_store(vestibule, &config, store, public, internal, clock)?;
+        let doors = Doors::with_store(vestibule, &config, store, public, internal, (worker, clock))?;
         anyhow::ensure!(
             doors.wait_until_ready(KEYS_TIMEOUT).await,
             "the doors could not fetch the signing keys of the dev tenant"

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use warp::Filter;
 
 use super::block_outbox;
+use super::deployments::Deployments;
 use super::listen::Server;
 use super::vestibule::Opened;
 use super::{Listener, Vestibule};
@@ -18,6 +19,7 @@ use crate::auth0::{Auth0, Issuer, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, DEVELOPMENT};
 use crate::pool::{self, Pool};
+use crate::script::WorkerCommand;
 use crate::sqlite::Database;
 use crate::store::Store;
 
@@ -31,6 +33,7 @@ pub struct Doors {
     drain: Duration,
     /// Run until aborted: the poll for other processes' changes, and the outbox of blocks.
     background: [JoinHandle<()>; 2],
+    deployments: Option<Deployments>,
 }
 
 /// How often to look for changes by other processes. They must apply here within a second.
@@ -39,20 +42,21 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 impl Doors {
     /// Opens the database, which `vestibule dev` refuses from then on unless the profile is `development`; starts the pool and the keys' refresh, and serves both doors of `vestibule`.
     ///
-    /// Does not wait for the tenant: until its keys are known, callers with a token get 503.
+    /// Does not wait for the tenant: until its keys are known, callers with a token get 503. `worker` starts the process that
+    /// runs the scripts of deployed bundles.
     pub fn open(
         vestibule: Vestibule,
         config: &Config,
         public: Listener,
         internal: Listener,
-        clock: Clock,
+        (worker, clock): (WorkerCommand, Clock),
     ) -> anyhow::Result<Self> {
         let store = Store::open(&config.store, clock.clone())
             .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
         if config.profile != DEVELOPMENT {
             store.mark_production()?;
         }
-        Self::with_store(vestibule, config, store, public, internal, clock)
+        Self::with_store(vestibule, config, store, public, internal, (worker, clock))
     }
 
     /// Like [`Doors::open`], with a database that is already open.
@@ -62,7 +66,7 @@ impl Doors {
         store: Store,
         public: Listener,
         internal: Listener,
-        clock: Clock,
+        (worker, clock): (WorkerCommand, Clock),
     ) -> anyhow::Result<Self> {
         let [public_sample, internal_sample] = vestibule.sample_queries();
         let Opened { public: public_schema, internal: internal_schema, state, database } =
@@ -70,7 +74,7 @@ impl Doors {
         // Before anything starts that would have to be stopped after an error.
         let (public_documents, internal_documents) = trusted(config)?;
         let auth0 = Auth0::new(&config.auth0, clock.clone())?;
-        let services = services(config, auth0.clone(), store, (state, database), clock)?;
+        let services = services(config, auth0.clone(), store, (state, database), clock.clone())?;
         let public_rules = Arc::new(config.public.rules(&config.claims));
         let internal_rules = Arc::new(config.internal.rules(&config.claims));
         let public_routes = api::door(
@@ -96,7 +100,13 @@ impl Doors {
         let metrics = api::metrics(&services, vec![("public", public_rules), ("internal", internal_rules)]);
         let public_routes = public_routes.or(public_explanation).unify().boxed();
         let public_routes = api::restrict_hosts("public", &config.public, public_routes);
-        let internal_routes = internal_routes.or(internal_explanation).unify().or(metrics).unify().boxed();
+        let mut internal_routes =
+            internal_routes.or(internal_explanation).unify().or(metrics).unify().boxed();
+        let mut deployments = None;
+        if let Some((started, routes)) = Deployments::start(config, &services, worker, &clock)? {
+            internal_routes = internal_routes.or(routes).unify().boxed();
+            deployments = Some(started);
+        }
         let internal_routes = api::restrict_hosts("internal", &config.internal, internal_routes);
         let addresses = (public.address(), internal.address());
         let servers =
@@ -109,7 +119,15 @@ impl Doors {
         let blocks = block_outbox::start(auth0, services.store.in_background(), services.auth0_pool.clone());
         let background = [watch(services.store.clone()), blocks];
         let drain = config.http.drain;
-        Ok(Self { public: addresses.0, internal: addresses.1, servers, services, drain, background })
+        Ok(Self {
+            public: addresses.0,
+            internal: addresses.1,
+            servers,
+            services,
+            drain,
+            background,
+            deployments,
+        })
     }
 
     /// Where the Public API listens.
@@ -137,6 +155,9 @@ impl Doors {
         let [public, internal] = self.servers;
         tokio::join!(public.stop(), internal.stop(), self.services.sockets.close(self.drain));
         self.background.iter().for_each(JoinHandle::abort);
+        if let Some(deployments) = self.deployments {
+            deployments.stop(self.drain).await;
+        }
         self.services.gate.keys().stop().await;
         tokio::join!(self.services.pool.stop(), self.services.auth0_pool.stop());
         if let Err(error) = self.services.store.close() {

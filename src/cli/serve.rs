@@ -1,5 +1,6 @@
 //! `vestibule serve`: both doors, for a real tenant.
 
+use super::dev::script_worker;
 use super::{Global, out, signals};
 use crate::app::{Doors, Listener, Vestibule};
 use crate::clock::Clock;
@@ -11,7 +12,7 @@ pub(super) fn run(global: &Global, vestibule: Vestibule) -> anyhow::Result<()> {
     signals::runtime()?.block_on(async {
         let public = Listener::bind(config.public.listen, "public.listen").await?;
         let internal = Listener::bind(config.internal.listen, "internal.listen").await?;
-        let doors = Doors::open(vestibule, &config, public, internal, Clock::system())?;
+        let doors = Doors::open(vestibule, &config, public, internal, (script_worker()?, Clock::system()))?;
         let mut signals = signals::Signals::listen()?;
         let keys = doors.services().gate.keys().clone();
         signals::on_hangup(move || {

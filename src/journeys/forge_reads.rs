@@ -68,7 +68,6 @@ fn a_bundle_is_read_at_its_commit_and_not_at_the_tip_of_the_branch() {
 
     let history =
         Runtime::new().unwrap().block_on(forge::history(&settings(&forge, None), "staging")).unwrap();
-    let (first, second) = (first.parse().unwrap(), second.parse().unwrap());
     assert!(history.is_older(&first, &second) && !history.is_older(&second, &first));
     let branch = |name: &str| Runtime::new().unwrap().block_on(forge::history(&settings(&forge, None), name));
     assert!(matches!(branch("production"), Err(ForgeError::Git { .. })));

@@ -24,6 +24,8 @@
 //! - `internal_api`, `public_api`: what the two schemas allow, and how many queries it costs
 //! - `subscriptions`: events of both schemas
 //! - `deployments`: queries for deployments
+//! - `webhooks`: who is heard, and what is answered
+//! - `forge_deployments`: from a push to the tenant
 //! - `forge_reads`: bundles at a commit, from a real repository over HTTP
 //! - `interrupted_reads`: queries that time out or lose their client
 //! - `schemas`: the SDL files in `schema/`
@@ -81,6 +83,7 @@ mod explain;
 mod explain_property;
 mod exported_bundle;
 mod fairness;
+mod forge_deployments;
 mod forge_reads;
 mod hostile;
 mod identities;
@@ -108,3 +111,4 @@ mod subscriptions;
 mod tenant_https;
 mod tenant_run;
 mod tenant_state;
+mod webhooks;

@@ -19,6 +19,7 @@ use vestibule::store::{
 use vestibule::user::{Person, User, UserId};
 
 use crate::auth0_stub::Auth0Stub;
+use crate::dev_server::worker;
 use crate::tokens;
 use crate::waiting::DEADLINE;
 
@@ -147,7 +148,7 @@ impl TestServer {
         let doors = self.runtime.block_on(async {
             let public = Listener::bind(self.config.public.listen, "public.listen").await?;
             let internal = Listener::bind(self.config.internal.listen, "internal.listen").await?;
-            Doors::open(vestibule, &self.config, public, internal, self.clock.clone())
+            Doors::open(vestibule, &self.config, public, internal, (worker(), self.clock.clone()))
         });
         self.doors = Some(doors.unwrap());
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::params;
 
+use super::audit::{Action, Changes};
 use super::columns::time;
 use super::query::{all, first};
 use super::write::Write;
-use super::{Actor, Result, Store};
+use super::{Actor, NewDeployment, Result, Store};
 
 /// The most requests that may wait for one target. Over it, the oldest is superseded.
 const WAITING_MAX: usize = 20;
@@ -132,7 +133,17 @@ impl Store {
 
     /// Records the outcome of a request, and why. One that has an outcome keeps it.
     pub fn end_deployment_request(&self, id: i64, outcome: RequestOutcome, message: &str) -> Result<()> {
-        self.write(|write| write.end_request(id, outcome, message))
+        self.write(|write| write.end_request(id, outcome, message).map(drop))
+    }
+
+    /// Records that a request failed before its deployment began, as a deployment that failed. One that has an outcome keeps it.
+    pub fn fail_deployment_request(&self, id: i64, new: &NewDeployment, message: &str) -> Result<()> {
+        self.write(|write| {
+            if write.end_request(id, RequestOutcome::Failed, message)? {
+                write.record_failure(new, message)?;
+            }
+            Ok(())
+        })
     }
 
     /// The state of the newest request for a commit at a target: the outcome and why, or neither while it waits.
@@ -175,9 +186,28 @@ impl Write<'_> {
         Ok(new)
     }
 
-    fn end_request(&self, id: i64, outcome: RequestOutcome, message: &str) -> Result<()> {
+    fn record_failure(&self, new: &NewDeployment, message: &str) -> Result<()> {
+        let (now, (kind, actor)) = (self.now_millis(), new.actor.parts());
+        let sql = "INSERT INTO deployments (tenant, target, git_ref, git_commit, actor_kind, actor_id, changes, begun_at,
+                                            alive_until, ended_at, outcome, message)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?7, ?7, 'failed', ?8)";
+        let NewDeployment { tenant, target, git_ref, commit, .. } = new;
+        self.run(
+            sql,
+            params![tenant, target, git_ref, commit, kind, actor, now, message.replace('\n', " ")],
+        )?;
+        let changes = Changes::default()
+            .field("deployment", (), self.tx.last_insert_rowid())
+            .field("tenant", (), tenant.as_str())
+            .field("commit", (), commit.clone())
+            .field("outcome", (), "failed");
+        self.audit(&new.actor, Action::DeploymentEnded, None, changes)
+    }
+
+    /// Returns whether it had no outcome yet.
+    fn end_request(&self, id: i64, outcome: RequestOutcome, message: &str) -> Result<bool> {
         let sql = "UPDATE deployment_requests SET outcome = ?2, message = ?3, ended_at = ?4
                    WHERE id = ?1 AND outcome IS NULL";
-        self.run(sql, params![id, outcome.as_str(), message, self.now_millis()]).map(drop)
+        Ok(self.run(sql, params![id, outcome.as_str(), message, self.now_millis()])? > 0)
     }
 }

@@ -13,8 +13,8 @@ pub enum ForgeError {
     TooSlow(u64),
     #[error("{0}; keep the bundle in a small repository")]
     TooLarge(&'static str),
-    #[error("{commit} is not among the last {max} commits of {branch}; push it to that branch")]
-    NotOnBranch { commit: String, branch: String, max: usize },
+    #[error("{commit} is not among the last 1,000 commits of {branch}; push it to that branch")]
+    NotOnBranch { commit: String, branch: String },
     #[error("{path:?} is {what}; commit the file itself")]
     Refused { path: String, what: &'static str },
     #[error("the commit has no folder {0:?}; check forge.folder")]

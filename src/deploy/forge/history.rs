@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::names::CommitId;
-
 /// How many commits of a branch are fetched, without their files.
 pub(super) const COMMITS_MAX: usize = 1000;
 
@@ -24,13 +22,13 @@ impl History {
     }
 
     /// Whether the branch has the commit.
-    pub fn contains(&self, commit: &CommitId) -> bool {
-        self.parents.contains_key(commit.as_str())
+    pub fn contains(&self, commit: &str) -> bool {
+        self.parents.contains_key(commit)
     }
 
     /// The position of the newest of some commits, which are in the order in which they were pushed, as far as that is known:
     /// the last one, unless it is older than another. `None` without commits.
-    pub fn newest(&self, commits: &[CommitId]) -> Option<usize> {
+    pub fn newest(&self, commits: &[&str]) -> Option<usize> {
         let all = commits.iter().enumerate().rev();
         all.reduce(|(newest, best), (position, commit)| match self.is_older(best, commit) {
             true => (position, commit),
@@ -41,11 +39,11 @@ impl History {
 
     /// Whether `commit` comes before `other`: it is one of its ancestors. A commit that is no longer on the branch is
     /// neither older nor newer than others.
-    pub fn is_older(&self, commit: &CommitId, other: &CommitId) -> bool {
-        let (mut seen, mut next) = (HashSet::new(), vec![other.as_str()]);
+    pub fn is_older(&self, commit: &str, other: &str) -> bool {
+        let (mut seen, mut next) = (HashSet::new(), vec![other]);
         while let Some(id) = next.pop() {
             for parent in self.parents.get(id).into_iter().flatten() {
-                if parent == commit.as_str() {
+                if parent == commit {
                     return true;
                 }
                 if seen.insert(parent.as_str()) {
@@ -61,14 +59,14 @@ impl History {
 mod tests {
     use super::*;
 
-    fn id(digit: char) -> CommitId {
-        digit.to_string().repeat(40).parse().unwrap()
+    fn id(digit: char) -> String {
+        digit.to_string().repeat(40)
     }
 
     #[test]
     fn ancestors_are_older_over_merges_too() {
         // a ← b ← d ← e, and a ← c ← d
-        let line = |ids: &str| ids.chars().map(|digit| id(digit).to_string()).collect::<Vec<_>>().join(" ");
+        let line = |ids: &str| ids.chars().map(id).collect::<Vec<_>>().join(" ");
         let listing = ["ed", "dbc", "cba", "ba", "a"].map(line).join("\n").replace(&line("cba"), &line("ca"));
         let history = History::parse(&listing);
         for (older, newer) in [('a', 'e'), ('b', 'e'), ('c', 'e'), ('d', 'e'), ('a', 'c')] {
@@ -82,7 +80,8 @@ mod tests {
         for (commits, newest) in
             [("abde", 3), ("edba", 0), ("bc", 1), ("cb", 1), ("ef", 1), ("dfa", 0), ("ea", 0)]
         {
-            let ids: Vec<_> = commits.chars().map(id).collect();
+            let ids: Vec<String> = commits.chars().map(id).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             assert_eq!(history.newest(&ids), Some(newest), "{commits}");
         }
         assert_eq!(history.newest(&[]), None);
