@@ -102,7 +102,7 @@ impl DeploymentWorker {
         }
         let attempt = match self.refusal(request, &history)? {
             Some(attempt) => attempt,
-            None => self.deploy(request, history).await,
+            None => self.deploy(request).await,
         };
         self.conclude(request, attempt).await
     }
@@ -140,12 +140,12 @@ impl DeploymentWorker {
         })
     }
 
-    async fn deploy(&self, request: &DeploymentRequest, history: History) -> Attempt {
+    async fn deploy(&self, request: &DeploymentRequest) -> Attempt {
         self.report(request, CommitState::Running, "Tests, plans and applies");
         let Ok(commit) = request.commit.parse() else {
             return Attempt::Refused("the commit id is invalid".to_owned());
         };
-        let checkout = match forge::checkout(self.project.settings(), commit, history).await {
+        let checkout = match forge::checkout(self.project.settings(), commit).await {
             Ok(checkout) => checkout,
             Err(error) => return of_forge(error),
         };

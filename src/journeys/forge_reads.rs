@@ -2,7 +2,7 @@
 
 use tokio::runtime::Runtime;
 use vestibule::deploy::forge::{
-    self, Checkout, CommitState, CommitStatus, ForgeError, ForgeKind, ForgeSettings, History, Reporter,
+    self, Checkout, CommitState, CommitStatus, ForgeError, ForgeKind, ForgeSettings, Reporter,
 };
 use vestibule::telemetry::Secret;
 
@@ -28,7 +28,7 @@ fn settings(forge: &ForgeStub, folder: Option<&str>) -> ForgeSettings {
 
 fn read(settings: &ForgeSettings, commit: &str) -> Result<Checkout, ForgeError> {
     let commit = commit.parse().unwrap();
-    Runtime::new().unwrap().block_on(forge::checkout(settings, commit, History::default()))
+    Runtime::new().unwrap().block_on(forge::checkout(settings, commit))
 }
 
 fn files(checkout: &Checkout) -> Vec<String> {

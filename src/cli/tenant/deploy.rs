@@ -1,10 +1,10 @@
 //! `vestibule tenant plan`, `apply`, `rollback` and `drift`: a bundle at a tenant.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -14,7 +14,8 @@ use crate::cli::dev::script_worker;
 use crate::cli::{Global, out, samples, signals};
 use crate::clock::Clock;
 use crate::config::{self, Config, PRODUCTION};
-use crate::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress};
+use crate::deploy::forge::{self, Checkout};
+use crate::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress, TargetSettings};
 use crate::pool::Pool;
 use crate::script::ScriptRunner;
 use crate::store::{Actor, Deployment, Store};
@@ -59,8 +60,27 @@ pub(in crate::cli) struct PlanArgs {
 /// After an interruption, the same command goes on from what is there.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct ApplyArgs {
-    #[command(flatten)]
-    pub(super) plan: PlanArgs,
+    /// Target: the NAME of [targets.NAME] in the configuration.
+    #[arg(long, value_name = "TARGET", required_unless_present = "branch")]
+    to: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Bundle: a folder, or a YAML file [default: tenant.bundle].
+    #[arg(value_name = "DIR", conflicts_with = "git")]
+    bundle: Option<PathBuf>,
+    /// Checkout whose commit is deployed, with the bundle in forge.folder. Refused with changes that are not committed.
+    #[arg(long, value_name = "DIR")]
+    git: Option<PathBuf>,
+    /// Branch of the commit: selects the target that follows it.
+    #[arg(long, requires = "git")]
+    branch: Option<String>,
+    /// Deploy the commit even if it is older than the deployed one.
+    #[arg(long, requires = "git")]
+    force: bool,
+    /// Delete what the bundle has not, of the kinds of objects that it has.
+    #[arg(long)]
+    prune: bool,
     /// Do not ask.
     #[arg(long)]
     yes: bool,
@@ -99,7 +119,7 @@ pub(in crate::cli) struct DriftArgs {
 pub(super) struct Opened {
     deployer: Deployer,
     store: Store,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 pub(super) fn plan(global: &Global, args: &PlanArgs) -> anyhow::Result<ExitCode> {
@@ -115,14 +135,44 @@ pub(super) fn plan(global: &Global, args: &PlanArgs) -> anyhow::Result<ExitCode>
 pub(super) fn apply(global: &Global, args: &ApplyArgs) -> anyhow::Result<ExitCode> {
     let config = load(global)?;
     let opened = Opened::open(&config)?;
-    let PlanArgs { target, bundle, prune } = &args.plan;
-    let options = Options { prune: *prune, skip_tests: args.skip_tests };
-    let bundle = bundle.as_ref().unwrap_or(&config.tenant.bundle);
-    let origin = Origin { actor: Actor::Cli, git_ref: None, commit: None };
+    let target = &TargetArgs { to: args.target(&config)?, json: args.json };
+    let options = Options { prune: args.prune, skip_tests: args.skip_tests };
+    let checkout =
+        args.git.as_ref().map(|git| opened.checkout(&config, git, &target.to, args.force)).transpose()?;
+    let folder = checkout.as_ref().map(Checkout::bundle).or(args.bundle.clone());
+    let bundle = folder.as_ref().unwrap_or(&config.tenant.bundle);
+    let commit = checkout.as_ref().map(|checkout| checkout.commit.to_string());
+    let origin = Origin { actor: Actor::Cli, git_ref: args.branch.clone(), commit };
     let plan = || opened.deployer.plan(&target.to, bundle, options);
     opened.approved(target, args.yes, "Plan for", plan, |plan, progress| {
         opened.deployer.apply(&target.to, bundle, &origin, options, Some(plan), progress)
     })
+}
+
+impl ApplyArgs {
+    /// The target that is named, or the one that follows the branch.
+    fn target(&self, config: &Config) -> anyhow::Result<String> {
+        let follows =
+            |name: &str| config.targets.get(name).is_some_and(|target| target.branch == self.branch);
+        match (&self.to, &self.branch) {
+            (Some(to), None) => Ok(to.clone()),
+            (Some(to), Some(branch)) if !follows(to) => {
+                bail!("the target {to} does not follow the branch {branch}")
+            }
+            (Some(to), Some(_)) => Ok(to.clone()),
+            (None, branch) => {
+                let mut names = config.targets.keys().filter(|name| follows(name));
+                let branch = branch.as_deref().unwrap_or_default();
+                match (names.next(), names.next()) {
+                    (Some(name), None) => Ok(name.clone()),
+                    (None, _) => bail!("no target follows the branch {branch}; set targets.NAME.branch"),
+                    (Some(_), Some(_)) => {
+                        bail!("several targets follow the branch {branch}; name one by --to")
+                    }
+                }
+            }
+        }
+    }
 }
 
 pub(super) fn rollback(global: &Global, args: &RollbackArgs) -> anyhow::Result<ExitCode> {
@@ -156,7 +206,26 @@ impl Opened {
         let handle = runtime.handle().clone();
         let deployer =
             Deployer::new(store.clone(), path, config.targets.clone(), scripts, handle, Clock::system());
-        Ok(Self { deployer, store, _runtime: runtime })
+        Ok(Self { deployer, store, runtime })
+    }
+
+    /// The bundle at the commit of a checkout, unless a newer commit is deployed.
+    fn checkout(&self, config: &Config, git: &Path, target: &str, force: bool) -> anyhow::Result<Checkout> {
+        let checkout = self.runtime.block_on(forge::local(git, config.forge.folder.as_deref()));
+        let checkout = checkout.with_context(|| format!("cannot read the commit of {}", git.display()))?;
+        let tenant = config.targets.get(target).map(TargetSettings::url).unwrap_or_default();
+        let last =
+            self.store.last_success(&tenant)?.map(|id| self.store.deployment(id)).transpose()?.flatten();
+        if let Some(deployed) = last.and_then(|deployment| deployment.commit)
+            && !force
+            && checkout.is_older_than(&deployed)
+        {
+            bail!(
+                "{} is older than the deployed commit {deployed}; add --force, or roll back",
+                checkout.commit
+            );
+        }
+        Ok(checkout)
     }
 
     /// Shows a plan, asks, and deploys it.

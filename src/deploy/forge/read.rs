@@ -18,8 +18,8 @@ pub struct Checkout {
     folder: TempDir,
     /// The commit.
     pub commit: CommitId,
-    /// The branch's last commits, as far as they are known.
-    pub history: History,
+    /// The commits before it, of a checkout on this machine.
+    history: History,
 }
 
 /// The longest listing of a history: a commit has seldom more than two parents.
@@ -29,6 +29,11 @@ impl Checkout {
     /// The bundle's folder.
     pub fn bundle(&self) -> PathBuf {
         self.folder.path().join("bundle")
+    }
+
+    /// Whether its commit is an ancestor of another one, as far as a checkout on this machine knows.
+    pub fn is_older_than(&self, other: &str) -> bool {
+        self.history.is_older(self.commit.as_str(), other)
     }
 }
 
@@ -47,18 +52,14 @@ pub async fn history(settings: &ForgeSettings, branch: &str) -> Result<History, 
 ///
 /// # Errors
 /// See [`ForgeError`].
-pub async fn checkout(
-    settings: &ForgeSettings,
-    commit: CommitId,
-    history: History,
-) -> Result<Checkout, ForgeError> {
+pub async fn checkout(settings: &ForgeSettings, commit: CommitId) -> Result<Checkout, ForgeError> {
     let (folder, git) = (private_folder()?, Git::remote(settings));
     let (repository, bundle) = (folder.path().join("repository"), folder.path().join("bundle"));
     [&repository, &bundle].into_iter().try_for_each(std::fs::create_dir).map_err(ForgeError::Files)?;
     fetch(&git, &repository, settings, &["--depth=1"], commit.as_str()).await?;
     tree::write(&git, (&repository, &[]), (&commit, settings.folder.as_deref()), &bundle).await?;
     std::fs::remove_dir_all(&repository).map_err(ForgeError::Files)?;
-    Ok(Checkout { folder, commit, history })
+    Ok(Checkout { folder, commit, history: History::default() })
 }
 
 /// Reads the bundle at the commit that the checkout `repository` on this machine is at.
