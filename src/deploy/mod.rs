@@ -24,6 +24,7 @@ pub mod forge;
 
 pub use deployer::{Deployer, Options, Origin, Progress};
 pub use error::DeployError;
+pub use forge::ForgeSettings;
 pub use plan::{Change, ChangeKind, MemberChange, Named, Plan, SecretChange, Verb};
 pub use settings::TargetSettings;
 pub use state::ObjectKind;

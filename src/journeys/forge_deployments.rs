@@ -1,12 +1,12 @@
 //! From a push to the tenant: a forge, the doors, and two dev tenants as staging and production.
 
 use std::path::Path;
+use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vestibule::cli::http_client::HttpClient;
+use vestibule::clock::Clock;
 
 use crate::auth0_stub::Auth0Stub;
 use crate::dev_server::bundle_with;
@@ -47,26 +47,28 @@ impl Target {
         Self { _process: process, base, http: HttpClient::new(), _folder: folder, _bundle: bundle }
     }
 
-    /// The claim that the deployed action sets at a login.
-    fn claim(&self) -> Value {
-        let login = json!({"grant_type": "http://auth0.com/oauth/grant-type/password-realm",
-            "realm": "Username-Password-Authentication", "client_id": "spa", "username": "ada@example.com",
-            "password": "dev-only-ada", "audience": PUBLIC, "scope": "openid"});
-        let answer = self.http.post_json(&format!("{}oauth/token", self.base), &[], &login).unwrap();
-        let token =
-            answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned();
-        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
-        serde_json::from_slice::<Value>(&payload).unwrap()["https://vestibule.example/said"].clone()
-    }
-
-    fn actions(&self) -> Vec<Value> {
+    /// A GET of the Management API.
+    fn get(&self, path: &str) -> Value {
         let machine = json!({"grant_type": "client_credentials", "client_id": "vestibule",
             "client_secret": "dev-only-secret-of-vestibule", "audience": format!("{}api/v2/", self.base)});
         let token = self.http.post_json(&format!("{}oauth/token", self.base), &[], &machine).unwrap().json();
         let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
-        let url = format!("{}api/v2/actions/actions", self.base);
-        let actions = self.http.get(&url, &[("authorization", &bearer)]).unwrap().json();
-        actions["actions"].as_array().unwrap().clone()
+        let url = format!("{}api/v2/actions/{path}", self.base);
+        self.http.get(&url, &[("authorization", &bearer)]).unwrap().json()
+    }
+
+    fn actions(&self) -> Vec<Value> {
+        self.get("actions")["actions"].as_array().unwrap().clone()
+    }
+
+    /// The word in the deployed version of the action, once that is bound to its trigger.
+    fn says(&self) -> Option<String> {
+        let bindings = self.get("triggers/post-login/bindings");
+        assert!(bindings["bindings"].as_array().unwrap().len() <= 1, "{bindings}");
+        let id = bindings["bindings"][0]["action"]["id"].as_str()?;
+        let action = self.get(&format!("actions/{id}"));
+        let code = action["deployed_version"]["code"].as_str().unwrap_or_default();
+        code.split('\'').nth(3).map(str::to_owned)
     }
 
     /// Lets the next calls of the Management API fail.
@@ -161,7 +163,7 @@ fn a_push_to_a_branch_changes_its_tenant_and_only_it() {
         (&json!("vestibule/staging"), &json!("https://ops.example/"))
     );
     assert_eq!(forge.states(&one), ["pending", "running", "success"]);
-    assert_eq!((staging.claim(), production.claim()), (json!("one"), Value::Null));
+    assert_eq!((staging.says().as_deref(), production.says()), (Some("one"), None));
     assert_eq!(production.actions(), Vec::<Value>::new());
 
     // The same delivery and the same commit again do nothing.
@@ -176,7 +178,7 @@ fn a_push_to_a_branch_changes_its_tenant_and_only_it() {
     forge.push("production");
     hook(&internal(&server), "d-3", "production", &two);
     wait_for(&forge, &two, "success");
-    assert_eq!((staging.claim(), production.claim()), (json!("one"), json!("two")));
+    assert_eq!((staging.says().as_deref(), production.says().as_deref()), (Some("one"), Some("two")));
 
     let query = "{ deployments { nodes { tenant gitRef commit outcome actor { kind } } } }";
     let token = server.machine_token("users:read deploy:read");
@@ -204,7 +206,7 @@ fn a_broken_script_changes_nothing_and_says_so() {
     hook(&internal(&server), "d-2", "staging", &broken);
     let status = wait_for(&forge, &broken, "failed");
     assert!(status["description"].as_str().unwrap().contains("nothing was changed"), "{status}");
-    assert_eq!(staging.claim(), json!("good"));
+    assert_eq!(staging.says().as_deref(), Some("good"));
     let gone = "a".repeat(40);
     hook(&internal(&server), "d-3", "staging", &gone);
     let status = wait_for(&forge, &gone, "failed");
@@ -238,48 +240,54 @@ fn of_pushes_at_once_and_during_a_deployment_the_newest_wins() {
     hook(&internal(&server), "d-2", "staging", &commits[1]);
     wait_for(&forge, &commits[2], "success");
     wait_for(&forge, &commits[1], "canceled");
-    assert_eq!(staging.claim(), json!("three"));
+    assert_eq!(staging.says().as_deref(), Some("three"));
     hook(&internal(&server), "d-4", "staging", &commits[0]);
     wait_until("the late webhook ends", || server.store().waiting_deployments("staging").unwrap().is_empty());
     let state = server.store().deployment_request_state("staging", &commits[0]).unwrap().unwrap().unwrap();
     assert!(state.0 == "failed" && state.1.contains("older than the deployed commit"), "{state:?}");
-    assert_eq!(staging.claim(), json!("three"));
+    assert_eq!(staging.says().as_deref(), Some("three"));
     let count = staging.actions().len();
     assert_eq!(count, 1, "one action, however often it was deployed");
 }
 
 #[test]
-fn a_killed_deployment_is_finished_by_the_next_start() {
+fn a_killed_deployment_is_finished_by_the_next_start_and_made_once() {
     let (forge, staging, auth0) = (ForgeStub::start(), Target::start(), Auth0Stub::start());
     let folder = tempfile::tempdir().unwrap();
     let set = [
         settings(&forge, &[("staging", &staging)]),
         vec![
-            "auth0.issuer=".to_owned() + &auth0.issuer,
+            format!("auth0.issuer={}", auth0.issuer),
             format!("store.path={}", folder.path().join("kept.db").display()),
         ],
     ]
     .concat();
-    for (number, moment) in ["pending", "running", "running", "running", "success"].iter().enumerate() {
-        let mut process = Process::start("--profile development serve", &set);
+    for point in 0..8_u32 {
+        let mut process = Process::start("serve", &set);
         let internal = process.line("Internal").trim_end_matches("/graphql").to_owned();
-        let word = format!("word {number}");
+        let word = format!("word {point}");
         let newest = commit(&forge, &saying(&word));
         forge.push("staging");
-        hook(&internal, &format!("d-{number}"), "staging", &newest);
-        let reached = || forge.states(&newest).iter().any(|state| state == moment);
-        wait_until("the deployment is so far", reached);
-        if number > 1 {
-            // A little later each time.
-            let calls = forge.reads().len() + number - 2;
-            wait_until("the bundle is read", || forge.reads().len() >= calls || !reached());
-        }
+        hook(&internal, &format!("d-{point}"), "staging", &newest);
+        // From the moment that the request is stored until after its deployment has begun at the tenant.
+        let clock = Clock::system();
+        let (is_late, pause) =
+            (point >= 3, Duration::from_millis(60) * (point % 3 + 3 * u32::from(point > 5)));
+        let is_running = || forge.states(&newest).contains(&"running".to_owned());
+        wait_until("the moment has come", || clock.elapsed() >= pause && (!is_late || is_running()));
         process.stop("-KILL");
-        let mut process = Process::start("--profile development serve", &set);
+        let mut process = Process::start("serve", &set);
         process.line("Internal");
         wait_for(&forge, &newest, "success");
-        assert_eq!(staging.claim(), json!(word), "killed when it was {moment}");
-        assert_eq!(staging.actions().len(), 1);
+        assert_eq!(staging.says(), Some(word.clone()));
+        let id = staging.actions()[0]["id"].as_str().unwrap().to_owned();
+        let versions = staging.get(&format!("actions/{id}/versions"))["versions"].clone();
+        let made = versions
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|version| version["code"].as_str().unwrap().contains(&word));
+        assert_eq!(made.count(), 1, "killed at point {point}: {versions}");
         process.stop("-TERM");
     }
 }
@@ -315,7 +323,7 @@ fn callers_with_the_permission_and_protected_jobs_ask_for_deployments() {
     }
     assert_eq!(post(&writer, wanted).status, 202);
     wait_for(&forge, &two, "success");
-    assert_eq!(staging.claim(), json!("two"));
+    assert_eq!(staging.says().as_deref(), Some("two"));
 
     let job = |change: (&str, &str)| {
         let mut claims = json!({"iss": ci.issuer, "aud": "https://vestibule.example/ci", "sub": "project_path:team/tenant:ref_type:branch:ref:staging",
@@ -357,7 +365,7 @@ fn callers_with_the_permission_and_protected_jobs_ask_for_deployments() {
     assert_eq!(post(&writer, forced).status, 202);
     let of_one = format!("?target=staging&commit={one}");
     wait_until("the forced one is deployed", || state(&writer, &of_one)["state"] == "deployed");
-    assert_eq!(staging.claim(), json!("one"));
+    assert_eq!(staging.says().as_deref(), Some("one"));
 }
 
 #[test]
@@ -380,7 +388,7 @@ fn a_checkout_on_this_machine_is_deployed_from_the_command_line() {
     std::fs::remove_file(forge.clone_folder().join("draft.js")).unwrap();
     let (code, text) = apply(&forge.clone_folder());
     assert_eq!(code, Some(0), "{text}");
-    assert_eq!(staging.claim(), json!("one"));
+    assert_eq!(staging.says().as_deref(), Some("one"));
     let database = rusqlite::Connection::open(folder.path().join("vestibule.db")).unwrap();
     let row: (String, String) = database
         .query_row("SELECT git_commit, git_ref FROM deployments WHERE outcome = 'applied'", [], |row| {

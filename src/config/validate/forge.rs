@@ -1,8 +1,7 @@
 //! The forge: its addresses, its secrets, and the issuer of CI ID tokens.
 
 use super::{Layers, Rules, issuers};
-use crate::config::Config;
-use crate::deploy::forge::{ForgeKind, ForgeSettings};
+use crate::config::{Config, ForgeSettings};
 
 /// The shortest webhook token outside development.
 const WEBHOOK_TOKEN_MIN: usize = 16;
@@ -16,13 +15,9 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
     let wrong = forge.folder.as_ref().is_some_and(|folder| !ForgeSettings::is_folder(folder));
     let fix = "write it like \"auth0/tenant\", without slashes at its ends";
     layers.add_if(wrong, "forge.folder", "is not a folder in a repository", fix);
-    // A secret file that cannot be read already has a diagnostic.
-    if let (ForgeKind::Gitlab, Some(token)) = (forge.kind, &forge.signing_token) {
-        let key = ForgeSettings::signing_key(token);
-        let wrong = key.is_none_or(|key| key.len() < ForgeSettings::SIGNING_KEY_MIN);
-        let fix = "copy the signing token whole from the webhook's page; it begins with whsec_";
-        layers.add_if(wrong, "forge.signing_token", "is not a signing token of GitLab", fix);
-    }
+    let wrong = !forge.has_valid_signing_token();
+    let fix = "copy the signing token whole from the webhook's page; it begins with whsec_";
+    layers.add_if(wrong, "forge.signing_token", "is not a signing token of GitLab", fix);
     let is_short = |token: &crate::telemetry::Secret| token.expose().len() < WEBHOOK_TOKEN_MIN;
     layers.add_if(
         !rules.lenient && forge.webhook_token.as_ref().is_some_and(is_short),

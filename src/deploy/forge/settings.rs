@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::names::{is_branch, is_name};
 use crate::telemetry::Secret;
 
+/// The shortest signing key, in bytes: GitLab's are 32.
+const SIGNING_KEY_MIN: usize = 24;
+
 /// The repository that targets are deployed from, and the secrets it is used with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,11 +65,17 @@ impl ForgeKind {
 }
 
 impl ForgeSettings {
-    /// The shortest signing key, in bytes: GitLab's are 32.
-    pub const SIGNING_KEY_MIN: usize = 24;
+    /// Whether the signing token, if there is one, is of the forge's form: any text, or with GitLab a key.
+    pub fn has_valid_signing_token(&self) -> bool {
+        self.kind != ForgeKind::Gitlab
+            || self
+                .signing_token
+                .as_ref()
+                .is_none_or(|token| Self::signing_key(token).is_some_and(|key| key.len() >= SIGNING_KEY_MIN))
+    }
 
     /// The HMAC key in a signing token: what is after `whsec_`, decoded, or `None` if it is no base64.
-    pub fn signing_key(token: &Secret) -> Option<Vec<u8>> {
+    pub(super) fn signing_key(token: &Secret) -> Option<Vec<u8>> {
         use base64::Engine;
         let base64 = token.expose().strip_prefix("whsec_")?;
         base64::engine::general_purpose::STANDARD.decode(base64).ok()
