@@ -2,7 +2,7 @@
 //!
 //! `answers`: how a rule can answer, and what it finds around it. `actions` and `triggers`: what an action gets and may ask
 //! for. `isolation`: what lasts from run to run. `hostile`, `hostile_actions`: what must be stopped. `fetches`: the way out.
-//! `workers`: the processes. `speed`: what scripts cost. `fixtures`: the three rules that ship with the product.
+//! `workers`: the processes. `load`: what scripts cost. `fixtures`: the three rules that ship with the product.
 
 mod actions;
 mod answers;
@@ -12,7 +12,7 @@ mod hostile;
 mod hostile_actions;
 mod http_stub;
 mod isolation;
-mod speed;
+mod load;
 mod triggers;
 mod workers;
 mod script_host;

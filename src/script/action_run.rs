@@ -30,7 +30,8 @@ pub struct ActionsInput {
 /// What `api` answers from.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ApiFacts {
-    /// `api.redirect.canRedirect()`: false for `prompt=none`, refresh tokens and passwords.
+    /// `api.redirect.canRedirect()`: false for `prompt=none`, refresh tokens and passwords. A run may be suspended all the
+    /// same; the caller answers `interaction_required` then, as Auth0 does.
     pub can_redirect: bool,
     /// The ids of the rules that ran in this login: `api.rules.wasExecuted`.
     pub executed_rules: Vec<String>,

@@ -31,8 +31,6 @@ pub(super) struct Circumstances {
     pub(super) trigger: Trigger,
     /// The action's continue handler runs.
     pub(super) is_continued: bool,
-    /// Whether a browser can be sent somewhere.
-    pub(super) can_redirect: bool,
 }
 
 impl Effects {
@@ -81,14 +79,14 @@ impl Effects {
             ("transaction", _) => self.target_scopes.push(target_scopes(name, args)?),
             ("redirect", "sendUserTo") => {
                 let url = url_with_query(args)?;
-                self.suspend(now, Suspension::Redirect(url.into()))?;
+                self.suspension = Some(Suspension::Redirect(url.into()));
             }
             ("prompt", _) => {
                 let id = args.text(0, "promptId")?;
                 let options = args.object(1)?;
                 let part = |name| options.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
                 let (fields, vars) = (part("fields"), part("vars"));
-                self.suspend(now, Suspension::Prompt { id, fields, vars })?;
+                self.suspension = Some(Suspension::Prompt { id, fields, vars });
             }
             ("notification", _) => {
                 let reason = args.text(0, "reason")?;
@@ -140,16 +138,6 @@ impl Effects {
         self.denial.get_or_insert(Denial { kind, code, reason, user_message });
     }
 
-    fn suspend(&mut self, now: Circumstances, suspension: Suspension) -> Result<(), String> {
-        if !now.can_redirect {
-            let problem = "interaction_required: this login has no browser to show anything (prompt=none, a refresh \
-                           token or a password); check api.redirect.canRedirect()";
-            return Err(problem.to_owned());
-        }
-        self.suspension = Some(suspension);
-        Ok(())
-    }
-
     fn authentication(&mut self, now: Circumstances, name: &str, args: &Args<'_>) -> Result<(), String> {
         match name {
             "challengeWith" | "enrollWith" => {
@@ -158,12 +146,12 @@ impl Effects {
                 factors.extend(
                     more.get("additionalFactors").and_then(Value::as_array).cloned().unwrap_or_default(),
                 );
-                self.ask_factors(now, name == "challengeWith", factors, false, args)?;
+                self.suspension = Some(ask_factors(name == "challengeWith", factors, false, args)?);
             }
             "challengeWithAny" | "enrollWithAny" => {
                 let factors = args.get(0).as_array().cloned();
                 let factors = factors.ok_or_else(|| args.error("`factors` must be an array"))?;
-                self.ask_factors(now, name == "challengeWithAny", factors, true, args)?;
+                self.suspension = Some(ask_factors(name == "challengeWithAny", factors, true, args)?);
             }
             "recordMethod" => {
                 if !now.is_continued {
@@ -192,28 +180,6 @@ impl Effects {
             }
         }
         Ok(())
-    }
-
-    fn ask_factors(
-        &mut self,
-        now: Circumstances,
-        is_challenge: bool,
-        factors: Vec<Value>,
-        choose: bool,
-        args: &Args<'_>,
-    ) -> Result<(), String> {
-        if factors.is_empty()
-            || !factors.iter().all(|factor| factor.get("type").is_some_and(Value::is_string))
-        {
-            return Err(args.error("each factor must be an object with a `type`"));
-        }
-        let suspension = if is_challenge {
-            Suspension::Challenge { factors, choose }
-        } else {
-            Suspension::Enroll { factors, choose }
-        };
-        // A password grant answers `mfa_required`, so no browser is needed.
-        self.suspend(Circumstances { can_redirect: true, ..now }, suspension)
     }
 
     fn lifetime(
@@ -261,6 +227,22 @@ impl Effects {
         }
         Ok(())
     }
+}
+
+fn ask_factors(
+    is_challenge: bool,
+    factors: Vec<Value>,
+    choose: bool,
+    args: &Args<'_>,
+) -> Result<Suspension, String> {
+    if factors.is_empty() || !factors.iter().all(|factor| factor.get("type").is_some_and(Value::is_string)) {
+        return Err(args.error("each factor must be an object with a `type`"));
+    }
+    Ok(if is_challenge {
+        Suspension::Challenge { factors, choose }
+    } else {
+        Suspension::Enroll { factors, choose }
+    })
 }
 
 /// Sets a claim; without a value (`undefined`) it removes the one set before.

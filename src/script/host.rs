@@ -109,8 +109,7 @@ impl ScriptRunner {
             return Ok(ActionsOutput { outcome: Outcome::Finished, effects, trace: Trace::default() });
         }
         let Some(cache) = self.0.caches.get(&trigger) else { return Err(stopped()) };
-        let can_redirect = input.facts.can_redirect;
-        let circumstances = Circumstances { trigger, is_continued: false, can_redirect };
+        let circumstances = Circumstances { trigger, is_continued: false };
         let api = ApiHandler { circumstances, resume, cache };
         let input = ActionsInput { effects: Effects { suspension: None, ..input.effects }, ..input };
         let cache = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -2,7 +2,7 @@
 (function (host) {
   'use strict';
   const { parse, stringify } = JSON;
-  const { defineProperty, get } = Reflect;
+  const { apply, defineProperty, get } = Reflect;
   const ProxyClass = Proxy;
   // Members that the engine and JSON.stringify look for.
   const SILENT = { __proto__: null, then: 1, toJSON: 1, constructor: 1, prototype: 1 };
@@ -88,7 +88,7 @@
       const module = { exports: {} };
       found.loaded = module;
       const own = { secrets: parse(found[2]) };
-      found[1].call(module.exports, module.exports, within, module, `${wanted}.js`, '/', own);
+      apply(found[1], module.exports, [module.exports, within, module, `${wanted}.js`, '/', own]);
     }
     return found.loaded.exports;
   };
@@ -102,7 +102,7 @@
     });
     const module = { exports: {} };
     try {
-      wrapper.call(module.exports, module.exports, requirer(modules), module, `${name}.js`, '/');
+      apply(wrapper, module.exports, [module.exports, requirer(modules), module, `${name}.js`, '/']);
     } catch (thrown) {
       return host.fail(host.login, undefined, thrown);
     }
@@ -120,7 +120,7 @@
       const handler = of === null || of === undefined ? undefined : of[handlerName];
       if (typeof handler !== 'function') return host.deny(undefined, 'Failed', `it exports no function ${handlerName}`);
       try {
-        await handler.call(of, event, build(run, event));
+        await apply(handler, of, [event, build(run, event)]);
       } catch (thrown) {
         return host.fail(run, undefined, thrown);
       }

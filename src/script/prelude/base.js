@@ -4,7 +4,8 @@
 (function (host) {
   'use strict';
   const { parse, stringify } = JSON;
-  const pending = new Map();
+  // The calls that are waited for, by id. No Map, whose methods a script can change.
+  let pending = { __proto__: null };
 
   class UnauthorizedError extends Error {
     constructor(message) {
@@ -25,22 +26,23 @@
   // Sends a call. The host's reply calls one of the two functions.
   host.start = (call, resolve, reject) => {
     const id = host.send(stringify(call));
-    pending.set(id, { resolve, reject });
+    pending[id] = { resolve, reject };
     return id;
   };
 
   // Forgets a call and its reply.
   host.stop = (id) => {
-    if (pending.delete(id)) host.forget(id);
+    if (id in pending) host.forget(id);
+    delete pending[id];
   };
 
   host.ask = (call) => new Promise((resolve, reject) => host.start(call, resolve, reject));
 
   // Delivers the host's reply. Called from Rust.
   host.settle = (id, ok, text) => {
-    const entry = pending.get(id);
+    const entry = pending[id];
     if (!entry) return;
-    pending.delete(id);
+    delete pending[id];
     const value = parse(text);
     if (ok) return entry.resolve(value);
     entry.reject(Object.assign(new Error(value.message), { code: value.code }));
@@ -51,7 +53,7 @@
   host.resets = [];
   host.begin = () => {
     host.login = { ended: false, current: undefined };
-    pending.clear();
+    pending = { __proto__: null };
     for (let at = 0; at < host.resets.length; at++) host.resets[at]();
   };
   host.begin();

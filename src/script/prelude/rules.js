@@ -4,7 +4,9 @@
   'use strict';
   const { parse, stringify } = JSON;
   const later = Promise.prototype.then.bind(Promise.resolve());
-  const then = Promise.prototype.then;
+  const { then } = Promise.prototype;
+  const { apply } = Reflect;
+  const PromiseClass = Promise;
   const isArray = Array.isArray;
   let rules = [];
 
@@ -49,7 +51,8 @@
     try {
       const rule = rules[index];
       const returned = rule(user, context, callback);
-      if (returned instanceof Promise) then.call(returned, undefined, (thrown) => host.fail(login, index, thrown));
+      const refuse = (thrown) => host.fail(login, index, thrown);
+      if (returned instanceof PromiseClass) apply(then, returned, [undefined, refuse]);
     } catch (thrown) {
       host.fail(login, index, thrown);
     }

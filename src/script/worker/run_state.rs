@@ -222,8 +222,7 @@ impl ApiState {
     }
 
     fn circumstances(&self) -> Circumstances {
-        let ActionsInput { trigger, facts, .. } = &self.input;
-        Circumstances { trigger: *trigger, is_continued: self.is_continued, can_redirect: facts.can_redirect }
+        Circumstances { trigger: self.input.trigger, is_continued: self.is_continued }
     }
 
     /// The part of `event` that later actions see at once.
