@@ -11,6 +11,37 @@ use super::layout::{Entry, Layout, display, invalid};
 use super::objects::DEFAULT_CONNECTION;
 use super::{Bundle, BundleError, Kind, Object, Objects, TestUser};
 
+/// The members of a user: those of the Management API, and ours of `people.json`. Others are kept as they are.
+const USER_MEMBERS: [&str; 27] = [
+    "user_id",
+    "email",
+    "email_verified",
+    "password",
+    "roles",
+    "organizations",
+    "connection",
+    "note",
+    "username",
+    "phone_number",
+    "phone_verified",
+    "name",
+    "given_name",
+    "family_name",
+    "nickname",
+    "picture",
+    "locale",
+    "blocked",
+    "identities",
+    "app_metadata",
+    "user_metadata",
+    "created_at",
+    "updated_at",
+    "last_login",
+    "last_ip",
+    "logins_count",
+    "multifactor",
+];
+
 /// See [`Bundle::read`].
 pub(super) fn bundle(path: &Path, keywords: &BTreeMap<String, Value>) -> Result<Bundle, BundleError> {
     let mut files = Files::open(path, keywords)?;
@@ -194,6 +225,15 @@ fn users(
                 return Err(invalid(path, format!("{id} has {unknown:?} of {folder}; add it to {folder}/")));
             }
         }
+        for member in user.profile.keys() {
+            if let Some(meant) = misspelt(member) {
+                let (file, line) = (display(path), line_of(path, member));
+                notices.push(format!(
+                    "{file}{line}: {}: unknown member {member:?}; did you mean {meant:?}?",
+                    user.user_id
+                ));
+            }
+        }
         let email = format!("{} in {}", user.email, user.connection());
         let problem = if user.user_id.is_empty() {
             Some("it has neither user_id nor email".to_owned())
@@ -210,6 +250,20 @@ fn users(
         }
     }
     Ok(users)
+}
+
+/// The member of a user that is meant by one that has none of their names.
+fn misspelt(member: &str) -> Option<&'static str> {
+    let distance = |known: &&'static str| strsim::damerau_levenshtein(member, known);
+    let nearest = USER_MEMBERS.into_iter().min_by_key(distance)?;
+    (1..=2).contains(&distance(&nearest)).then_some(nearest)
+}
+
+/// The first line with a member of this name, as `:LINE`; empty if it is in none.
+fn line_of(path: &Path, member: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().position(|line| line.contains(&format!("{member:?}")));
+    line.map(|line| format!(":{}", line.saturating_add(1))).unwrap_or_default()
 }
 
 fn text<'a>(members: &'a Object, member: &str) -> &'a str {

@@ -159,7 +159,7 @@ fn an_odd_object_is_left_out_with_a_notice_and_the_rest_serves() {
         (
             "people.json",
             r#"[{"email":"a@x"},{"email":"A@x","user_id":"auth0|2"},{"email":"a@x","user_id":"email|1"},{"name":"x"},
-            {"user_id":"sms|1"}]"#,
+            {"user_id":"sms|1","email_verifed":true,"shoe_size":"43"}]"#,
         ),
         ("emails/welcome.json", "{}"),
         ("pages/login.html", ""),
@@ -188,6 +188,7 @@ fn an_odd_object_is_left_out_with_a_notice_and_the_rest_serves() {
         "another user has the email a@x in Username-Password-Authentication",
         "people.json: left out: it has neither user_id nor email",
         "not used here: emails, pages",
+        "people.json:2: sms|1: unknown member \"email_verifed\"; did you mean \"email_verified\"?",
     ] {
         assert!(notices.contains(part), "{part:?} is not in:\n{notices}");
     }
