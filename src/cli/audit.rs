@@ -46,7 +46,8 @@ fn list(global: &Global, args: &ListArgs) -> anyhow::Result<()> {
             let page = store.list_audit(&filter, &PageArgs { after: before, ..PageArgs::first(first) })?;
             Ok((page.items, page.more))
         };
-        args.list.print("--before", args.before, page, |line, json| {
+        let heading = columns("LINE", "AT", "BY", "ACTION", "USER", "CHANGES");
+        args.list.print("--before", &heading, args.before, page, |line, json| {
             (line.id, if json { line_json(line).to_string() } else { line_text(line) })
         })
     })
@@ -65,9 +66,13 @@ fn line_text(line: &AuditLine) -> String {
         Some(id) => format!("{} {id}", line.actor_kind),
         None => line.actor_kind.clone(),
     };
-    let target = line.target.map_or_else(String::new, |user| user.to_string());
-    let text = format!("{:>6}  {}  {actor}  {}  {target}  {}", line.id, line.at, line.action, line.changes);
-    out::plain(&text)
+    let target = line.target.map_or_else(|| "-".to_owned(), |user| user.to_string());
+    let (id, at) = (line.id.to_string(), line.at.to_string());
+    out::plain(&columns(&id, &at, &actor, &line.action, &target, &line.changes.to_string()))
+}
+
+fn columns(line: &str, at: &str, by: &str, action: &str, user: &str, changes: &str) -> String {
+    format!("{line:>6}  {at:24}  {by:16}  {action:20}  {user:36}  {changes}")
 }
 
 /// Verify the hash chain. Exit code 65, with the first broken line, if it was tampered with.

@@ -38,7 +38,7 @@ pub(super) struct RestoreArgs {
 }
 
 pub(super) fn restore(global: &Global, args: &RestoreArgs) -> anyhow::Result<()> {
-    let config = global.config()?;
+    let config = global.config_to_create()?;
     let path = config.store.path.display();
     let restored = Store::restore(&config.store, &args.file, args.unchecked, &Clock::system())
         .with_context(|| format!("cannot restore {path}"))?;

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::out::OutputError;
-use super::users::NoSuchUser;
+use super::users::{NoKeyColumn, NoSuchUser};
 use crate::app::ManifestError;
 use crate::bundle::BundleError;
 use crate::config::ConfigError;
@@ -37,7 +37,10 @@ pub fn print_error(error: &anyhow::Error) {
     drop(match error.downcast_ref::<clap::Error>() {
         Some(usage) => usage.print(),
         None if is_quiet(error) => Ok(()),
-        None => writeln!(std::io::stderr(), "error: {}", chain(error)),
+        None => {
+            let text = super::out::wrapped_for_stderr(&chain(error), 2);
+            writeln!(std::io::stderr(), "{} {text}", console::style("error:").red().for_stderr())
+        }
     });
 }
 
@@ -55,6 +58,9 @@ fn code(error: &anyhow::Error) -> u8 {
 fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if cause.is::<ConfigError>() {
         return Some(BAD_CONFIG);
+    }
+    if cause.is::<NoKeyColumn>() {
+        return Some(DAMAGED_DATA);
     }
     if cause.is::<NoSuchUser>() {
         return Some(NO_USER);

@@ -71,7 +71,7 @@ fn as_text(explanation: &Explanation) -> serde_json::Result<String> {
     for step in &explanation.steps {
         if step.stage != stage {
             stage = step.stage;
-            text.push_str(&format!("\n  {stage}\n"));
+            text.push_str(&format!("\n  {}\n", out::heading(stage)));
         }
         text.push_str(&line(step, widest));
     }
@@ -89,17 +89,14 @@ fn as_text(explanation: &Explanation) -> serde_json::Result<String> {
 }
 
 fn line(step: &Step, widest: usize) -> String {
-    let mark = match step.passed {
-        Some(true) => '✓',
-        Some(false) => '✗',
-        None => '·',
-    };
+    let mark = step.passed.map_or("·".to_owned(), out::mark);
     let found = step.found.as_deref().unwrap_or_default();
-    let mut line = format!("    {mark} {:widest$}  {found}", step.check).trim_end().to_owned();
+    let line = format!("    {mark} {:widest$}  {found}", step.check);
+    let mut line = out::wrapped(line.trim_end(), widest + 4);
     line.push('\n');
     if let Some(code) = step.code {
         let fix = step.fix.as_ref().map_or_else(String::new, |fix| format!(": {fix}"));
-        line.push_str(&format!("      {code}{fix}\n"));
+        line.push_str(&out::wrapped(&format!("      {code}{fix}\n"), 2));
     }
     line
 }
@@ -146,6 +143,7 @@ mod tests {
             header: None,
             claims: None,
         };
+        console::set_colors_enabled(false);
         let text = as_text(&explanation).unwrap();
         for part in [
             "  bearer\n    ✓ it holds  so it is\n",

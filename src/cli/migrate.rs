@@ -8,7 +8,7 @@ use crate::store::Store;
 
 /// `serve` and `dev` migrate too; this does it beforehand, without listening.
 pub(super) fn run(global: &Global) -> anyhow::Result<()> {
-    let config = global.config()?;
+    let config = global.config_to_create()?;
     let path = config.store.path.display();
     let migrated = Store::migrate(&config.store).with_context(|| format!("cannot migrate {path}"))?;
     out::line(format_args!("{path}: {}", describe(&migrated)))?;

@@ -153,7 +153,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, vestibule: Vestibule) -> an
 impl Global {
     /// The configuration, in the production profile unless another is named.
     fn config(&self) -> anyhow::Result<Config> {
-        let config = load(self.sources(PRODUCTION))?;
+        Ok(load(self.sources(PRODUCTION))?)
+    }
+
+    /// The same, for a command that may create the database.
+    fn config_to_create(&self) -> anyhow::Result<Config> {
+        let config = self.config()?;
         samples::create_state_folder(&config)?;
         Ok(config)
     }

@@ -1,7 +1,10 @@
-//! Standard output. When its reader closes it (`vestibule config | head -1`), the command ends without an error.
+//! Standard output, and texts for a terminal: colours, unless `NO_COLOR` is set, and lines of its width. When the reader of
+//! the output closes it (`vestibule config | head -1`), the command ends without an error.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+
+use console::{Term, style};
 
 pub(super) use crate::telemetry::plain;
 
@@ -26,6 +29,48 @@ pub(super) fn warn(text: impl Display) {
     drop(writeln!(io::stderr().lock(), "warning: {text}"));
 }
 
+/// The mark of a check that passed or failed, in its colour.
+pub(super) fn mark(passed: bool) -> String {
+    if passed { style('✓').green().to_string() } else { style('✗').red().to_string() }
+}
+
+/// A heading, in bold.
+pub(super) fn heading(text: &str) -> String {
+    style(text).bold().to_string()
+}
+
+/// `text` with its lines broken at the width of the terminal, at most [`WIDTH_MAX`]. Each goes on `hang` columns to the right
+/// of its beginning. Unchanged when the output is no terminal.
+pub(super) fn wrapped(text: &str, hang: usize) -> String {
+    wrap(text, hang, &Term::stdout())
+}
+
+/// The same, for standard error.
+pub(super) fn wrapped_for_stderr(text: &str, hang: usize) -> String {
+    wrap(text, hang, &Term::stderr())
+}
+
+const WIDTH_MAX: u16 = 100;
+
+fn wrap(text: &str, hang: usize, terminal: &Term) -> String {
+    match terminal.size_checked() {
+        Some((_, columns)) => wrap_at(text, hang, columns.min(WIDTH_MAX).into()),
+        None => text.to_owned(),
+    }
+}
+
+fn wrap_at(text: &str, hang: usize, width: usize) -> String {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        // A table's last column stays readable in a narrow terminal.
+        let indent = if indent + hang > width / 2 { indent + 2 } else { indent + hang };
+        let indent = " ".repeat(indent);
+        let options = textwrap::Options::new(width).subsequent_indent(&indent).break_words(false);
+        textwrap::fill(line, options)
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 fn write_line(out: &mut impl Write, text: impl Display) -> Result<(), OutputError> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => OutputError::ReaderClosed,
@@ -47,6 +92,14 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn lines_are_broken_at_the_width_and_go_on_below_their_text() {
+        let text = "  ✓ check  one two three\n\nnone";
+        assert_eq!(wrap_at(text, 9, 22), "  ✓ check  one two\n           three\n\nnone");
+        assert_eq!(wrap_at(text, 60, 14), "  ✓ check  one\n    two three\n\nnone", "narrow");
+        assert_eq!(wrap_at("https://a.example/long", 2, 10), "https://a.example/long", "no word is broken");
     }
 
     #[test]

@@ -20,18 +20,24 @@ pub(super) struct PageOptions {
 }
 
 impl PageOptions {
-    /// Prints the list after `position`. `page` returns at most that many entries after a position, and whether more
+    /// Prints the list after `position`, with the `heading` of its columns. `page` returns at most that many entries after a position, and whether more
     /// follow; `show`, an entry's position and its text or JSON. `option` continues the list after a position.
     pub(super) fn print<T, P: Copy + Display>(
         &self,
         option: &str,
+        heading: &str,
         mut position: Option<P>,
         mut page: impl FnMut(usize, Option<P>) -> Result<(Vec<T>, bool), StoreError>,
         show: impl Fn(&T, bool) -> (P, String),
     ) -> anyhow::Result<()> {
+        let mut is_headed = false;
         let mut left = if self.all { usize::MAX } else { self.first };
         loop {
             let (entries, has_next) = page(left.min(PAGE_MAX), position)?;
+            if !self.json && !is_headed && !entries.is_empty() {
+                out::line(out::heading(heading))?;
+                is_headed = true;
+            }
             for entry in &entries {
                 let (at, text) = show(entry, self.json);
                 out::line(text)?;

@@ -54,17 +54,17 @@ impl<'a> Narrator<'a> {
     }
 
     pub(super) fn title(&self, text: &str) -> anyhow::Result<()> {
-        Ok(out::line(format!("\n{text}\n"))?)
+        Ok(out::line(format!("\n{}\n", out::heading(text)))?)
     }
 
     pub(super) fn say(&self, text: &str) -> anyhow::Result<()> {
-        Ok(out::line(format!("  {text}"))?)
+        Ok(out::line(out::wrapped(&format!("  {text}"), 0))?)
     }
 
     /// Prints whether a check passed. The demo goes on after a failure; the command fails at the end.
     pub(super) fn check(&mut self, passed: bool, what: &str) -> anyhow::Result<()> {
         self.failures += usize::from(!passed);
-        Ok(out::line(format!("  {} {what}", if passed { '✓' } else { '✗' }))?)
+        Ok(out::line(out::wrapped(&format!("  {} {what}", out::mark(passed)), 2))?)
     }
 
     /// Logs a user in through the browser, by email or `user_id`; prints each request, and those that the rules sent.
@@ -113,11 +113,12 @@ impl<'a> Narrator<'a> {
         self.printed = self.development.tenant.tenant().exchanges().len();
         let response = self.http.graphql(url, token, query, Value::Null)?;
         let bearer = token.map_or("no token".to_owned(), shortened);
-        out::line(format!("  → POST {url}  {query}"))?;
+        out::line(out::wrapped(&format!("  → POST {url}  {query}"), 7))?;
         out::line(format!("         {bearer}"))?;
         let exchanges = self.print_exchanges(Direction::In)?;
         let challenge = response.header("www-authenticate").map(|text| format!("\n         {text}"));
-        out::line(format!("  ← {}  {}{}", response.status, response.body, challenge.unwrap_or_default()))?;
+        let answer = format!("  ← {}  {}{}", response.status, response.body, challenge.unwrap_or_default());
+        out::line(out::wrapped(&answer, 7))?;
         Ok((response, exchanges))
     }
 

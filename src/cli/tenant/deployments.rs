@@ -44,7 +44,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         let page = store.list_deployments(&filter, &PageArgs { after: before, ..PageArgs::first(first) })?;
         Ok((page.items, page.more))
     };
-    args.list.print("--before", args.before, page, |deployment, json| {
+    let heading =
+        format!("{:>6}  {:24}  {:16}  {:11}  CHANGES      BY  COMMIT", "ID", "BEGAN", "TARGET", "OUTCOME");
+    args.list.print("--before", &heading, args.before, page, |deployment, json| {
         (deployment.id, if json { deployment_json(deployment, &[]).to_string() } else { line(deployment) })
     })
 }
@@ -88,9 +90,9 @@ fn line(deployment: &Deployment) -> String {
     let actor = format!("{} {}", deployment.actor_kind, text(&deployment.actor_id));
     let commit = text(&deployment.commit).chars().take(12).collect::<String>();
     let mut line = format!(
-        "{:>6}  {}  {}  {}  {} changes  {}  {commit}",
+        "{:>6}  {:24}  {:16}  {:11}  {:>3} changes  {}  {commit}",
         deployment.id,
-        deployment.begun_at,
+        deployment.begun_at.to_string(),
         deployment.target.as_deref().unwrap_or(&deployment.tenant),
         outcome(deployment),
         deployment.planned_changes,

@@ -233,7 +233,12 @@ fn an_interrupted_file_is_reported_after_its_records() {
     let (_, outcome) = read_from(&cut[..cut.len() - 9], None);
     assert!(outcome.is_err(), "{outcome:?}");
     let (_, outcome) = read_all("Dear Sir or Madam,\nthis is a letter\n", None);
-    assert!(outcome.unwrap_err().to_string().contains("no column is named"));
+    let error = outcome.unwrap_err().to_string();
+    assert!(
+        error.contains("no column is named")
+            && error.contains("the columns in its first line are \"Dear Sir or Madam\""),
+        "{error}"
+    );
     let (rows, outcome) = read_all("Phone,email,phone_number\n1,a@example.com,1\n", None);
     let said = outcome.unwrap_err().to_string();
     assert!(

@@ -35,7 +35,7 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    with_opened(global, Store::open, |store, config| {
+    with_opened(global.config_to_create()?, Store::open, |store, config| {
         if !args.roles.is_empty() {
             config.claims.roles_from.ensure_set_here().map_err(anyhow::Error::msg)?;
         }

@@ -8,6 +8,14 @@ use anyhow::Context;
 
 use super::records::{Field, Notes, Position, RECORD_MAX, Record, Row, UNREADABLE, flag};
 
+/// How many columns an error names.
+const COLUMNS_SHOWN: usize = 20;
+
+/// A file without a column that identifies users.
+#[derive(Debug, thiserror::Error)]
+#[error("no column is named user_id or email; the columns in its first line are {0}")]
+pub(in crate::cli) struct NoKeyColumn(String);
+
 pub(super) struct CsvRecords<'a, R> {
     table: csv::Reader<Limited<R>>,
     left: Rc<Cell<usize>>,
@@ -50,10 +58,11 @@ impl<'a, R: Read> CsvRecords<'a, R> {
             );
             fields.push(field);
         }
-        anyhow::ensure!(
-            [Field::UserId, Field::Id, Field::Email].iter().any(|key| fields.contains(&Some(*key))),
-            "no column is named user_id or email; the first line must name the columns"
-        );
+        if ![Field::UserId, Field::Id, Field::Email].iter().any(|key| fields.contains(&Some(*key))) {
+            let names: Vec<String> =
+                table.headers()?.iter().take(COLUMNS_SHOWN).map(|name| format!("{name:?}")).collect();
+            return Err(NoKeyColumn(names.join(", ")).into());
+        }
         Ok(Self { table, left, fields, notes })
     }
 

@@ -43,18 +43,20 @@ pub(in crate::cli) struct Args {
 
 /// Skips invalid records; the others are imported.
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
-    let config = global.config()?;
+    let config = global.config_to_create()?;
     let (mut input, bar) = open(&args.file)?;
     let mut ahead = Vec::new();
     let read = input.by_ref().take(READ_AHEAD).read_to_end(&mut ahead);
     read.with_context(|| format!("cannot read {}", args.file.display()))?;
     let input = Cursor::new(ahead).chain(input);
-    let store = Store::open(&config.store, Clock::system())
-        .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let rules = ImportRules { link: (&config.link).into(), dry_run: args.dry_run };
     let (mut outcomes, mut unreadable) = (Counts::new(), Counts::<String>::new());
     let mut notes = Notes::default();
-    let imported = format::read(input, args.format, &mut notes).and_then(|records| {
+    let records = format::read(input, args.format, &mut notes)
+        .with_context(|| format!("cannot import {}", args.file.display()))?;
+    let store = Store::open(&config.store, Clock::system())
+        .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
+    let imported = {
         let rows = records.filter_map(|record| match record {
             Ok((position, Ok(row))) => Some(Ok((position, row))),
             Ok((position, Err(reason))) => {
@@ -71,7 +73,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
         }));
         let report = |position, outcome| outcomes.entry(outcome).or_default().add(position);
         store.import(rules, &Actor::Cli, rows, report)
-    });
+    };
     bar.finish_and_clear();
     imported.with_context(|| {
         format!("{} was not imported completely; run the import again", args.file.display())

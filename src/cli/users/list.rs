@@ -41,7 +41,8 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             }
             Ok((page.items, page.more))
         };
-        args.list.print("--after", args.after, page, |user, json| {
+        let heading = format!("{:36}  {:8} {:32} EMAIL  ROLES", "ID", "STATUS", "AUTH0 ID");
+        args.list.print("--after", &heading, args.after, page, |user, json| {
             (user.id, if json { user_json(user).to_string() } else { line(user) })
         })
     })

@@ -14,6 +14,7 @@ mod csv_records;
 mod json_records;
 pub(super) mod format;
 
+pub(super) use csv_records::NoKeyColumn;
 pub(super) use user_ref::{NoSuchUser, UserRef};
 
 use std::process::ExitCode;
@@ -67,15 +68,16 @@ pub(super) fn with_store<T>(
     global: &Global,
     action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    with_opened(global, Store::open_existing, action)
+    with_opened(global.config()?, Store::open_existing, action)
 }
 
+type Open = fn(&Settings, Clock) -> Result<Store, StoreError>;
+
 fn with_opened<T>(
-    global: &Global,
-    open: fn(&Settings, Clock) -> Result<Store, StoreError>,
+    config: Config,
+    open: Open,
     action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let config = global.config()?;
     let store = open(&config.store, Clock::system())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let outcome = action(&store, &config);

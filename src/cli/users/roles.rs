@@ -1,7 +1,7 @@
 //! `vestibule users roles`: shows and changes a user's roles.
 
 use super::super::{Global, out};
-use super::{NoSuchUser, UserRef, with_opened};
+use super::{NoSuchUser, Open, UserRef, with_opened};
 use crate::config::Config;
 use crate::store::{Actor, Store};
 
@@ -26,8 +26,12 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let change = args.none || !args.add.is_empty() || !args.remove.is_empty();
-    let open = if args.add.is_empty() { Store::open_existing } else { Store::open };
-    with_opened(global, open, |store, config| {
+    let (config, open) = if args.add.is_empty() {
+        (global.config()?, Store::open_existing as Open)
+    } else {
+        (global.config_to_create()?, Store::open as Open)
+    };
+    with_opened(config, open, |store, config| {
         if change {
             config.claims.roles_from.ensure_set_here().map_err(anyhow::Error::msg)?;
         }
