@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::IsTerminal;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 use uuid::Uuid;
 
 /// `[log]` in the configuration.
@@ -20,6 +22,8 @@ pub struct Settings {
     pub filter: String,
     /// The format of a line.
     pub format: Format,
+    /// Whether every request gets a line. Refused and failed ones always do.
+    pub requests: bool,
 }
 
 /// The format of a log line.
@@ -42,19 +46,64 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Starts logging to standard error. Only the first call has an effect. The error says why the filter is malformed.
-pub fn init(settings: &Settings) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&settings.filter).map_err(|error| error.to_string())?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
+/// Starts logging to standard error, with colours on a terminal that has them, unless `NO_COLOR` is set. Only the first call
+/// has an effect. The error says why the filter is malformed.
+pub fn init(settings: &Settings) -> Result<LogFilter, String> {
+    let (filter, handle) = reload::Layer::new(parse_filter(&settings.filter)?);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(console::colors_enabled_stderr())
         .with_writer(std::io::stderr);
-    let done = match settings.format {
-        Format::Text => lines.with_target(false).try_init(),
-        Format::Json => lines.json().try_init(),
+    let lines = match settings.format {
+        Format::Text => lines.with_target(false).boxed(),
+        Format::Json => lines.json().boxed(),
     };
-    drop(done);
-    Ok(())
+    drop(tracing_subscriber::registry().with(filter).with(lines).try_init());
+    Ok(LogFilter(handle))
+}
+
+fn parse_filter(filter: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(filter).map_err(|error| error.to_string())
+}
+
+/// The filter of the log, which can be changed while the log is written.
+#[derive(Debug)]
+pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// Replaces the filter. The error says why it is malformed; the filter is then unchanged.
+    pub fn set(&self, filter: &str) -> Result<(), String> {
+        self.0.reload(parse_filter(filter)?).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether requests are logged, and the pseudonyms of their callers.
+#[derive(Debug, Default)]
+pub struct RequestLog {
+    enabled: AtomicBool,
+    /// SipHash with a random key of this process, which is written nowhere.
+    pseudonyms: RandomState,
+}
+
+impl RequestLog {
+    /// A log of every request, or of refused and failed ones only.
+    pub fn new(enabled: bool) -> Self {
+        Self { enabled: enabled.into(), ..Self::default() }
+    }
+
+    /// Whether every request is logged.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether every request is logged.
+    pub fn enable(&self, enabled: bool) {
+        self.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    /// A pseudonym of an id, the same until the process ends. The id cannot be recovered from it.
+    pub fn pseudonym(&self, id: impl std::hash::Hash) -> u64 {
+        self.pseudonyms.hash_one(id)
+    }
 }
 
 /// The id of a request, in its response and in the log.

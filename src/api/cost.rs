@@ -35,6 +35,8 @@ pub(super) struct Cost {
     pages: Vec<PageCost>,
     /// Nullable variables in the conditions of `@include` and `@skip`, and whether they are null by default.
     conditions: Vec<(String, bool)>,
+    /// The operation's name.
+    pub(super) name: Option<Box<str>>,
 }
 
 /// The cost of a page whose size depends on variables.
@@ -134,7 +136,8 @@ pub(super) fn measure(
         .conditions
         .iter()
         .filter_map(|name| nullable.get(name).map(|null_by_default| ((*name).to_owned(), *null_by_default)));
-    Ok(Cost { conditions: conditions.collect(), ..totals.cost })
+    let name = operation.name.as_ref().map(|name| name.item.into());
+    Ok(Cost { conditions: conditions.collect(), name, ..totals.cost })
 }
 
 fn check(key: &'static str, unit: &'static str, count: u64, max: usize) -> Result<(), RequestError> {

@@ -16,6 +16,7 @@ use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::Response;
 
 use super::request::read_json;
+use super::request_line::RequestLine;
 use super::response::{MediaType, RequestOutcome, Responder, json_response};
 use super::services::Services;
 use crate::auth::{self, DoorRules, Keys, Presented, Principal, Refusal};
@@ -97,7 +98,9 @@ pub fn deployment_requests(
                     Err(Refused::Gate(refusal)) => {
                         requests.services.refusals.count("internal", refusal.code());
                         let media = Some(MediaType::Json);
-                        let responder = Responder { door: "internal", request, media, max_bytes: BODY_MAX };
+                        let (log, clock) = (&requests.services.request_log, requests.services.gate.clock());
+                        let line = RequestLine::new("internal", request, log, clock, clock.elapsed());
+                        let responder = Responder { line, media, max_bytes: BODY_MAX };
                         responder.render(RequestOutcome::Refused(refusal))
                     }
                 }

@@ -2,10 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use futures_util::FutureExt;
 use juniper::GraphQLError;
 use warp::http::HeaderMap;
+use warp::reply::Response;
 
 use super::context::Context;
 use super::cors::Origins;
@@ -13,9 +16,10 @@ use super::mutation_rate::MutationRate;
 use super::operations::{Operations, PreparedOperation};
 use super::request::GraphqlRequest;
 use super::request_error::RequestError;
+use super::request_line::RequestLine;
 use super::response::{MediaType, RequestOutcome, Responder};
 use super::services::Services;
-use super::settings::{Limits, SocketSettings};
+use super::settings::{DoorSettings, Limits, SocketSettings};
 use crate::auth::{Caller, DoorRules};
 use crate::telemetry::RequestId;
 
@@ -23,33 +27,71 @@ use crate::telemetry::RequestId;
 pub(super) struct Door {
     pub(super) name: &'static str,
     pub(super) rules: Arc<DoorRules>,
-    pub(super) limits: Limits,
     pub(super) mutations: Arc<MutationRate>,
     pub(super) socket: SocketSettings,
     pub(super) services: Services,
-    pub(super) origins: Origins,
+    pub(super) live: ArcSwap<Live>,
+}
+
+/// What a reload replaces.
+pub(super) struct Live {
+    pub(super) limits: Limits,
     pub(super) operations: Operations,
+    pub(super) origins: Origins,
+}
+
+/// Reloads the settings of a door that serves.
+#[derive(Clone)]
+pub struct DoorReload(pub(super) Arc<Door>);
+
+impl DoorReload {
+    /// Replaces the origins, the limits of mutations and those of requests but `depth`, `tokens` and `fields`, which the
+    /// schema's parser has. Running requests keep theirs.
+    pub fn reload(&self, settings: &DoorSettings) {
+        let Self(door) = self;
+        let (limits, origins) = (settings.limits.clone(), Origins::new(&settings.origins, &settings.headers));
+        let operations = door.live().operations.with_limits(&limits);
+        door.mutations.set(&settings.mutations);
+        door.live.store(Arc::new(Live { limits, operations, origins }));
+    }
 }
 
 impl Door {
+    /// The settings in force.
+    pub(super) fn live(&self) -> Guard<Arc<Live>> {
+        self.live.load()
+    }
+
+    /// The time on the monotonic clock.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.services.gate.clock().elapsed()
+    }
+
+    /// The log line of a request that began at `begun`.
+    pub(super) fn line(&self, request: RequestId, begun: Duration) -> RequestLine {
+        RequestLine::new(self.name, request, &self.services.request_log, self.services.gate.clock(), begun)
+    }
+
     /// Renders the response to a request with these headers.
-    pub(super) fn responder(&self, headers: &HeaderMap) -> Responder {
-        Responder {
-            door: self.name,
-            request: RequestId::fresh(),
-            media: MediaType::negotiate(headers),
-            max_bytes: self.limits.response,
-        }
+    pub(super) fn responder(&self, headers: &HeaderMap, line: RequestLine) -> Responder {
+        Responder { line, media: MediaType::negotiate(headers), max_bytes: self.live().limits.response }
+    }
+
+    /// The response to a request that ends before it is read.
+    pub(super) fn reject(&self, headers: &HeaderMap, outcome: RequestOutcome) -> Response {
+        let line = self.line(RequestId::fresh(), self.elapsed());
+        self.responder(headers, line).render(outcome)
     }
 
     /// Whether the page that sends a request, if any, may read the response. One that may not is counted, and the log names
     /// its origin once.
     pub(super) fn check_origin(&self, headers: &HeaderMap) -> bool {
-        if self.origins.may_connect(headers) {
+        let live = self.live();
+        if live.origins.may_connect(headers) {
             return true;
         }
         self.services.refusals.count(self.name, "ORIGIN_REFUSED");
-        if let Some(origin) = self.origins.newly_refused(headers) {
+        if let Some(origin) = live.origins.newly_refused(headers) {
             let fix = match self.name {
                 "public" => {
                     format!("to allow it: `--set public.origins={origin}`, with the others after commas")
@@ -63,7 +105,7 @@ impl Door {
 
     /// The context of a request's resolvers.
     pub(super) fn context(&self, caller: Caller, request: RequestId) -> Context {
-        let context = Context::new(caller, &self.services, request, self.limits.time);
+        let context = Context::new(caller, &self.services, request, self.live().limits.time);
         context.with_rate(Arc::clone(&self.mutations))
     }
 
@@ -84,8 +126,9 @@ impl Door {
         context: &Context,
         resolvers: impl Future<Output = Result<T, GraphQLError>>,
     ) -> Result<T, RequestOutcome> {
+        let time = self.live().limits.time;
         let resolvers = self.bounded(context, AssertUnwindSafe(resolvers).catch_unwind());
-        match tokio::time::timeout(self.limits.time, resolvers).await {
+        match tokio::time::timeout(time, resolvers).await {
             Ok(Ok(Ok(result))) => result.map_err(RequestOutcome::Invalid),
             Ok(Ok(Err(_panic))) => Err(RequestOutcome::Failed(RequestError::Panicked)),
             Ok(Err(error)) => Err(RequestOutcome::Failed(error)),
@@ -99,7 +142,7 @@ impl Door {
         context: &Context,
         resolvers: impl Future<Output = T>,
     ) -> Result<T, RequestError> {
-        let max = self.limits.response;
+        let max = self.live().limits.response;
         // Each value is spent twice: when it is read, and when it is put into the response.
         let outcome = context.bounded(max.saturating_mul(2), resolvers).await;
         outcome.ok_or(RequestError::ResponseTooLarge(max))

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Buf;
 use futures_util::Stream;
 use juniper::OperationType;
@@ -14,7 +15,7 @@ use warp::http::{HeaderMap, Method};
 use warp::reply::Response;
 
 use super::cors::Origins;
-use super::door::Door;
+use super::door::{Door, DoorReload, Live};
 use super::mutation_rate::MutationRate;
 use super::operations::Operations;
 use super::request_error::RequestError;
@@ -30,7 +31,7 @@ use crate::auth::{Caller, DoorRules, Refusal};
 ///
 /// `name` is the realm of the door's challenges and its name in the log; `rules` say which callers it accepts. `schema` gets
 /// the limits of `settings` and loses its introspection if they say so. GraphiQL starts with the query `example`. Requests may
-/// name the `trusted` documents.
+/// name the `trusted` documents. Also returns what reloads the settings.
 pub fn door(
     name: &'static str,
     settings: &DoorSettings,
@@ -38,33 +39,47 @@ pub fn door(
     services: Services,
     (schema, example): (Schema, &str),
     trusted: TrustedDocuments,
-) -> BoxedFilter<(Response,)> {
+) -> (BoxedFilter<(Response,)>, DoorReload) {
     let caller = services.gate.caller(rules);
     let health = health::routes(&services);
     let graphiql = graphiql::routes(name, settings, &services.issuer, example);
     let door = Arc::new(Door {
         name,
         rules: Arc::clone(rules),
-        limits: settings.limits.clone(),
         mutations: Arc::new(MutationRate::new(&settings.mutations)),
         socket: settings.socket.clone(),
+        live: ArcSwap::from_pointee(Live {
+            limits: settings.limits.clone(),
+            operations: Operations::new(schema, settings, trusted),
+            origins: Origins::new(&settings.origins, &settings.headers),
+        }),
         services,
-        operations: Operations::new(schema, settings, trusted),
-        origins: Origins::new(&settings.origins, &settings.headers),
     });
+    let reload = DoorReload(Arc::clone(&door));
 
     // HEAD is handled as GET; hyper drops the body.
     let get = warp::get().or(warp::head()).unify().map(|| Method::GET);
-    let operation =
-        get.or(warp::post().map(|| Method::POST)).unify().and(caller).and(warp::body::stream()).then({
+    let begin = {
+        let door = Arc::clone(&door);
+        move |method| (method, door.elapsed())
+    };
+    let operation = get
+        .or(warp::post().map(|| Method::POST))
+        .unify()
+        .map(begin)
+        .untuple_one()
+        .and(caller)
+        .and(warp::body::stream())
+        .then({
             let door = Arc::clone(&door);
-            move |method, request, caller, headers, query: String, body| {
+            move |method, begun, request, caller, headers, query: String, body| {
                 let door = Arc::clone(&door);
                 async move {
                     door.check_origin(&headers);
-                    let responder = Responder { request, ..door.responder(&headers) };
-                    let outcome = answer(&door, &responder, method, caller, &headers, &query, body).await;
-                    door.origins.allow(&headers, responder.render(outcome))
+                    let mut responder = door.responder(&headers, door.line(request, begun));
+                    let outcome = answer(&door, &mut responder, method, caller, &headers, &query, body).await;
+                    let response = responder.render(outcome);
+                    door.live().origins.allow(&headers, response)
                 }
             }
         });
@@ -73,23 +88,23 @@ pub fn door(
         move |method, headers: HeaderMap| match method {
             Method::OPTIONS => {
                 door.check_origin(&headers);
-                door.origins.preflight(&headers)
+                door.live().origins.preflight(&headers)
             }
             _ => {
                 let outcome = RequestOutcome::Failed(RequestError::Method);
-                door.origins.allow(&headers, door.responder(&headers).render(outcome))
+                door.live().origins.allow(&headers, door.reject(&headers, outcome))
             }
         }
     });
     let socket = socket::route(&door);
     let graphql = warp::path!("graphql").and(socket.or(operation).unify().or(other_method).unify());
-    graphql.or(health).unify().or(graphiql).unify().boxed()
+    (graphql.or(health).unify().or(graphiql).unify().boxed(), reload)
 }
 
 /// Answers a GET or POST. Reads the body only once the gate has accepted the caller.
 async fn answer(
     door: &Door,
-    responder: &Responder,
+    responder: &mut Responder,
     method: Method,
     caller: Result<Caller, Refusal>,
     headers: &HeaderMap,
@@ -103,27 +118,30 @@ async fn answer(
             return RequestOutcome::Refused(refusal);
         }
     };
+    responder.line.set_caller(&caller);
     if responder.media.is_none() {
         return RequestOutcome::Failed(RequestError::NotAcceptable);
     }
     let request = if method == Method::GET {
         request::from_query(query)
     } else {
-        request::from_body(headers, body, door.limits.body, door.services.body_timeout).await
+        let max = door.live().limits.body;
+        request::from_body(headers, body, max, door.services.body_timeout).await
     };
     let request = match request {
         Ok(request) => request,
         Err(error) => return RequestOutcome::Failed(error),
     };
-    let prepared = match door.operations.prepare(&request) {
+    let prepared = match door.live().operations.prepare(&request) {
         Ok(prepared) => prepared,
         Err(error) => return error.into(),
     };
+    responder.line.set_operation(&prepared);
     match prepared.operation().kind() {
         OperationType::Mutation if method != Method::POST => {
             RequestOutcome::Failed(RequestError::MutationByGet)
         }
         OperationType::Subscription => RequestOutcome::Failed(RequestError::SubscriptionOverHttp),
-        _ => door.execute(&prepared, &request, &door.context(caller, responder.request)).await,
+        _ => door.execute(&prepared, &request, &door.context(caller, responder.line.request)).await,
     }
 }

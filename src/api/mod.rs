@@ -22,6 +22,7 @@ mod services;
 mod budget;
 mod context;
 mod response;
+mod request_line;
 mod shares;
 mod socket;
 mod health;
@@ -46,6 +47,7 @@ pub mod internal;
 
 pub use context::Context;
 pub use deployment_requests::{CiTokens, deployment_requests};
+pub use door::DoorReload;
 pub use endpoint::door;
 pub use error::ApiError;
 pub use graphiql::explanation;

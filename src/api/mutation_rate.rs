@@ -1,5 +1,6 @@
 //! How many mutations a person may make.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const PEOPLE_MAX: usize = 10_000;
 /// Counts the mutations of each person, in a minute and in a day from their first one.
 #[derive(Debug)]
 pub(super) struct MutationRate {
-    limits: [(Duration, u64); 2],
+    limits: [(Duration, AtomicU64); 2],
     people: Cache<UserId, Arc<Mutex<[Window; 2]>>>,
 }
 
@@ -27,8 +28,15 @@ struct Window {
 impl MutationRate {
     pub(super) fn new(settings: &MutationSettings) -> Self {
         let (minute, day) = (Duration::from_secs(60), Duration::from_secs(24 * 60 * 60));
-        let limits = [(minute, settings.per_minute), (day, settings.per_day)];
+        let limits = [(minute, settings.per_minute.into()), (day, settings.per_day.into())];
         Self { limits, people: Cache::new(PEOPLE_MAX) }
+    }
+
+    /// Sets other limits; what was counted stays.
+    pub(super) fn set(&self, settings: &MutationSettings) {
+        for ((_, limit), max) in self.limits.iter().zip([settings.per_minute, settings.per_day]) {
+            limit.store(max, Ordering::Relaxed);
+        }
     }
 
     /// Counts a mutation at `now` on the monotonic clock, or returns after what time the next one is allowed.
@@ -37,8 +45,9 @@ impl MutationRate {
             self.people.get_or_insert_with(&person, || Ok::<_, ()>(Arc::default())).unwrap_or_default();
         let mut windows = windows.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wait = None;
-        for (window, (length, max)) in windows.iter_mut().zip(self.limits) {
-            let end = window.begun_at.saturating_add(length);
+        for (window, (length, max)) in windows.iter_mut().zip(&self.limits) {
+            let max = max.load(Ordering::Relaxed);
+            let end = window.begun_at.saturating_add(*length);
             if now >= end || window.count == 0 {
                 *window = Window { begun_at: now, count: 0 };
             } else if max > 0 && window.count >= max {

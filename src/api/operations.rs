@@ -10,14 +10,14 @@ use self_cell::self_cell;
 use super::request::{Document, GraphqlRequest};
 use super::request_error::{PrepareError, RequestError};
 use super::schema::{ExecutableSchema, Operation, Schema, ValidOperation};
-use super::settings::DoorSettings;
+use super::settings::{DoorSettings, Limits};
 use super::trusted_documents::TrustedDocuments;
 
 /// The operations of a door.
 pub(super) struct Operations {
     schema: Arc<dyn ExecutableSchema>,
-    trusted: TrustedDocuments,
-    max_cost: u64,
+    trusted: Arc<TrustedDocuments>,
+    limits: Limits,
     /// Holds valid operations within the limits of their document.
     cache: Option<Cache<CacheKey, Arc<PreparedOperation>>>,
 }
@@ -41,24 +41,33 @@ impl Operations {
     pub(super) fn new(schema: Schema, settings: &DoorSettings, trusted: TrustedDocuments) -> Self {
         let schema = schema.limit(settings);
         for (id, text) in trusted.iter() {
-            match schema.prepare(text, None) {
+            match schema.prepare(text, None, &settings.limits) {
                 Ok(_) | Err(PrepareError::Invalid(GraphQLError::MultipleOperationsProvided)) => {}
                 Err(_) => {
                     tracing::warn!(id, "a trusted document is not valid in the schema, or over a limit")
                 }
             }
         }
-        let cached = settings.limits.kept;
-        let cache = (cached > 0).then(|| Cache::new(cached));
-        Self { schema, trusted, max_cost: settings.limits.cost, cache }
+        Self {
+            schema,
+            trusted: Arc::new(trusted),
+            limits: settings.limits.clone(),
+            cache: cache(&settings.limits),
+        }
+    }
+
+    /// The same operations with other limits: `depth`, `tokens` and `fields` stay. Prepares each document anew.
+    pub(super) fn with_limits(&self, limits: &Limits) -> Self {
+        let (schema, trusted) = (Arc::clone(&self.schema), Arc::clone(&self.trusted));
+        Self { schema, trusted, limits: limits.clone(), cache: cache(limits) }
     }
 
     /// Prepares the operation of a request. Fails if it is invalid, not allowed here, or exceeds a limit.
     pub(super) fn prepare(&self, request: &GraphqlRequest) -> Result<Arc<PreparedOperation>, PrepareError> {
         let operation = self.find(&request.document, request.operation_name.as_deref())?;
         let cost = &operation.borrow_dependent().cost;
-        if cost.total(&request.variables) > self.max_cost {
-            return Err(RequestError::Cost(self.max_cost).into());
+        if cost.total(&request.variables) > self.limits.cost {
+            return Err(RequestError::Cost(self.limits.cost).into());
         }
         if cost.has_null_condition(&request.variables) {
             return Err(RequestError::Parameter("The condition of @include or @skip is null.").into());
@@ -74,8 +83,9 @@ impl Operations {
         }
         let text = Arc::<str>::from(text);
         let source = Source { schema: Arc::clone(&self.schema), text: Arc::clone(&text) };
-        let operation =
-            PreparedOperation::try_new(source, |source| source.schema.prepare(&source.text, name))?;
+        let operation = PreparedOperation::try_new(source, |source| {
+            source.schema.prepare(&source.text, name, &self.limits)
+        })?;
         let operation = Arc::new(operation);
         if let Some(cache) = &self.cache {
             cache.insert(CacheKey { text, name: name.map(Into::into) }, Arc::clone(&operation));
@@ -84,9 +94,18 @@ impl Operations {
     }
 }
 
+fn cache(limits: &Limits) -> Option<Cache<CacheKey, Arc<PreparedOperation>>> {
+    (limits.kept > 0).then(|| Cache::new(limits.kept))
+}
+
 impl PreparedOperation {
     pub(super) fn operation(&self) -> &dyn Operation {
         &*self.borrow_dependent().operation
+    }
+
+    /// Its name, if it has one.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.borrow_dependent().cost.name.as_deref()
     }
 }
 
@@ -146,9 +165,9 @@ mod tests {
     fn an_operation_may_cost_as_much_as_the_limit() {
         let request = request::from_query("query=%7Bme%7Bid%20name%7D%7D").unwrap();
         let mut operations = operations(0);
-        operations.max_cost = 3;
+        operations.limits.cost = 3;
         assert!(operations.prepare(&request).is_ok());
-        operations.max_cost = 2;
+        operations.limits.cost = 2;
         let refused = operations.prepare(&request).err();
         assert!(matches!(refused, Some(PrepareError::Request(RequestError::Cost(2)))), "{refused:?}");
     }

@@ -13,6 +13,7 @@ use warp::reply::{Reply, Response};
 use super::cors::METHODS;
 use super::json::NumberFormatter;
 use super::request_error::{PrepareError, RequestError};
+use super::request_line::{OutcomeLabel, RequestLine};
 use super::schema::ExecutionOutput;
 use crate::auth::Refusal;
 use crate::telemetry::RequestId;
@@ -91,23 +92,19 @@ impl RequestOutcome {
         }
     }
 
-    /// Logs the outcome. Each request logs it once.
-    pub(super) fn log(&self, door: &'static str, request: RequestId) {
+    /// What the log calls it.
+    pub(super) fn label(&self) -> OutcomeLabel<'_> {
         match self {
             Self::Refused(refusal) => {
-                let (code, stage) = (refusal.code(), refusal.stage().as_str());
-                tracing::info!(door, %request, code, stage, "refused");
+                OutcomeLabel { stage: Some(refusal.stage().as_str()), ..OutcomeLabel::of(refusal.code()) }
             }
-            Self::Failed(error) => match error.status_and_code() {
-                (status, code) if status.is_server_error() => {
-                    tracing::error!(door, %request, code, "failed");
-                }
-                (_, code) => tracing::debug!(door, %request, code, "not executed"),
-            },
-            Self::Invalid(_) => tracing::debug!(door, %request, "invalid operation"),
-            Self::Executed(output) => {
-                tracing::debug!(door, %request, errors = output.errors.len(), "executed");
+            Self::Failed(error) => {
+                let (status, code) = error.status_and_code();
+                OutcomeLabel { has_failed: status.is_server_error(), ..OutcomeLabel::of(code) }
             }
+            Self::Invalid(_) => OutcomeLabel::of("INVALID"),
+            Self::Executed(output) if output.errors.is_empty() => OutcomeLabel::of("ok"),
+            Self::Executed(output) => OutcomeLabel::of(output.code().unwrap_or("errors")),
         }
     }
 }
@@ -199,8 +196,7 @@ pub(super) fn json_response(status: StatusCode, body: &impl Serialize) -> Respon
 
 /// Renders the response to one HTTP request.
 pub(super) struct Responder {
-    pub(super) door: &'static str,
-    pub(super) request: RequestId,
+    pub(super) line: RequestLine,
     /// `None` when the client accepts neither media type.
     pub(super) media: Option<MediaType>,
     /// The limit of the body, in bytes.
@@ -209,26 +205,26 @@ pub(super) struct Responder {
 
 impl Responder {
     /// Renders and logs the outcome. The only place that makes responses of the endpoint.
-    pub(super) fn render(&self, outcome: RequestOutcome) -> Response {
-        let Some(body) = bounded_json(&outcome.body(self.request), self.max_bytes) else {
+    pub(super) fn render(mut self, mut outcome: RequestOutcome) -> Response {
+        let RequestLine { door, request, .. } = self.line;
+        let body = bounded_json(&outcome.body(request), self.max_bytes).unwrap_or_else(|| {
+            outcome = RequestOutcome::Failed(RequestError::ResponseTooLarge(self.max_bytes));
             // The error is short, however low the limit.
-            let unbounded = Self { max_bytes: usize::MAX, ..*self };
-            return unbounded.render(RequestOutcome::Failed(RequestError::ResponseTooLarge(self.max_bytes)));
-        };
-        outcome.log(self.door, self.request);
+            bounded_json(&outcome.body(request), usize::MAX).unwrap_or_default()
+        });
+        self.line.end(&outcome.label());
         let mut response = Response::new(Bytes::from(body).into());
         *response.status_mut() = self.status(&outcome);
         let headers = response.headers_mut();
         let media = self.media.unwrap_or(MediaType::Json).content_type();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
         headers.extend(DATA_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        if let Ok(request) = HeaderValue::try_from(self.request.to_string()) {
-            headers.insert(HeaderName::from_static("x-request-id"), request);
+        if let Ok(id) = HeaderValue::try_from(request.to_string()) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
         }
         match &outcome {
             RequestOutcome::Refused(refusal) => {
-                let challenge =
-                    refusal.challenge(self.door).and_then(|text| HeaderValue::try_from(text).ok());
+                let challenge = refusal.challenge(door).and_then(|text| HeaderValue::try_from(text).ok());
                 headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
                 headers.extend(refusal.retry_seconds().map(|seconds| (RETRY_AFTER, seconds.into())));
             }

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
 use juniper::{
     DefaultScalarValue, ExecutionError, GraphQLError, GraphQLSubscriptionType, GraphQLTypeAsync, Object,
-    OperationType, RootNode, ValidatedOperation, Value, ValuesStream, Variables,
+    OperationType, RootNode, ScalarValue, ValidatedOperation, Value, ValuesStream, Variables,
 };
 
 use super::context::Context;
@@ -70,6 +70,19 @@ pub(super) struct ExecutionOutput {
     pub(super) errors: Vec<ExecutionError<DefaultScalarValue>>,
 }
 
+impl ExecutionOutput {
+    /// The code of the first error that has one of our form, such as `NOT_FOUND`.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.errors.iter().find_map(code)
+    }
+}
+
+fn code(error: &ExecutionError<DefaultScalarValue>) -> Option<&str> {
+    let code = error.error().extensions().as_object_value()?.get_field_value("code")?;
+    let is_code = |text: &&str| text.len() <= 40 && text.bytes().all(|c| c.is_ascii_uppercase() || c == b'_');
+    code.as_scalar()?.try_as_str().filter(is_code)
+}
+
 /// The events of a subscription.
 pub(super) type Events<'a> = Pin<Box<dyn Stream<Item = ExecutionOutput> + Send + 'a>>;
 
@@ -81,7 +94,12 @@ trait SchemaBuilder: Send + Sync {
 /// A schema with the limits of its door.
 pub(super) trait ExecutableSchema: Send + Sync {
     /// Parses, measures and validates a document.
-    fn prepare<'a>(&'a self, text: &'a str, name: Option<&str>) -> Result<ValidOperation<'a>, PrepareError>;
+    fn prepare<'a>(
+        &'a self,
+        text: &'a str,
+        name: Option<&str>,
+        limits: &Limits,
+    ) -> Result<ValidOperation<'a>, PrepareError>;
 }
 
 /// An operation that is valid in the schema and within the limits of its document, and its cost.
@@ -122,26 +140,30 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> SchemaBuilder for RootNode<Q, M, S> 
     }
 
     fn limit(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn ExecutableSchema> {
-        let limits = settings.limits.clone();
+        let limits = &settings.limits;
         // Before the limits, so that they don't apply to the standard introspection.
         let max_introspection = introspection::max_size(&self.schema);
         let root = self.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);
         let root = if settings.introspection { root } else { root.disable_introspection() };
-        Arc::new(LimitedSchema { root, limits, max_introspection })
+        Arc::new(LimitedSchema { root, max_introspection })
     }
 }
 
 struct LimitedSchema<Q: Root, M: Root, S: SubscriptionRoot> {
     root: RootNode<Q, M, S>,
-    limits: Limits,
     max_introspection: u64,
 }
 
 impl<Q: Root, M: Root, S: SubscriptionRoot> ExecutableSchema for LimitedSchema<Q, M, S> {
-    fn prepare<'a>(&'a self, text: &'a str, name: Option<&str>) -> Result<ValidOperation<'a>, PrepareError> {
+    fn prepare<'a>(
+        &'a self,
+        text: &'a str,
+        name: Option<&str>,
+        limits: &Limits,
+    ) -> Result<ValidOperation<'a>, PrepareError> {
         // The limits come first, so that a document over a limit isn't validated. juniper validates text only, so each
         // document is parsed twice, once in the cache's lifetime of it.
-        let cost = cost::measure(text, name, &self.root.schema, &self.limits, self.max_introspection)?;
+        let cost = cost::measure(text, name, &self.root.schema, limits, self.max_introspection)?;
         let operation = ValidatedOperation::new(text, name, &self.root).map_err(PrepareError::Invalid)?;
         Ok(ValidOperation { operation: Box::new(operation), cost })
     }

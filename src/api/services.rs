@@ -9,7 +9,7 @@ use crate::auth::Gate;
 use crate::pool::Pool;
 use crate::sqlite::Database;
 use crate::store::Store;
-use crate::telemetry::Tally;
+use crate::telemetry::{RequestLog, Tally};
 
 /// What both doors share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Services {
     pub body_timeout: Duration,
     /// Number of refused requests, by door and code.
     pub refusals: Arc<Tally>,
+    /// Which requests are logged.
+    pub request_log: Arc<RequestLog>,
     /// The open WebSockets.
     pub sockets: WebSockets,
     /// The tenant's issuer, with its final slash. GraphiQL logs in there.

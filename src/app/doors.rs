@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use warp::Filter;
 
@@ -12,7 +13,7 @@ use super::block_outbox;
 use super::deployments::Deployments;
 use super::listen::Server;
 use super::vestibule::Opened;
-use super::{Listener, Vestibule};
+use super::{DoorsReload, Listener, Vestibule};
 use crate::api::{self, Services, SharedState, TrustedDocuments, WebSockets};
 use crate::auth::{Explanation, Gate, Grants, Keys, Profiles};
 use crate::auth0::{Auth0, Issuer, Settings};
@@ -22,6 +23,7 @@ use crate::pool::{self, Pool};
 use crate::script::WorkerCommand;
 use crate::sqlite::Database;
 use crate::store::Store;
+use crate::telemetry::RequestLog;
 
 /// Both doors, serving.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct Doors {
     servers: [Server; 2],
     services: Services,
     drain: Duration,
+    reload: DoorsReload,
     /// Run until aborted: the poll for other processes' changes, and the outbox of blocks.
     background: [JoinHandle<()>; 2],
     deployments: Option<Deployments>,
@@ -77,7 +80,7 @@ impl Doors {
         let services = services(config, auth0.clone(), store, (state, database), clock.clone())?;
         let public_rules = Arc::new(config.public.rules(&config.claims));
         let internal_rules = Arc::new(config.internal.rules(&config.claims));
-        let public_routes = api::door(
+        let (public_routes, public_reload) = api::door(
             "public",
             &config.public,
             &public_rules,
@@ -85,7 +88,7 @@ impl Doors {
             (public_schema, public_sample),
             public_documents,
         );
-        let internal_routes = api::door(
+        let (internal_routes, internal_reload) = api::door(
             "internal",
             &config.internal,
             &internal_rules,
@@ -115,7 +118,16 @@ impl Doors {
                     listener.serve_with(routes, &config.http, None, door.socket.connections)
                 },
             );
-        tracing::info!(public = %addresses.0, internal = %addresses.1, "both doors are open");
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            profile = config.profile,
+            database = %config.store.path.display(),
+            issuer = config.auth0.issuer,
+            public = %addresses.0,
+            internal = %addresses.1,
+            "both doors are open"
+        );
+        let reload = DoorsReload::new([public_reload, internal_reload], &services);
         let blocks = block_outbox::start(auth0, services.store.in_background(), services.auth0_pool.clone());
         let background = [watch(services.store.clone()), blocks];
         let drain = config.http.drain;
@@ -125,6 +137,7 @@ impl Doors {
             servers,
             services,
             drain,
+            reload,
             background,
             deployments,
         })
@@ -143,6 +156,11 @@ impl Doors {
     /// The services that both doors share.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// What reloads their settings while they serve.
+    pub fn reload(&self) -> &DoorsReload {
+        &self.reload
     }
 
     /// Waits until the tenant's keys are known, at most `time`. Returns whether they are.
@@ -212,7 +230,12 @@ fn services(
     let user_issuers = issuers.iter().filter(|issuer| issuer.same_users).map(|issuer| issuer.issuer.clone());
     let (agents, roles_from) = (config.claims.agents, config.claims.roles_from);
     let user_issuers = user_issuers.collect();
-    let grants = Grants { user_issuers, roles: config.roles.clone(), roles_from, agents };
+    let grants = Grants {
+        user_issuers,
+        roles: Arc::new(ArcSwap::from_pointee(config.roles.clone())),
+        roles_from,
+        agents,
+    };
     let keys = Keys::start(
         issuers,
         config.claims.allowed(),
@@ -231,6 +254,7 @@ fn services(
         database,
         body_timeout: config.http.body,
         refusals: Arc::default(),
+        request_log: Arc::new(RequestLog::new(config.log.requests)),
         sockets: WebSockets::default(),
         issuer: config.auth0.issuer.clone(),
     })

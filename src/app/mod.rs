@@ -4,6 +4,7 @@
 
 mod listen;
 mod vestibule;
+mod reload;
 mod doors;
 mod block_outbox;
 mod bundle_gaps;
@@ -23,3 +24,4 @@ pub use development::Development;
 pub use doors::{Doors, explain, trusted};
 pub use listen::Listener;
 pub use post_sink::PostSink;
+pub use reload::DoorsReload;

@@ -159,7 +159,8 @@ fn for_unknown_kind(shown: &Shown<'_>) -> String {
 }
 
 fn for_user(missing: &Permissions, shown: &Shown<'_>, grants: &Grants) -> String {
-    let roles: Vec<&str> = grants.roles.with_all(missing).collect();
+    let all_roles = grants.roles.load();
+    let roles: Vec<&str> = all_roles.with_all(missing).collect();
     let (role, which) = match roles.as_slice() {
         [] => ("ROLE", format!("No role in [roles] gives {missing}: add one.")),
         [first, ..] => (*first, format!("Roles that give {missing}: {}.", roles.join(", "))),

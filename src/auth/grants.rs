@@ -1,5 +1,9 @@
 //! What the configuration grants to issuers, users and agents.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
 use super::{Agents, Claims, RolesFrom};
 use crate::scope::{Permissions, Roles};
 use crate::user::CurrentUser;
@@ -10,8 +14,8 @@ pub struct Grants {
     /// The trusted issuers whose `sub` names a user of ours: those of one tenant. Another tenant assigns its ids
     /// independently, so one of them may equal an id of ours.
     pub user_issuers: Vec<String>,
-    /// The permissions of each role.
-    pub roles: Roles,
+    /// The permissions of each role; replaced by a reload.
+    pub roles: Arc<ArcSwap<Roles>>,
     /// Where the roles of a user come from.
     pub roles_from: RolesFrom,
     /// What agents may do that act for a user.
@@ -29,7 +33,7 @@ impl Grants {
     pub(super) fn of_token(&self, claims: &Claims) -> Permissions {
         let mut permissions = match self.roles_from {
             RolesFrom::Database => Permissions::default(),
-            RolesFrom::Token => self.roles.permissions(claims.roles()),
+            RolesFrom::Token => self.roles.load().permissions(claims.roles()),
         };
         permissions.extend(&claims.permissions().map(str::to_owned).collect());
         permissions
@@ -38,7 +42,7 @@ impl Grants {
     /// The permissions of a user's own roles; none if the token decides.
     pub(super) fn of_row(&self, user: &CurrentUser) -> Permissions {
         match self.roles_from {
-            RolesFrom::Database => self.roles.permissions(user.roles().iter().map(String::as_str)),
+            RolesFrom::Database => self.roles.load().permissions(user.roles().iter().map(String::as_str)),
             RolesFrom::Token => Permissions::default(),
         }
     }

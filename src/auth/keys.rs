@@ -19,6 +19,7 @@ use super::Refusal;
 use super::early_tokens::EarlyTokens;
 use super::jwk::Key;
 use super::key_set::{KeySet, KeySetError};
+use super::outage::Outage;
 use super::refetch_limiter::RefetchLimiter;
 use crate::auth0::{Auth0, Issuer};
 use crate::clock::Clock;
@@ -314,7 +315,7 @@ impl Inner {
 /// Keeps the keys of one issuer fresh until the task is aborted.
 async fn keep_fresh(inner: Arc<Inner>, index: usize) {
     let Some(keys) = inner.issuers.get(index) else { return };
-    let mut failures = 0;
+    let (mut failures, mut outage) = (0, Outage::default());
     loop {
         keys.fetches.send_modify(|fetches| fetches.begun += 1);
         let began = inner.clock.elapsed();
@@ -322,6 +323,10 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
             Ok(()) => {
                 keys.failure.store(None);
                 failures = 0;
+                if let Some(lasted) = outage.ended(inner.clock.elapsed()) {
+                    let (issuer, seconds) = (&keys.issuer.issuer, lasted.as_secs());
+                    tracing::info!(issuer, seconds, "the signing keys can be fetched again");
+                }
                 REFRESH
             }
             Err(error) => {
@@ -331,7 +336,13 @@ async fn keep_fresh(inner: Arc<Inner>, index: usize) {
                     std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
                 let text = causes.collect::<Vec<_>>().join(": ");
                 keys.failure.store(Some(Arc::new(Failure { text, is_public })));
-                tracing::warn!(issuer, error, "the signing keys could not be fetched");
+                match outage.failed(inner.clock.elapsed()).map(|lasts| lasts.as_secs()) {
+                    Some(0) => tracing::warn!(issuer, error, "the signing keys cannot be fetched"),
+                    Some(seconds) => {
+                        tracing::warn!(issuer, error, seconds, "the signing keys still cannot be fetched");
+                    }
+                    None => tracing::debug!(issuer, error, "the signing keys could not be fetched"),
+                }
                 let pause = pause_after(failures, inner.usable(keys).is_some());
                 failures += 1;
                 pause.saturating_sub(inner.clock.elapsed().saturating_sub(began))

@@ -51,6 +51,7 @@ mod claims;
 mod grants;
 mod identity;
 mod breaker;
+mod outage;
 mod remembered;
 mod reads;
 mod profiles;
@@ -91,6 +92,7 @@ pub use users::Users;
 
 use crate::clock::Clock;
 use crate::pool::Pool;
+use crate::scope::Roles;
 use crate::store::{LinkSettings, Store};
 use crate::telemetry::RequestId;
 
@@ -160,6 +162,16 @@ impl Gate {
     /// Where the roles of users come from.
     pub fn roles_from(&self) -> RolesFrom {
         self.users.grants.roles_from
+    }
+
+    /// The permissions of each role. Another value after a reload.
+    pub fn roles(&self) -> Arc<Roles> {
+        self.users.grants.roles.load_full()
+    }
+
+    /// Replaces the permissions of each role. Requests that the gate has accepted keep theirs.
+    pub fn set_roles(&self, roles: Roles) {
+        self.users.grants.roles.store(Arc::new(roles));
     }
 
     /// The profiles at Auth0.

@@ -160,12 +160,14 @@ mod tests {
     use super::*;
     use crate::auth::tests::claims_with;
     use crate::scope::Roles;
+    use arc_swap::ArcSwap;
     use serde_json::{Value, json};
 
     fn permitted(claims: &Value, need: &str) -> Result<Permit, Refusal> {
         let need = Need { permissions: Permissions::from_scope(need), anonymous: false };
         let roles: Roles =
             [("support".to_owned(), Permissions::from_scope("users:read"))].into_iter().collect();
+        let roles = Arc::new(ArcSwap::from_pointee(roles));
         let claims = claims_with(claims);
         let user_issuers = vec![claims.issuer().to_owned()];
         permit_by_token(

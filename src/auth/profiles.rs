@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::Refusal;
 use super::breaker::Breaker;
 use super::identity::{new_identity, store_profile};
+use super::outage::Outage;
 use super::reads::Reads;
 use super::remembered::Remembered;
 use crate::auth0::{Auth0, Auth0Error, Profile};
@@ -55,6 +56,7 @@ struct State {
     /// Whether one of them is a [`Purpose::Refresh`]. At most one is, so that new users need not wait behind them.
     refreshing: bool,
     breaker: Breaker,
+    outage: Outage,
 }
 
 /// What a fetch is for.
@@ -282,24 +284,51 @@ impl Inner {
         let attempt = attempt.map_err(unavailable)?;
         let error = match self.auth0.profile(own) {
             Ok(profile) => {
-                self.state().breaker.answered();
+                self.answered();
                 return Ok(profile);
             }
             Err(error) => error,
         };
-        tracing::warn!(error = &error as &dyn std::error::Error, "a profile could not be fetched");
         let now = self.clock.elapsed();
         if purpose == Purpose::Refresh {
             self.failed_refreshes.insert(subject, (), now + RETRY_STALE_AFTER);
         }
-        let mut state = self.state();
+        let cause = &error as &dyn std::error::Error;
         if error.concerns_one_user() {
-            state.breaker.answered();
+            tracing::warn!(error = cause, "a profile could not be fetched");
+            self.answered();
             self.unusable.insert(subject, (), now + MISSING_FOR);
             return Err(unavailable(MISSING_FOR));
         }
         let retry_after = if let Auth0Error::RateLimited { wait, .. } = error { wait } else { None };
-        Err(unavailable(state.breaker.failed(attempt, now, retry_after)))
+        let (pause, lasts) = {
+            let mut state = self.state();
+            (state.breaker.failed(attempt, now, retry_after), state.outage.failed(now))
+        };
+        match lasts.map(|lasts| lasts.as_secs()) {
+            Some(0) => tracing::warn!(error = cause, "profiles cannot be fetched from the Management API"),
+            Some(seconds) => {
+                tracing::warn!(
+                    error = cause,
+                    seconds,
+                    "profiles still cannot be fetched from the Management API"
+                );
+            }
+            None => tracing::debug!(error = cause, "a profile could not be fetched"),
+        }
+        Err(unavailable(pause))
+    }
+
+    /// Records that Auth0 answered.
+    fn answered(&self) {
+        let ended = {
+            let mut state = self.state();
+            state.breaker.answered();
+            state.outage.ended(self.clock.elapsed())
+        };
+        if let Some(seconds) = ended.map(|lasted| lasted.as_secs()) {
+            tracing::info!(seconds, "profiles can be fetched from the Management API again");
+        }
     }
 
     /// Records a login that must be linked by hand.

@@ -33,7 +33,11 @@ const INPUT_MAX: u64 = 1024 * 1024;
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     let config = global.config()?;
     // The explanation contains what the log would say.
-    drop(telemetry::init(&telemetry::Settings { filter: "error".to_owned(), format: Format::Text }));
+    drop(telemetry::init(&telemetry::Settings {
+        filter: "error".to_owned(),
+        format: Format::Text,
+        requests: false,
+    }));
     let token = match args.token.as_deref() {
         None | Some("-") => {
             let mut text = String::new();

@@ -52,7 +52,7 @@ struct Cli {
 enum Command {
     Dev(dev::Args),
     Demo(demo::Args),
-    /// Serve both APIs for an Auth0 tenant, until Ctrl-C or SIGTERM. SIGHUP fetches the signing keys.
+    /// Serve both APIs for an Auth0 tenant, until Ctrl-C or SIGTERM. SIGHUP reloads keys, roles, limits, origins, log level.
     Serve,
     Token(token::Args),
     Init(samples::Args),

@@ -46,7 +46,7 @@ impl Signals {
 }
 
 /// Calls `action` at every SIGHUP, while the runtime lives.
-pub(super) fn on_hangup(action: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+pub(super) fn on_hangup(mut action: impl FnMut() + Send + 'static) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot handle SIGHUP")?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {

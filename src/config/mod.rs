@@ -18,7 +18,7 @@ pub use diagnostic::{ConfigError, Diagnostic};
 pub use layers::{Entry, Origin, is_secret};
 pub use sources::{Sources, colours, variable};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -30,7 +30,7 @@ use crate::pool::Settings as PoolSettings;
 use crate::scope::Roles;
 use crate::script::Settings as ScriptSettings;
 use crate::store::{LinkSettings, Settings as StoreSettings};
-use crate::telemetry::Settings as LogSettings;
+use crate::telemetry::{Secret, Settings as LogSettings};
 use crate::tenant::Settings as TenantSettings;
 
 /// The one profile that may trust an http or localhost issuer. All others have production's rules, so that a mistyped
@@ -86,6 +86,18 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// The settings, or all mistakes.
     pub outcome: Result<Config, ConfigError>,
+    /// Every value as JSON, by its key.
+    values: BTreeMap<String, Secret>,
+}
+
+impl Report {
+    /// The keys whose values differ from those of an earlier report, in order; also secrets read from the same file.
+    pub fn changed_since<'a>(&'a self, earlier: &'a Self) -> Vec<&'a str> {
+        let keys = self.values.keys().chain(earlier.values.keys()).map(String::as_str);
+        let keys: BTreeSet<&str> =
+            keys.filter(|key| self.values.get(*key) != earlier.values.get(*key)).collect();
+        keys.into_iter().collect()
+    }
 }
 
 /// Reads and validates the configuration. An error lists all mistakes.
@@ -114,7 +126,9 @@ pub fn read(sources: Sources) -> Report {
         Some(config) if problems.is_empty() => Ok(Config { profile: profile.clone(), ..config }),
         _ => Err(ConfigError { profile: profile.clone(), problems }),
     };
-    Report { profile, entries: layers.into_entries(), outcome }
+    let value = |value| Secret::new(serde_json::to_string(value).unwrap_or_default());
+    let values = layers.settings.iter().map(|(key, setting)| (key.clone(), value(&setting.value))).collect();
+    Report { profile, entries: layers.into_entries(), outcome, values }
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@
 //!
 //! The executable and its database:
 //! - `process`: start, output, exit codes and shutdown
+//! - `reload`: the line of a request in the log, and SIGHUP
 //! - `operator`: the commands `users` and `audit`
 //! - `syncs`: what is on the disk when a request is answered, and a disk that fails
 //! - `crashes`, `imports`: SIGKILL during writes and during a large import
@@ -101,6 +102,7 @@ mod outages;
 mod process;
 mod public_api;
 mod reference;
+mod reload;
 mod refusals;
 mod roles;
 mod schemas;

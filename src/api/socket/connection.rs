@@ -19,9 +19,11 @@ use super::shutdown::{CLOSE_TIMEOUT, ShutdownSignal};
 use crate::api::door::Door;
 use crate::api::request;
 use crate::api::request_error::RequestError;
+use crate::api::request_line::RequestLine;
 use crate::api::response::{RequestOutcome, ResponseBody, bounded_json};
 use crate::api::shares::{Share, Shares};
 use crate::auth::{Caller, Principal, Refusal};
+use crate::scope::Roles;
 use crate::telemetry::RequestId;
 
 /// Time between checks of the caller, so that an expired or revoked token closes its socket within a second.
@@ -47,6 +49,7 @@ pub(super) async fn serve(
     let (sink, stream) = socket.split();
     let (sender, messages) = mpsc::channel(MESSAGE_QUEUE);
     let mut connection = Connection {
+        roles: door.services.gate.roles(),
         door,
         sink,
         stream,
@@ -97,6 +100,8 @@ struct Connection {
     sender: mpsc::Sender<OperationMessage>,
     /// The caller, and when the gate accepted it. `None` until `connection_init`.
     caller: Option<(Caller, Timestamp)>,
+    /// The permissions of each role when the connection was opened.
+    roles: Arc<Roles>,
     /// The place among connections without an accepted `connection_init`.
     uninitialized: Option<OwnedSemaphorePermit>,
     callers: Shares<SocketCaller>,
@@ -143,6 +148,10 @@ impl Connection {
         match &self.caller {
             None if self.opened.elapsed() >= self.door.socket.init => Err(End::Close(Close::INIT_TIMEOUT)),
             None => Ok(()),
+            // The client connects again, and the gate decides anew.
+            Some(_) if !Arc::ptr_eq(&self.roles, &self.door.services.gate.roles()) => {
+                Err(End::Close(Close::GOING_AWAY))
+            }
             Some((caller, since)) => {
                 self.door.services.gate.revalidate(caller, *since).map_err(|refusal| self.refused(refusal))
             }
@@ -160,8 +169,13 @@ impl Connection {
     fn refused(&self, refusal: Refusal) -> End {
         self.door.services.refusals.count(self.door.name, refusal.code());
         let close = Close::refused(&refusal);
-        RequestOutcome::Refused(refusal).log(self.door.name, RequestId::fresh());
+        self.line().end(&RequestOutcome::Refused(refusal).label());
         End::Close(close)
+    }
+
+    /// The log line of what begins now.
+    fn line(&self) -> RequestLine {
+        self.door.line(RequestId::fresh(), self.door.elapsed())
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -234,9 +248,10 @@ impl Connection {
         let max = self.door.socket.operations;
         if self.running.len() >= max {
             let outcome = RequestOutcome::Failed(RequestError::TooManyOperations(max));
-            let request_id = RequestId::fresh();
-            outcome.log(self.door.name, request_id);
-            if let ResponseBody::Errors { errors } = outcome.body(request_id) {
+            let mut line = self.line();
+            line.set_caller(&caller);
+            line.end(&outcome.label());
+            if let ResponseBody::Errors { errors } = outcome.body(line.request) {
                 self.send(&ToClient::Error { id: &id, payload: errors }).await?;
             }
             return Ok(());

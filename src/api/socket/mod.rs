@@ -42,7 +42,7 @@ pub(super) fn route(door: &Arc<Door>) -> BoxedFilter<(Response,)> {
         .and(headers_and_query())
         .map(move |ws: Ws, headers: HeaderMap, query: String| {
             upgrade(&door, &places, ws, &headers, &query)
-                .unwrap_or_else(|outcome| door.responder(&headers).render(outcome))
+                .unwrap_or_else(|outcome| door.reject(&headers, outcome))
         })
         .boxed()
 }
@@ -101,7 +101,7 @@ fn upgrade(
     let mut response = ws
         .max_message_size(max_message)
         .max_frame_size(max_message)
-        .max_write_buffer_size(WRITE_BUFFER.saturating_add(door.limits.response))
+        .max_write_buffer_size(WRITE_BUFFER.saturating_add(door.live().limits.response))
         .on_upgrade(move |socket| async move {
             connection::serve(door, socket, shutdown, uninitialized, callers).await;
             drop(place);

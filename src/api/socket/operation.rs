@@ -15,6 +15,7 @@ use crate::api::door::Door;
 use crate::api::operations::PreparedOperation;
 use crate::api::request::GraphqlRequest;
 use crate::api::request_error::RequestError;
+use crate::api::request_line::RequestLine;
 use crate::api::response::{RequestOutcome, ResponseBody, bounded_json};
 use crate::api::schema::SubscriptionStart;
 use crate::auth::Caller;
@@ -49,9 +50,11 @@ impl RunningOperation {
     ) -> Self {
         let door = Arc::clone(door);
         let (shutdown, messages) = (door.services.sockets.subscribe(), messages.clone());
-        let (request_id, is_subscription) = (RequestId::fresh(), Arc::<AtomicBool>::default());
+        let (mut line, is_subscription) =
+            (door.line(RequestId::fresh(), door.elapsed()), Arc::<AtomicBool>::default());
+        line.set_caller(&caller);
         let subscription = Arc::clone(&is_subscription);
-        let operation = OperationTask { id, run, request_id, subscription, messages, shutdown, door };
+        let mut operation = OperationTask { id, run, line, subscription, messages, shutdown, door };
         let task = tokio::spawn(async move {
             // Fails only when the connection is closed.
             drop(operation.run(caller, request).await);
@@ -78,7 +81,7 @@ struct OperationTask {
     door: Arc<Door>,
     id: Arc<str>,
     run: u64,
-    request_id: RequestId,
+    line: RequestLine,
     /// Set once it is known to be one.
     subscription: Arc<AtomicBool>,
     messages: mpsc::Sender<OperationMessage>,
@@ -86,16 +89,18 @@ struct OperationTask {
 }
 
 impl OperationTask {
-    async fn run(&self, caller: Caller, request: GraphqlRequest) -> Result<(), Closed> {
-        let prepared = match self.door.operations.prepare(&request) {
+    async fn run(&mut self, caller: Caller, request: GraphqlRequest) -> Result<(), Closed> {
+        let prepared = self.door.live().operations.prepare(&request);
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return self.fail(error.into()).await,
         };
+        self.line.set_operation(&prepared);
         if prepared.operation().kind() == OperationType::Subscription {
             self.subscription.store(true, Ordering::Relaxed);
             return self.subscribe(&prepared, caller, &request).await;
         }
-        let context = self.door.context(caller, self.request_id);
+        let context = self.door.context(caller, self.line.request);
         match self.door.execute(&prepared, &request, &context).await {
             outcome @ RequestOutcome::Executed(_) => {
                 self.next(outcome, false).await?;
@@ -106,12 +111,12 @@ impl OperationTask {
     }
 
     async fn subscribe(
-        &self,
+        &mut self,
         prepared: &PreparedOperation,
         caller: Caller,
         request: &GraphqlRequest,
     ) -> Result<(), Closed> {
-        let context = self.door.context(caller, self.request_id);
+        let context = self.door.context(caller, self.line.request);
         let start = prepared.operation().subscribe(&request.variables, &context);
         let mut events = match self.door.run(&context, start).await {
             Ok(SubscriptionStart::Events(events)) => events,
@@ -130,7 +135,10 @@ impl OperationTask {
             };
             match event {
                 Ok(Ok(Some(output))) => self.next(RequestOutcome::Executed(output), true).await?,
-                Ok(Ok(None)) => return self.complete().await,
+                Ok(Ok(None)) => {
+                    self.line.complete();
+                    return self.complete().await;
+                }
                 Ok(Err(_panic)) => return self.fail(RequestOutcome::Failed(RequestError::Panicked)).await,
                 Err(error) => return self.fail(RequestOutcome::Failed(error)).await,
             }
@@ -138,17 +146,20 @@ impl OperationTask {
     }
 
     /// Sends a result. Sends an error instead when the result is over the limit; the operation goes on.
-    async fn next(&self, outcome: RequestOutcome, is_event: bool) -> Result<(), Closed> {
-        outcome.log(self.door.name, self.request_id);
+    async fn next(&mut self, mut outcome: RequestOutcome, is_event: bool) -> Result<(), Closed> {
+        let (id, request, max) = (&self.id, self.line.request, self.door.live().limits.response);
         let next = |outcome: &RequestOutcome, max| {
-            bounded_json(&ToClient::Next { id: &self.id, payload: outcome.body(self.request_id) }, max)
+            bounded_json(&ToClient::Next { id, payload: outcome.body(request) }, max)
         };
-        let max = self.door.limits.response;
-        let json = next(&outcome, max).or_else(|| {
-            let too_large = RequestOutcome::Failed(RequestError::ResponseTooLarge(max));
-            too_large.log(self.door.name, self.request_id);
-            next(&too_large, usize::MAX)
-        });
+        let mut json = next(&outcome, max);
+        let is_too_large = json.is_none();
+        if is_too_large {
+            outcome = RequestOutcome::Failed(RequestError::ResponseTooLarge(max));
+            json = next(&outcome, usize::MAX);
+        }
+        if is_too_large || !is_event {
+            self.line.end(&outcome.label());
+        }
         self.send(json, false, is_event).await
     }
 
@@ -157,9 +168,9 @@ impl OperationTask {
     }
 
     /// Sends an error and ends the operation.
-    async fn fail(&self, outcome: RequestOutcome) -> Result<(), Closed> {
-        outcome.log(self.door.name, self.request_id);
-        match outcome.body(self.request_id) {
+    async fn fail(&mut self, outcome: RequestOutcome) -> Result<(), Closed> {
+        self.line.end(&outcome.label());
+        match outcome.body(self.line.request) {
             ResponseBody::Errors { errors } => {
                 let error = ToClient::Error { id: &self.id, payload: errors };
                 self.send(bounded_json(&error, usize::MAX), true, false).await

@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let mut config = config::load(sources)?;
     samples::complete(&mut config, folder.path())?;
     let filter = if args.verbose { config.log.filter.clone() } else { "error".to_owned() };
-    drop(telemetry::init(&telemetry::Settings { filter, format: Format::Text }));
+    drop(telemetry::init(&telemetry::Settings { filter, format: Format::Text, requests: true }));
 
     let runtime = signals::runtime()?;
     // Stands in for the analytics service that a sign-up rule would post to.
