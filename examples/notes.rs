@@ -137,3 +137,20 @@ pub(crate) fn notes() -> Vestibule {
 fn main() -> ExitCode {
     vestibule::main(notes())
 }
+
+/// `cargo test --example notes`
+#[cfg(test)]
+mod tests {
+    use vestibule::testing::{Door, TestApp};
+
+    #[test]
+    fn people_read_their_own_notes_only() {
+        let app = TestApp::open(super::notes()).unwrap();
+        let [ada, grace] =
+            ["ada", "grace"].map(|name| app.token(Door::Public, &format!("{name}@example.com")).unwrap());
+        app.query(Door::Public, Some(&ada), "mutation { addNote(text: \"Bernoulli\") { id } }").unwrap();
+        let notes = |token: &str| app.query(Door::Public, Some(token), "{ notes { text } }").unwrap();
+        assert_eq!(notes(&ada)["data"]["notes"][0]["text"], "Bernoulli");
+        assert_eq!(notes(&grace)["data"]["notes"].as_array().unwrap().len(), 0);
+    }
+}

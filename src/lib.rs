@@ -35,6 +35,7 @@
 //! - [`Context`]: what a resolver gets. [`Context::caller`] is the [`Caller`]; [`Context::require`] asks for a permission.
 //! - [`ApiError`]: what a resolver returns when it fails.
 //! - [`Vestibule::database`]: tables of your own, which resolvers use by [`Context::read`] and [`Context::write`].
+//! - [`testing`]: both doors and the dev tenant in a team's own tests.
 //! - [`public`] and [`internal`]: the ready-made schemas, and their types for use in yours.
 //!
 //! `docs/embedding.md` shows each step; `examples/notes.rs` has queries, mutations, subscriptions and a table of its own. `docs/architecture.md` in the
@@ -98,6 +99,9 @@ pub mod app;
 // Layer 6: the command line.
 #[doc(hidden)]
 pub mod cli;
+
+// Layer 7: what a team's tests use.
+pub mod testing;
 
 #[cfg(doctest)]
 #[doc = include_str!("../docs/embedding.md")]

@@ -81,7 +81,11 @@ impl DevTenant {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let (issuer, url) = (listeners.issuer.clone(), listeners.url());
-        let bundle = Self::bundle(config, &issuer, &url, internal)?;
+        let mut bundle = Self::bundle(config, &issuer, &url, internal)?;
+        if !config.tenant.scripts {
+            bundle.rules.clear();
+            bundle.triggers.clear();
+        }
         let own = [&issuer, &url, &url.replace("localhost", "127.0.0.1"), &format!("http://{internal}/")];
         let mut allowed =
             own.into_iter().map(|url| script::parse_origin(url)).collect::<Result<Vec<_>, _>>()?;

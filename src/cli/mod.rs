@@ -27,6 +27,8 @@ pub mod http_client;
 mod token_request;
 
 pub use exit::{exit_code, print_error};
+pub(crate) use samples::complete_samples;
+pub(crate) use token::dev_tenant_token;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -59,7 +59,7 @@ pub(super) fn init(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Replaces a bundle and a seed that are not there by the samples, which are written below `folder`.
-pub(super) fn complete(config: &mut Config, folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn complete_samples(config: &mut Config, folder: &Path) -> anyhow::Result<()> {
     if is_missing(&config.tenant.bundle, BUNDLE_PATH) {
         config.tenant.bundle = folder.join("sample/tenant");
         for (path, content) in bundle_files(&BUNDLE) {
@@ -77,7 +77,7 @@ pub(super) fn complete(config: &mut Config, folder: &Path) -> anyhow::Result<()>
 /// The same, below the state folder.
 pub(super) fn complete_here(config: &mut Config) -> anyhow::Result<()> {
     create_state_folder(config)?;
-    complete(config, Path::new(STATE))
+    complete_samples(config, Path::new(STATE))
 }
 
 /// Creates the state folder if a database of the development profile is in it.

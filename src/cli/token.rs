@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             })?;
             token.access_token.expose().to_owned()
         }
-        (person, client) => from_dev_tenant(&config, &audience, person.as_deref(), client.as_deref())?,
+        (person, client) => dev_tenant_token(&config, &audience, person.as_deref(), client.as_deref())?,
     };
     out::line(token)?;
     Ok(())
@@ -65,8 +65,8 @@ fn audience(config: &Config, args: &Args) -> String {
     }
 }
 
-/// Takes the password or secret from the bundle.
-fn from_dev_tenant(
+/// A token of a person, else of a client. Takes the password or secret from the bundle.
+pub(crate) fn dev_tenant_token(
     config: &Config,
     audience: &str,
     person: Option<&str>,

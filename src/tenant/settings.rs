@@ -23,6 +23,8 @@ pub struct Settings {
     pub bundle: PathBuf,
     /// Whether what the doors and a login need and the bundle does not have is added to it.
     pub supply: bool,
+    /// Whether logins run the bundle's rules and actions.
+    pub scripts: bool,
     /// Its SQLite file: signing key, users' metadata, codes.
     pub data: PathBuf,
     /// Origins that scripts may fetch from, besides the tenant's own and our Internal API's.

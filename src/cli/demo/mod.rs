@@ -37,7 +37,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
         .with_override("store.path", file("vestibule.db"))
         .with_override("tenant.data", file("tenant.db"));
     let mut config = config::load(sources)?;
-    samples::complete(&mut config, folder.path())?;
+    samples::complete_samples(&mut config, folder.path())?;
     let filter = if args.verbose { config.log.filter.clone() } else { "error".to_owned() };
     drop(telemetry::init(&telemetry::Settings { filter, format: Format::Text, requests: true }));
 

@@ -212,6 +212,7 @@ fn settings(folder: &tempfile::TempDir) -> Settings {
         https: None,
         issuer: Some(ISSUER.to_owned()),
         bundle: "fixtures/tenant".into(),
+        scripts: true,
         data: folder.path().join("tenant.db"),
         supply: false,
         allow_fetch: Vec::new(),
