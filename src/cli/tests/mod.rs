@@ -68,7 +68,8 @@ fn help(mut command: clap::Command, text: &mut String) {
 
 #[test]
 fn help_texts_match_their_snapshot() {
-    let mut command = with_set(Cli::command());
+    // As where the output is no terminal.
+    let mut command = with_set(Cli::command()).term_width(100);
     command.build();
     let mut text = String::new();
     help(command, &mut text);
