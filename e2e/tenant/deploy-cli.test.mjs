@@ -52,6 +52,8 @@ async function deploy(...args) {
       AUTH0_DOMAIN: ready.domain,
       AUTH0_CLIENT_ID: "deploy",
       AUTH0_CLIENT_SECRET: "dev-only-secret-of-deploy",
+      // The preview compares with the list of connections, which has no `enabled_clients`, at Auth0 neither.
+      AUTH0_IGNORE_DRY_RUN_FIELDS: { databases: ["enabled_clients"] },
       AUTH0_KEYWORD_REPLACE_MAPPINGS: {
         ISSUER: issuer,
         TOKEN_URL: `${issuer}oauth/token`,
