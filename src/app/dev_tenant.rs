@@ -98,7 +98,15 @@ impl DevTenant {
         let fetching =
             Pool::start(&pool::Settings { threads: config.script.workers.max(1) * 2, ..config.pool.clone() })
                 .context("cannot start the pool's threads")?;
-        let scripts = ScriptRunner::new(&config.script, worker, allowed, fetching.clone());
+        let folder = &config.tenant.bundle;
+        let scripts =
+            ScriptRunner::new(&config.script, worker, allowed, fetching.clone()).with_packages(folder);
+        for of in script::required_packages(&bundle, folder) {
+            if let Some(problem) = &of.problem {
+                let advice = "`vestibule tenant npm` prints how to install it";
+                tracing::warn!("{} requires {}: {problem}; {advice}", of.script, of.specifier);
+            }
+        }
         let tenant =
             Tenant::open(&config.tenant, &issuer, bundle.clone(), scripts.clone(), own.clone(), clock)
                 .context("cannot open the dev tenant")?;

@@ -2,10 +2,12 @@
 //!
 //! `answers`: how a rule can answer, and what it finds around it. `actions` and `triggers`: what an action gets and may ask
 //! for. `isolation`: what lasts from run to run. `hostile`, `hostile_actions`: what must be stopped. `fetches`: the way out.
+//! `clients`: the packages that send requests. `modules`: what is built in. `packages`: what npm installed.
 //! `workers`: the processes. `load`: what scripts cost. `fixtures`: the three rules that ship with the product.
 
 mod actions;
 mod answers;
+mod clients;
 mod fetches;
 mod fixtures;
 mod hostile;
@@ -13,6 +15,8 @@ mod hostile_actions;
 mod http_stub;
 mod isolation;
 mod load;
+mod modules;
+mod packages;
 mod triggers;
 mod workers;
 mod script_host;

@@ -12,7 +12,7 @@ use ureq::http::{HeaderName, HeaderValue, Method, Request};
 use ureq::tls::TlsConfig;
 use url::{Origin, Url};
 
-use super::ipc::{CallError, FetchCall, FetchResponse};
+use super::ipc::{Body, CallError, FetchCall, FetchResponse};
 use crate::pool::{Pool, PoolError};
 
 /// The longest response body a script may read, in bytes.
@@ -107,8 +107,9 @@ impl Fetcher {
                 request = request.header(name, HeaderValue::from_str(value).map_err(|_| bad())?);
             }
         }
+        let body = call.body.map_or(Some(Vec::new()), Body::into_bytes);
         let request = request
-            .body(call.body.unwrap_or_default().into_bytes())
+            .body(body.ok_or_else(|| refused("fetch: the body is not base64".to_owned()))?)
             .map_err(|error| refused(format!("fetch: {error}")))?;
         url.set_query(None);
         let own = call.timeout_millis.map_or(Duration::MAX, Duration::from_millis);
@@ -145,8 +146,7 @@ fn send(agent: &Agent, request: Request<Vec<u8>>, timeout: Duration) -> Result<F
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let body = body.into_with_config().limit(BODY_LIMIT).read_to_vec()?;
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let body = Body::new(body.into_with_config().limit(BODY_LIMIT).read_to_vec()?);
     Ok(FetchResponse { status: parts.status.as_u16(), headers, body })
 }
 

@@ -1,6 +1,7 @@
 //! The host: gets a worker for a login, enforces the time limit, and interprets the result.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::effects::{Effects, Suspension};
 use super::fetch::Fetcher;
 use super::ipc::{self, Run, Scripts, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::login::{Denied, DenyReason, LoginInput, LoginOutput, MetadataWriter};
+use super::packages::Packages;
 use super::process::Worker;
 use super::settings::Settings;
 use super::trace::Trace;
@@ -39,6 +41,7 @@ struct Shared {
     workers: WorkerPool,
     time: Duration,
     fetcher: Fetcher,
+    packages: Packages,
     clock: Clock,
     /// `api.cache` of each trigger.
     caches: BTreeMap<Trigger, Mutex<ActionCache>>,
@@ -56,10 +59,20 @@ impl ScriptRunner {
             workers: WorkerPool::new(settings, worker),
             time: settings.time,
             fetcher: Fetcher::new(allow_fetch, settings.fetch_timeout, pool),
+            packages: Packages::new(Path::new("")),
             clock: Clock::system(),
             caches: Trigger::all().map(|trigger| (trigger, Mutex::default())).collect(),
             stopping: watch::Sender::new(false),
         }))
+    }
+
+    /// Lets scripts use the npm packages installed in the folder of their bundle. Call it before the runner is cloned.
+    #[must_use]
+    pub fn with_packages(mut self, bundle: &Path) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.packages = Packages::new(bundle);
+        }
+        self
     }
 
     /// Runs the enabled rules in order, each with the `user` and `context` that the one before called back with.
@@ -158,7 +171,8 @@ impl Shared {
         accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
     ) -> Result<(T, Trace, Effects), Denied> {
         let log = RunLog::new(&scripts, self.clock.clone());
-        let handler = CallHandler { log: &log, fetcher: &self.fetcher, metadata_writer, api };
+        let handler =
+            CallHandler { log: &log, fetcher: &self.fetcher, packages: &self.packages, metadata_writer, api };
         let result = self.run_on_worker(scripts, &handler, accept).await;
         let (trace, effects) = log.take();
         match result {

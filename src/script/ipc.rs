@@ -4,6 +4,8 @@
 
 use std::io::{self, Read, Write};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -131,6 +133,28 @@ pub(super) enum Call {
     Metadata(MetadataUpdate),
     /// A timer, in milliseconds.
     Sleep(u64),
+    /// A file of an npm package. The worker waits for the reply.
+    Module(ModuleRequest),
+}
+
+/// A specifier of `require` or `import`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ModuleRequest {
+    /// The file that requires it, as scripts see it; empty for a script.
+    pub(super) from: String,
+    pub(super) name: String,
+    /// Whether `import` asks.
+    pub(super) is_import: bool,
+}
+
+/// A file of an npm package.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ModuleFile {
+    /// As scripts see it.
+    pub(super) path: String,
+    /// `commonjs`, `module` or `json`.
+    pub(super) kind: String,
+    pub(super) source: String,
 }
 
 /// An HTTP request of a script.
@@ -139,7 +163,7 @@ pub(super) struct FetchCall {
     pub(super) url: String,
     pub(super) method: String,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Option<String>,
+    pub(super) body: Option<Body>,
     /// The script's own timeout; it can only shorten ours.
     pub(super) timeout_millis: Option<u64>,
 }
@@ -149,8 +173,32 @@ pub(super) struct FetchCall {
 pub(super) struct FetchResponse {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
-    /// As text; bytes that are not UTF-8 are replaced.
-    pub(super) body: String,
+    pub(super) body: Body,
+}
+
+/// The body of a request or response.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Body {
+    /// UTF-8.
+    Text(String),
+    /// Any bytes, in base64.
+    Base64(String),
+}
+
+impl Body {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes)
+            .map_or_else(|error| Self::Base64(STANDARD.encode(error.as_bytes())), Self::Text)
+    }
+
+    /// `None` when it is not base64.
+    pub(super) fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.into_bytes()),
+            Self::Base64(text) => STANDARD.decode(text).ok(),
+        }
+    }
 }
 
 /// How a run ended.

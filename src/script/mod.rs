@@ -26,6 +26,10 @@ mod host;
 mod worker_pool;
 mod worker_run;
 mod fetch;
+mod built_in;
+mod package_json;
+mod packages;
+mod required;
 mod ipc;
 mod process;
 mod redact;
@@ -44,6 +48,7 @@ pub use host::ScriptRunner;
 pub use login::{
     Auth0Global, Denied, DenyReason, LoginInput, LoginOutput, MetadataKind, MetadataUpdate, MetadataWriter,
 };
+pub use required::{RequiredPackage, required_packages};
 pub use settings::Settings;
 pub use trace::{ApiCall, ConsoleLevel, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
 pub use worker::worker_main;

@@ -22,8 +22,9 @@ use super::api_calls::Circumstances;
 use super::effects::Effects;
 use super::fetch::{Fetcher, pool_error};
 use super::ipc::{self, API_CALLS, CALLS_AT_ONCE, CONSOLE_LINES, Call, CallError, FetchCall, TEXT_LIMIT};
-use super::ipc::{FromWorker, Scripts, TO_WORKER_LIMIT, ToWorker, Verdict};
+use super::ipc::{FromWorker, ModuleRequest, Scripts, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::login::{MetadataUpdate, MetadataWriter};
+use super::packages::Packages;
 use super::process::Worker;
 use super::redact::Redactor;
 use super::trace::{ApiCall, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
@@ -33,6 +34,8 @@ use crate::clock::Clock;
 const FETCHES: usize = 20;
 /// The most metadata updates of one run.
 const UPDATES: usize = 20;
+/// The most files of npm packages that one run may look for.
+const MODULES: usize = 5000;
 
 /// What the scripts of a run did. Outlives the run, so the log of a killed one is kept.
 pub(super) struct RunLog {
@@ -51,12 +54,15 @@ struct Entries {
     effects: Effects,
     /// Metadata updates, including those over the limit.
     updates: usize,
+    /// Files of npm packages looked for.
+    modules: usize,
 }
 
 /// Handles the calls of a run.
 pub(super) struct CallHandler<'a> {
     pub(super) log: &'a RunLog,
     pub(super) fetcher: &'a Fetcher,
+    pub(super) packages: &'a Packages,
     /// Of rules only.
     pub(super) metadata_writer: Option<&'a MetadataWriter>,
     /// Of actions only.
@@ -202,6 +208,7 @@ impl CallHandler<'_> {
         let result = match call {
             Call::Fetch(call) => self.fetch(call).await,
             Call::Metadata(update) => self.update_metadata(update).await,
+            Call::Module(request) => self.find_module(request).await,
             Call::Sleep(millis) => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
                 Ok(Value::Null)
@@ -230,6 +237,16 @@ impl CallHandler<'_> {
             api.cache.lock().unwrap_or_else(PoisonError::into_inner).call(&member, args, now);
         }
         Ok(())
+    }
+
+    async fn find_module(&self, request: ModuleRequest) -> Result<Value, CallError> {
+        self.log.lock().modules += 1;
+        if self.log.lock().modules > MODULES {
+            return Err(CallError::new("ELIMIT", format!("a run may load {MODULES} files of npm packages")));
+        }
+        let packages = self.packages.clone();
+        let found = self.fetcher.pool.run(move || packages.find(&request)).await.map_err(pool_error)?;
+        found.map(|file| json!([file.path, file.kind, file.source]))
     }
 
     async fn update_metadata(&self, update: MetadataUpdate) -> Result<Value, CallError> {

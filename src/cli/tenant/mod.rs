@@ -1,6 +1,7 @@
 //! `vestibule tenant …`: the dev tenant alone, what tests of a team ask of it, and deployments to tenants.
 
 mod fault;
+mod npm;
 mod run;
 mod state;
 mod deploy;
@@ -15,6 +16,7 @@ use super::Global;
 pub(super) enum Command {
     Run(run::Args),
     Fault(fault::Args),
+    Npm(npm::Args),
     Reset(state::ResetArgs),
     Export(state::ExportArgs),
     Import(state::ImportArgs),
@@ -29,6 +31,7 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
     match command {
         Command::Run(args) => run::run(global, args)?,
         Command::Fault(args) => fault::run(global, args)?,
+        Command::Npm(args) => npm::run(global, args)?,
         Command::Reset(args) => state::reset(global, args)?,
         Command::Export(args) => state::export(global, args)?,
         Command::Import(args) => state::import(global, args)?,

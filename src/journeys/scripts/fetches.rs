@@ -75,16 +75,29 @@ async fn a_request_to_an_unlisted_origin_is_refused_and_not_sent() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_returned_and_not_followed() {
-    let stub = HttpStub::open(1, echo).await;
-    let host = ScriptHost::open(&settings(), &[&stub.origin]).configured(&[("BASE", &stub.origin)]);
+async fn a_redirect_is_a_request_of_its_own_and_its_origin_is_checked_too() {
+    let (stub, other) = (HttpStub::open(1, echo).await, HttpStub::open(1, echo).await);
+    let away = other.url("/moved-here");
+    let stub_away = HttpStub::open(1, move |_| StubResponse {
+        status: 307,
+        headers: vec![("location", away.clone())],
+        body: String::new(),
+    })
+    .await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin, &stub_away.origin])
+        .configured(&[("BASE", &stub.origin), ("AWAY", &stub_away.origin)]);
     let script = "async function (user, context, callback) {
-        const response = await fetch(configuration.BASE + '/moved');
-        user.seen = [response.status, response.headers.get('location'), response.ok];
+        const followed = await fetch(configuration.BASE + '/moved', { method: 'POST', body: 'x' });
+        const { method, path } = await followed.json();
+        const manual = await fetch(configuration.BASE + '/moved', { redirect: 'manual' });
+        const refused = await fetch(configuration.AWAY).catch((error) => error.code);
+        user.seen = [followed.redirected, method, path, manual.status, manual.headers.get('location'), refused];
         callback(null, user, context);
       }";
-    assert_eq!(host.one(script).await.unwrap().user["seen"], json!([302, "/target", false]));
-    assert!(stub.requests("/target").is_empty());
+    let output = host.one(script).await.unwrap();
+    assert_eq!(output.user["seen"], json!([true, "GET", "/target", 302, "/target", "ENOTALLOWED"]));
+    assert_eq!(output.trace.fetches.len(), 5);
+    assert!(output.trace.fetches[4].refused.is_some() && other.requests("/moved-here").is_empty());
 }
 
 #[tokio::test]
@@ -200,7 +213,7 @@ async fn request_supports_its_common_options() {
     assert!(
         head(0).contains("authorization: Bearer tok") && head(0).contains("content-type: application/json")
     );
-    assert_eq!((&seen(1)[2]["path"], &seen(1)[2]["method"]), (&json!("/b?q=a+b"), &json!("GET")));
+    assert_eq!((&seen(1)[2]["path"], &seen(1)[2]["method"]), (&json!("/b?q=a%20b"), &json!("GET")));
     assert!(head(1).contains("authorization: Basic dTpw"));
     let form: serde_json::Value = serde_json::from_str(seen(2)[2].as_str().unwrap()).unwrap();
     assert_eq!(form["body"], "k=v%26w");

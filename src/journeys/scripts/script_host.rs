@@ -1,7 +1,7 @@
 //! A script runner with its own workers, and helpers to run rules on it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +51,12 @@ impl ScriptHost {
             program,
             _dir: dir,
         }
+    }
+
+    /// With the npm packages in the folder of a bundle.
+    pub(crate) fn with_packages(mut self, bundle: &Path) -> Self {
+        self.scripts = self.scripts.with_packages(bundle);
+        self
     }
 
     pub(crate) fn configured(mut self, configuration: &[(&str, &str)]) -> Self {

@@ -75,15 +75,15 @@
   }
 
   // require of an action or of one of its modules, which cannot require each other.
-  const requirer = (modules) => (name) => {
+  const requirer = (modules, require) => (name) => {
     const wanted = String(name);
-    if (!wanted.startsWith('actions:')) return globalThis.require(wanted);
+    if (!wanted.startsWith('actions:')) return require(name);
     const found = modules.find((entry) => entry[0] === wanted);
     if (!found) throw new Error(`the action has no module "${wanted}"; add it to the action's modules`);
     if (!found.loaded) {
       const within = (inner) => {
         if (String(inner).startsWith('actions:')) throw new Error(`${wanted} requires "${inner}": a module cannot require modules`);
-        return globalThis.require(inner);
+        return host.requireOf(parse(found[3]))(inner);
       };
       const module = { exports: {} };
       found.loaded = module;
@@ -94,7 +94,7 @@
   };
 
   // Called from Rust.
-  host.loadAction = (name, wrapper, secretsText, modules, memberNames) => {
+  host.loadAction = (name, wrapper, secretsText, modules, memberNames, versions) => {
     secrets = secretsText;
     members = memberNames.sort().map((path) => {
       const [group, name] = path.split('.');
@@ -102,7 +102,8 @@
     });
     const module = { exports: {} };
     try {
-      apply(wrapper, module.exports, [module.exports, requirer(modules), module, `${name}.js`, '/']);
+      const require = requirer(modules, host.requireOf(parse(versions)));
+      apply(wrapper, module.exports, [module.exports, require, module, `${name}.js`, '/']);
     } catch (thrown) {
       return host.fail(host.login, undefined, thrown);
     }

@@ -19,14 +19,10 @@
   host.defineRuleGlobals = (configuration) => {
     host.define('auth0', auth0);
     host.define('configuration', Object.freeze(configuration));
+    host.defineLater('request', () => host.load('request'));
   };
   // As in Node. It lasts as long as the context.
   host.define('global', globalThis);
 
-  host.define('require', (name) => {
-    const [module] = String(name).split('@');
-    if (module in host.modules) return host.modules[module];
-    const known = Object.keys(host.modules).sort().join(', ');
-    throw new Error(`the module "${name}" is not available; there are ${known}, and fetch without a module`);
-  });
+  host.define('require', host.requireOf());
 })

@@ -97,7 +97,7 @@
   function lineOf(thrown) {
     try {
       const frames = String(thrown.stack || '').split('\n');
-      const own = frames.find((frame) => /:\d+:\d+\)?$/.test(frame) && !frame.includes('vestibule:'));
+      const own = frames.find((frame) => /:\d+:\d+\)?$/.test(frame) && !/vestibule:|\/node_modules\//.test(frame));
       return own ? ` (line ${own.match(/:(\d+):\d+\)?$/)[1]})` : '';
     } catch {
       return '';
@@ -119,7 +119,6 @@
   host.define = (name, value) => {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
   };
-  host.modules = Object.create(null);
   host.define('UnauthorizedError', UnauthorizedError);
   host.define('ValidationError', ValidationError);
 })

@@ -1,10 +1,11 @@
 //! A trigger's actions: one context for each, so that none sees another's secrets.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use rquickjs::{Array, Ctx, Function, Object};
 
-use super::super::action::Action;
+use super::super::action::{Action, Dependency};
 use super::super::action_cache::ActionCache;
 use super::super::action_run::{ActionsInput, Resume};
 use super::super::api_members::members;
@@ -64,6 +65,7 @@ fn load<'js>(
         entry.set(0, name)?;
         entry.set(1, function)?;
         entry.set(2, serde_json::json!(module.secrets).to_string())?;
+        entry.set(3, versions(&module.dependencies))?;
         modules.set(index, entry)?;
     }
     let Some(function) = compile(ctx, host, state, &action.name, wrap("", &action.code))? else {
@@ -71,5 +73,11 @@ fn load<'js>(
     };
     let secrets = serde_json::json!(action.secrets).to_string();
     let load: Function = host.get("loadAction")?;
-    load.call((action.name.as_str(), function, secrets, modules, members))
+    load.call((action.name.as_str(), function, secrets, modules, members, versions(&action.dependencies)))
+}
+
+/// The versions of the packages that a script names, as JSON.
+fn versions(dependencies: &[Dependency]) -> String {
+    let versions: BTreeMap<_, _> = dependencies.iter().map(|of| (&of.name, &of.version)).collect();
+    serde_json::json!(versions).to_string()
 }

@@ -17,6 +17,7 @@ use super::super::ipc::{CallError, Scripts, ToWorker, Verdict};
 use super::super::login::DenyReason;
 use super::host_functions::host_object;
 use super::pipe::Pipe;
+use super::require;
 use super::run_state::{RunState, describe, is_out_of_memory};
 
 macro_rules! prelude {
@@ -28,9 +29,7 @@ const STACK: usize = 512 * 1024;
 /// The most contexts kept; the one that ran least recently goes first.
 const CONTEXTS: usize = 32;
 /// The parts of the prelude, in the order they run.
-const PRELUDE: [(&str, &str); 11] = prelude![
-    "base", "console", "timers", "buffer", "url", "fetch", "request", "axios", "auth0", "rules", "actions"
-];
+const PRELUDE: [(&str, &str); 6] = prelude!["base", "console", "modules", "auth0", "rules", "actions"];
 
 /// The engine and its contexts.
 pub(super) struct Engine {
@@ -158,6 +157,7 @@ impl Engine {
         let host = context.with(|ctx| {
             let open = || {
                 let host = host_object(&ctx, &state)?;
+                require::define(&ctx, &host, &state.pipe)?;
                 for (name, source) in PRELUDE {
                     let part: Function =
                         ctx.eval_with_options(source, options(&format!("vestibule:{name}")))?;
@@ -185,6 +185,7 @@ fn new_runtime(state: &Rc<RunState>, heap_bytes: u64) -> rquickjs::Result<Runtim
     runtime.set_host_promise_rejection_tracker(Some(Box::new(move |_, _, reason, is_handled| {
         *rejections.unhandled.borrow_mut() = if is_handled { None } else { describe(&reason) };
     })));
+    require::set_loader(&runtime);
     Ok(runtime)
 }
 

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use rquickjs::prelude::{Func, Opt};
 use rquickjs::{Ctx, Exception, Object};
-use url::Url;
 
 use super::super::api_members::missing_member;
 use super::super::ipc::{RESULT_LIMIT, Verdict};
@@ -46,22 +45,5 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<RunState>) -> rquickjs
         s.api.borrow().as_ref().map(|api| missing_member(api.input.trigger, &path)).unwrap_or(path)
     };
     host.set("missing", Func::from(missing))?;
-    host.set("url", Func::from(parse_url))?;
     Ok(host)
-}
-
-/// The parts of a URL with the WHATWG's names, as JSON; `None` when it is not a URL.
-fn parse_url(text: String, base: Option<String>) -> Option<String> {
-    use url::quirks as part;
-    let url = match base {
-        Some(base) => Url::parse(&base).ok()?.join(&text).ok()?,
-        None => Url::parse(&text).ok()?,
-    };
-    let parts = serde_json::json!({
-        "href": part::href(&url), "origin": part::origin(&url), "protocol": part::protocol(&url),
-        "username": part::username(&url), "password": part::password(&url), "host": part::host(&url),
-        "hostname": part::hostname(&url), "port": part::port(&url), "pathname": part::pathname(&url),
-        "search": part::search(&url), "hash": part::hash(&url),
-    });
-    Some(parts.to_string())
 }

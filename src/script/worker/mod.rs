@@ -6,6 +6,8 @@
 mod pipe;
 mod run_state;
 mod host_functions;
+mod native;
+mod require;
 mod engine;
 mod rules;
 mod actions;

@@ -1,0 +1,66 @@
+// Node's modules for files, sockets, processes and threads, which scripts do not have. They load, so that packages with an
+// optional use of them load; a call names what is missing.
+const REASON = {
+  __proto__: null, child_process: 'processes', cluster: 'processes', worker_threads: 'threads', vm: 'other contexts',
+  net: 'sockets; use fetch, http or https', tls: 'sockets; use fetch or https', dgram: 'sockets', dns: 'DNS', http2: 'HTTP/2; use fetch',
+  fs: 'files', readline: 'a terminal', tty: 'a terminal', inspector: 'a debugger', 'stream/web': 'web streams',
+};
+// Packages may read their own text files.
+const file = (path) => {
+  const [found, , source] = `${path}`.startsWith('/node_modules/') ? host.readFile(`${path}`) : [];
+  return found ? source : undefined;
+};
+function read(path, options) {
+  const text = file(path);
+  if (text === undefined) {
+    const message = `ENOENT: no such file or directory, open '${path}' (scripts have no files but those of their packages)`;
+    throw Object.assign(new Error(message), { code: 'ENOENT', errno: -2, syscall: 'open', path });
+  }
+  const encoding = typeof options === 'string' ? options : options && options.encoding;
+  return encoding ? text : Buffer.from(text);
+}
+const PARTS = {
+  __proto__: null,
+  tty: { isatty: () => false },
+  fs: {
+    constants: {}, existsSync: (path) => file(path) !== undefined, readFileSync: read,
+    readFile: (path, options, callback = options) => process.nextTick(() => {
+      let result;
+      try {
+        result = [null, read(path, callback === options ? undefined : options)];
+      } catch (thrown) {
+        result = [thrown];
+      }
+      callback(...result);
+    }),
+    promises: { readFile: async (path, options) => read(path, options) },
+  },
+  'fs/promises': { readFile: async (path, options) => read(path, options) },
+  worker_threads: { isMainThread: true, parentPort: null, workerData: null, threadId: 0 },
+  diagnostics_channel: {
+    channel: (name) => ({ name, hasSubscribers: false, publish() {}, subscribe() {}, unsubscribe() {} }),
+    hasSubscribers: () => false, subscribe() {}, unsubscribe() {},
+  },
+  module: { createRequire: () => { throw new Error('module.createRequire is not available'); }, builtinModules: [] },
+  net: { isIP: (text) => (/^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => part < 256) ? 4 : 0)
+    || (`${text}`.includes(':') && require('url').URL.canParse(`http://[${text}]/`) ? 6 : 0) },
+  v8: { serialize: undefined },
+  vm: {}, dns: {}, tls: {}, http2: { constants: {} },
+};
+PARTS.net.isIPv4 = (text) => PARTS.net.isIP(text) === 4;
+PARTS.net.isIPv6 = (text) => PARTS.net.isIP(text) === 6;
+
+for (const name of ['child_process', 'cluster', 'dgram', 'diagnostics_channel', 'dns', 'dns/promises', 'fs', 'fs/promises',
+  'http2', 'inspector', 'module', 'net', 'readline', 'stream/web', 'tls', 'tty', 'v8', 'vm', 'worker_threads']) {
+  const parts = { ...PARTS[name] };
+  const reason = REASON[name.split('/promises')[0]];
+  exports[name] = new Proxy(parts, {
+    get(target, member) {
+      if (member in target || typeof member === 'symbol' || member === '__esModule' || member === 'then') return target[member];
+      // A function that is also a class: packages extend net.Socket, and only then call it.
+      return (target[member] = function () {
+        throw Object.assign(new Error(`${name}.${member} is not available: scripts have no ${reason || name}`), { code: 'ERR_NOT_AVAILABLE' });
+      });
+    },
+  });
+}
