@@ -136,6 +136,19 @@ async fn contexts_are_dropped_before_they_fill_the_heap() {
 }
 
 #[tokio::test]
+async fn actions_that_each_fit_the_heap_run_one_after_another() {
+    let host = one_worker();
+    // 12 × 6 MiB, in a heap of 32.
+    let code = "const kept = new Uint8Array(6 * 1024 * 1024);
+        exports.onExecutePostLogin = async (event, api) => { api.user.setAppMetadata('bytes', kept.length); };";
+    let actions: Vec<_> = (0..12).map(|n| action(&format!("keeps {n}"), code)).collect();
+    for _ in 0..2 {
+        let output = host.act(&actions, event()).await.unwrap();
+        assert_eq!(output.trace.scripts.len(), 12);
+    }
+}
+
+#[tokio::test]
 async fn an_action_that_changes_built_ins_changes_them_for_itself_only() {
     let host = one_worker();
     let bends = "const seen = [];

@@ -128,10 +128,14 @@ impl Engine {
     pub(super) fn tidy(&mut self) {
         let Some(runtime) = &self.runtime else { return };
         runtime.run_gc();
-        let used = u64::try_from(runtime.memory_usage().malloc_size).unwrap_or(0);
-        if used > self.heap_bytes / 2 {
+        if self.is_half_full() {
             self.reset();
         }
+    }
+
+    fn is_half_full(&self) -> bool {
+        let used = self.runtime.as_ref().map_or(0, |runtime| runtime.memory_usage().malloc_size);
+        u64::try_from(used).unwrap_or(0) > self.heap_bytes / 2
     }
 
     fn reset(&mut self) {
@@ -147,6 +151,11 @@ impl Engine {
     ) -> Result<Environment, Verdict> {
         let too_small =
             || self.state.denied(DenyReason::OutOfMemory, "script.memory_mib is too small to begin with");
+        if self.is_half_full() {
+            // Also in the middle of a run: an action that has ended needs its context no more.
+            self.environments.clear();
+            self.runtime.iter().for_each(Runtime::run_gc);
+        }
         let runtime = match &self.runtime {
             Some(runtime) => runtime.clone(),
             None => new_runtime(&self.state, self.heap_bytes).map_err(|_| too_small())?,
