@@ -41,20 +41,22 @@ after(() => {
 function run(job) {
   const program = join(root, "e2e", "node_modules", ".bin", "gitlab-ci-local");
   const url = `VESTIBULE_URL=http://127.0.0.1:${server.address().port}`;
-  const args = ["--cwd", folder, "--variable", url, "--variable", "VESTIBULE_TOKEN=an.id.token", job];
+  const args = ["--variable", url, "--variable", "VESTIBULE_TOKEN=an.id.token", job];
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
-  const child = spawn(program, args, { env, stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", "inherit", "inherit"] });
   return new Promise((resolve) => child.once("exit", resolve));
 }
+
+const authorized = (method) => `${method} /deployments Bearer an.id.token`;
 
 test("a job asks for its deployment and waits until it has ended", async () => {
   states.push("waiting", "deployed");
   assert.equal(await run("staging"), 0);
-  const authorized = (method) => `${method} /deployments Bearer an.id.token`;
   assert.deepEqual(calls.splice(0), [authorized("POST"), authorized("GET"), authorized("GET")]);
 });
 
 test("a job fails with its deployment", async () => {
   states.push("failed");
   assert.notEqual(await run("staging"), 0);
+  assert.deepEqual(calls.splice(0), [authorized("POST"), authorized("GET")]);
 });

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Owns the targets, plans, their application, rollbacks and drift. Imports layer 0, `store` for the records, `auth0` for the
-//! Management API, `bundle`, and `script` to convert rules and check scripts. Never serves HTTP. All calls block.
+//! Management API, `bundle`, and `script` to convert rules and check scripts. Never serves HTTP. All calls block, but those of
+//! `forge` that run git.
 
 mod settings;
 mod error;

@@ -74,7 +74,7 @@ impl Git {
     }
 
     fn with_config(more: &[(String, String)]) -> Self {
-        const CONFIG: [(&str, &str); 15] = [
+        const CONFIG: [(&str, &str); 14] = [
             ("protocol.allow", "never"),
             ("http.followRedirects", "false"),
             ("http.proxy", ""),
@@ -86,7 +86,6 @@ impl Git {
             ("core.hooksPath", "/dev/null"),
             ("core.fsmonitor", "false"),
             ("submodule.recurse", "false"),
-            ("transfer.fsckObjects", "true"),
             // Packs are kept as they are: a file for each object would be more than is measured in time.
             ("transfer.unpackLimit", "1"),
             ("transfer.bundleURI", "false"),

@@ -6,7 +6,7 @@
 //!
 //! Forges differ in three things: how a webhook is [verified](Verifier), how the bundle is [read](checkout) at the pushed
 //! commit, and how a commit's status is [reported](Reporter). Owns these and the settings `[forge]`. Never serves HTTP, keeps
-//! a queue, or uses an address, a path or a ref that a webhook names.
+//! a queue, or uses an address, a path or a ref that a webhook names. Reading is async, so that git can be stopped.
 
 mod settings;
 mod names;
