@@ -94,11 +94,11 @@ impl DeploymentWorker {
         let request = newest.unwrap_or(last);
         for other in waiting.iter().filter(|other| other.id != request.id) {
             let message = format!("commit {} is deployed instead", short(&request.commit));
-            self.report(other, CommitState::Canceled, &message);
-            let id = other.id;
+            let (id, shown) = (other.id, message.clone());
             let end =
                 move |store: &Store| store.end_deployment_request(id, RequestOutcome::Superseded, &message);
             self.change(end).await?;
+            self.report(other, CommitState::Canceled, &shown);
         }
         let attempt = match self.refusal(request, &history)? {
             Some(attempt) => attempt,
@@ -199,20 +199,23 @@ impl DeploymentWorker {
         );
         let state =
             if outcome == RequestOutcome::Failed { CommitState::Failed } else { CommitState::Success };
-        self.report(request, state, &message);
+        let shown = message.clone();
         if is_recorded {
-            return self.change(move |store| store.end_deployment_request(id, outcome, &message)).await;
+            self.change(move |store| store.end_deployment_request(id, outcome, &message)).await?;
+        } else {
+            let failed = NewDeployment {
+                tenant: self.tenant.clone(),
+                target: self.target.clone(),
+                git_ref: Some(request.branch.clone()),
+                commit: Some(request.commit.clone()),
+                actor: request.actor.clone(),
+                untested: false,
+                undoes: None,
+            };
+            self.change(move |store| store.fail_deployment_request(id, &failed, &message)).await?;
         }
-        let failed = NewDeployment {
-            tenant: self.tenant.clone(),
-            target: self.target.clone(),
-            git_ref: Some(request.branch.clone()),
-            commit: Some(request.commit.clone()),
-            actor: request.actor.clone(),
-            untested: false,
-            undoes: None,
-        };
-        self.change(move |store| store.fail_deployment_request(id, &failed, &message)).await
+        self.report(request, state, &shown);
+        Ok(())
     }
 
     fn report(&self, request: &DeploymentRequest, state: CommitState, message: &str) {
