@@ -8,8 +8,8 @@
 //! `callback(null, user, context)` of every rule, or an action whose handler ends without an error, denies the login.
 //!
 //! Reading order: `login.rs` (rules: input and output), `action.rs`, `action_run.rs`, `effects.rs`, `api_calls.rs`
-//! (actions), `host.rs`, `worker_pool.rs`, `worker_run.rs` (one run, on the host's side), `fetch.rs`, then `worker/` and the
-//! JavaScript in `prelude/`.
+//! (actions), `host.rs`, `worker_pool.rs`, `worker_run.rs` (one run, on the host's side), `fetch.rs`, `packages.rs`
+//! (npm), then `worker/` and the JavaScript in `prelude/`: `modules.js` is `require`, `modules/` what is built in.
 
 mod settings;
 mod trace;
