@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::DeployError;
 use super::read::supported;
+use super::rules::{RuleAction, RuleActions};
 use super::settings::TargetSettings;
 use super::state::{Binding, CLIENT, ObjectKind, State, text};
 use crate::bundle::{Bundle, BundleError, Kind, Object, Objects};
@@ -150,24 +151,18 @@ impl Desired {
         }
     }
 
-    /// Converts the rules. Returns the names of their actions, in the rules' order.
+    /// Adds the actions of the rules. Returns their names, in the rules' order.
     fn add_rules(&mut self, objects: &Objects, problems: &mut Vec<String>) -> Vec<String> {
-        let mut names = Vec::new();
-        for rule in objects.list(Kind::Rule) {
-            let name = text(rule, "name");
-            if rule.get("enabled") == Some(&Value::Bool(false)) {
-                self.notices.push(format!("rule {name}: not deployed, as it is disabled"));
-            } else if objects.find(Kind::Action, "name", name).is_some() {
-                self.notices
-                    .push(format!("rule {name}: the action of the same name is deployed in its place"));
-            } else {
-                problems.push(format!(
-                    "rule {name}: Auth0 takes no rules any more; convert it to an action with `vestibule tenant convert --write`"
-                ));
-                names.push(name.to_owned());
-            }
-        }
-        names
+        let rules = RuleActions::of(objects);
+        problems.extend(rules.problems);
+        self.notices.extend(rules.notices);
+        let add = |RuleAction { action, secrets }: RuleAction| {
+            let name = text(&action, "name").to_owned();
+            self.add_action(&name, secrets);
+            self.state.add(ObjectKind::Actions, action);
+            name
+        };
+        rules.actions.into_iter().map(add).collect()
     }
 
     fn add_actions(&mut self, objects: &Objects) {

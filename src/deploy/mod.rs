@@ -13,9 +13,11 @@
 mod settings;
 mod error;
 mod state;
+mod rules;
 mod desired;
 mod secrets;
 mod plan;
+mod planner;
 mod connection;
 mod read;
 mod apply;

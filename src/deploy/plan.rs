@@ -1,20 +1,11 @@
-//! What would change at a tenant: the difference between its state and the one that it should have.
+//! What would change at a tenant, as a value: shown, approved, recorded.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use similar::TextDiff;
+use serde_json::Value;
 
-use super::desired::Desired;
-use super::error::DeployError;
-use super::secrets::SecretHashes;
-use super::state::{Binding, ObjectKind, State, contains, text};
-use crate::bundle::Object;
-
-/// How long the difference of two scripts is searched for a short form.
-const DIFF_TIME: Duration = Duration::from_secs(1);
+use super::state::ObjectKind;
 
 /// What would change at a tenant, in the order in which it is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,21 +96,6 @@ pub struct Named {
     pub name: String,
 }
 
-/// What a plan is made of.
-pub(super) struct Planner<'a> {
-    pub(super) desired: &'a Desired,
-    pub(super) current: &'a State,
-    pub(super) hashes: &'a SecretHashes,
-    /// Whether what is not in the bundle is deleted.
-    pub(super) prune: bool,
-    /// The client that deploys, which is kept.
-    pub(super) client_id: &'a str,
-    /// Whether actions of a record must have the very versions in it: another version can have other secrets.
-    pub(super) exact_versions: bool,
-    /// What the two sides of a script's diff are.
-    pub(super) labels: (&'static str, &'static str),
-}
-
 impl Plan {
     /// Whether nothing would change.
     pub fn is_empty(&self) -> bool {
@@ -127,241 +103,8 @@ impl Plan {
     }
 }
 
-impl Planner<'_> {
-    /// The changes, in a safe order: what others refer to comes first and is deleted last.
-    pub(super) fn changes(&self) -> Result<Vec<Change>, DeployError> {
-        let (mut changes, mut problems) = (Vec::new(), Vec::new());
-        for kind in ObjectKind::ALL {
-            for (name, wanted) in self.desired.state.of(kind) {
-                let is = self.current.get(kind, name);
-                if self.current.ambiguous.contains(name) && kind == ObjectKind::Clients {
-                    problems.push(format!(
-                        "client {name}: the tenant has several of this name; rename all but one"
-                    ));
-                }
-                changes.extend(match kind {
-                    ObjectKind::Actions => self.action(name, wanted, is, &mut problems),
-                    _ => self.object(kind, name, wanted, is),
-                });
-            }
-        }
-        changes.extend(self.desired.state.bindings.iter().filter_map(|(trigger, wanted)| {
-            let is = self.current.bindings.get(trigger).map(Vec::as_slice).unwrap_or_default();
-            bindings(trigger, is, wanted)
-        }));
-        if self.prune {
-            let gone = self.not_in_bundle();
-            changes.extend(self.unbound(&gone));
-            changes.extend(gone.into_iter().rev().map(|Named { kind, name }| Change {
-                action: Verb::Delete,
-                ..Change::new(ChangeKind::Object(kind), &name)
-            }));
-        }
-        if problems.is_empty() { Ok(changes) } else { Err(DeployError::Undeployable(problems)) }
-    }
-
-    /// The objects of the described kinds that only the tenant has, in the order of their kinds. Not what Auth0 made, what it
-    /// installed, and what the deploying client needs.
-    pub(super) fn not_in_bundle(&self) -> Vec<Named> {
-        let is_kept = |kind, object: &Object| match kind {
-            ObjectKind::ResourceServers => object.get("is_system") == Some(&json!(true)),
-            ObjectKind::Clients => {
-                text(object, "client_id") == self.client_id || object.get("global") == Some(&json!(true))
-            }
-            ObjectKind::Grants => {
-                text(object, "client_id") == self.client_id || object.get("is_system") == Some(&json!(true))
-            }
-            ObjectKind::Roles => false,
-            ObjectKind::Actions => {
-                object.contains_key("integration") || object.contains_key("installed_integration_id")
-            }
-        };
-        let kinds = self.desired.kinds.iter().copied();
-        let extra =
-            kinds.flat_map(|kind| self.current.of(kind).map(move |(name, object)| (kind, name, object)));
-        extra
-            .filter(|(kind, name, object)| {
-                self.desired.state.get(*kind, name).is_none() && !is_kept(*kind, object)
-            })
-            .map(|(kind, name, _)| Named { kind, name: name.clone() })
-            .collect()
-    }
-
-    /// The bindings of actions that are deleted, in triggers that the bundle does not list.
-    fn unbound(&self, gone: &[Named]) -> Vec<Change> {
-        let is_gone = |binding: &&Binding| {
-            gone.iter().any(|gone| gone.kind == ObjectKind::Actions && gone.name == binding.action_name)
-        };
-        let others = self
-            .current
-            .bindings
-            .iter()
-            .filter(|(trigger, _)| !self.desired.state.bindings.contains_key(*trigger));
-        let change = |(trigger, is): (&String, &Vec<Binding>)| {
-            let kept: Vec<Binding> = is.iter().filter(|binding| !is_gone(binding)).cloned().collect();
-            bindings(trigger, is, &kept)
-        };
-        others.filter_map(change).collect()
-    }
-
-    fn object(&self, kind: ObjectKind, name: &str, wanted: &Object, is: Option<&Object>) -> Option<Change> {
-        let change = Change::new(ChangeKind::Object(kind), name);
-        let members = self.members(kind, wanted, is, &[]);
-        match is {
-            None => Some(Change { action: Verb::Create, members, ..change }),
-            Some(is) if is.get("is_system") == Some(&json!(true)) => None,
-            Some(_) if members.is_empty() => None,
-            Some(_) => Some(Change { members, ..change }),
-        }
-    }
-
-    /// The members that differ, but those of `apart`.
-    fn members(
-        &self,
-        kind: ObjectKind,
-        wanted: &Object,
-        is: Option<&Object>,
-        apart: &[&str],
-    ) -> BTreeMap<String, MemberChange> {
-        let nothing = Object::new();
-        let is_new = is.is_none();
-        let is = is.unwrap_or(&nothing);
-        let fixed = if is_new { &[] } else { kind.creation_only() };
-        let left_out = |member: &str| {
-            apart.contains(&member)
-                || member == "name"
-                || kind.read_only().contains(&member)
-                || fixed.contains(&member)
-        };
-        let differs = |member: &str, after: &Value| {
-            let one = |value: Option<&Value>| value.map_or(json!({}), |value| json!({ member: value }));
-            !contains(&one(is.get(member)), &one(Some(after)))
-        };
-        let changed = wanted.iter().filter(|(member, after)| !left_out(member) && differs(member, after));
-        changed
-            .map(|(member, after)| {
-                let shown = |value: Option<&Value>| self.shown(member, value);
-                (member.clone(), MemberChange { before: shown(is.get(member)), after: shown(Some(after)) })
-            })
-            .collect()
-    }
-
-    /// A value without secrets.
-    fn shown(&self, member: &str, value: Option<&Value>) -> Value {
-        let is_secret =
-            ["secret", "password", "private"].iter().any(|word| member.to_ascii_lowercase().contains(word));
-        match value {
-            None => Value::Null,
-            Some(Value::String(_)) if is_secret => "••••".into(),
-            Some(Value::String(text)) => self.desired.redacted(text).into(),
-            Some(Value::Array(list)) => list.iter().map(|value| self.shown(member, Some(value))).collect(),
-            Some(Value::Object(members)) => {
-                members.iter().map(|(name, value)| (name.clone(), self.shown(name, Some(value)))).collect()
-            }
-            Some(other) => other.clone(),
-        }
-    }
-
-    fn action(
-        &self,
-        name: &str,
-        wanted: &Object,
-        is: Option<&Object>,
-        problems: &mut Vec<String>,
-    ) -> Option<Change> {
-        let secrets = self.secrets(name, is, problems);
-        let (wanted_code, is_code) =
-            (text(wanted, "code"), is.map(|is| text(is, "code")).unwrap_or_default());
-        let apart = ["code", "secrets", "deployed"];
-        let change = Change {
-            members: self.members(ObjectKind::Actions, wanted, is, &apart),
-            diff: (wanted_code != is_code).then(|| self.diff(name, is_code, wanted_code)),
-            secrets,
-            ..Change::new(ChangeKind::Object(ObjectKind::Actions), name)
-        };
-        let Some(is) = is else { return Some(Change { action: Verb::Create, ..change }) };
-        if change.diff.is_some() || !change.members.is_empty() || !change.secrets.is_empty() {
-            return Some(change);
-        }
-        if self.is_deployed(name, wanted, is) {
-            return None;
-        }
-        let before = is
-            .get("deployed_version")
-            .map(|version| version.get("code").and_then(Value::as_str).unwrap_or(is_code));
-        let before = before.unwrap_or_default();
-        let diff = (before != wanted_code).then(|| self.diff(name, before, wanted_code));
-        Some(Change { action: Verb::Deploy, diff, ..change })
-    }
-
-    /// Whether what is deployed is what is wanted, where anything must be.
-    fn is_deployed(&self, name: &str, wanted: &Object, is: &Object) -> bool {
-        let version = is.get("deployed_version").filter(|version| version.is_object());
-        let recorded = self.desired.versions.get(name);
-        let is_wanted = match self.desired.is_record {
-            true => recorded.is_some(),
-            false => wanted.get("deployed") != Some(&json!(false)),
-        };
-        let Some(version) = version else { return !is_wanted };
-        if self.exact_versions
-            && recorded.is_some_and(|id| version.get("id").and_then(Value::as_str) != Some(id))
-        {
-            return false;
-        }
-        let source = wanted.get("deployed_version").and_then(Value::as_object).unwrap_or(wanted);
-        let is_same = |member: &str| match (version.get(member), source.get(member)) {
-            (Some(is), Some(wanted)) => contains(is, wanted),
-            _ => true,
-        };
-        !is_wanted || ["code", "dependencies", "runtime"].iter().all(|member| is_same(member))
-    }
-
-    fn secrets(
-        &self,
-        name: &str,
-        is: Option<&Object>,
-        problems: &mut Vec<String>,
-    ) -> BTreeMap<String, SecretChange> {
-        let nothing = BTreeMap::new();
-        let wanted = self.desired.secrets.get(name).unwrap_or(&nothing);
-        let listed = is.and_then(|is| is.get("secrets")).and_then(Value::as_array).into_iter().flatten();
-        let has: Vec<&str> = listed.filter_map(|secret| secret.get("name")?.as_str()).collect();
-        let mut changes = BTreeMap::new();
-        for (secret, value) in wanted {
-            let change = match value {
-                None if has.contains(&secret.as_str()) => None,
-                // It comes back with its version.
-                None if self.desired.is_record => Some(SecretChange::Add),
-                None => {
-                    problems.push(format!(
-                        "action {name}: its secret {secret} has no value, here and at the tenant"
-                    ));
-                    None
-                }
-                Some(_) if !has.contains(&secret.as_str()) => Some(SecretChange::Add),
-                Some(value) => match self.hashes.compare(name, secret, value) {
-                    None => Some(SecretChange::Set),
-                    Some(false) => Some(SecretChange::Change),
-                    Some(true) => None,
-                },
-            };
-            changes.extend(change.map(|change| (secret.clone(), change)));
-        }
-        let removed = has.into_iter().filter(|name| !wanted.contains_key(*name));
-        changes.extend(removed.map(|name| (name.to_owned(), SecretChange::Remove)));
-        changes
-    }
-
-    fn diff(&self, name: &str, before: &str, after: &str) -> String {
-        let (before, after) = (self.desired.redacted(before), self.desired.redacted(after));
-        let diff = TextDiff::configure().timeout(DIFF_TIME).diff_lines(before.as_str(), after.as_str());
-        let (old, new) = (format!("{}/{name}", self.labels.0), format!("{}/{name}", self.labels.1));
-        diff.unified_diff().context_radius(3).header(&old, &new).to_string()
-    }
-}
-
 impl Change {
-    fn new(kind: ChangeKind, name: &str) -> Self {
+    pub(super) fn new(kind: ChangeKind, name: &str) -> Self {
         Self {
             action: Verb::Update,
             kind,
@@ -392,21 +135,4 @@ impl Verb {
             Self::Delete => "delete",
         }
     }
-}
-
-/// The change of a trigger's list.
-fn bindings(trigger: &str, is: &[Binding], wanted: &[Binding]) -> Option<Change> {
-    if is == wanted {
-        return None;
-    }
-    let list = |bindings: &[Binding]| -> Value {
-        let shown = |binding: &Binding| match binding.display_name == binding.action_name {
-            true => binding.action_name.clone(),
-            false => format!("{} ({})", binding.action_name, binding.display_name),
-        };
-        bindings.iter().map(shown).collect()
-    };
-    let members =
-        BTreeMap::from([("actions".to_owned(), MemberChange { before: list(is), after: list(wanted) })]);
-    Some(Change { members, ..Change::new(ChangeKind::Bindings, trigger) })
 }

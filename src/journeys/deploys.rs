@@ -49,7 +49,7 @@ fn a_bundle_is_deployed_once_drift_is_found_and_a_rollback_is_byte_identical() {
     let plan = target.plan(path).unwrap();
     assert_eq!(titles(&plan), ["update action second", "update bindings of post-login"]);
     let diff = plan.changes[0].diff.as_deref().unwrap();
-    assert!(diff.contains("-  // two\n+  // two, changed\n"), "{diff}");
+    assert!(diff.contains("-  // two\n") && diff.contains("+  // two, changed\n"), "{diff}");
     let second = target.apply(path).unwrap();
     assert_eq!(target.bound(), ["second", "first"]);
 
@@ -82,6 +82,39 @@ fn a_bundle_is_deployed_once_drift_is_found_and_a_rollback_is_byte_identical() {
     assert_eq!(target.action("first"), None);
     let clients = target.call("GET", "clients?is_global=false", None);
     assert_eq!(clients.as_array().unwrap().len(), 1, "the deploying client stays: {clients}");
+}
+
+#[test]
+fn rules_become_actions_that_run_before_the_others() {
+    let (target, bundle) = (Target::open(), bundle());
+    let path = bundle.path();
+    let rule = |claim: &str| {
+        format!(
+            "function (user, context, callback) {{\n  // {claim}\n  context.idToken['https://x.example/{claim}'] = configuration.WORD;\n  \
+             callback(null, user, context);\n}}"
+        )
+    };
+    for (name, order, enabled) in [("early", 2, true), ("earliest", 1, true), ("never", 3, false)] {
+        write(path, &format!("rules/{name}.js"), &rule(name));
+        let meta =
+            json!({"name": name, "script": format!("./{name}.js"), "order": order, "enabled": enabled});
+        write(path, &format!("rules/{name}.json"), &meta.to_string());
+    }
+    write(path, "rules-configs/WORD.json", &json!({"key": "WORD", "value": "hush-hush-4"}).to_string());
+    let plan = target.plan(path).unwrap();
+    assert!(
+        plan.notices.contains(&"rule never: not deployed, as it is disabled".to_owned()),
+        "{:?}",
+        plan.notices
+    );
+    let early = plan.changes.iter().find(|change| change.name == "early").unwrap();
+    assert_eq!(early.secrets, [("WORD".to_owned(), SecretChange::Add)].into());
+    target.apply(path).unwrap();
+    assert_eq!(target.bound(), ["earliest", "early", "first", "second"]);
+    let action = target.action("early").unwrap();
+    let code = action["deployed_version"]["code"].as_str().unwrap();
+    assert!(code.contains("// early") && code.contains("event.secrets.WORD"), "{code}");
+    assert!(target.plan(path).unwrap().is_empty());
 }
 
 #[test]
@@ -209,7 +242,11 @@ fn a_script_that_does_not_compile_changes_nothing_unless_tests_are_skipped() {
 fn what_cannot_be_deployed_is_refused_before_anything_changes() {
     let (target, bundle) = (Target::open(), bundle());
     let path = bundle.path();
-    write(path, "rules/old.js", "function (user, context, callback) { callback(null, user, context); }");
+    write(
+        path,
+        "rules/old.js",
+        "function (user, context, callback) { callback(null, auth0.accessToken, context); }",
+    );
     write_bindings(path, &["first", "nowhere"]);
     write(
         path,
@@ -220,6 +257,7 @@ fn what_cannot_be_deployed_is_refused_before_anything_changes() {
     let DeployError::Undeployable(problems) = target.plan(path).unwrap_err() else { panic!() };
     let all = problems.join("\n");
     for expected in [
+        "the rule \"old\" cannot become an action: line 1",
         "\"nowhere\", which is no action of the bundle",
         "action third: its code ./actions/third/code.js does not exist",
         "action third: it supports no trigger",

@@ -8,12 +8,13 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::deploy_config::load;
 use super::deployments::deployment_json;
 use super::plan_text::{self, Colours};
 use crate::cli::dev::script_worker;
-use crate::cli::{Global, out, samples, signals};
+use crate::cli::{Global, out, signals};
 use crate::clock::Clock;
-use crate::config::{self, Config, PRODUCTION};
+use crate::config::{self, Config};
 use crate::deploy::forge::{self, Checkout};
 use crate::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress, TargetSettings};
 use crate::pool::Pool;
@@ -23,13 +24,6 @@ use crate::telemetry;
 
 /// The exit code of a plan with changes, and of an answer that nobody can give.
 const CHANGES: u8 = 2;
-
-/// Settings of the doors, which deployments do not need, with a value for when they are not set.
-const OF_THE_DOORS: [(&str, &str); 3] = [
-    ("auth0.issuer", "https://unused.invalid/"),
-    ("public.audience", "https://public.unused.invalid/"),
-    ("internal.audience", "https://internal.unused.invalid/"),
-];
 
 /// What these commands have in common.
 #[derive(Debug, clap::Args)]
@@ -281,28 +275,6 @@ fn done(plan: &Plan) -> String {
     let count = plan.changes.len();
     let plural = if count == 1 { "" } else { "s" };
     format!("{} has {count} change{plural} and was checked.", plan.target)
-}
-
-/// The configuration, of which deployments need [targets], [store] and [script] only.
-pub(super) fn load(global: &Global) -> anyhow::Result<Config> {
-    let sources = global.sources(PRODUCTION);
-    let report = config::read(sources.clone());
-    let config = match report.outcome {
-        Err(refused)
-            if refused
-                .problems
-                .iter()
-                .all(|problem| OF_THE_DOORS.iter().any(|(key, _)| *key == problem.key)) =>
-        {
-            let unset = OF_THE_DOORS
-                .iter()
-                .filter(|(key, _)| refused.problems.iter().any(|problem| problem.key == *key));
-            config::load(unset.fold(sources, |sources, (key, value)| sources.with_override(key, *value)))?
-        }
-        outcome => outcome?,
-    };
-    samples::create_state_folder(&config)?;
-    Ok(config)
 }
 
 fn show(plan: &Plan, heading: &str, json: bool) -> anyhow::Result<()> {

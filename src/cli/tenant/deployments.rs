@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::deploy::load;
+use super::deploy_config::load;
 use super::plan_text::{self, Colours};
 use crate::cli::{Global, out, pages};
 use crate::clock::Clock;

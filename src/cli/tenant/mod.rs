@@ -4,6 +4,7 @@ mod fault;
 mod npm;
 mod run;
 mod state;
+mod deploy_config;
 mod deploy;
 mod deployments;
 mod plan_text;
