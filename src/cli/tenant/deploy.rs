@@ -185,6 +185,10 @@ pub(super) fn rollback(global: &Global, args: &RollbackArgs) -> anyhow::Result<E
 pub(super) fn drift(global: &Global, args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let opened = Opened::open(&load(global)?)?;
     let (deployment, plan) = opened.deployer.drift(&args.target.to)?;
+    if plan.is_empty() && !args.target.json {
+        out::line(format!("Nothing was changed at {} since deployment {deployment}.", plan.target))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     show(&plan, &format!("Changed since deployment {deployment} to"), args.target.json)?;
     Ok(exit_code(&plan))
 }
