@@ -128,6 +128,7 @@ async fn packages_are_found_as_node_finds_them() {
             "[require('modern').sum, require('modern').name, require('modern').default(), require('modern').url]",
             json!([42, "plain", "objectd41d", "file:///node_modules/modern/index.js"]),
         ),
+        ("[require('undeclared').where, require('modern').sum]", json!(["outer shared", 42])),
         ("(await import('modern')).default === require('modern').default", json!(true)),
         ("require('undeclared').where", json!("outer shared")),
         ("(await import('waits')).value", json!(7)),

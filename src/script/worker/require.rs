@@ -114,7 +114,8 @@ fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, source: String) -> rquickjs::Result
 fn import<'js>(ctx: Ctx<'js>, path: String) -> rquickjs::Result<Value<'js>> {
     let source =
         format!("import * as all from {}; import.meta.all = all;", serde_json::Value::from(path.as_str()));
-    let module = Module::declare(ctx.clone(), "vestibule:import", source)?;
+    // A name of its own: the engine returns the first module of a name.
+    let module = Module::declare(ctx.clone(), format!("vestibule:import {path}"), source)?;
     let meta = module.meta()?;
     let (_, done) = module.eval()?;
     match done.state() {

@@ -245,6 +245,7 @@ const members = {
     process.nextTick(callback, null, pair.publicKey, pair.privateKey);
   },
 };
+members.generateKeyPair[Symbol.for('nodejs.util.promisify.custom')] = async (type, options) => generateKeyPairSync(type, options);
 for (const [name, member] of [['webcrypto', 'crypto'], ['subtle', 'subtle']]) {
   Object.defineProperty(members, name, { get: () => require('webcrypto')[member], enumerable: true, configurable: true });
 }

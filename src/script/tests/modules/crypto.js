@@ -81,6 +81,7 @@ same(crypto_.verify('sha256', Buffer.from('data'), { key: ec.publicKey, dsaEncod
 same(crypto_.createPublicKey({ key: ec.publicKey.export({ format: 'jwk' }), format: 'jwk' }).equals(ec.publicKey), true);
 same(crypto_.createPrivateKey({ key: ec.privateKey.export({ format: 'jwk' }), format: 'jwk' }).export({ format: 'jwk' }), ec.privateKey.export({ format: 'jwk' }));
 same(crypto_.createPrivateKey(ec.privateKey.export({ type: 'sec1', format: 'pem' })).export({ format: 'jwk' }).d, ec.privateKey.export({ format: 'jwk' }).d);
+same((await require('util').promisify(crypto_.generateKeyPair)('ec', { namedCurve: 'P-256' })).privateKey.type, 'private');
 throws(() => crypto_.createPrivateKey('no key'), /ERR_OSSL_UNSUPPORTED/);
 const { subtle } = crypto;
 const digest = await subtle.digest('SHA-256', new TextEncoder().encode('abc'));
