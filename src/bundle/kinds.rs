@@ -20,11 +20,12 @@ pub enum Kind {
     Action,
     Connection,
     Organization,
+    TokenExchangeProfile,
 }
 
 impl Kind {
     /// All kinds; one that refers to another comes after it.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Client,
         Self::ResourceServer,
         Self::ClientGrant,
@@ -35,6 +36,7 @@ impl Kind {
         Self::Action,
         Self::Connection,
         Self::Organization,
+        Self::TokenExchangeProfile,
     ];
 
     /// Its folder in the directory layout.
@@ -50,6 +52,7 @@ impl Kind {
             Self::Action => "actions",
             Self::Connection => "connections",
             Self::Organization => "organizations",
+            Self::TokenExchangeProfile => "token-exchange-profiles",
         }
     }
 
@@ -60,6 +63,7 @@ impl Kind {
             Self::ClientGrant => "clientGrants",
             Self::RuleConfig => "rulesConfigs",
             Self::ActionModule => "actionModules",
+            Self::TokenExchangeProfile => "tokenExchangeProfiles",
             other => other.folder(),
         }
     }
@@ -88,6 +92,7 @@ impl Kind {
             Self::Rule => "rul",
             Self::Connection => "con",
             Self::Organization => "org",
+            Self::TokenExchangeProfile => "tep",
         };
         format!("{prefix}_{}", part(0..16))
     }

@@ -48,7 +48,10 @@ pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ActionBinding {
     /// The action's name.
+    #[serde(default)]
     pub action_name: String,
+    /// The action's id, which counts before the name. Files have none.
+    pub action_id: Option<String>,
 }
 
 /// An application.

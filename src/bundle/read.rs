@@ -197,6 +197,7 @@ fn unique_key(kind: Kind, members: &Object) -> String {
         | Kind::Action
         | Kind::Connection
         | Kind::Organization => text(members, "name").to_owned(),
+        Kind::TokenExchangeProfile => text(members, "subject_token_type").to_owned(),
         Kind::Client | Kind::RuleConfig => text(members, kind.id_member()).to_owned(),
     }
 }

@@ -30,7 +30,6 @@ const WITHOUT_EFFECT: [(Kind, &[&str]); 3] = [
             "/organization_require_behavior",
             "/session_transfer",
             "/sso_disabled",
-            "/token_exchange",
             "/token_quota",
         ],
     ),
@@ -51,11 +50,10 @@ const WITHOUT_EFFECT: [(Kind, &[&str]); 3] = [
 ];
 
 /// The same, of the tenant's settings.
-const TENANT_WITHOUT_EFFECT: [&str; 13] = [
+const TENANT_WITHOUT_EFFECT: [&str; 12] = [
     "/acr_values_supported",
     "/authorization_response_iss_parameter_supported",
     "/change_password/enabled",
-    "/customize_mfa_in_postlogin_action",
     "/default_redirection_uri",
     "/default_token_quota",
     "/error_page",

@@ -40,7 +40,8 @@
 //! - `developer`: the commands `dev`, `token` and `explain` together
 //! - `deploys`: bundles deployed to a tenant: plan, apply, drift, rollback, and what goes wrong
 //! - `deploy_crashes`: deployments that are killed half-way
-//! - `scripts`: rules in their worker processes
+//! - `actions`: rules and actions at each place where Auth0 runs them
+//! - `scripts`: rules and actions in their worker processes
 //!
 //! The executable and its database:
 //! - `process`: start, output, exit codes and shutdown
@@ -69,6 +70,7 @@ mod test_server;
 mod tokens;
 mod waiting;
 
+mod actions;
 mod bad_inputs;
 mod callers;
 mod clients;

@@ -212,14 +212,14 @@ mod tests {
         assert_eq!(scopes("m", "https://open", Some("b c")).unwrap(), ["b"]);
         assert_eq!(scopes("x", "http://127.0.0.1/api/v2/", None).unwrap(), ["a", "b"]);
         let refused = scopes("m", "https://rbac", None).unwrap_err();
-        assert_eq!((refused.status, refused.error), (403, "access_denied"));
+        assert_eq!((refused.status, &*refused.error), (403, "access_denied"));
         assert_eq!(
             refused.description,
             "Client is not authorized to access \"https://rbac\". You need to create a \"client-grant\" associated \
              to this API. See: https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants"
         );
         let unknown = scopes("m", "https://open/", None).unwrap_err();
-        assert_eq!((unknown.status, unknown.error), (403, "access_denied"));
+        assert_eq!((unknown.status, &*unknown.error), (403, "access_denied"));
         assert_eq!(unknown.description, "Service not found: https://open/");
     }
 
@@ -240,16 +240,16 @@ mod tests {
         let limited = |bundle: &Bundle, client: &str, api: &ResourceServer| {
             let mut scopes = ["openid", "a", "b"].map(str::to_owned).to_vec();
             let limited = apis.limit_user_scopes(bundle, client, Some(api), &mut scopes);
-            limited.map(|()| scopes.join(" ")).map_err(|error| error.error)
+            limited.map(|()| scopes.join(" ")).map_err(|error| error.error.into_owned())
         };
         assert_eq!(limited(&bundle, "x", &api).unwrap(), "openid a b");
         api.subject_type_authorization.user.policy = Some("require_client_grant".to_owned());
         assert_eq!(limited(&bundle, "x", &api).unwrap(), "openid b");
-        assert_eq!(limited(&bundle, "m", &api), Err("access_denied"));
+        assert_eq!(limited(&bundle, "m", &api), Err("access_denied".to_owned()));
         bundle.client_grants[0].allow_all_scopes = true;
         assert_eq!(limited(&bundle, "x", &api).unwrap(), "openid a b");
         api.subject_type_authorization.user.policy = Some("deny_all".to_owned());
-        assert_eq!(limited(&bundle, "x", &api), Err("access_denied"));
+        assert_eq!(limited(&bundle, "x", &api), Err("access_denied".to_owned()));
         assert_eq!(apis.machine_scopes(&bundle, "m", &api, None).unwrap(), ["a", "b"]);
         bundle.client_grants[1].organization_usage = Some("require".to_owned());
         assert_eq!(apis.machine_scopes(&bundle, "m", &api, None).unwrap_err().error, "invalid_request");

@@ -1,11 +1,11 @@
 //! The dev tenant: an emulation of Auth0 for local development, served from a bundle on loopback.
 //!
 //! Owns its endpoints, its signing key and its own SQLite file. Imports layer 0, `bundle` for its configuration and `script`
-//! for the rules it runs at every login. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they
+//! for the rules and actions that it runs. Never imports `auth0`, `auth`, `store` or `api`: they meet it by URL only, as they
 //! meet Auth0, so that a disagreement shows in tests. Never opens a port, and refuses an issuer that is not loopback.
 //!
-//! Reading order: `http.rs`, then `authentication/` (`authorize.rs`, `login_page.rs`, `login.rs` with the rules, `token.rs`,
-//! `claims.rs` with the contents of tokens) and `management/`, then what both share.
+//! Reading order: `http.rs`, then `authentication/` (`authorize.rs`, `login_page.rs`, `login.rs` with the rules and actions,
+//! `token.rs`, `claims.rs` with the contents of tokens) and `management/`, then what both share.
 
 mod error;
 mod settings;
@@ -67,7 +67,7 @@ struct Inner {
     writing: Arc<Mutex<()>>,
     /// The bundle as it was read.
     base: Arc<Bundle>,
-    scripts: Option<ScriptRunner>,
+    runner: Option<ScriptRunner>,
     /// The bundle with what changed since.
     bundle: Bundle,
     apis: apis::Apis,
@@ -76,7 +76,7 @@ struct Inner {
     tickets: tickets::Tickets,
     refresh_tokens: authentication::RefreshTokens,
     key: Arc<keys::SigningKeys>,
-    rules: authentication::LoginRules,
+    scripts: authentication::Scripts,
     pool: Pool,
     clock: Clock,
     exchanges: Arc<exchanges::ExchangeLog>,
@@ -89,7 +89,7 @@ impl Tenant {
     /// Opens the tenant's database and generates its signing key the first time (a few hundred milliseconds). Blocking.
     ///
     /// `issuer` is the tenant's own URL, `http://127.0.0.1:PORT/` with its final slash. `pool` runs the writes and the
-    /// password hashing. Scripts should have another: see [`ScriptRunner::new`].
+    /// password hashing. `runner` should have another: see [`ScriptRunner::new`].
     ///
     /// # Errors
     /// [`TenantError`]: the issuer is not loopback, the bundle needs something unsupported, or the file is unusable.
@@ -97,30 +97,27 @@ impl Tenant {
         settings: &Settings,
         issuer: &str,
         bundle: Bundle,
-        scripts: ScriptRunner,
+        runner: ScriptRunner,
         pool: Pool,
         clock: Clock,
     ) -> Result<Self, TenantError> {
         for notice in &bundle.notices {
             tracing::warn!("bundle: {notice}");
         }
-        // The tenant runs rules only, so an action that would deny a login does not.
-        for (trigger, bindings) in &bundle.triggers {
-            for action in bindings.iter().map(|binding| &binding.action_name) {
-                tracing::warn!(trigger, action, "this action DOES NOT RUN here, only at Auth0");
-            }
+        for warning in authentication::warnings(&bundle) {
+            tracing::warn!("scripts: {warning}");
         }
-        let rules = authentication::LoginRules::new(scripts.clone(), &bundle.rules);
-        Self::with_rules(settings, issuer, bundle, rules, Some(scripts), pool, clock)
+        let scripts = authentication::Scripts::new(runner.clone(), &bundle);
+        Self::with_scripts(settings, issuer, bundle, scripts, Some(runner), pool, clock)
     }
 
-    /// `scripts` run the rules that change later; without them `rules` stay.
-    fn with_rules(
+    /// `runner` runs the scripts that change later; without it `scripts` stay.
+    fn with_scripts(
         settings: &Settings,
         issuer: &str,
         mut bundle: Bundle,
-        rules: authentication::LoginRules,
-        scripts: Option<ScriptRunner>,
+        scripts: authentication::Scripts,
+        runner: Option<ScriptRunner>,
         pool: Pool,
         clock: Clock,
     ) -> Result<Self> {
@@ -141,7 +138,7 @@ impl Tenant {
                 current: Weak::clone(current),
                 changing: Arc::default(),
                 writing: Arc::default(),
-                scripts,
+                runner,
                 apis: apis::Apis::new(&bundle, issuer),
                 bundle: bundle.clone(),
                 base: Arc::new(bundle),
@@ -154,7 +151,7 @@ impl Tenant {
                 tickets: tickets::Tickets(db.clone()),
                 refresh_tokens: authentication::RefreshTokens(db.clone()),
                 db,
-                rules,
+                scripts,
                 pool,
                 clock,
             })
@@ -236,8 +233,8 @@ impl Inner {
         next.apis = apis::Apis::new(&next.bundle, &next.issuer);
         next.users = next.users.with_objects(&next.bundle);
         next.key = Arc::new(keys::SigningKeys::new(&next.db.signing_keys(keys::SigningKey::generate)?.0)?);
-        if let Some(scripts) = &next.scripts {
-            next.rules = authentication::LoginRules::new(scripts.clone(), &next.bundle.rules);
+        if let Some(runner) = &next.runner {
+            next.scripts = authentication::Scripts::new(runner.clone(), &next.bundle);
         }
         current.store(Arc::new(next));
         Ok(())

@@ -1,5 +1,7 @@
 //! OAuth errors of the token endpoint and of logins, with Auth0's statuses and, where known, Auth0's texts.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::TenantError;
@@ -11,10 +13,10 @@ pub(super) struct OAuthError {
     /// HTTP status at `/oauth/token`; a redirect carries none.
     pub(super) status: u16,
     /// `error`, for machines.
-    pub(super) error: &'static str,
+    pub(super) error: Cow<'static, str>,
     /// `error_description`, for people.
     pub(super) description: String,
-    /// The rule that denied the login. Ours, not Auth0's: `/oauth/token` returns it too.
+    /// The script that denied the login. Ours, not Auth0's: `/oauth/token` returns it too.
     pub(super) script: Option<String>,
 }
 
@@ -51,8 +53,22 @@ impl OAuthError {
         Self::new(401, "unauthorized", description)
     }
 
-    pub(super) fn new(status: u16, error: &'static str, description: impl Into<String>) -> Self {
-        Self { status, error, description: description.into(), script: None }
+    /// The login needs the browser at another place, and cannot have it.
+    pub(super) fn interaction_required(description: impl Into<String>) -> Self {
+        Self::new(403, "interaction_required", description)
+    }
+
+    /// A login without a browser needs a second factor.
+    pub(super) fn mfa_required() -> Self {
+        Self::new(403, "mfa_required", "Multifactor authentication required")
+    }
+
+    pub(super) fn new(
+        status: u16,
+        error: impl Into<Cow<'static, str>>,
+        description: impl Into<String>,
+    ) -> Self {
+        Self { status, error: error.into(), description: description.into(), script: None }
     }
 
     /// The error as `/oauth/token` returns it.

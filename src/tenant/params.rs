@@ -59,8 +59,13 @@ impl Params {
             .ok_or_else(|| OAuthError::invalid_request(format!("Missing required parameter: {name}")))
     }
 
-    /// All parameters but secrets, for the rules' `context.request`.
-    pub(super) fn for_rules(&self) -> Value {
+    /// All parameters, secrets included.
+    pub(super) fn all(&self) -> Value {
+        self.0.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+    }
+
+    /// All parameters but secrets, for the scripts' `request`.
+    pub(super) fn for_scripts(&self) -> Value {
         let secret =
             ["password", "client_secret", "code", "code_verifier", "refresh_token", "client_assertion"];
         let kept = self.0.iter().filter(|(name, _)| !secret.contains(&name.as_str()));
@@ -85,7 +90,7 @@ mod tests {
         assert_eq!(form, json);
         let form = form.unwrap();
         assert_eq!((form.get("scope"), form.get("password"), form.get("nope")), (Some("a b"), None, None));
-        assert!(form.for_rules().get("password").is_none() && form.for_rules().get("username").is_some());
+        assert!(form.for_scripts().get("password").is_none() && form.for_scripts().get("username").is_some());
     }
 
     #[test]
@@ -99,7 +104,7 @@ mod tests {
             (None, "a=1"),
         ] {
             let error = Params::from_body(content_type, body.as_bytes()).unwrap_err();
-            assert_eq!((error.status, error.error), (400, "invalid_request"), "{body}");
+            assert_eq!((error.status, &*error.error), (400, "invalid_request"), "{body}");
         }
     }
 }

@@ -31,6 +31,8 @@ impl TicketKind {
     pub(super) const VERIFY: Self = Self("verify");
     /// An opaque access token.
     pub(super) const ACCESS_TOKEN: Self = Self("access_token");
+    /// A login that waits for its browser: at another site, or at a page of the tenant.
+    pub(super) const CONTINUE: Self = Self("continue");
     /// The rules' ID token claims, for `/userinfo`.
     pub(super) const EXTRA: Self = Self("extra");
 }
@@ -96,6 +98,32 @@ impl Tickets {
         Ok(())
     }
 
+    /// Replaces the body of a ticket that is there.
+    pub(super) fn update<T: Serialize>(&self, kind: TicketKind, text: &str, body: &T) -> Result<()> {
+        let body = serde_json::to_string(body).map_err(|_| TenantError::Damaged("a ticket is not JSON"))?;
+        let sql = "UPDATE ticket SET body = ?3 WHERE kind = ?1 AND hash = ?2";
+        self.0.lock().execute(sql, (kind.0, hash(text), body))?;
+        Ok(())
+    }
+
+    /// The body of a browser session, by its id in tokens.
+    pub(super) fn session<T: DeserializeOwned>(&self, sid: &str) -> Result<Option<T>> {
+        let sql =
+            "SELECT body FROM ticket WHERE kind = 'session' AND body ->> '$.sid' = ?1 AND expires_at > ?2";
+        let params = (sid, self.0.now().as_second());
+        let body: Option<String> =
+            self.0.lock().prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
+        let parsed = body.map(|body| serde_json::from_str(&body)).transpose();
+        parsed.map_err(|_| TenantError::Damaged("a ticket's JSON"))
+    }
+
+    /// Ends a browser session by its id in tokens.
+    pub(super) fn end_session(&self, sid: &str) -> Result<()> {
+        let sql = "DELETE FROM ticket WHERE kind = 'session' AND body ->> '$.sid' = ?1";
+        self.0.lock().execute(sql, [sid])?;
+        Ok(())
+    }
+
     fn body<T: DeserializeOwned>(&self, sql: &str, kind: TicketKind, text: &str) -> Result<Option<T>> {
         let params = (kind.0, hash(text), self.0.now().as_second());
         let body: Option<String> =
@@ -104,6 +132,9 @@ impl Tickets {
         parsed.map_err(|_| TenantError::Damaged("a ticket's JSON"))
     }
 }
+
+/// The length of a random text.
+pub(super) const LENGTH: usize = 43;
 
 /// 256 random bits in base64url.
 pub(super) fn random() -> Result<String> {
@@ -129,7 +160,7 @@ mod tests {
         let clock = Clock::manual(jiff::Timestamp::from_second(1_700_000_000).unwrap());
         let tickets = Tickets(TenantDb::open(&folder.path().join("t.db"), clock.clone()).unwrap());
         let text = tickets.issue(TicketKind::CODE, &"body", 60).unwrap();
-        assert_eq!(text.len(), 43);
+        assert_eq!(text.len(), LENGTH);
         let read = |kind| tickets.read::<String>(kind, &text).unwrap();
         assert_eq!(read(TicketKind::SESSION), None);
         assert_eq!(read(TicketKind::CODE).as_deref(), Some("body"));

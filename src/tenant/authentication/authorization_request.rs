@@ -8,7 +8,7 @@ use super::super::params::Params;
 use super::super::users::TenantUser;
 use super::super::{Inner, clients, connections};
 use super::callback::{Callback, ResponseMode};
-use super::login::LoginResult;
+use super::login_result::LoginResult;
 use super::organizations;
 use super::pkce;
 use crate::bundle::Client;
@@ -154,7 +154,7 @@ impl AuthorizationRequest {
             connection: owned("connection"),
             organization: organizations::requested(tenant, client, params.get("organization"))?,
             is_sign_up: params.get("screen_hint") == Some("signup") || prompt == Some("create"),
-            query: params.for_rules(),
+            query: params.for_scripts(),
         })
     }
 

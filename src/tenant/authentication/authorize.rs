@@ -1,11 +1,9 @@
 //! `/authorize`: logs a user in for an application and sends a code or an ID token to its callback.
 //!
 //! 1. client and callback; without them no redirect is safe    2. the rest, whose errors go to the callback
-//! 3. a session of the browser, or the login page    4. rules    5. the response
+//! 3. a session of the browser, or the login page    4. rules and actions (`login.rs`)    5. the response
 
 use std::sync::Arc;
-
-use serde_json::json;
 
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
@@ -19,9 +17,12 @@ use super::authorization_request::{
 };
 use super::callback::{Callback, ResponseMode};
 use super::claims::LoginDetails;
-use super::login::{self, LoginAttempt};
+use super::login::{self, Progress};
+use super::login_log::LoginStory;
+use super::script_request::ScriptRequest;
 use super::sessions::{self, BrowserSession};
-use super::{html, organizations, user_tokens};
+use super::transaction::Transaction;
+use super::{html, organizations, pending, user_tokens};
 
 /// The lifetime of a code, in seconds.
 const CODE_LIFETIME: i64 = 60;
@@ -61,15 +62,53 @@ pub(super) async fn complete(
     authorization: AuthorizationRequest,
     user: TenantUser,
 ) -> HttpResponse {
-    let user_id = user.user_id().to_owned();
-    let completed = async {
-        let session = BrowserSession::new(tenant, &user_id)?;
-        let response = finish(tenant, request, &authorization, user, &session, true).await?;
-        let cookie = sessions::start(tenant, request, session).await?;
-        Ok::<_, OAuthError>(response.header("set-cookie", &cookie))
+    let (callback, user_id) = (authorization.clone(), user.user_id().to_owned());
+    let begin = async {
+        organizations::check(tenant, authorization.organization.as_deref(), &user).await?;
+        let session = BrowserSession::new(tenant, &user, request)?;
+        let query = authorization.query.clone();
+        Ok::<_, OAuthError>((Transaction::authorize(tenant, authorization, &user, session, true)?, query))
     };
-    let response = completed.await.unwrap_or_else(|error| authorization.callback().error(&error));
+    match begin.await {
+        Ok((transaction, query)) => {
+            advance(tenant, transaction, &ScriptRequest::with_query(request, query)).await
+        }
+        Err(error) => callback.callback().error(&error).with_actor(user_id),
+    }
+}
+
+/// Runs a login's next scripts, and answers with what comes of them: tokens or an error for the callback, or another place
+/// for the browser.
+pub(super) async fn advance(
+    tenant: &Arc<Inner>,
+    transaction: Transaction,
+    request: &ScriptRequest<'_>,
+) -> HttpResponse {
+    let (callback, user_id) = (transaction.authorization.clone(), transaction.user_id.clone());
+    let advanced = async {
+        match login::advance(tenant, transaction, request).await? {
+            Progress::Done(transaction) => respond(tenant, request.http, *transaction).await,
+            Progress::Waits(transaction, wait) => {
+                pending::suspend(tenant, request.http, *transaction, wait).await
+            }
+        }
+    };
+    let response = advanced.await.unwrap_or_else(|error| match &callback {
+        Some(authorization) => authorization.callback().error(&error),
+        None => html::error(error.status, &error.description),
+    });
     response.with_actor(user_id)
+}
+
+/// Ends a login with an error, which the log shows.
+pub(super) fn refuse(tenant: &Inner, transaction: &Transaction, error: OAuthError) -> HttpResponse {
+    let story =
+        LoginStory { user_id: Some(transaction.user_id.clone()), ..LoginStory::of(&transaction.client_id) };
+    story.record(tenant, Err(&error));
+    match &transaction.authorization {
+        Some(authorization) => authorization.callback().error(&error),
+        None => html::error(error.status, &error.description),
+    }
 }
 
 /// Responds at once when the browser has a session that will do, else redirects to the login page.
@@ -89,7 +128,10 @@ async fn proceed(
     });
     if let Some((user, session)) = session {
         sessions::touch(tenant, request).await?;
-        return finish(tenant, request, &authorization, user, &session, false).await;
+        organizations::check(tenant, authorization.organization.as_deref(), &user).await?;
+        let query = authorization.query.clone();
+        let transaction = Transaction::authorize(tenant, authorization, &user, session, false)?;
+        return Ok(advance(tenant, transaction, &ScriptRequest::with_query(request, query)).await);
     }
     if prompt == Some("none") {
         return Err(OAuthError::new(403, "login_required", "Login required"));
@@ -100,35 +142,22 @@ async fn proceed(
     Ok(HttpResponse::redirect(&format!("/u/{page}?state={}", tenant.in_pool(issue).await?)))
 }
 
-/// Runs the rules and sends a code, an ID token or both to the callback.
-async fn finish(
+/// Sends a code, an ID token or both to the callback, and keeps the browser's session.
+async fn respond(
     tenant: &Arc<Inner>,
     request: &HttpRequest,
-    authorization: &AuthorizationRequest,
-    user: TenantUser,
-    session: &BrowserSession,
-    is_fresh: bool,
+    transaction: Transaction,
 ) -> Result<HttpResponse, OAuthError> {
+    let Transaction { authorization, session, login, is_fresh, .. } = transaction;
+    let authorization = authorization.ok_or_else(OAuthError::unknown_client)?;
+    let session = session.ok_or_else(OAuthError::unknown_client)?;
     let client =
         clients::find(&tenant.bundle, &authorization.client_id).ok_or_else(OAuthError::unknown_client)?;
-    let organization = authorization.organization.as_deref();
-    organizations::check(tenant, organization, &user).await?;
-    let attempt = LoginAttempt {
-        user,
-        client,
-        protocol: authorization.response_type.protocol(),
-        is_fresh,
-        session: Some(&session.sid),
-        organization: organizations::find(tenant, organization),
-        request,
-        query: authorization.query.clone(),
-        body: json!({}),
-    };
-    let login = login::login(tenant, attempt).await?;
     let auth_time = authorization.max_age.map(|_| session.since);
+    let sid = session.sid.clone();
     let mut code = None;
     if authorization.response_type != ResponseType::IdToken {
-        let (request, sid, login) = (authorization.clone(), session.sid.clone(), login.clone());
+        let (request, sid, login) = (authorization.clone(), sid.clone(), login.clone());
         let content = AuthorizationCode { request, sid, auth_time, login };
         let issue = move |tenant: &Inner| tenant.tickets.issue(TicketKind::CODE, &content, CODE_LIFETIME);
         code = Some(tenant.in_pool(issue).await?);
@@ -138,14 +167,25 @@ async fn finish(
         let scopes = tenant.apis.user_scopes(None, &[], authorization.scope.as_deref(), false);
         let details = LoginDetails {
             nonce: authorization.nonce.as_deref(),
-            sid: Some(&session.sid),
+            sid: Some(&sid),
             auth_time,
             code: code.as_deref(),
-            organization,
+            organization: authorization.organization.as_deref(),
+            ..LoginDetails::default()
         };
         id_token = Some(user_tokens::id_token(tenant, client, &login, &scopes, details)?);
     }
+    let cookie = if is_fresh {
+        Some(sessions::start(tenant, request, session).await?)
+    } else {
+        sessions::update(tenant, request, session).await?;
+        None
+    };
     let params = [("code", code.as_deref()), ("id_token", id_token.as_deref())];
     let params: Vec<_> = params.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    Ok(authorization.callback().send(&params))
+    let response = authorization.callback().send(&params);
+    Ok(match cookie {
+        Some(cookie) => response.header("set-cookie", &cookie),
+        None => response,
+    })
 }

@@ -46,7 +46,7 @@ impl ResponseMode {
 
 impl Callback<'_> {
     pub(super) fn error(self, error: &OAuthError) -> HttpResponse {
-        self.send(&[("error", error.error), ("error_description", &error.description)])
+        self.send(&[("error", &error.error), ("error_description", &error.description)])
     }
 
     pub(super) fn send(self, params: &[(&str, &str)]) -> HttpResponse {

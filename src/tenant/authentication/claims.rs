@@ -8,10 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
+use super::super::apis::is_management;
 use super::super::response::object;
 use crate::bundle::{Organization, ResourceServer};
 
-/// Claims that rules cannot set; Auth0 drops them silently ("Create custom claims", restricted claims). `scope` is not
+/// Claims that scripts cannot set; Auth0 drops them silently ("Create custom claims", restricted claims). `scope` is not
 /// among them: a rule that sets it changes the granted scopes, see `login.rs`.
 const RESTRICTED: &str = "acr act active amr at_hash ath attest aud auth_time authorization_details azp c_hash client_id cnf \
     cty dest entitlements events exp groups gty htm htu iat internalService iss jcard jku jti jwe jwk \
@@ -51,8 +52,10 @@ pub(super) struct UserGrant<'a> {
     pub(super) permissions: &'a [String],
     /// `password` for the password grants, else none.
     pub(super) gty: Option<&'a str>,
-    /// `context.accessToken` as the rules left it.
+    /// The custom claims that scripts set.
     pub(super) custom: &'a Map<String, Value>,
+    /// `act`: who acts for the user.
+    pub(super) actor: Option<&'a Value>,
 }
 
 /// The part of an ID token that the login decides.
@@ -67,13 +70,23 @@ pub(super) struct LoginDetails<'a> {
     pub(super) code: Option<&'a str>,
     /// The organization's id.
     pub(super) organization: Option<&'a str>,
+    /// `amr`; left out when it is empty.
+    pub(super) amr: &'a [String],
+    /// `act`: who acts for the user.
+    pub(super) actor: Option<&'a Value>,
 }
 
 impl TokenContext<'_> {
-    /// A machine's access token.
-    pub(super) fn machine(&self, api: &ResourceServer, scopes: &[String]) -> Map<String, Value> {
+    /// A machine's access token, with the custom claims that actions set.
+    pub(super) fn machine(
+        &self,
+        api: &ResourceServer,
+        scopes: &[String],
+        custom: &Map<String, Value>,
+    ) -> Map<String, Value> {
         let subject = format!("{}@clients", self.client_id);
-        let mut claims = self.access(api, &subject, json!(api.identifier), scopes, "client-credentials");
+        let mut claims = permitted(custom, is_management(&api.identifier));
+        claims.extend(self.access(api, &subject, json!(api.identifier), scopes, "client-credentials"));
         if has_permissions(api) {
             claims.extend(object(json!({"permissions": scopes})));
         }
@@ -87,12 +100,13 @@ impl TokenContext<'_> {
         } else {
             json!(api.identifier)
         };
-        let mut claims = permitted(grant.custom);
+        let mut claims = permitted(grant.custom, is_management(&api.identifier));
         let gty = grant.gty.unwrap_or_default();
         claims.append(&mut self.access(api, grant.subject, audience, grant.scopes, gty));
         if has_permissions(api) {
             claims.extend(object(json!({"permissions": grant.permissions})));
         }
+        claims.extend(grant.actor.map(|actor| ("act".to_owned(), actor.clone())));
         claims
     }
 
@@ -105,11 +119,12 @@ impl TokenContext<'_> {
         login: LoginDetails<'_>,
     ) -> Map<String, Value> {
         let mut claims = profile;
-        claims.extend(permitted(custom));
+        claims.extend(permitted(custom, false));
         let exp = self.now.saturating_add(i64::from(lifetime));
         let mut own = object(json!({
             "iss": self.issuer, "aud": self.client_id, "iat": self.now, "exp": exp,
             "nonce": login.nonce, "sid": login.sid, "auth_time": login.auth_time, "c_hash": login.code.map(half_hash),
+            "amr": (!login.amr.is_empty()).then_some(login.amr), "act": login.actor,
         }));
         own.retain(|_, value| !value.is_null());
         claims.append(&mut own);
@@ -176,14 +191,19 @@ pub(super) fn profile(user: &Map<String, Value>, scopes: &[String]) -> Map<Strin
     claims
 }
 
-/// The custom claims of a rule that Auth0 permits.
-pub(super) fn permitted(custom: &Map<String, Value>) -> Map<String, Value> {
+/// The custom claims of scripts that Auth0 permits in a token; one for Auth0's own API has namespaced claims only.
+pub(super) fn permitted(custom: &Map<String, Value>, is_for_auth0: bool) -> Map<String, Value> {
     let mut claims = custom.clone();
-    claims.retain(|name, _| is_permitted(name));
+    claims.retain(|name, _| is_permitted(name, is_for_auth0));
     claims
 }
 
-fn is_permitted(name: &str) -> bool {
+/// The names of the others, which Auth0 drops silently.
+pub(super) fn dropped(custom: &Map<String, Value>, is_for_auth0: bool) -> Vec<String> {
+    custom.keys().filter(|name| !is_permitted(name, is_for_auth0)).cloned().collect()
+}
+
+fn is_permitted(name: &str, is_for_auth0: bool) -> bool {
     let restricted = RESTRICTED.split(' ').any(|restricted| restricted == name);
     if restricted || name.starts_with("sip_") || name.starts_with("urn:auth0") {
         return false;
@@ -192,7 +212,7 @@ fn is_permitted(name: &str) -> bool {
     let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
     let is_within =
         |reserved: &&str| host.strip_suffix(reserved).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'));
-    !RESERVED_HOSTS.iter().any(is_within)
+    !RESERVED_HOSTS.iter().any(is_within) && (url.is_some() || !is_for_auth0)
 }
 
 fn is_rfc9068(api: &ResourceServer) -> bool {
@@ -223,16 +243,16 @@ mod tests {
     fn a_machines_token_in_both_dialects() {
         let scopes = texts(&["a", "b"]);
         assert_eq!(
-            Value::Object(CONTEXT.machine(&api("access_token"), &scopes)),
+            Value::Object(CONTEXT.machine(&api("access_token"), &scopes, &Map::new())),
             json!({"iss": "http://t/", "sub": "spa@clients", "aud": "https://api", "iat": 1000, "exp": 1060,
                 "azp": "spa", "gty": "client-credentials", "scope": "a b"})
         );
         assert_eq!(
-            Value::Object(CONTEXT.machine(&api("rfc9068_profile_authz"), &scopes)),
+            Value::Object(CONTEXT.machine(&api("rfc9068_profile_authz"), &scopes, &Map::new())),
             json!({"iss": "http://t/", "sub": "spa@clients", "aud": "https://api", "iat": 1000, "exp": 1060,
                 "client_id": "spa", "jti": "j", "scope": "a b", "permissions": ["a", "b"]})
         );
-        assert!(!CONTEXT.machine(&api("access_token"), &[]).contains_key("scope"));
+        assert!(!CONTEXT.machine(&api("access_token"), &[], &Map::new()).contains_key("scope"));
     }
 
     #[test]
@@ -245,6 +265,7 @@ mod tests {
             permissions: &texts(&["a"]),
             gty: None,
             custom: custom.as_object().unwrap(),
+            actor: None,
         };
         assert_eq!(
             Value::Object(CONTEXT.user(&api("access_token_authz"), grant)),
@@ -285,13 +306,24 @@ mod tests {
             "client_id",
             "org_id",
         ] {
-            assert!(!is_permitted(name), "{name}");
+            assert!(!is_permitted(name, false), "{name}");
         }
         for name in
             ["https://vestibule.example/roles", "https://notauth0.com/x", "plan", "email", "urn:ours:x"]
         {
-            assert!(is_permitted(name), "{name}");
+            assert!(is_permitted(name, false), "{name}");
         }
+    }
+
+    #[test]
+    fn claims_for_auth0s_own_api_are_namespaced() {
+        let custom = json!({"plan": "free", "https://ns/plan": "free", "urn:ours:plan": "free", "sub": "x"});
+        let custom = custom.as_object().unwrap();
+        assert_eq!(permitted(custom, true).keys().collect::<Vec<_>>(), ["https://ns/plan", "urn:ours:plan"]);
+        assert_eq!(
+            (dropped(custom, true), dropped(custom, false)),
+            (texts(&["plan", "sub"]), texts(&["sub"]))
+        );
     }
 
     #[test]

@@ -135,7 +135,8 @@ pub(super) fn confirm_logout<'a>(
     document(200, "Log out", "Dev tenant", &main, to.map_or_else(|| Some("'self'".to_owned()), form_action))
 }
 
-fn hidden<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+/// Hidden fields.
+pub(super) fn hidden<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let field = |(name, value): (&str, &str)| {
         format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value))
     };
@@ -165,6 +166,13 @@ pub(super) fn notice(text: &str) -> HttpResponse {
 pub(super) fn error(status: u16, problem: &str) -> HttpResponse {
     let main = format!("<h1>This login cannot continue</h1><p class=\"problem\">{}</p>", escape(problem));
     document(status, "Login error", "Dev tenant", &main, None)
+}
+
+/// A page that goes to another site at once, where a redirect is not possible: browsers apply `form-action` to the redirects
+/// of a form.
+pub(super) fn leave(url: &str) -> HttpResponse {
+    let main = format!("<h1>Going on</h1><p><a href=\"{0}\">{0}</a></p>", escape(url));
+    document(200, "Going on", "Dev tenant", &main, None).header("refresh", &format!("0;url={url}"))
 }
 
 fn button(user: &TenantUser, note: &str) -> String {
@@ -198,7 +206,14 @@ pub(super) fn following(tenant: &str, main: &str, last: u64, script: &str) -> Ht
     page(200, skeleton("Login log", tenant, &main, &nonce), &policy)
 }
 
-fn document(status: u16, title: &str, tenant: &str, main: &str, form_action: Option<String>) -> HttpResponse {
+/// A page without scripts.
+pub(super) fn document(
+    status: u16,
+    title: &str,
+    tenant: &str,
+    main: &str,
+    form_action: Option<String>,
+) -> HttpResponse {
     let Ok(nonce) = tickets::random() else { return no_random_numbers() };
     let main = format!("<main><p class=\"tenant\">{}</p>{main}</main>", escape(tenant));
     let html = skeleton(title, tenant, &main, &nonce);
@@ -226,7 +241,7 @@ fn no_random_numbers() -> HttpResponse {
 }
 
 /// The tenant itself and the callback's origin, or the scheme of a callback without an origin.
-fn form_action(redirect_uri: &str) -> Option<String> {
+pub(super) fn form_action(redirect_uri: &str) -> Option<String> {
     let url = url::Url::parse(redirect_uri).ok()?;
     let origin = url.origin();
     let callback =

@@ -1,260 +1,258 @@
-//! One login: runs the rules for an authenticated user and reads their output.
+//! One login, step by step: it is counted, the rules run, the actions run, a second factor is asked for, the effects apply.
 //!
-//! The only file that runs scripts. It holds no lock and no transaction while rules run: a rule may call our Internal
-//! API, which may ask this tenant's Management API for the same user.
+//! Rules come before actions, as at Auth0. A step may have to wait for the browser: `pending.rs` keeps the login meanwhile.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::super::Inner;
-use super::super::db::timestamp;
-use super::super::exchanges::{Direction, HttpExchange};
 use super::super::oauth_error::OAuthError;
-use super::super::request::HttpRequest;
 use super::super::users::TenantUser;
-use super::claims;
+use super::super::{Inner, clients};
+use super::effects;
+use super::login_event::login_event;
 use super::login_log::LoginStory;
-use crate::bundle::{Client, Organization, Rule};
+use super::login_result::LoginResult;
+use super::pending::Wait;
+use super::rule_context::{rule_context, rule_globals};
+use super::script_request::ScriptRequest;
+use super::scripts;
+use super::transaction::{Step, Transaction};
+use super::{claims, organizations};
+use crate::bundle::Client;
 use crate::script::{
-    Auth0Global, ConsoleLine, Denied, DenyReason, FetchRecord, LoginInput, LoginOutput, MetadataUpdate,
-    MetadataWriter, ScriptRunner,
+    ActionsInput, ApiFacts, Denied, DenyReason, LoginInput, LoginOutput, Outcome, Suspension, Trigger,
 };
-use crate::telemetry::plain;
 
-type RuleResult = Result<LoginOutput, Denied>;
-type RunRules =
-    dyn Fn(LoginInput, MetadataWriter) -> Pin<Box<dyn Future<Output = RuleResult> + Send>> + Send + Sync;
+/// How far a login came.
+pub(super) enum Progress {
+    /// To its end: tokens may be issued.
+    Done(Box<Transaction>),
+    /// It waits for the browser.
+    Waits(Box<Transaction>, Wait),
+}
 
-/// The rules, ready to run. Tests use a function instead of scripts.
-#[derive(Clone)]
-pub(in crate::tenant) struct LoginRules(Arc<RunRules>);
-
-impl LoginRules {
-    /// The bundle's enabled login rules, run by `scripts`.
-    pub(in crate::tenant) fn new(scripts: ScriptRunner, rules: &[Rule]) -> Self {
-        let at_login = |rule: &&Rule| rule.enabled && rule.stage == "login_success";
-        let rules: Arc<[Rule]> = rules.iter().filter(at_login).cloned().collect();
-        Self(Arc::new(move |login, metadata_writer| {
-            let (scripts, rules) = (scripts.clone(), Arc::clone(&rules));
-            Box::pin(async move { scripts.run_rules(&rules, login, metadata_writer).await })
-        }))
-    }
-
-    #[cfg(test)]
-    pub(in crate::tenant) fn from_fn(
-        run: impl Fn(LoginInput, MetadataWriter) -> RuleResult + Clone + Send + Sync + 'static,
-    ) -> Self {
-        Self(Arc::new(move |login, metadata_writer| {
-            let run = run.clone();
-            Box::pin(async move { run(login, metadata_writer) })
-        }))
+/// Runs a login of a grant without a browser.
+pub(super) async fn log_in(
+    tenant: &Arc<Inner>,
+    transaction: Transaction,
+    request: &ScriptRequest<'_>,
+) -> Result<Transaction, OAuthError> {
+    match advance(tenant, transaction, request).await? {
+        Progress::Done(transaction) => Ok(*transaction),
+        Progress::Waits(..) => Err(OAuthError::interaction_required("The login needs a browser")),
     }
 }
 
-/// An authenticated user and the request.
-pub(super) struct LoginAttempt<'a> {
-    pub(super) user: TenantUser,
-    pub(super) client: &'a Client,
-    /// Auth0's name: `oidc-basic-profile` or `oauth2-password`.
-    pub(super) protocol: &'static str,
-    /// Whether the user authenticated just now. A login by an existing session is not counted.
-    pub(super) is_fresh: bool,
-    pub(super) session: Option<&'a str>,
-    pub(super) organization: Option<&'a Organization>,
-    pub(super) request: &'a HttpRequest,
-    /// The request's parameters, without secrets.
-    pub(super) query: Value,
-    pub(super) body: Value,
-}
-
-/// A login that the rules accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct LoginResult {
-    pub(super) user_id: String,
-    /// The user as the rules left it.
-    pub(super) user: Map<String, Value>,
-    /// `context.accessToken` as the rules left it, without `scope`.
-    pub(super) access: Map<String, Value>,
-    /// `context.idToken` as the rules left it.
-    pub(super) id: Map<String, Value>,
-    /// `context.accessToken.scope`, if a rule set it: replaces the granted scopes.
-    pub(super) scope: Option<Vec<String>>,
-}
-
-/// Counts the login, runs the rules and reads their output.
-pub(super) async fn login(tenant: &Arc<Inner>, attempt: LoginAttempt<'_>) -> Result<LoginResult, OAuthError> {
-    let story = story(tenant, &attempt);
-    if attempt.user.is_blocked() {
-        let error = OAuthError::unauthorized("user is blocked");
-        story.record(tenant, Err(&error));
-        return Err(error);
-    }
-    let user_id = attempt.user.user_id().to_owned();
-    let user = if attempt.is_fresh {
-        count_login(tenant, &user_id, attempt.request.ip()).await?
-    } else {
-        attempt.user.clone()
-    };
-    let login = LoginInput {
-        user: Value::Object(user.for_rules()),
-        context: context(tenant, &user, &attempt),
-        auth0: Auth0Global {
-            domain: hostname(tenant).to_owned(),
-            base_url: format!("{}api/v2", tenant.issuer),
-            access_token: None,
-        },
-        configuration: tenant.bundle.rules_configs.clone(),
-    };
+/// Runs a login from its next step on.
+pub(super) async fn advance(
+    tenant: &Arc<Inner>,
+    transaction: Transaction,
+    request: &ScriptRequest<'_>,
+) -> Result<Progress, OAuthError> {
+    let mut transaction = Box::new(transaction);
+    let mut story = LoginStory::of(&transaction.client_id);
     let started = tenant.clock.elapsed();
-    let result = (tenant.rules.0)(login, metadata_writer(tenant)).await;
-    let trace = match &result {
-        Ok(output) => &output.trace,
-        Err(denied) => &denied.trace,
-    };
-    record(tenant, &trace.console, &trace.fetches);
-    let mut story = story.with_run(&trace.console, &trace.fetches);
+    let result = run(tenant, &mut transaction, request, &mut story).await;
     let took = tenant.clock.elapsed().saturating_sub(started);
     story.milliseconds = u64::try_from(took.as_millis()).ok();
-    let result = match result {
-        Ok(output) => parse_output(user_id, output),
-        Err(denied) => {
-            tracing::warn!(script = %denied.script, reason = ?denied.reason, "a login was denied");
-            Err(oauth_error(denied))
-        }
-    };
-    if let Ok(login) = &result {
-        (story.access_token, story.id_token) =
-            (claims::permitted(&login.access), claims::permitted(&login.id));
+    let is_management = transaction.audience.as_deref().is_some_and(super::super::apis::is_management);
+    let login = &transaction.login;
+    story.dropped_claims = claims::dropped(&login.access, is_management);
+    story.dropped_claims.extend(claims::dropped(&login.id, false));
+    story.ignored = transaction.effects.ignored.iter().cloned().collect();
+    if result.is_ok() {
+        story.access_token = claims::permitted(&login.access, is_management);
+        story.id_token = claims::permitted(&login.id, false);
     }
-    story.record(tenant, result.as_ref().map(|_| "logged in"));
-    result
+    match &result {
+        Ok(None) => story.record(tenant, Ok("logged in")),
+        Ok(Some(wait)) => story.record(tenant, Ok(&wait.outcome())),
+        Err(error) => story.record(tenant, Err(error)),
+    }
+    Ok(match result? {
+        None => Progress::Done(transaction),
+        Some(wait) => Progress::Waits(transaction, wait),
+    })
 }
 
-/// What the login log shows before the rules run.
-fn story(tenant: &Inner, attempt: &LoginAttempt<'_>) -> LoginStory {
-    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let is_run = |rule: &&Rule| rule.enabled;
-    LoginStory {
-        user_id: text(attempt.user.user_id()),
-        email: text(attempt.user.email()),
-        connection: text(attempt.user.connection()),
-        organization: attempt.organization.map(|organization| organization.name.clone()),
-        protocol: Some(attempt.protocol),
-        scripts: tenant.bundle.rules.iter().filter(is_run).map(|rule| rule.name.clone()).collect(),
-        ..LoginStory::of(&attempt.client.client_id)
+/// Returns what the login waits for, if it is not at its end.
+async fn run(
+    tenant: &Arc<Inner>,
+    transaction: &mut Transaction,
+    request: &ScriptRequest<'_>,
+    story: &mut LoginStory,
+) -> Result<Option<Wait>, OAuthError> {
+    let client =
+        clients::find(&tenant.bundle, &transaction.client_id).ok_or_else(OAuthError::unknown_client)?;
+    let user = find_user(tenant, &transaction.user_id)?;
+    describe(tenant, transaction, &user, story);
+    if user.is_blocked() {
+        return Err(OAuthError::unauthorized("user is blocked"));
     }
+    let mut user = user;
+    if transaction.step == Step::Count {
+        user = count_login(tenant, &transaction.user_id, request.http.ip()).await?;
+        transaction.step = Step::Rules { is_redirect_callback: false };
+    }
+    if let Step::Rules { .. } = transaction.step {
+        if let Some(wait) = run_rules(tenant, transaction, &user, client, request, story).await? {
+            return wait_for(transaction, wait).map(Some);
+        }
+        transaction.step = Step::Actions(None);
+        // A rule may have changed the metadata that actions see.
+        user = find_user(tenant, &transaction.user_id)?;
+    }
+    if let Step::Actions(_) = transaction.step {
+        if let Some(wait) = run_actions(tenant, transaction, &user, client, request, story).await? {
+            return wait_for(transaction, wait).map(Some);
+        }
+        transaction.step = Step::SecondFactor;
+    }
+    if transaction.step == Step::SecondFactor {
+        transaction.step = Step::Finish;
+        let wanted = match &transaction.effects.multifactor {
+            Some(wanted) => wanted.provider != "none",
+            None => transaction.is_factor_wanted,
+        };
+        if wanted {
+            return wait_for(transaction, Wait::any_factor()).map(Some);
+        }
+    }
+    effects::apply(tenant, transaction).await?;
+    Ok(None)
+}
+
+/// What the login log shows before scripts run.
+fn describe(tenant: &Inner, transaction: &Transaction, user: &TenantUser, story: &mut LoginStory) {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let organization = organizations::find(tenant, transaction.organization.as_deref());
+    story.user_id = text(user.user_id());
+    story.email = text(user.email());
+    story.connection = text(user.connection());
+    story.organization = organization.map(|organization| organization.name.clone());
+    story.protocol = text(&transaction.protocol);
+}
+
+fn find_user(tenant: &Inner, user_id: &str) -> Result<TenantUser, OAuthError> {
+    tenant.users.find(user_id)?.ok_or_else(|| OAuthError::access_denied("The user does not exist."))
 }
 
 async fn count_login(tenant: &Arc<Inner>, user_id: &str, ip: String) -> Result<TenantUser, OAuthError> {
     let id = user_id.to_owned();
-    let counted = tenant.in_pool(move |tenant| {
-        tenant.db.count_login(&id, &ip)?;
-        tenant.users.find(&id)
-    });
-    counted.await?.ok_or_else(|| OAuthError::access_denied("The user does not exist."))
+    tenant.in_pool(move |tenant| tenant.db.count_login(&id, &ip)).await?;
+    find_user(tenant, user_id)
 }
 
-/// The rules' `context`. Members that Auth0 leaves undefined are left out.
-fn context(tenant: &Inner, user: &TenantUser, attempt: &LoginAttempt<'_>) -> Value {
-    let client = attempt.client;
-    let name = tenant.bundle.tenant.friendly_name.as_deref().unwrap_or("dev");
-    let mut context = json!({
-        "tenant": name,
-        "clientID": client.client_id,
-        "clientName": client.name,
-        "clientMetadata": client.client_metadata,
-        "connection": user.connection(),
-        "connectionID": "con_dev",
-        "connectionStrategy": user.provider(),
-        "connectionOptions": {},
-        "connectionMetadata": {},
-        "samlConfiguration": {},
-        "protocol": attempt.protocol,
-        "stats": {"loginsCount": user.user.get("logins_count").cloned().unwrap_or(Value::from(0))},
-        "sso": {"with_auth0": !attempt.is_fresh, "with_dbconn": attempt.is_fresh, "current_clients": [client.client_id]},
-        "accessToken": {},
-        "idToken": {},
-        "request": {
-            "userAgent": attempt.request.header("user-agent").unwrap_or_default(),
-            "ip": attempt.request.ip(),
-            "hostname": hostname(tenant),
-            "query": attempt.query,
-            "body": attempt.body,
-            "geoip": {},
-        },
-        "authentication": {"methods": [{"name": "pwd", "timestamp": timestamp(tenant.clock.now())}]},
-        "authorization": {"roles": user.roles},
-    });
-    if let Some(members) = context.as_object_mut() {
-        members.extend(attempt.session.map(|session| ("sessionID".to_owned(), Value::from(session))));
-        members.extend(attempt.organization.map(|organization| {
-            let Organization { id, name, display_name, metadata, .. } = organization;
-            let value = json!({"id": id, "name": name, "display_name": display_name, "metadata": metadata});
-            ("organization".to_owned(), value)
-        }));
+/// A login without a browser, or with `prompt=none`, cannot wait.
+fn wait_for(transaction: &Transaction, wait: Wait) -> Result<Wait, OAuthError> {
+    if transaction.can_redirect() {
+        return Ok(wait);
     }
-    context
-}
-
-/// The issuer's host, with its port.
-fn hostname(tenant: &Inner) -> &str {
-    tenant.issuer.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/')
-}
-
-fn metadata_writer(tenant: &Arc<Inner>) -> MetadataWriter {
-    let tenant = Arc::clone(tenant);
-    Arc::new(move |update: MetadataUpdate| match tenant.users.find(&update.user_id) {
-        Ok(Some(_)) => tenant.users.update_metadata(update).map_err(|error| error.to_string()),
-        Ok(None) => Err("The user does not exist.".to_owned()),
-        Err(error) => Err(error.to_string()),
+    Err(match wait {
+        Wait::Factor { .. } if transaction.authorization.is_none() => OAuthError::mfa_required(),
+        Wait::Factor { .. } => OAuthError::interaction_required("Multifactor authentication required"),
+        Wait::Redirect { .. } | Wait::Prompt { .. } => OAuthError::interaction_required(
+            "The user needs to be redirected elsewhere before authentication can be completed",
+        ),
     })
 }
 
-/// Logs the rules' console and records their fetches.
-fn record(tenant: &Inner, console: &[ConsoleLine], fetches: &[FetchRecord]) {
-    for line in console {
-        tracing::debug!(rule = %line.script, level = ?line.level, "{}", plain(&line.text));
-    }
-    for fetch in fetches.iter().filter(|fetch| fetch.refused.is_none()) {
-        tenant.exchanges.record(HttpExchange {
-            direction: Direction::Out,
-            method: fetch.method.clone(),
-            path: fetch.url.clone(),
-            status: fetch.status,
-            actor: Some(fetch.script.clone()),
-        });
-    }
+async fn run_rules(
+    tenant: &Arc<Inner>,
+    transaction: &mut Transaction,
+    user: &TenantUser,
+    client: &Client,
+    request: &ScriptRequest<'_>,
+    story: &mut LoginStory,
+) -> Result<Option<Wait>, OAuthError> {
+    let input = LoginInput {
+        user: Value::Object(user.for_rules()),
+        context: rule_context(tenant, transaction, user, client, request),
+        auth0: rule_globals(tenant)?,
+        configuration: tenant.bundle.rules_configs.clone(),
+    };
+    let output = scripts::run_rules(tenant, input, story).await.map_err(refusal)?;
+    let context = &output.context;
+    let redirect = context.get("redirect").filter(|redirect| is_requested(redirect));
+    let redirect =
+        redirect.map(|redirect| redirect.get("url").and_then(Value::as_str).unwrap_or_default().to_owned());
+    transaction.is_factor_wanted = context.get("multifactor").is_some_and(is_factor);
+    let primary = context.get("primaryUser").and_then(Value::as_str).map(str::to_owned);
+    transaction.effects.primary_user = primary.filter(|primary| *primary != transaction.user_id);
+    transaction.executed_rules = tenant.scripts.rule_ids.to_vec();
+    transaction.login = parse_output(&transaction.user_id, output);
+    Ok(redirect.map(|url| {
+        transaction.step = Step::Rules { is_redirect_callback: true };
+        Wait::Redirect { url, script: None }
+    }))
 }
 
-/// Reads the rules' output. A redirect or a second factor is an error: the dev tenant supports neither, and a login
-/// that ignores the second factor would look as if it worked.
-fn parse_output(user_id: String, output: LoginOutput) -> Result<LoginResult, OAuthError> {
-    let object = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
-    let context = &output.context;
-    for (member, feature) in [("redirect", "a redirect"), ("multifactor", "a second factor")] {
-        if context.get(member).is_some_and(is_requested) {
-            let description = format!(
-                "A rule asks for {feature} (context.{member}), which the dev tenant does not support"
-            );
-            return Err(OAuthError::new(403, "interaction_required", description));
+async fn run_actions(
+    tenant: &Arc<Inner>,
+    transaction: &mut Transaction,
+    user: &TenantUser,
+    client: &Client,
+    request: &ScriptRequest<'_>,
+    story: &mut LoginStory,
+) -> Result<Option<Wait>, OAuthError> {
+    let Some(actions) = tenant.scripts.bound(Trigger::PostLogin) else { return Ok(None) };
+    let resume = if let Step::Actions(resume) = transaction.step { resume } else { None };
+    let event = login_event(tenant, transaction, user, client, request);
+    let facts = ApiFacts {
+        can_redirect: transaction.can_redirect(),
+        executed_rules: transaction.executed_rules.clone(),
+        roles: user.role_objects(&tenant.bundle),
+        ..ApiFacts::default()
+    };
+    let effects = transaction.effects.clone();
+    let input = ActionsInput { trigger: Trigger::PostLogin, actions, resume, event, facts, effects };
+    let output = scripts::run_actions(tenant, input, story).await.map_err(refusal)?;
+    transaction.effects = output.effects;
+    transaction.prompt = None;
+    match output.outcome {
+        Outcome::Finished => Ok(None),
+        Outcome::Denied { action, denial } => {
+            effects::apply_denied(tenant, transaction).await?;
+            Err(OAuthError { script: Some(action), ..effects::denied(denial) })
+        }
+        Outcome::Suspended { action, suspension, resume } => {
+            transaction.step = Step::Actions(Some(resume));
+            let script = Some(action);
+            Ok(Some(match suspension {
+                Suspension::Redirect(url) => Wait::Redirect { url, script },
+                Suspension::Prompt { id, fields, vars } => Wait::Prompt { id, fields, vars, script },
+                Suspension::Challenge { factors, .. } => {
+                    Wait::Factor { factors, is_enrollment: false, script }
+                }
+                Suspension::Enroll { factors, .. } => Wait::Factor { factors, is_enrollment: true, script },
+            }))
         }
     }
-    let mut access = object(context.get("accessToken"));
+}
+
+/// Reads the rules' output.
+fn parse_output(user_id: &str, output: LoginOutput) -> LoginResult {
+    let object = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut access: Map<String, Value> = object(output.context.get("accessToken"));
     let scope = access.remove("scope").and_then(|scope| parse_scopes(&scope));
-    Ok(LoginResult {
-        user_id,
+    LoginResult {
+        user_id: user_id.to_owned(),
         user: object(Some(&output.user)),
         access,
-        id: object(context.get("idToken")),
+        id: object(output.context.get("idToken")),
         scope,
-    })
+        ..LoginResult::default()
+    }
 }
 
 fn is_requested(value: &Value) -> bool {
     !(value.is_null() || value == &json!({}) || value == &Value::Bool(false))
+}
+
+/// Whether a rule's `context.multifactor` asks for a factor.
+fn is_factor(value: &Value) -> bool {
+    is_requested(value) && value.get("provider").and_then(Value::as_str) != Some("none")
 }
 
 /// Scopes as a list, or as one text with spaces.
@@ -268,7 +266,8 @@ fn parse_scopes(scope: &Value) -> Option<Vec<String>> {
 }
 
 /// As Auth0: an `UnauthorizedError` is `unauthorized`, any other error `access_denied`, each with its own text.
-fn oauth_error(denied: Denied) -> OAuthError {
+pub(super) fn refusal(denied: Denied) -> OAuthError {
+    tracing::warn!(script = %denied.script, reason = ?denied.reason, "a login was denied");
     let (status, error) = match denied.reason {
         DenyReason::Unauthorized => (401, "unauthorized"),
         DenyReason::Busy | DenyReason::Stopped => (503, "temporarily_unavailable"),
@@ -290,36 +289,38 @@ mod tests {
     #[test]
     fn custom_claims_and_scopes_are_read_from_the_context() {
         let context = json!({"accessToken": {"https://ns/a": 1, "scope": ["x", "y"]}, "idToken": {"b": 2}});
-        let login = parse_output("auth0|a".to_owned(), output(context)).unwrap();
+        let login = parse_output("auth0|a", output(context));
         assert_eq!(Value::Object(login.access), json!({"https://ns/a": 1}));
         assert_eq!(Value::Object(login.id), json!({"b": 2}));
         assert_eq!(login.scope, Some(vec!["x".to_owned(), "y".to_owned()]));
+        assert!(parse_output("auth0|a", output(json!("nonsense"))).access.is_empty());
     }
 
     #[test]
-    fn a_redirect_or_second_factor_is_an_error() {
-        let of = |context| parse_output("auth0|a".to_owned(), output(context)).map_err(|error| error.error);
-        assert_eq!(of(json!({"redirect": {"url": "https://x"}})), Err("interaction_required"));
-        assert_eq!(of(json!({"multifactor": {"provider": "any"}})), Err("interaction_required"));
-        assert_eq!(of(json!({"redirect": {}, "multifactor": null})).unwrap().scope, None);
-        assert!(of(json!("nonsense")).unwrap().access.is_empty());
-    }
-
-    #[test]
-    fn a_denial_becomes_auth0s_error_and_names_the_rule() {
-        let denied = |reason| Denied::new("gate", reason, "no entry");
-        for (reason, status, error, description) in [
-            (DenyReason::Unauthorized, 401, "unauthorized", "no entry"),
-            (DenyReason::Failed, 403, "access_denied", "no entry"),
-            (DenyReason::TimedOut, 403, "access_denied", "no entry"),
-            (DenyReason::Busy, 503, "temporarily_unavailable", "no entry"),
+    fn only_a_provider_asks_for_a_second_factor() {
+        for (value, expected) in [
+            (json!({"provider": "any"}), true),
+            (json!({"provider": "google-authenticator", "allowRememberBrowser": false}), true),
+            (json!({"provider": "none"}), false),
+            (json!({}), false),
+            (json!(false), false),
+            (Value::Null, false),
         ] {
-            let refused = oauth_error(denied(reason));
-            assert_eq!((refused.status, refused.error), (status, error));
-            assert_eq!(
-                (refused.description.as_str(), refused.script.as_deref()),
-                (description, Some("gate"))
-            );
+            assert_eq!(is_factor(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_denial_becomes_auth0s_error_and_names_the_script() {
+        for (reason, status, error) in [
+            (DenyReason::Unauthorized, 401, "unauthorized"),
+            (DenyReason::Failed, 403, "access_denied"),
+            (DenyReason::TimedOut, 403, "access_denied"),
+            (DenyReason::Busy, 503, "temporarily_unavailable"),
+        ] {
+            let refused = refusal(Denied::new("gate", reason, "no entry"));
+            assert_eq!((refused.status, &*refused.error), (status, error));
+            assert_eq!((refused.description.as_str(), refused.script.as_deref()), ("no entry", Some("gate")));
         }
     }
 }

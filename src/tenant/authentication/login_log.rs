@@ -9,22 +9,22 @@ use serde_json::{Map, Value, json};
 use super::super::Inner;
 use super::super::db::timestamp;
 use super::super::oauth_error::OAuthError;
-use crate::script::{ConsoleLine, FetchRecord};
+use crate::script::{ScriptKind, ScriptRun, Trace};
 
 /// The most stories kept.
 const CAPACITY: usize = 100;
 
-/// One login, or a mail that would have gone out.
+/// One login, another run of scripts, or a message that would have gone out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct LoginStory {
     /// Counts up from 1.
     pub(super) number: u64,
     pub(super) at: String,
-    /// `logged in`, or why not.
+    /// `logged in`, what the login waits for, or why it was refused.
     pub(super) outcome: String,
     /// The OAuth error, of a refused login.
-    pub(super) error: Option<&'static str>,
-    /// The rule that denied the login.
+    pub(super) error: Option<String>,
+    /// The script that denied the login.
     pub(super) denied_by: Option<String>,
     pub(super) user_id: Option<String>,
     pub(super) email: Option<String>,
@@ -32,20 +32,38 @@ pub(super) struct LoginStory {
     pub(super) connection: Option<String>,
     pub(super) organization: Option<String>,
     /// Auth0's name: `oidc-basic-profile`, `oauth2-refresh-token`, ….
-    pub(super) protocol: Option<&'static str>,
-    /// The rules, in order.
-    pub(super) scripts: Vec<String>,
-    /// How long all rules took.
+    pub(super) protocol: Option<String>,
+    /// The scripts that ran, in order.
+    pub(super) scripts: Vec<ScriptStory>,
+    /// How long the login took, its scripts included.
     pub(super) milliseconds: Option<u64>,
-    pub(super) console: Vec<Value>,
-    pub(super) fetches: Vec<Value>,
     /// The custom claims of the access token and of the ID token.
     pub(super) access_token: Map<String, Value>,
     pub(super) id_token: Map<String, Value>,
+    /// Claims that scripts set and tokens never have: reserved names.
+    pub(super) dropped_claims: Vec<String>,
+    /// Members of `api` that were called and have no effect here.
+    pub(super) ignored: Vec<String>,
     pub(super) mail: Option<Mail>,
 }
 
-/// A mail that Auth0 would have sent.
+/// One script's part of a login.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct ScriptStory {
+    pub(super) name: String,
+    pub(super) kind: ScriptKind,
+    /// Auth0's name of the trigger; `login_success` for rules.
+    pub(super) trigger: &'static str,
+    pub(super) milliseconds: u64,
+    /// Each `level` and `text`.
+    pub(super) console: Vec<Value>,
+    /// Each `method`, `url`, `status`, and `refused`: why it was not sent.
+    pub(super) fetches: Vec<Value>,
+    /// Each `member` of `api` with its `arguments`, claims included.
+    pub(super) calls: Vec<Value>,
+}
+
+/// A mail or a text message that Auth0 would have sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Mail {
     pub(super) to: String,
@@ -74,13 +92,29 @@ impl LoginStory {
         Self { client_id: client_id.to_owned(), ..Self::default() }
     }
 
-    pub(super) fn with_run(mut self, console: &[ConsoleLine], fetches: &[FetchRecord]) -> Self {
-        let line =
-            |line: &ConsoleLine| json!({"script": line.script, "level": line.level, "text": line.text});
-        let fetch = |fetch: &FetchRecord| json!({"script": fetch.script, "method": fetch.method, "url": fetch.url, "status": fetch.status});
-        self.console = console.iter().map(line).collect();
-        self.fetches = fetches.iter().map(fetch).collect();
-        self
+    /// Adds what a run of scripts did, script by script.
+    pub(super) fn add_run(&mut self, trigger: &'static str, trace: &Trace) {
+        let first = self.scripts.len();
+        self.scripts.extend(trace.scripts.iter().map(|run| ScriptStory::new(trigger, run)));
+        let Some(run) = self.scripts.get_mut(first..).filter(|run| !run.is_empty()) else { return };
+        let mut add = |script: &str, list: fn(&mut ScriptStory) -> &mut Vec<Value>, entry: Value| {
+            let position = run.iter().position(|story| story.name == script).unwrap_or(0);
+            run.get_mut(position).map(list).into_iter().for_each(|list| list.push(entry.clone()));
+        };
+        for line in &trace.console {
+            add(&line.script, |story| &mut story.console, json!({"level": line.level, "text": line.text}));
+        }
+        for fetch in &trace.fetches {
+            let entry = json!({"method": fetch.method, "url": fetch.url, "status": fetch.status, "refused": fetch.refused});
+            add(&fetch.script, |story| &mut story.fetches, entry);
+        }
+        for call in &trace.calls {
+            add(
+                &call.script,
+                |story| &mut story.calls,
+                json!({"member": call.member, "arguments": call.arguments}),
+            );
+        }
     }
 
     /// Adds the story to the tenant's log, as a success or with its error.
@@ -88,7 +122,7 @@ impl LoginStory {
         match outcome {
             Ok(outcome) => self.outcome = outcome.to_owned(),
             Err(error) => {
-                (self.outcome, self.error) = (error.description.clone(), Some(error.error));
+                (self.outcome, self.error) = (error.description.clone(), Some(error.error.to_string()));
                 self.denied_by = error.script.clone();
             }
         }
@@ -98,5 +132,19 @@ impl LoginStory {
         self.number = log.0;
         log.1.push_front(self);
         log.1.truncate(CAPACITY);
+    }
+}
+
+impl ScriptStory {
+    fn new(trigger: &'static str, run: &ScriptRun) -> Self {
+        Self {
+            name: run.name.clone(),
+            kind: run.kind,
+            trigger,
+            milliseconds: u64::try_from(run.duration.as_millis()).unwrap_or(u64::MAX),
+            console: Vec::new(),
+            fetches: Vec::new(),
+            calls: Vec::new(),
+        }
     }
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::Inner;
 use super::super::response::HttpResponse;
 use super::html::{self, escape};
-use super::login_log::LoginStory;
+use super::login_log::{LoginStory, ScriptStory};
+use crate::script::ScriptKind;
 
 /// Replaces the list when there is something new; open details stay as they are until then.
 const FOLLOW: &str = "let last = document.querySelector('main').dataset.last; setInterval(async () => {\
@@ -42,38 +43,29 @@ fn story(story: &LoginStory) -> String {
     let who = story.email.as_deref().or(story.user_id.as_deref()).unwrap_or("no user");
     let class = if story.error.is_some() { "story refused" } else { "story" };
     let denied_by =
-        story.denied_by.as_ref().map(|rule| format!(" (the rule \"{rule}\")")).unwrap_or_default();
-    let mut rows = String::new();
-    let mut row = |name: &str, value: Option<String>| {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            rows += &format!("<dt>{name}</dt><dd>{}</dd>", escape(&value));
-        }
-    };
-    row("User", story.user_id.clone());
-    row("Connection", story.connection.clone());
-    row("Organization", story.organization.clone());
-    row("Protocol", story.protocol.map(str::to_owned));
-    let took = story.milliseconds.map(|took| format!(", {took} ms")).unwrap_or_default();
-    row("Rules", (!story.scripts.is_empty()).then(|| format!("{}{took}", story.scripts.join(", "))));
-    let text = |value: &Value, name: &str| value.get(name).map_or(String::new(), plain);
-    for line in &story.console {
-        let name = format!("{} console.{}", text(line, "script"), text(line, "level"));
-        row(&escape(&name), Some(text(line, "text")));
-    }
-    for fetch in &story.fetches {
-        let status = text(fetch, "status");
-        let request = format!("{} {} → {status}", text(fetch, "method"), text(fetch, "url"));
-        row(&escape(&format!("{} fetched", text(fetch, "script"))), Some(request));
-    }
+        story.denied_by.as_ref().map(|script| format!(" (the script \"{script}\")")).unwrap_or_default();
+    let mut rows = Rows::default();
+    rows.add("User", story.user_id.as_deref().unwrap_or_default());
+    rows.add("Connection", story.connection.as_deref().unwrap_or_default());
+    rows.add("Organization", story.organization.as_deref().unwrap_or_default());
+    rows.add("Protocol", story.protocol.as_deref().unwrap_or_default());
+    rows.add("Took", &story.milliseconds.map(|took| format!("{took} ms")).unwrap_or_default());
+    story.scripts.iter().for_each(|script| add_script(&mut rows, script));
     for (name, claims) in [("Access token", &story.access_token), ("ID token", &story.id_token)] {
         for (claim, value) in claims {
-            row(name, Some(format!("{claim} = {value}")));
+            rows.add(name, &format!("{claim} = {value}"));
         }
     }
+    rows.add("Dropped, reserved claims", &story.dropped_claims.join(", "));
+    rows.add("Without effect here", &story.ignored.join(", "));
+    let mut rows = rows.0;
     if let Some(mail) = &story.mail {
-        row("Mail to", Some(mail.to.clone()));
-        rows +=
-            &format!("<dt>{}</dt><dd><a href=\"{1}\">{1}</a></dd>", escape(mail.subject), escape(&mail.link));
+        rows += &format!(
+            "<dt>To</dt><dd>{}</dd><dt>{}</dt><dd><a href=\"{2}\">{2}</a></dd>",
+            escape(&mail.to),
+            escape(mail.subject),
+            escape(&mail.link)
+        );
     }
     format!(
         "<details class=\"{class}\"><summary><time>{}</time> <strong>{}</strong> at {}: {}{}</summary><dl>{rows}</dl></details>",
@@ -83,6 +75,42 @@ fn story(story: &LoginStory) -> String {
         escape(&story.outcome),
         escape(&denied_by)
     )
+}
+
+fn add_script(rows: &mut Rows, script: &ScriptStory) {
+    let text = |value: &Value, name: &str| value.get(name).filter(|value| !value.is_null()).map(plain);
+    let kind = if script.kind == ScriptKind::Rule { "Rule" } else { "Action" };
+    rows.add(kind, &format!("{} ({}), {} ms", script.name, script.trigger, script.milliseconds));
+    for line in &script.console {
+        let name = format!("{} console.{}", script.name, text(line, "level").unwrap_or_default());
+        rows.add(&name, &text(line, "text").unwrap_or_default());
+    }
+    for fetch in &script.fetches {
+        let outcome =
+            text(fetch, "refused").or(text(fetch, "status")).unwrap_or_else(|| "no response".to_owned());
+        let request = [text(fetch, "method"), text(fetch, "url")].map(Option::unwrap_or_default).join(" ");
+        rows.add(&format!("{} fetched", script.name), &format!("{request} → {outcome}"));
+    }
+    for call in &script.calls {
+        let member = text(call, "member").unwrap_or_default();
+        rows.add(
+            &format!("{} called", script.name),
+            &format!("api.{member} {}", text(call, "arguments").unwrap_or_default()),
+        );
+    }
+}
+
+/// The rows of a story, escaped.
+#[derive(Default)]
+struct Rows(String);
+
+impl Rows {
+    /// Adds a row, unless its text is empty.
+    fn add(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            self.0 += &format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(text));
+        }
+    }
 }
 
 /// A text without the quotes of JSON.

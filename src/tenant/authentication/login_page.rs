@@ -15,6 +15,8 @@ use super::super::{Inner, TenantError, clients};
 use super::authorization_request::AuthorizationRequest;
 use super::callback::ResponseMode;
 use super::login_log::LoginStory;
+use super::registration::AccountRequest;
+use super::script_request::ScriptRequest;
 use super::signup::{self, SignUpError};
 use super::{authorize, html};
 
@@ -80,13 +82,19 @@ async fn authenticate(
         let Some(database) = authorization.sign_up_database(tenant) else {
             return Ok(Err("Sign-up is disabled for this application.".to_owned()));
         };
-        let (client_id, login) = (&authorization.client_id, (email, password));
-        let added = signup::add_user(tenant, client_id, database, login, Map::new()).await?;
+        let account = AccountRequest {
+            client_id: &authorization.client_id,
+            connection: database,
+            authorization: Some(authorization),
+            request: ScriptRequest::with_query(request, authorization.query.clone()),
+        };
+        let added = signup::add_user(tenant, &account, (email, password), Map::new()).await?;
         return Ok(added.map_err(|error| match error {
             SignUpError::Email => {
                 "This email cannot sign up. It may have an account: log in instead.".to_owned()
             }
             SignUpError::WeakPassword(problem) => problem,
+            SignUpError::Denied(denial) => denial.message,
         }));
     }
     let (email, password) = (email.to_owned(), password.to_owned());

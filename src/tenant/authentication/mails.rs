@@ -12,6 +12,7 @@ use super::super::tickets::TicketKind;
 use super::super::users::TenantUser;
 use super::html;
 use super::login_log::{LoginStory, Mail};
+use super::registration::{self, AccountRequest, Message};
 
 /// A kind of mail: its subject, its link's path and its ticket.
 type MailKind = (&'static str, &'static str, TicketKind);
@@ -25,17 +26,19 @@ const LINK_LIFETIME: i64 = 5 * 86_400;
 /// Logs a mail to a user.
 pub(super) async fn send(
     tenant: &Arc<Inner>,
-    client_id: &str,
+    account: &AccountRequest<'_>,
     user: &TenantUser,
     (subject, path, kind): MailKind,
 ) -> Result<(), OAuthError> {
     let user_id = user.user_id().to_owned();
     let issue = move |tenant: &Inner| tenant.tickets.issue(kind, &user_id, LINK_LIFETIME);
     let link = format!("{}{path}?ticket={}", tenant.issuer, tenant.in_pool(issue).await?);
-    let mut story = LoginStory::of(client_id);
+    let mut story = LoginStory::of(account.client_id);
     (story.user_id, story.email) = (Some(user.user_id().to_owned()), Some(user.email().to_owned()));
-    story.mail = Some(Mail { to: user.email().to_owned(), subject, link });
+    story.mail = Some(Mail { to: user.email().to_owned(), subject, link: link.clone() });
     story.record(tenant, Ok("mail"));
+    let message_type = if kind == TicketKind::RESET { "reset_email" } else { "verify_email" };
+    registration::send_mail(tenant, account, user, &Message { message_type, subject, link: &link });
     Ok(())
 }
 

@@ -1,34 +1,55 @@
-//! The Authentication API: authorization, tokens, the login page, sessions, sign-up, discovery.
+//! The Authentication API: authorization, tokens, the login page, sessions, sign-up, discovery, and the scripts at each place
+//! where Auth0 runs them.
 //!
 //! Owns what OAuth, OpenID Connect and Auth0's own endpoints exchange for tokens. Never serves `/api/v2/`.
+//!
+//! A login: `authorize.rs` or `token.rs` → `transaction.rs` → `login.rs` (`scripts.rs` runs scripts, with what
+//! `rule_context.rs` and `login_event.rs` give them) → `effects.rs` → `user_tokens.rs`. One that waits for its browser:
+//! `pending.rs`, then `continue_login.rs`.
 
 mod authorization_request;
 mod authorize;
+mod background;
+mod bound_actions;
 mod callback;
 mod claims;
+mod client_credentials;
+mod continue_login;
 mod discovery;
+mod effects;
 mod html;
+mod interaction_page;
 mod login;
+mod login_event;
 mod login_log;
 mod login_log_page;
 mod login_page;
+mod login_result;
 mod logout;
 mod mails;
 mod organizations;
 mod passwords;
+mod pending;
 mod pkce;
 mod refresh_tokens;
+mod registration;
+mod rule_context;
+mod script_request;
+mod scripts;
 mod sessions;
 mod signup;
 mod token;
+mod token_exchange;
+mod transaction;
 mod user_tokens;
 mod userinfo;
 
 use std::sync::Arc;
 
-pub(super) use login::LoginRules;
+pub(super) use bound_actions::warnings;
 pub(super) use login_log::LoginLog;
 pub(super) use refresh_tokens::RefreshTokens;
+pub(super) use scripts::Scripts;
 
 use super::Inner;
 use super::oauth_error::OAuthError;
@@ -48,6 +69,9 @@ pub(super) async fn serve(tenant: &Arc<Inner>, request: &HttpRequest) -> HttpRes
         ("GET" | "POST", "/authorize") => authorize::authorize(tenant, request).await,
         ("GET", "/u/login" | "/u/signup") => login_page::show(tenant, request),
         ("POST", "/u/login" | "/u/signup") => login_page::submit(tenant, request).await,
+        ("GET" | "POST", "/continue") => page(continue_login::resume(tenant, request).await),
+        ("GET", "/u/mfa" | "/u/prompt") => page(continue_login::show(tenant, request)),
+        ("POST", "/u/mfa" | "/u/prompt") => page(continue_login::submit(tenant, request).await),
         ("GET", "/v2/logout") => page(logout::logout(tenant, request).await),
         ("GET" | "POST", "/oidc/logout") => page(logout::oidc_logout(tenant, request).await),
         ("GET" | "POST", "/userinfo") => userinfo::userinfo(tenant, request),
@@ -84,9 +108,8 @@ fn allowed_methods(path: &str) -> Option<&'static str> {
         | "/dbconnections/signup"
         | "/dbconnections/change_password"
         | "/dev/keys/rotate" => "POST",
-        "/authorize" | "/u/login" | "/u/signup" | "/u/reset-password" | "/oidc/logout" | "/userinfo" => {
-            "GET, POST"
-        }
+        "/authorize" | "/continue" | "/u/login" | "/u/signup" | "/u/mfa" | "/u/prompt"
+        | "/u/reset-password" | "/oidc/logout" | "/userinfo" => "GET, POST",
         _ => return None,
     })
 }

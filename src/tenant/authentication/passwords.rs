@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
 use super::super::password_hash::hash_password;
@@ -9,7 +11,9 @@ use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
 use super::super::tickets::TicketKind;
 use super::super::{Inner, clients, connections};
-use super::{html, mails, signup};
+use super::registration::AccountRequest;
+use super::script_request::ScriptRequest;
+use super::{html, mails, registration, signup};
 
 /// `POST /dbconnections/change_password`: a mail, if the email has an account. The response does not say whether.
 pub(super) async fn change_password(
@@ -22,7 +26,10 @@ pub(super) async fn change_password(
     let connection = signup::require_database(tenant, &params)?;
     let found = tenant.users.find_by_email(params.require("email")?)?;
     if let Some(user) = found.iter().find(|user| user.connection() == connection) {
-        mails::send(tenant, &client.client_id, user, mails::RESET).await?;
+        let view = ScriptRequest::with_body(request, &params);
+        let account =
+            AccountRequest { client_id: &client.client_id, connection, authorization: None, request: view };
+        mails::send(tenant, &account, user, mails::RESET).await?;
     }
     Ok(HttpResponse::text(200, "We've just sent you an email to reset your password."))
 }
@@ -53,5 +60,12 @@ pub(super) async fn reset_password(
         tenant.refresh_tokens.revoke_all(&user_id)?;
         Ok(true)
     });
-    if changed.await? { Ok(html::notice("Your password was changed.")) } else { Err(mails::used()) }
+    if !changed.await? {
+        return Err(mails::used());
+    }
+    let view = ScriptRequest::with_query(request, json!({}));
+    let account =
+        AccountRequest { client_id: "", connection: user.connection(), authorization: None, request: view };
+    registration::after_password_change(tenant, &account, &user);
+    Ok(html::notice("Your password was changed."))
 }

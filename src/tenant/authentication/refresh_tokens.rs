@@ -4,11 +4,14 @@
 
 use rusqlite::{OptionalExtension, TransactionBehavior, named_params};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::super::TenantError;
 use super::super::db::TenantDb;
 use super::super::error::Result;
 use super::super::tickets::{hash, random};
+use super::login_event::time;
+use super::script_request::without_null;
 use crate::bundle::Client;
 
 /// The most families kept. Beyond it, those that were not used for longest are deleted.
@@ -19,7 +22,7 @@ const NAME_LENGTH: usize = 43;
 const MAX_TOKENS: usize = 16;
 
 /// The login that a refresh token continues.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct OfflineLogin {
     pub(super) user_id: String,
     pub(super) client_id: String,
@@ -29,6 +32,12 @@ pub(super) struct OfflineLogin {
     pub(super) sid: Option<String>,
     pub(super) auth_time: Option<i64>,
     pub(super) organization: Option<String>,
+    /// When its first token was issued, unix seconds.
+    #[serde(default)]
+    pub(super) issued_at: i64,
+    /// Set by actions.
+    #[serde(default)]
+    pub(super) metadata: Map<String, Value>,
 }
 
 /// A token's hash, and when it was rotated.
@@ -130,11 +139,52 @@ impl RefreshTokens {
         Ok(())
     }
 
+    /// Changes the metadata of a token's family, and lets it end earlier, in unix seconds. Blocking: a write.
+    pub(super) fn change(&self, text: &str, login: &OfflineLogin, ends_at: Option<i64>) -> Result<()> {
+        let Some(family) = family(text) else { return Ok(()) };
+        let sql = "UPDATE refresh_family SET login = ?2, ends_at = min(coalesce(ends_at, ?3), coalesce(?3, ends_at))
+                   WHERE family = ?1";
+        self.0.lock().execute(sql, (hash(family), json(login)?, ends_at))?;
+        Ok(())
+    }
+
+    /// Ends a family by its id, see [`id`]. Blocking: a write.
+    pub(super) fn revoke_family(&self, id: &str) -> Result<()> {
+        self.0.lock().execute("DELETE FROM refresh_family WHERE hex(family) = ?1", [id])?;
+        Ok(())
+    }
+
+    /// Ends all families of a browser session. Blocking: a write.
+    pub(super) fn revoke_session(&self, sid: &str) -> Result<()> {
+        self.0.lock().execute("DELETE FROM refresh_family WHERE login ->> '$.sid' = ?1", [sid])?;
+        Ok(())
+    }
+
     /// Ends all families of a user. Blocking: a write.
     pub(super) fn revoke_all(&self, user_id: &str) -> Result<()> {
         self.0.lock().execute("DELETE FROM refresh_family WHERE user_id = ?1", [user_id])?;
         Ok(())
     }
+}
+
+/// The id of a token's family, as the Management API has it.
+pub(super) fn id(text: &str) -> String {
+    hash(family(text).unwrap_or_default()).iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// `event.refresh_token` of a token.
+pub(super) fn event(text: &str, login: &OfflineLogin, client: &Client) -> Value {
+    let policy = &client.refresh_token;
+    let expires = policy.expiration_type == "expiring" && !policy.infinite_token_lifetime;
+    let expires_at = expires.then(|| time(login.issued_at.saturating_add(policy.token_lifetime)));
+    let scopes = login.scopes.join(" ");
+    without_null(json!({
+        "id": id(text), "client_id": login.client_id, "user_id": login.user_id, "session_id": login.sid,
+        "created_at": time(login.issued_at), "expires_at": expires_at,
+        "rotating": policy.rotation_type == "rotating", "metadata": login.metadata,
+        "resource_servers": [{"audience": login.audience, "scopes": scopes}],
+    }))
+    .into()
 }
 
 fn new_text(family: &str) -> Result<String> {

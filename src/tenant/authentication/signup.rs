@@ -12,7 +12,9 @@ use super::super::response::HttpResponse;
 use super::super::tickets;
 use super::super::users::{self, TenantUser};
 use super::super::{Inner, clients, connections};
-use super::mails;
+use super::registration::{AccountRequest, SignUpDenial};
+use super::script_request::ScriptRequest;
+use super::{mails, registration};
 
 /// Why a sign-up is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(super) enum SignUpError {
     Email,
     /// What the database asks of a password.
     WeakPassword(String),
+    /// An action of pre-user-registration refused it.
+    Denied(SignUpDenial),
 }
 
 pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
@@ -43,7 +47,10 @@ pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
     for name in ["username", "given_name", "family_name", "name", "nickname", "picture"] {
         members.extend(params.get(name).map(|value| (name.to_owned(), value.into())));
     }
-    Ok(match add_user(tenant, &client.client_id, connection, (email, password), members).await? {
+    let view = ScriptRequest::with_body(request, &params);
+    let account =
+        AccountRequest { client_id: &client.client_id, connection, authorization: None, request: view };
+    Ok(match add_user(tenant, &account, (email, password), members).await? {
         Ok(user) => {
             let id = user.user_id().trim_start_matches("auth0|");
             let body = json!({"_id": id, "email": user.email(), "email_verified": false});
@@ -55,35 +62,43 @@ pub(super) async fn signup(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
                 "description": "Password is too weak", "policy": policy, "statusCode": 400});
             HttpResponse::json(400, &body)
         }
+        Err(SignUpError::Denied(SignUpDenial { reason, message })) => {
+            let body = json!({"name": "InternalExtensibilityError", "code": "extensibility_error", "message": reason,
+                "description": reason, "friendly_message": message, "fromSandbox": true, "statusCode": 400});
+            HttpResponse::json(400, &body)
+        }
     })
 }
 
 /// Adds a user of a database, with more members of the profile, and logs the mail that would verify the email.
 pub(super) async fn add_user(
     tenant: &Arc<Inner>,
-    client_id: &str,
-    connection: &str,
+    account: &AccountRequest<'_>,
     (email, password): (&str, &str),
     members: Map<String, Value>,
 ) -> Result<Result<TenantUser, SignUpError>, OAuthError> {
-    let (email, password, connection) = (email.to_lowercase(), password.to_owned(), connection.to_owned());
+    let (email, password) = (email.to_lowercase(), password.to_owned());
     if !is_email(&email) {
         return Ok(Err(SignUpError::Email));
     }
-    if let Some(problem) = connections::weakness(&tenant.bundle, &connection, &password) {
+    if let Some(problem) = connections::weakness(&tenant.bundle, account.connection, &password) {
         return Ok(Err(SignUpError::WeakPassword(problem)));
     }
     let id = tickets::random()?.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     let user_id = format!("auth0|{id}");
+    let mut profile = users::new_profile(&user_id, &email, account.connection, tenant.clock.now());
+    profile.extend(members);
+    if let Err(denial) = registration::before_sign_up(tenant, account, &mut profile).await? {
+        return Ok(Err(SignUpError::Denied(denial)));
+    }
     let added = tenant.in_pool(move |tenant| {
         let hash = hash_password(&password)?;
-        let mut profile = users::new_profile(&user_id, &email, &connection, tenant.clock.now());
-        profile.extend(members);
         let is_new = tenant.db.add_account(&user_id, &profile, Some(&hash))?;
         if is_new { tenant.users.find(&user_id) } else { Ok(None) }
     });
     let Some(user) = added.await? else { return Ok(Err(SignUpError::Email)) };
-    mails::send(tenant, client_id, &user, mails::VERIFY).await?;
+    mails::send(tenant, account, &user, mails::VERIFY).await?;
+    registration::after_sign_up(tenant, account, &user);
     Ok(Ok(user))
 }
 

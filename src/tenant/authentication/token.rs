@@ -4,22 +4,26 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
 use super::super::request::HttpRequest;
 use super::super::response::HttpResponse;
-use super::super::tickets::{self, TicketKind};
+use super::super::tickets::TicketKind;
 use super::super::users::CONNECTION;
 use super::super::{Inner, clients, connections};
 use super::authorization_request::{AuthorizationCode, AuthorizationRequest};
-use super::claims::{self, LoginDetails};
-use super::login::{self, LoginAttempt};
+use super::claims::LoginDetails;
+use super::client_credentials::client_credentials;
 use super::login_log::LoginStory;
-use super::user_tokens::{self, TokenRequest, context, token_response};
-use super::{organizations, pkce};
+use super::script_request::ScriptRequest;
+use super::token_exchange::{TOKEN_EXCHANGE, token_exchange};
+use super::transaction::{NewLogin, Transaction};
+use super::user_tokens::{self, TokenRequest};
+use super::{effects, login, organizations, pkce, refresh_tokens};
 use crate::bundle::Client;
+use crate::script::LifetimeChanges;
 
 /// Auth0's extension grant: a password and its connection.
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
@@ -56,7 +60,14 @@ async fn grant(
     }
     let params = Params::from_body(request.header("content-type"), &request.body)?;
     let grant_type = params.require("grant_type")?;
-    let known = ["client_credentials", "authorization_code", "refresh_token", "password", PASSWORD_REALM];
+    let known = [
+        "client_credentials",
+        "authorization_code",
+        "refresh_token",
+        "password",
+        PASSWORD_REALM,
+        TOKEN_EXCHANGE,
+    ];
     if !known.contains(&grant_type) {
         let description = format!("Unsupported grant type: {grant_type}");
         return Err(OAuthError::new(400, "unsupported_grant_type", description));
@@ -64,32 +75,19 @@ async fn grant(
     let client = clients::authenticate(&tenant.bundle, &params, request.header("authorization"))?;
     *client_id = Some(client.client_id.clone());
     let is_public_machine = grant_type == "client_credentials" && client.is_public();
-    if !client.may_use(grant_type) || is_public_machine {
+    // Of an exchange the client's own setting decides, see `token_exchange.rs`.
+    let may_use = grant_type == TOKEN_EXCHANGE || client.may_use(grant_type);
+    if !may_use || is_public_machine {
         let description = format!("Grant type '{grant_type}' not allowed for the client.");
         return Err(OAuthError::unauthorized_client(description));
     }
     match grant_type {
-        "client_credentials" => client_credentials(tenant, client, &params),
+        "client_credentials" => client_credentials(tenant, client, &params, request).await,
         "authorization_code" => authorization_code(tenant, client, &params).await,
         "refresh_token" => refresh_token(tenant, client, &params, request).await,
+        TOKEN_EXCHANGE => token_exchange(tenant, client, &params, request).await,
         _ => password(tenant, client, &params, request, grant_type).await,
     }
-}
-
-fn client_credentials(tenant: &Inner, client: &Client, params: &Params) -> Result<Value, OAuthError> {
-    if params.get("organization").is_some() {
-        let problem = "The dev tenant does not support organization in a client_credentials request";
-        return Err(OAuthError::invalid_request(problem));
-    }
-    let audience = tenant
-        .audience(params)
-        .ok_or_else(|| OAuthError::access_denied("Non-global clients are not allowed access to APIv1"))?;
-    let api = tenant.apis.find(audience)?;
-    let scopes = tenant.apis.machine_scopes(&tenant.bundle, &client.client_id, api, params.get("scope"))?;
-    let jti = tickets::random()?;
-    let claims = context(tenant, client, &jti, None).machine(api, &scopes);
-    let token = tenant.key.sign(claims::typ(api), &claims)?;
-    Ok(token_response(&token, api.token_lifetime, &scopes, None, None))
 }
 
 async fn authorization_code(
@@ -115,6 +113,7 @@ async fn authorization_code(
             auth_time: code.auth_time,
             code: None,
             organization: authorization.organization.as_deref(),
+            ..LoginDetails::default()
         },
         rotated: None,
     };
@@ -179,18 +178,17 @@ async fn password(
     })?;
     let organization = organizations::requested(tenant, client, params.get("organization"))?;
     organizations::check(tenant, organization.as_deref(), &user).await?;
-    let attempt = LoginAttempt {
-        user,
-        client,
+    let login = NewLogin {
+        user: &user,
+        client_id: &client.client_id,
         protocol: "oauth2-password",
         is_fresh: true,
-        session: None,
-        organization: organizations::find(tenant, organization.as_deref()),
-        request,
-        query: json!({}),
-        body: params.for_rules(),
+        organization: organization.as_deref(),
+        audience: tenant.audience(params),
+        scope: params.get("scope"),
     };
-    let login = login::login(tenant, attempt).await?;
+    let transaction = Transaction::new(tenant, &login, None)?;
+    let login = login::log_in(tenant, transaction, &ScriptRequest::with_body(request, params)).await?.login;
     let (scope, organization) = (params.get("scope"), organization.as_deref());
     let details = LoginDetails { organization, ..LoginDetails::default() };
     let request = TokenRequest { client, api, scope, gty: Some("password"), details, rotated: None };
@@ -214,34 +212,47 @@ async fn refresh_token(
     params: &Params,
     request: &HttpRequest,
 ) -> Result<Value, OAuthError> {
-    let text = params.require("refresh_token")?;
+    let text = params.require("refresh_token")?.to_owned();
     let unknown = || OAuthError::invalid_grant("Unknown or invalid refresh token.");
     let present = async |rotate| {
-        let (text, client) = (text.to_owned(), client.clone());
+        let (text, client) = (text.clone(), client.clone());
         let presented = tenant.in_pool(move |tenant| tenant.refresh_tokens.present(&text, &client, rotate));
         presented.await?.ok_or_else(unknown)
     };
-    let (offline, _) = present(false).await?;
-    let organization = offline.organization.as_deref();
+    let (mut offline, _) = present(false).await?;
     let user = tenant.users.find(&offline.user_id)?.ok_or_else(unknown)?;
-    organizations::check(tenant, organization, &user).await?;
-    let attempt = LoginAttempt {
-        user,
-        client,
-        protocol: "oauth2-refresh-token",
-        is_fresh: false,
-        session: offline.sid.as_deref(),
-        organization: organizations::find(tenant, organization),
-        request,
-        query: json!({}),
-        body: params.for_rules(),
-    };
-    let login = login::login(tenant, attempt).await?;
-    // Rotated only now, so that a client whose request fails keeps its token.
-    let (_, rotated) = present(true).await?;
+    organizations::check(tenant, offline.organization.as_deref(), &user).await?;
     let wanted = params.get("scope").map(|scope| scope.split(' ').collect::<Vec<_>>());
     let is_wanted = |scope: &&str| wanted.as_ref().is_none_or(|wanted| wanted.contains(scope));
     let scope = offline.scopes.iter().map(String::as_str).filter(is_wanted).collect::<Vec<_>>().join(" ");
+    let login = NewLogin {
+        user: &user,
+        client_id: &client.client_id,
+        protocol: "oauth2-refresh-token",
+        is_fresh: false,
+        organization: offline.organization.as_deref(),
+        audience: offline.audience.as_deref(),
+        scope: Some(&scope),
+    };
+    let sid = offline.sid.as_deref();
+    let session = sid.map(|sid| tenant.tickets.session(sid)).transpose()?.flatten();
+    let refresh_token = refresh_tokens::event(&text, &offline, client);
+    let transaction = Transaction::new(tenant, &login, session)?;
+    let transaction = Transaction { refresh_token: Some(refresh_token), ..transaction };
+    let view = ScriptRequest::with_body(request, params);
+    let transaction = login::log_in(tenant, transaction, &view).await?;
+    // Rotated only now, so that a client whose request fails keeps its token.
+    let (_, rotated) = present(true).await?;
+    let changes = transaction.effects.refresh_token;
+    if changes != LifetimeChanges::default() {
+        if changes.evict_metadata {
+            offline.metadata.clear();
+        }
+        offline.metadata = effects::changed(std::mem::take(&mut offline.metadata), &changes.metadata);
+        let ends_at = [changes.expires_at, changes.idle_expires_at].into_iter().flatten().min();
+        let (offline, ends_at) = (offline.clone(), ends_at.map(|milliseconds| milliseconds / 1000));
+        tenant.in_pool(move |tenant| tenant.refresh_tokens.change(&text, &offline, ends_at)).await?;
+    }
     let request = TokenRequest {
         client,
         api: tenant.api(offline.audience.as_deref())?,
@@ -250,10 +261,10 @@ async fn refresh_token(
         details: LoginDetails {
             sid: offline.sid.as_deref(),
             auth_time: offline.auth_time,
-            organization,
+            organization: offline.organization.as_deref(),
             ..LoginDetails::default()
         },
         rotated,
     };
-    user_tokens::issue(tenant, request, &login).await
+    user_tokens::issue(tenant, request, &transaction.login).await
 }

@@ -10,7 +10,7 @@ use super::super::oauth_error::OAuthError;
 use super::super::response::object;
 use super::super::tickets::{self, TicketKind};
 use super::claims::{self, LoginDetails, TokenContext, UserGrant};
-use super::login::LoginResult;
+use super::login_result::LoginResult;
 use super::organizations;
 use super::refresh_tokens::OfflineLogin;
 use crate::bundle::{Client, ResourceServer};
@@ -55,6 +55,13 @@ pub(super) async fn issue(
         Some(set_by_a_rule) => set_by_a_rule.clone(),
         None => tenant.apis.user_scopes(api, &permissions, scope, gty == Some("password")),
     };
+    // Actions win over RBAC, as at Auth0.
+    scopes.retain(|scope| login.scopes.get(scope) != Some(&false));
+    for (scope, is_added) in &login.scopes {
+        if *is_added && !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
     tenant.apis.limit_user_scopes(&tenant.bundle, &client.client_id, api, &mut scopes)?;
     scopes.retain(|scope| scope != OFFLINE_ACCESS);
     let is_offline = grants_offline_access(client, api, scope);
@@ -69,7 +76,7 @@ pub(super) async fn issue(
     if is_openid {
         // For `/userinfo`.
         let (key, extra) =
-            (extra_claims_key(&login.user_id, &client.client_id), claims::permitted(&login.id));
+            (extra_claims_key(&login.user_id, &client.client_id), claims::permitted(&login.id, false));
         let store =
             move |tenant: &Inner| tenant.tickets.store(TicketKind::EXTRA, &key, &extra, lifetime.into());
         tenant.in_pool(store).await?;
@@ -77,7 +84,8 @@ pub(super) async fn issue(
     let access_token = match api {
         Some(api) => {
             let (subject, scopes, permissions) = (&login.user_id, &scopes, &permissions);
-            let grant = UserGrant { subject, scopes, permissions, gty, custom: &login.access };
+            let actor = login.actor.as_ref();
+            let grant = UserGrant { subject, scopes, permissions, gty, custom: &login.access, actor };
             tenant.key.sign(claims::typ(api), &context.user(api, grant))?
         }
         None => {
@@ -97,6 +105,8 @@ pub(super) async fn issue(
             sid: details.sid.map(str::to_owned),
             auth_time: details.auth_time,
             organization: details.organization.map(str::to_owned),
+            issued_at: tenant.clock.now().as_second(),
+            metadata: login.refresh_token_metadata.clone(),
         };
         let client = client.clone();
         Some(tenant.in_pool(move |tenant| tenant.refresh_tokens.issue(&login, &client)).await?)
@@ -116,6 +126,7 @@ pub(super) fn id_token(
 ) -> Result<String, OAuthError> {
     let lifetime = client.jwt_configuration.lifetime_in_seconds.unwrap_or(36_000);
     let profile = claims::profile(&login.user, scopes);
+    let details = LoginDetails { amr: &login.amr, actor: login.actor.as_ref(), ..details };
     Ok(tenant.key.sign(
         "JWT",
         &context(tenant, client, "", details.organization).id(lifetime, profile, &login.id, details),

@@ -1,4 +1,4 @@
-//! Actions: drafts, versions, deployment, and bindings to triggers. They are kept here, not run.
+//! Actions: drafts, versions, deployment, and bindings to triggers.
 
 use aws_lc_rs::digest;
 use serde_json::{Map, Value, json};
@@ -262,7 +262,8 @@ fn versions(action: &Object) -> Vec<Object> {
     }
 }
 
-fn deployed_version(action: &Object) -> Option<Object> {
+/// The version that is deployed: what runs.
+pub(in crate::tenant) fn deployed_version(action: &Object) -> Option<Object> {
     if let Some(id) = action.get("_deployed") {
         return versions(action).into_iter().find(|version| version.get("id") == Some(id));
     }

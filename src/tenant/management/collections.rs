@@ -28,7 +28,7 @@ pub(super) struct Collection {
 }
 
 /// All of them.
-pub(super) const COLLECTIONS: [Collection; 9] = [
+pub(super) const COLLECTIONS: [Collection; 10] = [
     Collection {
         kind: Kind::Client,
         path: "clients",
@@ -100,6 +100,14 @@ pub(super) const COLLECTIONS: [Collection; 9] = [
         scope: "organizations",
         missing: ("No organization found by that id or name", "inexistent_organization"),
         statuses: [201, 200, 204],
+    },
+    Collection {
+        kind: Kind::TokenExchangeProfile,
+        path: "token-exchange-profiles",
+        key: "token_exchange_profiles",
+        scope: "token_exchange_profiles",
+        missing: ("The token exchange profile does not exist.", "inexistent_token_exchange_profile"),
+        statuses: [201, 204, 204],
     },
 ];
 

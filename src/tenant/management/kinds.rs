@@ -34,6 +34,7 @@ pub(super) fn created(kind: Kind, call: &Call<'_>, body: Object) -> Result<Objec
         ),
         Kind::ActionModule => action_modules::defaults(call),
         Kind::Action => actions::defaults(call)?,
+        Kind::TokenExchangeProfile => object(json!({"created_at": call.now(), "updated_at": call.now()})),
         Kind::RuleConfig => Map::new(),
     };
     let mut created = defaults;
@@ -131,7 +132,7 @@ pub(super) fn is_listed(kind: Kind, call: &Call<'_>, stored: &Object) -> Result<
                 && trigger.is_none_or(supports)
                 && call.flag("deployed")?.is_none_or(|wanted| wanted == is_deployed)
         }
-        Kind::Organization | Kind::RuleConfig | Kind::ActionModule => true,
+        Kind::Organization | Kind::RuleConfig | Kind::ActionModule | Kind::TokenExchangeProfile => true,
     })
 }
 
@@ -168,6 +169,7 @@ fn ensure_unique(kind: Kind, call: &Call<'_>, next: &Object) -> Result<(), ApiEr
         Kind::ResourceServer => &["identifier"],
         Kind::ClientGrant => &["client_id", "audience", "subject_type"],
         Kind::Client => &["client_id"],
+        Kind::TokenExchangeProfile => &["subject_token_type"],
         _ => &["name"],
     };
     let is_same = |other: &&Object| {
@@ -213,6 +215,11 @@ fn ensure_unique(kind: Kind, call: &Call<'_>, next: &Object) -> Result<(), ApiEr
         Kind::ActionModule => {
             ApiError::new(409, "An action module with the same name already exists.", "module_conflict")
         }
+        Kind::TokenExchangeProfile => ApiError::new(
+            409,
+            "A token exchange profile with the same name or subject_token_type already exists.",
+            "profile_conflict",
+        ),
         _ => ApiError::new(409, "A connection with the same name already exists", "connection_conflict"),
     })
 }

@@ -35,6 +35,7 @@ use super::params::Params;
 use super::request::HttpRequest;
 use super::response::HttpResponse;
 use super::response::object;
+pub(super) use actions::deployed_version;
 use call::{Answer, ApiError, Call};
 pub(super) use routes::scopes;
 use routes::{Handler, Route};

@@ -22,7 +22,7 @@ pub(super) enum Rest {
 }
 
 /// Paths (`*` is any one segment), the name in the scopes, and the answer.
-pub(super) const REST: [(&str, &str, Rest); 46] = [
+pub(super) const REST: [(&str, &str, Rest); 45] = [
     (
         "attack-protection/bot-detection",
         "attack_protection",
@@ -100,7 +100,6 @@ pub(super) const REST: [(&str, &str, Rest); 46] = [
     ("risk-assessments/settings/new-device", "attack_protection", Rest::Settings(r#"{"remember_for":30}"#)),
     ("self-service-profiles", "self_service_profiles", Rest::List("self_service_profiles", "id")),
     ("supplemental-signals", "attack_protection", Rest::Settings(r#"{"akamai_enabled":false}"#)),
-    ("token-exchange-profiles", "token_exchange_profiles", Rest::List("token_exchange_profiles", "id")),
     ("user-attribute-profiles", "user_attribute_profiles", Rest::List("user_attribute_profiles", "id")),
     ("verifiable-credentials/verification/templates", "vdcs_templates", Rest::List("templates", "id")),
 ];

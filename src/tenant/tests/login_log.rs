@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::*;
-use crate::script::{ConsoleLevel, ConsoleLine, Denied, DenyReason, Trace};
+use crate::script::{ConsoleLevel, ConsoleLine, Denied, DenyReason, ScriptKind, ScriptRun, Trace};
 
 /// Denies `grace`; adds a claim for others.
 fn rules(login: LoginInput, writer: MetadataWriter) -> Result<LoginOutput, Denied> {
     let (script, text) = ("gate".to_owned(), "<b>seen</b>".to_owned());
     let line = ConsoleLine { script: script.clone(), level: ConsoleLevel::Log, text };
-    let trace = Trace { console: vec![line], ..Trace::default() };
+    let run = ScriptRun { name: script.clone(), kind: ScriptKind::Rule, duration: Duration::from_millis(7) };
+    let trace = Trace { scripts: vec![run], console: vec![line], ..Trace::default() };
     if login.user["user_id"] == "auth0|grace" {
         return Err(Denied {
             trace: Box::new(trace),
@@ -44,14 +45,18 @@ async fn each_login_has_its_story_the_newest_first() {
         (&json!(1), &json!("spa"), &json!("ada@example.com"))
     );
     assert_eq!(ada["access_token"], json!({"https://ns/plan": "free"}));
-    assert_eq!(ada["console"][0], json!({"script": "gate", "level": "log", "text": "<b>seen</b>"}));
+    assert_eq!(
+        ada["scripts"],
+        json!([{"name": "gate", "kind": "rule", "trigger": "login_success", "milliseconds": 7, "fetches": [], "calls": [],
+            "console": [{"level": "log", "text": "<b>seen</b>"}]}])
+    );
     for secret in ["secret1", "dev-only-ada", "eyJ"] {
         assert!(!log.text.contains(secret), "{secret}");
     }
 
     let page = tenant.get("/", &[]).await;
     assert!(
-        page.text.contains("data-last=\"3\"") && page.text.contains("not you (the rule &quot;gate&quot;)"),
+        page.text.contains("data-last=\"3\"") && page.text.contains("not you (the script &quot;gate&quot;)"),
         "{}",
         page.text
     );

@@ -31,7 +31,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 
-use super::authentication::LoginRules;
+use super::authentication::Scripts;
 use super::*;
 use crate::pool;
 use crate::script::{LoginInput, LoginOutput, MetadataWriter};
@@ -105,8 +105,9 @@ impl TestTenant {
         let clock = Clock::manual(Timestamp::from_second(NOW).unwrap());
         let settings = settings(&folder);
         let pool = Pool::start(&pool::Settings { threads: 2, queue: 64 }).unwrap();
-        let rules = LoginRules::from_fn(rules);
-        let tenant = Tenant::with_rules(&settings, ISSUER, bundle, rules, None, pool, clock.clone()).unwrap();
+        let scripts = Scripts::from_fn(rules);
+        let tenant =
+            Tenant::with_scripts(&settings, ISSUER, bundle, scripts, None, pool, clock.clone()).unwrap();
         Self { tenant, clock, _folder: folder }
     }
 
@@ -264,8 +265,9 @@ async fn the_key_and_its_id_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();
-        let rules = LoginRules::from_fn(accept);
-        Tenant::with_rules(&settings(&folder), ISSUER, bundle(), rules, None, pool, Clock::system()).unwrap()
+        let scripts = Scripts::from_fn(accept);
+        Tenant::with_scripts(&settings(&folder), ISSUER, bundle(), scripts, None, pool, Clock::system())
+            .unwrap()
     };
     let before = open().0.load().key.jwks.clone();
     assert_eq!(before, open().0.load().key.jwks);
