@@ -89,10 +89,11 @@ fn a_login_that_cannot_redirect_fails() {
     let tenant = Scripts::new().action("post-login", "asks", code).serve();
     let browser = tenant.browser();
     let tokens = browser.tokens(&browser.log_in_with("auth0|ada", &[("stay", "1")]));
+    assert_eq!(error(&browser.authorize(&[("prompt", "none")])).0, "interaction_required");
     assert!(param(&location(&browser.authorize(&[("prompt", "none"), ("asks", "1")])), "code").is_some());
     let refresh = json!({"grant_type": "refresh_token", "refresh_token": tokens.at("/refresh_token")});
     for refused in [tenant.token(&refresh), tenant.password("ada")] {
-        assert_eq!(refused.status, 403, "{}", refused.body);
+        assert_eq!(refused.at("/error"), "interaction_required", "{}", refused.body);
     }
 }
 

@@ -149,13 +149,15 @@ fn wait_for(transaction: &Transaction, wait: Wait) -> Result<Wait, OAuthError> {
     if transaction.can_redirect() {
         return Ok(wait);
     }
-    Err(match wait {
+    let script = wait.script().map(str::to_owned);
+    let error = match wait {
         Wait::Factor { .. } if transaction.authorization.is_none() => OAuthError::mfa_required(),
         Wait::Factor { .. } => OAuthError::interaction_required("Multifactor authentication required"),
         Wait::Redirect { .. } | Wait::Prompt { .. } => OAuthError::interaction_required(
             "The user needs to be redirected elsewhere before authentication can be completed",
         ),
-    })
+    };
+    Err(OAuthError { script, ..error })
 }
 
 async fn run_rules(
