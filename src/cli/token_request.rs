@@ -95,7 +95,17 @@ impl TokenRequest<'_> {
     }
 
     fn token(&self, http: &HttpClient, login: &Value) -> anyhow::Result<String> {
-        access_token(&http.post_json(&format!("{}oauth/token", self.issuer), &[], login)?)
+        let response = http.post_json(&format!("{}oauth/token", self.issuer), &[], login)?;
+        access_token(&response).map_err(|error| match self.denied_by(http) {
+            Some(script) if response.status != 200 => anyhow::anyhow!("{error}, by the script \"{script}\""),
+            _ => error,
+        })
+    }
+
+    /// The script that denied the latest login, by the dev tenant's login log.
+    fn denied_by(&self, http: &HttpClient) -> Option<String> {
+        let log = http.get(&format!("{}dev/logins", self.issuer), &[]).ok()?;
+        log.at("/logins/0/denied_by").as_str().map(str::to_owned)
     }
 }
 
@@ -104,12 +114,7 @@ pub(super) fn access_token(response: &HttpResponse) -> anyhow::Result<String> {
     if response.status != 200 {
         let [error, description] = ["/error", "/error_description"]
             .map(|member| response.at(member).as_str().unwrap_or("no reason").to_owned());
-        let script = response.at("/script");
-        let script = script.as_str().map(|script| format!("by the rule \"{script}\", ")).unwrap_or_default();
-        bail!(
-            "the tenant refused the token request: {description} ({script}{error}, status {})",
-            response.status
-        );
+        bail!("the tenant refused the token request: {description} ({error}, status {})", response.status);
     }
     let token = response.at("/access_token");
     Ok(token.as_str().context("the tenant's response has no access_token")?.to_owned())

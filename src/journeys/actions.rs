@@ -6,5 +6,6 @@ mod exchanges;
 mod interactions;
 mod log;
 mod logins;
+mod messages;
 mod redirects;
 mod registrations;

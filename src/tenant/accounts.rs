@@ -195,6 +195,12 @@ impl TenantDb {
         Ok(changed.as_ref().map_or(0, count))
     }
 
+    /// The sequence number of the latest event, 0 when there is none.
+    pub(super) fn last_event(&self) -> Result<i64> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM event";
+        Ok(self.lock().query_row(sql, [], |row| row.get(0))?)
+    }
+
     fn emit(&self, connection: &Connection, kind: &str, doc: &Document) -> Result<()> {
         let mut object = doc.clone();
         object.retain(|member, _| !member.starts_with('_'));

@@ -38,6 +38,7 @@ pub use exchanges::{Direction, HttpExchange};
 pub use settings::Settings;
 
 use std::convert::Infallible;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -81,6 +82,8 @@ struct Inner {
     clock: Clock,
     exchanges: Arc<exchanges::ExchangeLog>,
     log: Arc<authentication::LoginLog>,
+    /// The last event that the actions of event-stream got.
+    delivered_events: Arc<AtomicI64>,
     faults: Arc<faults::Faults>,
     rate_limit: Arc<management::RateLimit>,
 }
@@ -132,6 +135,7 @@ impl Tenant {
         let (pkcs8, created_at) = db.signing_keys(keys::SigningKey::generate).map_err(unusable)?;
         let key = keys::SigningKeys::new(&pkcs8).map_err(unusable)?;
         let users = users::UserDirectory::open(&bundle, created_at, db.clone()).map_err(unusable)?;
+        let last_event = db.last_event().map_err(unusable)?;
         let current = Arc::new_cyclic(|current| {
             ArcSwap::from_pointee(Inner {
                 issuer: issuer.to_owned(),
@@ -146,6 +150,7 @@ impl Tenant {
                 key: Arc::new(key),
                 exchanges: Arc::default(),
                 log: Arc::default(),
+                delivered_events: Arc::new(AtomicI64::new(last_event)),
                 faults: Arc::default(),
                 rate_limit: Arc::default(),
                 tickets: tickets::Tickets(db.clone()),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::json;
 
 use super::TenantError;
-use super::response::{HttpResponse, object};
+use super::response::HttpResponse;
 
 /// An OAuth error (RFC 6749 §5.2), with the status that Auth0 gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct OAuthError {
     pub(super) error: Cow<'static, str>,
     /// `error_description`, for people.
     pub(super) description: String,
-    /// The script that denied the login. Ours, not Auth0's: `/oauth/token` returns it too.
+    /// The script that denied the login: for the login log and page. The application gets Auth0's words only.
     pub(super) script: Option<String>,
 }
 
@@ -73,9 +73,8 @@ impl OAuthError {
 
     /// The error as `/oauth/token` returns it.
     pub(super) fn response(&self) -> HttpResponse {
-        let mut body = object(json!({"error": self.error, "error_description": self.description}));
-        body.extend(self.script.as_ref().map(|script| ("script".to_owned(), script.as_str().into())));
-        let response = HttpResponse::json(self.status, &body.into());
+        let body = json!({"error": self.error, "error_description": self.description});
+        let response = HttpResponse::json(self.status, &body);
         if self.status == 401 {
             response.header("www-authenticate", "Basic realm=\"dev tenant\"")
         } else {

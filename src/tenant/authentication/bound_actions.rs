@@ -64,6 +64,10 @@ pub(in crate::tenant) fn warnings(bundle: &Bundle) -> Vec<String> {
                 ));
                 continue;
             }
+            if trigger == Trigger::PasswordResetPostChallenge.name() {
+                warnings.push(format!("the action \"{name}\" never runs here: nothing runs {trigger}"));
+                continue;
+            }
             match find(bundle, binding) {
                 None => warnings.push(format!("the action \"{name}\" of the trigger {trigger} does not exist: add actions/{name}.json")),
                 Some(action) if deployed_version(action).is_none() => warnings.push(format!(

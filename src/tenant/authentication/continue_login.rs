@@ -12,7 +12,7 @@ use super::super::response::HttpResponse;
 use super::pending::{self, Pending, Wait};
 use super::script_request::ScriptRequest;
 use super::sessions::Method;
-use super::{authorize, interaction_page};
+use super::{authorize, interaction_page, phone_messages};
 
 /// `GET` or `POST /continue?state=…`: resumes a login that a script sent elsewhere.
 pub(super) async fn resume(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
@@ -79,6 +79,11 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
         _ => {
             transaction.methods.retain(|method| method.name != "mfa");
             transaction.methods.push(Method::new("mfa", tenant.clock.now()));
+            if let Some(user) = tenant.users.find(&transaction.user_id)? {
+                let view = ScriptRequest::with_query(request, json!({}));
+                let factor = params.get("outcome").unwrap_or_default();
+                phone_messages::send_code(tenant, &transaction, &user, factor, &view);
+            }
         }
     }
     let query = transaction.authorization.as_ref().map(|request| request.query.clone()).unwrap_or_default();

@@ -123,7 +123,7 @@ fn offset(seq: i64) -> String {
 }
 
 impl TenantDb {
-    fn events_after(&self, seq: i64) -> Result<Vec<(i64, String, Value)>> {
+    pub(in crate::tenant) fn events_after(&self, seq: i64) -> Result<Vec<(i64, String, Value)>> {
         let connection = self.lock();
         let mut statement = connection
             .prepare_cached("SELECT seq, type, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;

@@ -74,7 +74,7 @@ async fn a_login_denied_by_a_rule_gets_no_token() {
     let tenant = TestTenant::with(|_| {}, deny(DenyReason::TimedOut));
     let refused = tenant.user_tokens("ada", &[("audience", PUBLIC)]).await;
     assert_eq!(refused.error(), (403, "access_denied".to_owned(), "no entry".to_owned()));
-    assert_eq!(refused.json()["script"], "gate");
+    assert_eq!(tenant.get("/dev/logins", &[]).await.json()["logins"][0]["denied_by"], "gate");
 }
 
 #[tokio::test]
