@@ -26,15 +26,20 @@ impl Profile {
     /// Reads a profile as the Management API returns it, or as it was stored. `None` without a `user_id`.
     pub fn read(whole: Value) -> Option<Self> {
         let text = |name: &str| whole.get(name).and_then(Value::as_str).map(str::to_owned);
+        // What a sign-up did not ask for, rules and actions keep here: only Auth0 writes the members beside it.
+        let kept = |name: &str| whole.get("user_metadata")?.get(name)?.as_str().map(str::to_owned);
+        let email = text("email");
+        // Auth0 fills an unknown name with the email.
+        let name = text("name").filter(|name| Some(name) != email.as_ref()).or_else(|| kept("name"));
         Some(Self {
             user_id: text("user_id")?,
-            email: text("email"),
+            email,
             email_verified: whole.get("email_verified") == Some(&Value::Bool(true)),
             blocked: whole.get("blocked") == Some(&Value::Bool(true)),
             person: Person {
-                name: text("name"),
-                given_name: text("given_name"),
-                family_name: text("family_name"),
+                name: name.or_else(|| text("name")),
+                given_name: text("given_name").or_else(|| kept("given_name")),
+                family_name: text("family_name").or_else(|| kept("family_name")),
                 nickname: text("nickname"),
                 picture: text("picture"),
                 phone: text("phone_number"),
@@ -58,6 +63,21 @@ impl Profile {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_name_that_auth0_lacks_comes_from_the_metadata() {
+        let name = |more: Value| {
+            let mut profile = json!({"user_id": "auth0|a", "email": "a@x", "user_metadata": {"name": "Ada", "given_name": "A"}});
+            profile.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let person = Profile::read(profile).unwrap().person;
+            (person.name, person.given_name)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(name(json!({"name": "a@x"})), (some("Ada"), some("A")));
+        assert_eq!(name(json!({})), (some("Ada"), some("A")));
+        assert_eq!(name(json!({"name": "Countess", "given_name": "B"})), (some("Countess"), some("B")));
+        assert_eq!(name(json!({"name": "a@x", "user_metadata": {"name": 1}})).0, some("a@x"));
+    }
 
     #[test]
     fn only_user_id_is_required_and_only_true_is_verified() {

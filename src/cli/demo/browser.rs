@@ -53,7 +53,7 @@ pub(super) fn log_in(
     let target = page.join(&action)?;
     let cookies = cookies(&response);
     let mut response = http.post_form(target.as_str(), &cookie_header(&cookies), &form)?;
-    show("POST", &target, &response, &format!("{email} logs in; the rules run"))?;
+    show("POST", &target, &response, &format!("{email} logs in; the rules and actions run"))?;
     let redirect = |base: &Url, response: &HttpResponse| {
         anyhow::Ok(base.join(response.header("location").context("the login does not redirect")?)?)
     };

@@ -1,6 +1,6 @@
 //! `vestibule demo`: the seven steps of a login, on free ports and in a temporary folder.
 //!
-//! All of it is real: a frontend logs in over HTTP, the rules run, the doors answer. Each line is an HTTP exchange or a
+//! All of it is real: a frontend logs in over HTTP, the rules and actions run, the doors answer. Each line is an HTTP exchange or a
 //! check; a check that fails fails the command.
 
 mod browser;

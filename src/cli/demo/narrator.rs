@@ -67,7 +67,7 @@ impl<'a> Narrator<'a> {
         Ok(out::line(out::wrapped(&format!("  {} {what}", out::mark(passed)), 2))?)
     }
 
-    /// Logs a user in through the browser, by email or `user_id`; prints each request, and those that the rules sent.
+    /// Logs a user in through the browser, by email or `user_id`; prints each request, and what the scripts did.
     pub(super) fn log_in(&mut self, name: &str, audience: &str) -> anyhow::Result<String> {
         let mut users = self.development.tenant.served().users.iter();
         let user = users.find(|user| user.email == name || user.user_id == name);
@@ -79,8 +79,8 @@ impl<'a> Narrator<'a> {
         let request = TokenRequest { issuer, client_id: &client_id, audience };
         let token = browser::log_in(&http, request, email, password, &mut |method, url, response, note| {
             out::line(format!("  → {method:4} {:<34} {}  {note}", url.path(), response.status))?;
-            if note.contains("the rules run") {
-                self.print_exchanges(Direction::Out)?;
+            if note.contains("the rules and actions run") {
+                self.print_scripts()?;
             }
             Ok(())
         })?;
@@ -115,30 +115,59 @@ impl<'a> Narrator<'a> {
         let bearer = token.map_or("no token".to_owned(), shortened);
         out::line(out::wrapped(&format!("  → POST {url}  {query}"), 7))?;
         out::line(format!("         {bearer}"))?;
-        let exchanges = self.print_exchanges(Direction::In)?;
+        let exchanges = self.print_exchanges()?;
         let challenge = response.header("www-authenticate").map(|text| format!("\n         {text}"));
         let answer = format!("  ← {}  {}{}", response.status, response.body, challenge.unwrap_or_default());
         out::line(out::wrapped(&answer, 7))?;
         Ok((response, exchanges))
     }
 
-    /// Prints and returns the tenant's new exchanges in one direction.
-    fn print_exchanges(&mut self, direction: Direction) -> anyhow::Result<Vec<HttpExchange>> {
+    /// Prints what each script of the latest login did, from the tenant's login log.
+    fn print_scripts(&self) -> anyhow::Result<()> {
+        let log = self.http.get(&format!("{}dev/logins", self.development.tenant.url()), &[])?;
+        let scripts = log.at("/logins/0/scripts");
+        for script in list(&scripts) {
+            let took = format!("{} ms", text(script, "milliseconds"));
+            out::line(format!("      · {:6} {:<32} {took:>7}", text(script, "kind"), text(script, "name")))?;
+            for fetch in list(script.get("fetches").unwrap_or(&Value::Null)) {
+                let (method, url, status) =
+                    (text(fetch, "method"), text(fetch, "url"), text(fetch, "status"));
+                out::line(format!("          ⇢ {method:4} {url:<40} {status}"))?;
+            }
+            for call in list(script.get("calls").unwrap_or(&Value::Null)) {
+                let call = format!("api.{}{}", text(call, "member"), text(call, "arguments"));
+                out::line(format!("          {}", call.chars().take(90).collect::<String>()))?;
+            }
+            for line in list(script.get("console").unwrap_or(&Value::Null)) {
+                out::line(format!("          console.{}: {}", text(line, "level"), text(line, "text")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints and returns the requests that the tenant received since the last time.
+    fn print_exchanges(&mut self) -> anyhow::Result<Vec<HttpExchange>> {
         let all = self.development.tenant.tenant().exchanges();
-        let new = all.iter().skip(self.printed).filter(|exchange| exchange.direction == direction);
+        let new = all.iter().skip(self.printed).filter(|exchange| exchange.direction == Direction::In);
         let new: Vec<HttpExchange> = new.cloned().collect();
         self.printed = all.len();
         for HttpExchange { method, path, status, actor, .. } in &new {
             let status = status.map_or("no response".to_owned(), |status| status.to_string());
             let actor = actor.as_deref().unwrap_or("unknown");
-            let sender = match direction {
-                Direction::Out => format!("rule {actor}"),
-                Direction::In => format!("client `{actor}`"),
-            };
-            out::line(format!("      ⇢ {method:4} {path:<40} {status}  {sender}"))?;
+            out::line(format!("      ⇢ {method:4} {path:<40} {status}  client `{actor}`"))?;
         }
         Ok(new)
     }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A member as text, without the quotes of JSON.
+fn text(value: &Value, member: &str) -> String {
+    let value = value.get(member).cloned().unwrap_or_default();
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The beginning of a token and its length: too little to use it.

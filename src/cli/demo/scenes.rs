@@ -22,7 +22,7 @@ pub(super) fn run_all(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 /// Steps 1 to 7 for a new user. Returns her token and her new id.
 fn sign_up(demo: &mut Narrator<'_>) -> anyhow::Result<(String, Value)> {
     demo.title("1. Ada signs up and calls the Public API. She is not in the database yet.")?;
-    demo.say("Steps 1 to 6: she logs in, the rules ask the Internal API for her, the tenant signs a token.")?;
+    demo.say("Steps 1 to 6: she logs in, rules and actions run, the tenant signs a token.")?;
     let token = demo.log_in("ada@example.com", &demo.config.public.audience)?;
     let posted = demo.sign_ups.received();
     let tracked = posted.len() == 1
@@ -101,11 +101,12 @@ fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
     )?;
     let token = demo.log_in("edsger@example.com", &demo.config.public.audience)?;
     let (response, _) = demo.query(&demo.public(), Some(&token), ME)?;
-    let own = response.at("/data/me/id");
+    let (own, name) = (response.at("/data/me/id"), response.at("/data/me/name"));
     let reports = demo.machine_token("reports", &demo.config.internal.audience)?;
     let find = r#"{ user(email: "edsger@example.com") { id auth0Id } }"#;
     let (response, _) = demo.query(&demo.internal(), Some(&reports), find)?;
     let created = response.at("/data/user/id");
+    demo.check(name == "Edsger", "the name that the rule populated at his sign-up is what `me` returns")?;
     let is_separate = own.is_string() && created.is_string() && own != created;
     let is_unlinked = response.at("/data/user/auth0Id").is_null();
     demo.check(is_separate && is_unlinked, "he got a new row; the one created for him is not linked")
