@@ -266,28 +266,6 @@ impl TenantUser {
         first.and_then(|identity| identity.get(member)).and_then(Value::as_str).unwrap_or_default()
     }
 
-    pub(super) fn logins_count(&self) -> Value {
-        self.user.get("logins_count").cloned().unwrap_or(Value::from(0))
-    }
-
-    /// Whether an account's identity is one of the user's: `provider|id`.
-    pub(super) fn has_identity(&self, user_id: &str) -> bool {
-        let identities = self.user.get("identities").and_then(Value::as_array);
-        let id = |identity: &Value| {
-            let id = identity.get("user_id")?;
-            let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
-            Some(format!("{}|{id}", identity.get("provider")?.as_str()?))
-        };
-        identities.into_iter().flatten().any(|identity| id(identity).as_deref() == Some(user_id))
-    }
-
-    /// The user's roles with `id` and `name`, for `api.roles`.
-    pub(super) fn role_objects(&self, bundle: &Bundle) -> Vec<Value> {
-        let roles = bundle.objects.list(Kind::Role).iter();
-        let of_user = roles.filter(|role| self.roles.iter().any(|name| name == text(role, "name")));
-        of_user.map(|role| json!({"id": role.get("id"), "name": role.get("name")})).collect()
-    }
-
     /// Blocked at the tenant, which is independent of a block in our database.
     pub(super) fn is_blocked(&self) -> bool {
         self.user.get("blocked") == Some(&Value::Bool(true))

@@ -12,7 +12,7 @@ use super::organizations;
 use super::script_request::{self, ScriptConnection, ScriptRequest, TENANT, without_null};
 use super::sessions::{self, BrowserSession};
 use super::transaction::Transaction;
-use crate::bundle::Client;
+use crate::bundle::{Bundle, Client, Kind};
 
 /// The `event` of a login. Members that Auth0 leaves undefined are left out.
 pub(super) fn login_event(
@@ -61,6 +61,32 @@ pub(super) fn event_user(user: &TenantUser) -> Value {
         }
     }
     members.into()
+}
+
+impl TenantUser {
+    /// How often the user logged in.
+    pub(super) fn logins_count(&self) -> Value {
+        self.user.get("logins_count").cloned().unwrap_or(Value::from(0))
+    }
+
+    /// Whether an account's identity is one of the user's: `provider|id`.
+    pub(super) fn has_identity(&self, user_id: &str) -> bool {
+        let identities = self.user.get("identities").and_then(Value::as_array);
+        let id = |identity: &Value| {
+            let id = identity.get("user_id")?;
+            let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+            Some(format!("{}|{id}", identity.get("provider")?.as_str()?))
+        };
+        identities.into_iter().flatten().any(|identity| id(identity).as_deref() == Some(user_id))
+    }
+
+    /// The user's roles with `id` and `name`, for `api.roles`.
+    pub(super) fn role_objects(&self, bundle: &Bundle) -> Vec<Value> {
+        let has = |name: &Value| self.roles.iter().any(|role| Some(role.as_str()) == name.as_str());
+        let roles = bundle.objects.list(Kind::Role).iter();
+        let of_user = roles.filter(|role| role.get("name").is_some_and(has));
+        of_user.map(|role| json!({"id": role.get("id"), "name": role.get("name")})).collect()
+    }
 }
 
 fn transaction_value(transaction: &Transaction) -> Value {
