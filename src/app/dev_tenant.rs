@@ -126,6 +126,9 @@ impl DevTenant {
         Ok(Self { tenant, bundle, issuer, url, https, ca_file, servers, scripts, pools: [own, fetching] })
     }
 
+    /// The keywords that every bundle has beside the configured ones.
+    pub const KEYWORDS: [&str; 3] = ["ISSUER", "TOKEN_URL", "INTERNAL_API"];
+
     /// The configured bundle, for a tenant with this issuer, whose http listener is at `url`. `internal` is the address of the
     /// Internal API. Scripts get their tokens over http, so that they need no certificate authority.
     pub fn bundle(config: &Config, issuer: &str, url: &str, internal: SocketAddr) -> anyhow::Result<Bundle> {

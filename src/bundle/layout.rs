@@ -112,7 +112,15 @@ impl Layout {
         let known = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let used = Kind::ALL.iter().any(|kind| kind.folder() == name);
-            let tools = ["node_modules", "config.json", "package.json", "package-lock.json"].contains(&name);
+            let tools = [
+                "node_modules",
+                "types",
+                "jsconfig.json",
+                "config.json",
+                "package.json",
+                "package-lock.json",
+            ]
+            .contains(&name);
             used || tools || [DATABASES, "triggers", "tenant.json", PEOPLE].contains(&name)
         };
         let mut unused = files.entries("")?;

@@ -42,6 +42,8 @@
 //! - `deploy_crashes`: deployments that are killed half-way
 //! - `actions`: rules and actions at each place where Auth0 runs them
 //! - `scripts`: rules and actions in their worker processes
+//! - `scripts`: rules in their worker processes
+//! - `converting`: the commands `tenant convert` and `tenant types`
 //!
 //! The executable and its database:
 //! - `process`: start, output, exit codes and shutdown
@@ -74,6 +76,7 @@ mod actions;
 mod bad_inputs;
 mod callers;
 mod clients;
+mod converting;
 mod crashes;
 mod delegation;
 mod deploy_crashes;

@@ -8,6 +8,7 @@
 mod actions;
 mod answers;
 mod clients;
+mod corpus;
 mod fetches;
 mod fixtures;
 mod hostile;

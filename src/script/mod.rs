@@ -35,15 +35,17 @@ mod process;
 mod redact;
 mod worker;
 mod convert;
+mod verify;
+mod types;
 
 pub use action::{Action, ActionModule, Dependency, Trigger};
 pub use action_run::{ActionsInput, ActionsOutput, ApiFacts, Outcome, Resume};
-pub use convert::{ConvertError, Converted, Note, convert};
+pub use convert::{ConvertError, Converted, Note, Traits, convert, has_named_function};
 pub use effects::{
     Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
     TargetScopes,
 };
-pub use fetch::{InvalidOrigin, parse_origin};
+pub use fetch::{InvalidOrigin, Responder, parse_origin};
 pub use host::ScriptRunner;
 pub use login::{
     Auth0Global, Denied, DenyReason, LoginInput, LoginOutput, MetadataKind, MetadataUpdate, MetadataWriter,
@@ -51,5 +53,10 @@ pub use login::{
 pub use required::{RequiredPackage, required_packages};
 pub use settings::Settings;
 pub use trace::{ApiCall, ConsoleLevel, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
+pub use types::type_declarations;
+pub use verify::{
+    CannedResponse, CannedResponses, Comparison, Continued, Difference, LoginCase, compare, fetched,
+    generated_cases, observe_action, observe_actions, observe_rule,
+};
 pub use worker::worker_main;
 pub use worker_pool::WorkerCommand;

@@ -1,9 +1,11 @@
 //! `vestibule tenant …`: the dev tenant alone, what tests of a team ask of it, and deployments to tenants.
 
+mod convert;
 mod fault;
 mod npm;
 mod run;
 mod state;
+mod types;
 mod deploy_config;
 mod deploy;
 mod deployments;
@@ -21,6 +23,8 @@ pub(super) enum Command {
     Reset(state::ResetArgs),
     Export(state::ExportArgs),
     Import(state::ImportArgs),
+    Convert(convert::Args),
+    Types(types::Args),
     Plan(deploy::PlanArgs),
     Apply(deploy::ApplyArgs),
     Rollback(deploy::RollbackArgs),
@@ -36,6 +40,8 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
         Command::Reset(args) => state::reset(global, args)?,
         Command::Export(args) => state::export(global, args)?,
         Command::Import(args) => state::import(global, args)?,
+        Command::Convert(args) => convert::run(global, args)?,
+        Command::Types(args) => types::run(global, args)?,
         Command::Plan(args) => return deploy::plan(global, args),
         Command::Apply(args) => return deploy::apply(global, args),
         Command::Rollback(args) => return deploy::rollback(global, args),

@@ -123,7 +123,24 @@ fn reference(draft: &mut Draft<'_, '_>, node: NodeId) {
         );
     }
     let span = Span::new(draft.tree.span(node).start, draft.tree.span(last.node).end);
-    draft.replace(span, expression);
+    let is_guarded = name == "authorization" && is_guarded(draft, last.node);
+    draft.replace(span, if is_guarded { plain_authorization(length) } else { expression });
+}
+
+fn plain_authorization(length: usize) -> &'static str {
+    if length == 1 { "event.authorization" } else { "event.authorization.roles" }
+}
+
+/// Whether the rule itself asks if `context.authorization` is there: `context.authorization && context.authorization.roles`,
+/// or `(context.authorization || {}).roles`.
+fn is_guarded(draft: &Draft<'_, '_>, node: NodeId) -> bool {
+    match draft.tree.kind(draft.tree.parent(node)) {
+        AstKind::LogicalExpression(it) => {
+            let left = draft.tree.at(it.left.span());
+            left.ends_with(".authorization")
+        }
+        _ => false,
+    }
 }
 
 /// The longest known path that the members are.
@@ -312,7 +329,10 @@ fn multifactor(draft: &mut Draft<'_, '_>, node: NodeId, chain: &[Step<'_>]) {
     members.sort_by_key(|(name, _)| name != "provider");
     let text = |span: Span| draft.tree.at(span);
     let call = match members.as_slice() {
-        [(provider, value)] if provider == "provider" => format!("api.multifactor.enable({})", text(*value)),
+        // A rule's default is true, an action's false.
+        [(provider, value)] if provider == "provider" => {
+            format!("api.multifactor.enable({}, {{ allowRememberBrowser: true }})", text(*value))
+        }
         [(provider, value), (_, remember)] if provider == "provider" => {
             format!(
                 "api.multifactor.enable({}, {{ allowRememberBrowser: {} }})",

@@ -6,16 +6,8 @@ use oxc_ast::AstKind;
 use oxc_semantic::{NodeId, SymbolId};
 use oxc_span::Span;
 
+use super::note::Note;
 use super::source::{Edits, RuleFunction, Then, Tree};
-
-/// A remark about a line of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Note {
-    /// The line of the rule, from 1.
-    pub line: usize,
-    /// The remark.
-    pub text: String,
-}
 
 const DENIED: &str =
     "the application gets error=access_denied, where a rule's UnauthorizedError gives unauthorized";
@@ -157,11 +149,17 @@ impl Draft<'_, '_> {
         }
     }
 
+    /// Notes what holds for every place like this one, at the first.
+    pub(super) fn note_once(&mut self, node: NodeId, text: &str) {
+        if !self.notes.iter().any(|note| note.text == text) {
+            self.note(node, text);
+        }
+    }
+
     /// Notes that a denial by UnauthorizedError has another error code.
     pub(super) fn note_denial(&mut self, node: NodeId) {
-        let is_first = !self.notes.iter().any(|note| note.text == DENIED);
-        if is_first && self.tree.at(self.tree.span(node)).contains("UnauthorizedError") {
-            self.note(node, DENIED);
+        if self.tree.at(self.tree.span(node)).contains("UnauthorizedError") {
+            self.note_once(node, DENIED);
         }
     }
 

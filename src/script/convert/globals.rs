@@ -83,21 +83,22 @@ pub(super) fn require(draft: &mut Draft<'_, '_>) {
             }
         };
         let text = name.value.as_str();
+        // name@version/path, where a name may have a scope: @scope/name.
         let at = text.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(at, _)| at);
-        let (package, version) = match at.and_then(|at| text.split_at_checked(at)) {
-            Some((package, version)) => (package, Some(version.trim_start_matches('@'))),
-            None => (text, None),
-        };
-        let root = package.splitn(if package.starts_with('@') { 3 } else { 2 }, '/');
-        let root = root.take(if package.starts_with('@') { 2 } else { 1 }).collect::<Vec<_>>().join("/");
+        let (name_part, rest) = at.and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""));
+        let (version, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let package = format!("{name_part}{path}");
+        let parts = if package.starts_with('@') { 2 } else { 1 };
+        let root = package.split('/').take(parts).collect::<Vec<_>>().join("/");
         if BUILT_IN.contains(&root.trim_start_matches("node:")) {
-        } else if let Some(version) = version {
-            draft.dependencies.insert(root.clone(), version.to_owned());
+            // Node's own: no dependency.
+        } else if let Some(version) = version.strip_prefix('@') {
+            draft.dependencies.insert(root, version.to_owned());
         } else if !draft.dependencies.contains_key(&root) {
             let known = LAST_VERSIONS.iter().find(|(own, _)| *own == root);
             let version = known.map_or("latest", |(_, version)| version);
             draft.note(node, format!("require('{text}') names no version: the action takes {version}"));
-            draft.dependencies.insert(root.clone(), version.to_owned());
+            draft.dependencies.insert(root, version.to_owned());
         }
         if package != text {
             let quote = draft.tree.at(name.span).get(..1).unwrap_or("'");
@@ -184,7 +185,7 @@ fn save(
     let ids = draft.tree.inside(id.span());
     draft.done.extend(ids);
     draft.saves.push(call.node_id());
-    draft.note(node, "Auth0 saves the metadata when the login ends, also when it is denied; the rule saved and waited here");
+    draft.note_once(node, "Auth0 saves the metadata when the login ends, also when it is denied; the rule saved and waited here");
     if !super::metadata::inline(draft, call, metadata, helper) {
         let name = if helper == Helper::SaveAppMetadata {
             "saveAppMetadata(api, "

@@ -8,7 +8,7 @@ use oxc_span::{GetSpan, Span};
 use super::callback::is_last;
 use super::context::properties;
 use super::draft::{Draft, Helper};
-use super::source::{Then, parameter};
+use super::source::{Then, Tree, parameter};
 
 /// Rewrites the statement that the call is part of. Returns false when it is used in another way.
 pub(super) fn inline(
@@ -53,7 +53,12 @@ pub(super) fn inline(
         return false;
     }
     let indent = format!("\n{}", tree.indentation(statement.start));
-    let members = metadata.as_expression().and_then(properties).filter(|members| !members.is_empty());
+    // A value that may be undefined goes through the helper, which leaves it out as JSON does.
+    let is_defined = |value: &Span| tree.node_at(*value).is_some_and(|node| is_never_undefined(tree, node));
+    let members = metadata
+        .as_expression()
+        .and_then(properties)
+        .filter(|members| !members.is_empty() && members.iter().all(|(_, value)| is_defined(value)));
     let setter = if helper == Helper::SaveAppMetadata { "setAppMetadata" } else { "setUserMetadata" };
     let mut at = statement.start;
     let metadata_end = metadata.span().end;
@@ -106,6 +111,38 @@ pub(super) fn inline(
         _ => draft.edits.replace(kept_end, statement.end, ";"),
     }
     true
+}
+
+/// Whether an expression surely has a value.
+fn is_never_undefined(tree: &Tree<'_>, node: NodeId) -> bool {
+    let inner = |expression: &Expression<'_>| {
+        tree.node_at(expression.without_parentheses().span())
+            .is_some_and(|node| is_never_undefined(tree, node))
+    };
+    match tree.kind(node) {
+        AstKind::StringLiteral(_)
+        | AstKind::NumericLiteral(_)
+        | AstKind::BooleanLiteral(_)
+        | AstKind::NullLiteral(_)
+        | AstKind::TemplateLiteral(_)
+        | AstKind::ArrayExpression(_)
+        | AstKind::ObjectExpression(_)
+        | AstKind::NewExpression(_)
+        | AstKind::BinaryExpression(_) => true,
+        AstKind::UnaryExpression(it) => it.operator.as_str() != "void",
+        AstKind::LogicalExpression(it) => it.operator.as_str() != "&&" && inner(&it.right),
+        AstKind::ConditionalExpression(it) => inner(&it.consequent) && inner(&it.alternate),
+        AstKind::CallExpression(it) => {
+            let name = it.callee.as_member_expression().and_then(|member| member.static_property_name());
+            name.is_some_and(|name| {
+                ["now", "toISOString", "toString", "toLowerCase", "toUpperCase", "getTime"].contains(&name)
+            })
+        }
+        AstKind::IdentifierReference(it) => {
+            tree.symbol_of(it).and_then(|symbol| tree.constant(symbol)).is_some_and(inner)
+        }
+        _ => false,
+    }
 }
 
 /// The code of a function that uses no parameter and is not async.

@@ -4,8 +4,9 @@
 //! `api.idToken.setCustomClaim`, the callback becomes a `return`, a denial or a settled promise. A rule that cannot be taken
 //! apart stays as it is, inside an adapter. A rule whose behaviour would change is refused, with the line and the reason.
 
-mod draft;
+mod note;
 mod source;
+mod draft;
 mod user;
 mod context;
 mod callback;
@@ -13,19 +14,21 @@ mod metadata;
 mod globals;
 mod shared;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use oxc_allocator::Allocator;
+use oxc_ast::AstKind;
 use oxc_semantic::SymbolId;
+use oxc_span::GetSpan;
 
-pub use draft::Note;
+pub use note::Note;
 
 use draft::{Draft, Form, Helper};
 use shared::Shared;
 use source::{RuleFunction, Tree, parameter, parsed_text};
 
-use super::action::Dependency;
+use super::action::{Action, Dependency};
 use crate::bundle::Rule;
 
 /// An action made from a rule.
@@ -41,6 +44,65 @@ pub struct Converted {
     pub notes: Vec<Note>,
     /// Why the rule's function is unchanged inside an adapter; empty for readable code.
     pub wrapped: Vec<Note>,
+}
+
+impl Converted {
+    /// The action, with the values of its secrets.
+    pub fn action(&self, name: &str, configuration: &BTreeMap<String, String>) -> Action {
+        let secret = |key: &String| Some((key.clone(), configuration.get(key)?.clone()));
+        Action {
+            name: name.to_owned(),
+            code: self.code.clone(),
+            secrets: self.secrets.iter().filter_map(secret).collect(),
+            dependencies: self.dependencies.clone(),
+            modules: Vec::new(),
+        }
+    }
+}
+
+/// What a rule looks at: material for logins that try it out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// Its short texts.
+    pub texts: BTreeSet<String>,
+    /// Keys of the metadata.
+    pub metadata: BTreeSet<String>,
+    /// Parameters of the request.
+    pub query: BTreeSet<String>,
+    /// Whether it may send requests.
+    pub fetches: bool,
+}
+
+impl Traits {
+    /// What a rule looks at; nothing when it does not compile.
+    pub fn of(rule: &Rule) -> Self {
+        let (allocator, text) = (Allocator::default(), parsed_text(&rule.script));
+        let mut traits = Self {
+            fetches: ["fetch", "require"].iter().any(|name| rule.script.contains(name)),
+            ..Self::default()
+        };
+        let Ok(tree) = Tree::parse(&allocator, &text) else { return traits };
+        for (_, kind) in tree.nodes() {
+            match kind {
+                AstKind::StringLiteral(it) if (1..=40).contains(&it.value.len()) => {
+                    let _ = traits.texts.insert(it.value.to_string());
+                }
+                AstKind::StaticMemberExpression(it) => {
+                    let object = tree.at(it.object.span());
+                    let names = match object {
+                        _ if object.ends_with("_metadata") || object.ends_with("etadata") => {
+                            &mut traits.metadata
+                        }
+                        _ if object.ends_with(".query") || object.ends_with(".body") => &mut traits.query,
+                        _ => continue,
+                    };
+                    names.insert(it.property.name.to_string());
+                }
+                _ => {}
+            }
+        }
+        traits
+    }
 }
 
 /// A rule that no action can replace.
@@ -90,6 +152,13 @@ pub fn convert(rule: &Rule, rules: &[Rule], keys: &BTreeSet<String>) -> Result<C
         in_adapter(draft, &rule.name)
     };
     Ok(Converted { code, secrets, dependencies, notes, wrapped })
+}
+
+/// Whether a rule's function has a name, so that its file is JavaScript of its own.
+pub fn has_named_function(script: &str) -> bool {
+    let (allocator, text) = (Allocator::default(), parsed_text(script));
+    let tree = Tree::parse(&allocator, &text);
+    tree.is_ok_and(|tree| tree.rule_function().is_some_and(|function| function.name.is_some()))
 }
 
 fn rewrite(draft: &mut Draft<'_, '_>, keys: &BTreeSet<String>, promise: [&str; 2]) {

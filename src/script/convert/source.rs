@@ -10,7 +10,7 @@ use oxc_parser::Parser;
 use oxc_semantic::{NodeId, Semantic, SemanticBuilder, SymbolId};
 use oxc_span::{GetSpan, SourceType, Span};
 
-use super::draft::Note;
+use super::note::Note;
 
 /// The text that is parsed: the rule's function as an expression. The parentheses add no line.
 pub(super) fn parsed_text(script: &str) -> String {
@@ -113,6 +113,28 @@ impl<'a> Tree<'a> {
     /// The nodes within a part of the text.
     pub(super) fn inside(&self, span: Span) -> Vec<NodeId> {
         self.nodes().filter(|(_, kind)| span.contains_inclusive(kind.span())).map(|(id, _)| id).collect()
+    }
+
+    /// The outermost expression that is this part of the text.
+    pub(super) fn node_at(&self, span: Span) -> Option<NodeId> {
+        self.nodes()
+            .find(|(_, kind)| kind.span() == span && !matches!(kind, AstKind::IdentifierName(_)))
+            .map(|(id, _)| id)
+    }
+
+    /// The value of a `const`.
+    pub(super) fn constant(&self, symbol: SymbolId) -> Option<&'a Expression<'a>> {
+        let node = self.semantic.scoping().symbol_declaration(symbol);
+        let declarator = match self.kind(node) {
+            AstKind::VariableDeclarator(it) => it,
+            _ => match self.kind(self.parent(node)) {
+                AstKind::VariableDeclarator(it) => it,
+                _ => return None,
+            },
+        };
+        let is_plain = matches!(declarator.id, BindingPattern::BindingIdentifier(_));
+        let is_const = !self.semantic.scoping().symbol_is_mutated(symbol);
+        declarator.init.as_ref().filter(|_| is_plain && is_const)
     }
 
     /// The places where a variable is used.

@@ -1,7 +1,6 @@
 exports.onExecutePostLogin = async (event, api) => {
   const response = await fetch(`${event.secrets.API}/plan/${encodeURIComponent(event.user.user_id)}`, {
     headers: { authorization: `Bearer ${event.secrets.TOKEN}` },
-    signal: AbortSignal.timeout(2000),
   });
   if (!response.ok) {
     console.error('the plan is unknown', response.status);

@@ -1,6 +1,6 @@
 function (user, context, callback) {
   const lastChange = user.last_password_reset || user.created_at;
-  const days = (new Date(configuration.NOW) - new Date(lastChange)) / 86400000;
+  const days = (new Date(configuration.NOW).getTime() - new Date(lastChange).getTime()) / 86400000;
   switch (true) {
     case days > 365:
       return callback(new UnauthorizedError('Please change your password.'));

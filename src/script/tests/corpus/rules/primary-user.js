@@ -1,6 +1,6 @@
 function (user, context, callback) {
   user.app_metadata = user.app_metadata || {};
-  if (user.app_metadata.primary) {
+  if (typeof user.app_metadata.primary === 'string') {
     context.primaryUser = user.app_metadata.primary;
   }
   callback(null, user, context);
