@@ -42,7 +42,6 @@
 //! - `deploy_crashes`: deployments that are killed half-way
 //! - `actions`: rules and actions at each place where Auth0 runs them
 //! - `scripts`: rules and actions in their worker processes
-//! - `scripts`: rules in their worker processes
 //! - `converting`: the commands `tenant convert` and `tenant types`
 //!
 //! The executable and its database:

@@ -76,6 +76,7 @@ impl Case {
             context: self.context.clone(),
             responses: self.responses.clone(),
             continued: self.continued.as_ref().map(|it| Continued { query: it.query.clone() }),
+            ..LoginCase::default()
         }
     }
 

@@ -26,7 +26,7 @@ pub use note::Note;
 
 use draft::{Draft, Form, Helper};
 use shared::Shared;
-use source::{RuleFunction, Tree, parameter, parsed_text};
+use source::{RuleFunction, Tree, on_own_stack, parameter, parsed_text};
 
 use super::action::{Action, Dependency};
 use crate::bundle::Rule;
@@ -67,6 +67,8 @@ pub struct Traits {
     pub texts: BTreeSet<String>,
     /// Keys of the metadata.
     pub metadata: BTreeSet<String>,
+    /// Keys of the configuration.
+    pub keys: BTreeSet<String>,
     /// Parameters of the request.
     pub query: BTreeSet<String>,
     /// Whether it may send requests.
@@ -76,6 +78,10 @@ pub struct Traits {
 impl Traits {
     /// What a rule looks at; nothing when it does not compile.
     pub fn of(rule: &Rule) -> Self {
+        on_own_stack(&[&rule.script], || Self::of_here(rule)).unwrap_or_default()
+    }
+
+    fn of_here(rule: &Rule) -> Self {
         let (allocator, text) = (Allocator::default(), parsed_text(&rule.script));
         let mut traits = Self {
             fetches: ["fetch", "require"].iter().any(|name| rule.script.contains(name)),
@@ -93,6 +99,7 @@ impl Traits {
                         _ if object.ends_with("_metadata") || object.ends_with("etadata") => {
                             &mut traits.metadata
                         }
+                        "configuration" => &mut traits.keys,
                         _ if object.ends_with(".query") || object.ends_with(".body") => &mut traits.query,
                         _ => continue,
                     };
@@ -126,6 +133,12 @@ fn list(notes: &[Note]) -> String {
 /// # Errors
 /// The rule does something that no action can do, or is no function `(user, context, callback)`.
 pub fn convert(rule: &Rule, rules: &[Rule], keys: &BTreeSet<String>) -> Result<Converted, ConvertError> {
+    let scripts: Vec<&str> = std::iter::once(rule).chain(rules).map(|rule| rule.script.as_str()).collect();
+    on_own_stack(&scripts, || convert_here(rule, rules, keys))
+        .unwrap_or_else(|note| Err(ConvertError { rule: rule.name.clone(), reasons: vec![note] }))
+}
+
+fn convert_here(rule: &Rule, rules: &[Rule], keys: &BTreeSet<String>) -> Result<Converted, ConvertError> {
     let refused = |reasons: Vec<Note>| ConvertError { rule: rule.name.clone(), reasons };
     let (allocator, text) = (Allocator::default(), parsed_text(&rule.script));
     let tree = Tree::parse(&allocator, &text).map_err(|note| refused(vec![note]))?;
@@ -156,9 +169,12 @@ pub fn convert(rule: &Rule, rules: &[Rule], keys: &BTreeSet<String>) -> Result<C
 
 /// Whether a rule's function has a name, so that its file is JavaScript of its own.
 pub fn has_named_function(script: &str) -> bool {
-    let (allocator, text) = (Allocator::default(), parsed_text(script));
-    let tree = Tree::parse(&allocator, &text);
-    tree.is_ok_and(|tree| tree.rule_function().is_some_and(|function| function.name.is_some()))
+    let has_name = || {
+        let (allocator, text) = (Allocator::default(), parsed_text(script));
+        let tree = Tree::parse(&allocator, &text);
+        tree.is_ok_and(|tree| tree.rule_function().is_some_and(|function| function.name.is_some()))
+    };
+    on_own_stack(&[script], has_name).unwrap_or(false)
 }
 
 fn rewrite(draft: &mut Draft<'_, '_>, keys: &BTreeSet<String>, promise: [&str; 2]) {

@@ -17,6 +17,47 @@ pub(super) fn parsed_text(script: &str) -> String {
     format!("({}\n)", script.trim_end().trim_end_matches(';'))
 }
 
+/// Auth0's limit of an action's code, in bytes.
+const SOURCE_LIMIT: usize = 100_000;
+/// How deep brackets may be nested.
+const DEPTH: usize = 300;
+/// The stack to parse on: other nesting (`!!!…`, `a+a+…`, `else if …`) is as deep as the source is long.
+const STACK: usize = 1 << 30;
+
+/// Does work on scripts on a stack of its own, so that no script can exhaust the caller's.
+///
+/// # Errors
+/// A script is too long or nested too deeply, or the thread does not start.
+pub(super) fn on_own_stack<T: Send>(scripts: &[&str], work: impl FnOnce() -> T + Send) -> Result<T, Note> {
+    let refused = |text: &str| Note { line: 1, text: text.to_owned() };
+    for script in scripts {
+        if script.len() > SOURCE_LIMIT {
+            return Err(refused("it is over 100,000 bytes, which is Auth0's limit for an action"));
+        }
+        let mut depth = 0_usize;
+        for (line, text) in script.lines().enumerate() {
+            for byte in text.bytes() {
+                match byte {
+                    b'(' | b'[' | b'{' => depth += 1,
+                    b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                if depth > DEPTH {
+                    let text = format!("brackets are nested over {DEPTH} deep");
+                    return Err(Note { line: line + 1, text });
+                }
+            }
+        }
+    }
+    let thread = std::thread::Builder::new().name("convert".to_owned()).stack_size(STACK);
+    std::thread::scope(|scope| {
+        let worker = thread
+            .spawn_scoped(scope, work)
+            .map_err(|error| refused(&format!("no thread starts: {error}")))?;
+        worker.join().map_err(|_| refused("its conversion failed"))
+    })
+}
+
 /// A rule's syntax tree.
 pub(super) struct Tree<'a> {
     semantic: Semantic<'a>,

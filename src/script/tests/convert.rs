@@ -231,3 +231,21 @@ fn an_adapter_has_the_function_unchanged() {
     assert_eq!(converted.wrapped.len(), 1, "{:?}", converted.wrapped);
     assert!(converted.code.contains(&format!("const rule = {script};")), "{}", converted.code);
 }
+
+#[test]
+fn a_script_that_is_nested_without_end_harms_nothing() {
+    let with =
+        |text: String| converted(&format!("function (user, context, callback) {{\nreturn {text};\n}}"));
+    for text in [
+        "!".repeat(90_000) + "1",
+        "1+".repeat(45_000) + "1",
+        "a?".repeat(20_000) + "1" + &":1".repeat(20_000),
+    ] {
+        drop(with(text));
+    }
+    drop(with("1;".to_owned() + &"if (a) b(); else ".repeat(5_500) + "c()"));
+    let error = with("(".repeat(1_000) + "1" + &")".repeat(1_000)).unwrap_err();
+    assert_eq!((error.reasons[0].line, error.reasons[0].text.contains("nested")), (2, true), "{error}");
+    let error = with(format!("'{}'", "x".repeat(100_000))).unwrap_err();
+    assert!(error.to_string().contains("100,000 bytes"), "{error}");
+}

@@ -1,5 +1,6 @@
 //! A login to run scripts on, as the objects of a rule and of an action.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub struct LoginCase {
     pub user: Map<String, Value>,
     /// Members of the rules' `context`; objects are merged.
     pub context: Map<String, Value>,
+    /// Values of the configuration that differ.
+    pub configuration: BTreeMap<String, String>,
     /// What the scripts' requests get. A request that none matches fails.
     pub responses: Vec<CannedResponse>,
     /// The return from a redirect.

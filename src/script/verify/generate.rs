@@ -1,5 +1,7 @@
 //! Logins that try out what a rule looks at.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::super::convert::Traits;
@@ -76,6 +78,13 @@ pub fn generated_cases(traits: &Traits) -> Vec<LoginCase> {
         })
         .collect();
     cases.extend(with_queries);
+    for key in traits.keys.iter().take(8) {
+        for value in ["", "0", "[]"] {
+            let configuration = BTreeMap::from_iter([(key.clone(), value.to_owned())]);
+            let name = format!("configuration {key} = \"{value}\"");
+            cases.push(LoginCase { name, configuration, ..LoginCase::default() });
+        }
+    }
     if !traits.fetches {
         return cases;
     }

@@ -47,11 +47,13 @@ pub async fn compare(
     configuration: &BTreeMap<String, String>,
     cases: &[LoginCase],
 ) -> Comparison {
-    let action = converted.action(&rule.name, configuration);
     let mut comparison = Comparison::default();
     for case in cases {
+        let mut configuration = configuration.clone();
+        configuration.extend(case.configuration.clone());
+        let action = converted.action(&rule.name, &configuration);
         responses.set(&case.responses);
-        let of_rule = observe_rule(runner, rule, configuration, case).await;
+        let of_rule = observe_rule(runner, rule, &configuration, case).await;
         responses.set(&case.responses);
         let of_action = observe_action(runner, &action, case).await;
         let is_broken = of_rule.iter().any(|it| {

@@ -1,3 +1,4 @@
-exports.onExecutePostLogin = async (event) => {
-  if (event.client.client_id === 'spa') throw new Error('The profile service is not configured.');
+exports.onExecutePostLogin = async (event, api) => {
+  if (event.client.client_id !== 'spa') return api.access.deny('Another application.');
+  throw new Error('The profile service is not configured.');
 };
