@@ -36,7 +36,7 @@ test("the bundle, converted rules and the corpus check; a member that is not the
     const types = kind[handler] ? `/**\n * @param {${kind[handler]}Event} event\n * @param {${kind[handler]}API} api\n */\n` : "";
     writeFileSync(join(action, "code.js"), code.replace(/^exports\./m, `${types}exports.`));
   }
-  vestibule("tenant", "convert", folder, "--write");
+  vestibule("tenant", "convert", folder, "--write", "--force");
   vestibule("tenant", "types", folder);
   const { errors, fileNames } = check(folder);
   assert.deepEqual(errors, []);
