@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio_rustls::TlsAcceptor;
+use url::Origin;
 use warp::{Filter, Reply};
 
 use super::Listener;
@@ -86,12 +87,7 @@ impl DevTenant {
             bundle.rules.clear();
             bundle.triggers.clear();
         }
-        let own = [&issuer, &url, &url.replace("localhost", "127.0.0.1"), &format!("http://{internal}/")];
-        let mut allowed =
-            own.into_iter().map(|url| script::parse_origin(url)).collect::<Result<Vec<_>, _>>()?;
-        for origin in &config.tenant.allow_fetch {
-            allowed.push(script::parse_origin(origin).context("`tenant.allow_fetch`")?);
-        }
+        let allowed = Self::allowed_origins(config, &issuer, &url, internal)?;
         // Two pools: a rule's fetch may wait for our Internal API, which may wait for this tenant. With one pool, many
         // concurrent logins could deadlock.
         let own = Pool::start(&config.pool).context("cannot start the pool's threads")?;
@@ -128,6 +124,21 @@ impl DevTenant {
 
     /// The keywords that every bundle has beside the configured ones.
     pub const KEYWORDS: [&str; 3] = ["ISSUER", "TOKEN_URL", "INTERNAL_API"];
+
+    /// The origins that scripts may call: the tenant's own, the Internal API's and `tenant.allow_fetch`.
+    pub(super) fn allowed_origins(
+        config: &Config,
+        issuer: &str,
+        url: &str,
+        internal: SocketAddr,
+    ) -> anyhow::Result<Vec<Origin>> {
+        let own = [issuer, url, &url.replace("localhost", "127.0.0.1"), &format!("http://{internal}/")];
+        let mut allowed = own.into_iter().map(script::parse_origin).collect::<Result<Vec<_>, _>>()?;
+        for origin in &config.tenant.allow_fetch {
+            allowed.push(script::parse_origin(origin).context("`tenant.allow_fetch`")?);
+        }
+        Ok(allowed)
+    }
 
     /// The configured bundle, for a tenant with this issuer, whose http listener is at `url`. `internal` is the address of the
     /// Internal API. Scripts get their tokens over http, so that they need no certificate authority.

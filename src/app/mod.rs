@@ -14,6 +14,7 @@ mod deployments;
 mod dev_tenant;
 mod development;
 mod post_sink;
+mod script_tests;
 
 pub use self::vestibule::Vestibule;
 /// Why trusted documents cannot be read.
@@ -25,3 +26,4 @@ pub use doors::{Doors, explain, trusted};
 pub use listen::Listener;
 pub use post_sink::PostSink;
 pub use reload::DoorsReload;
+pub use script_tests::ScriptTests;

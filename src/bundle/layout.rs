@@ -84,6 +84,10 @@ impl Layout {
     fn read_folders(&mut self, files: &mut Files<'_>) -> Result<(), BundleError> {
         for kind in Kind::ALL {
             for path in files.list(kind.folder(), "json")? {
+                // Test cases of a rule.
+                if kind == Kind::Rule && stem(&path).ends_with(".test") {
+                    continue;
+                }
                 let mut members = object(&path, files.json(&path)?)?;
                 // The deploy CLI skips an empty object, too.
                 if members.is_empty() {

@@ -34,6 +34,7 @@
 //! - `login_flow`: the dev tenant, its rules and both doors
 //! - `second_identity`: one person with two identities: linked by email, by staff, by a merge, unlinked
 //! - `tenant_https`: the dev tenant's listeners, its certificate authority and its issuer
+//! - `script_tests`: the test cases of scripts, and one login with its trace, on the command line
 //! - `tenant_run`: the dev tenant alone, for the tests of a team
 //! - `notes`: the same with the example's schemas
 //! - `exported_bundle`: a bundle that is only a tenant's export, completed
@@ -115,6 +116,7 @@ mod second_identity;
 mod sockets;
 mod subscriptions;
 mod tenant_https;
+mod script_tests;
 mod tenant_run;
 mod tenant_state;
 mod webhooks;

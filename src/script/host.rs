@@ -20,6 +20,7 @@ use super::login::{Denied, DenyReason, LoginInput, LoginOutput, MetadataWriter};
 use super::packages::Packages;
 use super::process::Worker;
 use super::settings::Settings;
+use super::stubs::Stubs;
 use super::trace::Trace;
 use super::worker_pool::{WorkerCommand, WorkerPool, denied, stopped};
 use super::worker_run::{ApiHandler, CallHandler, RunLog};
@@ -35,7 +36,11 @@ const GRACE: Duration = Duration::from_millis(50);
 ///
 /// Workers are started when first needed, and kept. Dropping the last clone kills them.
 #[derive(Clone)]
-pub struct ScriptRunner(Arc<Shared>);
+pub struct ScriptRunner {
+    shared: Arc<Shared>,
+    /// Of a test: the answers to its requests, in place of the network.
+    stubs: Option<Arc<Stubs>>,
+}
 
 struct Shared {
     workers: WorkerPool,
@@ -71,7 +76,7 @@ impl ScriptRunner {
     }
 
     fn open(settings: &Settings, worker: WorkerCommand, fetcher: Fetcher) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             workers: WorkerPool::new(settings, worker),
             time: settings.time,
             fetcher,
@@ -79,13 +84,19 @@ impl ScriptRunner {
             clock: Clock::system(),
             caches: Trigger::all().map(|trigger| (trigger, Mutex::default())).collect(),
             stopping: watch::Sender::new(false),
-        }))
+        });
+        Self { shared, stubs: None }
+    }
+
+    /// The same workers for one run of a test: `stubs` answer its requests, and nothing of an earlier run is seen.
+    pub fn with_stubs(&self, stubs: Arc<Stubs>) -> Self {
+        Self { shared: Arc::clone(&self.shared), stubs: Some(stubs) }
     }
 
     /// Lets scripts use the npm packages installed in the folder of their bundle. Call it before the runner is cloned.
     #[must_use]
     pub fn with_packages(mut self, bundle: &Path) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.0) {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.packages = Packages::new(bundle);
         }
         self
@@ -120,7 +131,7 @@ impl ScriptRunner {
             Verdict::Done { user, context } => Ok((user, context)),
             _ => Err(protocol_error(log)),
         };
-        let ((user, context), trace, _) = self.0.run(scripts, Some(&metadata_writer), None, accept).await?;
+        let ((user, context), trace, _) = self.shared.run(scripts, Some(&metadata_writer), None, self.stubs.as_deref(), accept).await?;
         Ok(LoginOutput { user, context, trace })
     }
 
@@ -137,7 +148,9 @@ impl ScriptRunner {
             let effects = Effects { suspension: None, ..input.effects };
             return Ok(ActionsOutput { outcome: Outcome::Finished, effects, trace: Trace::default() });
         }
-        let Some(cache) = self.0.caches.get(&trigger) else { return Err(stopped()) };
+        let own = Mutex::default();
+        let kept = if self.stubs.is_some() { Some(&own) } else { self.shared.caches.get(&trigger) };
+        let Some(cache) = kept else { return Err(stopped()) };
         let circumstances = Circumstances { trigger, is_continued: false };
         let api = ApiHandler { circumstances, resume, cache };
         let input = ActionsInput { effects: Effects { suspension: None, ..input.effects }, ..input };
@@ -147,7 +160,7 @@ impl ScriptRunner {
             (Verdict::Settled, Some(last)) => Ok(last),
             _ => Err(protocol_error(log)),
         };
-        let (last, trace, effects) = self.0.run(scripts, None, Some(api), accept).await?;
+        let (last, trace, effects) = self.shared.run(scripts, None, Some(api), self.stubs.as_deref(), accept).await?;
         let action = trace.scripts.last().map(|script| script.name.clone()).unwrap_or_default();
         let mut effects = effects;
         let outcome = match (effects.denial.take(), effects.suspension.take()) {
@@ -172,8 +185,8 @@ impl ScriptRunner {
 
     /// Accepts no more logins, denies those that run, and kills and reaps the workers.
     pub async fn stop(&self) {
-        self.0.stopping.send_replace(true);
-        self.0.workers.stop().await;
+        self.shared.stopping.send_replace(true);
+        self.shared.workers.stop().await;
     }
 }
 
@@ -184,11 +197,18 @@ impl Shared {
         scripts: Scripts,
         metadata_writer: Option<&MetadataWriter>,
         api: Option<ApiHandler<'_>>,
+        stubs: Option<&Stubs>,
         accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
     ) -> Result<(T, Trace, Effects), Denied> {
         let log = RunLog::new(&scripts, self.clock.clone());
-        let handler =
-            CallHandler { log: &log, fetcher: &self.fetcher, packages: &self.packages, metadata_writer, api };
+        let handler = CallHandler {
+            log: &log,
+            fetcher: &self.fetcher,
+            packages: &self.packages,
+            stubs,
+            metadata_writer,
+            api,
+        };
         let result = self.run_on_worker(scripts, &handler, accept).await;
         let (trace, effects) = log.take();
         match result {
@@ -203,7 +223,7 @@ impl Shared {
         handler: &CallHandler<'_>,
         accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
     ) -> Result<T, Denied> {
-        let frame = frame(scripts, self.time)?;
+        let frame = frame(scripts, self.time, handler.stubs.is_some())?;
         let _permit = self.workers.acquire().await?;
         let mut worker = self.workers.worker().await?;
         let deadline = Instant::now() + self.time + GRACE;
@@ -272,9 +292,9 @@ fn protocol_error(log: &RunLog) -> Denied {
     Denied::new(log.current(), DenyReason::Failed, "its worker ended with a result of another kind of script")
 }
 
-fn frame(scripts: Scripts, time: Duration) -> Result<Vec<u8>, Denied> {
+fn frame(scripts: Scripts, time: Duration, is_fresh: bool) -> Result<Vec<u8>, Denied> {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let run = ToWorker::Run(Box::new(Run { scripts, millis }));
+    let run = ToWorker::Run(Box::new(Run { scripts, millis, is_fresh }));
     ipc::frame(&run, TO_WORKER_LIMIT).map_err(|error| {
         denied(DenyReason::Failed, format!("the scripts and their input cannot be sent to a worker: {error}"))
     })

@@ -57,6 +57,8 @@ pub(super) struct Run {
     pub(super) scripts: Scripts,
     /// The time limit.
     pub(super) millis: u64,
+    /// Whether it sees nothing of an earlier run.
+    pub(super) is_fresh: bool,
 }
 
 /// The scripts of a run.

@@ -12,6 +12,7 @@
 //! (npm), then `worker/` and the JavaScript in `prelude/`: `modules.js` is `require`, `modules/` what is built in.
 
 mod settings;
+mod stubs;
 mod trace;
 mod login;
 mod action;
@@ -52,6 +53,7 @@ pub use login::{
 };
 pub use required::{RequiredPackage, required_packages};
 pub use settings::Settings;
+pub use stubs::{StubbedAnswer, Stubs};
 pub use trace::{ApiCall, ConsoleLevel, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
 pub use types::type_declarations;
 pub use verify::{

@@ -27,6 +27,7 @@ use super::login::{MetadataUpdate, MetadataWriter};
 use super::packages::Packages;
 use super::process::Worker;
 use super::redact::Redactor;
+use super::stubs::Stubs;
 use super::trace::{ApiCall, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
 use crate::clock::Clock;
 
@@ -63,6 +64,8 @@ pub(super) struct CallHandler<'a> {
     pub(super) log: &'a RunLog,
     pub(super) fetcher: &'a Fetcher,
     pub(super) packages: &'a Packages,
+    /// Of a test: the answers to its requests.
+    pub(super) stubs: Option<&'a Stubs>,
     /// Of rules only.
     pub(super) metadata_writer: Option<&'a MetadataWriter>,
     /// Of actions only.
@@ -264,6 +267,9 @@ impl CallHandler<'_> {
 
     async fn fetch(&self, call: FetchCall) -> Result<Value, CallError> {
         let (method, address) = (call.method.to_uppercase(), address(&call.url));
+        if let Some(stubs) = self.stubs {
+            return self.stubbed(stubs, &call, method, &address);
+        }
         let index = {
             let script = self.log.current();
             let url = self.log.redact_and_cut(&address);
@@ -286,6 +292,27 @@ impl CallHandler<'_> {
             fetch.status = Some(response.status);
         }
         Ok(json!(response))
+    }
+}
+
+impl CallHandler<'_> {
+    /// The answer of a test.
+    fn stubbed(
+        &self,
+        stubs: &Stubs,
+        call: &FetchCall,
+        method: String,
+        address: &str,
+    ) -> Result<Value, CallError> {
+        let (script, url) = (self.log.current(), self.log.redact_and_cut(address));
+        let fetches = &mut self.log.lock().trace.fetches;
+        if fetches.len() >= FETCHES {
+            return Err(CallError::new("ELIMIT", format!("fetch: a login may fetch {FETCHES} times")));
+        }
+        let response = stubs.answer(call);
+        let status = response.as_ref().ok().map(|response| response.status);
+        fetches.push(FetchRecord { script, method, url, status, refused: None });
+        response.map(|response| json!(response))
     }
 }
 

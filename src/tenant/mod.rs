@@ -27,6 +27,7 @@ mod keys;
 mod password_hash;
 mod tickets;
 mod accounts;
+pub mod testing;
 mod state;
 mod users;
 #[cfg(test)]

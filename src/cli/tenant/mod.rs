@@ -7,6 +7,8 @@ mod run;
 mod state;
 mod types;
 mod deploy_config;
+mod login;
+mod test;
 mod deploy;
 mod deployments;
 mod plan_text;
@@ -18,6 +20,8 @@ use super::Global;
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     Run(run::Args),
+    Test(test::Args),
+    Login(login::Args),
     Fault(fault::Args),
     Npm(npm::Args),
     Reset(state::ResetArgs),
@@ -35,6 +39,8 @@ pub(super) enum Command {
 pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(global, args)?,
+        Command::Test(args) => test::run(global, args)?,
+        Command::Login(args) => login::run(global, args)?,
         Command::Fault(args) => fault::run(global, args)?,
         Command::Npm(args) => npm::run(global, args)?,
         Command::Reset(args) => state::reset(global, args)?,

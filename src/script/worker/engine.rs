@@ -57,6 +57,11 @@ impl Engine {
         self.state.begin(scripts, millis);
     }
 
+    /// Drops what is kept between runs.
+    pub(super) fn forget(&mut self) {
+        self.environments.clear();
+    }
+
     /// Runs one set of scripts until there is a verdict.
     ///
     /// `key` identifies the scripts and what they are configured with. `load` compiles them into a new context, `start`

@@ -43,7 +43,10 @@ fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
     while let Some(message) = pipe.receive()? {
         match message {
             ToWorker::Run(run) => {
-                let Run { scripts, millis } = *run;
+                let Run { scripts, millis, is_fresh } = *run;
+                if is_fresh {
+                    engine.forget();
+                }
                 engine.begin(&scripts, millis);
                 let verdict = match scripts {
                     Scripts::Rules { rules, input } => rules::run(&mut engine, &rules, &input)?,

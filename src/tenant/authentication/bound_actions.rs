@@ -130,7 +130,15 @@ fn parse(object: &Object) -> Code {
 }
 
 fn deployed(bundle: &Bundle, object: &Object) -> Option<Action> {
-    let version = parse(&deployed_version(object)?);
+    Some(action(bundle, object, parse(&deployed_version(object)?)))
+}
+
+/// An action as its files have it, deployed or not.
+pub(in crate::tenant) fn draft(bundle: &Bundle, object: &Object) -> Action {
+    action(bundle, object, parse(object))
+}
+
+fn action(bundle: &Bundle, object: &Object, version: Code) -> Action {
     let names: Vec<ModuleReference> = parse(object).modules;
     let modules = bundle.objects.list(Kind::ActionModule).iter().filter_map(|module| {
         let is = |member: &str, text: &str| module.get(member).and_then(Value::as_str) == Some(text);
@@ -139,13 +147,13 @@ fn deployed(bundle: &Bundle, object: &Object) -> Option<Action> {
         Some(module_of(module, &named.module_version_id))
     });
     let name = object.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Action {
+    Action {
         name,
         code: version.code,
         secrets: values(version.secrets),
         dependencies: version.dependencies,
         modules: modules.collect(),
-    })
+    }
 }
 
 /// A module in the version that an action names, else in its latest, else as the bundle has it.

@@ -39,6 +39,7 @@ mod rule_context;
 mod script_request;
 mod scripts;
 mod sessions;
+pub(super) mod test_input;
 mod signup;
 mod token;
 mod token_exchange;

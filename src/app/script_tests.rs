@@ -1,0 +1,73 @@
+//! The test cases of a bundle's scripts, in a dev tenant of their own that no port serves and that is gone afterwards.
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use futures_util::stream;
+use tempfile::TempDir;
+
+use super::DevTenant;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::pool::Pool;
+use crate::script::{ScriptRunner, WorkerCommand};
+use crate::tenant::testing::{Case, CaseFile, CaseResult, ScriptPath, SubjectNames, log_in, run_case};
+use crate::tenant::{Settings as TenantSettings, Tenant};
+
+/// Runs test cases.
+pub struct ScriptTests {
+    tenant: Tenant,
+    runner: ScriptRunner,
+    pool: Pool,
+    at_once: usize,
+    // Removed when the tests are dropped.
+    _state: TempDir,
+}
+
+impl ScriptTests {
+    /// Reads the configured bundle into a tenant of its own. `worker` starts the process that runs scripts.
+    ///
+    /// # Errors
+    /// When the bundle cannot be read, or the tenant not be opened.
+    pub fn open(config: &Config, worker: WorkerCommand) -> anyhow::Result<Self> {
+        let state = tempfile::tempdir().context("cannot create a temporary folder")?;
+        let issuer = "http://localhost:4002/";
+        let bundle = DevTenant::bundle(config, issuer, issuer, config.internal.listen)?;
+        let pool = Pool::start(&config.pool).context("cannot start the pool's threads")?;
+        // Of a login; test cases have answers of their own.
+        let allowed = DevTenant::allowed_origins(config, issuer, issuer, config.internal.listen)?;
+        let runner = ScriptRunner::new(&config.script, worker, allowed, pool.clone())
+            .with_packages(&config.tenant.bundle);
+        let settings = TenantSettings { data: state.path().join("tenant.db"), ..config.tenant.clone() };
+        let tenant =
+            Tenant::open(&settings, issuer, bundle, runner.clone(), pool.clone(), Clock::system())
+                .context("cannot open a tenant for the tests")?;
+        Ok(Self { tenant, runner, pool, at_once: config.script.workers.max(1), _state: state })
+    }
+
+    /// The result of each case, in the order of the files and their cases: an error is a case that cannot run.
+    pub async fn run<'a>(&self, files: &'a [CaseFile]) -> Vec<(&'a CaseFile, &'a Case, Result<CaseResult, String>)> {
+        let cases = files.iter().flat_map(|file| file.cases.iter().map(move |case| (file, case)));
+        let results = cases.map(|(file, case)| async move {
+            (file, case, self.run_one(&file.script, case).await)
+        });
+        stream::iter(results).buffered(self.at_once).collect().await
+    }
+
+    async fn run_one(&self, script: &ScriptPath, case: &Case) -> Result<CaseResult, String> {
+        run_case(&self.tenant, &self.runner, script, case).await
+    }
+
+    /// Logs a person in, and returns the story as the login log has it.
+    ///
+    /// # Errors
+    /// A sentence when there is no such person, client, API or organization.
+    pub async fn log_in(&self, names: &SubjectNames<'_>) -> Result<serde_json::Value, String> {
+        log_in(&self.tenant, names).await
+    }
+
+    /// Ends the processes and threads.
+    pub async fn stop(self) {
+        self.runner.stop().await;
+        self.pool.stop().await;
+    }
+}
