@@ -1,4 +1,4 @@
-//! Receives and keeps JSON posts: stands in for an external service in the demo.
+//! Receives and keeps JSON posts, in place of an external service in the demo.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -136,7 +136,7 @@ fn welcome(
         rows().map(|(email, password, _)| of((email, password))).max().unwrap_or(0)
     };
     let (emails, passwords) = (widest(|row| row.0.len()), widest(|row| row.1.len().max("PASSWORD".len())));
-    text.push_str(&format!("\n  {:emails$}  PASSWORD\n", "LOG IN AS"));
+    text.push_str(&out::heading(&format!("\n  {:emails$}  PASSWORD\n", "LOG IN AS")));
     for (email, password, user) in rows() {
         let note = user.note.as_deref().unwrap_or_default();
         let line = format!("  {email:emails$}  {password:passwords$}  {note}");
@@ -156,7 +156,7 @@ fn welcome(
         ("Internal", doors.internal(), client, internal_query),
     ] {
         let Some(login) = login else { continue };
-        text.push_str(&format!("\n  Query the {name} API, in a second terminal:\n\n"));
+        text.push_str(&out::heading(&format!("\n  Query the {name} API, in a second terminal:\n\n")));
         text.push_str(&curl(door, &format!("{token} {login}"), query));
     }
     text.push('\n');

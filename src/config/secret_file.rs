@@ -9,7 +9,7 @@ use super::layers::{Layers, Origin, Setting, is_secret, keyword_section};
 /// More than any secret or certificate; a larger file is refused, since its path is probably a mistake.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Replaces each `…_file` key by the key it stands for, with the content of the file.
+/// Replaces each `…_file` key by the key without that ending, with the content of the file.
 ///
 /// Giving both in the same layer is a mistake; of two layers, the later one wins. `credentials` is systemd's
 /// `$CREDENTIALS_DIRECTORY`.

@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     drop(telemetry::init(&telemetry::Settings { filter, format: Format::Text, requests: true }));
 
     let runtime = signals::runtime()?;
-    // Stands in for the analytics service that a sign-up rule would post to.
+    // In place of the analytics service that a sign-up rule would post to.
     let sign_ups = runtime.block_on(PostSink::open(&config.http))?;
     config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", sign_ups.url()).into());
     config.tenant.allow_fetch.push(sign_ups.url().to_owned());

@@ -81,7 +81,7 @@ impl TenantUser {
     }
 
     /// The user's roles with `id` and `name`, for `api.roles`.
-    pub(super) fn role_objects(&self, bundle: &Bundle) -> Vec<Value> {
+    pub(in crate::tenant) fn role_objects(&self, bundle: &Bundle) -> Vec<Value> {
         let has = |name: &Value| self.roles.iter().any(|role| Some(role.as_str()) == name.as_str());
         let roles = bundle.objects.list(Kind::Role).iter();
         let of_user = roles.filter(|role| role.get("name").is_some_and(has));
