@@ -38,18 +38,19 @@ impl ScriptTests {
         let runner = ScriptRunner::new(&config.script, worker, allowed, pool.clone())
             .with_packages(&config.tenant.bundle);
         let settings = TenantSettings { data: state.path().join("tenant.db"), ..config.tenant.clone() };
-        let tenant =
-            Tenant::open(&settings, issuer, bundle, runner.clone(), pool.clone(), Clock::system())
-                .context("cannot open a tenant for the tests")?;
+        let tenant = Tenant::open(&settings, issuer, bundle, runner.clone(), pool.clone(), Clock::system())
+            .context("cannot open a tenant for the tests")?;
         Ok(Self { tenant, runner, pool, at_once: config.script.workers.max(1), _state: state })
     }
 
     /// The result of each case, in the order of the files and their cases: an error is a case that cannot run.
-    pub async fn run<'a>(&self, files: &'a [CaseFile]) -> Vec<(&'a CaseFile, &'a Case, Result<CaseResult, String>)> {
+    pub async fn run<'a>(
+        &self,
+        files: &'a [CaseFile],
+    ) -> Vec<(&'a CaseFile, &'a Case, Result<CaseResult, String>)> {
         let cases = files.iter().flat_map(|file| file.cases.iter().map(move |case| (file, case)));
-        let results = cases.map(|(file, case)| async move {
-            (file, case, self.run_one(&file.script, case).await)
-        });
+        let results =
+            cases.map(|(file, case)| async move { (file, case, self.run_one(&file.script, case).await) });
         stream::iter(results).buffered(self.at_once).collect().await
     }
 

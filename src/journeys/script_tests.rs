@@ -78,8 +78,16 @@ fn cases_of_an_action_pass_or_show_each_difference() {
     let report = bundle.path().join("report.xml");
     let (code, text) = run(bundle.path(), &["--script", "gate", "--junit", report.to_str().unwrap()]);
     assert_eq!(code, 1, "{text}");
-    let verdict = |name: &str| text.lines().find(|line| line.contains(name)).unwrap_or_default().trim().to_owned();
-    for (name, passes) in [("granted (", true), ("granted anew", true), ("refused", true), ("wrong claim", false), ("unexpected denial", false), ("no answer", false)] {
+    let verdict =
+        |name: &str| text.lines().find(|line| line.contains(name)).unwrap_or_default().trim().to_owned();
+    for (name, passes) in [
+        ("granted (", true),
+        ("granted anew", true),
+        ("refused", true),
+        ("wrong claim", false),
+        ("unexpected denial", false),
+        ("no answer", false),
+    ] {
         assert!(verdict(name).starts_with(if passes { "ok" } else { "FAIL" }), "{name}: {text}");
     }
     for part in [
@@ -94,7 +102,10 @@ fn cases_of_an_action_pass_or_show_each_difference() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let report = fs::read_to_string(report).unwrap();
-    assert!(report.contains("tests=\"8\" failures=\"5\"") && report.contains("classname=\"actions/gate\""), "{report}");
+    assert!(
+        report.contains("tests=\"8\" failures=\"5\"") && report.contains("classname=\"actions/gate\""),
+        "{report}"
+    );
     assert!(report.contains("expected &quot;free&quot;"), "{report}");
 }
 
@@ -126,7 +137,7 @@ fn a_login_shows_what_each_script_did() {
       if (event.client.client_id === 'other') api.access.deny('no entry');
     };";
     let bundle = bundle_with_action(code, &json!([]));
-    fs::create_dir(bundle.path().join("triggers")).unwrap();
+    fs::create_dir_all(bundle.path().join("triggers")).unwrap();
     let triggers = json!({"post-login": [{"action_name": "gate", "display_name": "gate"}]});
     fs::write(bundle.path().join("triggers/triggers.json"), triggers.to_string()).unwrap();
     fs::remove_dir_all(bundle.path().join("rules")).unwrap();

@@ -131,7 +131,8 @@ impl ScriptRunner {
             Verdict::Done { user, context } => Ok((user, context)),
             _ => Err(protocol_error(log)),
         };
-        let ((user, context), trace, _) = self.shared.run(scripts, Some(&metadata_writer), None, self.stubs.as_deref(), accept).await?;
+        let ((user, context), trace, _) =
+            self.shared.run(scripts, Some(&metadata_writer), None, self.stubs.as_deref(), accept).await?;
         Ok(LoginOutput { user, context, trace })
     }
 
@@ -160,7 +161,8 @@ impl ScriptRunner {
             (Verdict::Settled, Some(last)) => Ok(last),
             _ => Err(protocol_error(log)),
         };
-        let (last, trace, effects) = self.shared.run(scripts, None, Some(api), self.stubs.as_deref(), accept).await?;
+        let (last, trace, effects) =
+            self.shared.run(scripts, None, Some(api), self.stubs.as_deref(), accept).await?;
         let action = trace.scripts.last().map(|script| script.name.clone()).unwrap_or_default();
         let mut effects = effects;
         let outcome = match (effects.denial.take(), effects.suspension.take()) {

@@ -67,19 +67,28 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 
 /// The story for people.
 fn text(story: &Value) -> String {
-    let of = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let of =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut lines = Vec::new();
     for script in list(story, "scripts") {
         let milliseconds = script.get("milliseconds").cloned().unwrap_or_default();
         lines.push(format!("{} {} ({milliseconds} ms)", of(&script, "kind"), of(&script, "name")));
         for line in list(&script, "console") {
-            lines.push(format!("  console.{}  {}", of(&line, "level"), of(&line, "text").replace('\n', "\n    ")));
+            lines.push(format!(
+                "  console.{}  {}",
+                of(&line, "level"),
+                of(&line, "text").replace('\n', "\n    ")
+            ));
         }
         for fetch in list(&script, "fetches") {
             let refused = of(&fetch, "refused");
             let end = if refused.is_empty() {
-                fetch.get("status").filter(|status| !status.is_null()).map_or("no response".to_owned(), Value::to_string)
+                fetch
+                    .get("status")
+                    .filter(|status| !status.is_null())
+                    .map_or("no response".to_owned(), Value::to_string)
             } else {
                 format!("refused: {refused}")
             };
@@ -87,7 +96,8 @@ fn text(story: &Value) -> String {
         }
         for call in list(&script, "calls") {
             let arguments = of(&call, "arguments");
-            let arguments = arguments.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&arguments);
+            let arguments =
+                arguments.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&arguments);
             lines.push(format!("  api.{}({arguments})", of(&call, "member")));
         }
     }
@@ -103,7 +113,10 @@ fn text(story: &Value) -> String {
         }
     }
     for claim in list(story, "dropped_claims") {
-        lines.push(format!("  not in any token, since Auth0 reserves the name: {}", claim.as_str().unwrap_or_default()));
+        lines.push(format!(
+            "  not in any token, since Auth0 reserves the name: {}",
+            claim.as_str().unwrap_or_default()
+        ));
     }
     lines.join("\n")
 }

@@ -102,7 +102,12 @@ pub(in crate::tenant) async fn log_in(
     serde_json::to_value(story).map_err(|error| error.to_string())
 }
 
-fn transaction(tenant: &Inner, user: &TenantUser, client: &Client, facts: &Facts<'_>) -> Result<Transaction, String> {
+fn transaction(
+    tenant: &Inner,
+    user: &TenantUser,
+    client: &Client,
+    facts: &Facts<'_>,
+) -> Result<Transaction, String> {
     let login = NewLogin {
         user,
         client_id: &client.client_id,

@@ -38,9 +38,9 @@ pub(super) fn differences(expected: &Map<String, Value>, observed: &Map<String, 
     for (name, wanted) in expected {
         let is_member = MEMBERS.contains(&name.as_str()) || name == "user_metadata";
         if !is_member {
-            let similar = MEMBERS.iter().max_by(|a, b| {
-                strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
-            });
+            let similar = MEMBERS
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
             let similar = similar.copied().unwrap_or_default();
             found.push(format!("expect has no member {name}; did you mean {similar}?"));
             continue;
@@ -49,7 +49,10 @@ pub(super) fn differences(expected: &Map<String, Value>, observed: &Map<String, 
         match (name.as_str(), wanted) {
             ("denied" | "error", Value::Bool(wanted)) => {
                 if *wanted == had.is_null() {
-                    found.push(format!("{name}: expected {}, got {had}", if *wanted { "one" } else { "none" }));
+                    found.push(format!(
+                        "{name}: expected {}, got {had}",
+                        if *wanted { "one" } else { "none" }
+                    ));
                 }
             }
             ("fetches", Value::Array(wanted)) => compare_fetches(wanted, had, &mut found),
@@ -132,11 +135,20 @@ mod tests {
             assert_eq!(check(passes.clone()), Vec::<String>::new(), "{passes}");
         }
         for (expected, difference) in [
-            (json!({"access_token": {"https://ns/roles": ["b"], "https://ns/more": 1}}), "access_token.https://ns/roles: expected [\"b\"], got [\"a\"]"),
-            (json!({"access_token": {"https://ns/roles": ["a"]}}), "access_token.https://ns/more: expected none, got 1"),
+            (
+                json!({"access_token": {"https://ns/roles": ["b"], "https://ns/more": 1}}),
+                "access_token.https://ns/roles: expected [\"b\"], got [\"a\"]",
+            ),
+            (
+                json!({"access_token": {"https://ns/roles": ["a"]}}),
+                "access_token.https://ns/more: expected none, got 1",
+            ),
             (json!({"denied": true}), "denied: expected one, got null"),
             (json!({"denied": "why"}), "denied: expected \"why\", got none"),
-            (json!({"fetches": ["GET https://a.example/x"]}), "fetches[1]: expected none, got {\"body\":{\"n\":1},\"request\":\"POST https://a.example/y\"}"),
+            (
+                json!({"fetches": ["GET https://a.example/x"]}),
+                "fetches[1]: expected none, got {\"body\":{\"n\":1},\"request\":\"POST https://a.example/y\"}",
+            ),
             (json!({"acces_token": {}}), "expect has no member acces_token; did you mean access_token?"),
         ] {
             assert_eq!(check(expected), [difference]);
@@ -146,7 +158,8 @@ mod tests {
     #[test]
     fn a_denial_must_be_expected() {
         let observed = json!({"denied": "no entry"});
-        let check = |expected: Value| differences(expected.as_object().unwrap(), observed.as_object().unwrap());
+        let check =
+            |expected: Value| differences(expected.as_object().unwrap(), observed.as_object().unwrap());
         assert_eq!(check(json!({})), ["denied: expected none, got \"no entry\""]);
         assert!(check(json!({"denied": true})).is_empty() && check(json!({"denied": "no entry"})).is_empty());
     }

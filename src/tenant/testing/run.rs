@@ -14,8 +14,9 @@ use super::expectation::differences;
 use super::subject::{Subject, SubjectNames, missing, request};
 use crate::bundle::{Kind, Object, Rule};
 use crate::script::{
-    Action, ActionsInput, ApiFacts, ConsoleLine, DenialKind, Denied, DenyReason, Effects, LoginInput, MetadataKind,
-    MetadataUpdate, MetadataWriter, Outcome, Resume, ScriptRunner, Stubs, Suspension, Trace, Trigger,
+    Action, ActionsInput, ApiFacts, ConsoleLine, DenialKind, Denied, DenyReason, Effects, LoginInput,
+    MetadataKind, MetadataUpdate, MetadataWriter, Outcome, Resume, ScriptRunner, Stubs, Suspension, Trace,
+    Trigger,
 };
 
 /// What became of a case.
@@ -97,8 +98,14 @@ async fn rule(
             }
             observed.insert("access_token".to_owned(), access);
             observed.insert("id_token".to_owned(), token(changed.remove("idToken")));
-            observed.insert("redirect".to_owned(), token(changed.remove("redirect").and_then(|mut to| Some(to.get_mut("url")?.take()))));
-            observed.insert("second_factor".to_owned(), token(changed.remove("multifactor").and_then(|mut to| Some(to.get_mut("provider")?.take()))));
+            observed.insert(
+                "redirect".to_owned(),
+                token(changed.remove("redirect").and_then(|mut to| Some(to.get_mut("url")?.take()))),
+            );
+            observed.insert(
+                "second_factor".to_owned(),
+                token(changed.remove("multifactor").and_then(|mut to| Some(to.get_mut("provider")?.take()))),
+            );
             observed.insert("primary_user".to_owned(), token(changed.remove("primaryUser")));
             observed.insert("context".to_owned(), changed.into());
             output.trace
@@ -157,7 +164,9 @@ fn find<'a>(tenant: &'a Inner, kind: Kind, name: &str) -> Result<&'a Object, Str
         of("name").is_some_and(|own| own == name || slug(own) == slug(name))
     };
     let by_name = tenant.bundle.objects.find(kind, "name", name);
-    by_name.or_else(|| tenant.bundle.objects.list(kind).iter().find(is_it)).ok_or_else(|| missing(kind.folder(), name))
+    by_name
+        .or_else(|| tenant.bundle.objects.list(kind).iter().find(is_it))
+        .ok_or_else(|| missing(kind.folder(), name))
 }
 
 /// A case with who and what it is about.
@@ -180,7 +189,13 @@ impl<'a> Setting<'a> {
 
     fn rule_input(&self, tenant: &Inner) -> Result<LoginInput, String> {
         let request = request();
-        let mut context = test_input::context(tenant, &self.subject.user, &self.subject.client, &self.subject.facts(), &request)?;
+        let mut context = test_input::context(
+            tenant,
+            &self.subject.user,
+            &self.subject.client,
+            &self.subject.facts(),
+            &request,
+        )?;
         merge(&mut context, &self.case.context);
         let mut user = Value::Object(self.subject.user.for_rules());
         merge(&mut user, &self.case.user);
@@ -190,15 +205,11 @@ impl<'a> Setting<'a> {
         Ok(LoginInput { user, context, auth0, configuration })
     }
 
-    fn action_input(
-        &self,
-        tenant: &Inner,
-        trigger: Trigger,
-        action: Action,
-    ) -> Result<ActionsInput, String> {
+    fn action_input(&self, tenant: &Inner, trigger: Trigger, action: Action) -> Result<ActionsInput, String> {
         let request = request();
         let facts = self.subject.facts();
-        let mut event = test_input::event(tenant, trigger, &self.subject.user, &self.subject.client, &facts, &request)?;
+        let mut event =
+            test_input::event(tenant, trigger, &self.subject.user, &self.subject.client, &facts, &request)?;
         if let Some(user) = event.get_mut("user") {
             merge(user, &self.case.user);
         }
@@ -209,7 +220,14 @@ impl<'a> Setting<'a> {
             ..ApiFacts::default()
         };
         let resume = self.case.continues.then_some(Resume { action: 0, continues: true });
-        Ok(ActionsInput { trigger, actions: Arc::new([action]), resume, event, facts, effects: Effects::default() })
+        Ok(ActionsInput {
+            trigger,
+            actions: Arc::new([action]),
+            resume,
+            event,
+            facts,
+            effects: Effects::default(),
+        })
     }
 }
 
@@ -252,7 +270,9 @@ fn failed(denied: Denied, observed: &mut Map<String, Value>) -> Trace {
 /// What actions asked for, with the members that `expect` has.
 fn observe(effects: Effects, outcome: Outcome, observed: &mut Map<String, Value>) {
     let (added, removed): (Vec<_>, Vec<_>) = effects.scopes.iter().partition(|(_, added)| **added);
-    let names = |scopes: Vec<(&String, &bool)>| scopes.into_iter().map(|(scope, _)| scope.clone()).collect::<Vec<_>>();
+    let names = |scopes: Vec<(&String, &bool)>| {
+        scopes.into_iter().map(|(scope, _)| scope.clone()).collect::<Vec<_>>()
+    };
     let scopes = BTreeMap::from([("added", names(added)), ("removed", names(removed))]);
     let has_scopes = scopes.values().any(|scopes| !scopes.is_empty());
     let factor = effects.multifactor.as_ref().map(|factor| factor.provider.clone());
@@ -274,7 +294,8 @@ fn observe(effects: Effects, outcome: Outcome, observed: &mut Map<String, Value>
     match outcome {
         Outcome::Finished => {}
         Outcome::Denied { denial, .. } => {
-            let is_plain = denial.kind == DenialKind::Access && denial.code.is_none() && denial.user_message.is_none();
+            let is_plain =
+                denial.kind == DenialKind::Access && denial.code.is_none() && denial.user_message.is_none();
             let denied = if is_plain {
                 denial.reason.into()
             } else {
