@@ -13,6 +13,7 @@ use warp::reply::Response;
 
 use super::commit_statuses;
 use super::deployment_worker::DeploymentWorker;
+use super::script_tests::ScriptTests;
 use crate::api::{self, CiTokens, Services};
 use crate::auth::{ClaimsSettings, DoorRules, Keys, Need, Policy};
 use crate::auth0::{Auth0, Issuer, Settings};
@@ -68,6 +69,7 @@ impl Deployments {
             Reporter::new(&config.forge).context("cannot read the certificates of `forge.ca_file`")?;
         let mut tasks = vec![commit_statuses::start(statuses, reporter, pool.clone())];
         let store = services.store.in_background();
+        let tests = ScriptTests::for_deployments(config, worker.clone(), Handle::current());
         let scripts = ScriptRunner::new(&config.script, worker, Vec::new(), pool.clone());
         let deployer = Deployer::new(
             store.clone(),
@@ -76,7 +78,8 @@ impl Deployments {
             scripts,
             Handle::current(),
             clock.clone(),
-        );
+        )
+        .with_tests(tests);
         for target in project.targets() {
             let Some(settings) = config.targets.get(target) else { continue };
             let worker = DeploymentWorker {

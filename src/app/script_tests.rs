@@ -1,16 +1,24 @@
 //! The test cases of a bundle's scripts, in a dev tenant of their own that no port serves and that is gone afterwards.
 
+use std::fmt::Display;
+use std::sync::Arc;
+
 use anyhow::Context;
 use futures_util::StreamExt;
 use futures_util::stream;
 use tempfile::TempDir;
+use tokio::runtime::Handle;
 
 use super::DevTenant;
+use crate::bundle::Bundle;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::deploy::BundleTests;
 use crate::pool::Pool;
 use crate::script::{ScriptRunner, WorkerCommand};
-use crate::tenant::testing::{Case, CaseFile, CaseResult, ScriptPath, SubjectNames, log_in, run_case};
+use crate::tenant::testing::{
+    Case, CaseFile, CaseResult, ScriptPath, SubjectNames, log_in, read_cases, run_case,
+};
 use crate::tenant::{Settings as TenantSettings, Tenant};
 
 /// Runs test cases.
@@ -64,6 +72,40 @@ impl ScriptTests {
     /// A sentence when there is no such person, client, API or organization.
     pub async fn log_in(&self, names: &SubjectNames<'_>) -> Result<serde_json::Value, String> {
         log_in(&self.tenant, names).await
+    }
+
+    /// The test cases of a bundle, for deployments.
+    pub fn for_deployments(config: &Config, worker: WorkerCommand, runtime: Handle) -> BundleTests {
+        let config = config.clone();
+        Arc::new(move |bundle, keywords| {
+            let failed = |error: &dyn Display| vec![error.to_string()];
+            let mut config = config.clone();
+            config.tenant.bundle = bundle.to_owned();
+            config.tenant.keywords.extend(Bundle::own_keywords(bundle).map_err(|error| failed(&error))?);
+            config.tenant.keywords.extend(keywords.clone());
+            let files = read_cases(bundle).map_err(|error| failed(&error))?;
+            if files.is_empty() {
+                return Ok(0);
+            }
+            let results = runtime.block_on(async {
+                let tests = Self::open(&config, worker.clone())?;
+                let results = tests.run(&files).await;
+                tests.stop().await;
+                anyhow::Ok(results)
+            });
+            let results = results.map_err(|error| vec![format!("{error:#}")])?;
+            let failures: Vec<_> = results
+                .iter()
+                .flat_map(|(file, case, result)| {
+                    let why = match result {
+                        Ok(result) => result.differences.clone(),
+                        Err(problem) => vec![problem.clone()],
+                    };
+                    why.into_iter().map(move |line| format!("{}: {}: {line}", file.script, case.name))
+                })
+                .collect();
+            if failures.is_empty() { Ok(results.len()) } else { Err(failures) }
+        })
     }
 
     /// Ends the processes and threads.

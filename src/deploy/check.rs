@@ -1,4 +1,8 @@
-//! The tests of a bundle: every script must compile in the engine that runs it.
+//! The tests of a bundle: every script must compile in the engine that runs it, and its test cases pass.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -7,6 +11,11 @@ use super::desired::Desired;
 use super::state::{ObjectKind, text};
 use crate::bundle::Rule;
 use crate::script::{LoginInput, ScriptRunner};
+
+/// Runs the test cases of a bundle's scripts, with the keywords of a target. Returns how many passed, or the failures, one line
+/// each. Blocking.
+pub type BundleTests =
+    Arc<dyn Fn(&Path, &BTreeMap<String, Value>) -> Result<usize, Vec<String>> + Send + Sync>;
 
 /// Runs the tests of what is deployed, and returns how many passed.
 ///
@@ -44,6 +53,6 @@ async fn compile(scripts: &ScriptRunner, code: &str) -> Option<String> {
         auth0: Default::default(),
         configuration: Default::default(),
     };
-    let outcome = scripts.run_rules(&[probe], input, std::sync::Arc::new(|_| Ok(()))).await;
+    let outcome = scripts.run_rules(&[probe], input, Arc::new(|_| Ok(()))).await;
     outcome.err().map(|denied| denied.message)
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::runtime::Handle;
 
 use super::apply::Applier;
-use super::check::check_bundle;
+use super::check::{BundleTests, check_bundle};
 use super::connection::Connection;
 use super::desired::Desired;
 use super::error::DeployError;
@@ -30,6 +30,7 @@ pub struct Deployer {
     database: PathBuf,
     targets: BTreeMap<String, TargetSettings>,
     scripts: ScriptRunner,
+    tests: Option<BundleTests>,
     runtime: Handle,
     clock: Clock,
 }
@@ -81,7 +82,13 @@ impl Deployer {
         runtime: Handle,
         clock: Clock,
     ) -> Self {
-        Self { store, database: database.to_owned(), targets, scripts, runtime, clock }
+        Self { store, database: database.to_owned(), targets, scripts, tests: None, runtime, clock }
+    }
+
+    /// Runs the bundles' own test cases before each deployment.
+    #[must_use]
+    pub fn with_tests(self, tests: BundleTests) -> Self {
+        Self { tests: Some(tests), ..self }
     }
 
     /// What a deployment of the bundle would change. Changes nothing, and is not recorded.
@@ -314,8 +321,8 @@ impl Run<'_> {
             Source::Bundle(bundle) => Desired::of_bundle(bundle, self.target, self.settings)?,
             Source::Before(deployment) => self.deployer.before(self.target, *deployment)?,
         };
-        if matches!(source, Source::Bundle(_)) {
-            self.test(&desired)?;
+        if let Source::Bundle(bundle) = source {
+            self.test(&desired, bundle)?;
         }
         let Deployer { store, clock, .. } = self.deployer;
         let tenant = Connection::open(self.target, self.settings, clock, self.log)?;
@@ -338,13 +345,17 @@ impl Run<'_> {
         self.verify(&tenant, &desired)
     }
 
-    fn test(&self, desired: &Desired) -> Result<(), DeployError> {
+    fn test(&self, desired: &Desired, bundle: &Path) -> Result<(), DeployError> {
         if self.options.skip_tests {
             return (self.log)(Some("tests skipped"));
         }
-        let Deployer { scripts, runtime, .. } = self.deployer;
-        let passed = check_bundle(desired, scripts, runtime).map_err(DeployError::TestsFailed)?;
-        (self.log)(Some(&format!("tests passed: {passed}")))
+        let Deployer { scripts, runtime, tests, .. } = self.deployer;
+        let compiled = check_bundle(desired, scripts, runtime).map_err(DeployError::TestsFailed)?;
+        let passed = tests.as_ref().map_or(Ok(0), |tests| tests(bundle, &self.settings.keywords));
+        let passed = passed.map_err(|failures| {
+            DeployError::TestsFailed(failures.iter().map(|line| desired.redacted(line)).collect())
+        })?;
+        (self.log)(Some(&format!("tests passed: {compiled} scripts compile, {passed} cases")))
     }
 
     /// Reads the tenant once more: nothing may be left to change.

@@ -25,6 +25,7 @@ mod check;
 mod deployer;
 pub mod forge;
 
+pub use check::BundleTests;
 pub use deployer::{Deployer, Options, Origin, Progress};
 pub use error::DeployError;
 pub use forge::ForgeSettings;

@@ -224,6 +224,24 @@ fn a_missing_scope_is_named() {
 }
 
 #[test]
+fn a_failing_test_case_changes_nothing_and_a_passing_one_is_counted() {
+    let (target, bundle) = (Target::open(), bundle());
+    let case = |denied: bool| {
+        let case = json!({"name": "of the first", "expect": {"denied": denied}}).to_string();
+        write(bundle.path(), "actions/first/tests/first.json", &case);
+    };
+    case(true);
+    let error = target.apply(bundle.path()).unwrap_err();
+    let DeployError::TestsFailed(failures) = &error else { panic!("{error}") };
+    assert_eq!(failures, &["actions/first: of the first: denied: expected one, got null"]);
+    assert_eq!(target.action("first"), None);
+    case(false);
+    target.apply(bundle.path()).unwrap();
+    let log = target.store.deployment_log(2).unwrap();
+    assert!(log.iter().any(|line| line.line == "tests passed: 2 scripts compile, 1 cases"), "{log:?}");
+}
+
+#[test]
 fn a_script_that_does_not_compile_changes_nothing_unless_tests_are_skipped() {
     let (target, bundle) = (Target::open(), bundle());
     write_action(bundle.path(), "second", "exports.onExecutePostLogin = async (event, api) => {{", json!([]));

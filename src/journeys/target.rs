@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use vestibule::app::{DevTenant, TenantListeners};
+use vestibule::app::{DevTenant, ScriptTests, TenantListeners};
 use vestibule::cli::http_client::HttpClient;
 use vestibule::clock::Clock;
 use vestibule::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress, TargetSettings};
@@ -125,7 +125,9 @@ impl Target {
         let handle = runtime.handle().clone();
         let targets = [("staging".to_owned(), target)].into();
         let database = dir.path().join("vestibule.db");
-        let deployer = Deployer::new(store.clone(), &database, targets, scripts, handle, Clock::system());
+        let tests = ScriptTests::for_deployments(&config, worker(), handle.clone());
+        let deployer = Deployer::new(store.clone(), &database, targets, scripts, handle, Clock::system())
+            .with_tests(tests);
         Self { tenant, store, deployer, _runtime: runtime, dir, http: HttpClient::new() }
     }
 

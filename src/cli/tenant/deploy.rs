@@ -11,6 +11,7 @@ use serde_json::json;
 use super::deploy_config::load;
 use super::deployments::deployment_json;
 use super::plan_text::{self, Colours};
+use crate::app::ScriptTests;
 use crate::cli::dev::script_worker;
 use crate::cli::{Global, out, signals};
 use crate::clock::Clock;
@@ -202,8 +203,10 @@ impl Opened {
         let (runtime, pool) = (signals::runtime()?, Pool::start(&config.pool)?);
         let scripts = ScriptRunner::new(&config.script, script_worker()?, Vec::new(), pool);
         let handle = runtime.handle().clone();
+        let tests = ScriptTests::for_deployments(config, script_worker()?, handle.clone());
         let deployer =
-            Deployer::new(store.clone(), path, config.targets.clone(), scripts, handle, Clock::system());
+            Deployer::new(store.clone(), path, config.targets.clone(), scripts, handle, Clock::system())
+                .with_tests(tests);
         Ok(Self { deployer, store, runtime })
     }
 
