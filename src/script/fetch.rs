@@ -42,18 +42,11 @@ pub fn parse_origin(text: &str) -> Result<Origin, InvalidOrigin> {
         && !text.contains('*');
     if is_plain { Ok(origin) } else { Err(refused()) }
 }
-
-/// Answers a request of a script in the place of the network: from its method and URL to a status and a body. An error is what
-/// a failed request's has as its message.
-pub type Responder = Arc<dyn Fn(&str, &str) -> Result<(u16, String), String> + Send + Sync>;
-
 /// Sends scripts' requests.
 pub(super) struct Fetcher {
     agent: Agent,
     allowed: Vec<Origin>,
     timeout: Duration,
-    /// Answers every request; then nothing is sent.
-    pub(super) responder: Option<Responder>,
     /// Also for metadata updates.
     pub(super) pool: Pool,
 }
@@ -83,7 +76,7 @@ impl Fetcher {
             .max_idle_connections(0)
             .user_agent(concat!("vestibule-script/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { agent: Agent::new_with_config(config), allowed, timeout, responder: None, pool }
+        Self { agent: Agent::new_with_config(config), allowed, timeout, pool }
     }
 
     /// Checks a request before anything is sent.
@@ -91,7 +84,7 @@ impl Fetcher {
         let refused = |message: String| CallError::new("ENOTALLOWED", message);
         let mut url = Url::parse(&call.url)
             .map_err(|error| refused(format!("fetch: \"{}\" is not an absolute URL: {error}", call.url)))?;
-        if self.responder.is_none() && !self.allowed.contains(&url.origin()) {
+        if !self.allowed.contains(&url.origin()) {
             return Err(refused(format!(
                 "fetch: scripts may not call {}; add this origin to tenant.allow_fetch",
                 url.origin().ascii_serialization()
@@ -124,16 +117,6 @@ impl Fetcher {
 
     /// Sends a request, on the pool.
     pub(super) async fn send(&self, allowed: AllowedFetch) -> Result<FetchResponse, CallError> {
-        if let Some(responder) = &self.responder {
-            let (method, url) = (allowed.request.method(), allowed.request.uri());
-            let answer = responder(method.as_str(), &url.to_string());
-            let (status, body) = answer.map_err(|message| CallError::new("ECONNREFUSED", message))?;
-            return Ok(FetchResponse {
-                status,
-                headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-                body: Body::Text(body),
-            });
-        }
         let agent = self.agent.clone();
         let AllowedFetch { address, request, timeout } = allowed;
         let response = self.pool.run(move || send(&agent, request, timeout)).await.map_err(pool_error)?;

@@ -14,7 +14,7 @@ use super::action_cache::ActionCache;
 use super::action_run::{ActionsInput, ActionsOutput, Outcome, Resume};
 use super::api_calls::Circumstances;
 use super::effects::{Effects, Suspension};
-use super::fetch::{Fetcher, Responder};
+use super::fetch::Fetcher;
 use super::ipc::{self, Run, Scripts, TO_WORKER_LIMIT, ToWorker, Verdict};
 use super::login::{Denied, DenyReason, LoginInput, LoginOutput, MetadataWriter};
 use super::packages::Packages;
@@ -60,22 +60,7 @@ impl ScriptRunner {
     /// `pool` runs their fetches and metadata updates. Use a separate pool when a script may call a server in this
     /// process: if the response needs a thread of the same pool, both wait for each other.
     pub fn new(settings: &Settings, worker: WorkerCommand, allow_fetch: Vec<Origin>, pool: Pool) -> Self {
-        Self::open(settings, worker, Fetcher::new(allow_fetch, settings.fetch_timeout, pool))
-    }
-
-    /// Creates a runner whose scripts reach no network: the responder answers their requests, of every origin.
-    pub fn with_responder(
-        settings: &Settings,
-        worker: WorkerCommand,
-        responder: Responder,
-        pool: Pool,
-    ) -> Self {
-        let mut fetcher = Fetcher::new(Vec::new(), settings.fetch_timeout, pool);
-        fetcher.responder = Some(responder);
-        Self::open(settings, worker, fetcher)
-    }
-
-    fn open(settings: &Settings, worker: WorkerCommand, fetcher: Fetcher) -> Self {
+        let fetcher = Fetcher::new(allow_fetch, settings.fetch_timeout, pool);
         let shared = Arc::new(Shared {
             workers: WorkerPool::new(settings, worker),
             time: settings.time,

@@ -46,7 +46,7 @@ pub use effects::{
     Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
     TargetScopes,
 };
-pub use fetch::{InvalidOrigin, Responder, parse_origin};
+pub use fetch::{InvalidOrigin, parse_origin};
 pub use host::ScriptRunner;
 pub use login::{
     Auth0Global, Denied, DenyReason, LoginInput, LoginOutput, MetadataKind, MetadataUpdate, MetadataWriter,
@@ -57,8 +57,8 @@ pub use stubs::{StubbedAnswer, Stubs};
 pub use trace::{ApiCall, ConsoleLevel, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
 pub use types::type_declarations;
 pub use verify::{
-    CannedResponse, CannedResponses, Comparison, Continued, Difference, LoginCase, compare, fetched,
-    generated_cases, observe_action, observe_actions, observe_rule,
+    CannedResponse, Comparison, Continued, Difference, LoginCase, compare, fetched, generated_cases,
+    observe_action, observe_actions, observe_rule,
 };
 pub use worker::worker_main;
 pub use worker_pool::WorkerCommand;

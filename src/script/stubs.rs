@@ -12,7 +12,7 @@ use super::ipc::{Body, CallError, FetchCall, FetchResponse};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StubbedAnswer {
-    /// `METHOD URL`, or a URL for a GET. A `*` at its end stands for any text.
+    /// `METHOD URL`, or a URL for a GET. A `*` stands for any text; `*` alone is every request.
     pub request: String,
     /// The status. 200 unless given.
     #[serde(default = "ok")]
@@ -102,9 +102,33 @@ impl Stubs {
 }
 
 fn is_for(pattern: &str, request: &str) -> bool {
-    let pattern = if pattern.contains(' ') { pattern.to_owned() } else { format!("GET {pattern}") };
-    match pattern.strip_suffix('*') {
-        Some(start) => request.starts_with(start),
+    let has_method = pattern.contains(' ') || pattern.starts_with('*');
+    let pattern = if has_method { pattern.to_owned() } else { format!("GET {pattern}") };
+    match pattern.split_once('*') {
+        Some((start, end)) => request.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
         None => request == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_found_by_method_and_url() {
+        let request = "POST https://a.example/x?y=1";
+        for (pattern, fits) in [
+            ("POST https://a.example/x?y=1", true),
+            ("https://a.example/x?y=1", false),
+            ("POST https://a.example/*", true),
+            ("POST https://*/x?y=1", true),
+            ("*/x?y=1", true),
+            ("*", true),
+            ("*/y", false),
+            ("POST https://a.example/x", false),
+        ] {
+            assert_eq!(is_for(pattern, request), fits, "{pattern}");
+        }
+        assert!(is_for("https://a.example/", "GET https://a.example/"));
     }
 }

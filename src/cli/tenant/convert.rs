@@ -12,9 +12,7 @@ use crate::bundle::{Bundle, Rule};
 use crate::cli::{Global, dev, out, samples};
 use crate::config::{self, Config, DEVELOPMENT};
 use crate::pool::{self, Pool};
-use crate::script::{
-    CannedResponses, Comparison, Converted, ScriptRunner, Traits, compare, convert, generated_cases,
-};
+use crate::script::{Comparison, Converted, ScriptRunner, Traits, compare, convert, generated_cases};
 
 /// Make post-login actions of a bundle's rules, which behave the same.
 ///
@@ -118,19 +116,16 @@ fn verdict(comparison: &Comparison) -> String {
 /// Runs rules and actions in workers of this process, without a network.
 struct Verifier {
     runner: ScriptRunner,
-    responses: CannedResponses,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Verifier {
     fn open(config: &Config, bundle: &Path) -> anyhow::Result<Self> {
-        let responses = CannedResponses::default();
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 64 }).context("cannot start a thread")?;
         let runner =
-            ScriptRunner::with_responder(&config.script, dev::script_worker()?, responses.responder(), pool)
-                .with_packages(bundle);
+            ScriptRunner::new(&config.script, dev::script_worker()?, Vec::new(), pool).with_packages(bundle);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { runner, responses, runtime })
+        Ok(Self { runner, runtime })
     }
 
     fn compare(
@@ -140,14 +135,7 @@ impl Verifier {
         configuration: &BTreeMap<String, String>,
     ) -> anyhow::Result<Comparison> {
         let cases = generated_cases(&Traits::of(rule));
-        Ok(self.runtime.block_on(compare(
-            &self.runner,
-            &self.responses,
-            rule,
-            converted,
-            configuration,
-            &cases,
-        )))
+        Ok(self.runtime.block_on(compare(&self.runner, rule, converted, configuration, &cases)))
     }
 }
 

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use vestibule::bundle::Rule;
 use vestibule::pool::{self, Pool};
 use vestibule::script::{
-    Action, ActionsInput, ApiFacts, CannedResponse, CannedResponses, Continued, Effects, LoginCase,
-    ScriptRunner, Traits, Trigger, WorkerCommand, compare, convert, fetched, generated_cases, observe_action,
-    observe_actions, observe_rule,
+    Action, ActionsInput, ApiFacts, CannedResponse, Continued, Effects, LoginCase, ScriptRunner, Traits,
+    Trigger, WorkerCommand, compare, convert, fetched, generated_cases, observe_action, observe_actions,
+    observe_rule,
 };
 
 use super::script_host::settings;
@@ -110,12 +110,11 @@ fn corpus(kind: &str) -> Vec<Script> {
     files.into_iter().map(read).collect()
 }
 
-fn runner() -> (ScriptRunner, CannedResponses) {
+fn runner() -> ScriptRunner {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_vestibule"));
     let command = WorkerCommand { program, args: vec!["script-worker".to_owned()] };
-    let responses = CannedResponses::default();
     let pool = Pool::start(&pool::Settings { threads: 2, queue: 64 }).unwrap();
-    (ScriptRunner::with_responder(&settings(), command, responses.responder(), pool), responses)
+    ScriptRunner::new(&settings(), command, Vec::new(), pool)
 }
 
 fn rule(script: &Script) -> Rule {
@@ -137,7 +136,7 @@ fn plain(mut all: Vec<Value>) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_rule_and_its_action_do_what_auth0_documents() {
-    let (runner, responses) = runner();
+    let runner = runner();
     let mut wrong = Vec::new();
     let scripts = corpus("rules");
     assert!(scripts.len() >= 40, "{} rules", scripts.len());
@@ -149,8 +148,8 @@ async fn every_rule_and_its_action_do_what_auth0_documents() {
         assert_eq!(converted.is_err(), script.about.converts == "refused", "{}: {converted:?}", script.name);
         for case in &script.about.cases {
             let (login, expected) = (case.login(), case.expected());
-            responses.set(&case.responses);
-            let of_rule = plain(observe_rule(&runner, &rule, configuration, &login).await);
+            let stubbed = || runner.with_stubs(CannedResponse::stubs(&case.responses));
+            let of_rule = plain(observe_rule(&stubbed(), &rule, configuration, &login).await);
             if of_rule != expected {
                 wrong.push(format!(
                     "rule {}, {}:\n  {}\nnot {}",
@@ -161,9 +160,8 @@ async fn every_rule_and_its_action_do_what_auth0_documents() {
                 ));
             }
             let Ok(converted) = &converted else { continue };
-            responses.set(&case.responses);
             let action = converted.action(&rule.name, configuration);
-            let of_action = plain(observe_action(&runner, &action, &login).await);
+            let of_action = plain(observe_action(&stubbed(), &action, &login).await);
             if of_action != expected {
                 wrong.push(format!(
                     "action of {}, {}:\n  {}\nnot {}\n{}",
@@ -181,7 +179,7 @@ async fn every_rule_and_its_action_do_what_auth0_documents() {
 
 #[tokio::test]
 async fn every_converted_rule_agrees_with_its_action_on_generated_logins() {
-    let (runner, responses) = runner();
+    let runner = runner();
     let (mut wrong, mut alike) = (Vec::new(), 0);
     for script in corpus("rules") {
         let configuration = &script.about.configuration;
@@ -189,7 +187,7 @@ async fn every_converted_rule_agrees_with_its_action_on_generated_logins() {
         let keys: BTreeSet<String> = configuration.keys().cloned().collect();
         let Ok(converted) = convert(&rule, std::slice::from_ref(&rule), &keys) else { continue };
         let cases = generated_cases(&Traits::of(&rule));
-        let comparison = compare(&runner, &responses, &rule, &converted, configuration, &cases).await;
+        let comparison = compare(&runner, &rule, &converted, configuration, &cases).await;
         alike += comparison.alike;
         wrong.extend(comparison.differences.into_iter().take(2).map(|difference| {
             let (of_rule, of_action) = (difference.rule, difference.action);
@@ -202,7 +200,7 @@ async fn every_converted_rule_agrees_with_its_action_on_generated_logins() {
 
 #[tokio::test]
 async fn every_action_does_what_auth0_documents() {
-    let (runner, responses) = runner();
+    let runner = runner();
     let mut wrong = Vec::new();
     let scripts = corpus("actions");
     assert!(scripts.len() >= 30, "{} actions", scripts.len());
@@ -216,7 +214,7 @@ async fn every_action_does_what_auth0_documents() {
             modules: Vec::new(),
         };
         for case in &script.about.cases {
-            responses.set(&case.responses);
+            let stubbed = || runner.with_stubs(CannedResponse::stubs(&case.responses));
             let mut event = event(trigger);
             merge(&mut event, &case.event);
             let input = ActionsInput {
@@ -229,11 +227,11 @@ async fn every_action_does_what_auth0_documents() {
             };
             let mut expected = case.expected();
             if let Some(requests) = expected[0].as_object_mut().unwrap().remove("fetched") {
-                let trace = runner.run_actions(input.clone()).await.unwrap().trace;
+                let trace = stubbed().run_actions(input.clone()).await.unwrap().trace;
                 assert_eq!(json!(fetched(&trace)), requests, "{}", script.name);
             }
             let continued = case.continued.as_ref().map(|it| Continued { query: it.query.clone() });
-            let seen = plain(observe_actions(&runner, input, continued.as_ref()).await);
+            let seen = plain(observe_actions(&stubbed(), input, continued.as_ref()).await);
             if seen != expected {
                 wrong.push(format!(
                     "{}, {}:\n  {}\nnot {}",

@@ -1,12 +1,12 @@
 //! A login to run scripts on, as the objects of a rule and of an action.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::super::fetch::Responder;
+use super::super::stubs::{StubbedAnswer, Stubs};
 
 /// A login to run scripts on. Members that are absent have the values of a plain login.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -52,25 +52,18 @@ fn ok() -> u16 {
     200
 }
 
-/// The responses of the case that runs, for a [`ScriptRunner::with_responder`].
-#[derive(Clone, Default)]
-pub struct CannedResponses(Arc<Mutex<Vec<CannedResponse>>>);
-
-impl CannedResponses {
-    /// Sets the responses for the next runs.
-    pub fn set(&self, responses: &[CannedResponse]) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = responses.to_vec();
-    }
-
-    /// The runner's responder.
-    pub fn responder(&self) -> Responder {
-        let own = self.clone();
-        Arc::new(move |_method, url| {
-            let responses = own.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = responses.iter().find(|it| it.path.is_empty() || url.ends_with(&it.path));
-            let found = found.ok_or_else(|| format!("no response to {url} is given"))?;
-            Ok((found.status, found.body.to_string()))
-        })
+impl CannedResponse {
+    /// The answers of one run.
+    pub fn stubs(responses: &[Self]) -> Arc<Stubs> {
+        let answer = |response: &Self| StubbedAnswer {
+            request: format!("*{}", response.path),
+            status: response.status,
+            headers: BTreeMap::new(),
+            json: Some(response.body.clone()),
+            text: None,
+            error: None,
+        };
+        Arc::new(Stubs::new(responses.iter().map(answer).collect()))
     }
 }
 
@@ -78,6 +71,10 @@ pub(super) const HOST: &str = "acme.eu.auth0.test";
 pub(super) const REQUESTED: [&str; 2] = ["openid", "profile"];
 
 impl LoginCase {
+    pub(super) fn stubs(&self) -> Arc<Stubs> {
+        CannedResponse::stubs(&self.responses)
+    }
+
     /// The rules' `user`.
     pub(super) fn user(&self) -> Map<String, Value> {
         let mut user = json!({

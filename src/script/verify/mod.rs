@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use case::{CannedResponse, CannedResponses, Continued, LoginCase};
+pub use case::{CannedResponse, Continued, LoginCase};
 pub use generate::generated_cases;
 pub use observe::{fetched, observe_action, observe_actions, observe_rule};
 
@@ -41,7 +41,6 @@ pub struct Comparison {
 /// Runs a rule and its action on every case.
 pub async fn compare(
     runner: &ScriptRunner,
-    responses: &CannedResponses,
     rule: &Rule,
     converted: &Converted,
     configuration: &BTreeMap<String, String>,
@@ -52,10 +51,8 @@ pub async fn compare(
         let mut configuration = configuration.clone();
         configuration.extend(case.configuration.clone());
         let action = converted.action(&rule.name, &configuration);
-        responses.set(&case.responses);
-        let of_rule = observe_rule(runner, rule, &configuration, case).await;
-        responses.set(&case.responses);
-        let of_action = observe_action(runner, &action, case).await;
+        let of_rule = observe_rule(&runner.with_stubs(case.stubs()), rule, &configuration, case).await;
+        let of_action = observe_action(&runner.with_stubs(case.stubs()), &action, case).await;
         let is_broken = of_rule.iter().any(|it| {
             it.get("denied").and_then(Value::as_str).is_some_and(|text| {
                 text.starts_with("it threw TypeError") || text.starts_with("it ended without")
