@@ -139,6 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wait_is_given_in_whole_seconds_rounded_up() {
+        for (milliseconds, expected) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (1_999, 2)] {
+            assert_eq!(seconds(&Duration::from_millis(milliseconds)), expected, "{milliseconds} ms");
+        }
+    }
+
+    #[test]
     fn a_panicked_job_is_internal_and_a_full_pool_is_busy() {
         let code_and_message = |error: PoolError| {
             let error = ApiError::from(error);

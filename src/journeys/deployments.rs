@@ -40,6 +40,7 @@ fn deployments_and_their_actors_are_listed_with_deploy_read_only() {
         (&oldest["outcome"], &oldest["gitRef"], &oldest["commit"], &oldest["plannedChanges"]),
         (&json!("APPLIED"), &json!("main"), &json!("c0ffee"), &json!(3))
     );
+    assert_eq!(oldest["endedAt"], "1970-01-01T00:00:00.002Z");
     assert_eq!(oldest["actor"], json!({"kind": "USER", "clientId": null, "user": {"id": ada}}));
     let filtered = json!({"tenant": "a.example", "outcome": "APPLIED"});
     let filtered =

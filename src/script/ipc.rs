@@ -296,6 +296,17 @@ mod tests {
         assert!(read::<FromWorker>(&mut rest).unwrap().is_none());
     }
 
+    #[test]
+    fn an_end_that_cannot_be_read_is_not_taken_for_closed() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+        }
+        assert_eq!(read::<FromWorker>(&mut Broken).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+
     #[tokio::test]
     async fn a_frame_over_the_limit_is_refused_before_it_is_read() {
         let mut claim = &u32::MAX.to_be_bytes()[..];

@@ -36,6 +36,15 @@ async fn what_is_created_serves_at_once() {
         .post("/client-grants", 201, json!({"client_id": id, "audience": "https://new.api/", "scope": ["a"]}))
         .await;
     assert_eq!(token(secret).await.json()["scope"], "a");
+    let again = |subject: Option<&str>| {
+        let mut grant = json!({"client_id": id, "audience": "https://new.api/", "scope": ["a"]});
+        if let Some(subject) = subject {
+            grant["subject_type"] = json!(subject);
+        }
+        grant
+    };
+    assert_eq!(api.call("POST", "/client-grants", again(None)).await.status, 409);
+    assert_eq!(api.call("POST", "/client-grants", again(Some("client"))).await.status, 409, "the default");
     assert_eq!(api.get("/client-grants?audience=https%3A%2F%2Fnew.api%2F").await, json!([grant]));
     let page = api.get("/client-grants?take=1").await;
     let rest = api.get(&format!("/client-grants?take=100&from={}", page["next"].as_str().unwrap())).await;

@@ -103,6 +103,25 @@ async fn a_token_that_does_not_rotate_is_used_again_until_it_expires() {
 }
 
 #[tokio::test]
+async fn a_lifetime_without_end_outlasts_the_others() {
+    for (members, ends) in [
+        (json!({"expiration_type": "expiring", "token_lifetime": 100, "idle_token_lifetime": 60}), true),
+        (
+            json!({"expiration_type": "expiring", "token_lifetime": 100, "idle_token_lifetime": 60,
+                "infinite_token_lifetime": true, "infinite_idle_token_lifetime": true}),
+            false,
+        ),
+        (json!({"expiration_type": "non-expiring", "token_lifetime": 100, "idle_token_lifetime": 60}), false),
+    ] {
+        let tenant = with_policy(members.clone());
+        let token = tenant.offline_login().await;
+        tenant.advance(101);
+        let status = tenant.refresh(&token, &[]).await.status;
+        assert_eq!(status, if ends { 403 } else { 200 }, "{members}");
+    }
+}
+
+#[tokio::test]
 async fn other_clients_forged_and_revoked_tokens_are_refused() {
     let tenant = TestTenant::with_other_client();
     let token = tenant.offline_login().await;
