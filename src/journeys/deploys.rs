@@ -350,7 +350,13 @@ fn the_commands_ask_print_json_and_exit_with_2_for_changes() {
     let (code, text, _) = run(&["drift", "--json"]);
     assert_eq!((code, &json(&text)["target"]), (Some(0), &json!("staging")));
     let (_, text, _) = run(&["deployments"]);
-    assert!(text.contains("staging  applied  7 changes  cli"), "{text}");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["ID", "BEGAN", "TARGET", "OUTCOME", "CHANGES", "BY", "COMMIT"], "{text}");
+    assert_eq!(
+        (rows[1][0], &rows[1][2..]),
+        ("1", &["staging", "applied", "7", "changes", "cli"][..]),
+        "{text}"
+    );
     let (code, text, errors) = run(&["deployments", "1", "--json"]);
     assert!(code == Some(0), "{errors}");
     let shown = json(&text);

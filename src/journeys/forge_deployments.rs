@@ -1,153 +1,16 @@
 //! From a push to the tenant: a forge, the doors, and two dev tenants as staging and production.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use vestibule::cli::http_client::HttpClient;
-use vestibule::clock::Clock;
 
 use crate::auth0_stub::Auth0Stub;
-use crate::dev_server::bundle_with;
-use crate::executable::{Process, output, vestibule};
-use crate::forge_stub::{API_TOKEN, CLONE_TOKEN, ForgeStub, PROJECT};
-use crate::test_server::{PUBLIC, TestServer, error_code};
+use crate::executable::{output, vestibule};
+use crate::forge_stub::{ForgeStub, PROJECT};
+use crate::forge_target::{Target, commit, hook, internal, open, saying, settings, wait_for};
+use crate::test_server::{PUBLIC, error_code};
 use crate::tokens;
 use crate::waiting::wait_until;
-use crate::webhooks::push;
-
-const TOKEN: &str = "glwt-0123456789";
-const GRANT: &str =
-    r###"{"client_id": "vestibule", "audience": "##ISSUER##api/v2/", "allow_all_scopes": true}"###;
-const ACTION: &str = r#"{"name": "claim", "code": "./actions/claim/code.js", "runtime": "node22", "deployed": true,
-    "status": "built", "dependencies": [], "secrets": [], "supported_triggers": [{"id": "post-login", "version": "v3"}]}"#;
-
-/// A tenant to deploy to, in a process of its own.
-struct Target {
-    _process: Process,
-    base: String,
-    http: HttpClient,
-    _folder: TempDir,
-    _bundle: TempDir,
-}
-
-impl Target {
-    fn start() -> Self {
-        let (folder, bundle) =
-            (tempfile::tempdir().unwrap(), bundle_with("grants/vestibule-management.json", GRANT));
-        // Its rules ask our Internal API.
-        std::fs::remove_dir_all(bundle.path().join("rules")).unwrap();
-        let file = folder.path().join("ready.json");
-        let set = [format!("tenant.bundle={}", bundle.path().display())];
-        let process = Process::start(&format!("tenant run --ready-file {}", file.display()), &set);
-        wait_until("the file is written", || std::fs::read(&file).is_ok_and(|text| text.starts_with(b"{")));
-        let ready: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        let base = ready["http"].as_str().unwrap().to_owned();
-        Self { _process: process, base, http: HttpClient::new(), _folder: folder, _bundle: bundle }
-    }
-
-    /// A GET of the Management API.
-    fn get(&self, path: &str) -> Value {
-        let machine = json!({"grant_type": "client_credentials", "client_id": "vestibule",
-            "client_secret": "dev-only-secret-of-vestibule", "audience": format!("{}api/v2/", self.base)});
-        let token = self.http.post_json(&format!("{}oauth/token", self.base), &[], &machine).unwrap().json();
-        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
-        let url = format!("{}api/v2/actions/{path}", self.base);
-        self.http.get(&url, &[("authorization", &bearer)]).unwrap().json()
-    }
-
-    fn actions(&self) -> Vec<Value> {
-        self.get("actions")["actions"].as_array().unwrap().clone()
-    }
-
-    /// The word in the deployed version of the action, once that is bound to its trigger.
-    fn says(&self) -> Option<String> {
-        let bindings = self.get("triggers/post-login/bindings");
-        assert!(bindings["bindings"].as_array().unwrap().len() <= 1, "{bindings}");
-        let id = bindings["bindings"][0]["action"]["id"].as_str()?;
-        let action = self.get(&format!("actions/{id}"));
-        let code = action["deployed_version"]["code"].as_str().unwrap_or_default();
-        code.split('\'').nth(3).map(str::to_owned)
-    }
-
-    /// Lets the next calls of the Management API fail.
-    fn fail(&self, path: &str, answer: &str, times: &str) {
-        let args = ["tenant", "fault", "--tenant", &self.base, path, "--answer", answer, "--times", times];
-        assert!(output(vestibule(&args, &[]), "").status.success());
-    }
-}
-
-/// The files of a bundle whose action says something at each login.
-fn saying(word: &str) -> Vec<(&'static str, String)> {
-    let code = format!(
-        "exports.onExecutePostLogin = async (event, api) => {{\n  api.accessToken.setCustomClaim('https://vestibule.example/said', '{word}');\n}};\n"
-    );
-    vec![
-        ("actions/claim.json", ACTION.to_owned()),
-        ("actions/claim/code.js", code),
-        (
-            "triggers/triggers.json",
-            r#"{"post-login": [{"action_name": "claim", "display_name": "claim"}]}"#.to_owned(),
-        ),
-    ]
-}
-
-fn commit(forge: &ForgeStub, files: &[(&str, String)]) -> String {
-    let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    forge.commit(&files)
-}
-
-fn settings(forge: &ForgeStub, targets: &[(&str, &Target)]) -> Vec<String> {
-    let target = |(name, target): &(&str, &Target)| {
-        [
-            format!("targets.{name}.domain={}", target.base),
-            format!("targets.{name}.client_id=vestibule"),
-            format!("targets.{name}.client_secret=dev-only-secret-of-vestibule"),
-            format!("targets.{name}.branch={name}"),
-        ]
-    };
-    let forge = [
-        format!("forge.url={}", forge.url),
-        format!("forge.project={PROJECT}"),
-        "forge.clone_user=deployer".to_owned(),
-        format!("forge.clone_token={CLONE_TOKEN}"),
-        format!("forge.api_token={API_TOKEN}"),
-        format!("forge.webhook_token={TOKEN}"),
-        "forge.status_url=https://ops.example/".to_owned(),
-    ];
-    targets.iter().flat_map(target).chain(forge).collect()
-}
-
-fn open(forge: &ForgeStub, targets: &[(&str, &Target)], more: &[String]) -> TestServer {
-    let settings = [settings(forge, targets), more.to_vec()].concat();
-    TestServer::open(&settings.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// Sends the webhook of a push, and returns the answer's message.
-fn hook(internal: &str, delivery: &str, branch: &str, commit: &str) -> String {
-    let headers = [("x-gitlab-event", "Push Hook"), ("x-gitlab-token", TOKEN), ("idempotency-key", delivery)];
-    let url = format!("{internal}/webhooks/gitlab");
-    let answer = HttpClient::new().post_json(&url, &headers, &push(branch, commit)).unwrap();
-    assert_eq!(answer.status, 202, "{}", answer.body);
-    answer.json()["message"].as_str().unwrap().to_owned()
-}
-
-fn internal(server: &TestServer) -> String {
-    format!("http://{}", server.doors().internal())
-}
-
-/// Waits for the last status of a commit.
-fn wait_for(forge: &ForgeStub, commit: &str, state: &str) -> Value {
-    let last = || forge.status(commit).unwrap_or_default();
-    wait_until(&format!("{commit} is {state}"), || {
-        let now = last();
-        let is_over = ["success", "failed", "canceled"].contains(&now["state"].as_str().unwrap_or_default());
-        assert!(!is_over || now["state"] == state, "{now}");
-        is_over
-    });
-    last()
-}
 
 #[test]
 fn a_push_to_a_branch_changes_its_tenant_and_only_it() {
@@ -231,8 +94,9 @@ fn of_pushes_at_once_and_during_a_deployment_the_newest_wins() {
     let commits: Vec<String> =
         ["one", "two", "three"].iter().map(|word| commit(&forge, &saying(word))).collect();
     forge.push("staging");
-    // The tenant fails a while, so that the first deployment lasts.
-    staging.fail("/api/v2/actions/*", "503", "3");
+    // The tenant fails and limits a while, so that the first deployment lasts.
+    staging.fail("/api/v2/actions/*", "503", "2");
+    staging.fail("/api/v2/actions/*", "429", "2");
     hook(&internal(&server), "d-1", "staging", &commits[0]);
     wait_until("the first deployment runs", || forge.states(&commits[0]).contains(&"running".to_owned()));
     // Their webhooks arrive in the wrong order.
@@ -248,48 +112,6 @@ fn of_pushes_at_once_and_during_a_deployment_the_newest_wins() {
     assert_eq!(staging.says().as_deref(), Some("three"));
     let count = staging.actions().len();
     assert_eq!(count, 1, "one action, however often it was deployed");
-}
-
-#[test]
-fn a_killed_deployment_is_finished_by_the_next_start_and_made_once() {
-    let (forge, staging, auth0) = (ForgeStub::start(), Target::start(), Auth0Stub::start());
-    let folder = tempfile::tempdir().unwrap();
-    let set = [
-        settings(&forge, &[("staging", &staging)]),
-        vec![
-            format!("auth0.issuer={}", auth0.issuer),
-            format!("store.path={}", folder.path().join("kept.db").display()),
-        ],
-    ]
-    .concat();
-    for point in 0..8_u32 {
-        let mut process = Process::start("serve", &set);
-        let internal = process.line("Internal").trim_end_matches("/graphql").to_owned();
-        let word = format!("word {point}");
-        let newest = commit(&forge, &saying(&word));
-        forge.push("staging");
-        hook(&internal, &format!("d-{point}"), "staging", &newest);
-        // From the moment that the request is stored until after its deployment has begun at the tenant.
-        let clock = Clock::system();
-        let (is_late, pause) =
-            (point >= 3, Duration::from_millis(60) * (point % 3 + 3 * u32::from(point > 5)));
-        let is_running = || forge.states(&newest).contains(&"running".to_owned());
-        wait_until("the moment has come", || clock.elapsed() >= pause && (!is_late || is_running()));
-        process.stop("-KILL");
-        let mut process = Process::start("serve", &set);
-        process.line("Internal");
-        wait_for(&forge, &newest, "success");
-        assert_eq!(staging.says(), Some(word.clone()));
-        let id = staging.actions()[0]["id"].as_str().unwrap().to_owned();
-        let versions = staging.get(&format!("actions/{id}/versions"))["versions"].clone();
-        let made = versions
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|version| version["code"].as_str().unwrap().contains(&word));
-        assert_eq!(made.count(), 1, "killed at point {point}: {versions}");
-        process.stop("-TERM");
-    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A forge on loopback: real repositories behind `git http-backend`, and what GitLab's API does with commit statuses.
+//! A forge on loopback: real repositories behind `git http-backend`, and what the APIs of GitLab, GitHub and Gitea do with
+//! commit statuses.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -154,16 +155,30 @@ fn answer(
 ) -> Response<Vec<u8>> {
     let status = |code: u16| Response::builder().status(code).body(Vec::new()).unwrap();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if let Some(sha) = path.strip_prefix("/api/v4/projects/team%2Ftenant/statuses/") {
+    let gitlab = (
+        "/api/v4/projects/team%2Ftenant/statuses/",
+        ("private-token", API_TOKEN.to_owned()),
+        &["pending", "running", "success", "failed", "canceled"][..],
+    );
+    let others = &["pending", "success", "failure", "error"][..];
+    let github =
+        ("/api/v3/repos/team/tenant/statuses/", ("authorization", format!("Bearer {API_TOKEN}")), others);
+    let gitea =
+        ("/api/v1/repos/team/tenant/statuses/", ("authorization", format!("token {API_TOKEN}")), others);
+    for (address, (name, token), states) in [gitlab, github, gitea] {
+        let Some(sha) = path.strip_prefix(address) else { continue };
         let mut state = state.lock().unwrap();
         if state.failures > 0 {
             state.failures -= 1;
             return status(503);
         }
-        if method != Method::POST || header("private-token") != API_TOKEN {
+        if method != Method::POST || header(name) != token {
             return status(401);
         }
         let mut sent: Value = serde_json::from_slice(body).unwrap();
+        if !states.contains(&sent["state"].as_str().unwrap_or_default()) {
+            return status(422);
+        }
         sent["sha"] = json!(sha);
         state.statuses.push(sent);
         return status(201);

@@ -26,6 +26,8 @@
 //! - `deployments`: queries for deployments
 //! - `webhooks`: who is heard, and what is answered
 //! - `forge_deployments`: from a push to the tenant
+//! - `forge_crashes`: the same with SIGKILL half-way
+//! - `forge_kinds`: push hooks of GitHub and Gitea, and their statuses
 //! - `forge_reads`: bundles at a commit, from a real repository over HTTP
 //! - `interrupted_reads`: queries that time out or lose their client
 //! - `schemas`: the SDL files in `schema/`
@@ -57,7 +59,7 @@
 //! - `layers`: imports between modules, compared with `docs/architecture.md`
 //!
 //! Support: `test_server` (both doors and a stub of Auth0), `dev_server` (both doors and the dev tenant),
-//! `executable` (commands and servers as processes), `auth0_stub`, `forge_stub`, `tokens`, `socket` (a WebSocket client), `waiting`.
+//! `executable` (commands and servers as processes), `auth0_stub`, `forge_stub`, `forge_target`, `tokens`, `socket` (a WebSocket client), `waiting`.
 
 // For clippy: helpers are test code too.
 #![cfg(test)]
@@ -66,6 +68,7 @@ mod auth0_stub;
 mod dev_server;
 mod executable;
 mod forge_stub;
+mod forge_target;
 mod socket;
 mod target;
 mod test_server;
@@ -89,7 +92,9 @@ mod explain;
 mod explain_property;
 mod exported_bundle;
 mod fairness;
+mod forge_crashes;
 mod forge_deployments;
+mod forge_kinds;
 mod forge_reads;
 mod hostile;
 mod identities;

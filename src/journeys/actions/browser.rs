@@ -4,8 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -13,6 +11,7 @@ use vestibule::cli::http_client::HttpResponse;
 
 use crate::dev_server::{DevServer, bundle_with};
 use crate::test_server::PUBLIC;
+use crate::tokens;
 
 const CALLBACK: &str = "http://localhost/callback";
 // RFC 7636, appendix B.
@@ -247,10 +246,5 @@ pub(super) fn error(response: &HttpResponse) -> (String, String) {
 #[track_caller]
 pub(super) fn claims(response: &HttpResponse, token: &str) -> Value {
     let text = response.at(&format!("/{token}"));
-    payload(text.as_str().unwrap_or_else(|| panic!("{}", response.body)))
-}
-
-/// The claims of a token, unverified.
-pub(super) fn payload(text: &str) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text.split('.').nth(1).unwrap()).unwrap()).unwrap()
+    tokens::payload(text.as_str().unwrap_or_else(|| panic!("{}", response.body)))
 }

@@ -32,7 +32,7 @@ fn a_login_goes_on_in_the_same_action_once_and_only_in_its_browser() {
     let browser = tenant.browser();
     let away = location(&browser.log_in("auth0|ada"));
     assert!(away.starts_with("https://terms.example/accept?lang=en&session_token="), "{away}");
-    let token = super::browser::payload(&param(&away, "session_token").unwrap());
+    let token = crate::tokens::payload(&param(&away, "session_token").unwrap());
     assert_eq!((&token["sub"], &token["mail"]), (&json!("auth0|ada"), &json!("ada@example.com")));
     let state = param(&away, "state").unwrap();
     let back = format!("continue?state={state}&colour=red");
