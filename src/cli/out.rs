@@ -65,7 +65,12 @@ fn wrap_at(text: &str, hang: usize, width: usize) -> String {
         // A table's last column stays readable in a narrow terminal.
         let indent = if indent + hang > width / 2 { indent + 2 } else { indent + hang };
         let indent = " ".repeat(indent);
-        let options = textwrap::Options::new(width).subsequent_indent(&indent).break_words(false);
+        // Explicit, since the defaults depend on features that any other crate may turn on.
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(&indent)
+            .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
         textwrap::fill(line, options)
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")

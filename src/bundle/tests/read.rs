@@ -369,7 +369,7 @@ fn members_that_are_set_without_effect_are_named_once() {
         )),
         [
             "tenant: without effect here: sandbox_version",
-            "clients: without effect here: initiate_login_uri (A), token_exchange (A)"
+            "clients: without effect here: initiate_login_uri (A)"
         ]
     );
     let defaults = r#""sso_disabled":false,"native_social_login":{"apple":{"enabled":false}},"addons":{},
