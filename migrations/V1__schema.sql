@@ -296,6 +296,8 @@ CREATE TABLE deployment_requests (
     ended_at    INTEGER,
     outcome     TEXT    CHECK (outcome IN ('deployed', 'unchanged', 'superseded', 'failed')),
     message     TEXT,
+    -- Whether the forge has the outcome as the status of the commit.
+    reported    INTEGER NOT NULL DEFAULT 0 CHECK (reported IN (0, 1)),
     CHECK ((outcome IS NULL) = (ended_at IS NULL)),
     CHECK ((outcome IS NULL) = (message IS NULL)),
     UNIQUE (delivery, target)

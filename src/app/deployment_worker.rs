@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
@@ -56,10 +56,33 @@ impl DeploymentWorker {
     /// Starts the task. Aborting it leaves its request for the next start.
     pub(super) fn start(self) -> JoinHandle<()> {
         tokio::spawn(async move {
+            self.report_again().await;
             loop {
                 tokio::time::sleep(self.step().await).await;
             }
         })
+    }
+
+    /// Reports the outcomes that the last run of this server could not.
+    async fn report_again(&self) {
+        let (store, target) = (self.store.clone(), self.target.clone());
+        let since = self.clock.now().saturating_sub(AGE_MAX).unwrap_or(Timestamp::MIN);
+        let unreported = match self.pool.run(move || store.unreported_deployments(&target, since)).await {
+            Ok(Ok(unreported)) => unreported,
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                return tracing::warn!(error, "outcomes of deployments cannot be reported again");
+            }
+            Err(_) => return,
+        };
+        for (commit, outcome, message) in unreported {
+            let state = match outcome.as_str() {
+                "failed" => CommitState::Failed,
+                "superseded" => CommitState::Canceled,
+                _ => CommitState::Success,
+            };
+            self.report(&commit, state, &message);
+        }
     }
 
     /// Makes an attempt if a request is due. Returns how long to wait before the next step.
@@ -98,7 +121,7 @@ impl DeploymentWorker {
             let end =
                 move |store: &Store| store.end_deployment_request(id, RequestOutcome::Superseded, &message);
             self.change(end).await?;
-            self.report(other, CommitState::Canceled, &shown);
+            self.report(&other.commit, CommitState::Canceled, &shown);
         }
         let attempt = match self.refusal(request, &history)? {
             Some(attempt) => attempt,
@@ -141,7 +164,7 @@ impl DeploymentWorker {
     }
 
     async fn deploy(&self, request: &DeploymentRequest) -> Attempt {
-        self.report(request, CommitState::Running, "Tests, plans and applies");
+        self.report(&request.commit, CommitState::Running, "Tests, plans and applies");
         let Ok(commit) = request.commit.parse() else {
             return Attempt::Refused("the commit id is invalid".to_owned());
         };
@@ -214,12 +237,12 @@ impl DeploymentWorker {
             };
             self.change(move |store| store.fail_deployment_request(id, &failed, &message)).await?;
         }
-        self.report(request, state, &shown);
+        self.report(commit, state, &shown);
         Ok(())
     }
 
-    fn report(&self, request: &DeploymentRequest, state: CommitState, message: &str) {
-        if let Ok(commit) = request.commit.parse() {
+    fn report(&self, commit: &str, state: CommitState, message: &str) {
+        if let Ok(commit) = commit.parse() {
             self.project.report(&self.target, &commit, state, message.replace('\n', " "));
         }
     }

@@ -67,8 +67,8 @@ impl Deployments {
             .boxed();
         let reporter =
             Reporter::new(&config.forge).context("cannot read the certificates of `forge.ca_file`")?;
-        let mut tasks = vec![commit_statuses::start(statuses, reporter, pool.clone())];
         let store = services.store.in_background();
+        let mut tasks = vec![commit_statuses::start(statuses, reporter, store.clone(), pool.clone())];
         let tests = ScriptTests::for_deployments(config, worker.clone(), Handle::current());
         let scripts = ScriptRunner::new(&config.script, worker, Vec::new(), pool.clone());
         let deployer = Deployer::new(

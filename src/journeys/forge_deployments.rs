@@ -56,6 +56,36 @@ fn a_push_to_a_branch_changes_its_tenant_and_only_it() {
 }
 
 #[test]
+fn an_outcome_that_was_not_reported_before_the_end_is_reported_by_the_next_start() {
+    let (forge, staging) = (ForgeStub::start(), Target::start());
+    let mut server = open(&forge, &[("staging", &staging)], &[]);
+    let one = commit(&forge, &saying("one"));
+    forge.push("staging");
+    hook(&internal(&server), "d-1", "staging", &one);
+    wait_for(&forge, &one, "success");
+    let path = server.config.store.path.clone();
+    let is_reported = || {
+        let database = rusqlite::Connection::open(&path).unwrap();
+        database.query_row("SELECT reported FROM deployment_requests", [], |row| row.get(0)).unwrap()
+    };
+    wait_until("this is recorded", is_reported);
+    // As if the server had been killed before.
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute("UPDATE deployment_requests SET reported = 0", []).unwrap();
+    drop(database);
+    server.reopen();
+    wait_until("the outcome is reported again", || forge.states(&one).len() == 4);
+    assert_eq!(forge.states(&one)[3], "success");
+    wait_until("this is recorded again", is_reported);
+    server.reopen();
+    let two = commit(&forge, &saying("two"));
+    forge.push("staging");
+    hook(&internal(&server), "d-2", "staging", &two);
+    wait_for(&forge, &two, "success");
+    assert_eq!(forge.states(&one).len(), 4, "and then not any more");
+}
+
+#[test]
 fn a_broken_script_changes_nothing_and_says_so() {
     let (forge, staging) = (ForgeStub::start(), Target::start());
     let server = open(&forge, &[("staging", &staging)], &[]);

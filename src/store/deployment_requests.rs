@@ -16,6 +16,9 @@ const WAITING_MAX: usize = 20;
 /// How many requests with an outcome are kept, so that their deliveries are known when they are sent again.
 const KEPT: i64 = 1000;
 
+/// How many outcomes are reported again at a start.
+const UNREPORTED_MAX: i64 = 20;
+
 /// A request to be kept.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "as in `DeploymentRequest`")]
@@ -143,6 +146,32 @@ impl Store {
                 write.record_failure(new, message)?;
             }
             Ok(())
+        })
+    }
+
+    /// Requests for a target that ended after `since`, and whose outcome was not [reported](Self::mark_deployment_reported): the
+    /// commit, the outcome and why, at most the newest 20, the oldest first.
+    pub fn unreported_deployments(
+        &self,
+        target: &str,
+        since: Timestamp,
+    ) -> Result<Vec<(String, String, String)>> {
+        let sql = "SELECT git_commit, outcome, message FROM (
+                       SELECT * FROM deployment_requests WHERE target = ?1 AND ended_at > ?2 AND NOT reported
+                       ORDER BY id DESC LIMIT ?3)
+                   ORDER BY id";
+        let values = params![target, since.as_millisecond(), UNREPORTED_MAX];
+        self.read(|connection| {
+            all(connection, sql, values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        })
+    }
+
+    /// Marks the outcomes of all requests for a commit at a target as reported.
+    pub fn mark_deployment_reported(&self, target: &str, commit: &str) -> Result<()> {
+        self.write(|write| {
+            let sql = "UPDATE deployment_requests SET reported = 1
+                       WHERE target = ?1 AND git_commit = ?2 AND outcome IS NOT NULL";
+            write.run(sql, [target, commit]).map(drop)
         })
     }
 
