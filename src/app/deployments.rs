@@ -23,7 +23,7 @@ use crate::deploy::Deployer;
 use crate::deploy::forge::{Project, Reporter};
 use crate::pool::{self, Pool};
 use crate::scope::{self, Permissions};
-use crate::script::{ScriptRunner, WorkerCommand};
+use crate::script::WorkerCommand;
 
 /// What serves the configured project.
 #[derive(Debug)]
@@ -69,17 +69,10 @@ impl Deployments {
             Reporter::new(&config.forge).context("cannot read the certificates of `forge.ca_file`")?;
         let store = services.store.in_background();
         let mut tasks = vec![commit_statuses::start(statuses, reporter, store.clone(), pool.clone())];
-        let tests = ScriptTests::for_deployments(config, worker.clone(), Handle::current());
-        let scripts = ScriptRunner::new(&config.script, worker, Vec::new(), pool.clone());
-        let deployer = Deployer::new(
-            store.clone(),
-            &config.store.path,
-            config.targets.clone(),
-            scripts,
-            Handle::current(),
-            clock.clone(),
-        )
-        .with_tests(tests);
+        let tests = ScriptTests::for_deployments(config, worker, Handle::current());
+        let deployer =
+            Deployer::new(store.clone(), &config.store.path, config.targets.clone(), clock.clone())
+                .with_tests(tests);
         for target in project.targets() {
             let Some(settings) = config.targets.get(target) else { continue };
             let worker = DeploymentWorker {

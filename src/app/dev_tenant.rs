@@ -97,6 +97,11 @@ impl DevTenant {
         let folder = &config.tenant.bundle;
         let scripts =
             ScriptRunner::new(&config.script, worker, allowed, fetching.clone()).with_packages(folder);
+        if config.tenant.scripts {
+            for problem in script::syntax_errors(&bundle) {
+                tracing::warn!("{}/{problem}", folder.display());
+            }
+        }
         for of in script::required_packages(&bundle, folder) {
             if let Some(problem) = &of.problem {
                 let advice = "`vestibule tenant npm` prints how to install it";

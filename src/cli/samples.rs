@@ -54,7 +54,10 @@ pub(super) fn init(args: &Args) -> anyhow::Result<()> {
         write(&path, content)?;
         out::line(format!("written  {}", path.display()))?;
     }
-    out::line("\nRun `vestibule dev` in this folder. A changed rule runs at the next start.")?;
+    out::line(
+        "\nRun `vestibule dev` in this folder; a changed script runs at the next start. Each script has test cases \
+         beside it: run them with `vestibule tenant test`.",
+    )?;
     Ok(())
 }
 

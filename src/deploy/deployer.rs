@@ -5,8 +5,6 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use tokio::runtime::Handle;
-
 use super::apply::Applier;
 use super::check::{BundleTests, check_bundle};
 use super::connection::Connection;
@@ -19,7 +17,6 @@ use super::secrets::SecretHashes;
 use super::settings::TargetSettings;
 use super::state::State;
 use crate::clock::Clock;
-use crate::script::ScriptRunner;
 use crate::store::{Actor, Deployment, NewDeployment, Store};
 
 /// Deploys to the configured targets. Cheap to clone. Every call blocks, some for minutes: call it from a thread of its own,
@@ -29,9 +26,7 @@ pub struct Deployer {
     store: Store,
     database: PathBuf,
     targets: BTreeMap<String, TargetSettings>,
-    scripts: ScriptRunner,
     tests: Option<BundleTests>,
-    runtime: Handle,
     clock: Clock,
 }
 
@@ -72,17 +67,14 @@ enum Source<'a> {
 }
 
 impl Deployer {
-    /// A deployer to `targets`. `database` is the store's file: locks are beside it. `scripts` compiles the bundles' scripts on
-    /// `runtime`.
+    /// A deployer to `targets`. `database` is the store's file: locks are beside it.
     pub fn new(
         store: Store,
         database: &Path,
         targets: BTreeMap<String, TargetSettings>,
-        scripts: ScriptRunner,
-        runtime: Handle,
         clock: Clock,
     ) -> Self {
-        Self { store, database: database.to_owned(), targets, scripts, tests: None, runtime, clock }
+        Self { store, database: database.to_owned(), targets, tests: None, clock }
     }
 
     /// Runs the bundles' own test cases before each deployment.
@@ -349,9 +341,9 @@ impl Run<'_> {
         if self.options.skip_tests {
             return (self.log)(Some("tests skipped"));
         }
-        let Deployer { scripts, runtime, tests, .. } = self.deployer;
-        let compiled = check_bundle(desired, scripts, runtime).map_err(DeployError::TestsFailed)?;
-        let passed = tests.as_ref().map_or(Ok(0), |tests| tests(bundle, &self.settings.keywords));
+        let compiled = check_bundle(desired).map_err(DeployError::TestsFailed)?;
+        let passed =
+            self.deployer.tests.as_ref().map_or(Ok(0), |tests| tests(bundle, &self.settings.keywords));
         let passed = passed.map_err(|failures| {
             DeployError::TestsFailed(failures.iter().map(|line| desired.redacted(line)).collect())
         })?;

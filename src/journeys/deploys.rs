@@ -247,7 +247,10 @@ fn a_script_that_does_not_compile_changes_nothing_unless_tests_are_skipped() {
     write_action(bundle.path(), "second", "exports.onExecutePostLogin = async (event, api) => {{", json!([]));
     let error = target.apply(bundle.path()).unwrap_err();
     let DeployError::TestsFailed(failures) = &error else { panic!("{error}") };
-    assert!(failures.len() == 1 && failures[0].starts_with("action second: "), "{failures:?}");
+    assert!(
+        failures.len() == 1 && failures[0].starts_with("actions/second/code.js:1: it does not compile"),
+        "{failures:?}"
+    );
     assert_eq!(target.action("first"), None);
     assert_eq!(target.store.deployment(1).unwrap().unwrap().outcome, DeploymentOutcome::Failed);
     let deployed =

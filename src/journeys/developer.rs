@@ -151,6 +151,24 @@ fn dev_warns_about_actions_that_it_does_not_run() {
 }
 
 #[test]
+fn dev_reports_scripts_that_do_not_compile_with_file_and_line() {
+    let rule = "function (user, context, callback) {\n  callback(null user);\n}";
+    let bundle = bundle_with("rules/track-sign-up.js", rule);
+    let action = bundle.path().join("actions/populate-profile/code.js");
+    std::fs::write(&action, "// One line.\n\nexports.onExecutePostLogin = (event, api) => await 1;\n")
+        .unwrap();
+    let (mut dev, _) = dev(&[format!("tenant.bundle={}", bundle.path().display())]);
+    assert_eq!(dev.stop("-TERM"), Some(0));
+    let log = dev.log();
+    for place in ["rules/track-sign-up.js:2: ", "actions/populate-profile/code.js:3: "] {
+        let warning =
+            log.lines().find(|line| line.contains(place)).unwrap_or_else(|| panic!("{place}: {log}"));
+        assert!(warning.contains("WARN") && warning.contains("does not compile"), "{warning}");
+    }
+    assert_eq!(log.matches("does not compile").count(), 2, "{log}");
+}
+
+#[test]
 fn a_rule_cannot_forge_log_lines() {
     let logging = "function (user, context, callback) { console.log('one\\n2026 WARN forged\\u001b[2J'); callback(null, user, context); }";
     let bundle = bundle_with("rules/track-sign-up.js", logging);
@@ -188,6 +206,8 @@ fn a_rule_changed_in_the_folder_of_init_changes_the_next_login() {
     let folder = tempfile::tempdir().unwrap();
     let written = run_in(folder.path(), &["init"], &[]);
     assert!(written.contains("written  ./fixtures/tenant/rules/track-sign-up.js"), "{written}");
+    assert!(written.contains("`vestibule tenant test`"), "{written}");
+    assert!(run_in(folder.path(), &["tenant", "test"], &[]).contains(", 0 failed"));
     let rule = folder.path().join("fixtures/tenant/rules/track-sign-up.js");
     let denying = "function (user, context, callback) { callback(new UnauthorizedError('not today')); }";
     std::fs::write(&rule, denying).unwrap();

@@ -58,7 +58,33 @@ fn the_sample_bundle_passes_its_tests() {
     let bundle = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tenant");
     let (code, text) = run(Path::new(bundle), &[]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("rules/user-in-token") && text.contains(", 0 failed"), "{text}");
+    let rules = ["rules/populate-profile", "rules/track-sign-up", "rules/user-in-token"];
+    for script in rules.into_iter().chain(["actions/populate-profile", "actions/roles-in-id-token"]) {
+        assert!(text.lines().any(|line| line == script), "{script}: {text}");
+    }
+    assert!(text.contains(", 0 failed"), "{text}");
+}
+
+/// The first example in this language after a text of `docs/scripts.md`.
+fn documented(after: &str, language: &str) -> String {
+    let docs = include_str!("../../docs/scripts.md");
+    let (_, rest) = docs.split_once(after).unwrap_or_else(|| panic!("{after}"));
+    let (_, rest) = rest.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_documented_action_passes_its_documented_cases() {
+    let bundle =
+        bundle_with("actions/greet/code.js", &documented("`fixtures/tenant/actions/greet/code.js`", "js"));
+    let actions = bundle.path().join("actions");
+    fs::write(actions.join("greet.json"), documented("`fixtures/tenant/actions/greet.json`", "json"))
+        .unwrap();
+    fs::create_dir(actions.join("greet/tests")).unwrap();
+    let cases = documented("`fixtures/tenant/actions/greet/tests/greet.json`", "json");
+    fs::write(actions.join("greet/tests/greet.json"), cases).unwrap();
+    let (code, text) = run(bundle.path(), &["--script", "actions/greet"]);
+    assert!(code == 0 && text.contains("2 passed, 0 failed"), "{text}");
 }
 
 #[test]

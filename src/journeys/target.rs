@@ -9,8 +9,6 @@ use vestibule::app::{DevTenant, ScriptTests, TenantListeners};
 use vestibule::cli::http_client::HttpClient;
 use vestibule::clock::Clock;
 use vestibule::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress, TargetSettings};
-use vestibule::pool::{self, Pool};
-use vestibule::script::ScriptRunner;
 use vestibule::store::{Actor, Deployment, Settings, Store};
 use vestibule::telemetry::Secret;
 
@@ -120,14 +118,10 @@ impl Target {
             keywords: [("SHOP_KEY".to_owned(), json!("hush-hush-1"))].into(),
             ..TargetSettings::default()
         };
-        let pool = Pool::start(&pool::Settings { threads: 2, queue: 16 }).unwrap();
-        let scripts = ScriptRunner::new(&config.script, worker(), Vec::new(), pool);
-        let handle = runtime.handle().clone();
         let targets = [("staging".to_owned(), target)].into();
         let database = dir.path().join("vestibule.db");
-        let tests = ScriptTests::for_deployments(&config, worker(), handle.clone());
-        let deployer = Deployer::new(store.clone(), &database, targets, scripts, handle, Clock::system())
-            .with_tests(tests);
+        let tests = ScriptTests::for_deployments(&config, worker(), runtime.handle().clone());
+        let deployer = Deployer::new(store.clone(), &database, targets, Clock::system()).with_tests(tests);
         Self { tenant, store, deployer, _runtime: runtime, dir, http: HttpClient::new() }
     }
 

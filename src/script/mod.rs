@@ -41,7 +41,9 @@ mod types;
 
 pub use action::{Action, ActionModule, Dependency, Trigger};
 pub use action_run::{ActionsInput, ActionsOutput, ApiFacts, Outcome, Resume};
-pub use convert::{ConvertError, Converted, Note, Traits, convert, has_named_function};
+pub use convert::{
+    ConvertError, Converted, Note, Traits, check_syntax, convert, has_named_function, syntax_errors,
+};
 pub use effects::{
     Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
     TargetScopes,

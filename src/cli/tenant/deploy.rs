@@ -18,8 +18,6 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::deploy::forge::{self, Checkout};
 use crate::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress, TargetSettings};
-use crate::pool::Pool;
-use crate::script::ScriptRunner;
 use crate::store::{Actor, Deployment, Store};
 use crate::telemetry;
 
@@ -200,13 +198,10 @@ impl Opened {
         let path = &config.store.path;
         let store = Store::open(&config.store, Clock::system())
             .with_context(|| format!("cannot open the database {}", path.display()))?;
-        let (runtime, pool) = (signals::runtime()?, Pool::start(&config.pool)?);
-        let scripts = ScriptRunner::new(&config.script, script_worker()?, Vec::new(), pool);
-        let handle = runtime.handle().clone();
-        let tests = ScriptTests::for_deployments(config, script_worker()?, handle.clone());
-        let deployer =
-            Deployer::new(store.clone(), path, config.targets.clone(), scripts, handle, Clock::system())
-                .with_tests(tests);
+        let runtime = signals::runtime()?;
+        let tests = ScriptTests::for_deployments(config, script_worker()?, runtime.handle().clone());
+        let deployer = Deployer::new(store.clone(), path, config.targets.clone(), Clock::system());
+        let deployer = deployer.with_tests(tests);
         Ok(Self { deployer, store, runtime })
     }
 

@@ -13,6 +13,7 @@ mod callback;
 mod metadata;
 mod globals;
 mod shared;
+mod syntax;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -23,6 +24,7 @@ use oxc_semantic::SymbolId;
 use oxc_span::GetSpan;
 
 pub use note::Note;
+pub use syntax::{check_syntax, syntax_errors};
 
 use draft::{Draft, Form, Helper};
 use shared::Shared;
