@@ -16,9 +16,7 @@ use crate::config::Config;
 use crate::deploy::BundleTests;
 use crate::pool::Pool;
 use crate::script::{ScriptRunner, WorkerCommand};
-use crate::tenant::testing::{
-    Case, CaseFile, CaseResult, ScriptPath, SubjectNames, log_in, read_cases, run_case,
-};
+use crate::tenant::testing::{Case, CaseFile, CaseResult, SubjectNames, log_in, read_cases, run_case};
 use crate::tenant::{Settings as TenantSettings, Tenant};
 
 /// Runs test cases.
@@ -55,15 +53,13 @@ impl ScriptTests {
     pub async fn run<'a>(
         &self,
         files: &'a [CaseFile],
+        with_coverage: bool,
     ) -> Vec<(&'a CaseFile, &'a Case, Result<CaseResult, String>)> {
         let cases = files.iter().flat_map(|file| file.cases.iter().map(move |case| (file, case)));
-        let results =
-            cases.map(|(file, case)| async move { (file, case, self.run_one(&file.script, case).await) });
+        let results = cases.map(|(file, case)| async move {
+            (file, case, run_case(&self.tenant, &self.runner, &file.script, case, with_coverage).await)
+        });
         stream::iter(results).buffered(self.at_once).collect().await
-    }
-
-    async fn run_one(&self, script: &ScriptPath, case: &Case) -> Result<CaseResult, String> {
-        run_case(&self.tenant, &self.runner, script, case).await
     }
 
     /// Logs a person in, and returns the story as the login log has it.
@@ -89,7 +85,7 @@ impl ScriptTests {
             }
             let results = runtime.block_on(async {
                 let tests = Self::open(&config, worker.clone())?;
-                let results = tests.run(&files).await;
+                let results = tests.run(&files, false).await;
                 tests.stop().await;
                 anyhow::Ok(results)
             });

@@ -185,3 +185,23 @@ fn a_login_shows_what_each_script_did() {
     let unknown = tenant(&["login", "nobody@example.com", bundle.path().to_str().unwrap()]);
     assert!(!unknown.status.success() && text(&unknown).contains("nobody@example.com"), "{}", text(&unknown));
 }
+
+#[test]
+fn coverage_names_the_lines_that_no_case_runs() {
+    let code = "exports.onExecutePostLogin = async (event, api) => {
+  if (event.user.email_verified) {
+    return;
+  }
+  api.access.deny('verify your address');
+};";
+    let unverified =
+        json!({"name": "unverified", "user": {"email_verified": false}, "expect": {"denied": true}});
+    for (cases, expected) in [
+        (json!([{"name": "verified"}]), "3 of 4 lines with statements; not run: 5\n"),
+        (json!([{"name": "verified"}, unverified]), "4 of 4 lines with statements\n"),
+    ] {
+        let bundle = bundle_with_action(code, &cases);
+        let (code, text) = run(bundle.path(), &["--script", "gate", "--coverage"]);
+        assert!(code == 0 && text.contains(&format!("actions/gate: {expected}")), "{text}");
+    }
+}

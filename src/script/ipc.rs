@@ -115,6 +115,8 @@ pub(super) enum FromWorker {
     Ready,
     /// The script at this index starts.
     ScriptStarted(usize),
+    /// A line of the running script is reached. In tests only.
+    Reached(u32),
     /// A line for the console.
     Console(ConsoleLevel, String),
     /// An action's call of a member of `api` that changes something.

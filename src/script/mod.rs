@@ -13,6 +13,7 @@
 
 mod settings;
 mod stubs;
+mod coverage;
 mod trace;
 mod login;
 mod action;
@@ -44,6 +45,7 @@ pub use action_run::{ActionsInput, ActionsOutput, ApiFacts, Outcome, Resume};
 pub use convert::{
     ConvertError, Converted, Note, Traits, check_syntax, convert, has_named_function, syntax_errors,
 };
+pub use coverage::{Instrumented, instrumented};
 pub use effects::{
     Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
     TargetScopes,

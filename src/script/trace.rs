@@ -1,5 +1,6 @@
 //! What the scripts of one run did: console lines, requests, calls of `api`, and how long each script took.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,8 @@ pub struct Trace {
     pub console: Vec<ConsoleLine>,
     /// The requests the scripts made or tried to make.
     pub fetches: Vec<FetchRecord>,
+    /// The lines of instrumented scripts that were reached.
+    pub reached: BTreeSet<u32>,
     /// What the actions asked of `api`, in order.
     pub calls: Vec<ApiCall>,
 }

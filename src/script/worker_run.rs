@@ -59,6 +59,9 @@ struct Entries {
     modules: usize,
 }
 
+/// The most lines of a script that are counted.
+const LINES: u32 = 100_000;
+
 /// Handles the calls of a run.
 pub(super) struct CallHandler<'a> {
     pub(super) log: &'a RunLog,
@@ -166,6 +169,9 @@ impl CallHandler<'_> {
             match ipc::read_async(from).await? {
                 FromWorker::ScriptStarted(index) => self.log.start_script(index),
                 FromWorker::Api(member, args) => self.api(member, &args).map_err(io::Error::other)?,
+                // Of one script at a time, which has no more lines than this.
+                FromWorker::Reached(line) if line < LINES => drop(self.log.lock().trace.reached.insert(line)),
+                FromWorker::Reached(_) => {}
                 FromWorker::Console(level, text) => {
                     let script = self.log.current();
                     let console = &mut self.log.lock().trace.console;

@@ -1,5 +1,6 @@
 //! `vestibule tenant test`: the test cases of a bundle's scripts.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::app::ScriptTests;
 use crate::cli::{Global, dev, out, samples};
 use crate::config::{self, Config, DEVELOPMENT};
-use crate::tenant::testing::{Case, CaseFile, CaseResult, read_cases};
+use crate::tenant::testing::{Case, CaseFile, CaseResult, ScriptPath, read_cases};
 
 /// How often `--watch` looks at the files.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -33,6 +34,9 @@ pub(in crate::cli) struct Args {
     /// Run them again whenever a file of the bundle changes.
     #[arg(long, conflicts_with = "write")]
     watch: bool,
+    /// Also print how much of each script the cases run, with the lines they leave out.
+    #[arg(long)]
+    coverage: bool,
     /// Also write the results to a file, as the JUnit XML that CI systems show.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -94,11 +98,14 @@ fn once(config: &Config, args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let results = runtime.block_on(async {
         let tests = ScriptTests::open(config, dev::script_worker()?)?;
-        let results = tests.run(&files).await;
+        let results = tests.run(&files, args.coverage).await;
         tests.stop().await;
         anyhow::Ok(results)
     })?;
     out::line(report(&results))?;
+    if args.coverage {
+        out::line(coverage(&results))?;
+    }
     if let Some(file) = &args.junit {
         fs::write(file, junit(&results)).with_context(|| format!("cannot write {}", file.display()))?;
     }
@@ -142,6 +149,29 @@ fn report(results: &[Result<'_>]) -> String {
     }
     let failed = results.iter().filter(|result| !failures(result).is_empty()).count();
     text + &format!("{} passed, {failed} failed", results.len() - failed)
+}
+
+/// The statements of each script that its cases reach, by their lines.
+fn coverage(results: &[Result<'_>]) -> String {
+    let mut scripts: BTreeMap<_, (BTreeSet<u32>, BTreeSet<u32>)> = BTreeMap::new();
+    for (file, _, result) in results {
+        if let Ok(result) = result {
+            let (lines, reached) = scripts.entry(&file.script).or_default();
+            lines.extend(&result.lines);
+            reached.extend(&result.reached);
+        }
+    }
+    let line = |(script, (lines, reached)): (&ScriptPath, (BTreeSet<u32>, BTreeSet<u32>))| {
+        let missed: Vec<_> = lines.difference(&reached).map(u32::to_string).collect();
+        let missed =
+            if missed.is_empty() { String::new() } else { format!("; not run: {}", missed.join(", ")) };
+        format!(
+            "{script}: {} of {} lines with statements{missed}",
+            lines.intersection(&reached).count(),
+            lines.len()
+        )
+    };
+    scripts.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The results in JUnit's format: a test suite for each file.

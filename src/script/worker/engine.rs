@@ -53,8 +53,8 @@ impl Engine {
     }
 
     /// Starts a run.
-    pub(super) fn begin(&self, scripts: &Scripts, millis: u64) {
-        self.state.begin(scripts, millis);
+    pub(super) fn begin(&self, scripts: &Scripts, millis: u64, is_test: bool) {
+        self.state.begin(scripts, millis, is_test);
     }
 
     /// Drops what is kept between runs.

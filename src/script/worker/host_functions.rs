@@ -6,6 +6,7 @@ use rquickjs::prelude::{Func, Opt};
 use rquickjs::{Ctx, Exception, Object};
 
 use super::super::api_members::missing_member;
+use super::super::coverage::REACHED;
 use super::super::ipc::{RESULT_LIMIT, Verdict};
 use super::super::login::DenyReason;
 use super::run_state::RunState;
@@ -22,6 +23,10 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<RunState>) -> rquickjs
     host.set("scriptStarted", Func::from(move |index: usize| s.start_script(index)))?;
     let s = Rc::clone(state);
     host.set("console", Func::from(move |level: String, text: String| s.console(&level, &text)))?;
+    if state.is_test.get() {
+        let s = Rc::clone(state);
+        ctx.globals().set(REACHED, Func::from(move |line: u32| s.reach(line)))?;
+    }
     let s = Rc::clone(state);
     host.set("done", Func::from(move |user: String, context: String| s.end(s.done(&user, &context))))?;
     let s = Rc::clone(state);

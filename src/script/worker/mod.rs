@@ -47,7 +47,7 @@ fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
                 if is_fresh {
                     engine.forget();
                 }
-                engine.begin(&scripts, millis);
+                engine.begin(&scripts, millis, is_fresh);
                 let verdict = match scripts {
                     Scripts::Rules { rules, input } => rules::run(&mut engine, &rules, &input)?,
                     Scripts::Actions { input, cache } => actions::run(&mut engine, *input, cache)?,

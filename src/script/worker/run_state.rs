@@ -1,7 +1,7 @@
 //! What a run has outside JavaScript: its limits, its pending calls, its verdict, and the effects of its actions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ pub(super) struct RunState {
     pub(super) unhandled: RefCell<Option<String>>,
     /// Of actions.
     pub(super) api: RefCell<Option<ApiState>>,
+    pub(super) is_test: Cell<bool>,
+    /// The lines that were reported.
+    reached: RefCell<BTreeSet<u32>>,
 }
 
 /// The state behind `api`.
@@ -63,11 +66,15 @@ impl RunState {
             verdict: RefCell::default(),
             unhandled: RefCell::default(),
             api: RefCell::default(),
+            is_test: Cell::default(),
+            reached: RefCell::default(),
         }
     }
 
     /// Starts a run. Its time limit starts here.
-    pub(super) fn begin(&self, scripts: &Scripts, millis: u64) {
+    pub(super) fn begin(&self, scripts: &Scripts, millis: u64, is_test: bool) {
+        self.is_test.set(is_test);
+        self.reached.take();
         *self.redactor.borrow_mut() = scripts.redactor();
         self.deadline.set(self.clock.elapsed().saturating_add(Duration::from_millis(millis)));
         self.lines.set(0);
@@ -81,6 +88,13 @@ impl RunState {
         self.pending.borrow_mut().clear();
         self.verdict.take();
         self.unhandled.take();
+    }
+
+    /// Reports a line of an instrumented script, once.
+    pub(super) fn reach(&self, line: u32) {
+        if self.reached.borrow_mut().insert(line) {
+            drop(self.pipe.send(&FromWorker::Reached(line)));
+        }
     }
 
     pub(super) fn start_script(&self, index: usize) {

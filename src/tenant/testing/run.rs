@@ -1,6 +1,6 @@
 //! Runs one case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use super::subject::{Subject, SubjectNames, missing, request};
 use crate::bundle::{Kind, Object, Rule};
 use crate::script::{
     Action, ActionsInput, ApiFacts, ConsoleLine, DenialKind, Denied, DenyReason, Effects, LoginInput,
-    MetadataKind, MetadataUpdate, MetadataWriter, Outcome, Resume, ScriptRunner, Stubs, Suspension, Trace,
-    Trigger,
+    MetadataKind, MetadataUpdate, MetadataWriter, Outcome, Resume, ScriptKind, ScriptRunner, Stubs,
+    Suspension, Trace, Trigger, instrumented,
 };
 
 /// What became of a case.
@@ -30,6 +30,10 @@ pub struct CaseResult {
     pub console: Vec<ConsoleLine>,
     /// How long the script ran.
     pub duration: Duration,
+    /// With coverage: the lines where statements of the script begin, and those that ran.
+    pub lines: BTreeSet<u32>,
+    /// See `lines`.
+    pub reached: BTreeSet<u32>,
 }
 
 /// Runs a case of a script of the tenant's bundle.
@@ -41,13 +45,26 @@ pub async fn run_case(
     runner: &ScriptRunner,
     script: &ScriptPath,
     case: &Case,
+    with_coverage: bool,
 ) -> Result<CaseResult, String> {
+    let mut lines = BTreeSet::new();
+    let kind = match script {
+        ScriptPath::Rule(_) => ScriptKind::Rule,
+        ScriptPath::Action(_) => ScriptKind::Action,
+    };
+    let mut prepare = |code: String| match with_coverage.then(|| instrumented(&code, kind)).flatten() {
+        Some(instrumented) => {
+            lines = instrumented.lines;
+            instrumented.code
+        }
+        None => code,
+    };
     let tenant = tenant.0.load_full();
     let stubs = Arc::new(Stubs::new(case.fetches.clone()));
     let runner = runner.with_stubs(Arc::clone(&stubs));
     let (mut observed, trace) = match script {
-        ScriptPath::Rule(name) => rule(&tenant, &runner, name, case).await?,
-        ScriptPath::Action(name) => action(&tenant, &runner, name, case).await?,
+        ScriptPath::Rule(name) => rule(&tenant, &runner, name, case, &mut prepare).await?,
+        ScriptPath::Action(name) => action(&tenant, &runner, name, case, &mut prepare).await?,
     };
     let requests = stubs.requests();
     if !requests.is_empty() {
@@ -64,7 +81,14 @@ pub async fn run_case(
         .collect();
     found.extend(differences(&case.expect.clone().unwrap_or_default(), &observed));
     let duration = trace.scripts.iter().map(|script| script.duration).sum();
-    Ok(CaseResult { observed, differences: found, console: trace.console, duration })
+    Ok(CaseResult {
+        observed,
+        differences: found,
+        console: trace.console,
+        duration,
+        lines,
+        reached: trace.reached,
+    })
 }
 
 async fn rule(
@@ -72,11 +96,13 @@ async fn rule(
     runner: &ScriptRunner,
     name: &str,
     case: &Case,
+    prepare: &mut impl FnMut(String) -> String,
 ) -> Result<(Map<String, Value>, Trace), String> {
     let object = find(tenant, Kind::Rule, name)?;
     let wanted = object.get("name").and_then(Value::as_str).unwrap_or_default();
     let rule = tenant.bundle.rules.iter().find(|rule| rule.name == wanted);
-    let rule = Rule { enabled: true, ..rule.cloned().ok_or_else(|| missing("rule", name))? };
+    let rule = rule.cloned().ok_or_else(|| missing("rule", name))?;
+    let rule = Rule { enabled: true, script: prepare(rule.script), ..rule };
     let setting = Setting::find(tenant, case, Trigger::PostLogin)?;
     let input = setting.rule_input(tenant)?;
     let (user, context) = (input.user.clone(), input.context.clone());
@@ -129,11 +155,13 @@ async fn action(
     runner: &ScriptRunner,
     name: &str,
     case: &Case,
+    prepare: &mut impl FnMut(String) -> String,
 ) -> Result<(Map<String, Value>, Trace), String> {
     let object = find(tenant, Kind::Action, name)?;
     let trigger = trigger(object, case)?;
     let mut action = test_input::draft_action(&tenant.bundle, object);
     action.secrets.extend(case.secrets.clone());
+    action.code = prepare(action.code);
     let setting = Setting::find(tenant, case, trigger)?;
     let input = setting.action_input(tenant, trigger, action)?;
     let mut observed = Map::new();
