@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// Run the test cases of a bundle's scripts, without a network.
 ///
-/// Cases are in rules/NAME.test.json and actions/NAME/tests/*.json, or .yaml. Exit code 1 when one fails.
+/// Cases are in rules/NAME.test.yaml and actions/NAME/tests/*.yaml, or .json. Exit code 1 when one fails.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Folder of the bundle [default: the configured one].
@@ -91,7 +91,7 @@ fn once(config: &Config, args: &Args) -> anyhow::Result<()> {
     }
     if files.is_empty() {
         return Ok(out::line(format!(
-            "{} has no test cases: write one as rules/NAME.test.json or actions/NAME/tests/NAME.json",
+            "{} has no test cases: write one as rules/NAME.test.yaml or actions/NAME/tests/NAME.json",
             folder.display()
         ))?);
     }

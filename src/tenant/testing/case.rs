@@ -87,7 +87,8 @@ enum Cases {
     One(Value),
 }
 
-/// The files of cases in a bundle, sorted by path: `rules/NAME.test.json` and `actions/NAME/tests/*.json`, or `.yaml`.
+/// The files of cases in a bundle, sorted by path: `rules/NAME.test.yaml` and `actions/NAME/tests/*.yaml`, or
+/// `.json`; but the deploy CLI takes every `.json` in `rules/` for a rule.
 ///
 /// # Errors
 /// A sentence about the first file that cannot be read, or is no list of cases.
