@@ -65,8 +65,7 @@ impl Deployments {
             .or(api::deployment_requests(services, &project, rules, ci))
             .unify()
             .boxed();
-        let reporter =
-            Reporter::new(&config.forge).context("cannot read the certificates of `forge.ca_file`")?;
+        let reporter = Reporter::new(&config.forge)?;
         let store = services.store.in_background();
         let mut tasks = vec![commit_statuses::start(statuses, reporter, store.clone(), pool.clone())];
         let tests = ScriptTests::for_deployments(config, worker, Handle::current());

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Response};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
+use super::tls::client_tls;
 use super::{Auth0Error, Call, Settings};
 use crate::clock::Clock;
 use crate::telemetry::Secret;
@@ -58,16 +58,8 @@ impl Auth0 {
     /// When `auth0.ca_file` cannot be read or contains no certificate.
     #[expect(clippy::disallowed_methods, reason = "this module is the client of a tenant")]
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, Auth0Error> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let roots = match &settings.ca_file {
-            None => RootCerts::WebPki,
-            Some(path) => RootCerts::Specific(Arc::new(read_certificates(path)?)),
-        };
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(provider)
-            .root_certs(roots)
-            .build();
+        let tls = client_tls(settings.ca_file.as_deref())
+            .map_err(|why| Auth0Error::Setup(format!("`auth0.ca_file` {why}")))?;
         let config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
@@ -174,20 +166,6 @@ fn code(body: &str) -> Option<String> {
     let code = error.get("errorCode").or(error.get("error"))?.as_str()?;
     let is_word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
     (code.len() <= MAX_CODE && code.bytes().all(is_word)).then(|| code.to_owned())
-}
-
-fn read_certificates(path: &std::path::Path) -> Result<Vec<Certificate<'static>>, Auth0Error> {
-    let failed = |why| Auth0Error::Setup(format!("`auth0.ca_file` {} {why}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    };
-    let certificates: Vec<_> = ureq::tls::parse_pem(&pem).filter_map(certificate).collect();
-    if certificates.is_empty() {
-        return Err(failed("contains no PEM certificate".to_owned()));
-    }
-    Ok(certificates)
 }
 
 #[cfg(test)]

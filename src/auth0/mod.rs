@@ -5,6 +5,7 @@
 //! Never uses SQLite; returns wire types.
 
 mod settings;
+mod tls;
 mod error;
 mod client;
 mod keys;
@@ -18,4 +19,5 @@ pub use error::{Auth0Error, Call};
 pub use objects::Change;
 pub use profile::Profile;
 pub use settings::{Issuer, Settings};
+pub use tls::client_tls;
 pub use token::ClientToken;

@@ -23,6 +23,8 @@ pub enum ForgeError {
     Uncommitted(String),
     #[error("a temporary file cannot be written or read: {0}")]
     Files(std::io::Error),
+    #[error("`forge.ca_file` {0}")]
+    Certificates(String),
     #[error("the forge's API cannot be reached: {0}")]
     Unreachable(Box<ureq::Error>),
     #[error("the forge's API answered {status} to a commit status; check forge.api_token")]

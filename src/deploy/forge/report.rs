@@ -6,11 +6,11 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 
 use super::error::ForgeError;
 use super::names::CommitId;
 use super::settings::{ForgeKind, ForgeSettings};
+use crate::auth0::client_tls;
 use crate::telemetry::Secret;
 
 /// How long one call may take.
@@ -58,7 +58,7 @@ impl Reporter {
     /// The client; `None` without an API token or a project.
     ///
     /// # Errors
-    /// [`ForgeError::Files`] when the certificates cannot be read.
+    /// [`ForgeError::Certificates`] when `forge.ca_file` cannot be read or contains no certificate.
     pub fn new(settings: &ForgeSettings) -> Result<Option<Self>, ForgeError> {
         let (Some(token), Some(project)) = (settings.api_token.clone(), &settings.project) else {
             return Ok(None);
@@ -118,23 +118,7 @@ impl Reporter {
 
 #[expect(clippy::disallowed_methods, reason = "the forge is no tenant")]
 fn agent(settings: &ForgeSettings) -> Result<Agent, ForgeError> {
-    let roots = match &settings.ca_file {
-        None => RootCerts::WebPki,
-        Some(path) => {
-            let pem = std::fs::read(path).map_err(ForgeError::Files)?;
-            let certificate = |item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            };
-            let all: Vec<Certificate<'static>> = ureq::tls::parse_pem(&pem).filter_map(certificate).collect();
-            RootCerts::Specific(Arc::new(all))
-        }
-    };
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .root_certs(roots)
-        .build();
+    let tls = client_tls(settings.ca_file.as_deref()).map_err(ForgeError::Certificates)?;
     let config = Agent::config_builder()
         .tls_config(tls)
         .http_status_as_error(false)
