@@ -1,4 +1,4 @@
-//! Which lines of a script a test reaches: the script tells it itself, by a call before each statement.
+//! Which lines of a script a test reaches: a call before each statement reports it.
 
 use std::collections::BTreeSet;
 

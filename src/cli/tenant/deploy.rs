@@ -21,7 +21,7 @@ use crate::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress, Targ
 use crate::store::{Actor, Deployment, Store};
 use crate::telemetry;
 
-/// The exit code of a plan with changes, and of an answer that nobody can give.
+/// The exit code of a plan with changes, and of a question without a terminal to ask on.
 const CHANGES: u8 = 2;
 
 /// What these commands have in common.

@@ -68,7 +68,7 @@ impl Git {
         Self::with_config(&config)
     }
 
-    /// For a checkout on this machine, whoever owns it. Nothing is fetched.
+    /// For a checkout on this machine, of any owner. Nothing is fetched.
     pub(super) fn local(folder: &Path) -> Self {
         Self::with_config(&[("safe.directory".to_owned(), folder.display().to_string())])
     }

@@ -81,7 +81,7 @@ impl<'t, 'a> Draft<'t, 'a> {
         }
     }
 
-    /// Tells the reader of the conversion about a decision.
+    /// Notes a decision for the reader of the conversion.
     pub(super) fn note(&mut self, node: NodeId, text: impl Into<String>) {
         self.notes.insert(self.at(node, text));
     }
