@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::deploy::BundleTests;
 use crate::pool::Pool;
 use crate::script::{ScriptRunner, WorkerCommand};
-use crate::tenant::testing::{Case, CaseFile, CaseResult, SubjectNames, log_in, read_cases, run_case};
+use crate::tenant::testing::{
+    Case, CaseFile, CaseResult, SubjectNames, failures, log_in, read_cases, run_case,
+};
 use crate::tenant::{Settings as TenantSettings, Tenant};
 
 /// Runs test cases.
@@ -90,17 +92,13 @@ impl ScriptTests {
                 anyhow::Ok(results)
             });
             let results = results.map_err(|error| vec![format!("{error:#}")])?;
-            let failures: Vec<_> = results
+            let found: Vec<_> = results
                 .iter()
                 .flat_map(|(file, case, result)| {
-                    let why = match result {
-                        Ok(result) => result.differences.clone(),
-                        Err(problem) => vec![problem.clone()],
-                    };
-                    why.into_iter().map(move |line| format!("{}: {}: {line}", file.script, case.name))
+                    failures(result).iter().map(move |line| format!("{}: {}: {line}", file.script, case.name))
                 })
                 .collect();
-            if failures.is_empty() { Ok(results.len()) } else { Err(failures) }
+            if found.is_empty() { Ok(results.len()) } else { Err(found) }
         })
     }
 

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::app::DevTenant;
 use crate::bundle::{Bundle, Rule};
-use crate::cli::{Global, dev, out, samples};
-use crate::config::{self, Config, DEVELOPMENT};
+use crate::cli::{Global, dev, out};
+use crate::config::Config;
 use crate::pool::{self, Pool};
 use crate::script::{Comparison, Converted, ScriptRunner, Traits, compare, convert, generated_cases};
 
@@ -39,11 +39,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
-    samples::complete_here(&mut config)?;
-    if let Some(folder) = &args.folder {
-        config.tenant.bundle.clone_from(folder);
-    }
+    let config = super::load(global, args.folder.as_deref())?;
     let folder = config.tenant.bundle.clone();
     // Keywords stay keywords in the code: their values are none of the bundle's.
     let keywords = Keywords::of(&config);

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::app::ScriptTests;
-use crate::cli::{Global, dev, out, samples};
-use crate::config::{self, DEVELOPMENT};
+use crate::cli::{Global, dev, out};
 use crate::tenant::testing::SubjectNames;
 
 /// Log a person of the bundle in, and print what each rule and action did.
@@ -39,11 +38,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
-    samples::complete_here(&mut config)?;
-    if let Some(folder) = &args.folder {
-        config.tenant.bundle.clone_from(folder);
-    }
+    let config = super::load(global, args.folder.as_deref())?;
     let names = SubjectNames {
         person: Some(&args.person),
         client: args.client.as_deref(),

@@ -13,9 +13,11 @@ mod deploy;
 mod deployments;
 mod plan_text;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use super::Global;
+use super::{Global, samples};
+use crate::config::{self, Config, DEVELOPMENT};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -34,6 +36,18 @@ pub(super) enum Command {
     Rollback(deploy::RollbackArgs),
     Drift(deploy::DriftArgs),
     Deployments(deployments::Args),
+}
+
+/// The configuration of a command that reads a bundle: the one at `bundle`, else the configured one or the samples.
+///
+/// With a bundle given, no sample and no state folder is written.
+fn load(global: &Global, bundle: Option<&Path>) -> anyhow::Result<Config> {
+    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    match bundle {
+        Some(bundle) => config.tenant.bundle = bundle.to_owned(),
+        None => samples::complete_here(&mut config)?,
+    }
+    Ok(config)
 }
 
 pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode> {

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use crate::app::DevTenant;
-use crate::cli::{Global, out, samples};
-use crate::config::{self, DEVELOPMENT};
+use crate::cli::{Global, out};
 use crate::script::required_packages;
 
 /// Print the `npm install` line for the packages that a bundle's rules and actions require.
@@ -24,11 +23,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
-    match &args.bundle {
-        Some(bundle) => config.tenant.bundle.clone_from(bundle),
-        None => samples::complete_here(&mut config)?,
-    }
+    let config = super::load(global, args.bundle.as_deref())?;
     let issuer = config.auth0.issuer.clone();
     let bundle = DevTenant::bundle(&config, &issuer, &issuer, config.internal.listen)?;
     let path = &config.tenant.bundle;

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use crate::app::{DevTenant, TenantListeners};
 use crate::cli::dev::{script_worker, trust};
-use crate::cli::{Global, out, samples, signals};
+use crate::cli::{Global, out, signals};
 use crate::clock::Clock;
-use crate::config::{self, DEVELOPMENT};
 use crate::telemetry::{self, Secret};
 
 /// Run the dev tenant alone, until Ctrl-C or SIGTERM.
@@ -30,9 +29,8 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
+    let mut config = super::load(global, None)?;
     config.tenant.supply |= args.supply;
-    samples::complete_here(&mut config)?;
     if let Some(file) = &args.ready_file {
         // A file of an earlier run must not be taken for this one's.
         remove(file)?;

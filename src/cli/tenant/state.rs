@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use crate::app::DevTenant;
-use crate::cli::{Global, out, samples};
-use crate::config::{self, Config, DEVELOPMENT};
+use crate::cli::{Global, out};
 use crate::tenant::Tenant;
 
 /// Forget what changed in the dev tenant since its bundle: users, objects, sessions, logs.
@@ -33,13 +32,13 @@ pub(in crate::cli) struct ImportArgs {
 }
 
 pub(super) fn reset(global: &Global, _: &ResetArgs) -> anyhow::Result<()> {
-    let config = load(global)?;
+    let config = super::load(global, None)?;
     Tenant::reset(&config.tenant).context("cannot reset the dev tenant")?;
     Ok(out::line(format!("{} is reset: the bundle counts again. {RESTART}", config.tenant.data.display()))?)
 }
 
 pub(super) fn export(global: &Global, args: &ExportArgs) -> anyhow::Result<()> {
-    let config = load(global)?;
+    let config = super::load(global, None)?;
     let dir = &args.folder;
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("{} is not empty; name a new folder", dir.display());
@@ -57,7 +56,7 @@ pub(super) fn export(global: &Global, args: &ExportArgs) -> anyhow::Result<()> {
 }
 
 pub(super) fn import(global: &Global, args: &ImportArgs) -> anyhow::Result<()> {
-    let mut config = load(global)?;
+    let mut config = super::load(global, None)?;
     let issuer = config.auth0.issuer.clone();
     let base = DevTenant::bundle(&config, &issuer, &issuer, config.internal.listen)?;
     config.tenant.bundle.clone_from(&args.bundle);
@@ -71,9 +70,3 @@ pub(super) fn import(global: &Global, args: &ImportArgs) -> anyhow::Result<()> {
 }
 
 const RESTART: &str = "A running dev tenant sees it after a restart.";
-
-fn load(global: &Global) -> anyhow::Result<Config> {
-    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
-    samples::complete_here(&mut config)?;
-    Ok(config)
-}

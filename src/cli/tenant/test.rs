@@ -10,9 +10,9 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::app::ScriptTests;
-use crate::cli::{Global, dev, out, samples};
-use crate::config::{self, Config, DEVELOPMENT};
-use crate::tenant::testing::{Case, CaseFile, CaseResult, ScriptPath, read_cases};
+use crate::cli::{Global, dev, out};
+use crate::config::Config;
+use crate::tenant::testing::{Case, CaseFile, CaseResult, ScriptPath, failures, read_cases};
 
 /// How often `--watch` looks at the files.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -45,11 +45,7 @@ pub(in crate::cli) struct Args {
 type Result<'a> = (&'a CaseFile, &'a Case, std::result::Result<CaseResult, String>);
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
-    samples::complete_here(&mut config)?;
-    if let Some(folder) = &args.folder {
-        config.tenant.bundle.clone_from(folder);
-    }
+    let config = super::load(global, args.folder.as_deref())?;
     if !args.watch {
         return once(&config, args);
     }
@@ -91,7 +87,7 @@ fn once(config: &Config, args: &Args) -> anyhow::Result<()> {
     }
     if files.is_empty() {
         return Ok(out::line(format!(
-            "{} has no test cases: write one as rules/NAME.test.yaml or actions/NAME/tests/NAME.json",
+            "{} has no test cases: write one as rules/NAME.test.yaml or actions/NAME/tests/NAME.yaml",
             folder.display()
         ))?);
     }
@@ -114,31 +110,23 @@ fn once(config: &Config, args: &Args) -> anyhow::Result<()> {
             write_expectations(file, &results)?;
         }
     }
-    match results.iter().filter(|result| !failures(result).is_empty()).count() {
+    match results.iter().filter(|(.., result)| !failures(result).is_empty()).count() {
         0 => Ok(()),
         failed => bail!("{failed} of {} cases failed", results.len()),
     }
 }
 
-/// Why a case failed, a line each; empty when it passed.
-fn failures((_, _, result): &Result<'_>) -> Vec<String> {
-    match result {
-        Ok(result) => result.differences.clone(),
-        Err(problem) => vec![problem.clone()],
-    }
-}
-
 fn report(results: &[Result<'_>]) -> String {
     let (mut text, mut script) = (String::new(), None);
-    for result @ (file, case, outcome) in results {
+    for (file, case, outcome) in results {
         if script.replace(&file.script) != Some(&file.script) {
             text += &format!("{}\n", file.script);
         }
-        let found = failures(result);
+        let found = failures(outcome);
         let verdict = if found.is_empty() { "ok  " } else { "FAIL" };
         let took = outcome.as_ref().map_or(0, |result| result.duration.as_millis());
         text += &format!("  {verdict}  {} ({took} ms)\n", case.name);
-        for line in &found {
+        for line in found {
             text += &format!("        {line}\n");
         }
         if let (Ok(result), false) = (outcome, found.is_empty()) {
@@ -147,7 +135,7 @@ fn report(results: &[Result<'_>]) -> String {
             }
         }
     }
-    let failed = results.iter().filter(|result| !failures(result).is_empty()).count();
+    let failed = results.iter().filter(|(.., result)| !failures(result).is_empty()).count();
     text + &format!("{} passed, {failed} failed", results.len() - failed)
 }
 
@@ -178,16 +166,16 @@ fn coverage(results: &[Result<'_>]) -> String {
 fn junit(results: &[Result<'_>]) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for suite in results.chunk_by(|one, next| one.0.path == next.0.path) {
-        let failed = suite.iter().filter(|result| !failures(result).is_empty()).count();
+        let failed = suite.iter().filter(|(.., result)| !failures(result).is_empty()).count();
         let name = suite.first().map(|(file, ..)| file.path.display().to_string()).unwrap_or_default();
         let (name, tests) = (escaped(&name), suite.len());
         // Writing to a text does not fail.
         let _ = writeln!(text, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failed}\">");
-        for result @ (file, case, outcome) in suite {
+        for (file, case, outcome) in suite {
             let seconds = outcome.as_ref().map_or(0.0, |result| result.duration.as_secs_f64());
             let (class, name) = (escaped(&file.script.to_string()), escaped(&case.name));
             let _ = write!(text, "    <testcase classname=\"{class}\" name=\"{name}\" time=\"{seconds:.3}\"");
-            let failures = failures(result).join("\n");
+            let failures = failures(outcome).join("\n");
             let _ = if failures.is_empty() {
                 writeln!(text, "/>")
             } else {

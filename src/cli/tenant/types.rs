@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::cli::{Global, out, samples};
-use crate::config::{self, DEVELOPMENT};
+use crate::cli::{Global, out};
 use crate::script::{has_named_function, type_declarations};
 
 /// Write TypeScript declarations into a bundle, so that editors complete rules and actions and `tsc` checks them.
@@ -22,9 +21,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
-    let mut config = config::load(config::Sources { tenant: true, ..global.sources(DEVELOPMENT) })?;
-    samples::complete_here(&mut config)?;
-    let folder = args.folder.clone().unwrap_or(config.tenant.bundle);
+    let folder = super::load(global, args.folder.as_deref())?.tenant.bundle;
     let mut rules = Vec::new();
     for file in fs::read_dir(folder.join("rules")).into_iter().flatten().flatten() {
         let name = file.file_name().to_string_lossy().into_owned();

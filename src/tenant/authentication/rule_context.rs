@@ -58,7 +58,7 @@ pub(super) fn rule_context(
 }
 
 /// The rules' `auth0`, with a token for the Management API if a rule names it.
-pub(super) fn rule_globals(tenant: &Inner) -> Result<Auth0Global, OAuthError> {
+pub(in crate::tenant) fn rule_globals(tenant: &Inner) -> Result<Auth0Global, OAuthError> {
     let mut access_token = None;
     if tenant.scripts.uses_access_token {
         let now = tenant.clock.now().as_second();

@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
+use warp::http::{HeaderMap, Method};
 
 use super::super::Inner;
-use super::super::oauth_error::OAuthError;
 use super::super::request::HttpRequest;
 use super::super::users::TenantUser;
 use super::login;
 use super::login_event::{login_event, words};
-use super::rule_context::{rule_context, rule_globals};
+use super::rule_context::rule_context;
 use super::script_request::ScriptRequest;
 use super::transaction::{NewLogin, Transaction};
 use crate::bundle::Client;
-use crate::script::{Auth0Global, Trigger};
+use crate::script::Trigger;
 
 pub(in crate::tenant) use super::bound_actions::draft as draft_action;
+pub(in crate::tenant) use super::rule_context::rule_globals as globals;
 
-/// What a login is for.
-pub(in crate::tenant) struct Facts<'a> {
+/// Who logs in, with what, for what.
+pub(in crate::tenant) struct TestLogin<'a> {
+    pub(in crate::tenant) user: &'a TenantUser,
+    pub(in crate::tenant) client: &'a Client,
     pub(in crate::tenant) audience: Option<&'a str>,
     /// An organization's id.
     pub(in crate::tenant) organization: Option<&'a str>,
@@ -28,34 +32,21 @@ pub(in crate::tenant) struct Facts<'a> {
 }
 
 /// The rules' `context`.
-pub(in crate::tenant) fn context(
-    tenant: &Inner,
-    user: &TenantUser,
-    client: &Client,
-    facts: &Facts<'_>,
-    request: &HttpRequest,
-) -> Result<Value, String> {
-    let transaction = transaction(tenant, user, client, facts)?;
-    Ok(rule_context(tenant, &transaction, user, client, &ScriptRequest::with_query(request, json!({}))))
-}
-
-/// The rules' `auth0`.
-pub(in crate::tenant) fn globals(tenant: &Inner) -> Result<Auth0Global, OAuthError> {
-    rule_globals(tenant)
+pub(in crate::tenant) fn context(tenant: &Inner, login: &TestLogin<'_>) -> Result<Value, String> {
+    let (transaction, http) = (transaction(tenant, login)?, request());
+    let request = ScriptRequest::with_query(&http, json!({}));
+    Ok(rule_context(tenant, &transaction, login.user, login.client, &request))
 }
 
 /// An action's `event`. What only a real request of its trigger has, such as a message, is left to the case.
 pub(in crate::tenant) fn event(
     tenant: &Inner,
     trigger: Trigger,
-    user: &TenantUser,
-    client: &Client,
-    facts: &Facts<'_>,
-    request: &HttpRequest,
+    login: &TestLogin<'_>,
 ) -> Result<Value, String> {
-    let transaction = transaction(tenant, user, client, facts)?;
-    let request = ScriptRequest::with_query(request, json!({}));
-    let mut event = login_event(tenant, &transaction, user, client, &request);
+    let (transaction, http) = (transaction(tenant, login)?, request());
+    let request = ScriptRequest::with_query(&http, json!({}));
+    let mut event = login_event(tenant, &transaction, login.user, login.client, &request);
     let members: &[&str] = match trigger {
         Trigger::PostLogin | Trigger::PasswordResetPostChallenge => return Ok(event),
         Trigger::CredentialsExchange | Trigger::CustomTokenExchange => {
@@ -69,7 +60,7 @@ pub(in crate::tenant) fn event(
     };
     let Some(event_members) = event.as_object_mut() else { return Ok(event) };
     event_members.retain(|name, _| members.contains(&name.as_str()));
-    let scopes = words(Some(facts.scope));
+    let scopes = words(Some(login.scope));
     if trigger == Trigger::CredentialsExchange {
         event_members.insert("accessToken".to_owned(), json!({"customClaims": {}, "scope": scopes}));
     }
@@ -88,34 +79,37 @@ pub(in crate::tenant) fn event(
 }
 
 /// Logs a user in without a browser. Returns the story of the login log.
-pub(in crate::tenant) async fn log_in(
-    tenant: &Arc<Inner>,
-    user: &TenantUser,
-    client: &Client,
-    facts: &Facts<'_>,
-    request: &HttpRequest,
-) -> Result<Value, String> {
-    let transaction = transaction(tenant, user, client, facts)?;
+pub(in crate::tenant) async fn log_in(tenant: &Arc<Inner>, login: &TestLogin<'_>) -> Result<Value, String> {
+    let (transaction, http) = (transaction(tenant, login)?, request());
+    let request = ScriptRequest::with_query(&http, json!({}));
     // How it ended is in the story.
-    drop(login::advance(tenant, transaction, &ScriptRequest::with_query(request, json!({}))).await);
+    drop(login::advance(tenant, transaction, &request).await);
     let story = tenant.log.all().into_iter().next();
     serde_json::to_value(story).map_err(|error| error.to_string())
 }
 
-fn transaction(
-    tenant: &Inner,
-    user: &TenantUser,
-    client: &Client,
-    facts: &Facts<'_>,
-) -> Result<Transaction, String> {
+fn transaction(tenant: &Inner, login: &TestLogin<'_>) -> Result<Transaction, String> {
     let login = NewLogin {
-        user,
-        client_id: &client.client_id,
+        user: login.user,
+        client_id: &login.client.client_id,
         protocol: "oidc-basic-profile",
         is_fresh: true,
-        organization: facts.organization,
-        audience: facts.audience,
-        scope: Some(facts.scope),
+        organization: login.organization,
+        audience: login.audience,
+        scope: Some(login.scope),
     };
     Transaction::new(tenant, &login, None).map_err(|error| error.to_string())
+}
+
+/// A request from this machine.
+fn request() -> HttpRequest {
+    HttpRequest {
+        method: Method::GET,
+        path: "/authorize".to_owned(),
+        query: String::new(),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        host: None,
+        remote: None,
+    }
 }

@@ -99,7 +99,7 @@ fn compare(path: &str, wanted: &Value, had: &Value, found: &mut Vec<String>) {
 }
 
 /// Absent, or an empty list or object: observations leave those out.
-fn is_nothing(value: &Value) -> bool {
+pub(super) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Array(list) => list.is_empty(),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::Tenant;
 use super::super::authentication::test_input;
-use super::subject::{Subject, SubjectNames, request};
+use super::subject::{Subject, SubjectNames};
 use crate::script::Trigger;
 
 /// Logs a person in as a browser would, but for pages, and returns the story as the login log has it.
@@ -14,5 +14,5 @@ use crate::script::Trigger;
 pub async fn log_in(tenant: &Tenant, names: &SubjectNames<'_>) -> Result<Value, String> {
     let tenant = tenant.0.load_full();
     let subject = Subject::find(&tenant, names, Trigger::PostLogin)?;
-    test_input::log_in(&tenant, &subject.user, &subject.client, &subject.facts(), &request()).await
+    test_input::log_in(&tenant, &subject.login()).await
 }

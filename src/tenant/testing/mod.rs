@@ -11,5 +11,5 @@ mod subject;
 
 pub use case::{Case, CaseFile, ScriptPath, read_cases};
 pub use login::log_in;
-pub use run::{CaseResult, run_case};
+pub use run::{CaseResult, failures, run_case};
 pub use subject::SubjectNames;

@@ -10,8 +10,8 @@ use super::super::authentication::test_input;
 use super::super::users::merge_metadata;
 use super::super::{Inner, Tenant};
 use super::case::{Case, ScriptPath};
-use super::expectation::differences;
-use super::subject::{Subject, SubjectNames, missing, request};
+use super::expectation::{differences, is_nothing};
+use super::subject::{Subject, SubjectNames, missing};
 use crate::bundle::{Kind, Object, Rule};
 use crate::script::{
     Action, ActionsInput, ApiFacts, ConsoleLine, DenialKind, Denied, DenyReason, Effects, LoginInput,
@@ -34,6 +34,14 @@ pub struct CaseResult {
     pub lines: BTreeSet<u32>,
     /// See `lines`.
     pub reached: BTreeSet<u32>,
+}
+
+/// Why a case fails, a line each: what differs, or why it cannot run. Empty when it passes.
+pub fn failures(result: &Result<CaseResult, String>) -> &[String] {
+    match result {
+        Ok(result) => &result.differences,
+        Err(problem) => std::slice::from_ref(problem),
+    }
 }
 
 /// Runs a case of a script of the tenant's bundle.
@@ -146,7 +154,7 @@ async fn rule(
         let merged = merge_metadata(observed.get(member), &update.metadata);
         observed.insert(member.to_owned(), merged);
     }
-    observed.retain(|_, value| !is_empty(value));
+    observed.retain(|_, value| !is_nothing(value));
     Ok((observed, trace))
 }
 
@@ -172,7 +180,7 @@ async fn action(
         }
         Err(denied) => failed(denied, &mut observed),
     };
-    observed.retain(|_, value| !is_empty(value));
+    observed.retain(|_, value| !is_nothing(value));
     Ok((observed, trace))
 }
 
@@ -189,7 +197,7 @@ fn find<'a>(tenant: &'a Inner, kind: Kind, name: &str) -> Result<&'a Object, Str
     let slug = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "-");
     let is_it = |object: &&Object| {
         let of = |member: &str| object.get(member).and_then(Value::as_str);
-        of("name").is_some_and(|own| own == name || slug(own) == slug(name))
+        of("name").is_some_and(|own| slug(own) == slug(name))
     };
     let by_name = tenant.bundle.objects.find(kind, "name", name);
     by_name
@@ -216,14 +224,7 @@ impl<'a> Setting<'a> {
     }
 
     fn rule_input(&self, tenant: &Inner) -> Result<LoginInput, String> {
-        let request = request();
-        let mut context = test_input::context(
-            tenant,
-            &self.subject.user,
-            &self.subject.client,
-            &self.subject.facts(),
-            &request,
-        )?;
+        let mut context = test_input::context(tenant, &self.subject.login())?;
         merge(&mut context, &self.case.context);
         let mut user = Value::Object(self.subject.user.for_rules());
         merge(&mut user, &self.case.user);
@@ -234,10 +235,7 @@ impl<'a> Setting<'a> {
     }
 
     fn action_input(&self, tenant: &Inner, trigger: Trigger, action: Action) -> Result<ActionsInput, String> {
-        let request = request();
-        let facts = self.subject.facts();
-        let mut event =
-            test_input::event(tenant, trigger, &self.subject.user, &self.subject.client, &facts, &request)?;
+        let mut event = test_input::event(tenant, trigger, &self.subject.login())?;
         if let Some(user) = event.get_mut("user") {
             merge(user, &self.case.user);
         }
@@ -312,7 +310,7 @@ fn observe(effects: Effects, outcome: Outcome, observed: &mut Map<String, Value>
     }
     for name in ["session", "refresh_token"] {
         if let Some(Value::Object(members)) = observed.get_mut(name) {
-            members.retain(|_, value| !is_empty(value));
+            members.retain(|_, value| !is_nothing(value));
         }
     }
     if has_scopes {
@@ -348,14 +346,5 @@ fn observe(effects: Effects, outcome: Outcome, observed: &mut Map<String, Value>
             };
             observed.insert(member.to_owned(), value);
         }
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(list) => list.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        _ => false,
     }
 }

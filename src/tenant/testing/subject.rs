@@ -1,12 +1,9 @@
 //! Who a case or a login is about, with what client and for what API: found in the bundle by what people call them.
 
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use warp::http::{HeaderMap, Method};
 
 use super::super::Inner;
-use super::super::authentication::test_input::Facts;
-use super::super::request::HttpRequest;
+use super::super::authentication::test_input::TestLogin;
 use super::super::users::TenantUser;
 use crate::bundle::Client;
 use crate::script::Trigger;
@@ -29,7 +26,7 @@ pub struct SubjectNames<'a> {
 /// Who and what a case or a login is about.
 pub(super) struct Subject {
     pub(super) user: TenantUser,
-    pub(super) client: Client,
+    client: Client,
     audience: Option<String>,
     organization: Option<String>,
     scope: String,
@@ -81,8 +78,10 @@ impl Subject {
         })
     }
 
-    pub(super) fn facts(&self) -> Facts<'_> {
-        Facts {
+    pub(super) fn login(&self) -> TestLogin<'_> {
+        TestLogin {
+            user: &self.user,
+            client: &self.client,
             audience: self.audience.as_deref(),
             organization: self.organization.as_deref(),
             scope: &self.scope,
@@ -103,18 +102,5 @@ fn anyone() -> Map<String, Value> {
     match user {
         Value::Object(user) => user,
         _ => Map::new(),
-    }
-}
-
-/// A request from this machine.
-pub(super) fn request() -> HttpRequest {
-    HttpRequest {
-        method: Method::GET,
-        path: "/authorize".to_owned(),
-        query: String::new(),
-        headers: HeaderMap::new(),
-        body: Bytes::new(),
-        host: None,
-        remote: None,
     }
 }
