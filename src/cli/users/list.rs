@@ -41,7 +41,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
             }
             Ok((page.items, page.more))
         };
-        let heading = format!("{:36}  {:8} {:32} EMAIL  ROLES", "ID", "STATUS", "AUTH0 ID");
+        let heading = format!("{:36}  {:8} {:32} {:40} ROLES", "ID", "STATUS", "AUTH0 ID", "EMAIL");
         args.list.print("--after", &heading, args.after, page, |user, json| {
             (user.id, if json { user_json(user).to_string() } else { line(user) })
         })
@@ -51,12 +51,12 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 fn line(user: &User) -> String {
     let verified = if user.email_verified || user.email.is_none() { "" } else { " (unverified)" };
     let status = if user.status == Status::Active { "" } else { user.status.as_str() };
+    let email = format!("{}{verified}", user.email.as_ref().map_or("-", |email| email.as_str()));
     format!(
-        "{}  {:<8} {:<32} {}{verified}  {}",
+        "{}  {:<8} {:<32} {email:<40} {}",
         user.id,
         status,
         out::plain(user.auth0_id.as_ref().map_or("-", |id| id.as_str())),
-        user.email.as_ref().map_or("-", |email| email.as_str()),
         out::plain(&user.roles.join(" ")),
     )
     .trim_end()
