@@ -70,8 +70,7 @@ impl Deployments {
         let mut tasks = vec![commit_statuses::start(statuses, reporter, store.clone(), pool.clone())];
         let tests = ScriptTests::for_deployments(config, worker, Handle::current());
         let deployer =
-            Deployer::new(store.clone(), &config.store.path, config.targets.clone(), clock.clone())
-                .with_tests(tests);
+            Deployer::new(store.clone(), &config.store.path, config.targets.clone(), tests, clock.clone());
         for target in project.targets() {
             let Some(settings) = config.targets.get(target) else { continue };
             let worker = DeploymentWorker {

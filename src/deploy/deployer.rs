@@ -26,7 +26,7 @@ pub struct Deployer {
     store: Store,
     database: PathBuf,
     targets: BTreeMap<String, TargetSettings>,
-    tests: Option<BundleTests>,
+    tests: BundleTests,
     clock: Clock,
 }
 
@@ -67,20 +67,15 @@ enum Source<'a> {
 }
 
 impl Deployer {
-    /// A deployer to `targets`. `database` is the store's file: locks are beside it.
+    /// A deployer to `targets`. `database` is the store's file: locks are beside it. `tests` run before each bundle is deployed.
     pub fn new(
         store: Store,
         database: &Path,
         targets: BTreeMap<String, TargetSettings>,
+        tests: BundleTests,
         clock: Clock,
     ) -> Self {
-        Self { store, database: database.to_owned(), targets, tests: None, clock }
-    }
-
-    /// Runs the bundles' own test cases before each deployment.
-    #[must_use]
-    pub fn with_tests(self, tests: BundleTests) -> Self {
-        Self { tests: Some(tests), ..self }
+        Self { store, database: database.to_owned(), targets, tests, clock }
     }
 
     /// What a deployment of the bundle would change. Changes nothing, and is not recorded.
@@ -342,9 +337,7 @@ impl Run<'_> {
             return (self.log)(Some("tests skipped"));
         }
         let compiled = check_bundle(desired).map_err(DeployError::TestsFailed)?;
-        let passed =
-            self.deployer.tests.as_ref().map_or(Ok(0), |tests| tests(bundle, &self.settings.keywords));
-        let passed = passed.map_err(|failures| {
+        let passed = (self.deployer.tests)(bundle, &self.settings.keywords).map_err(|failures| {
             DeployError::TestsFailed(failures.iter().map(|line| desired.redacted(line)).collect())
         })?;
         (self.log)(Some(&format!("tests passed: {compiled} scripts compile, {passed} cases")))

@@ -121,7 +121,7 @@ impl Target {
         let targets = [("staging".to_owned(), target)].into();
         let database = dir.path().join("vestibule.db");
         let tests = ScriptTests::for_deployments(&config, worker(), runtime.handle().clone());
-        let deployer = Deployer::new(store.clone(), &database, targets, Clock::system()).with_tests(tests);
+        let deployer = Deployer::new(store.clone(), &database, targets, tests, Clock::system());
         Self { tenant, store, deployer, _runtime: runtime, dir, http: HttpClient::new() }
     }
 

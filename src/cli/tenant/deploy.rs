@@ -200,8 +200,7 @@ impl Opened {
             .with_context(|| format!("cannot open the database {}", path.display()))?;
         let runtime = signals::runtime()?;
         let tests = ScriptTests::for_deployments(config, script_worker()?, runtime.handle().clone());
-        let deployer = Deployer::new(store.clone(), path, config.targets.clone(), Clock::system());
-        let deployer = deployer.with_tests(tests);
+        let deployer = Deployer::new(store.clone(), path, config.targets.clone(), tests, Clock::system());
         Ok(Self { deployer, store, runtime })
     }
 
