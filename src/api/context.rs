@@ -174,21 +174,16 @@ impl Context {
         job: impl FnOnce(&Store, &Actor) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let store = self.store.for_request(self.request);
-        let (store, actor) = match self.caller.principal() {
+        let store = match self.caller.principal() {
             Principal::User(user) => {
                 if let Some(rate) = &self.rate {
                     rate.count(user.id(), self.gate.clock().elapsed()).map_err(ApiError::RateLimited)?;
                 }
-                let acting_user = ActingUser { user: user.id(), issued_at: self.caller.issued_at() };
-                let actor = match self.caller.agent() {
-                    Some(agent) => Actor::Agent { user: user.id(), agent: agent.to_owned() },
-                    None => Actor::User(user.id()),
-                };
-                (store.as_user(acting_user), actor)
+                store.as_user(ActingUser { user: user.id(), issued_at: self.caller.issued_at() })
             }
-            Principal::Machine(client) => (store, Actor::Machine(client.to_string())),
-            Principal::Anonymous => return Err(Refusal::NoToken.into()),
+            _ => store,
         };
+        let actor = actor(&self.caller)?;
         self.run(move || job(&store, &actor)).await
     }
 
@@ -298,3 +293,16 @@ impl Context {
 }
 
 impl juniper::Context for Context {}
+
+/// Who the audit log names for what a caller does.
+///
+/// # Errors
+/// [`Refusal::NoToken`] for an anonymous caller, who changes nothing.
+pub(super) fn actor(caller: &Caller) -> Result<Actor, Refusal> {
+    Ok(match (caller.principal(), caller.agent()) {
+        (Principal::User(user), Some(agent)) => Actor::Agent { user: user.id(), agent: agent.to_owned() },
+        (Principal::User(user), None) => Actor::User(user.id()),
+        (Principal::Machine(client), _) => Actor::Machine(client.to_string()),
+        (Principal::Anonymous, _) => return Err(Refusal::NoToken),
+    })
+}

@@ -15,11 +15,12 @@ use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::Response;
 
+use super::context::actor;
 use super::request::read_json;
 use super::request_line::RequestLine;
 use super::response::{MediaType, RequestOutcome, Responder, json_response};
 use super::services::Services;
-use crate::auth::{self, DoorRules, Keys, Presented, Principal, Refusal};
+use crate::auth::{self, DoorRules, Keys, Presented, Refusal};
 use crate::deploy::forge::{CiDeployment, CommitId, CommitState, Project};
 use crate::store::{Actor, NewDeploymentRequest};
 use crate::telemetry::RequestId;
@@ -89,7 +90,8 @@ pub fn deployment_requests(
         .then(move |method, headers: HeaderMap, query: String, body| {
             let requests = Arc::clone(&requests);
             async move {
-                let request = RequestId::fresh();
+                let (request, clock) = (RequestId::fresh(), requests.services.gate.clock());
+                let begun = clock.elapsed();
                 match requests.answer(request, method, &headers, &query, body).await {
                     Ok(response) => response,
                     Err(Refused::Other(status, message)) => {
@@ -98,8 +100,8 @@ pub fn deployment_requests(
                     Err(Refused::Gate(refusal)) => {
                         requests.services.refusals.count("internal", refusal.code());
                         let media = Some(MediaType::Json);
-                        let (log, clock) = (&requests.services.request_log, requests.services.gate.clock());
-                        let line = RequestLine::new("internal", request, log, clock, clock.elapsed());
+                        let log = &requests.services.request_log;
+                        let line = RequestLine::new("internal", request, log, clock, begun);
                         let responder = Responder { line, media, max_bytes: BODY_MAX };
                         responder.render(RequestOutcome::Refused(refusal))
                     }
@@ -161,14 +163,7 @@ impl Requests {
         }
         let gate = self.services.gate.for_request(request);
         let caller = gate.authenticate(&self.rules, presented).await.map_err(Refused::Gate)?;
-        Ok(Requester::Caller(match caller.principal() {
-            Principal::User(user) => match caller.agent() {
-                Some(agent) => Actor::Agent { user: user.id(), agent: agent.to_owned() },
-                None => Actor::User(user.id()),
-            },
-            Principal::Machine(client) => Actor::Machine(client.to_string()),
-            Principal::Anonymous => return Err(Refused::Gate(Refusal::NoToken)),
-        }))
+        Ok(Requester::Caller(actor(&caller).map_err(Refused::Gate)?))
     }
 
     fn resolve(&self, requester: Requester, wanted: Wanted) -> Result<(Targets, CommitId, Actor), Refused> {

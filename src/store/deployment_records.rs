@@ -149,6 +149,12 @@ impl Store {
         })
     }
 
+    /// The plan of a deployment as JSON, unless it is too old.
+    pub fn deployment_plan(&self, id: i64) -> Result<Option<String>> {
+        let sql = "SELECT plan FROM deployment_records WHERE deployment_id = ?1";
+        self.read(|connection| value(connection, sql, [id]))
+    }
+
     /// The log of a deployment.
     pub fn deployment_log(&self, id: i64) -> Result<Vec<LogLine>> {
         let sql = "SELECT at, line FROM deployment_log WHERE deployment_id = ?1 ORDER BY number";

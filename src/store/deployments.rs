@@ -64,7 +64,7 @@ impl Store {
     /// The deployment with this id.
     pub fn deployment(&self, id: i64) -> Result<Option<Deployment>> {
         let (sql, now) = (format!("{SELECT} WHERE id = ?1"), self.now_millis());
-        self.read(|connection| first(connection, &sql, [id], |row| read_deployment(row, now)))
+        self.read_by_key(|connection| first(connection, &sql, [id], |row| read_deployment(row, now)))
     }
 
     /// A page of the deployments that `filter` selects, the newest first. Costs its length; with both a tenant and an

@@ -85,14 +85,18 @@ impl Deployment {
     /// The plan as JSON, as `vestibule tenant plan --json` prints it. Null before it is made, and after 50 more deployments.
     async fn plan(&self, context: &Context) -> Result<Option<String>, ApiError> {
         let id = self.row.id;
-        let record = context.read_store(move |store| store.deployment_record(id)).await?;
-        Ok(record.map(|record| record.plan))
+        let plan = context.read_store(move |store| store.deployment_plan(id)).await?;
+        // Twice: as it is read, and as it is put out.
+        context.spend(plan.as_ref().map_or(0, String::len).saturating_mul(2)).await;
+        Ok(plan)
     }
 
     /// What it did, line by line.
     async fn log(&self, context: &Context) -> Result<Vec<String>, ApiError> {
         let id = self.row.id;
         let log = context.read_store(move |store| store.deployment_log(id)).await?;
+        let bytes: usize = log.iter().map(|line| line.line.len()).sum();
+        context.spend(bytes.saturating_mul(2)).await;
         Ok(log.into_iter().map(|line| format!("{} {}", line.at, line.line)).collect())
     }
 

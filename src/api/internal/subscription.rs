@@ -62,14 +62,13 @@ impl Subscription {
         context.require(scope::DEPLOY_READ)?;
         let store = context.store().clone();
         let changes = changes::stream(&store)?.filter_map(move |change| {
-            let id = change.map(|change| change.deployment).transpose();
-            let row = id.map(|id| Ok(store.deployment(id?)?)).and_then(Result::transpose);
+            let row = change.and_then(|change| {
+                Ok(change.deployment.map(|id| store.deployment(id)).transpose()?.flatten())
+            });
             let is_wanted =
                 |row: &store::Deployment| tenant.as_ref().is_none_or(|tenant| *tenant == row.tenant);
-            let row = row.filter(|row| row.as_ref().map_or(true, is_wanted));
-            std::future::ready(
-                row.and_then(|row| row.map(|row| Deployment::page(vec![row]).pop()).transpose()),
-            )
+            let wanted = row.map(|row| Deployment::page(row.into_iter().filter(is_wanted).collect()).pop());
+            std::future::ready(wanted.transpose())
         });
         Ok(changes.boxed())
     }

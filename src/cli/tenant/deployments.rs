@@ -55,8 +55,7 @@ fn show(store: &Store, id: i64, json: bool) -> anyhow::Result<()> {
     let Some(deployment) = store.deployment(id)? else {
         bail!("there is no deployment {id}; `vestibule tenant deployments` lists them");
     };
-    let plan: Option<Plan> =
-        store.deployment_record(id)?.and_then(|record| serde_json::from_str(&record.plan).ok());
+    let plan: Option<Plan> = store.deployment_plan(id)?.and_then(|plan| serde_json::from_str(&plan).ok());
     let log = store.deployment_log(id)?;
     if json {
         let log: Value = log.iter().map(|line| json!({"at": line.at, "line": line.line})).collect();

@@ -53,7 +53,7 @@ impl Store {
 
     /// The line with this id.
     pub fn audit_line(&self, id: i64) -> Result<Option<AuditLine>> {
-        self.read(|connection| first(connection, &format!("{SELECT} WHERE id = ?1"), [id], read_line))
+        self.read_by_key(|connection| first(connection, &format!("{SELECT} WHERE id = ?1"), [id], read_line))
     }
 
     /// The same page of the lines about each user, in one query.
