@@ -34,12 +34,7 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
             "write it like \"https://ops.example.com/\"",
         );
     }
-    if let Some(path) = &forge.ca_file
-        && let Err(error) = std::fs::File::open(path)
-    {
-        let what = format!("is {}, which cannot be opened: {error}", path.display());
-        layers.add("forge.ca_file", what, "give the path of a PEM file that this user can read");
-    }
+    issuers::ca_file("forge.ca_file", forge.ca_file.as_deref(), layers);
     for (name, target) in &config.targets {
         let wrong = target.branch.as_ref().is_some_and(|branch| !ForgeSettings::is_branch(branch));
         let key = format!("targets.{name}.branch");

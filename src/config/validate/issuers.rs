@@ -1,6 +1,7 @@
 //! Issuers, and the client of the Management API.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use url::{Host, Url};
 
@@ -24,13 +25,18 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
             url(&format!("{section}.jwks_uri"), jwks_uri, rules.lenient, layers);
         }
     }
-    if let Some(path) = &auth0.ca_file
+    ca_file("auth0.ca_file", auth0.ca_file.as_deref(), layers);
+    management_client(config, layers);
+}
+
+/// A file of certificate authorities must be readable.
+pub(super) fn ca_file(key: &str, path: Option<&Path>, layers: &mut Layers) {
+    if let Some(path) = path
         && let Err(error) = std::fs::File::open(path)
     {
         let what = format!("is {}, which cannot be opened: {error}", path.display());
-        layers.add("auth0.ca_file", what, "give the path of a PEM file that this user can read");
+        layers.add(key, what, "give the path of a PEM file that this user can read");
     }
-    management_client(config, layers);
 }
 
 /// A tenant's or forge's URL: outside development it must be https, and not this machine.

@@ -32,11 +32,6 @@ pub(super) fn validate(config: &Config, rules: &Rules, layers: &mut Layers) {
             "set client_id and client_secret_file of a machine client that is granted the Management API";
         layers.add_if(target.client_id.is_none(), &key("client_id"), "is not set", fix);
         layers.add_if(no_secret, &key("client_secret"), "is not set", fix);
-        if let Some(path) = &target.ca_file
-            && let Err(error) = std::fs::File::open(path)
-        {
-            let what = format!("is {}, which cannot be opened: {error}", path.display());
-            layers.add(&key("ca_file"), what, "give the path of a PEM file that this user can read");
-        }
+        issuers::ca_file(&key("ca_file"), target.ca_file.as_deref(), layers);
     }
 }
