@@ -16,7 +16,7 @@ mod diagnostic;
 
 pub use diagnostic::{ConfigError, Diagnostic};
 pub use layers::{Entry, Origin, is_secret};
-pub use sources::{Sources, colours, variable};
+pub use sources::{Sources, variable};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -201,13 +201,6 @@ fn is_foreign(rest: &str) -> bool {
     NOT_SETTINGS.contains(&rest) || (of_kubernetes && !rest.contains("__"))
 }
 
-/// Whether output may have colours: unless `NO_COLOR` is set (no-color.org), or the terminal has none.
-#[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
-pub fn colours() -> bool {
-    let text = |name| std::env::var_os(name).filter(|text| !text.is_empty());
-    text("NO_COLOR").is_none() && text("TERM").is_none_or(|term| term != "dumb")
-}
-
 /// Parses a file. The error has the line's number but not its text, which may contain a secret.
 fn parse(text: &str) -> Result<Dict, String> {
     toml::from_str(text).map_err(|error| {

@@ -15,7 +15,7 @@ use crate::app::ScriptTests;
 use crate::cli::dev::script_worker;
 use crate::cli::{Global, out, signals};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::deploy::forge::{self, Checkout};
 use crate::deploy::{DeployError, Deployer, Options, Origin, Plan, Progress, TargetSettings};
 use crate::store::{Actor, Deployment, Store};
@@ -209,9 +209,7 @@ impl Opened {
         let checkout = self.runtime.block_on(forge::local(git, config.forge.folder.as_deref()));
         let checkout = checkout.with_context(|| format!("cannot read the commit of {}", git.display()))?;
         let tenant = config.targets.get(target).map(TargetSettings::url).unwrap_or_default();
-        let last =
-            self.store.last_success(&tenant)?.map(|id| self.store.deployment(id)).transpose()?.flatten();
-        if let Some(deployed) = last.and_then(|deployment| deployment.commit)
+        if let Some(deployed) = self.store.last_commit(&tenant)?
             && !force
             && checkout.is_older_than(&deployed)
         {
@@ -282,7 +280,7 @@ fn show(plan: &Plan, heading: &str, json: bool) -> anyhow::Result<()> {
     if json {
         return Ok(out::line(serde_json::to_string(plan)?)?);
     }
-    let colours = Colours(std::io::stdout().is_terminal() && config::colours());
+    let colours = Colours(console::colors_enabled());
     let heading = format!("{heading} {} ({})", plan.target, plan.tenant);
     Ok(out::line(plan_text::text(plan, &heading, colours))?)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use console::Style;
 use serde_json::Value;
 
 use crate::cli::out::plain;
@@ -16,25 +17,25 @@ const VALUE_MAX: usize = 200;
 pub(super) struct Colours(pub(super) bool);
 
 impl Colours {
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.0 && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    fn paint(self, style: Style, text: &str) -> String {
+        style.force_styling(self.0).apply_to(text).to_string()
     }
 
     /// Green for what is added, red for what is removed, cyan for places.
     fn line(self, text: &str) -> String {
-        let code = match text.as_bytes().first() {
-            Some(b'+') => "32",
-            Some(b'-') => "31",
-            Some(b'@') => "36",
+        let style = match text.as_bytes().first() {
+            Some(b'+') => Style::new().green(),
+            Some(b'-') => Style::new().red(),
+            Some(b'@') => Style::new().cyan(),
             _ => return text.to_owned(),
         };
-        self.paint(code, text)
+        self.paint(style, text)
     }
 }
 
 /// The plan, with `heading` above it.
 pub(super) fn text(plan: &Plan, heading: &str, colours: Colours) -> String {
-    let mut text = format!("{}\n", colours.paint("1", &plain(heading)));
+    let mut text = format!("{}\n", colours.paint(Style::new().bold(), &plain(heading)));
     for change in &plan.changes {
         text.push('\n');
         write_change(&mut text, change, colours);
@@ -68,18 +69,13 @@ pub(super) fn summary(plan: &Plan) -> String {
 }
 
 fn write_change(text: &mut String, change: &Change, colours: Colours) {
-    let mark = match change.action {
-        Verb::Create => "+",
-        Verb::Delete => "-",
-        Verb::Update | Verb::Deploy => "~",
-    };
-    let code = match mark {
-        "+" => "32",
-        "-" => "31",
-        _ => "33",
+    let (mark, style) = match change.action {
+        Verb::Create => ("+", Style::new().green()),
+        Verb::Delete => ("-", Style::new().red()),
+        Verb::Update | Verb::Deploy => ("~", Style::new().yellow()),
     };
     let title = format!("{mark} {}", plain(&change.title()));
-    let _ = writeln!(text, "{}", colours.paint(code, &title));
+    let _ = writeln!(text, "{}", colours.paint(style, &title));
     let is_order = change.kind == ChangeKind::Bindings;
     write_members(text, &change.members, is_order, colours);
     for (name, secret) in &change.secrets {
