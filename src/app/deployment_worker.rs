@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::deploy::forge::{self, CommitState, ForgeError, History, Project};
 use crate::deploy::{DeployError, Deployer, Options, Origin};
-use crate::pool::Pool;
+use crate::pool::{Pool, PoolError};
 use crate::sqlite::DatabaseError;
 use crate::store::{DeploymentRequest, NewDeployment, RequestOutcome, Store, StoreError};
 
@@ -107,7 +107,7 @@ impl DeploymentWorker {
 
     async fn work(&self, last: &DeploymentRequest, waiting: &[DeploymentRequest]) -> Result<(), StoreError> {
         let id = last.id;
-        self.change(move |store| store.begin_deployment_attempt(id)).await?;
+        self.with_store(move |store| store.begin_deployment_attempt(id)).await?;
         let history = match forge::history(self.project.settings(), &last.branch).await {
             Ok(history) => history,
             Err(error) => return self.conclude(last, of_forge(error)).await,
@@ -115,15 +115,20 @@ impl DeploymentWorker {
         let commits: Vec<&str> = waiting.iter().map(|request| request.commit.as_str()).collect();
         let newest = history.newest(&commits).filter(|_| !last.forced).and_then(|newest| waiting.get(newest));
         let request = newest.unwrap_or(last);
+        if request.id != last.id {
+            // The attempt is this one's too: it is given back or ended below.
+            let id = request.id;
+            self.with_store(move |store| store.begin_deployment_attempt(id)).await?;
+        }
         for other in waiting.iter().filter(|other| other.id != request.id) {
             let message = format!("commit {} is deployed instead", short(&request.commit));
             let (id, shown) = (other.id, message.clone());
             let end =
                 move |store: &Store| store.end_deployment_request(id, RequestOutcome::Superseded, &message);
-            self.change(end).await?;
+            self.with_store(end).await?;
             self.report(&other.commit, CommitState::Canceled, &shown);
         }
-        let attempt = match self.refusal(request, &history)? {
+        let attempt = match self.refusal(request, &history).await? {
             Some(attempt) => attempt,
             None => self.deploy(request).await,
         };
@@ -131,7 +136,11 @@ impl DeploymentWorker {
     }
 
     /// Why the request's commit is not to be deployed, if it is not.
-    fn refusal(&self, request: &DeploymentRequest, history: &History) -> Result<Option<Attempt>, StoreError> {
+    async fn refusal(
+        &self,
+        request: &DeploymentRequest,
+        history: &History,
+    ) -> Result<Option<Attempt>, StoreError> {
         let DeploymentRequest { commit, branch, .. } = request;
         let refused = |why: String| Ok(Some(Attempt::Refused(why)));
         if self.project.branch_of(&self.target) != Some(branch) {
@@ -147,9 +156,8 @@ impl DeploymentWorker {
             let (commit, branch) = (short(commit).to_owned(), branch.clone());
             return refused(ForgeError::NotOnBranch { commit, branch }.to_string());
         }
-        let last = self.store.last_success(&self.tenant)?;
-        let last = last.map(|id| self.store.deployment(id)).transpose()?.flatten();
-        Ok(match last.and_then(|deployment| deployment.commit) {
+        let tenant = self.tenant.clone();
+        Ok(match self.with_store(move |store| store.last_commit(&tenant)).await? {
             Some(deployed) if !request.forced && deployed == *commit => {
                 Some(Attempt::Ended(RequestOutcome::Unchanged, "this commit was deployed before".to_owned()))
             }
@@ -190,6 +198,10 @@ impl DeploymentWorker {
                 let message = format!("deployment {}: {changes} changes", deployment.id);
                 Attempt::Ended(RequestOutcome::Deployed, message)
             }
+            // Counted as an attempt: a panic may be repeated by every one of them.
+            Err(PoolError::Panicked) => {
+                Attempt::Failed("the deployment ended unexpectedly; see the log".to_owned(), true)
+            }
             Ok(Err(DeployError::Busy(_))) | Err(_) => Attempt::Busy,
             Ok(Err(error)) if error.is_temporary() => Attempt::Failed(error.to_string(), true),
             Ok(Err(error)) => Attempt::Ended(RequestOutcome::Failed, error.to_string()),
@@ -201,12 +213,12 @@ impl DeploymentWorker {
         let (id, attempts) = (request.id, request.attempts.saturating_add(1));
         let (outcome, message, is_recorded) = match attempt {
             Attempt::Busy => {
-                return self.change(move |store| store.postpone_deployment(id, BUSY_PAUSE, false)).await;
+                return self.with_store(move |store| store.postpone_deployment(id, BUSY_PAUSE, false)).await;
             }
             Attempt::Failed(error, _) if attempts < ATTEMPTS_MAX => {
                 tracing::warn!(error, deploys_to = self.target, "a deployment failed and is tried again");
                 let pause = MIN_PAUSE.saturating_mul(2_u32.saturating_pow(request.attempts));
-                return self.change(move |store| store.postpone_deployment(id, pause, true)).await;
+                return self.with_store(move |store| store.postpone_deployment(id, pause, true)).await;
             }
             Attempt::Failed(error, is_recorded) => (RequestOutcome::Failed, error, is_recorded),
             Attempt::Refused(why) => (RequestOutcome::Failed, why, false),
@@ -224,7 +236,7 @@ impl DeploymentWorker {
             if outcome == RequestOutcome::Failed { CommitState::Failed } else { CommitState::Success };
         let shown = message.clone();
         if is_recorded {
-            self.change(move |store| store.end_deployment_request(id, outcome, &message)).await?;
+            self.with_store(move |store| store.end_deployment_request(id, outcome, &message)).await?;
         } else {
             let failed = NewDeployment {
                 tenant: self.tenant.clone(),
@@ -235,7 +247,7 @@ impl DeploymentWorker {
                 untested: false,
                 undoes: None,
             };
-            self.change(move |store| store.fail_deployment_request(id, &failed, &message)).await?;
+            self.with_store(move |store| store.fail_deployment_request(id, &failed, &message)).await?;
         }
         self.report(commit, state, &shown);
         Ok(())
@@ -247,15 +259,12 @@ impl DeploymentWorker {
         }
     }
 
-    async fn change(
+    async fn with_store<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&Store) -> Result<(), StoreError> + Send + 'static,
-    ) -> Result<(), StoreError> {
+        job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let store = self.store.clone();
-        self.pool
-            .run(move || change(&store))
-            .await
-            .unwrap_or(Err(StoreError::Database(DatabaseError::Closed)))
+        self.pool.run(move || job(&store)).await.unwrap_or(Err(StoreError::Database(DatabaseError::Closed)))
     }
 }
 

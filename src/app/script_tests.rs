@@ -36,18 +36,25 @@ impl ScriptTests {
     ///
     /// # Errors
     /// When the bundle cannot be read, or the tenant not be opened.
-    pub fn open(config: &Config, worker: WorkerCommand) -> anyhow::Result<Self> {
+    pub async fn open(config: &Config, worker: WorkerCommand) -> anyhow::Result<Self> {
         let state = tempfile::tempdir().context("cannot create a temporary folder")?;
         let issuer = "http://localhost:4002/";
         let bundle = DevTenant::bundle(config, issuer, issuer, config.internal.listen)?;
-        let pool = Pool::start(&config.pool).context("cannot start the pool's threads")?;
         // Of a login; test cases have answers of their own.
         let allowed = DevTenant::allowed_origins(config, issuer, issuer, config.internal.listen)?;
+        let pool = Pool::start(&config.pool).context("cannot start the pool's threads")?;
         let runner = ScriptRunner::new(&config.script, worker, allowed, pool.clone())
             .with_packages(&config.tenant.bundle);
         let settings = TenantSettings { data: state.path().join("tenant.db"), ..config.tenant.clone() };
-        let tenant = Tenant::open(&settings, issuer, bundle, runner.clone(), pool.clone(), Clock::system())
-            .context("cannot open a tenant for the tests")?;
+        let opened = Tenant::open(&settings, issuer, bundle, runner.clone(), pool.clone(), Clock::system());
+        let tenant = match opened {
+            Ok(tenant) => tenant,
+            Err(error) => {
+                // Its threads end in no other way.
+                pool.stop().await;
+                return Err(error).context("cannot open a tenant for the tests");
+            }
+        };
         Ok(Self { tenant, runner, pool, at_once: config.script.workers.max(1), _state: state })
     }
 
@@ -86,7 +93,7 @@ impl ScriptTests {
                 return Ok(0);
             }
             let results = runtime.block_on(async {
-                let tests = Self::open(&config, worker.clone())?;
+                let tests = Self::open(&config, worker.clone()).await?;
                 let results = tests.run(&files, false).await;
                 tests.stop().await;
                 anyhow::Ok(results)

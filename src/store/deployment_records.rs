@@ -163,6 +163,14 @@ impl Store {
         })
     }
 
+    /// The commit of the newest deployment to a tenant that succeeded; `None` also when it had none.
+    pub fn last_commit(&self, tenant: &str) -> Result<Option<String>> {
+        let sql =
+            "SELECT git_commit FROM deployments WHERE tenant = ?1 AND outcome IN ('applied', 'rolled_back')
+                   ORDER BY id DESC LIMIT 1";
+        self.read(|connection| value::<Option<String>>(connection, sql, [tenant])).map(Option::flatten)
+    }
+
     /// The id of the newest deployment to a tenant that succeeded, rollbacks included.
     pub fn last_success(&self, tenant: &str) -> Result<Option<i64>> {
         let sql =

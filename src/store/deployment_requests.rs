@@ -129,7 +129,8 @@ impl Store {
     pub fn postpone_deployment(&self, id: i64, wait: Duration, made: bool) -> Result<()> {
         self.write(|write| {
             let due = write.now.saturating_add(wait).unwrap_or(Timestamp::MAX).as_millisecond();
-            let sql = "UPDATE deployment_requests SET due_at = ?2, attempts = attempts - ?3 WHERE id = ?1";
+            let sql =
+                "UPDATE deployment_requests SET due_at = ?2, attempts = max(attempts - ?3, 0) WHERE id = ?1";
             write.run(sql, params![id, due, !made]).map(drop)
         })
     }

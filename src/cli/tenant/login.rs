@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let story = runtime.block_on(async {
-        let tests = ScriptTests::open(&config, dev::script_worker()?)?;
+        let tests = ScriptTests::open(&config, dev::script_worker()?).await?;
         let story = tests.log_in(&names).await;
         tests.stop().await;
         story.map_err(anyhow::Error::msg)

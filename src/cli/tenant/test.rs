@@ -93,7 +93,7 @@ fn once(config: &Config, args: &Args) -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let results = runtime.block_on(async {
-        let tests = ScriptTests::open(config, dev::script_worker()?)?;
+        let tests = ScriptTests::open(config, dev::script_worker()?).await?;
         let results = tests.run(&files, args.coverage).await;
         tests.stop().await;
         anyhow::Ok(results)

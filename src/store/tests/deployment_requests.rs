@@ -48,6 +48,10 @@ fn a_request_waits_over_restarts_until_it_has_an_outcome() {
     reopened.begin_deployment_attempt(1).unwrap();
     reopened.postpone_deployment(1, Duration::ZERO, false).unwrap();
     assert_eq!(test.store.waiting_deployments("staging").unwrap()[0].attempts, 1, "it was not made");
+    for _ in 0..2 {
+        reopened.postpone_deployment(1, Duration::ZERO, false).unwrap();
+    }
+    assert_eq!(test.store.waiting_deployments("staging").unwrap()[0].attempts, 0, "never below none");
     reopened.end_deployment_request(1, RequestOutcome::Failed, "a test failed").unwrap();
     reopened.end_deployment_request(1, RequestOutcome::Deployed, "").unwrap();
     assert_eq!(waiting(&test.store), [""; 0]);
