@@ -107,6 +107,12 @@ impl DeploymentWorker {
 
     async fn work(&self, last: &DeploymentRequest, waiting: &[DeploymentRequest]) -> Result<(), StoreError> {
         let id = last.id;
+        let (deployer, target) = (self.deployer.clone(), self.target.clone());
+        if matches!(self.pool.run(move || deployer.ensure_free(&target)).await, Ok(Err(DeployError::Busy(_))))
+        {
+            // Before anything is fetched. No attempt has begun, so none is given back.
+            return self.with_store(move |store| store.postpone_deployment(id, BUSY_PAUSE, true)).await;
+        }
         self.with_store(move |store| store.begin_deployment_attempt(id)).await?;
         let history = match forge::history(self.project.settings(), &last.branch).await {
             Ok(history) => history,

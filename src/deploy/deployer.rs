@@ -83,11 +83,7 @@ impl Deployer {
     /// # Errors
     /// See [`DeployError`].
     pub fn plan(&self, target: &str, bundle: &Path, options: Options) -> Result<Plan, DeployError> {
-        let settings = self.settings(target)?;
-        let desired = Desired::of_bundle(bundle, target, settings)?;
-        let tenant = Connection::open(target, settings, &self.clock, &|_| Ok(()))?;
-        let current = tenant_state(&tenant, &desired.kinds, &desired.triggers())?;
-        self.planned(target, &desired, &current, options.prune)
+        self.plan_of(target, &Source::Bundle(bundle), options)
     }
 
     /// Deploys the bundle: tests, plan, changes, checks. With `approved`, only if that is the plan still.
@@ -118,11 +114,7 @@ impl Deployer {
         deployment: i64,
         options: Options,
     ) -> Result<Plan, DeployError> {
-        let settings = self.settings(target)?;
-        let desired = self.before(target, deployment)?;
-        let tenant = Connection::open(target, settings, &self.clock, &|_| Ok(()))?;
-        let current = tenant_state(&tenant, &desired.kinds, &desired.triggers())?;
-        self.planned(target, &desired, &current, options.prune)
+        self.plan_of(target, &Source::Before(deployment), options)
     }
 
     /// Restores the state that a deployment found. It is a deployment of its own.
@@ -247,16 +239,39 @@ impl Deployer {
         state.map(Desired::of_record).map_err(|_| DeployError::Record(deployment))
     }
 
+    /// Fails while another deployment to the target runs.
+    ///
+    /// # Errors
+    /// [`DeployError::Busy`], and [`DeployError::Lock`].
+    pub fn ensure_free(&self, target: &str) -> Result<(), DeployError> {
+        self.lock(target).map(drop)
+    }
+
+    fn desired(&self, target: &str, source: &Source<'_>) -> Result<Desired, DeployError> {
+        match source {
+            Source::Bundle(bundle) => Desired::of_bundle(bundle, target, self.settings(target)?),
+            Source::Before(deployment) => self.before(target, *deployment),
+        }
+    }
+
+    fn plan_of(&self, target: &str, source: &Source<'_>, options: Options) -> Result<Plan, DeployError> {
+        let (settings, desired) = (self.settings(target)?, self.desired(target, source)?);
+        let tenant = Connection::open(target, settings, &self.clock, &|_| Ok(()))?;
+        let current = tenant_state(&tenant, &desired.kinds, &desired.triggers())?;
+        let hashes = SecretHashes::read(&self.store, settings)?;
+        self.planned(target, &desired, &current, &hashes, options.prune)
+    }
+
     fn planned(
         &self,
         target: &str,
         desired: &Desired,
         current: &State,
+        hashes: &SecretHashes,
         prune: bool,
     ) -> Result<Plan, DeployError> {
         let settings = self.settings(target)?;
-        let hashes = SecretHashes::read(&self.store, settings)?;
-        let planner = planner(desired, current, &hashes, settings, prune);
+        let planner = planner(desired, current, hashes, settings, prune);
         Ok(Plan {
             target: target.to_owned(),
             tenant: settings.url(),
@@ -304,23 +319,21 @@ struct Run<'a> {
 impl Run<'_> {
     /// Returns the state after it.
     fn run(&self, source: &Source<'_>) -> Result<String, DeployError> {
-        let desired = match source {
-            Source::Bundle(bundle) => Desired::of_bundle(bundle, self.target, self.settings)?,
-            Source::Before(deployment) => self.deployer.before(self.target, *deployment)?,
-        };
+        let desired = self.deployer.desired(self.target, source)?;
         if let Source::Bundle(bundle) = source {
             self.test(&desired, bundle)?;
         }
         let Deployer { store, clock, .. } = self.deployer;
         let tenant = Connection::open(self.target, self.settings, clock, self.log)?;
         let current = tenant_state(&tenant, &desired.kinds, &desired.triggers())?;
-        let plan = self.deployer.planned(self.target, &desired, &current, self.options.prune)?;
+        let hashes = SecretHashes::read(store, self.settings)?;
+        let plan = self.deployer.planned(self.target, &desired, &current, &hashes, self.options.prune)?;
         if self.approved.is_some_and(|approved| *approved != plan) {
             return Err(DeployError::PlanChanged);
         }
         let total = plan.changes.len();
         store.record_plan(self.id, total, &json(&plan), &json(&current))?;
-        let (hashes, url) = (SecretHashes::read(store, self.settings)?, self.settings.url());
+        let url = self.settings.url();
         let mut applier =
             Applier { tenant: &tenant, desired: &desired, current, hashes: &hashes, store, url: &url };
         for (number, change) in plan.changes.iter().enumerate() {

@@ -136,8 +136,8 @@ pub(super) fn apply(global: &Global, args: &ApplyArgs) -> anyhow::Result<ExitCod
     let bundle = folder.as_ref().unwrap_or(&config.tenant.bundle);
     let commit = checkout.as_ref().map(|checkout| checkout.commit.to_string());
     let origin = Origin { actor: Actor::Cli, git_ref: args.branch.clone(), commit };
-    let plan = || opened.deployer.plan(&target.to, bundle, options);
-    opened.approved(target, args.yes, "Plan for", plan, |plan, progress| {
+    let plan = opened.deployer.plan(&target.to, bundle, options)?;
+    opened.approved(target, args.yes, "Plan for", &plan, |plan, progress| {
         opened.deployer.apply(&target.to, bundle, &origin, options, Some(plan), progress)
     })
 }
@@ -175,8 +175,8 @@ pub(super) fn rollback(global: &Global, args: &RollbackArgs) -> anyhow::Result<E
     let deployment = args.deployment.map_or_else(|| deployer.last_to_undo(&target.to), Ok)?;
     let origin = Origin { actor: Actor::Cli, git_ref: None, commit: None };
     let heading = format!("Rollback of deployment {deployment} to");
-    let plan = || deployer.plan_rollback(&target.to, deployment, options);
-    opened.approved(target, args.yes, &heading, plan, |plan, progress| {
+    let plan = deployer.plan_rollback(&target.to, deployment, options)?;
+    opened.approved(target, args.yes, &heading, &plan, |plan, progress| {
         deployer.rollback(&target.to, deployment, &origin, options, Some(plan), progress)
     })
 }
@@ -227,12 +227,11 @@ impl Opened {
         target: &TargetArgs,
         yes: bool,
         heading: &str,
-        plan: impl Fn() -> Result<Plan, DeployError>,
+        plan: &Plan,
         deploy: impl Fn(&Plan, &dyn Fn(Progress<'_>)) -> Result<Deployment, DeployError>,
     ) -> anyhow::Result<ExitCode> {
-        let plan = plan()?;
         if !target.json {
-            show(&plan, heading, false)?;
+            show(plan, heading, false)?;
         }
         let is_asked = !yes && !plan.is_empty();
         if is_asked && (target.json || !std::io::stdin().is_terminal()) {
@@ -241,7 +240,7 @@ impl Opened {
             );
             return Ok(ExitCode::from(CHANGES));
         }
-        if is_asked && !asked(&plan)? {
+        if is_asked && !asked(plan)? {
             out::line("Nothing was changed.")?;
             return Ok(ExitCode::FAILURE);
         }
@@ -257,13 +256,13 @@ impl Opened {
             Progress::Line(line) if bar.is_hidden() && !is_quiet => drop(out::line(out::plain(line))),
             Progress::Line(line) => bar.println(out::plain(line)),
         };
-        let deployed = deploy(&plan, &progress);
+        let deployed = deploy(plan, &progress);
         bar.finish_and_clear();
         let deployment = deployed?;
         if target.json {
             out::line(deployment_json(&deployment, &[("plan", json!(plan))]))?;
         } else {
-            out::line(format!("Deployment {}: {}", deployment.id, done(&plan)))?;
+            out::line(format!("Deployment {}: {}", deployment.id, done(plan)))?;
         }
         self.store.close()?;
         Ok(ExitCode::SUCCESS)
