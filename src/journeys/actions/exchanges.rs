@@ -49,6 +49,9 @@ const EXCHANGE: &str = "exports.onExecuteCustomTokenExchange = async (event, api
       api.user.setAppMetadata('from', 'legacy');
       return;
     }
+    if (token.startsWith('known:')) {
+      return api.authentication.setUserByConnection('Username-Password-Authentication', { user_id: token.slice(6), given_name: 'Countess' }, { creationBehavior: 'none', updateBehavior: 'replace' });
+    }
     api.authentication.setUserById(token);
     if (event.request.body.agent) api.authentication.setActor({ sub: 'agent', agent: 1 });
 };";
@@ -95,6 +98,14 @@ fn a_custom_token_becomes_a_user_who_logs_in() {
     let new = claims(&exchange("legacy:42", json!({})), "access_token");
     assert_eq!((&new["sub"], &new["https://ns/seen"][2]), (&json!("auth0|42"), &json!("legacy")));
     assert_eq!(tenant.user("auth0%7C42")["email"], "42@legacy.example");
+    assert_eq!(tenant.user("auth0%7C42")["nickname"], "42");
+    let before = tenant.user("auth0%7Cada");
+    assert_eq!(claims(&exchange("known:ada", json!({})), "access_token")["sub"], "auth0|ada");
+    let mut after = tenant.user("auth0%7Cada");
+    assert_eq!(after["given_name"], "Countess");
+    for member in ["name", "nickname", "picture", "created_at", "identities", "email_verified"] {
+        assert_eq!(after[member].take(), before[member], "{member}: an update added defaults");
+    }
     for (token, error, text) in [
         ("bad", "invalid_request", "not one of ours"),
         ("denied", "not_allowed", "go away"),

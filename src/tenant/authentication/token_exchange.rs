@@ -190,7 +190,7 @@ async fn find_or_create(tenant: &Arc<Inner>, user: ExchangeUser) -> Result<Tenan
             }
             let strategy =
                 script_request::ScriptConnection::find(&tenant.bundle, &connection, "auth0").strategy;
-            let (user_id, profile) = account(&strategy, &connection, attributes, tenant)?;
+            let (user_id, mut profile) = account(&strategy, attributes)?;
             let id = user_id.clone();
             let changed = tenant.in_pool(move |tenant| {
                 if tenant.db.account(&user_id)?.is_some() {
@@ -198,6 +198,7 @@ async fn find_or_create(tenant: &Arc<Inner>, user: ExchangeUser) -> Result<Tenan
                         tenant.db.change_account(&user_id, Feed::Event("user.updated"), |_| profile)?;
                     }
                 } else if create {
+                    add_defaults(&mut profile, &connection, &timestamp(tenant.clock.now()));
                     tenant.db.add_account(&user_id, &profile, None)?;
                 }
                 Ok(())
@@ -208,12 +209,10 @@ async fn find_or_create(tenant: &Arc<Inner>, user: ExchangeUser) -> Result<Tenan
     }
 }
 
-/// The `user_id` and the document of a connection's user.
+/// The `user_id` of a connection's user, and the members that the action set.
 fn account(
     strategy: &str,
-    connection: &str,
     mut attributes: Map<String, Value>,
-    tenant: &Inner,
 ) -> Result<(String, Map<String, Value>), OAuthError> {
     let id = attributes.remove("user_id").and_then(|id| id.as_str().map(str::to_owned));
     let id = match id {
@@ -224,6 +223,5 @@ fn account(
     let mut profile = object(json!({"user_id": user_id}));
     attributes.retain(|name, _| !name.starts_with('_') && name != "verify_email");
     profile.extend(attributes);
-    add_defaults(&mut profile, connection, &timestamp(tenant.clock.now()));
     Ok((user_id, profile))
 }
