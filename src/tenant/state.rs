@@ -35,22 +35,31 @@ impl TenantDb {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Adds `changes` to those of an object; `None` deletes it.
-    pub(super) fn change_object(&self, kind: &str, id: &str, changes: Option<Object>) -> Result<()> {
-        let stored = self.object(kind, id)?;
+    /// Adds `changes` to those of an object.
+    pub(super) fn change_object(&self, kind: &str, id: &str, changes: Object) -> Result<()> {
+        let mut merged = self.object(kind, id)?.unwrap_or_default();
+        merged.extend(changes);
+        self.replace_object(kind, id, Some(merged))
+    }
+
+    /// Replaces what is kept of an object; with `None` an object of the bundle is deleted.
+    pub(super) fn replace_object(&self, kind: &str, id: &str, changes: Option<Object>) -> Result<()> {
         let connection = self.lock();
-        let count: i64 = connection.query_row("SELECT count(*) FROM object", [], |row| row.get(0))?;
-        if count >= CAPACITY && changes.is_some() {
+        let others = "SELECT count(*) FROM object WHERE kind <> ?1 OR id <> ?2";
+        let others: i64 = connection.query_row(others, [kind, id], |row| row.get(0))?;
+        if others >= CAPACITY && changes.is_some() {
             return Err(TenantError::Full("objects"));
         }
-        let changes = changes.map(|changes| {
-            let mut merged = stored.unwrap_or_default();
-            merged.extend(changes);
-            json!(merged).to_string()
-        });
+        let changes = changes.map(|changes| json!(changes).to_string());
         let write = "INSERT INTO object (kind, id, changes) VALUES (?1, ?2, ?3)
                      ON CONFLICT (kind, id) DO UPDATE SET changes = ?3";
         connection.execute(write, (kind, id, changes))?;
+        Ok(())
+    }
+
+    /// Removes what is kept of an object.
+    pub(super) fn remove_object(&self, kind: &str, id: &str) -> Result<()> {
+        self.lock().execute("DELETE FROM object WHERE kind = ?1 AND id = ?2", [kind, id])?;
         Ok(())
     }
 
@@ -96,15 +105,15 @@ pub(super) fn add_management_api(bundle: &mut Bundle, issuer: &str, scopes: &[St
 pub(super) fn import(db: &TenantDb, objects: &Objects) -> Result<usize> {
     let mut count = 0_usize;
     if !objects.tenant.is_empty() {
-        db.change_object(SETTINGS, SETTINGS, Some(objects.tenant.clone()))?;
+        db.change_object(SETTINGS, SETTINGS, objects.tenant.clone())?;
     }
     for (trigger, bindings) in &objects.triggers {
-        db.change_object(TRIGGERS, trigger, Some(object(json!({"bindings": bindings}))))?;
+        db.change_object(TRIGGERS, trigger, object(json!({"bindings": bindings})))?;
     }
     for (kind, list) in &objects.lists {
         for members in list {
             let id = members.get(kind.id_member()).and_then(Value::as_str).unwrap_or_default();
-            db.change_object(kind.folder(), id, Some(members.clone()))?;
+            db.change_object(kind.folder(), id, members.clone())?;
             count = count.saturating_add(1);
         }
     }
@@ -158,8 +167,18 @@ pub(super) fn has_id(kind: Kind, object: &Object, id: &str) -> bool {
 
 impl Inner {
     /// Changes an object and makes the change count for the requests after this one. Blocking.
-    pub(super) fn change_object(&self, kind: &str, id: &str, changes: Option<Object>) -> Result<()> {
+    pub(super) fn change_object(&self, kind: &str, id: &str, changes: Object) -> Result<()> {
         self.db.change_object(kind, id, changes)?;
+        self.reload()
+    }
+
+    /// Deletes an object; see [`Inner::change_object`]. Of one that the bundle has a row stays, so that it does not come back.
+    pub(super) fn delete_object(&self, kind: Kind, id: &str) -> Result<()> {
+        if self.base.objects.list(kind).iter().any(|object| has_id(kind, object, id)) {
+            self.db.replace_object(kind.folder(), id, None)?;
+        } else {
+            self.db.remove_object(kind.folder(), id)?;
+        }
         self.reload()
     }
 }

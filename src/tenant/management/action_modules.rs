@@ -179,5 +179,5 @@ fn shown_version(module: &Object, version: &Object) -> Object {
 }
 
 fn change(call: &Call<'_>, module: &Object, changes: Object) -> Result<(), ApiError> {
-    Ok(call.tenant.change_object(Kind::ActionModule.folder(), text(module, "id"), Some(changes))?)
+    Ok(call.tenant.change_object(Kind::ActionModule.folder(), text(module, "id"), changes)?)
 }

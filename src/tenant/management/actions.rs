@@ -200,7 +200,7 @@ pub(super) fn update_bindings(call: &Call<'_>) -> Answer {
         }));
     }
     let shown = shown_bindings(call, trigger, &next.iter().cloned().map(object).collect::<Vec<_>>());
-    call.tenant.change_object(TRIGGERS, trigger, Some(object(json!({"bindings": next}))))?;
+    call.tenant.change_object(TRIGGERS, trigger, object(json!({"bindings": next})))?;
     Ok(HttpResponse::json(200, &json!({"bindings": shown})))
 }
 
@@ -314,7 +314,7 @@ fn deployed(call: &Call<'_>, action: &Object, old: Option<Object>) -> Answer {
         changes.extend(old.map(|old| draft(&old)).unwrap_or_default());
     }
     let next = overlay(action.clone(), &changes);
-    call.tenant.change_object(Kind::Action.folder(), text(action, "id"), Some(changes))?;
+    call.tenant.change_object(Kind::Action.folder(), text(action, "id"), changes)?;
     let version = deployed_version(&next).unwrap_or_default();
     Ok(HttpResponse::json(202, &shown_version(&next, &version, true).into()))
 }

@@ -210,7 +210,7 @@ impl Collection {
         schemas::check(self.kind.folder(), &body, Use::Update)?;
         let changes = kinds::updated(self.kind, call, stored, body)?;
         let object = overlay(stored.clone(), &changes);
-        call.tenant.change_object(self.kind.folder(), self.id(stored), Some(changes))?;
+        call.tenant.change_object(self.kind.folder(), self.id(stored), changes)?;
         Ok(object)
     }
 
@@ -218,7 +218,7 @@ impl Collection {
         match self.find(call, id) {
             Ok(object) => {
                 kinds::may_delete(self.kind, call, object)?;
-                call.tenant.change_object(self.kind.folder(), self.id(object), None)?;
+                call.tenant.delete_object(self.kind, self.id(object))?;
             }
             // Most deletions at Auth0 succeed when there is nothing to delete.
             Err(error)
@@ -231,7 +231,7 @@ impl Collection {
 
     /// Stores members of an object, which has its id.
     pub(super) fn change(&self, call: &Call<'_>, changes: &Object) -> Result<(), ApiError> {
-        Ok(call.tenant.change_object(self.kind.folder(), self.id(changes), Some(changes.clone()))?)
+        Ok(call.tenant.change_object(self.kind.folder(), self.id(changes), changes.clone())?)
     }
 
     fn id<'a>(&self, object: &'a Object) -> &'a str {
@@ -265,7 +265,7 @@ fn enable_connections(call: &Call<'_>, client: &Object) -> Result<(), ApiError> 
         let enabled: Vec<&Value> = enabled.iter().chain(client.get("client_id")).collect();
         let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
         let changes = object(json!({"enabled_clients": enabled}));
-        call.tenant.change_object(Kind::Connection.folder(), id, Some(changes))?;
+        call.tenant.change_object(Kind::Connection.folder(), id, changes)?;
     }
     Ok(())
 }

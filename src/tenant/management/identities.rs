@@ -123,7 +123,7 @@ pub(super) fn change_connection_clients(call: &Call<'_>) -> Answer {
         }
     }
     let changes = member("enabled_clients", enabled.into());
-    call.tenant.change_object(Kind::Connection.folder(), text(connection, "id"), Some(changes))?;
+    call.tenant.change_object(Kind::Connection.folder(), text(connection, "id"), changes)?;
     Ok(HttpResponse::new(204))
 }
 

@@ -196,7 +196,7 @@ fn new_job(call: &Call<'_>, kind: &str) -> Result<Object, ApiError> {
 /// Stores a job and answers as it was when it began: pending, without what it found.
 fn started(call: &Call<'_>, mut job: Object, results: &[&str]) -> Answer {
     job.retain(|_, value| !value.is_null());
-    call.tenant.db.change_object(KIND, text(&job, "id"), Some(job.clone()))?;
+    call.tenant.db.change_object(KIND, text(&job, "id"), job.clone())?;
     job.retain(|member, _| !results.contains(&member.as_str()));
     job.insert("status".to_owned(), "pending".into());
     Ok(HttpResponse::json(201, &shown(job)))

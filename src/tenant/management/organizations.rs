@@ -107,7 +107,7 @@ pub(super) fn change_enabled_connections(call: &Call<'_>) -> Answer {
         all.push(enabled.clone().into());
     }
     let changes = member("connections", all.into());
-    call.tenant.change_object(Kind::Organization.folder(), text(organization, "id"), Some(changes))?;
+    call.tenant.change_object(Kind::Organization.folder(), text(organization, "id"), changes)?;
     let status = if call.request.method == "POST" { 201 } else { 200 };
     if is_deletion(call) {
         return Ok(HttpResponse::new(204));
@@ -134,7 +134,7 @@ pub(super) fn change_client_grants(call: &Call<'_>) -> Answer {
     let grant = of(call, Kind::ClientGrant, id)?;
     let ids = changed(list(organization.get("_client_grants")), &[id.into()], is_deletion(call));
     let changes = member("_client_grants", ids.into());
-    call.tenant.change_object(Kind::Organization.folder(), text(organization, "id"), Some(changes))?;
+    call.tenant.change_object(Kind::Organization.folder(), text(organization, "id"), changes)?;
     if is_deletion(call) {
         return Ok(HttpResponse::new(204));
     }

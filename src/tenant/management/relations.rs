@@ -108,11 +108,8 @@ pub(super) fn role_permissions(call: &Call<'_>) -> Answer {
 pub(super) fn change_role_permissions(call: &Call<'_>) -> Answer {
     let (role, permissions) = (role(call)?, permissions(call)?);
     let changed = changed(list(role.get("permissions")), &permissions, is_deletion(call));
-    call.tenant.change_object(
-        Kind::Role.folder(),
-        text(role, "id"),
-        Some(member("permissions", changed.into())),
-    )?;
+    let changes = member("permissions", changed.into());
+    call.tenant.change_object(Kind::Role.folder(), text(role, "id"), changes)?;
     Ok(ok(if is_deletion(call) { 200 } else { 201 }))
 }
 

@@ -170,7 +170,7 @@ fn list(call: &Call<'_>, path: &str, (key, member): (&str, &str), id: Option<&st
         if db.object(&kind, &id)?.is_some() {
             return Err(ApiError::new(409, format!("{path}/{id} already exists."), "conflict"));
         }
-        db.change_object(&kind, &id, Some(created.clone()))?;
+        db.change_object(&kind, &id, created.clone())?;
         return Ok(HttpResponse::json(201, &shown(created)));
     };
     let missing = || ApiError::new(404, format!("There is no {path}/{id}."), "inexistent_resource");
@@ -178,21 +178,21 @@ fn list(call: &Call<'_>, path: &str, (key, member): (&str, &str), id: Option<&st
         "default" => db.objects(&kind)?.into_iter().next(),
         id => db.object(&kind, id)?,
     };
+    let own = stored.as_ref().map_or(id, |stored| text(stored, member)).to_owned();
     match call.request.method.as_str() {
         "GET" => Ok(HttpResponse::json(200, &shown(stored.ok_or_else(missing)?))),
         "DELETE" => {
-            db.change_object(&kind, id, None)?;
+            db.remove_object(&kind, &own)?;
             Ok(HttpResponse::new(204))
         }
         method => {
-            let mut changes = call.body()?;
+            let mut next = call.body()?;
             if method == "PATCH" {
-                changes = overlay(stored.ok_or_else(missing)?, &changes);
+                next = overlay(stored.ok_or_else(missing)?, &next);
             }
-            changes.insert(member.to_owned(), id.into());
-            db.change_object(&kind, id, None)?;
-            db.change_object(&kind, id, Some(changes.clone()))?;
-            Ok(HttpResponse::json(200, &shown(changes)))
+            next.insert(member.to_owned(), own.as_str().into());
+            db.replace_object(&kind, &own, Some(next.clone()))?;
+            Ok(HttpResponse::json(200, &shown(next)))
         }
     }
 }
@@ -205,14 +205,14 @@ fn set(call: &Call<'_>, path: &str, base: Value) -> Answer {
         return Err(ApiError::new(404, format!("There is no {path}."), "inexistent_resource"));
     }
     if method == "DELETE" {
-        db.change_object(KIND, path, None)?;
+        db.remove_object(KIND, path)?;
         return Ok(HttpResponse::new(204));
     }
     let mut current = overlay(object(base), &stored.unwrap_or_default());
     if method != "GET" {
         let changes = call.body()?;
         current = overlay(current, &changes);
-        db.change_object(KIND, path, Some(changes))?;
+        db.change_object(KIND, path, changes)?;
     }
     Ok(HttpResponse::json(if method == "POST" { 201 } else { 200 }, &current.into()))
 }
@@ -224,7 +224,7 @@ fn texts(call: &Call<'_>, path: &str) -> Answer {
     } else {
         let values: Vec<String> = serde_json::from_slice(&call.request.body)
             .map_err(|_| ApiError::body("'Expected type array'"))?;
-        call.tenant.db.change_object(KIND, path, Some(object(json!({"values": values}))))?;
+        call.tenant.db.change_object(KIND, path, object(json!({"values": values})))?;
         json!(values)
     };
     Ok(HttpResponse::json(200, &values))

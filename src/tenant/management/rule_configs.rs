@@ -25,12 +25,12 @@ pub(super) fn set(call: &Call<'_>) -> Answer {
         return Err(ApiError::body("'Missing required property: value'"));
     };
     let config = json!({"key": call.arg(0), "value": value});
-    call.tenant.change_object(Kind::RuleConfig.folder(), call.arg(0), Some(object(config.clone())))?;
+    call.tenant.change_object(Kind::RuleConfig.folder(), call.arg(0), object(config.clone()))?;
     Ok(HttpResponse::json(200, &config))
 }
 
 /// `DELETE /rules-configs/{key}`; no key counts as deleted.
 pub(super) fn delete(call: &Call<'_>) -> Answer {
-    call.tenant.change_object(Kind::RuleConfig.folder(), call.arg(0), None)?;
+    call.tenant.delete_object(Kind::RuleConfig, call.arg(0))?;
     Ok(HttpResponse::new(204))
 }

@@ -34,7 +34,7 @@ pub(super) fn update(call: &Call<'_>) -> Answer {
     schemas::check("tenant", &body, Use::Update)?;
     body.append(&mut hours);
     let next = overlay(call.tenant.bundle.objects.tenant.clone(), &body);
-    call.tenant.change_object(SETTINGS, SETTINGS, Some(body))?;
+    call.tenant.change_object(SETTINGS, SETTINGS, body)?;
     Ok(HttpResponse::json(200, &shown(&next).into()))
 }
 

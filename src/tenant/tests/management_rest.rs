@@ -49,6 +49,9 @@ async fn objects_that_change_no_login_are_kept() {
     assert_eq!(put.json(), json!({"template": "verify_email", "subject": "new"}), "a PUT replaces");
     let theme = api.post("/branding/themes", 201, json!({"displayName": "dark"})).await;
     assert_eq!(api.get("/branding/themes/default").await, theme);
+    api.patch("/branding/themes/default", 200, json!({"displayName": "light"})).await;
+    let light = json!({"themeId": theme["themeId"], "displayName": "light"});
+    assert_eq!(api.get("/branding/themes/default").await, light);
     api.post("/emails/provider", 201, json!({"name": "smtp"})).await;
     assert_eq!(api.get("/emails/provider").await["name"], "smtp");
     api.delete("/emails/provider", 204, Value::Null).await;
@@ -96,6 +99,46 @@ async fn objects_that_change_no_login_are_kept() {
     assert_eq!(api.get(&format!("/client-grants/{id}/organizations")).await[0]["name"], "acme");
     api.delete(&format!("{org}/client-grants/{id}"), 204, Value::Null).await;
     assert_eq!(api.get(&format!("{org}/client-grants")).await, json!([]));
+}
+
+#[tokio::test]
+async fn deletions_leave_no_rows_and_a_full_tenant_keeps_what_it_has() {
+    let api = Api::open().await;
+    let state = api.tenant.tenant.0.load_full();
+    let count = || {
+        let sql = "SELECT count(*) FROM object";
+        state.db.lock().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let role = api.post("/roles", 200, json!({"name": "short-lived"})).await;
+    for path in ["/log-streams/absent", "/emails/provider", "/rules-configs/ABSENT"] {
+        api.delete(path, 204, Value::Null).await;
+    }
+    api.delete(&format!("/roles/{}", role["id"].as_str().unwrap()), 200, Value::Null).await;
+    assert_eq!(count(), 0);
+    let bundled = api.get("/roles").await[0].clone();
+    let bundled = format!("/roles/{}", bundled["id"].as_str().unwrap());
+    api.delete(&bundled, 200, Value::Null).await;
+    assert_eq!((count(), api.call("GET", &bundled, Value::Null).await.status), (1, 404));
+
+    let path = "/email-templates/verify_email";
+    let template = json!({"template": "verify_email", "subject": "Verify"});
+    api.post("/email-templates", 201, template).await;
+    state
+        .db
+        .lock()
+        .execute_batch(
+            "WITH RECURSIVE n (i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+         INSERT INTO object (kind, id, changes) SELECT 'rest flows', i, '{}' FROM n",
+        )
+        .unwrap();
+    assert!(api.call("POST", "/log-streams", json!({"name": "s", "type": "http"})).await.status >= 400);
+    for (method, subject) in [("PUT", "put"), ("PATCH", "patched")] {
+        assert_eq!(api.call(method, path, json!({"subject": subject})).await.status, 200);
+        assert_eq!(api.get(path).await["subject"], subject);
+    }
+    api.delete(path, 204, Value::Null).await;
+    assert_eq!(count(), 9_999);
+    api.post("/log-streams", 201, json!({"name": "s", "type": "http"})).await;
 }
 
 #[tokio::test]
