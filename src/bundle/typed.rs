@@ -79,11 +79,10 @@ pub(super) fn bundle(objects: Objects, mut notices: Vec<String>) -> Bundle {
         let text = |member| config.get(member).and_then(Value::as_str).map(str::to_owned);
         Some((text("key")?, text("value")?))
     };
-    let tenant_settings = [("", &objects.tenant)];
-    notices.extend(without_effect("tenant", &TENANT_WITHOUT_EFFECT, tenant_settings.into_iter()));
+    notices.extend(without_effect("tenant", &TENANT_WITHOUT_EFFECT, &[("", &objects.tenant)]));
     for (kind, members) in WITHOUT_EFFECT {
-        let named = objects.list(kind).iter().map(|object| (name(kind, object), object));
-        notices.extend(without_effect(kind.folder(), members, named));
+        let named: Vec<_> = objects.list(kind).iter().map(|object| (name(kind, object), object)).collect();
+        notices.extend(without_effect(kind.folder(), members, &named));
     }
     Bundle {
         tenant,
@@ -119,18 +118,10 @@ fn name(kind: Kind, object: &Object) -> &str {
 }
 
 /// The members that are set and have no effect, in one line.
-fn without_effect<'a>(
-    what: &str,
-    members: &[&str],
-    objects: impl Iterator<Item = (&'a str, &'a Object)>,
-) -> Option<String> {
-    let objects: Vec<(&str, Value)> = objects.map(|(name, object)| (name, object.clone().into())).collect();
+fn without_effect(what: &str, members: &[&str], objects: &[(&str, &Object)]) -> Option<String> {
     let found = members.iter().filter_map(|path| {
-        let of: Vec<&str> = objects
-            .iter()
-            .filter(|(_, object)| object.pointer(path).is_some_and(is_set))
-            .map(|(name, _)| *name)
-            .collect();
+        let of = objects.iter().filter(|(_, object)| pointer(object, path).is_some_and(is_set));
+        let of: Vec<&str> = of.map(|(name, _)| *name).collect();
         let name = path.trim_start_matches('/').replace('/', ".");
         match of.as_slice() {
             [] => None,
@@ -140,6 +131,13 @@ fn without_effect<'a>(
     });
     let found: Vec<String> = found.collect();
     (!found.is_empty()).then(|| format!("{what}: without effect here: {}", found.join(", ")))
+}
+
+/// The value at a JSON pointer (RFC 6901) without escapes.
+fn pointer<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
+    let mut names = path.trim_start_matches('/').split('/');
+    let first = object.get(names.next()?)?;
+    names.try_fold(first, |value, name| value.get(name))
 }
 
 /// Whether a value is more than Auth0's default.
@@ -155,8 +153,7 @@ fn is_set(value: &Value) -> bool {
 
 /// Why an object cannot be obeyed.
 fn unsupported(kind: Kind, object: &Object) -> Option<String> {
-    let value = Value::Object(object.clone());
-    let is_set = |path: &&str| value.pointer(path).is_some_and(is_set);
+    let is_set = |path: &&str| pointer(object, path).is_some_and(is_set);
     let mut of_kind = UNSUPPORTED.iter().filter(|(of, _)| *of == kind).map(|(_, path)| *path);
     if let Some(path) = of_kind.find(is_set) {
         return Some(format!("the dev tenant has no {}", path.trim_start_matches('/').replace('/', ".")));

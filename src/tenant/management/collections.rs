@@ -198,10 +198,10 @@ impl Collection {
     pub(super) fn create(&self, call: &Call<'_>, body: Object) -> Result<Object, ApiError> {
         schemas::check(self.kind.folder(), &body, Use::Create)?;
         let object = kinds::created(self.kind, call, body)?;
-        self.change(call, &object)?;
         if self.kind == Kind::Client {
             enable_connections(call, &object)?;
         }
+        self.change(call, &object)?;
         Ok(object)
     }
 
@@ -253,7 +253,7 @@ impl Collection {
     }
 }
 
-/// A new client has all connections, unless the tenant's flag says otherwise.
+/// A new client has all connections, unless the tenant's flag says otherwise. The change of the client reloads them.
 fn enable_connections(call: &Call<'_>, client: &Object) -> Result<(), ApiError> {
     let objects = &call.tenant.bundle.objects;
     let flag = objects.tenant.get("flags").and_then(|flags| flags.get("enable_client_connections"));
@@ -265,7 +265,7 @@ fn enable_connections(call: &Call<'_>, client: &Object) -> Result<(), ApiError> 
         let enabled: Vec<&Value> = enabled.iter().chain(client.get("client_id")).collect();
         let id = connection.get("id").and_then(Value::as_str).unwrap_or_default();
         let changes = object(json!({"enabled_clients": enabled}));
-        call.tenant.change_object(Kind::Connection.folder(), id, changes)?;
+        call.tenant.db.change_object(Kind::Connection.folder(), id, changes)?;
     }
     Ok(())
 }
