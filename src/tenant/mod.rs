@@ -45,6 +45,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use warp::Filter;
 use warp::reply::Response;
 
@@ -83,6 +84,8 @@ struct Inner {
     clock: Clock,
     exchanges: Arc<exchanges::ExchangeLog>,
     log: Arc<authentication::LoginLog>,
+    /// Bounds the scripts that nothing waits for.
+    background: Arc<Semaphore>,
     /// The last event that the actions of event-stream got.
     delivered_events: Arc<AtomicI64>,
     faults: Arc<faults::Faults>,
@@ -151,6 +154,7 @@ impl Tenant {
                 key: Arc::new(key),
                 exchanges: Arc::default(),
                 log: Arc::default(),
+                background: Arc::new(Semaphore::new(authentication::BACKGROUND_RUNS)),
                 delivered_events: Arc::new(AtomicI64::new(last_event)),
                 faults: Arc::default(),
                 rate_limit: Arc::default(),

@@ -7,16 +7,18 @@ use serde_json::{Map, Value};
 use super::super::Inner;
 use super::super::oauth_error::OAuthError;
 use super::login_log::LoginStory;
-use super::scripts::BACKGROUND_RUNS;
 use super::{effects, login, scripts};
 use crate::script::{ActionsInput, ApiFacts, Effects, Notification, Outcome, Trigger};
+
+/// The most runs at a time.
+pub(in crate::tenant) const BACKGROUND_RUNS: usize = 16;
 
 /// Runs a trigger's actions, if there are any, without waiting for them. Beyond [`BACKGROUND_RUNS`] at a time a run is left
 /// out, which the log says.
 pub(super) fn run(tenant: &Arc<Inner>, trigger: Trigger, event: Map<String, Value>, mut story: LoginStory) {
     let Some(actions) = tenant.scripts.bound(trigger) else { return };
     let tenant = Arc::clone(tenant);
-    let Ok(place) = Arc::clone(&tenant.scripts.background).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&tenant.background).try_acquire_owned() else {
         let error = format!(
             "The actions of {} did not run: {BACKGROUND_RUNS} other runs are not done",
             trigger.name()

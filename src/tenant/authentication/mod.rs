@@ -49,6 +49,7 @@ mod userinfo;
 
 use std::sync::Arc;
 
+pub(super) use background::BACKGROUND_RUNS;
 pub(super) use bound_actions::warnings;
 pub(super) use event_stream::deliver;
 pub(super) use login_log::LoginLog;

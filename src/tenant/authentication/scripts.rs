@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::super::Inner;
 use super::super::exchanges::{Direction, HttpExchange};
 use super::bound_actions::{self, BoundActions};
@@ -19,9 +17,6 @@ use crate::script::{
     ScriptRunner, Trace, Trigger,
 };
 use crate::telemetry::plain;
-
-/// The most runs at a time that nothing waits for.
-pub(super) const BACKGROUND_RUNS: usize = 16;
 
 type Running<T> = Pin<Box<dyn Future<Output = Result<T, Denied>> + Send>>;
 type RunRules = dyn Fn(LoginInput, MetadataWriter) -> Running<LoginOutput> + Send + Sync;
@@ -37,8 +32,6 @@ pub(in crate::tenant) struct Scripts {
     /// Whether a rule names `auth0.accessToken`.
     pub(super) uses_access_token: bool,
     bound: BTreeMap<Trigger, BoundActions>,
-    /// Bounds the runs that nothing waits for.
-    pub(super) background: Arc<Semaphore>,
 }
 
 impl Scripts {
@@ -51,7 +44,6 @@ impl Scripts {
             rule_ids: bound_actions::rule_ids(bundle, &rules),
             uses_access_token: rules.iter().any(|rule| rule.script.contains("accessToken")),
             bound: bound_actions::bound(bundle),
-            background: Arc::new(Semaphore::new(BACKGROUND_RUNS)),
             rules: Arc::new(move |login, metadata_writer| {
                 let (runner, rules) = (runner.clone(), Arc::clone(&rules));
                 Box::pin(async move { runner.run_rules(&rules, login, metadata_writer).await })
@@ -72,7 +64,6 @@ impl Scripts {
             rule_ids: Arc::new([]),
             uses_access_token: false,
             bound: BTreeMap::new(),
-            background: Arc::new(Semaphore::new(BACKGROUND_RUNS)),
             rules: Arc::new(move |login, metadata_writer| {
                 let rules = rules.clone();
                 Box::pin(async move { rules(login, metadata_writer) })

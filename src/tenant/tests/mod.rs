@@ -277,6 +277,25 @@ async fn the_key_and_its_id_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_change_of_objects_keeps_the_bound_on_background_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();
+    let limits = crate::script::Settings {
+        workers: 1,
+        time: Duration::from_secs(1),
+        memory_mib: 32,
+        fetch_timeout: Duration::from_secs(1),
+    };
+    let worker = crate::script::WorkerCommand { program: "absent".into(), args: Vec::new() };
+    let runner = ScriptRunner::new(&limits, worker, Vec::new(), pool.clone());
+    let tenant = Tenant::open(&settings(&folder), ISSUER, bundle(), runner, pool, Clock::system()).unwrap();
+    let before = tenant.0.load_full();
+    let _running = before.background.try_acquire_many(16).unwrap();
+    before.reload().unwrap();
+    assert_eq!(tenant.0.load().background.available_permits(), 0);
+}
+
+#[tokio::test]
 async fn exchanges_are_recorded_without_secrets() {
     let tenant = TestTenant::open();
     tenant.machine_tokens("reports", INTERNAL).await;
