@@ -3,7 +3,7 @@
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -81,13 +81,13 @@ impl Tickets {
     /// The body of a ticket of this kind that has not expired.
     pub(super) fn read<T: DeserializeOwned>(&self, kind: TicketKind, text: &str) -> Result<Option<T>> {
         let sql = "SELECT body FROM ticket WHERE kind = ?1 AND hash = ?2 AND expires_at > ?3";
-        self.body(sql, kind, text)
+        self.body(sql, (kind.0, hash(text), self.0.now().as_second()))
     }
 
     /// As [`Tickets::read`], and deletes the ticket: it can be taken once only, even at the same time.
     pub(super) fn take<T: DeserializeOwned>(&self, kind: TicketKind, text: &str) -> Result<Option<T>> {
         let sql = "DELETE FROM ticket WHERE kind = ?1 AND hash = ?2 AND expires_at > ?3 RETURNING body";
-        self.body(sql, kind, text)
+        self.body(sql, (kind.0, hash(text), self.0.now().as_second()))
     }
 
     /// Lets a ticket expire `seconds` from now at the earliest.
@@ -98,11 +98,12 @@ impl Tickets {
         Ok(())
     }
 
-    /// Replaces the body of a ticket that is there.
-    pub(super) fn update<T: Serialize>(&self, kind: TicketKind, text: &str, body: &T) -> Result<()> {
+    /// Replaces the body of a browser session, if the cookie's session still has this id in tokens.
+    pub(super) fn update_session<T: Serialize>(&self, cookie: &str, sid: &str, body: &T) -> Result<()> {
         let body = serde_json::to_string(body).map_err(|_| TenantError::Damaged("a ticket is not JSON"))?;
-        let sql = "UPDATE ticket SET body = ?3 WHERE kind = ?1 AND hash = ?2";
-        self.0.lock().execute(sql, (kind.0, hash(text), body))?;
+        let sql =
+            "UPDATE ticket SET body = ?3 WHERE kind = 'session' AND hash = ?1 AND body ->> '$.sid' = ?2";
+        self.0.lock().execute(sql, (hash(cookie), sid, body))?;
         Ok(())
     }
 
@@ -110,11 +111,7 @@ impl Tickets {
     pub(super) fn session<T: DeserializeOwned>(&self, sid: &str) -> Result<Option<T>> {
         let sql =
             "SELECT body FROM ticket WHERE kind = 'session' AND body ->> '$.sid' = ?1 AND expires_at > ?2";
-        let params = (sid, self.0.now().as_second());
-        let body: Option<String> =
-            self.0.lock().prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
-        let parsed = body.map(|body| serde_json::from_str(&body)).transpose();
-        parsed.map_err(|_| TenantError::Damaged("a ticket's JSON"))
+        self.body(sql, (sid, self.0.now().as_second()))
     }
 
     /// Ends a browser session by its id in tokens.
@@ -124,8 +121,7 @@ impl Tickets {
         Ok(())
     }
 
-    fn body<T: DeserializeOwned>(&self, sql: &str, kind: TicketKind, text: &str) -> Result<Option<T>> {
-        let params = (kind.0, hash(text), self.0.now().as_second());
+    fn body<T: DeserializeOwned>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
         let body: Option<String> =
             self.0.lock().prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()?;
         let parsed = body.map(|body| serde_json::from_str(&body)).transpose();
@@ -172,5 +168,19 @@ mod tests {
         assert_eq!(tickets.read::<String>(TicketKind::CODE, &text).unwrap().as_deref(), Some("body"));
         clock.advance(Duration::from_secs(1));
         assert_eq!(tickets.read::<String>(TicketKind::CODE, &text).unwrap(), None);
+    }
+
+    #[test]
+    fn an_update_of_a_session_leaves_the_one_that_replaced_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let tickets = Tickets(TenantDb::open(&folder.path().join("t.db"), Clock::system()).unwrap());
+        let session = |sid: &str, user_id: &str| serde_json::json!({"sid": sid, "user_id": user_id});
+        let cookie = tickets.issue(TicketKind::SESSION, &session("new", "grace"), 60).unwrap();
+        let read = || tickets.read::<serde_json::Value>(TicketKind::SESSION, &cookie).unwrap().unwrap();
+        tickets.update_session(&cookie, "old", &session("old", "ada")).unwrap();
+        assert_eq!(read(), session("new", "grace"));
+        tickets.update_session(&cookie, "new", &session("new", "linked")).unwrap();
+        assert_eq!(read(), session("new", "linked"));
+        assert_eq!(tickets.session::<serde_json::Value>("new").unwrap(), Some(read()));
     }
 }

@@ -112,14 +112,14 @@ pub(super) async fn start(
     Ok(set_cookie(tenant, &tenant.in_pool(issue).await?, lifetime))
 }
 
-/// Stores what a login changed in the request's session.
+/// Stores what a login changed in the request's session, unless the browser has another one by now.
 pub(super) async fn update(
     tenant: &Arc<Inner>,
     request: &HttpRequest,
     session: BrowserSession,
 ) -> Result<()> {
     let Some(cookie) = request.cookie(COOKIE) else { return Ok(()) };
-    tenant.in_pool(move |tenant| tenant.tickets.update(TicketKind::SESSION, &cookie, &session)).await
+    tenant.in_pool(move |tenant| tenant.tickets.update_session(&cookie, &session.sid, &session)).await
 }
 
 /// Lets a session that is used live on for its idle lifetime.
