@@ -139,11 +139,12 @@ pub(in crate::tenant) fn draft(bundle: &Bundle, object: &Object) -> Action {
 }
 
 fn action(bundle: &Bundle, object: &Object, version: Code) -> Action {
-    let names: Vec<ModuleReference> = parse(object).modules;
     let modules = bundle.objects.list(Kind::ActionModule).iter().filter_map(|module| {
         let is = |member: &str, text: &str| module.get(member).and_then(Value::as_str) == Some(text);
-        let named =
-            names.iter().find(|named| is("id", &named.module_id) || is("name", &named.module_name))?;
+        let named = version
+            .modules
+            .iter()
+            .find(|named| is("id", &named.module_id) || is("name", &named.module_name))?;
         Some(module_of(module, &named.module_version_id))
     });
     let name = object.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -194,16 +195,17 @@ mod tests {
 
     #[test]
     fn deployed_actions_run_in_the_order_of_bindings_with_secrets_and_modules() {
-        let version = json!({"id": "v", "code": "deployed", "secrets": [{"name": "A", "value": "2"}], "dependencies": null});
-        let more = json!({"deployed": null, "_versions": [version], "_deployed": "v", "code": "draft",
+        let version = json!({"id": "v", "code": "deployed", "secrets": [{"name": "A", "value": "2"}], "dependencies": null,
             "modules": [{"module_name": "m"}]});
-        let module = json!({"id": "m1", "name": "m", "code": "draft", "_versions": [{"id": "w", "code": "published"}]});
+        let more = json!({"deployed": null, "_versions": [version], "_deployed": "v", "code": "draft",
+            "modules": [{"module_name": "n"}]});
+        let module = |name: &str| json!({"id": name, "name": name, "code": "draft", "_versions": [{"id": "w", "code": "published"}]});
         let actions =
             json!([action("a", more), action("b", json!({})), action("c", json!({"deployed": false}))]);
         let bindings = json!({"post-login": [
             {"action_name": "c"}, {"action_name": "b"}, {"action_name": "renamed", "action_id": "id of a"}, {"action_name": "gone"},
         ]});
-        let bundle = bundle(actions, json!([module]), bindings, json!([]));
+        let bundle = bundle(actions, json!([module("n"), module("m")]), bindings, json!([]));
         let bound = bound(&bundle).remove(&Trigger::PostLogin).unwrap();
         let codes: Vec<_> = bound.iter().map(|action| (action.name.as_str(), action.code.as_str())).collect();
         assert_eq!(codes, [("b", "1"), ("a", "deployed")]);
