@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::super::Inner;
 use super::super::oauth_error::OAuthError;
 use super::login_log::LoginStory;
-use super::{effects, login, scripts};
-use crate::script::{ActionsInput, ApiFacts, Effects, Notification, Outcome, Trigger};
+use super::scripts;
+use crate::script::{Notification, Trigger};
 
 /// The most runs at a time.
 pub(in crate::tenant) const BACKGROUND_RUNS: usize = 16;
@@ -26,18 +26,9 @@ pub(super) fn run(tenant: &Arc<Inner>, trigger: Trigger, event: Map<String, Valu
         return story.record(&tenant, Err(&OAuthError::new(503, "temporarily_unavailable", error)));
     };
     tokio::spawn(async move {
-        let (facts, effects) = (ApiFacts::default(), Effects::default());
-        let input = ActionsInput { trigger, actions, resume: None, event: event.into(), facts, effects };
-        match scripts::run_actions(&tenant, input, &mut story).await {
-            Ok(output) => match output.outcome {
-                Outcome::Denied { action, denial } => {
-                    let error = OAuthError { script: Some(action), ..effects::denied(denial) };
-                    story.record(&tenant, Err(&error));
-                }
-                _ => story.record(&tenant, Ok(&outcome(trigger, output.effects.notification))),
-            },
-            Err(denied) => story.record(&tenant, Err(&login::refusal(denied))),
-        }
+        let result = scripts::run_once(&tenant, trigger, actions, event.into(), &mut story).await;
+        let result = result.map(|effects| outcome(trigger, effects.notification));
+        story.record(&tenant, result.as_deref());
         drop(place);
     });
 }

@@ -14,9 +14,9 @@ use super::login_event::words;
 use super::login_log::LoginStory;
 use super::script_request::{self, ScriptRequest, TENANT};
 use super::user_tokens::{context, token_response};
-use super::{claims, effects, login, scripts};
+use super::{claims, scripts};
 use crate::bundle::{Client, ResourceServer};
-use crate::script::{ActionsInput, ApiFacts, Effects, Outcome, TargetScopes, Trigger};
+use crate::script::{Effects, TargetScopes, Trigger};
 
 pub(super) async fn client_credentials(
     tenant: &Arc<Inner>,
@@ -70,17 +70,7 @@ async fn run_actions(
     });
     let mut story =
         LoginStory { protocol: Some("client-credentials".to_owned()), ..LoginStory::of(&client.client_id) };
-    let (facts, effects) = (ApiFacts::default(), Effects::default());
-    let input = ActionsInput { trigger, actions, resume: None, event, facts, effects };
-    let result = match scripts::run_actions(tenant, input, &mut story).await {
-        Ok(output) => match output.outcome {
-            Outcome::Denied { action, denial } => {
-                Err(OAuthError { script: Some(action), ..effects::denied(denial) })
-            }
-            _ => Ok(output.effects),
-        },
-        Err(denied) => Err(login::refusal(denied)),
-    };
+    let result = scripts::run_once(tenant, trigger, actions, event, &mut story).await;
     if let Ok(effects) = &result {
         let is_management = super::super::apis::is_management(&api.identifier);
         story.dropped_claims = claims::dropped(&effects.access_token, is_management);

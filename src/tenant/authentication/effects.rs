@@ -11,7 +11,6 @@ use super::super::oauth_error::OAuthError;
 use super::super::users::merge_metadata;
 use super::sessions::Method;
 use super::transaction::Transaction;
-use crate::script::{Denial, DenialKind};
 
 /// Applies the effects of a login that was accepted.
 pub(super) async fn apply(tenant: &Arc<Inner>, transaction: &mut Transaction) -> Result<(), OAuthError> {
@@ -80,16 +79,6 @@ pub(super) async fn apply_denied(tenant: &Arc<Inner>, transaction: &Transaction)
         token.map_or(Ok(()), |id| tenant.refresh_tokens.revoke_family(&id))
     };
     Ok(tenant.in_pool(revoke).await?)
-}
-
-/// The error of a denied login, with the action's words.
-pub(super) fn denied(denial: Denial) -> OAuthError {
-    let Denial { kind, code, reason, .. } = denial;
-    match (kind, code) {
-        (DenialKind::Access, Some(code)) => OAuthError::new(400, code, reason),
-        (DenialKind::InvalidSubjectToken, _) => OAuthError::invalid_request(reason),
-        _ => OAuthError::access_denied(reason),
-    }
 }
 
 async fn save_metadata(

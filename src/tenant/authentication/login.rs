@@ -20,9 +20,7 @@ use super::scripts;
 use super::transaction::{Step, Transaction};
 use super::{claims, organizations};
 use crate::bundle::Client;
-use crate::script::{
-    ActionsInput, ApiFacts, Denied, DenyReason, LoginInput, LoginOutput, Outcome, Suspension, Trigger,
-};
+use crate::script::{ActionsInput, ApiFacts, LoginInput, LoginOutput, Outcome, Suspension, Trigger};
 
 /// How far a login came.
 pub(super) enum Progress {
@@ -174,7 +172,7 @@ async fn run_rules(
         auth0: rule_globals(tenant)?,
         configuration: tenant.bundle.rules_configs.clone(),
     };
-    let output = scripts::run_rules(tenant, input, story).await.map_err(refusal)?;
+    let output = scripts::run_rules(tenant, input, story).await?;
     let context = &output.context;
     let redirect = context.get("redirect").filter(|redirect| is_requested(redirect));
     let redirect =
@@ -209,14 +207,14 @@ async fn run_actions(
     };
     let effects = transaction.effects.clone();
     let input = ActionsInput { trigger: Trigger::PostLogin, actions, resume, event, facts, effects };
-    let output = scripts::run_actions(tenant, input, story).await.map_err(refusal)?;
+    let output = scripts::run_actions(tenant, input, story).await?;
     transaction.effects = output.effects;
     transaction.prompt = None;
     match output.outcome {
         Outcome::Finished => Ok(None),
         Outcome::Denied { action, denial } => {
             effects::apply_denied(tenant, transaction).await?;
-            Err(OAuthError { script: Some(action), ..effects::denied(denial) })
+            Err(scripts::denied(action, denial))
         }
         Outcome::Suspended { action, suspension, resume } => {
             transaction.step = Step::Actions(Some(resume));
@@ -267,18 +265,6 @@ fn parse_scopes(scope: &Value) -> Option<Vec<String>> {
     Some(words.into_iter().filter(|word| !word.is_empty()).map(str::to_owned).collect())
 }
 
-/// As Auth0: an `UnauthorizedError` is `unauthorized`, any other error `access_denied`, each with its own text.
-pub(super) fn refusal(denied: Denied) -> OAuthError {
-    tracing::warn!(script = %denied.script, reason = ?denied.reason, "a login was denied");
-    let (status, error) = match denied.reason {
-        DenyReason::Unauthorized => (401, "unauthorized"),
-        DenyReason::Busy | DenyReason::Stopped => (503, "temporarily_unavailable"),
-        _ => (403, "access_denied"),
-    };
-    let script = Some(denied.script).filter(|script| !script.is_empty());
-    OAuthError { script, ..OAuthError::new(status, error, denied.message) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,20 +295,6 @@ mod tests {
             (Value::Null, false),
         ] {
             assert_eq!(is_factor(&value), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn a_denial_becomes_auth0s_error_and_names_the_script() {
-        for (reason, status, error) in [
-            (DenyReason::Unauthorized, 401, "unauthorized"),
-            (DenyReason::Failed, 403, "access_denied"),
-            (DenyReason::TimedOut, 403, "access_denied"),
-            (DenyReason::Busy, 503, "temporarily_unavailable"),
-        ] {
-            let refused = refusal(Denied::new("gate", reason, "no entry"));
-            assert_eq!((refused.status, &*refused.error), (status, error));
-            assert_eq!((refused.description.as_str(), refused.script.as_deref()), ("no entry", Some("gate")));
         }
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::super::oauth_error::OAuthError;
+use super::super::response::object;
 use super::super::users::TenantUser;
 use super::super::{Inner, clients};
 use super::authorization_request::AuthorizationRequest;
 use super::login_event::{authorization_value, event_user};
 use super::login_log::LoginStory;
 use super::script_request::{self, ScriptConnection, ScriptRequest, TENANT, without_null};
-use super::{background, effects, login, scripts};
+use super::{background, effects, scripts};
 use crate::script::{ActionsInput, ApiFacts, Effects, Outcome, Trigger};
 
 /// A request about an account.
@@ -75,8 +76,7 @@ pub(super) async fn before_sign_up(
     let input = ActionsInput { trigger, actions, resume: None, event, facts, effects };
     let output = match scripts::run_actions(tenant, input, &mut story).await {
         Ok(output) => output,
-        Err(denied) => {
-            let error = login::refusal(denied);
+        Err(error) => {
             story.record(tenant, Err(&error));
             return if error.status == 503 {
                 Err(error)
@@ -87,7 +87,7 @@ pub(super) async fn before_sign_up(
     };
     if let Outcome::Denied { action, denial } = output.outcome {
         let message = denial.user_message.clone().unwrap_or_else(|| denial.reason.clone());
-        let error = OAuthError { script: Some(action), ..effects::denied(denial) };
+        let error = scripts::denied(action, denial);
         story.record(tenant, Err(&error));
         return Ok(Err(SignUpDenial { reason: error.description, message }));
     }
@@ -105,12 +105,12 @@ pub(super) async fn before_sign_up(
 
 /// Runs the actions of post-user-registration, after the answer.
 pub(super) fn after_sign_up(tenant: &Arc<Inner>, account: &AccountRequest<'_>, user: &TenantUser) {
-    after(tenant, Trigger::PostUserRegistration, account, user);
+    after(tenant, Trigger::PostUserRegistration, account, user, Map::new());
 }
 
 /// Runs the actions of post-change-password, after the answer.
 pub(super) fn after_password_change(tenant: &Arc<Inner>, account: &AccountRequest<'_>, user: &TenantUser) {
-    after(tenant, Trigger::PostChangePassword, account, user);
+    after(tenant, Trigger::PostChangePassword, account, user, Map::new());
 }
 
 /// A mail to a user.
@@ -129,22 +129,24 @@ pub(super) fn send_mail(
     mail: &Message<'_>,
 ) {
     let Message { message_type, subject, link } = mail;
-    let mut event = account.event(tenant, &event_user(user));
-    event.insert(
-        "notification".to_owned(),
-        json!({
-            "message_type": message_type, "to": user.email(), "from": "dev@localhost", "subject": subject, "locale": "en",
-            "html": format!("<p>{subject}: <a href=\"{link}\">{link}</a></p>"), "text": format!("{subject}: {link}"),
-        }),
-    );
-    let trigger = Trigger::CustomEmailProvider;
-    let story =
-        LoginStory { user_id: Some(user.user_id().to_owned()), ..account.story(trigger, Some(user.email())) };
-    background::run(tenant, trigger, event, story);
+    let notification = json!({
+        "message_type": message_type, "to": user.email(), "from": "dev@localhost", "subject": subject, "locale": "en",
+        "html": format!("<p>{subject}: <a href=\"{link}\">{link}</a></p>"), "text": format!("{subject}: {link}"),
+    });
+    let more = object(json!({"notification": notification}));
+    after(tenant, Trigger::CustomEmailProvider, account, user, more);
 }
 
-fn after(tenant: &Arc<Inner>, trigger: Trigger, account: &AccountRequest<'_>, user: &TenantUser) {
-    let event = account.event(tenant, &event_user(user));
+/// Runs a trigger's actions with `more` in their event.
+fn after(
+    tenant: &Arc<Inner>,
+    trigger: Trigger,
+    account: &AccountRequest<'_>,
+    user: &TenantUser,
+    more: Map<String, Value>,
+) {
+    let mut event = account.event(tenant, &event_user(user));
+    event.extend(more);
     let story =
         LoginStory { user_id: Some(user.user_id().to_owned()), ..account.story(trigger, Some(user.email())) };
     background::run(tenant, trigger, event, story);

@@ -7,14 +7,17 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::super::Inner;
 use super::super::exchanges::{Direction, HttpExchange};
+use super::super::oauth_error::OAuthError;
 use super::bound_actions::{self, BoundActions};
 use super::login_log::LoginStory;
 use crate::bundle::{Bundle, Rule};
 use crate::script::{
-    ActionsInput, ActionsOutput, Denied, LoginInput, LoginOutput, MetadataUpdate, MetadataWriter,
-    ScriptRunner, Trace, Trigger,
+    ActionsInput, ActionsOutput, ApiFacts, Denial, DenialKind, Denied, DenyReason, Effects, LoginInput,
+    LoginOutput, MetadataUpdate, MetadataWriter, Outcome, ScriptRunner, Trace, Trigger,
 };
 use crate::telemetry::plain;
 
@@ -83,11 +86,11 @@ pub(super) async fn run_rules(
     tenant: &Arc<Inner>,
     input: LoginInput,
     story: &mut LoginStory,
-) -> Result<LoginOutput, Denied> {
+) -> Result<LoginOutput, OAuthError> {
     let result = (tenant.scripts.rules)(input, metadata_writer(tenant)).await;
     let trace = result.as_ref().map_or_else(|denied| &*denied.trace, |output| &output.trace);
     record(tenant, "login_success", trace, story);
-    result
+    result.map_err(refusal)
 }
 
 /// Runs a trigger's actions, and adds what they did to the story.
@@ -95,12 +98,52 @@ pub(super) async fn run_actions(
     tenant: &Arc<Inner>,
     input: ActionsInput,
     story: &mut LoginStory,
-) -> Result<ActionsOutput, Denied> {
+) -> Result<ActionsOutput, OAuthError> {
     let trigger = input.trigger.name();
     let result = (tenant.scripts.actions)(input).await;
     let trace = result.as_ref().map_or_else(|denied| &*denied.trace, |output| &output.trace);
     record(tenant, trigger, trace, story);
-    result
+    result.map_err(refusal)
+}
+
+/// Runs actions that cannot be suspended. Returns what they asked for; a denial is the error.
+pub(super) async fn run_once(
+    tenant: &Arc<Inner>,
+    trigger: Trigger,
+    actions: BoundActions,
+    event: Value,
+    story: &mut LoginStory,
+) -> Result<Effects, OAuthError> {
+    let (facts, effects) = (ApiFacts::default(), Effects::default());
+    let input = ActionsInput { trigger, actions, resume: None, event, facts, effects };
+    let output = run_actions(tenant, input, story).await?;
+    match output.outcome {
+        Outcome::Denied { action, denial } => Err(denied(action, denial)),
+        _ => Ok(output.effects),
+    }
+}
+
+/// The error of an action's denial, in the action's words.
+pub(super) fn denied(action: String, denial: Denial) -> OAuthError {
+    let Denial { kind, code, reason, .. } = denial;
+    let error = match (kind, code) {
+        (DenialKind::Access, Some(code)) => OAuthError::new(400, code, reason),
+        (DenialKind::InvalidSubjectToken, _) => OAuthError::invalid_request(reason),
+        _ => OAuthError::access_denied(reason),
+    };
+    OAuthError { script: Some(action), ..error }
+}
+
+/// As Auth0: an `UnauthorizedError` is `unauthorized`, any other error `access_denied`, each with its own text.
+fn refusal(denied: Denied) -> OAuthError {
+    tracing::warn!(script = %denied.script, reason = ?denied.reason, "a login was denied");
+    let (status, error) = match denied.reason {
+        DenyReason::Unauthorized => (401, "unauthorized"),
+        DenyReason::Busy | DenyReason::Stopped => (503, "temporarily_unavailable"),
+        _ => (403, "access_denied"),
+    };
+    let script = Some(denied.script).filter(|script| !script.is_empty());
+    OAuthError { script, ..OAuthError::new(status, error, denied.message) }
 }
 
 fn metadata_writer(tenant: &Arc<Inner>) -> MetadataWriter {
@@ -131,4 +174,23 @@ fn record(tenant: &Inner, trigger: &'static str, trace: &Trace, story: &mut Logi
         });
     }
     story.add_run(trigger, trace);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_becomes_auth0s_error_and_names_the_script() {
+        for (reason, status, error) in [
+            (DenyReason::Unauthorized, 401, "unauthorized"),
+            (DenyReason::Failed, 403, "access_denied"),
+            (DenyReason::TimedOut, 403, "access_denied"),
+            (DenyReason::Busy, 503, "temporarily_unavailable"),
+        ] {
+            let refused = refusal(Denied::new("gate", reason, "no entry"));
+            assert_eq!((refused.status, &*refused.error), (status, error));
+            assert_eq!((refused.description.as_str(), refused.script.as_deref()), ("no entry", Some("gate")));
+        }
+    }
 }

@@ -20,7 +20,7 @@ use super::transaction::{NewLogin, Transaction};
 use super::user_tokens::{self, TokenRequest};
 use super::{bound_actions, effects, login, organizations, scripts};
 use crate::bundle::{Client, Kind, Organization};
-use crate::script::{Action, ActionsInput, ApiFacts, Effects, ExchangeUser, Outcome, Trigger};
+use crate::script::{Action, Effects, ExchangeUser, Trigger};
 
 /// RFC 8693's grant type.
 pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -116,7 +116,6 @@ async fn exchange<'a>(
     view: &ScriptRequest<'_>,
     story: &mut LoginStory,
 ) -> Result<Exchanged<'a>, OAuthError> {
-    let trigger = Trigger::CustomTokenExchange;
     let actor_user = actor(tenant, params)?;
     let found = organizations::find(tenant, organization);
     let mut request = view.event(tenant);
@@ -140,20 +139,9 @@ async fn exchange<'a>(
             "requested_token_type": params.get("requested_token_type").unwrap_or(ACCESS_TOKEN),
         })),
     }));
-    let (facts, initial) = (ApiFacts::default(), Effects::default());
-    let input = ActionsInput {
-        trigger,
-        actions: Arc::new([action]),
-        resume: None,
-        event: event.into(),
-        facts,
-        effects: initial,
-    };
-    let output = scripts::run_actions(tenant, input, story).await.map_err(login::refusal)?;
-    if let Outcome::Denied { action, denial } = output.outcome {
-        return Err(OAuthError { script: Some(action), ..effects::denied(denial) });
-    }
-    let Effects { user, organization, actor, app_metadata, user_metadata, .. } = output.effects;
+    let effects =
+        scripts::run_once(tenant, Trigger::CustomTokenExchange, Arc::new([action]), event.into(), story);
+    let Effects { user, organization, actor, app_metadata, user_metadata, .. } = effects.await?;
     let user =
         user.ok_or_else(|| OAuthError::invalid_request("The action set no user for the transaction"))?;
     let user = find_or_create(tenant, user).await?;
