@@ -27,7 +27,7 @@ pub(super) async fn resume(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
     if !matches!(pending::find(tenant, request, state)?.wait, Wait::Redirect { .. }) {
         return Err(OAuthError::invalid_request("This login does not wait for a redirect."));
     }
-    let Pending { transaction, .. } = pending::take(tenant, request, state).await?;
+    let Pending { transaction, .. } = pending::take(tenant, state).await?;
     let view = ScriptRequest { http: request, query: query.all(), body: body.all() };
     Ok(authorize::advance(tenant, transaction, &view).await)
 }
@@ -64,7 +64,7 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
             }
         },
     }
-    let Pending { mut transaction, wait, .. } = pending::take(tenant, request, state).await?;
+    let Pending { mut transaction, wait, .. } = pending::take(tenant, state).await?;
     match wait {
         Wait::Prompt { id, vars, .. } => {
             transaction.prompt = Some(json!({"id": id, "fields": fields, "vars": vars}));

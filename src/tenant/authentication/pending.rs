@@ -126,14 +126,8 @@ pub(super) fn find(tenant: &Inner, request: &HttpRequest, state: &str) -> Result
     Ok(pending)
 }
 
-/// As [`find`], once only.
-pub(super) async fn take(
-    tenant: &Arc<Inner>,
-    request: &HttpRequest,
-    state: &str,
-) -> Result<Pending, OAuthError> {
-    // Read first, so that another browser cannot end the login.
-    find(tenant, request, state)?;
+/// Takes the login that waits under `state`, once only. Call [`find`] first, so that another browser cannot end the login.
+pub(super) async fn take(tenant: &Arc<Inner>, state: &str) -> Result<Pending, OAuthError> {
     let state = state.to_owned();
     let taken = tenant.in_pool(move |tenant| tenant.tickets.take(TicketKind::CONTINUE, &state)).await?;
     taken.ok_or_else(expired)
