@@ -179,10 +179,14 @@ fn an_action_requires_the_modules_of_its_bundle() {
 
 #[test]
 fn the_primary_user_must_own_the_identity_that_logged_in() {
-    let code = "exports.onExecutePostLogin = async (event, api) => { if (event.user.user_id.startsWith('google')) api.authentication.setPrimaryUser('auth0|ada'); };";
+    let code = "exports.onExecutePostLogin = async (event, api) => {
+        api.samlResponse.setAttribute('a', 'b');
+        if (event.user.user_id.startsWith('google')) api.authentication.setPrimaryUser('auth0|ada');
+    };";
     let tenant = Scripts::new().action("post-login", "links", code).serve();
     let refused = tenant.browser().log_in("google-oauth2|ada");
     assert_eq!(error(&refused).0, "access_denied");
+    assert_eq!(tenant.log()[0]["ignored"], json!(["samlResponse.setAttribute"]));
     // The account's identity becomes one of ada's, as an action that links does; who is in a login stays.
     let identities = json!([
         {"connection": "Username-Password-Authentication", "provider": "auth0", "user_id": "ada", "isSocial": false},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::super::Inner;
-use super::super::accounts::Feed;
+use super::super::accounts::{Feed, overlay};
 use super::super::error::Result;
 use super::super::oauth_error::OAuthError;
 use super::super::users::merge_metadata;
@@ -14,51 +14,46 @@ use super::transaction::Transaction;
 
 /// Applies the effects of a login that was accepted.
 pub(super) async fn apply(tenant: &Arc<Inner>, transaction: &mut Transaction) -> Result<(), OAuthError> {
-    save_metadata(tenant, &transaction.user_id, transaction).await?;
-    let effects = std::mem::take(&mut transaction.effects);
-    let login = &mut transaction.login;
-    if login.user_id.is_empty() {
-        login.user_id.clone_from(&transaction.user_id);
-    }
+    save_metadata(tenant, transaction).await?;
+    let Transaction { user_id, client_id, effects, login, methods, session, .. } = transaction;
     login.access.extend(effects.access_token.clone());
     login.id.extend(effects.id_token.clone());
     login.scopes.clone_from(&effects.scopes);
-    login.refresh_token_metadata = changed(Map::new(), &effects.refresh_token.metadata);
+    login.refresh_token_metadata = overlay(Map::new(), &effects.refresh_token.metadata);
     let now = tenant.clock.now();
     for url in &effects.recorded_methods {
-        transaction.methods.retain(|method| method.name != *url);
-        transaction.methods.push(Method::new(url, now));
+        methods.retain(|method| method.name != *url);
+        methods.push(Method::new(url, now));
     }
     let is_further = |method: &&Method| method.name == "mfa" || method.name.starts_with("http");
-    login.amr = transaction.methods.iter().filter(is_further).map(|method| method.name.clone()).collect();
+    login.amr = methods.iter().filter(is_further).map(|method| method.name.clone()).collect();
     if let Some(primary) = &effects.primary_user {
         let user = tenant.users.find(primary)?;
-        let user = user.filter(|user| user.has_identity(&transaction.user_id)).ok_or_else(|| {
+        let user = user.filter(|user| user.has_identity(user_id)).ok_or_else(|| {
             OAuthError::access_denied(
                 "The user who logged in is not among the identities of the primary user",
             )
         })?;
         (login.user_id, login.user) = (primary.clone(), user.for_rules());
     }
-    if let Some(session) = &mut transaction.session {
+    if let Some(session) = session {
         session.user_id.clone_from(&login.user_id);
-        session.methods.clone_from(&transaction.methods);
-        if !session.clients.contains(&transaction.client_id) {
-            session.clients.push(transaction.client_id.clone());
+        session.methods.clone_from(methods);
+        if !session.clients.contains(client_id) {
+            session.clients.push(client_id.clone());
         }
         let kept =
             if effects.session.evict_metadata { Map::new() } else { std::mem::take(&mut session.metadata) };
-        session.metadata = changed(kept, &effects.session.metadata);
+        session.metadata = overlay(kept, &effects.session.metadata);
         let ends = [effects.session.expires_at, effects.session.idle_expires_at].into_iter().flatten();
         session.ends_at = ends.map(|milliseconds| milliseconds / 1000).chain(session.ends_at).min();
     }
-    transaction.effects = effects;
     Ok(())
 }
 
 /// Applies the effects of a login that an action denied: Auth0 saves metadata all the same.
 pub(super) async fn apply_denied(tenant: &Arc<Inner>, transaction: &Transaction) -> Result<(), OAuthError> {
-    save_metadata(tenant, &transaction.user_id, transaction).await?;
+    save_metadata(tenant, transaction).await?;
     let effects = &transaction.effects;
     let sid =
         transaction.session.as_ref().map(|session| session.sid.clone()).filter(|_| effects.session.revoked);
@@ -81,12 +76,8 @@ pub(super) async fn apply_denied(tenant: &Arc<Inner>, transaction: &Transaction)
     Ok(tenant.in_pool(revoke).await?)
 }
 
-async fn save_metadata(
-    tenant: &Arc<Inner>,
-    user_id: &str,
-    transaction: &Transaction,
-) -> Result<(), OAuthError> {
-    let effects = &transaction.effects;
+async fn save_metadata(tenant: &Arc<Inner>, transaction: &Transaction) -> Result<(), OAuthError> {
+    let Transaction { user_id, effects, .. } = transaction;
     save_user_metadata(tenant, user_id, effects.app_metadata.clone(), effects.user_metadata.clone()).await
 }
 
@@ -115,11 +106,4 @@ pub(super) async fn save_user_metadata(
     };
     tenant.in_pool(save).await?;
     Ok(())
-}
-
-/// Metadata after changes; null removes a member.
-pub(super) fn changed(mut metadata: Map<String, Value>, changes: &Map<String, Value>) -> Map<String, Value> {
-    metadata.extend(changes.clone());
-    metadata.retain(|_, value| !value.is_null());
-    metadata
 }

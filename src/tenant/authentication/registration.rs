@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::super::oauth_error::OAuthError;
 use super::super::response::object;
-use super::super::users::TenantUser;
+use super::super::users::{TenantUser, merge_metadata};
 use super::super::{Inner, clients};
 use super::authorization_request::AuthorizationRequest;
 use super::login_event::{authorization_value, event_user};
 use super::login_log::LoginStory;
 use super::script_request::{self, ScriptConnection, ScriptRequest, TENANT, without_null};
-use super::{background, effects, scripts};
+use super::{background, scripts};
 use crate::script::{ActionsInput, ApiFacts, Effects, Outcome, Trigger};
 
 /// A request about an account.
@@ -95,8 +95,7 @@ pub(super) async fn before_sign_up(
         [("app_metadata", &output.effects.app_metadata), ("user_metadata", &output.effects.user_metadata)]
     {
         if !changes.is_empty() {
-            let own = profile.get(member).and_then(Value::as_object).cloned().unwrap_or_default();
-            profile.insert(member.to_owned(), effects::changed(own, changes).into());
+            profile.insert(member.to_owned(), merge_metadata(profile.get(member), changes));
         }
     }
     story.record(tenant, Ok("sign-up allowed"));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::super::accounts::overlay;
 use super::super::oauth_error::OAuthError;
 use super::super::params::Params;
 use super::super::request::HttpRequest;
@@ -21,7 +22,7 @@ use super::script_request::ScriptRequest;
 use super::token_exchange::{TOKEN_EXCHANGE, token_exchange};
 use super::transaction::{NewLogin, Transaction};
 use super::user_tokens::{self, TokenRequest};
-use super::{effects, login, organizations, pkce, refresh_tokens};
+use super::{login, organizations, pkce, refresh_tokens};
 use crate::bundle::Client;
 use crate::script::LifetimeChanges;
 
@@ -248,7 +249,7 @@ async fn refresh_token(
         if changes.evict_metadata {
             offline.metadata.clear();
         }
-        offline.metadata = effects::changed(std::mem::take(&mut offline.metadata), &changes.metadata);
+        offline.metadata = overlay(std::mem::take(&mut offline.metadata), &changes.metadata);
         let ends_at = [changes.expires_at, changes.idle_expires_at].into_iter().flatten().min();
         let (offline, ends_at) = (offline.clone(), ends_at.map(|milliseconds| milliseconds / 1000));
         tenant.in_pool(move |tenant| tenant.refresh_tokens.change(&text, &offline, ends_at)).await?;
