@@ -2,7 +2,7 @@
 //! transaction.
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, named_params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior, named_params};
 use serde_json::{Map, Value, json};
 
 use super::TenantError;
@@ -58,30 +58,27 @@ impl TenantDb {
 
     /// By email, ignoring ASCII case.
     pub(super) fn accounts_by_email(&self, email: &str) -> Result<Vec<Document>> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT doc FROM account WHERE lower(doc ->> '$.email') = lower(?1) AND deleted = 0 ORDER BY seq LIMIT 100",
-        )?;
-        let rows = statement.query_map([email], |row| document(row, 0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = "SELECT doc FROM account WHERE lower(doc ->> '$.email') = lower(?1) AND deleted = 0 ORDER BY seq LIMIT 100";
+        self.documents(sql, [email])
     }
 
-    /// By user name, ignoring case.
+    /// By user name, ignoring ASCII case.
     pub(super) fn accounts_by_username(&self, name: &str) -> Result<Vec<Document>> {
-        let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT doc FROM account WHERE lower(doc ->> '$.username') = lower(?1) AND deleted = 0 ORDER BY seq LIMIT 100",
-        )?;
-        let rows = statement.query_map([name], |row| document(row, 0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = "SELECT doc FROM account WHERE lower(doc ->> '$.username') = lower(?1) AND deleted = 0 ORDER BY seq LIMIT 100";
+        self.documents(sql, [name])
     }
 
     /// All users in the order of their creation; `skip` of them left out, at most `limit`.
     pub(super) fn accounts(&self, skip: i64, limit: i64) -> Result<Vec<Document>> {
+        let sql = "SELECT doc FROM account WHERE deleted = 0 ORDER BY seq LIMIT ?1 OFFSET ?2";
+        self.documents(sql, [limit, skip])
+    }
+
+    /// The documents in the first column of a query's rows.
+    pub(super) fn documents(&self, sql: &str, params: impl Params) -> Result<Vec<Document>> {
         let connection = self.lock();
-        let mut statement = connection
-            .prepare_cached("SELECT doc FROM account WHERE deleted = 0 ORDER BY seq LIMIT ?1 OFFSET ?2")?;
-        let rows = statement.query_map([limit, skip], |row| document(row, 0))?;
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| document(row, 0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -71,11 +71,8 @@ impl TenantDb {
 
     /// What is kept of a kind that the bundle does not have, the oldest first.
     pub(super) fn objects(&self, kind: &str) -> Result<Vec<Object>> {
-        let connection = self.lock();
         let sql = "SELECT changes FROM object WHERE kind = ?1 AND changes IS NOT NULL ORDER BY rowid";
-        let mut statement = connection.prepare_cached(sql)?;
-        let rows = statement.query_map([kind], |row| document(row, 0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.documents(sql, [kind])
     }
 
     /// Forgets every change: the bundle counts again. Keys and the feed stay.
