@@ -73,7 +73,7 @@ async fn serve(tenant: &Arc<Inner>, request: &HttpRequest, refused: Option<HttpR
             Some(fault) => fault.respond(tenant, request, route).await,
         }
     };
-    authentication::deliver(tenant).await;
+    authentication::deliver(tenant);
     let response = with_cors(tenant, request, response);
     tenant.exchanges.record(HttpExchange {
         direction: Direction::In,

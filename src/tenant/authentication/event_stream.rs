@@ -13,7 +13,7 @@ use super::login_log::LoginStory;
 use crate::script::Trigger;
 
 /// Runs the bound actions for the events that are new since the last call.
-pub(in crate::tenant) async fn deliver(tenant: &Arc<Inner>) {
+pub(in crate::tenant) fn deliver(tenant: &Arc<Inner>) {
     if tenant.scripts.bound(Trigger::EventStream).is_none() {
         return;
     }

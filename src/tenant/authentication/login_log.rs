@@ -81,6 +81,11 @@ impl LoginLog {
         self.lock().1.iter().cloned().collect()
     }
 
+    /// The newest one that is wanted.
+    pub(super) fn find(&self, is_wanted: impl Fn(&LoginStory) -> bool) -> Option<LoginStory> {
+        self.lock().1.iter().find(|story| is_wanted(story)).cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, (u64, VecDeque<LoginStory>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,7 +104,9 @@ impl LoginStory {
         let Some(run) = self.scripts.get_mut(first..).filter(|run| !run.is_empty()) else { return };
         let mut add = |script: &str, list: fn(&mut ScriptStory) -> &mut Vec<Value>, entry: Value| {
             let position = run.iter().position(|story| story.name == script).unwrap_or(0);
-            run.get_mut(position).map(list).into_iter().for_each(|list| list.push(entry.clone()));
+            if let Some(list) = run.get_mut(position).map(list) {
+                list.push(entry);
+            }
         };
         for line in &trace.console {
             add(&line.script, |story| &mut story.console, json!({"level": line.level, "text": line.text}));

@@ -130,8 +130,7 @@ fn render(
     };
     users.retain(|(user, _)| authorization.admits(tenant, user));
     // The application gets Auth0's words only; which script denied its last login is said here.
-    let stories = tenant.log.all();
-    let last = stories.iter().find(|story| story.client_id == authorization.client_id);
+    let last = tenant.log.find(|story| story.client_id == authorization.client_id);
     let can_sign_up = authorization.sign_up_database(tenant).is_some();
     let client = clients::find(&tenant.bundle, &authorization.client_id);
     let page = html::LoginPage {
@@ -142,7 +141,7 @@ fn render(
         users: &users,
         problem,
         email: authorization.login_hint.as_deref().unwrap_or_default(),
-        denied_by: last.and_then(|story| story.denied_by.as_deref()),
+        denied_by: last.as_ref().and_then(|story| story.denied_by.as_deref()),
         is_sign_up: request.path == "/u/signup" && can_sign_up,
         can_sign_up,
         has_opener: authorization.mode == ResponseMode::WebMessage,
