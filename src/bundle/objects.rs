@@ -117,6 +117,14 @@ pub struct RefreshTokenSettings {
     pub infinite_idle_token_lifetime: bool,
 }
 
+impl RefreshTokenSettings {
+    /// When the tokens of a login end that were first issued at this time, both in unix seconds; `None` if they do not expire.
+    pub fn expires_at(&self, issued_at: i64) -> Option<i64> {
+        let expires = self.expiration_type == "expiring" && !self.infinite_token_lifetime;
+        expires.then(|| issued_at.saturating_add(self.token_lifetime))
+    }
+}
+
 impl Default for RefreshTokenSettings {
     fn default() -> Self {
         Self {

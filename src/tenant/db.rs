@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::TenantError;
@@ -113,6 +114,11 @@ pub(super) fn unusable(file: &Path, source: TenantError) -> TenantError {
 /// A time in Auth0's format: milliseconds, UTC.
 pub(super) fn timestamp(time: Timestamp) -> String {
     format!("{time:.3}")
+}
+
+/// The same of unix seconds, as JSON.
+pub(super) fn time(seconds: i64) -> Value {
+    Timestamp::from_second(seconds).map(|time| timestamp(time).into()).unwrap_or_default()
 }
 
 fn create_private(file: &Path) -> std::io::Result<()> {

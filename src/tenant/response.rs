@@ -93,3 +93,10 @@ impl HttpResponse {
 pub(super) fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(members) = value { members } else { Map::new() }
 }
+
+/// The members of an object but those that are null.
+pub(super) fn without_null(members: Value) -> Map<String, Value> {
+    let mut members = object(members);
+    members.retain(|_, value| !value.is_null());
+    members
+}

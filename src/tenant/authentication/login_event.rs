@@ -1,15 +1,15 @@
 //! The `event` of post-login actions.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::Inner;
-use super::super::db::timestamp;
+use super::super::db::{time, timestamp};
+use super::super::response::without_null;
 use super::super::users::TenantUser;
 use super::authorization_request::{AuthorizationRequest, ResponseType};
 use super::callback::ResponseMode;
 use super::organizations;
-use super::script_request::{self, ScriptConnection, ScriptRequest, TENANT, without_null};
+use super::script_request::{self, ScriptConnection, ScriptRequest, TENANT};
 use super::sessions::{self, BrowserSession};
 use super::transaction::Transaction;
 use crate::bundle::{Bundle, Client, Kind};
@@ -159,11 +159,6 @@ fn session_value(tenant: &Inner, session: &BrowserSession, request: &ScriptReque
         },
         "metadata": session.metadata,
     })
-}
-
-/// A time of unix seconds, in Auth0's format.
-pub(super) fn time(seconds: i64) -> Value {
-    Timestamp::from_second(seconds).map(|time| timestamp(time).into()).unwrap_or_default()
 }
 
 /// The words of a parameter, such as scopes.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, json};
 
+use super::super::response::without_null;
 use super::super::users::TenantUser;
 use super::super::{Inner, clients};
 use super::background;
 use super::login_event::event_user;
 use super::login_log::LoginStory;
-use super::script_request::{self, ScriptRequest, TENANT, without_null};
+use super::script_request::{self, ScriptRequest, TENANT};
 use super::transaction::Transaction;
 use crate::script::Trigger;
 

@@ -7,17 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::super::TenantError;
-use super::super::db::TenantDb;
+use super::super::db::{TenantDb, time};
 use super::super::error::Result;
-use super::super::tickets::{hash, random};
-use super::login_event::time;
-use super::script_request::without_null;
+use super::super::response::without_null;
+use super::super::tickets::{self, hash, random};
 use crate::bundle::Client;
 
 /// The most families kept. Beyond it, those that were not used for longest are deleted.
 const CAPACITY: i64 = 10_000;
-/// The length of a family's name in its tokens.
-const NAME_LENGTH: usize = 43;
 /// The most tokens of a family in their leeway at one time.
 const MAX_TOKENS: usize = 16;
 
@@ -52,8 +49,6 @@ impl RefreshTokens {
     pub(super) fn issue(&self, login: &OfflineLogin, client: &Client) -> Result<String> {
         let (family, now) = (random()?, self.0.now().as_second());
         let text = new_text(&family)?;
-        let policy = &client.refresh_token;
-        let expires = policy.expiration_type == "expiring" && !policy.infinite_token_lifetime;
         let tokens: [Token; 1] = [(hash(&text), None)];
         let connection = self.0.lock();
         connection.execute(
@@ -67,7 +62,7 @@ impl RefreshTokens {
             named_params! {
                 ":family": hash(&family), ":user_id": login.user_id, ":client_id": login.client_id,
                 ":login": json(login)?, ":tokens": json(&tokens)?,
-                ":ends_at": expires.then(|| now.saturating_add(policy.token_lifetime)), ":now": now,
+                ":ends_at": client.refresh_token.expires_at(now), ":now": now,
             },
         )?;
         Ok(text)
@@ -175,12 +170,10 @@ pub(super) fn id(text: &str) -> String {
 /// `event.refresh_token` of a token.
 pub(super) fn event(text: &str, login: &OfflineLogin, client: &Client) -> Value {
     let policy = &client.refresh_token;
-    let expires = policy.expiration_type == "expiring" && !policy.infinite_token_lifetime;
-    let expires_at = expires.then(|| time(login.issued_at.saturating_add(policy.token_lifetime)));
     let scopes = login.scopes.join(" ");
     without_null(json!({
         "id": id(text), "client_id": login.client_id, "user_id": login.user_id, "session_id": login.sid,
-        "created_at": time(login.issued_at), "expires_at": expires_at,
+        "created_at": time(login.issued_at), "expires_at": policy.expires_at(login.issued_at).map(time),
         "rotating": policy.rotation_type == "rotating", "metadata": login.metadata,
         "resource_servers": [{"audience": login.audience, "scopes": scopes}],
     }))
@@ -191,8 +184,9 @@ fn new_text(family: &str) -> Result<String> {
     Ok(format!("v1.{family}{}", random()?))
 }
 
+/// The name of a token's family: the first of its two random texts.
 fn family(text: &str) -> Option<&str> {
-    text.strip_prefix("v1.")?.get(..NAME_LENGTH)
+    text.strip_prefix("v1.")?.get(..tickets::LENGTH)
 }
 
 fn json(value: &impl Serialize) -> Result<String> {

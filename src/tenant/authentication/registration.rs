@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::super::oauth_error::OAuthError;
-use super::super::response::object;
+use super::super::response::{object, without_null};
 use super::super::users::{TenantUser, merge_metadata};
 use super::super::{Inner, clients};
 use super::authorization_request::AuthorizationRequest;
 use super::login_event::{authorization_value, event_user};
 use super::login_log::LoginStory;
-use super::script_request::{self, ScriptConnection, ScriptRequest, TENANT, without_null};
+use super::script_request::{self, ScriptConnection, ScriptRequest, TENANT};
 use super::{background, scripts};
 use crate::script::{ActionsInput, ApiFacts, Effects, Outcome, Trigger};
 

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::super::Inner;
 use super::super::oauth_error::OAuthError;
+use super::super::response::without_null;
 use super::super::users::TenantUser;
 use super::organizations;
-use super::script_request::{ScriptConnection, ScriptRequest, TENANT, hostname, organization, without_null};
+use super::script_request::{ScriptConnection, ScriptRequest, TENANT, hostname, organization};
 use super::transaction::{Step, Transaction};
 use crate::bundle::Client;
 use crate::script::Auth0Global;

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use super::super::Inner;
 use super::super::params::Params;
 use super::super::request::HttpRequest;
-use super::super::response::object;
 use crate::bundle::{Bundle, Client, Kind, Organization};
 
 /// The tenant's name, as scripts see it.
@@ -130,11 +129,4 @@ impl ScriptConnection {
     pub(super) fn event(&self) -> Value {
         json!({"id": self.id, "name": self.name, "strategy": self.strategy, "metadata": self.metadata})
     }
-}
-
-/// The members of an object but those that are null.
-pub(super) fn without_null(members: Value) -> Map<String, Value> {
-    let mut members = object(members);
-    members.retain(|_, value| !value.is_null());
-    members
 }

@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use serde_json::{Map, Value, json};
 
 use super::super::accounts::overlay;
-use super::super::response::{HttpResponse, object};
+use super::super::response::{HttpResponse, object, without_null};
 use super::super::state::TRIGGERS;
 use super::call::{Answer, ApiError, Call};
 use super::call::{random, text};
@@ -232,11 +232,10 @@ fn shown_bindings(call: &Call<'_>, trigger: &str, bindings: &[Object]) -> Vec<Va
         let mut shown = shown(action, false);
         shown.retain(|member, _| !member.starts_with('_'));
         schemas::project(Kind::Action.folder(), &mut shown);
-        let mut value = object(json!({
+        let value = without_null(json!({
             "id": id, "trigger_id": trigger, "display_name": binding.get("display_name").or_else(|| action.get("name")),
             "action": shown, "created_at": binding.get("created_at"), "updated_at": binding.get("updated_at"),
         }));
-        value.retain(|_, value| !value.is_null());
         Some(value.into())
     });
     shown.collect()

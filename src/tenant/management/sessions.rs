@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::db::{TenantDb, timestamp};
+use super::super::db::{TenantDb, time};
 use super::super::error::Result;
 use super::super::response::HttpResponse;
 use super::call::{Answer, Call};
@@ -71,10 +71,6 @@ pub(super) fn revoke_access(call: &Call<'_>) -> Answer {
         call.tenant.db.end_refresh_families(call.arg(0))?;
     }
     Ok(HttpResponse::new(202))
-}
-
-fn time(seconds: i64) -> Value {
-    jiff::Timestamp::from_second(seconds).map(|time| timestamp(time).into()).unwrap_or_default()
 }
 
 impl TenantDb {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::super::authentication::test_input;
+use super::super::response::without_null;
 use super::super::users::merge_metadata;
 use super::super::{Inner, Tenant};
 use super::case::{Case, ScriptPath};
@@ -14,7 +15,7 @@ use super::expectation::{differences, is_nothing};
 use super::subject::{Subject, SubjectNames, missing};
 use crate::bundle::{Kind, Object, Rule};
 use crate::script::{
-    Action, ActionsInput, ApiFacts, ConsoleLine, DenialKind, Denied, DenyReason, Effects, LoginInput,
+    Action, ActionsInput, ApiFacts, ConsoleLine, Denial, DenialKind, Denied, DenyReason, Effects, LoginInput,
     MetadataKind, MetadataUpdate, MetadataWriter, Outcome, Resume, ScriptKind, ScriptRunner, Stubs,
     Suspension, Trace, Trigger, instrumented,
 };
@@ -325,13 +326,8 @@ fn observe(effects: Effects, outcome: Outcome, observed: &mut Map<String, Value>
             let denied = if is_plain {
                 denial.reason.into()
             } else {
-                let mut denied = json!({
-                    "reason": denial.reason, "code": denial.code, "user_message": denial.user_message,
-                });
-                if let Some(members) = denied.as_object_mut() {
-                    members.retain(|_, value| !value.is_null());
-                }
-                denied
+                let Denial { reason, code, user_message, .. } = denial;
+                without_null(json!({"reason": reason, "code": code, "user_message": user_message})).into()
             };
             observed.insert("denied".to_owned(), denied);
         }

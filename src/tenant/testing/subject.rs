@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Inner;
 use super::super::authentication::test_input::TestLogin;
+use super::super::response::object;
 use super::super::users::TenantUser;
 use crate::bundle::Client;
 use crate::script::Trigger;
@@ -95,12 +96,8 @@ pub(super) fn missing(what: &str, name: &str) -> String {
 
 /// The user of a bundle without people.
 fn anyone() -> Map<String, Value> {
-    let user = json!({
+    object(json!({
         "user_id": "auth0|someone", "email": "someone@example.com", "email_verified": true, "name": "Someone",
         "nickname": "someone",
-    });
-    match user {
-        Value::Object(user) => user,
-        _ => Map::new(),
-    }
+    }))
 }
