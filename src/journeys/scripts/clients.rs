@@ -92,6 +92,10 @@ async fn clients_send_and_read_as_the_packages_do() {
             json!("ENOTALLOWED"),
         ),
         (
+            "new Promise((done) => require('http').get(new URL('http://[::1]:1/x')).on('error', (e) => done(/http\\S+:1\\b/.exec(e.message)[0])))",
+            json!("http://[::1]:1"),
+        ),
+        (
             "M(4).users.get({ id: 'auth0|x' }).then(({ data, status }) => [data, status])",
             json!([["GET", "/api/v2/users/auth0%7Cx", ""], 200]),
         ),

@@ -74,7 +74,7 @@ class ClientRequest extends Writable {
   }
   _final(done) {
     const { protocol, port, timeout } = this.options;
-    const name = this.host.includes(':') && !this.host.startsWith('[') && !this.options.hostname ? this.host : this.host;
+    const name = this.host.includes(':') && !this.host.startsWith('[') ? `[${this.host}]` : this.host;
     const url = `${protocol}//${name}${port ? `:${port}` : ''}${this.path}`;
     const body = this.#parts.length ? Buffer.concat(this.#parts) : null;
     const text = body && require('buffer').isUtf8(body) ? body.toString() : body;
