@@ -161,16 +161,23 @@ const unknown = (name) => new Proxy(() => undefined, {
   },
 });
 
-// A page of version 5.
-function page(body, again, at) {
+// A page of version 5. Its iterator goes on with the pages after it.
+function page(body, getNextPage) {
   const items = Array.isArray(body) ? body : Object.values(Object(body)).find(Array.isArray) || [];
+  const { start = 0, total = 0 } = Object(body);
   return {
-    data: items, response: body, hasNextPage: () => !Array.isArray(body) && body.total > at + items.length,
-    getNextPage: () => again(),
+    data: items, response: body, hasNextPage: () => items.length > 0 && total > start + items.length, getNextPage,
     async *[Symbol.asyncIterator]() {
-      yield* items;
+      let own = this;
+      for (yield* own.data; own.hasNextPage(); yield* own.data) own = await own.getNextPage();
     },
   };
+}
+// The arguments of a list with the number of the next page.
+function nextPage(values) {
+  const at = values.findIndex((value) => value !== null && typeof value === 'object');
+  const query = at < 0 ? {} : values[at];
+  return values.toSpliced(at < 0 ? values.length : at, 1, { ...query, page: (Number(query.page) || 0) + 1 });
 }
 
 const promised = (result, callback) => {
@@ -222,7 +229,7 @@ function clients(major) {
         const [method, path] = CALLS[name];
         const parts = split(method, path, values);
         const body = await plainCall({ kind: 'ManagementApiError', url: `${base}/api/v2${parts.path}`, method, token: await token(), body: parts.body, headers: options.headers });
-        return major >= 5 && /(^|\.)list$/.test(name) ? page(body, () => run(name, values), 0) : body;
+        return major >= 5 && /(^|\.)list$/.test(name) ? page(body, () => run(name, nextPage(values))) : body;
       };
       const metadata = (kind) => ({ id }, value, callback) => promised(run('users.update', [{ id }, { [kind]: value }]), callback);
       const own = { getAccessToken: token, updateAppMetadata: metadata('app_metadata'), updateUserMetadata: metadata('user_metadata') };
