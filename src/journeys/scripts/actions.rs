@@ -248,9 +248,10 @@ async fn an_action_requires_its_modules_which_have_secrets_of_their_own() {
     };
     let shared = "let calls = 0; module.exports = { count: () => ++calls, key: () => actions.secrets.KEY };";
     let nested = "require('actions:shared');";
+    let broken = "exports.half = 1; throw new Error('broken');";
     let with_modules = |body: &str| Action {
         secrets: secrets(&[("OWN", "own-secret")]),
-        modules: vec![module("shared", shared), module("nested", nested)],
+        modules: vec![module("shared", shared), module("nested", nested), module("broken", broken)],
         ..handler("uses", body)
     };
     let uses = with_modules(
@@ -263,6 +264,12 @@ async fn an_action_requires_its_modules_which_have_secrets_of_their_own() {
     assert_eq!(output.trace.console[0].text, "[actions.secrets.KEY] {\"OWN\":\"[secrets.OWN]\"}");
     let denied = host.act(&[with_modules("require('actions:nested');")], event()).await.unwrap_err();
     assert!(denied.message.contains("a module cannot require modules"), "{denied}");
+    let twice = with_modules(
+        "const load = () => { try { return require('actions:broken').half; } catch (error) { return error.message; } };
+         api.idToken.setCustomClaim('n', [load(), load()]);",
+    );
+    let output = host.act(&[twice], event()).await.unwrap();
+    assert_eq!(output.effects.id_token["n"], json!(["broken", "broken"]), "not loaded half");
 }
 
 #[tokio::test]

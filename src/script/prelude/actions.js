@@ -88,7 +88,12 @@
       const module = { exports: {} };
       found.loaded = module;
       const own = { secrets: parse(found[2]) };
-      apply(found[1], module.exports, [module.exports, within, module, `${wanted}.js`, '/', own]);
+      try {
+        apply(found[1], module.exports, [module.exports, within, module, `${wanted}.js`, '/', own]);
+      } catch (thrown) {
+        found.loaded = undefined;
+        throw thrown;
+      }
     }
     return found.loaded.exports;
   };
