@@ -199,11 +199,10 @@ impl Effects {
             "setExpiresAt" => earliest(&mut of(self).expires_at, args)?,
             "setIdleExpiresAt" => earliest(&mut of(self).idle_expires_at, args)?,
             "setCookieMode" => {
-                of(self).is_persistent = match args.text(0, "mode")?.as_str() {
-                    "persistent" => Some(true),
-                    "non-persistent" => Some(false),
-                    _ => return Err(args.error("`mode` must be persistent or non-persistent")),
+                if !matches!(args.text(0, "mode")?.as_str(), "persistent" | "non-persistent") {
+                    return Err(args.error("`mode` must be persistent or non-persistent"));
                 }
+                self.ignored.insert(args.member.to_owned());
             }
             "evictMetadata" => {
                 of(self).evict_metadata = true;

@@ -48,7 +48,7 @@ pub struct Effects {
     pub result_url: Option<String>,
     /// What became of a message, unless the action sent it.
     pub notification: Option<Notification>,
-    /// Members of `api` that were accepted and have no effect here (`samlResponse.…`).
+    /// Members of `api` that were accepted and have no effect here (`samlResponse.…`, `session.setCookieMode`).
     pub ignored: BTreeSet<String>,
     /// The denial, if one was called for.
     pub denial: Option<Denial>,
@@ -87,8 +87,6 @@ pub struct LifetimeChanges {
     pub expires_at: Option<i64>,
     /// When it expires unless it is used.
     pub idle_expires_at: Option<i64>,
-    /// Whether the session's cookie outlives the browser.
-    pub is_persistent: Option<bool>,
     /// Whether its earlier metadata is removed first.
     pub evict_metadata: bool,
     /// Members of its metadata; `null` removes one.
