@@ -63,6 +63,16 @@ pub enum MetadataKind {
     User,
 }
 
+impl MetadataKind {
+    /// The member of a user that has it.
+    pub fn member(self) -> &'static str {
+        match self {
+            Self::App => "app_metadata",
+            Self::User => "user_metadata",
+        }
+    }
+}
+
 /// The result of a login whose rules all called back cleanly.
 #[derive(Debug, Clone)]
 pub struct LoginOutput {

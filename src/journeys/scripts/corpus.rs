@@ -199,6 +199,30 @@ async fn every_converted_rule_agrees_with_its_action_on_generated_logins() {
 }
 
 #[tokio::test]
+async fn metadata_that_a_rule_saves_replace_whole_members() {
+    let script = "async function (user, context, callback) {
+        if (context.protocol === 'redirect-callback') {
+            context.idToken.seen = user.app_metadata;
+            return callback(null, user, context);
+        }
+        await auth0.users.updateAppMetadata(user.user_id, { a: { x: 1 }, gone: null });
+        await auth0.users.updateAppMetadata(user.user_id, { a: { y: 2 } });
+        context.redirect = { url: 'https://a.example/' };
+        callback(null, user, context);
+      }";
+    let login = LoginCase {
+        user: Map::from_iter([("app_metadata".to_owned(), json!({"a": {"w": 0}, "b": 1, "gone": 1}))]),
+        continued: Some(Continued::default()),
+        ..LoginCase::default()
+    };
+    let (name, script, stage) = ("saves".to_owned(), script.to_owned(), "login_success".to_owned());
+    let rule = Rule { name, script, order: 1, enabled: true, stage };
+    let seen = observe_rule(&runner(), &rule, &BTreeMap::new(), &login).await;
+    let saved = json!({"app_metadata": {"a": {"y": 2}, "gone": null}, "redirect": "https://a.example/"});
+    assert_eq!(seen, [saved, json!({"id_token": {"seen": {"a": {"y": 2}, "b": 1}}})]);
+}
+
+#[tokio::test]
 async fn every_action_does_what_auth0_documents() {
     let runner = runner();
     let mut wrong = Vec::new();

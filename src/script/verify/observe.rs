@@ -28,9 +28,13 @@ pub async fn observe_rule(
         && first.get("redirect").is_some()
     {
         let mut user = user;
-        for kind in ["app_metadata", "user_metadata"] {
-            if let Some(saved) = first.get(kind) {
-                merge(user.entry(kind).or_insert_with(|| json!({})), saved);
+        for kind in [MetadataKind::App, MetadataKind::User].map(MetadataKind::member) {
+            let saved = first.get(kind).and_then(Value::as_object);
+            if let (Some(saved), Some(own)) =
+                (saved, user.entry(kind).or_insert_with(|| json!({})).as_object_mut())
+            {
+                own.extend(saved.clone());
+                own.retain(|key, value| !value.is_null() || !saved.contains_key(key));
             }
         }
         context.insert("protocol".to_owned(), "redirect-callback".into());
@@ -67,11 +71,12 @@ async fn run_rule(
         Ok(())
     });
     let result = runner.run_rules(std::slice::from_ref(rule), login, writer).await;
-    let mut seen = Map::new();
-    for update in updates.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        let kind = if update.kind == MetadataKind::App { "app_metadata" } else { "user_metadata" };
-        merge(seen.entry(kind).or_insert_with(|| json!({})), &update.metadata.clone().into());
+    let mut saved: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for update in std::mem::take(&mut *updates.lock().unwrap_or_else(PoisonError::into_inner)) {
+        saved.entry(update.kind.member()).or_default().extend(update.metadata);
     }
+    let mut seen: Map<String, Value> =
+        saved.into_iter().map(|(kind, metadata)| (kind.to_owned(), metadata.into())).collect();
     match result {
         Ok(output) => of_context(&mut seen, output, &requested),
         Err(denied) => denial(&mut seen, &denied),
