@@ -94,7 +94,7 @@ fn specifiers(code: &str) -> Vec<(String, Option<String>)> {
 }
 
 /// `@a/b@1.2/c` is `@a/b/c` and `1.2`.
-fn without_version(specifier: &str) -> (String, Option<String>) {
+pub(super) fn without_version(specifier: &str) -> (String, Option<String>) {
     let from = usize::from(specifier.starts_with('@'));
     let Some(at) = specifier.get(from..).and_then(|rest| rest.find('@')).map(|at| at + from) else {
         return (specifier.to_owned(), None);

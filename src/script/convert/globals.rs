@@ -7,31 +7,15 @@ use oxc_ast::ast::{CallExpression, Expression};
 use oxc_semantic::{NodeId, SymbolId};
 use oxc_span::{GetSpan, Span};
 
+use super::super::built_in::node_module;
+use super::super::packages::split;
+use super::super::required::without_version;
 use super::draft::{Draft, Helper};
 use super::source::{Step, Use};
 
 /// Versions of packages that rules had without naming one, for those that are no longer developed.
 const LAST_VERSIONS: [(&str, &str); 3] =
     [("request", "2.88.2"), ("request-promise", "4.2.6"), ("request-promise-native", "1.0.9")];
-/// Node's own modules, which are no dependencies.
-const BUILT_IN: [&str; 16] = [
-    "assert",
-    "buffer",
-    "crypto",
-    "dns",
-    "events",
-    "fs",
-    "http",
-    "https",
-    "net",
-    "os",
-    "path",
-    "querystring",
-    "stream",
-    "url",
-    "util",
-    "zlib",
-];
 
 /// `configuration.X` becomes `event.secrets.X`. `keys` are the names in the tenant's configuration.
 pub(super) fn configuration(draft: &mut Draft<'_, '_>, keys: &BTreeSet<String>) {
@@ -83,27 +67,22 @@ pub(super) fn require(draft: &mut Draft<'_, '_>) {
             }
         };
         let text = name.value.as_str();
-        // name@version/path, where a name may have a scope: @scope/name.
-        let at = text.char_indices().skip(1).find(|(_, c)| *c == '@').map(|(at, _)| at);
-        let (name_part, rest) = at.and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""));
-        let (version, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let package = format!("{name_part}{path}");
-        let parts = if package.starts_with('@') { 2 } else { 1 };
-        let root = package.split('/').take(parts).collect::<Vec<_>>().join("/");
-        if BUILT_IN.contains(&root.trim_start_matches("node:")) {
+        let (module, version) = without_version(text);
+        let package = split(&module).0.to_owned();
+        if module.starts_with("node:") || node_module(&module).is_some() {
             // Node's own: no dependency.
-        } else if let Some(version) = version.strip_prefix('@') {
-            draft.dependencies.insert(root, version.to_owned());
-        } else if !draft.dependencies.contains_key(&root) {
-            let known = LAST_VERSIONS.iter().find(|(own, _)| *own == root);
+        } else if let Some(version) = version {
+            draft.dependencies.insert(package, version);
+        } else if !draft.dependencies.contains_key(&package) {
+            let known = LAST_VERSIONS.iter().find(|(own, _)| *own == package);
             let version = known.map_or("latest", |(_, version)| version);
             draft.note(node, format!("require('{text}') names no version: the action takes {version}"));
-            draft.dependencies.insert(root, version.to_owned());
+            draft.dependencies.insert(package, version.to_owned());
         }
-        if package != text {
+        if module != text {
             let quote = draft.tree.at(name.span).get(..1).unwrap_or("'");
-            draft.common_edits.replace(name.span.start, name.span.end, format!("{quote}{package}{quote}"));
-            draft.replace(name.span, format!("{quote}{package}{quote}"));
+            draft.common_edits.replace(name.span.start, name.span.end, format!("{quote}{module}{quote}"));
+            draft.replace(name.span, format!("{quote}{module}{quote}"));
         }
     }
 }

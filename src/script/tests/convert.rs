@@ -155,6 +155,17 @@ fn a_version_in_require_becomes_a_dependency() {
 }
 
 #[test]
+fn nodes_own_modules_are_no_dependencies() {
+    for name in ["timers", "node:timers/promises", "stream/promises", "child_process", "async_hooks", "node:test"] {
+        let script = format!(
+            "function (user, context, callback) {{ const a = require('{name}'); callback(null, user, context); }}"
+        );
+        let converted = converted(&script).unwrap();
+        assert_eq!((converted.dependencies, converted.notes), (vec![], vec![]), "{name}");
+    }
+}
+
+#[test]
 fn secrets_are_the_keys_that_the_rule_reads() {
     let with = |script: &str| {
         converted(&format!(
