@@ -139,6 +139,11 @@ pub enum DenyReason {
     Stopped,
 }
 
+/// A rule's function as an expression: what is compiled and parsed. The parentheses add no line.
+pub(super) fn rule_expression(script: &str) -> String {
+    format!("({}\n)", script.trim_end().trim_end_matches(';'))
+}
+
 fn source_of_denial(script: &str) -> String {
     if script.is_empty() {
         "the login's scripts did not run".to_owned()

@@ -13,7 +13,6 @@
 
 mod settings;
 mod stubs;
-mod coverage;
 mod trace;
 mod login;
 mod action;
@@ -43,9 +42,9 @@ mod types;
 pub use action::{Action, ActionModule, Dependency, Trigger};
 pub use action_run::{ActionsInput, ActionsOutput, ApiFacts, Outcome, Resume};
 pub use convert::{
-    ConvertError, Converted, Note, Traits, check_syntax, convert, has_named_function, syntax_errors,
+    ConvertError, Converted, Instrumented, Note, Traits, check_syntax, convert, has_named_function,
+    instrumented, syntax_errors,
 };
-pub use coverage::{Instrumented, instrumented};
 pub use effects::{
     Denial, DenialKind, Effects, ExchangeUser, LifetimeChanges, Multifactor, Notification, Suspension,
     TargetScopes,

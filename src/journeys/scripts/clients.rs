@@ -12,7 +12,9 @@ fn serve(request: &Request) -> StubResponse {
         "/oauth/token" => response(200, "{\"access_token\":\"TOK\",\"expires_in\":100}"),
         "/api/v2/users/bad" => response(404, failed.to_string()),
         "/api/v2/roles?per_page=1" => response(200, r#"{"start":0,"limit":1,"total":2,"roles":["a"]}"#),
-        "/api/v2/roles?per_page=1&page=1" => response(200, r#"{"start":1,"limit":1,"total":2,"roles":["b"]}"#),
+        "/api/v2/roles?per_page=1&page=1" => {
+            response(200, r#"{"start":1,"limit":1,"total":2,"roles":["b"]}"#)
+        }
         "/500" => response(500, "{\"e\":1}"),
         "/cookies" => StubResponse {
             status: 200,
@@ -135,7 +137,10 @@ async fn clients_send_and_read_as_the_packages_do() {
             "M(5).roles.list({ per_page: 1 }).then(async (p) => { const n = await p.getNextPage(); const all = []; for await (const role of p) all.push(role); return [p.hasNextPage(), n.data, n.hasNextPage(), all]; })",
             json!([true, ["b"], false, ["a", "b"]]),
         ),
-        ("M(5).roles.users.list('r').then(async (p) => (await p.getNextPage()).response[1])", json!("/api/v2/roles/r/users?page=1")),
+        (
+            "M(5).roles.users.list('r').then(async (p) => (await p.getNextPage()).response[1])",
+            json!("/api/v2/roles/r/users?page=1"),
+        ),
         (
             "(async () => { try { await M(4).flows.getAll(); } catch (e) { return e.message; } })()",
             json!(

@@ -3,6 +3,8 @@
 //! A rule is edited in its own text, so that comments and layout stay: `user` becomes `event.user`, a claim becomes
 //! `api.idToken.setCustomClaim`, the callback becomes a `return`, a denial or a settled promise. A rule that cannot be taken
 //! apart stays as it is, inside an adapter. A rule whose behaviour would change is refused, with the line and the reason.
+//!
+//! The same parser finds syntax errors (`syntax.rs`) and the lines that a test reaches (`coverage.rs`).
 
 mod note;
 mod source;
@@ -14,6 +16,7 @@ mod metadata;
 mod globals;
 mod shared;
 mod syntax;
+mod coverage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -23,14 +26,17 @@ use oxc_ast::AstKind;
 use oxc_semantic::SymbolId;
 use oxc_span::GetSpan;
 
+pub(super) use coverage::REACHED;
+pub use coverage::{Instrumented, instrumented};
 pub use note::Note;
 pub use syntax::{check_syntax, syntax_errors};
 
 use draft::{Draft, Form, Helper};
 use shared::Shared;
-use source::{RuleFunction, Tree, on_own_stack, parameter, parsed_text};
+use source::{RuleFunction, Tree, on_own_stack, parameter};
 
 use super::action::{Action, Dependency};
+use super::login::rule_expression;
 use crate::bundle::Rule;
 
 /// An action made from a rule.
@@ -84,7 +90,7 @@ impl Traits {
     }
 
     fn of_here(rule: &Rule) -> Self {
-        let (allocator, text) = (Allocator::default(), parsed_text(&rule.script));
+        let (allocator, text) = (Allocator::default(), rule_expression(&rule.script));
         let mut traits = Self {
             fetches: ["fetch", "require"].iter().any(|name| rule.script.contains(name)),
             ..Self::default()
@@ -142,7 +148,7 @@ pub fn convert(rule: &Rule, rules: &[Rule], keys: &BTreeSet<String>) -> Result<C
 
 fn convert_here(rule: &Rule, rules: &[Rule], keys: &BTreeSet<String>) -> Result<Converted, ConvertError> {
     let refused = |reasons: Vec<Note>| ConvertError { rule: rule.name.clone(), reasons };
-    let (allocator, text) = (Allocator::default(), parsed_text(&rule.script));
+    let (allocator, text) = (Allocator::default(), rule_expression(&rule.script));
     let tree = Tree::parse(&allocator, &text).map_err(|note| refused(vec![note]))?;
     let Some(function) = tree.rule_function() else {
         let text = "it is not one function (user, context, callback)".to_owned();
@@ -172,7 +178,7 @@ fn convert_here(rule: &Rule, rules: &[Rule], keys: &BTreeSet<String>) -> Result<
 /// Whether a rule's function has a name, so that its file is JavaScript of its own.
 pub fn has_named_function(script: &str) -> bool {
     let has_name = || {
-        let (allocator, text) = (Allocator::default(), parsed_text(script));
+        let (allocator, text) = (Allocator::default(), rule_expression(script));
         let tree = Tree::parse(&allocator, &text);
         tree.is_ok_and(|tree| tree.rule_function().is_some_and(|function| function.name.is_some()))
     };
@@ -250,7 +256,7 @@ fn compare_with_others(draft: &mut Draft<'_, '_>, rule: &Rule, rules: &[Rule]) {
             is_earlier = false;
             continue;
         }
-        let (allocator, text) = (Allocator::default(), parsed_text(&other.script));
+        let (allocator, text) = (Allocator::default(), rule_expression(&other.script));
         let Ok(tree) = Tree::parse(&allocator, &text) else { continue };
         if let Some(function) = tree.rule_function() {
             own.check(draft, &Shared::of(&tree, &function), &other.name, is_earlier);

@@ -12,11 +12,6 @@ use oxc_span::{GetSpan, SourceType, Span};
 
 use super::note::Note;
 
-/// The text that is parsed: the rule's function as an expression. The parentheses add no line.
-pub(super) fn parsed_text(script: &str) -> String {
-    format!("({}\n)", script.trim_end().trim_end_matches(';'))
-}
-
 /// Auth0's limit of an action's code, in bytes.
 const SOURCE_LIMIT: usize = 100_000;
 /// How deep brackets may be nested.
@@ -104,7 +99,7 @@ pub(super) enum Use<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// Parses a text from [`parsed_text`].
+    /// Parses a script, or a rule's function as an expression.
     ///
     /// # Errors
     /// It is not JavaScript.

@@ -3,9 +3,10 @@
 use oxc_allocator::Allocator;
 use serde_json::Value;
 
+use super::super::login::rule_expression;
 use super::super::trace::ScriptKind;
 use super::note::Note;
-use super::source::{Tree, on_own_stack, parsed_text};
+use super::source::{Tree, on_own_stack};
 use crate::bundle::{Bundle, Kind};
 
 /// Parses a rule, or the code of an action or an action module, as the JavaScript of Auth0's Node.
@@ -13,14 +14,20 @@ use crate::bundle::{Bundle, Kind};
 /// # Errors
 /// The first syntax error with its line, or that the script is too long or nested too deeply.
 pub fn check_syntax(kind: ScriptKind, code: &str) -> Result<(), Note> {
-    let text = match kind {
-        ScriptKind::Rule => parsed_text(code),
-        ScriptKind::Action => format!("(function (exports, require, module) {{{code}\n}})"),
-    };
+    let (text, _) = expression(kind, code);
     let parsed = on_own_stack(&[code], || Tree::parse(&Allocator::default(), &text).map(drop))?;
     // What is not closed is missing in the wrapper's line, after the last one.
     let last = code.lines().count().max(1);
     parsed.map_err(|note| Note { line: note.line.min(last), ..note })
+}
+
+/// A script as one expression, as the engine compiles it, and where its code begins there: in the first line.
+pub(super) fn expression(kind: ScriptKind, code: &str) -> (String, usize) {
+    const MODULE: &str = "(function (exports, require, module) {";
+    match kind {
+        ScriptKind::Rule => (rule_expression(code), 1),
+        ScriptKind::Action => (format!("{MODULE}{code}\n}})"), MODULE.len()),
+    }
 }
 
 /// What of a bundle's enabled rules, actions and action modules does not compile: `FILE:LINE: REASON`.

@@ -156,7 +156,9 @@ fn a_version_in_require_becomes_a_dependency() {
 
 #[test]
 fn nodes_own_modules_are_no_dependencies() {
-    for name in ["timers", "node:timers/promises", "stream/promises", "child_process", "async_hooks", "node:test"] {
+    for name in
+        ["timers", "node:timers/promises", "stream/promises", "child_process", "async_hooks", "node:test"]
+    {
         let script = format!(
             "function (user, context, callback) {{ const a = require('{name}'); callback(null, user, context); }}"
         );

@@ -6,7 +6,7 @@ use rquickjs::prelude::{Func, Opt};
 use rquickjs::{Ctx, Exception, Object};
 
 use super::super::api_members::missing_member;
-use super::super::coverage::REACHED;
+use super::super::convert::REACHED;
 use super::super::ipc::{RESULT_LIMIT, Verdict};
 use super::super::login::DenyReason;
 use super::run_state::RunState;

@@ -5,7 +5,7 @@ use std::io;
 use rquickjs::{Array, Function};
 
 use super::super::ipc::Verdict;
-use super::super::login::LoginInput;
+use super::super::login::{LoginInput, rule_expression};
 use super::engine::{Engine, compile};
 use crate::bundle::Rule;
 
@@ -22,8 +22,7 @@ pub(super) fn run(engine: &mut Engine, rules: &[Rule], input: &LoginInput) -> io
             let compiled = Array::new(ctx.clone())?;
             for (index, rule) in rules.iter().enumerate() {
                 state.set_index(index);
-                // The parentheses make it an expression; they add no line, so line numbers stay correct.
-                let source = format!("({}\n)", rule.script.trim_end().trim_end_matches(';'));
+                let source = rule_expression(&rule.script);
                 let Some(function) = compile(ctx, host, &state, &rule.name, source)? else { return Ok(()) };
                 compiled.set(index, function)?;
             }

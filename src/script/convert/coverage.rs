@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use oxc_allocator::Allocator;
 use oxc_ast::AstKind;
-use oxc_parser::Parser;
-use oxc_semantic::{NodeId, SemanticBuilder};
-use oxc_span::{GetSpan, SourceType};
+use oxc_semantic::NodeId;
+use oxc_span::GetSpan;
 
-use super::trace::ScriptKind;
+use super::super::trace::ScriptKind;
+use super::source::{Tree, on_own_stack};
+use super::syntax::expression;
 
 /// The global function that a run of a test has; it takes the number of a line.
-pub(super) const REACHED: &str = "__vestibuleReached";
+pub(in super::super) const REACHED: &str = "__vestibuleReached";
 
 /// A script that reports which of its lines run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,18 +23,12 @@ pub struct Instrumented {
     pub lines: BTreeSet<u32>,
 }
 
-/// Adds a report before each statement of a script. `None` when it does not compile.
+/// Adds a report before each statement of a script. `None` when it does not compile, is too long or nested too deeply.
 pub fn instrumented(code: &str, kind: ScriptKind) -> Option<Instrumented> {
-    let allocator = Allocator::default();
-    let (text, shift) = match kind {
-        // A function as an expression, as the engine compiles it.
-        ScriptKind::Rule => (format!("({}\n)", code.trim_end().trim_end_matches(';')), 1),
-        ScriptKind::Action => (code.to_owned(), 0),
-    };
-    let starts = starts(&allocator, &text, kind)?;
+    let (text, shift) = expression(kind, code);
+    let starts = on_own_stack(&[code], || starts(&Tree::parse(&Allocator::default(), &text).ok()?, shift));
     let (mut out, mut lines, mut done) = (String::with_capacity(code.len() * 2), BTreeSet::new(), 0);
-    for start in starts {
-        let at = start.checked_sub(shift)?;
+    for at in starts.ok()?? {
         let line = u32::try_from(code.get(..at)?.matches('\n').count()).ok()?.saturating_add(1);
         lines.insert(line);
         out.push_str(code.get(done..at)?);
@@ -44,21 +39,14 @@ pub fn instrumented(code: &str, kind: ScriptKind) -> Option<Instrumented> {
     Some(Instrumented { code: out, lines })
 }
 
-/// Where the statements in lists of statements begin, in the order of the text.
-fn starts(allocator: &Allocator, text: &str, kind: ScriptKind) -> Option<BTreeSet<usize>> {
-    let parsed = Parser::new(allocator, text, SourceType::script()).parse();
-    if parsed.diagnostics.errors().next().is_some() {
-        return None;
-    }
-    let program = allocator.alloc(parsed.program);
-    let semantic = SemanticBuilder::new().with_build_nodes(true).build(program).semantic;
-    let nodes = semantic.nodes();
+/// Where the statements in lists of statements begin in a script whose code begins at `shift`, in the order of the text.
+fn starts(tree: &Tree<'_>, shift: usize) -> Option<BTreeSet<usize>> {
     let in_list = |node: NodeId| {
-        let parent = nodes.parent_id(node);
-        match nodes.kind(parent) {
-            AstKind::BlockStatement(_) | AstKind::SwitchCase(_) | AstKind::Program(_) => true,
+        let parent = tree.parent(node);
+        match tree.kind(parent) {
+            AstKind::BlockStatement(_) | AstKind::SwitchCase(_) => true,
             AstKind::FunctionBody(_) => !matches!(
-                nodes.kind(nodes.parent_id(parent)),
+                tree.kind(tree.parent(parent)),
                 AstKind::ArrowFunctionExpression(arrow) if arrow.body.as_function_body().is_none()
             ),
             _ => false,
@@ -83,10 +71,8 @@ fn starts(allocator: &Allocator, text: &str, kind: ScriptKind) -> Option<BTreeSe
                 | AstKind::ContinueStatement(_)
         )
     };
-    let found = nodes.iter().filter(|node| is_statement(&node.kind()) && in_list(node.id()));
-    let starts = found.map(|node| node.kind().span().start as usize);
-    // A rule as a whole is a statement of the parsed text only.
-    Some(starts.filter(|start| kind == ScriptKind::Action || *start > 0).collect())
+    let found = tree.nodes().filter(|(node, kind)| is_statement(kind) && in_list(*node));
+    found.map(|(_, kind)| (kind.span().start as usize).checked_sub(shift)).collect()
 }
 
 #[cfg(test)]
@@ -115,5 +101,15 @@ mod tests {
             assert_eq!(found.lines, lines.into_iter().collect());
         }
         assert_eq!(instrumented("exports.x = {{", ScriptKind::Action), None);
+    }
+
+    #[test]
+    fn a_script_that_is_nested_without_end_harms_nothing() {
+        let deep = "!".repeat(50_000) + "1;";
+        let found = instrumented(&deep, ScriptKind::Action).unwrap();
+        assert_eq!((found.code, found.lines), (format!("{REACHED}(1);{deep}"), BTreeSet::from([1])));
+        for (text, kind) in [("!", ScriptKind::Action), ("(", ScriptKind::Rule)] {
+            assert_eq!(instrumented(&(text.repeat(100_001) + "1"), kind), None, "{text}");
+        }
     }
 }
