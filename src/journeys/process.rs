@@ -47,21 +47,26 @@ fn the_error_for_a_taken_port_names_the_setting() {
 #[test]
 fn the_commands_that_dev_prints_work() {
     let mut process = Process::start("dev", &[]);
-    // Each on three lines, each of them but the last with a backslash at its end.
-    let commands: Vec<String> = (0..2)
-        .map(|_| format!("curl {}\n{}\n{}", process.line("curl"), process.line(""), process.line("")))
-        .collect();
-    for place in ["Public API", "Internal API", "Dev tenant"] {
+    // On three lines, each of them but the last with a backslash at its end.
+    let curl = format!("curl {}\n{}\n{}", process.line("curl"), process.line(""), process.line(""));
+    let machine = process.line("The Internal API takes the token of a machine:");
+    let mut url = |place| {
         let url = process.line(place);
         assert!(
             url.starts_with("http://127.0.0.1:") || url.starts_with("http://localhost:"),
             "{place} {url}"
         );
-    }
+        url.split(' ').next().unwrap().to_owned()
+    };
+    let (public, internal) = (url("Public API"), url("Internal API"));
+    url("Dev tenant");
+    let internal = curl.replace(&public, &internal).replace("token --as ada@example.com", &machine);
+    let internal = internal
+        .replace("{ me { id name email roles } }", "{ users(first: 9) { edges { node { email } } } }");
     for (command, expected) in
-        commands.iter().zip(["\"name\":\"Ada Lovelace\"", "\"email\":\"katherine@example.com\""])
+        [(curl, "\"name\":\"Ada Lovelace\""), (internal, "\"email\":\"katherine@example.com\"")]
     {
-        let output = Command::new("sh").args(["-c", command]).output().unwrap();
+        let output = Command::new("sh").args(["-c", &command]).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains(expected), "{command}: {said}");
     }
