@@ -12,7 +12,7 @@ help: ## Print this list
 run: ## Run the dev tenant and both doors on this machine (more settings: ARGS="--set …")
 	$(CARGO) run --locked -- dev $(ARGS)
 
-demo: ## Run the seven steps of a login, with comments, on free ports and in a temporary folder
+demo: ## Run eight acts, from a sign-up to a deployment, on free ports and in a temporary folder
 	$(CARGO) run --locked -- demo $(ARGS)
 
 test: ## Run all tests, without a network (some of them: ARGS=name)

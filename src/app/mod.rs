@@ -14,6 +14,7 @@ mod deployments;
 mod dev_tenant;
 mod development;
 mod post_sink;
+mod git_server;
 mod script_tests;
 
 pub use self::vestibule::Vestibule;
@@ -23,6 +24,7 @@ pub use bundle_gaps::Gap;
 pub use dev_tenant::{DevTenant, TenantListeners};
 pub use development::Development;
 pub use doors::{Doors, explain, trusted};
+pub use git_server::{GitServer, http_backend};
 pub use listen::Listener;
 pub use post_sink::PostSink;
 pub use reload::DoorsReload;

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use vestibule::app::http_backend;
 use warp::Filter;
-use warp::http::{HeaderMap, Method, Response, StatusCode};
+use warp::http::{HeaderMap, Method, Response};
 use warp::hyper::body::Bytes;
 use warp::path::FullPath;
 
@@ -62,11 +63,7 @@ impl ForgeStub {
             .and(warp::body::bytes())
             .then(move |method: Method, path: FullPath, query: String, headers: HeaderMap, body: Bytes| {
                 let (state, root) = (Arc::clone(&shared), root.clone());
-                async move {
-                    let answer =
-                        move || answer(&state, &root, &method, path.as_str(), &query, &headers, &body);
-                    tokio::task::block_in_place(answer)
-                }
+                async move { answer(&state, &root, &method, path.as_str(), &query, &headers, &body).await }
             });
         let listener =
             runtime.block_on(tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
@@ -144,7 +141,7 @@ pub(crate) fn git(folder: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn answer(
+async fn answer(
     state: &Mutex<State>,
     root: &Path,
     method: &Method,
@@ -198,48 +195,6 @@ fn answer(
     if header("authorization") != format!("Basic {}", STANDARD.encode(format!("deployer:{CLONE_TOKEN}"))) {
         return Response::builder().status(401).header("www-authenticate", "Basic").body(Vec::new()).unwrap();
     }
-    http_backend(root, method, path, query, headers, body)
-}
-
-/// Runs `git http-backend` as a CGI program (RFC 3875).
-fn http_backend(
-    root: &Path,
-    method: &Method,
-    path: &str,
-    query: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Response<Vec<u8>> {
-    let header =
-        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let mut child = Command::new("git")
-        .arg("http-backend")
-        .env("GIT_PROJECT_ROOT", root)
-        .env("GIT_HTTP_EXPORT_ALL", "1")
-        .env("REQUEST_METHOD", method.as_str())
-        .env("PATH_INFO", path)
-        .env("QUERY_STRING", query)
-        .env("CONTENT_TYPE", header("content-type"))
-        .env("CONTENT_LENGTH", body.len().to_string())
-        .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
-        .env("GIT_PROTOCOL", header("git-protocol"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), body).unwrap();
-    let output = child.wait_with_output().unwrap().stdout;
-    let end = output.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-    let (head, body) = (String::from_utf8_lossy(&output[..end]).into_owned(), output[end + 4..].to_vec());
-    let mut response = Response::new(body);
-    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
-        match name {
-            "Status" => *response.status_mut() = value[..3].parse::<StatusCode>().unwrap(),
-            _ => {
-                let name: warp::http::HeaderName = name.parse().unwrap();
-                response.headers_mut().insert(name, value.parse().unwrap());
-            }
-        }
-    }
-    response
+    let answer = http_backend(root, (method, path, query), headers, body).await;
+    answer.unwrap()
 }

@@ -79,4 +79,12 @@ fn the_demo_succeeds() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("All checks passed.") && !said.contains('✗'), "{said}");
+    let readme = include_str!("../../README.md").replace('\n', " ");
+    let acts: Vec<_> =
+        readme.split("**").filter(|text| text.starts_with(|c: char| c.is_ascii_digit())).collect();
+    assert!(acts.len() == 8 && acts.iter().all(|act| said.contains(&format!("\n{act}"))), "{acts:?}\n{said}");
+    assert!(
+        said.contains("her token has the new claim") && said.contains("her next token has no such claim"),
+        "{said}"
+    );
 }

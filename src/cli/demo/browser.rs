@@ -84,7 +84,8 @@ pub(super) fn log_in(
     access_token(&response)
 }
 
-fn random() -> anyhow::Result<String> {
+/// 32 random bytes, as base64url.
+pub(super) fn random() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).ok().context("the system has no random numbers")?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))

@@ -1,4 +1,4 @@
-//! `vestibule demo`: the seven steps of a login, on free ports and in a temporary folder.
+//! `vestibule demo`: eight acts, from a sign-up to a deployment, on free ports and in a temporary folder.
 //!
 //! All of it is real: a frontend logs in over HTTP, the rules and actions run, the doors answer. Each line is an HTTP exchange or a
 //! check; a check that fails fails the command.
@@ -6,9 +6,11 @@
 mod browser;
 mod narrator;
 mod scenes;
+mod deployment;
 
 use anyhow::{Context, bail};
 
+use self::deployment::Staging;
 use self::narrator::Narrator;
 use super::dev::script_worker;
 use super::{Global, out, samples, signals};
@@ -17,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{self, DEVELOPMENT, Sources};
 use crate::telemetry::{self, Format};
 
-/// Run the seven steps of a login and print every HTTP exchange. Fails if a check fails.
+/// Run eight acts, from a sign-up to a deployment, and print every HTTP exchange. Fails if a check fails.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Print the servers' logs, too.
@@ -46,15 +48,20 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
     let sign_ups = runtime.block_on(PostSink::open(&config.http))?;
     config.tenant.keywords.insert("SIGNUP_URL".to_owned(), format!("{}sign-ups", sign_ups.url()).into());
     config.tenant.allow_fetch.push(sign_ups.url().to_owned());
-    // Always with our own schemas: the scenes query them.
+    let staging = Staging::open(&runtime, &mut config, folder.path())?;
+    // Always with our own schemas: the acts query them.
     let opening = Development::open(Vestibule::default(), &config, script_worker()?, Clock::system());
     let development = runtime.block_on(opening)?;
 
-    let mut narrator = Narrator::new(&config, &development, &sign_ups)?;
-    let outcome = scenes::run_all(&mut narrator);
+    let mut narrator = Narrator::new(&config, &development, &sign_ups);
+    let outcome = scenes::run_all(&mut narrator)
+        .and_then(|()| deployment::run(&mut narrator, staging.as_ref(), &runtime));
     let failures = narrator.failures;
     runtime.block_on(async {
         development.stop().await;
+        if let Some(staging) = staging {
+            staging.stop().await;
+        }
         sign_ups.stop().await;
     });
     outcome?;

@@ -9,33 +9,25 @@ use super::super::http_client::{HttpClient, HttpResponse};
 use super::super::out;
 use super::super::token_request::{TokenRequest, password_client};
 use super::browser;
-use crate::app::{Development, PostSink};
+use crate::app::{DevTenant, Development, PostSink};
 use crate::config::Config;
 use crate::tenant::{Direction, HttpExchange};
 
 pub(super) struct Narrator<'a> {
     pub(super) config: &'a Config,
-    development: &'a Development,
+    pub(super) development: &'a Development,
     /// What the sign-up rule posts to.
     pub(super) sign_ups: &'a PostSink,
-    http: HttpClient,
-    /// The client that users log in with.
-    client_id: String,
+    pub(super) http: HttpClient,
     /// How many of the tenant's exchanges were printed or skipped.
     printed: usize,
     pub(super) failures: usize,
 }
 
 impl<'a> Narrator<'a> {
-    pub(super) fn new(
-        config: &'a Config,
-        development: &'a Development,
-        sign_ups: &'a PostSink,
-    ) -> anyhow::Result<Self> {
-        let client = password_client(development.tenant.served()).context("the bundle has no frontend")?;
-        let client_id = client.client_id.clone();
+    pub(super) fn new(config: &'a Config, development: &'a Development, sign_ups: &'a PostSink) -> Self {
         let (http, printed) = (HttpClient::new(), development.tenant.tenant().exchanges().len());
-        Ok(Self { config, development, sign_ups, http, client_id, printed, failures: 0 })
+        Self { config, development, sign_ups, http, printed, failures: 0 }
     }
 
     /// The Public API's URL.
@@ -69,21 +61,31 @@ impl<'a> Narrator<'a> {
 
     /// Logs a user in through the browser, by email or `user_id`; prints each request, and what the scripts did.
     pub(super) fn log_in(&mut self, name: &str, audience: &str) -> anyhow::Result<String> {
-        let mut users = self.development.tenant.served().users.iter();
+        self.log_in_at(&self.development.tenant, name, audience)
+    }
+
+    /// The same, at another tenant.
+    pub(super) fn log_in_at(
+        &mut self,
+        tenant: &DevTenant,
+        name: &str,
+        audience: &str,
+    ) -> anyhow::Result<String> {
+        let mut users = tenant.served().users.iter();
         let user = users.find(|user| user.email == name || user.user_id == name);
         let login = user.and_then(|user| Some((user.email.as_str(), user.password.as_ref()?.expose())));
         let (email, password) =
             login.with_context(|| format!("the bundle has no user {name} with a password"))?;
-        let issuer = self.development.tenant.issuer();
-        let (http, client_id) = (self.http.clone(), self.client_id.clone());
-        let request = TokenRequest { issuer, client_id: &client_id, audience };
-        let token = browser::log_in(&http, request, email, password, &mut |method, url, response, note| {
-            out::line(format!("  → {method:4} {:<34} {}  {note}", url.path(), response.status))?;
-            if note.contains("the rules and actions run") {
-                self.print_scripts()?;
-            }
-            Ok(())
-        })?;
+        let client = password_client(tenant.served()).context("the bundle has no frontend")?;
+        let request = TokenRequest { issuer: tenant.issuer(), client_id: &client.client_id, audience };
+        let token =
+            browser::log_in(&self.http, request, email, password, &mut |method, url, response, note| {
+                out::line(format!("  → {method:4} {:<34} {}  {note}", url.path(), response.status))?;
+                if note.contains("the rules and actions run") {
+                    self.print_scripts(tenant)?;
+                }
+                Ok(())
+            })?;
         self.printed = self.development.tenant.tenant().exchanges().len();
         out::line(format!("  ← {}", shortened(&token)))?;
         Ok(token)
@@ -123,8 +125,8 @@ impl<'a> Narrator<'a> {
     }
 
     /// Prints what each script of the latest login did, from the tenant's login log.
-    fn print_scripts(&self) -> anyhow::Result<()> {
-        let log = self.http.get(&format!("{}dev/logins", self.development.tenant.url()), &[])?;
+    fn print_scripts(&self, tenant: &DevTenant) -> anyhow::Result<()> {
+        let log = self.http.get(&format!("{}dev/logins", tenant.url()), &[])?;
         let scripts = log.at("/logins/0/scripts");
         for script in list(&scripts) {
             let took = format!("{} ms", text(script, "milliseconds"));

@@ -1,4 +1,5 @@
-//! The scenes of the demo: a sign-up, a second login, a second identity, a pre-created user, a machine, staff, and refused requests.
+//! The acts of the demo but the last: a sign-up, a second login, a second identity, users created beforehand, a machine, staff,
+//! and refused requests.
 
 use serde_json::Value;
 
@@ -7,7 +8,7 @@ use crate::tenant::HttpExchange;
 
 const ME: &str = "{ me { id name email roles } }";
 
-/// Runs all scenes; later ones build on earlier ones.
+/// Runs the acts; later ones build on earlier ones.
 pub(super) fn run_all(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
     let (ada, id) = sign_up(demo)?;
     second_login(demo, &id)?;
@@ -79,7 +80,10 @@ fn second_identity(demo: &mut Narrator<'_>, id: &Value) -> anyhow::Result<()> {
 }
 
 fn pre_created_user(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title("4. Grace logs in for the first time, for the Public API. Staff created her row, with her email, beforehand.")?;
+    demo.title(
+        "4. Grace and Edsger log in for the first time, for the Public API. Staff created their rows beforehand.",
+    )?;
+    demo.say("Grace's row waits with her email.")?;
     let reports = demo.machine_token("reports", &demo.config.internal.audience)?;
     let find = r#"{ user(email: "grace@example.com") { id auth0Id emailVerified } }"#;
     let (before, _) = demo.query(&demo.internal(), Some(&reports), find)?;
@@ -96,9 +100,7 @@ fn pre_created_user(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 }
 
 fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title(
-        "5. Edsger calls the Public API. Staff created a row for him too, but he never verified his email.",
-    )?;
+    demo.say("Edsger never verified his email.")?;
     let token = demo.log_in("edsger@example.com", &demo.config.public.audience)?;
     let (response, _) = demo.query(&demo.public(), Some(&token), ME)?;
     let (own, name) = (response.at("/data/me/id"), response.at("/data/me/name"));
@@ -113,7 +115,7 @@ fn unverified_email(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 }
 
 fn machine(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title("6. A machine calls the Internal API. Its scopes decide.")?;
+    demo.title("5. A machine calls the Internal API. Its scopes decide.")?;
     let token = demo.machine_token("reports", &demo.config.internal.audience)?;
     let query = "{ me { id } users(first: 3) { edges { node { name status } } pageInfo { hasNextPage } } }";
     let (response, _) = demo.query(&demo.internal(), Some(&token), query)?;
@@ -125,7 +127,7 @@ fn machine(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 }
 
 fn staff(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
-    demo.title("7. Katherine, who is staff, calls the Internal API. The roles of her row decide.")?;
+    demo.title("6. Katherine, who is staff, calls the Internal API. The roles of her row decide.")?;
     let token = demo.log_in("katherine@example.com", &demo.config.internal.audience)?;
     let query = r#"{ me { name roles } user(auth0Id: "auth0|mallory") { name status } }"#;
     let (response, _) = demo.query(&demo.internal(), Some(&token), query)?;
@@ -136,7 +138,7 @@ fn staff(demo: &mut Narrator<'_>) -> anyhow::Result<()> {
 }
 
 fn refusals(demo: &mut Narrator<'_>, ada: &str) -> anyhow::Result<()> {
-    demo.title("8. Five refused requests, each with its door and reason.")?;
+    demo.title("7. Five refused requests, each with its door and reason.")?;
     let (public, internal) = (demo.public(), demo.internal());
     refused(demo, "At the Public API: a request without a token.", &public, None, 401, "NO_TOKEN")?;
     let forged = forge(ada);

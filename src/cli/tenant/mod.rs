@@ -11,7 +11,7 @@ mod login;
 mod test;
 mod deploy;
 mod deployments;
-mod plan_text;
+pub(super) mod plan_text;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -14,7 +14,7 @@ const VALUE_MAX: usize = 200;
 
 /// Terminal colours, or none.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Colours(pub(super) bool);
+pub(in crate::cli) struct Colours(pub(in crate::cli) bool);
 
 impl Colours {
     fn paint(self, style: Style, text: &str) -> String {
@@ -34,7 +34,7 @@ impl Colours {
 }
 
 /// The plan, with `heading` above it.
-pub(super) fn text(plan: &Plan, heading: &str, colours: Colours) -> String {
+pub(in crate::cli) fn text(plan: &Plan, heading: &str, colours: Colours) -> String {
     let mut text = format!("{}\n", colours.paint(Style::new().bold(), &plain(heading)));
     for change in &plan.changes {
         text.push('\n');

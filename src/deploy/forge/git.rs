@@ -24,8 +24,21 @@ const REPOSITORY_MAX: u64 = 128 * 1024 * 1024;
 const MEASURE_INTERVAL: Duration = Duration::from_millis(50);
 /// How much of an error message is kept.
 const MESSAGE_MAX: usize = 2000;
-/// Where programs are. The environment of this process is not passed on.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/run/current-system/sw/bin";
+/// The environment of git, in place of that of this process: where programs are, and no configuration but ours.
+pub const GIT_ENVIRONMENT: [(&str, &str); 12] = [
+    ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/run/current-system/sw/bin"),
+    ("HOME", "/nonexistent"),
+    ("LC_ALL", "C"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_ATTR_NOSYSTEM", "1"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_PROTOCOL_FROM_USER", "0"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("GIT_NO_REPLACE_OBJECTS", "1"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_LITERAL_PATHSPECS", "1"),
+];
 /// The first file descriptor after the three standard ones.
 const FIRST_OTHER: i32 = 3;
 
@@ -94,22 +107,8 @@ impl Git {
         ];
         let config = CONFIG.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let config: Vec<_> = config.chain(more.iter().cloned()).collect();
-        let fixed = [
-            ("PATH", PATH),
-            ("HOME", "/nonexistent"),
-            ("LC_ALL", "C"),
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_ATTR_NOSYSTEM", "1"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("GIT_PROTOCOL_FROM_USER", "0"),
-            ("GIT_NO_LAZY_FETCH", "1"),
-            ("GIT_NO_REPLACE_OBJECTS", "1"),
-            ("GIT_OPTIONAL_LOCKS", "0"),
-            ("GIT_LITERAL_PATHSPECS", "1"),
-        ];
         let mut environment: Vec<_> =
-            fixed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            GIT_ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         environment.push(("GIT_CONFIG_COUNT".to_owned(), config.len().to_string()));
         for (number, (key, value)) in config.into_iter().enumerate() {
             environment.push((format!("GIT_CONFIG_KEY_{number}"), key));

@@ -26,6 +26,7 @@ mod tests;
 
 pub use ci::{CiDeployment, CiError, ci_deployment};
 pub use error::ForgeError;
+pub use git::GIT_ENVIRONMENT;
 pub use history::History;
 pub use names::{CommitId, ParseCommitIdError};
 pub use project::Project;
