@@ -1,0 +1,143 @@
+"""What is measured once or a few times: memory, latency below saturation, growth, cores, first logins, concurrency."""
+
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from client import all_at_once, percentile, post, subscribe
+from machine import cpu_ns, raise_open_files
+from rounds import Round, each_once, warm
+from setup import HEALTHZ, Setup
+from wrk import Work, wrk
+
+CONCURRENCY = (1, 8, 32, 128, 512)
+# What the plots compare: program → the kind of request.
+CURVES = {"vestibule payload": "payload_many", "vestibule": "row_many", "axum": "row_many", "juniper_warp": "row_many", "express": "row_many"}
+READS_PER_SECOND = 1_000
+
+
+def live_tokens(setup: Setup) -> Round:
+    """The memory of a server that has verified many tokens."""
+    count = setup.sizes.live_tokens
+    tokens = setup.work("live", (setup.spread(setup.sizes.users) * (count // 1_000 + 1))[:count])
+    with setup.vestibule.serve(setup.database) as server:
+        each_once(server, tokens)
+        return {"live_tokens_mib": {"value": server.resident_mib()}}
+
+
+def half_saturation(setup: Setup) -> Round:
+    """The latency at half of the throughput that saturates the server."""
+    with setup.vestibule.serve(setup.database) as server:
+        work, seconds = setup.payload_many, setup.sizes.seconds * 2
+        full = warm(setup, server, work)
+        half = wrk(server.addresses[0], server.pid, work, seconds, connections=64, per_second=full.per_second / 2)
+        return {"half_saturation": {**vars(half), "value": half.p99 / max(half.p50, 1), "full": full.per_second}}
+
+
+def sockets(setup: Setup) -> Round:
+    """The memory of an idle subscription. The limits of connections are raised for it."""
+    count = min(setup.sizes.sockets, raise_open_files() // 4)
+    limits = [f"public.socket.connections={count + 100}", "public.socket.per_caller=0", "http.per_address=0"]
+    limits.append(f"http.connections={count + 100}")
+    token = setup.row.all_tokens()[0]
+    with setup.vestibule.serve(setup.database, extra=limits) as server:
+        query = "subscription { meChanged { id } }"
+        some = [subscribe(server.addresses[0], token, query) for _ in range(count // 20)]
+        before = server.resident_mib()
+        more = [subscribe(server.addresses[0], token, query) for _ in range(count - len(some))]
+        time.sleep(0.5)
+        grown = server.resident_mib() - before
+        for connection in some + more:
+            connection.close()
+    return {"socket_kib": {"value": grown * 1024 / len(more), "sockets": count}}
+
+
+def growth(setup: Setup, say: Callable[[str], None]) -> Round:
+    """The CPU time of the same queries in databases of several sizes, in turns."""
+    cost: dict[str, dict[int, list[float]]] = {"row": {}, "users": {}}
+    works = {}
+    for users in setup.sizes.growth:
+        begun = time.monotonic()
+        works[users] = (setup.vestibule.database(users), setup.work(f"row-{users}", setup.spread(users)))
+        say(f"imported {users:,} users in {time.monotonic() - begun:.0f} s")
+    for _ in range(min(setup.sizes.rounds, 3)):
+        for users, (database, row) in works.items():
+            with setup.vestibule.serve(database) as server:
+                healthz = warm(setup, server, HEALTHZ).cpu_us
+                for name, work, door in (("row", row, 0), ("users", setup.users, 1)):
+                    cost[name].setdefault(users, []).append(warm(setup, server, work, door).cpu_us / healthz)
+    medians = {name: {str(users): statistics.median(of) for users, of in sizes.items()} for name, sizes in cost.items()}
+    smallest = str(min(setup.sizes.growth))
+    return {
+        f"growth_{name}": {**sizes, "value": max(sizes.values()) / sizes[smallest]} for name, sizes in medians.items()
+    }
+
+
+def two_cores(setup: Setup) -> Round:
+    """The throughput of two cores over that of one. Without two more cores for wrk it is estimated: twice, divided by how much
+    more CPU time a request takes when the server has both."""
+    measured = {}
+    enough = (os.cpu_count() or 1) >= 4
+    for server_cores, client_cores in (("0", "1"), ("0,1", "2,3" if enough else "0,1")):
+        with setup.vestibule.serve(setup.database, core=server_cores) as server:
+            wrk(server.addresses[0], server.pid, setup.row_many, 1, core=client_cores)
+            load = wrk(
+                server.addresses[0], server.pid, setup.row_many, setup.sizes.seconds * 2, connections=64, core=client_cores
+            )
+            measured[server_cores] = load
+    one, two = measured["0"], measured["0,1"]
+    speedup = two.per_second / one.per_second if enough else 2 * one.cpu_us / two.cpu_us
+    return {"two_cores": {"value": speedup, "one_us": one.cpu_us, "two_us": two.cpu_us, "estimated": float(not enough)}}
+
+
+def first_logins(setup: Setup) -> Round:
+    """Many first logins at once, beside readers: how many a second, how busy the CPU is, and what the readers notice."""
+    database = setup.folder / "logins.db"
+    shutil.copy(setup.database, database)
+    count, seconds = setup.sizes.logins, 2
+    tokens = setup.work("logins", [f"auth0|first{number}" for number in range(count)]).all_tokens()
+    with setup.vestibule.serve(database) as server, ThreadPoolExecutor() as threads:
+
+        def read() -> int:
+            address, work = server.addresses[0], setup.payload_many
+            return wrk(address, server.pid, work, seconds, connections=16, per_second=READS_PER_SECOND).p99
+
+        warm(setup, server, setup.payload_many)
+        alone = read()
+        requests = [post(server.addresses[0], token, "{ me { id } }") for token in tokens]
+        readers = threads.submit(read)
+        time.sleep(0.3)
+        before = cpu_ns(server.pid)
+        took, times = all_at_once(server.addresses[0], requests, 480)
+        busy = (cpu_ns(server.pid) - before) / 1e9 / took
+        beside = readers.result()
+    return {
+        "first_logins": {
+            "value": beside / alone,
+            "per_second": count / took,
+            "cpu": busy,
+            "p99_ms": percentile(times, 99) * 1000,
+            "readers_alone_us": alone,
+            "readers_beside_us": beside,
+        }
+    }
+
+
+def curves(setup: Setup) -> dict[str, dict[str, dict[str, float]]]:
+    """Throughput and latency of each program at each concurrency."""
+    measured: dict[str, dict[str, dict[str, float]]] = {}
+    for name, kind in CURVES.items():
+        work: Work = getattr(setup, kind)
+        ours = name.startswith("vestibule")
+        with setup.vestibule.serve(setup.database) if ours else setup.peer(name) as server:
+            warm(setup, server, work)
+            measured[name] = {
+                str(connections): vars(
+                    wrk(server.addresses[0], server.pid, work, setup.sizes.seconds, connections=connections)
+                )
+                for connections in CONCURRENCY
+            }
+    return measured
