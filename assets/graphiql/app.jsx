@@ -115,8 +115,11 @@ function Why({ explanation, close }) {
   );
 }
 
+/** The time, with its day when that is not today. */
 function clock(milliseconds) {
-  return new Date(milliseconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const date = new Date(milliseconds);
+  const day = date.toDateString() === new Date().toDateString() ? {} : { weekday: "short", day: "numeric", month: "short" };
+  return date.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" });
 }
 
 /** The longest delay of a browser's timers. */

@@ -20,8 +20,9 @@ pub(super) struct PageOptions {
 }
 
 impl PageOptions {
-    /// Prints the list after `position`, with the `heading` of its columns. `page` returns at most that many entries after a position, and whether more
-    /// follow; `show`, an entry's position and its text or JSON. `option` continues the list after a position.
+    /// Prints the list after `position`, with the `heading` of its columns. `page` returns at most that many entries after a
+    /// position, and whether more follow; `show`, an entry's position and its text or JSON. `option` continues the list after
+    /// a position.
     pub(super) fn print<T, P: Copy + Display>(
         &self,
         option: &str,

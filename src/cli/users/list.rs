@@ -4,7 +4,7 @@ use super::super::pages::PageOptions;
 use super::super::{Global, out};
 use super::with_store;
 use crate::store::{PageArgs, StoreError, UserCursor, UserFilter, UserOrder, user_json};
-use crate::user::{Status, User, UserId};
+use crate::user::{User, UserId};
 
 /// List users, oldest first.
 #[derive(Debug, clap::Args)]
@@ -50,12 +50,11 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
 
 fn line(user: &User) -> String {
     let verified = if user.email_verified || user.email.is_none() { "" } else { " (unverified)" };
-    let status = if user.status == Status::Active { "" } else { user.status.as_str() };
     let email = format!("{}{verified}", user.email.as_ref().map_or("-", |email| email.as_str()));
     format!(
         "{}  {:<8} {:<32} {email:<40} {}",
         user.id,
-        status,
+        user.status.as_str(),
         out::plain(user.auth0_id.as_ref().map_or("-", |id| id.as_str())),
         out::plain(&user.roles.join(" ")),
     )

@@ -183,13 +183,15 @@ fn button(user: &TenantUser, note: &str) -> String {
     if user.user.get("email_verified") != Some(&Value::Bool(true)) {
         tags += "<span class=\"tag warn\">email not verified</span>";
     }
+    // A user without a name is shown by their email.
+    let email =
+        if user.name() == user.email() { String::new() } else { format!("<br>{}", escape(user.email())) };
     format!(
         "<button name=\"user\" value=\"{}\"><span class=\"face\" aria-hidden=\"true\">{}</span>\
-         <span class=\"who\"><strong>{}</strong>{tags}<br>{}<br><small>{}</small></span></button>",
+         <span class=\"who\"><strong>{}</strong>{tags}{email}<br><small>{}</small></span></button>",
         escape(user.user_id()),
         escape(&initials.to_uppercase()),
         escape(user.name()),
-        escape(user.email()),
         escape(note)
     )
 }
