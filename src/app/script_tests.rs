@@ -46,7 +46,8 @@ impl ScriptTests {
         let runner = ScriptRunner::new(&config.script, worker, allowed, pool.clone())
             .with_packages(&config.tenant.bundle);
         let settings = TenantSettings { data: state.path().join("tenant.db"), ..config.tenant.clone() };
-        let opened = Tenant::open(&settings, issuer, bundle, runner.clone(), pool.clone(), Clock::system());
+        // Test cases have a runner of their own.
+        let opened = Tenant::open(&settings, issuer, bundle, runner.traced(), pool.clone(), Clock::system());
         let tenant = match opened {
             Ok(tenant) => tenant,
             Err(error) => {

@@ -166,12 +166,19 @@ fn a_login_shows_what_each_script_did() {
     fs::create_dir_all(bundle.path().join("triggers")).unwrap();
     let triggers = json!({"post-login": [{"action_name": "gate", "display_name": "gate"}]});
     fs::write(bundle.path().join("triggers/triggers.json"), triggers.to_string()).unwrap();
-    fs::remove_dir_all(bundle.path().join("rules")).unwrap();
+    let rules = bundle.path().join("rules");
+    fs::remove_dir_all(&rules).unwrap();
+    fs::create_dir(&rules).unwrap();
+    let rule =
+        "(user, context, callback) => { context.idToken.plan = user.name; callback(null, user, context); }";
+    fs::write(rules.join("plan.js"), rule).unwrap();
     let output = tenant(&["login", "ada@example.com", bundle.path().to_str().unwrap()]);
     let shown = text(&output);
     assert!(output.status.success(), "{shown}");
     for part in [
+        "\n  reads context.idToken, user.name\n  context.idToken.plan = \"Ada Lovelace\"\n",
         "action gate (",
+        "\n  reads event.client.client_id, event.user.email\n",
         "console.log  hello ada@example.com",
         "api.idToken.setCustomClaim(\"https://ns.example/greeted\",true)",
         "GET https://elsewhere.example/  refused:",

@@ -3,7 +3,7 @@
 //! `answers`: how a rule can answer, and what it finds around it. `actions` and `triggers`: what an action gets and may ask
 //! for. `isolation`: what lasts from run to run. `hostile`, `hostile_actions`: what must be stopped. `fetches`: the way out.
 //! `clients`: the packages that send requests. `modules`: what is built in. `packages`: what npm installed.
-//! `workers`: the processes. `load`: what scripts cost. `fixtures`: the three rules that ship with the product.
+//! `workers`: the processes. `traces`: what scripts read and changed. `load`: what scripts cost. `fixtures`: the three rules that ship with the product.
 
 mod actions;
 mod answers;
@@ -18,6 +18,7 @@ mod isolation;
 mod load;
 mod modules;
 mod packages;
+mod traces;
 mod triggers;
 mod workers;
 mod script_host;

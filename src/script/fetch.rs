@@ -115,11 +115,12 @@ impl Fetcher {
         Ok(AllowedFetch { address: url.into(), request, timeout: self.timeout.min(own) })
     }
 
-    /// Sends a request, on the pool.
+    /// Sends a request, on the pool. Dropping the future does not stop it: a script need not wait for its requests.
     pub(super) async fn send(&self, allowed: AllowedFetch) -> Result<FetchResponse, CallError> {
-        let agent = self.agent.clone();
+        let (agent, pool) = (self.agent.clone(), self.pool.clone());
         let AllowedFetch { address, request, timeout } = allowed;
-        let response = self.pool.run(move || send(&agent, request, timeout)).await.map_err(pool_error)?;
+        let sent = tokio::spawn(async move { pool.run(move || send(&agent, request, timeout)).await });
+        let response = sent.await.unwrap_or(Err(PoolError::Stopped)).map_err(pool_error)?;
         response.map_err(|error| explain(&address, timeout, &error))
     }
 }

@@ -40,6 +40,7 @@ pub struct ScriptRunner {
     shared: Arc<Shared>,
     /// Of a test: the answers to its requests, in place of the network.
     stubs: Option<Arc<Stubs>>,
+    is_traced: bool,
 }
 
 struct Shared {
@@ -70,12 +71,17 @@ impl ScriptRunner {
             caches: Trigger::all().map(|trigger| (trigger, Mutex::default())).collect(),
             stopping: watch::Sender::new(false),
         });
-        Self { shared, stubs: None }
+        Self { shared, stubs: None, is_traced: false }
     }
 
     /// The same workers for one run of a test: `stubs` answer its requests, and nothing of an earlier run is seen.
     pub fn with_stubs(&self, stubs: Arc<Stubs>) -> Self {
-        Self { shared: Arc::clone(&self.shared), stubs: Some(stubs) }
+        Self { shared: Arc::clone(&self.shared), stubs: Some(stubs), is_traced: self.is_traced }
+    }
+
+    /// The same workers, which also record what scripts read and change. It makes them slower.
+    pub fn traced(&self) -> Self {
+        Self { is_traced: true, ..self.clone() }
     }
 
     /// Lets scripts use the npm packages installed in the folder of their bundle. Call it before the runner is cloned.
@@ -116,8 +122,7 @@ impl ScriptRunner {
             Verdict::Done { user, context } => Ok((user, context)),
             _ => Err(protocol_error(log)),
         };
-        let ((user, context), trace, _) =
-            self.shared.run(scripts, Some(&metadata_writer), None, self.stubs.as_deref(), accept).await?;
+        let ((user, context), trace, _) = self.run(scripts, Some(&metadata_writer), None, accept).await?;
         Ok(LoginOutput { user, context, trace })
     }
 
@@ -146,8 +151,7 @@ impl ScriptRunner {
             (Verdict::Settled, Some(last)) => Ok(last),
             _ => Err(protocol_error(log)),
         };
-        let (last, trace, effects) =
-            self.shared.run(scripts, None, Some(api), self.stubs.as_deref(), accept).await?;
+        let (last, trace, effects) = self.run(scripts, None, Some(api), accept).await?;
         let action = trace.scripts.last().map(|script| script.name.clone()).unwrap_or_default();
         let mut effects = effects;
         let outcome = match (effects.denial.take(), effects.suspension.take()) {
@@ -175,45 +179,47 @@ impl ScriptRunner {
         self.shared.stopping.send_replace(true);
         self.shared.workers.stop().await;
     }
-}
 
-impl Shared {
     /// Runs scripts. Returns what `accept` makes of the verdict, the trace and the effects.
     async fn run<T>(
         &self,
         scripts: Scripts,
         metadata_writer: Option<&MetadataWriter>,
         api: Option<ApiHandler<'_>>,
-        stubs: Option<&Stubs>,
         accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
     ) -> Result<(T, Trace, Effects), Denied> {
-        let log = RunLog::new(&scripts, self.clock.clone());
+        let shared = &*self.shared;
+        let log = RunLog::new(&scripts, shared.clock.clone());
         let handler = CallHandler {
             log: &log,
-            fetcher: &self.fetcher,
-            packages: &self.packages,
-            stubs,
+            fetcher: &shared.fetcher,
+            packages: &shared.packages,
+            stubs: self.stubs.as_deref(),
             metadata_writer,
             api,
         };
-        let result = self.run_on_worker(scripts, &handler, accept).await;
+        let millis = u64::try_from(shared.time.as_millis()).unwrap_or(u64::MAX);
+        let run = Run { scripts, millis, is_fresh: self.stubs.is_some(), is_traced: self.is_traced };
+        let result = shared.run_on_worker(run, &handler, accept).await;
         let (trace, effects) = log.take();
         match result {
             Ok(accepted) => Ok((accepted, trace, effects)),
             Err(denied) => Err(Denied { trace: Box::new(trace), ..denied }),
         }
     }
+}
 
+impl Shared {
     async fn run_on_worker<T>(
         &self,
-        scripts: Scripts,
+        run: Run,
         handler: &CallHandler<'_>,
         accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
     ) -> Result<T, Denied> {
-        let frame = frame(scripts, self.time, handler.stubs.is_some())?;
+        let frame = frame(run)?;
         let _permit = self.workers.acquire().await?;
         let mut worker = self.workers.worker().await?;
-        let deadline = Instant::now() + self.time + GRACE;
+        let deadline = Instant::now() + self.time;
         let mut attempt = self.attempt(&mut worker, frame.clone(), deadline, handler).await;
         if matches!(&attempt, Err(Denied { reason: DenyReason::Crashed, script, .. }) if script.is_empty()) {
             // It died while idle. No script has run yet, so another worker may take over.
@@ -258,7 +264,7 @@ impl Shared {
         let attempt = tokio::select! {
             biased;
             () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => Err(stopped()),
-            finished = tokio::time::timeout_at(deadline, handler.run(worker, frame)) => match finished {
+            finished = tokio::time::timeout_at(deadline + GRACE, handler.run(worker, frame, deadline)) => match finished {
                 Ok(Ok(finished)) => Ok(finished),
                 Ok(Err(error)) => {
                     failed(DenyReason::Crashed, format!("its process ended while it ran ({error})"))
@@ -279,10 +285,8 @@ fn protocol_error(log: &RunLog) -> Denied {
     Denied::new(log.current(), DenyReason::Failed, "its worker ended with a result of another kind of script")
 }
 
-fn frame(scripts: Scripts, time: Duration, is_fresh: bool) -> Result<Vec<u8>, Denied> {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let run = ToWorker::Run(Box::new(Run { scripts, millis, is_fresh }));
-    ipc::frame(&run, TO_WORKER_LIMIT).map_err(|error| {
+fn frame(run: Run) -> Result<Vec<u8>, Denied> {
+    ipc::frame(&ToWorker::Run(Box::new(run)), TO_WORKER_LIMIT).map_err(|error| {
         denied(DenyReason::Failed, format!("the scripts and their input cannot be sent to a worker: {error}"))
     })
 }

@@ -59,6 +59,8 @@ pub(super) struct Run {
     pub(super) millis: u64,
     /// Whether it sees nothing of an earlier run.
     pub(super) is_fresh: bool,
+    /// Whether it reports what scripts read and change.
+    pub(super) is_traced: bool,
 }
 
 /// The scripts of a run.
@@ -117,6 +119,10 @@ pub(super) enum FromWorker {
     ScriptStarted(usize),
     /// A line of the running script is reached. In tests only.
     Reached(u32),
+    /// The running script has read a member of `event`, `user` or `context`. Of traced runs only.
+    Read(Vec<String>),
+    /// The running rule has changed a member, whose JSON follows; empty when it is gone. Of traced runs only.
+    Changed(Vec<String>, String),
     /// A line for the console.
     Console(ConsoleLevel, String),
     /// An action's call of a member of `api` that changes something.

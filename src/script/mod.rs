@@ -14,6 +14,7 @@
 mod settings;
 mod stubs;
 mod trace;
+mod reads;
 mod login;
 mod action;
 mod effects;
@@ -57,7 +58,7 @@ pub use login::{
 pub use required::{RequiredPackage, required_packages};
 pub use settings::Settings;
 pub use stubs::{StubbedAnswer, Stubs};
-pub use trace::{ApiCall, ConsoleLevel, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
+pub use trace::{ApiCall, Change, ConsoleLevel, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
 pub use types::type_declarations;
 pub use verify::{
     CannedResponse, Comparison, Continued, Difference, LoginCase, compare, fetched, generated_cases,

@@ -29,6 +29,20 @@ pub struct ScriptRun {
     pub kind: ScriptKind,
     /// How long it ran, its calls included. Of a script that was killed: until then.
     pub duration: Duration,
+    /// Of a traced run: the members of `event`, `user` and `context` that it read, such as `event.user.email`; `event.*` when
+    /// it read all of them. At most 30.
+    pub reads: Vec<String>,
+    /// Of a traced run: the members of `user` and `context` that a rule changed.
+    pub changes: Vec<Change>,
+}
+
+/// A member that a rule changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The member, such as `context.idToken.plan`.
+    pub member: String,
+    /// Its new value as JSON, with secrets redacted; cut at 1,000 characters. Empty when the rule removed it.
+    pub value: String,
 }
 
 /// The two kinds of scripts.

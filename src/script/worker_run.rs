@@ -3,17 +3,18 @@
 //! Reading, handling and writing run concurrently, so that several fetches can run at once and neither process blocks on
 //! a full pipe.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
+use tokio::time::Instant;
 use url::Url;
 
 use super::action_cache::ActionCache;
@@ -26,15 +27,18 @@ use super::ipc::{FromWorker, ModuleRequest, Scripts, TO_WORKER_LIMIT, ToWorker, 
 use super::login::{MetadataUpdate, MetadataWriter};
 use super::packages::Packages;
 use super::process::Worker;
+use super::reads::{self, Reads};
 use super::redact::Redactor;
 use super::stubs::Stubs;
-use super::trace::{ApiCall, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
+use super::trace::{ApiCall, Change, ConsoleLine, FetchRecord, ScriptKind, ScriptRun, Trace};
 use crate::clock::Clock;
 
 /// The most fetches of one run; as many refused ones are recorded besides.
 const FETCHES: usize = 20;
 /// The most metadata updates of one run.
 const UPDATES: usize = 20;
+/// The most changes of one script that are recorded.
+const CHANGES: usize = 100;
 /// The most files of npm packages that one run may look for.
 const MODULES: usize = 5000;
 
@@ -53,6 +57,8 @@ struct Entries {
     current: Option<(usize, Duration)>,
     trace: Trace,
     effects: Effects,
+    /// What the script that runs has read.
+    reads: Reads,
     /// Metadata updates, including those over the limit.
     updates: usize,
     /// Files of npm packages looked for.
@@ -121,14 +127,25 @@ impl RunLog {
         // A worker that was taken over may report more scripts than there are.
         if entries.trace.scripts.len() < self.names.len() {
             let (name, kind) = (self.name(index), self.kind);
-            entries.trace.scripts.push(ScriptRun { name, kind, duration: Duration::ZERO });
+            let (reads, changes) = (Vec::new(), Vec::new());
+            entries.trace.scripts.push(ScriptRun { name, kind, duration: Duration::ZERO, reads, changes });
         }
     }
 
     fn end_script(&self, entries: &mut Entries) {
         if let (Some((_, started)), Some(run)) = (entries.current, entries.trace.scripts.last_mut()) {
             run.duration = self.clock.elapsed().saturating_sub(started);
+            let paths = std::mem::take(&mut entries.reads).paths();
+            run.reads.extend(paths.iter().map(|path| self.redact_and_cut(path)));
         }
+    }
+
+    fn change(&self, path: &[String], value: String) {
+        let member = self.redact_and_cut(&reads::text(path));
+        let mut entries = self.lock();
+        let run = entries.trace.scripts.last_mut().filter(|run| run.changes.len() < CHANGES);
+        run.into_iter()
+            .for_each(|run| run.changes.push(Change { member: member.clone(), value: value.clone() }));
     }
 
     /// Redacts secrets, then cuts: cut first, half a secret could remain.
@@ -144,20 +161,28 @@ impl RunLog {
 
 impl CallHandler<'_> {
     /// Runs scripts on `worker`; `frame` is its [`ToWorker::Run`]. Also returns whether the worker can run another. After
-    /// an error it cannot. Not cancel-safe: kill a worker whose run was dropped.
-    pub(super) async fn run(&self, worker: &mut Worker, frame: Vec<u8>) -> io::Result<(Verdict, bool)> {
+    /// an error it cannot. Not cancel-safe: kill a worker whose run was dropped. Calls that the scripts did not wait for are
+    /// made all the same; metadata updates end before the run does, but for those that take until `limit`.
+    pub(super) async fn run(
+        &self,
+        worker: &mut Worker,
+        frame: Vec<u8>,
+        limit: Instant,
+    ) -> io::Result<(Verdict, bool)> {
         let (call_sender, calls) = mpsc::channel(1);
         let (reply_sender, replies) = mpsc::unbounded_channel();
         let mut write = pin!(write(&mut worker.stdin, frame, replies));
         let verdict = {
             let read = pin!(self.read(&mut worker.stdout, call_sender));
-            let handle = pin!(self.handle(calls, reply_sender));
-            tokio::select! {
+            let mut handle = pin!(self.handle(calls, reply_sender));
+            let verdict = tokio::select! {
                 verdict = read => verdict?,
-                never = handle => match never {},
-                // It ends only by an error while `handle` holds the sender.
+                // Neither ends, but by an error, before the run.
+                () = &mut handle => return Err(closed()),
                 written = &mut write => return Err(written.err().unwrap_or_else(closed)),
-            }
+            };
+            let _ended = tokio::time::timeout_at(limit, handle).await;
+            verdict
         };
         // Completes a partly written reply: half a frame would garble the next login.
         let reusable = write.await.is_ok();
@@ -172,6 +197,8 @@ impl CallHandler<'_> {
                 // Of one script at a time, which has no more lines than this.
                 FromWorker::Reached(line) if line < LINES => drop(self.log.lock().trace.reached.insert(line)),
                 FromWorker::Reached(_) => {}
+                FromWorker::Read(path) => drop(self.log.lock().reads.add(&path)),
+                FromWorker::Changed(path, value) => self.log.change(&path, value),
                 FromWorker::Console(level, text) => {
                     let script = self.log.current();
                     let console = &mut self.log.lock().trace.console;
@@ -186,31 +213,32 @@ impl CallHandler<'_> {
         }
     }
 
-    async fn handle(
-        &self,
-        mut calls: Receiver<(u64, Call)>,
-        replies: UnboundedSender<Vec<u8>>,
-    ) -> Infallible {
-        let mut pending = FuturesUnordered::new();
+    /// Ends when the run has and its metadata is saved.
+    async fn handle(&self, mut calls: Receiver<(u64, Call)>, replies: UnboundedSender<Vec<u8>>) {
+        let (mut updates, mut others) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let send = |(id, result)| {
+            let frame = ipc::frame(&ToWorker::Reply(id, result), TO_WORKER_LIMIT).or_else(|error| {
+                let too_big = Err(CallError::new("ETOOBIG", error.to_string()));
+                ipc::frame(&ToWorker::Reply(id, too_big), TO_WORKER_LIMIT)
+            });
+            // The receiver is gone only when the run has ended.
+            frame.into_iter().for_each(|frame| drop(replies.send(frame)));
+        };
         loop {
             tokio::select! {
                 // Beyond the limit the worker has to wait. Twice the limit, because cleared timers are pending here.
-                Some((id, call)) = calls.recv(), if pending.len() < 2 * CALLS_AT_ONCE => {
-                    pending.push(self.reply(id, call));
-                }
-                Some((id, result)) = pending.next() => {
-                    let frame = ipc::frame(&ToWorker::Reply(id, result), TO_WORKER_LIMIT).or_else(|error| {
-                        let too_big = Err(CallError::new("ETOOBIG", error.to_string()));
-                        ipc::frame(&ToWorker::Reply(id, too_big), TO_WORKER_LIMIT)
-                    });
-                    if let Ok(frame) = frame {
-                        // The receiver is gone only when the run has ended.
-                        drop(replies.send(frame));
-                    }
-                }
-                else => std::future::pending().await,
+                call = calls.recv(), if updates.len() + others.len() < 2 * CALLS_AT_ONCE => match call {
+                    Some((id, call)) if matches!(call, Call::Metadata(_)) => updates.push(self.reply(id, call)),
+                    Some((id, call)) => others.push(self.reply(id, call)),
+                    None => break,
+                },
+                Some(reply) = updates.next() => send(reply),
+                Some(reply) = others.next() => send(reply),
             }
         }
+        // Requests that were made last: each starts when it is polled, and goes on without us.
+        while let Some(Some(_)) = others.next().now_or_never() {}
+        while updates.next().await.is_some() {}
     }
 
     async fn reply(&self, id: u64, call: Call) -> (u64, Result<Value, CallError>) {

@@ -70,6 +70,16 @@ fn text(story: &Value) -> String {
     for script in list(story, "scripts") {
         let milliseconds = script.get("milliseconds").cloned().unwrap_or_default();
         lines.push(format!("{} {} ({milliseconds} ms)", of(&script, "kind"), of(&script, "name")));
+        let reads: Vec<_> =
+            list(&script, "reads").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        if !reads.is_empty() {
+            lines.push(format!("  reads {}", reads.join(", ")));
+        }
+        for change in list(&script, "changes") {
+            let value = of(&change, "value");
+            let end = if value.is_empty() { "is removed".to_owned() } else { format!("= {value}") };
+            lines.push(format!("  {} {end}", of(&change, "member")));
+        }
         for line in list(&script, "console") {
             lines.push(format!(
                 "  console.{}  {}",

@@ -3,7 +3,9 @@
 use serde_json::json;
 use vestibule::script::{ConsoleLevel, DenyReason, MetadataKind};
 
+use super::http_stub::{HttpStub, response};
 use super::script_host::{ScriptHost, context, rule, settings, user};
+use crate::waiting::wait_until;
 
 #[tokio::test]
 async fn rules_run_in_order_each_with_the_result_of_the_one_before() {
@@ -120,6 +122,28 @@ async fn metadata_updates_reach_the_host_and_their_errors_the_rule() {
     assert_eq!((updates[0].kind, updates[1].kind), (MetadataKind::App, MetadataKind::User));
     assert_eq!(updates[0].user_id, "auth0|ada");
     assert_eq!(json!(updates[0].metadata), json!({ "plan": "free", "old": null }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_and_requests_that_no_script_waits_for_are_made() {
+    let stub = HttpStub::open(1, |_| response(200, "")).await;
+    let host = ScriptHost::open(&settings(), &[&stub.origin]);
+    let rule = |n: usize| {
+        format!(
+            "function (user, context, callback) {{
+               for (let i = 0; i < 5; i++) auth0.users.updateAppMetadata(user.user_id, {{ ['key{n}' + i]: i }});
+               fetch('{}');
+               callback(null, user, context);
+             }}",
+            stub.url(&format!("/{n}"))
+        )
+    };
+    for n in 0..10 {
+        host.one(&rule(n)).await.unwrap();
+        assert_eq!(host.updates.lock().unwrap().len(), (n + 1) * 5, "the login waits for its own updates");
+    }
+    let arrived = || (0..10).all(|n| stub.requests(&format!("/{n}")).len() == 1);
+    wait_until("every request has arrived", arrived);
 }
 
 #[tokio::test]

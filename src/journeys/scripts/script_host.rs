@@ -84,6 +84,17 @@ impl ScriptHost {
         user: Value,
         context: Value,
     ) -> Result<LoginOutput, Denied> {
+        self.log_in_with(&self.scripts, rules, user, context).await
+    }
+
+    /// With `runner`, which may be another than the host's own.
+    pub(crate) async fn log_in_with(
+        &self,
+        runner: &ScriptRunner,
+        rules: &[Rule],
+        user: Value,
+        context: Value,
+    ) -> Result<LoginOutput, Denied> {
         let (updates, updated) = (Arc::clone(&self.updates), Arc::clone(&self.updated));
         let effects: MetadataWriter = Arc::new(move |update: MetadataUpdate| {
             if update.user_id == "auth0|unknown" {
@@ -94,7 +105,7 @@ impl ScriptHost {
             Ok(())
         });
         let login = LoginInput { user, context, auth0: auth0(), configuration: self.configuration.clone() };
-        self.scripts.run_rules(rules, login, effects).await
+        runner.run_rules(rules, login, effects).await
     }
 
     /// Runs post-login actions that may redirect.

@@ -126,7 +126,7 @@
       const handler = of === null || of === undefined ? undefined : of[handlerName];
       if (typeof handler !== 'function') return host.deny(undefined, 'Failed', `it exports no function ${handlerName}`);
       try {
-        await apply(handler, of, [event, build(run, event)]);
+        await apply(handler, of, [host.watched('event', event, run), build(run, event)]);
       } catch (thrown) {
         return host.fail(run, undefined, thrown);
       }

@@ -31,15 +31,18 @@
     host.scriptStarted(index);
     const { user_id } = user;
     let called = false;
+    const reading = { ended: false };
+    const record = host.changesSince({ user, context });
 
     function callback(error, newUser, newContext) {
       if (host.login !== login || login.ended) return;
       if (called) return host.console('warn', 'it called its callback again; only the first call counts');
-      called = true;
+      called = reading.ended = true;
       if (error !== null && error !== undefined) return host.fail(login, index, error, true);
       try {
-        newUser = copy(newUser, 'user');
-        newContext = copy(newContext, 'context');
+        newUser = copy(host.unwatched(newUser), 'user');
+        newContext = copy(host.unwatched(newContext), 'context');
+        record({ user: newUser, context: newContext });
       } catch (thrown) {
         return host.deny(index, 'Failed', host.describe(thrown).text);
       }
@@ -50,7 +53,8 @@
 
     try {
       const rule = rules[index];
-      const returned = rule(user, context, callback);
+      const watched = (name, value) => host.watched(name, value, reading);
+      const returned = rule(watched('user', user), watched('context', context), callback);
       const refuse = (thrown) => host.fail(login, index, thrown);
       if (returned instanceof PromiseClass) apply(then, returned, [undefined, refuse]);
     } catch (thrown) {

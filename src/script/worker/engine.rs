@@ -13,7 +13,7 @@ use std::rc::Rc;
 use rquickjs::context::EvalOptions;
 use rquickjs::{Context, Ctx, Function, Object, Persistent, Runtime, Value};
 
-use super::super::ipc::{CallError, Scripts, ToWorker, Verdict};
+use super::super::ipc::{CallError, Run, ToWorker, Verdict};
 use super::super::login::DenyReason;
 use super::host_functions::host_object;
 use super::pipe::Pipe;
@@ -29,7 +29,8 @@ const STACK: usize = 512 * 1024;
 /// The most contexts kept; the one that ran least recently goes first.
 const CONTEXTS: usize = 32;
 /// The parts of the prelude, in the order they run.
-const PRELUDE: [(&str, &str); 6] = prelude!["base", "console", "modules", "auth0", "rules", "actions"];
+const PRELUDE: [(&str, &str); 7] =
+    prelude!["base", "console", "modules", "trace", "auth0", "rules", "actions"];
 
 /// The engine and its contexts.
 pub(super) struct Engine {
@@ -53,8 +54,8 @@ impl Engine {
     }
 
     /// Starts a run.
-    pub(super) fn begin(&self, scripts: &Scripts, millis: u64, is_test: bool) {
-        self.state.begin(scripts, millis, is_test);
+    pub(super) fn begin(&self, run: &Run) {
+        self.state.begin(run);
     }
 
     /// Drops what is kept between runs.

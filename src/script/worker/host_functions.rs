@@ -23,6 +23,12 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<RunState>) -> rquickjs
     host.set("scriptStarted", Func::from(move |index: usize| s.start_script(index)))?;
     let s = Rc::clone(state);
     host.set("console", Func::from(move |level: String, text: String| s.console(&level, &text)))?;
+    let s = Rc::clone(state);
+    host.set("isTraced", Func::from(move || s.is_traced.get()))?;
+    let s = Rc::clone(state);
+    host.set("read", Func::from(move |path: Vec<String>| s.read(path)))?;
+    let s = Rc::clone(state);
+    host.set("changed", Func::from(move |path: Vec<String>, json: String| s.changed(path, &json)))?;
     if state.is_test.get() {
         let s = Rc::clone(state);
         ctx.globals().set(REACHED, Func::from(move |line: u32| s.reach(line)))?;

@@ -22,7 +22,7 @@ use rlimit::Resource;
 
 use self::engine::Engine;
 use self::pipe::Pipe;
-use super::ipc::{FromWorker, Run, Scripts, ToWorker, Verdict, WorkerLimits};
+use super::ipc::{FromWorker, Scripts, ToWorker, Verdict, WorkerLimits};
 
 /// Address space beyond the JavaScript heap, in bytes: for the executable, its stack and frames.
 const EXTRA_SPACE: u64 = 256 * 1024 * 1024;
@@ -43,12 +43,11 @@ fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
     while let Some(message) = pipe.receive()? {
         match message {
             ToWorker::Run(run) => {
-                let Run { scripts, millis, is_fresh } = *run;
-                if is_fresh {
+                if run.is_fresh {
                     engine.forget();
                 }
-                engine.begin(&scripts, millis, is_fresh);
-                let verdict = match scripts {
+                engine.begin(&run);
+                let verdict = match run.scripts {
                     Scripts::Rules { rules, input } => rules::run(&mut engine, &rules, &input)?,
                     Scripts::Actions { input, cache } => actions::run(&mut engine, *input, cache)?,
                 };

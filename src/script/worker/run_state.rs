@@ -13,9 +13,10 @@ use super::super::action_run::ActionsInput;
 use super::super::api_calls::Circumstances;
 use super::super::effects::Effects;
 use super::super::ipc::{
-    API_CALLS, CALLS_AT_ONCE, CONSOLE_LINES, Call, FromWorker, RESULT_LIMIT, Scripts, TEXT_LIMIT, Verdict,
+    API_CALLS, CALLS_AT_ONCE, CONSOLE_LINES, Call, FromWorker, RESULT_LIMIT, Run, TEXT_LIMIT, Verdict,
 };
 use super::super::login::DenyReason;
+use super::super::reads::Reads;
 use super::super::redact::Redactor;
 use super::super::redirect_token;
 use super::super::trace::ConsoleLevel;
@@ -40,8 +41,11 @@ pub(super) struct RunState {
     /// Of actions.
     pub(super) api: RefCell<Option<ApiState>>,
     pub(super) is_test: Cell<bool>,
+    pub(super) is_traced: Cell<bool>,
     /// The lines that were reported.
     reached: RefCell<BTreeSet<u32>>,
+    /// The paths that were reported of the script that runs.
+    reads: RefCell<Reads>,
 }
 
 /// The state behind `api`.
@@ -67,16 +71,19 @@ impl RunState {
             unhandled: RefCell::default(),
             api: RefCell::default(),
             is_test: Cell::default(),
+            is_traced: Cell::default(),
             reached: RefCell::default(),
+            reads: RefCell::default(),
         }
     }
 
     /// Starts a run. Its time limit starts here.
-    pub(super) fn begin(&self, scripts: &Scripts, millis: u64, is_test: bool) {
-        self.is_test.set(is_test);
+    pub(super) fn begin(&self, run: &Run) {
+        self.is_test.set(run.is_fresh);
+        self.is_traced.set(run.is_traced);
         self.reached.take();
-        *self.redactor.borrow_mut() = scripts.redactor();
-        self.deadline.set(self.clock.elapsed().saturating_add(Duration::from_millis(millis)));
+        *self.redactor.borrow_mut() = run.scripts.redactor();
+        self.deadline.set(self.clock.elapsed().saturating_add(Duration::from_millis(run.millis)));
         self.lines.set(0);
         self.index.set(0);
         self.api.take();
@@ -97,8 +104,21 @@ impl RunState {
         }
     }
 
+    /// Reports a member that the script has read, once.
+    pub(super) fn read(&self, path: Vec<String>) {
+        if self.reads.borrow_mut().add(&path) {
+            drop(self.pipe.send(&FromWorker::Read(path)));
+        }
+    }
+
+    /// Reports a member that a rule has changed; an empty text when it has removed it.
+    pub(super) fn changed(&self, path: Vec<String>, json: &str) {
+        drop(self.pipe.send(&FromWorker::Changed(path, self.redact_and_cut(json))));
+    }
+
     pub(super) fn start_script(&self, index: usize) {
         self.index.set(index);
+        self.reads.take();
         // A closed pipe is noticed at the next receive.
         drop(self.pipe.send(&FromWorker::ScriptStarted(index)));
     }

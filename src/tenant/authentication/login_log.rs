@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::Inner;
 use super::super::db::timestamp;
 use super::super::oauth_error::OAuthError;
-use crate::script::{ScriptKind, ScriptRun, Trace};
+use crate::script::{Change, ScriptKind, ScriptRun, Trace};
 
 /// The most stories kept.
 const CAPACITY: usize = 100;
@@ -55,6 +55,12 @@ pub(super) struct ScriptStory {
     /// Auth0's name of the trigger; `login_success` for rules.
     pub(super) trigger: &'static str,
     pub(super) milliseconds: u64,
+    /// The members of `event`, `user` and `context` that it read. Of `vestibule tenant login` only, as `changes`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) reads: Vec<String>,
+    /// The members of `user` and `context` that a rule changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) changes: Vec<Change>,
     /// Each `level` and `text`.
     pub(super) console: Vec<Value>,
     /// Each `method`, `url`, `status`, and `refused`: why it was not sent.
@@ -149,6 +155,8 @@ impl ScriptStory {
             kind: run.kind,
             trigger,
             milliseconds: u64::try_from(run.duration.as_millis()).unwrap_or(u64::MAX),
+            reads: run.reads.clone(),
+            changes: run.changes.clone(),
             console: Vec::new(),
             fetches: Vec::new(),
             calls: Vec::new(),

@@ -9,7 +9,8 @@ use crate::script::{ConsoleLevel, ConsoleLine, Denied, DenyReason, ScriptKind, S
 fn rules(login: LoginInput, writer: MetadataWriter) -> Result<LoginOutput, Denied> {
     let (script, text) = ("gate".to_owned(), "<b>seen</b>".to_owned());
     let line = ConsoleLine { script: script.clone(), level: ConsoleLevel::Log, text };
-    let run = ScriptRun { name: script.clone(), kind: ScriptKind::Rule, duration: Duration::from_millis(7) };
+    let (name, duration) = (script.clone(), Duration::from_millis(7));
+    let run = ScriptRun { name, kind: ScriptKind::Rule, duration, reads: Vec::new(), changes: Vec::new() };
     let trace = Trace { scripts: vec![run], console: vec![line], ..Trace::default() };
     if login.user["user_id"] == "auth0|grace" {
         return Err(Denied {
