@@ -21,6 +21,8 @@ struct State {
     /// A stack: the connection used last has the warmest cache.
     idle: Vec<Connection>,
     lent: usize,
+    /// Callers that wait for a connection, or for all of them. Without one, a return makes no system call.
+    waiting: usize,
     closed: bool,
 }
 
@@ -32,7 +34,7 @@ struct PooledConnection<'a> {
 
 impl ConnectionPool {
     pub(super) fn new(idle: Vec<Connection>, timeout: Duration) -> Self {
-        let state = State { idle, lent: 0, closed: false };
+        let state = State { idle, lent: 0, waiting: 0, closed: false };
         Self { state: Mutex::new(state), returned: Condvar::new(), timeout }
     }
 
@@ -50,22 +52,34 @@ impl ConnectionPool {
         let mut state = self.lock();
         state.closed = true;
         self.returned.notify_all();
-        let waited = self.returned.wait_timeout_while(state, self.timeout, |state| state.lent > 0);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.wait_while(state, |state| state.lent > 0);
         std::mem::take(&mut state.idle)
     }
 
     fn acquire(&self) -> Result<PooledConnection<'_>, DatabaseError> {
-        let waited = self
-            .returned
-            .wait_timeout_while(self.lock(), self.timeout, |state| state.idle.is_empty() && !state.closed);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.wait_while(self.lock(), |state| state.idle.is_empty() && !state.closed);
         if state.closed {
             return Err(DatabaseError::Closed);
         }
         let connection = state.idle.pop().ok_or(DatabaseError::Busy)?;
         state.lent += 1;
         Ok(PooledConnection { pool: self, connection: Some(connection) })
+    }
+
+    /// Waits at most for the timeout.
+    fn wait_while<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        condition: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        if !condition(&state) {
+            return state;
+        }
+        state.waiting += 1;
+        let waited = self.returned.wait_timeout_while(state, self.timeout, |state| condition(state));
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state
     }
 
     /// Pushes and pops leave the state valid, so a poisoned lock still holds a good one.
@@ -79,10 +93,14 @@ impl Drop for PooledConnection<'_> {
         let mut state = self.pool.lock();
         state.lent = state.lent.saturating_sub(1);
         state.idle.extend(self.connection.take());
-        let closed = state.closed;
+        let (closed, is_awaited) = (state.closed, state.waiting > 0);
         drop(state);
         // One connection came free, so one caller is enough; once closed, only `close` waits.
-        if closed { self.pool.returned.notify_all() } else { self.pool.returned.notify_one() }
+        match is_awaited {
+            true if closed => self.pool.returned.notify_all(),
+            true => self.pool.returned.notify_one(),
+            false => {}
+        }
     }
 }
 
