@@ -1,5 +1,7 @@
 //! `/healthz`: the process is alive. `/readyz`: it can serve requests.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -9,7 +11,8 @@ use warp::reply::{Reply, Response};
 use super::services::Services;
 
 pub(super) fn routes(services: &Services) -> BoxedFilter<(Response,)> {
-    let services = services.clone();
+    // One reference: warp clones the filter for each request.
+    let services = Arc::new(services.clone());
     let alive = warp::path!("healthz").and(warp::get()).map(|| "ok\n".into_response());
     let ready = warp::path!("readyz").and(warp::get()).map(move || ready(&services));
     alive.or(ready).unify().boxed()

@@ -88,6 +88,8 @@ pub use policy::{Agents, ClaimsSettings, Policy, RolesFrom, TokenProfile};
 pub use profiles::Profiles;
 pub use refusal::{Refusal, Stage};
 pub use token_cache::TokenCache;
+
+use users::SharedByRequests;
 pub use users::Users;
 
 use crate::clock::Clock;
@@ -140,8 +142,8 @@ impl Gate {
         pool: Pool,
         clock: Clock,
     ) -> Self {
-        let users = Users { store, pool, grants: Arc::new(grants), link, profiles, clock, dry_run: false };
-        Self { keys, users }
+        let shared = Arc::new(SharedByRequests { pool, grants, link, profiles, clock });
+        Self { keys, users: Users { store, dry_run: false, shared } }
     }
 
     /// The signing keys.
@@ -216,8 +218,9 @@ impl Gate {
     /// This gate, for one request: what it writes about the user is audited as part of `request`.
     #[must_use]
     pub fn for_request(&self, request: RequestId) -> Self {
-        let users = Users { store: self.users.store.for_request(request), ..self.users.clone() };
-        Self { keys: self.keys.clone(), users }
+        let Users { store, dry_run, shared } = &self.users;
+        let (store, shared) = (store.for_request(request), Arc::clone(shared));
+        Self { keys: self.keys.clone(), users: Users { store, dry_run: *dry_run, shared } }
     }
 
     /// The chain as a filter. It also extracts the new request's id, and the headers and the query string that it read.
@@ -230,13 +233,16 @@ impl Gate {
     ) -> impl Filter<Extract = (RequestId, Result<Caller, Refusal>, HeaderMap, String), Error = Rejection>
     + Clone
     + use<> {
-        let (gate, door) = (self.clone(), Arc::clone(door));
+        // One reference: warp clones the filter for each request.
+        let shared = Arc::new((self.clone(), Arc::clone(door)));
         headers_and_query()
             .then(move |headers: HeaderMap, query: String| {
-                let request = RequestId::fresh();
-                let (gate, door) = (gate.for_request(request), Arc::clone(&door));
+                let shared = Arc::clone(&shared);
                 async move {
-                    (request, gate.authenticate(&door, bearer(&headers, &query)).await, headers, query)
+                    let ((gate, door), request) = (&*shared, RequestId::fresh());
+                    let gate = gate.for_request(request);
+                    let caller = gate.authenticate(door, bearer(&headers, &query)).await;
+                    (request, caller, headers, query)
                 }
             })
             .untuple_one()

@@ -1,6 +1,7 @@
 //! Where users are found: the row that a subject leads to, the row of a verified email, the profile at Auth0.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::identity::{new_identity, would_be};
@@ -16,13 +17,27 @@ use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User, is_iss
 #[derive(Debug, Clone)]
 pub struct Users {
     pub(super) store: Store,
+    /// Finds the same users but links, inserts and refreshes none.
+    pub(super) dry_run: bool,
+    pub(super) shared: Arc<SharedByRequests>,
+}
+
+/// What does not differ between requests.
+#[derive(Debug)]
+pub struct SharedByRequests {
     pub(super) pool: Pool,
-    pub(super) grants: Arc<Grants>,
+    pub(super) grants: Grants,
     pub(super) link: Arc<LinkSettings>,
     pub(super) profiles: Profiles,
     pub(super) clock: Clock,
-    /// Finds the same users but links, inserts and refreshes none.
-    pub(super) dry_run: bool,
+}
+
+impl Deref for Users {
+    type Target = SharedByRequests;
+
+    fn deref(&self) -> &SharedByRequests {
+        &self.shared
+    }
 }
 
 impl Users {
