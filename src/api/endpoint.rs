@@ -57,32 +57,24 @@ pub fn door(
     });
     let reload = DoorReload(Arc::clone(&door));
 
-    // HEAD is handled as GET; hyper drops the body.
-    let get = warp::get().or(warp::head()).unify().map(|| Method::GET);
-    let begin = {
-        let door = Arc::clone(&door);
-        move |method| (method, door.elapsed())
-    };
-    let operation = get
-        .or(warp::post().map(|| Method::POST))
-        .unify()
-        .map(begin)
-        .untuple_one()
-        .and(caller)
-        .and(warp::body::stream())
-        .then({
-            let door = Arc::clone(&door);
-            move |method, begun, request, caller, headers, query: String, body| {
-                let door = Arc::clone(&door);
-                async move {
-                    door.check_origin(&headers);
-                    let mut responder = door.responder(&headers, door.line(request, begun));
-                    let outcome = answer(&door, &mut responder, method, caller, &headers, &query, body).await;
-                    let response = responder.render(outcome);
-                    door.live().origins.allow(&headers, response)
-                }
+    let operation = |method: Method| {
+        let (begin, door) = (Arc::clone(&door), Arc::clone(&door));
+        let caller = warp::any().map(move || begin.elapsed()).and(caller.clone());
+        caller.and(warp::body::stream()).then(move |begun, request, caller, headers, query: String, body| {
+            let (door, method) = (Arc::clone(&door), method.clone());
+            async move {
+                door.check_origin(&headers);
+                let mut responder = door.responder(&headers, door.line(request, begun));
+                let outcome = answer(&door, &mut responder, method, caller, &headers, &query, body).await;
+                let response = responder.render(outcome);
+                door.live().origins.allow(&headers, response)
             }
-        });
+        })
+    };
+    // Most requests are POST: first, so that no branch before it rejects them.
+    let post = warp::post().and(operation(Method::POST));
+    // HEAD is handled as GET; hyper drops the body.
+    let get = warp::get().or(warp::head()).unify().and(operation(Method::GET));
     let other_method = warp::method().and(warp::header::headers_cloned()).map({
         let door = Arc::clone(&door);
         move |method, headers: HeaderMap| match method {
@@ -97,7 +89,8 @@ pub fn door(
         }
     });
     let socket = socket::route(&door);
-    let graphql = warp::path!("graphql").and(socket.or(operation).unify().or(other_method).unify());
+    let graphql =
+        warp::path!("graphql").and(post.or(socket).unify().or(get).unify().or(other_method).unify());
     (graphql.or(health).unify().or(graphiql).unify().boxed(), reload)
 }
 

@@ -5,7 +5,10 @@ use std::io::{self, Write};
 
 use juniper::{DefaultScalarValue, ExecutionError, GraphQLError, Value};
 use serde::Serialize;
-use warp::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use warp::http::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use warp::hyper::body::Bytes;
 use warp::reply::{Reply, Response};
@@ -168,29 +171,33 @@ impl MediaType {
         best.map(|(_, media)| media)
     }
 
-    fn content_type(self) -> &'static str {
-        match self {
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
-        }
+        })
     }
 }
 
 /// Headers of a response that is data, never a page.
-const DATA_HEADERS: [(HeaderName, &str); 5] = [
-    (CACHE_CONTROL, "no-store"),
-    (VARY, "Accept, Authorization, Origin"),
-    (HeaderName::from_static("x-content-type-options"), "nosniff"),
-    (HeaderName::from_static("content-security-policy"), "default-src 'none'; frame-ancestors 'none'"),
-    (HeaderName::from_static("referrer-policy"), "no-referrer"),
+static DATA_HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (VARY, HeaderValue::from_static("Accept, Authorization, Origin")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The most headers of a response, ours and those of CORS: the map never grows.
+const HEADERS: usize = 12;
 
 /// A response outside GraphQL: data, and no page.
 pub(super) fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
     let mut response = warp::reply::json(body).into_response();
     *response.status_mut() = status;
-    let headers = DATA_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    response.headers_mut().extend(headers);
+    response.headers_mut().extend(DATA_HEADERS.clone());
     response
 }
 
@@ -216,12 +223,10 @@ impl Responder {
         let mut response = Response::new(Bytes::from(body).into());
         *response.status_mut() = self.status(&outcome);
         let headers = response.headers_mut();
-        let media = self.media.unwrap_or(MediaType::Json).content_type();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-        headers.extend(DATA_HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        if let Ok(id) = HeaderValue::try_from(request.to_string()) {
-            headers.insert(HeaderName::from_static("x-request-id"), id);
-        }
+        headers.reserve(HEADERS);
+        headers.insert(CONTENT_TYPE, self.media.unwrap_or(MediaType::Json).content_type());
+        headers.extend(DATA_HEADERS.clone());
+        headers.extend(HeaderValue::try_from(request.to_string()).map(|id| (X_REQUEST_ID.clone(), id)));
         match &outcome {
             RequestOutcome::Refused(refusal) => {
                 let challenge = refusal.challenge(door).and_then(|text| HeaderValue::try_from(text).ok());
