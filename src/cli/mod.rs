@@ -38,7 +38,7 @@ use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, S
 
 use crate::app::Vestibule;
 use crate::config::{Config, PRODUCTION, Sources, load};
-use crate::script;
+use crate::{script, telemetry};
 
 /// Authenticates callers of your two GraphQL APIs against Auth0. One executable, with SQLite inside.
 #[derive(Debug, Parser)]
@@ -112,7 +112,9 @@ enum DoorArg {
 ///
 /// A team with its own schemas calls this from its `main`.
 pub fn main(vestibule: Vestibule) -> ExitCode {
-    match run(std::env::args_os(), vestibule) {
+    let outcome = run(std::env::args_os(), vestibule);
+    telemetry::flush();
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             print_error(&error);
