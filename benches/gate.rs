@@ -1,14 +1,17 @@
-//! The cost of the gate's first two stages (bearer and claims) and of all four, compared with a bare RSA signature check.
+//! The cost of the gate's stages, compared with a bare RSA signature check. The difference of two cases is what the stages
+//! between cost.
 //!
-//! One run (`cargo bench --bench gate`) measures five cases with an RS256 token of a user and a 2048-bit key:
+//! One run (`cargo bench --bench gate`) measures these cases with RS256 tokens and a 2048-bit key:
 //!
-//! | case | what runs | time relative to `signature` (two cores) |
-//! |---|---|---|
-//! | `cached` | both stages, for a token in the door's cache | 0.11 |
-//! | `uncached` | both stages, for a token that is new to the door | 1.79 |
-//! | `payload` | all four stages, for a user in the payload of a token seen before: no query | not recorded yet |
-//! | `row` | all four stages, for a token seen before without the user: one read by key | not recorded yet |
-//! | `signature` | jsonwebtoken's signature check alone, without header, JSON or claims | 1 |
+//! | case | what runs |
+//! |---|---|
+//! | `bearer` | the first stage |
+//! | `cached` | bearer and claims, for a token in the door's cache |
+//! | `uncached` | bearer and claims, for a token that is new to the door |
+//! | `machine` | all four stages, for a machine's token seen before: nothing of a user |
+//! | `payload` | all four stages, for a user in the payload of a token seen before: no query |
+//! | `row` | all four stages, for a token seen before without the user: one read by key |
+//! | `signature` | jsonwebtoken's signature check alone, without header, JSON or claims |
 
 #![expect(clippy::expect_used, reason = "a bench that fails to set up measures nothing")]
 
@@ -40,6 +43,7 @@ use warp::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 /// A closed port: the keys come from the database, as after a restart.
 const TENANT: &str = "http://127.0.0.1:1/";
 const SUBJECT: &str = "auth0|64b1f0c2a9d3e8f7c6b5a4d3";
+const MACHINE: &str = "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z";
 const AUDIENCE: &str = "https://public.example/";
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -48,13 +52,19 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 /// A token like those that Auth0 issues to a user. Each `serial` gives a different token.
 fn token(key: &RsaKeyPair, now: i64, serial: u64, user: &Value) -> String {
+    token_of(key, now, SUBJECT, &json!({"jti": serial.to_string(), "https://ns.example/user": user}))
+}
+
+/// A token of `subject` with more claims than all have.
+fn token_of(key: &RsaKeyPair, now: i64, subject: &str, more: &Value) -> String {
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": "one"});
-    let claims = json!({
-        "iss": TENANT, "sub": SUBJECT, "aud": [AUDIENCE, format!("{TENANT}userinfo")],
-        "iat": now - 10, "exp": now + 86_400, "azp": "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4z",
-        "scope": "openid profile email", "jti": serial.to_string(), "https://ns.example/roles": ["support"],
-        "https://ns.example/user": user,
+    let mut claims = json!({
+        "iss": TENANT, "sub": subject, "aud": [AUDIENCE, format!("{TENANT}userinfo")],
+        "iat": now - 10, "exp": now + 86_400, "azp": MACHINE,
+        "scope": "openid profile email", "https://ns.example/roles": ["support"],
     });
+    let members = more.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone()));
+    claims.as_object_mut().expect("an object").extend(members);
     let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
     let mut signature = vec![0; key.public_modulus_len()];
     let signed = key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature);
@@ -136,6 +146,7 @@ fn the_gate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("gate");
     group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(8));
     let cached = headers(&token(&key, now, 0, &Value::Null));
+    group.bench_function("bearer", |bench| bench.iter(|| bearer(black_box(&cached), "query=%7Bme%7D")));
     group.bench_function("cached", |bench| bench.iter(|| gate(black_box(&cached), &warm, &keys, &clock)));
 
     let email = "ada@example.com".parse().ok();
@@ -150,8 +161,10 @@ fn the_gate(criterion: &mut Criterion) {
     let profiles = Profiles::new(auth0, users.clone(), pool.clone(), clock.clone(), Arc::clone(&link));
     let grants = Grants { user_issuers: vec![TENANT.to_owned()], ..Grants::default() };
     let whole = Gate::new(keys.clone(), grants, link, profiles, users, pool, clock.clone());
-    for (name, user, queries) in [("payload", user, 0), ("row", Value::Null, 1)] {
-        let headers = headers(&token(&key, now, 0, &user));
+    let machine = token_of(&key, now, &format!("{MACHINE}@clients"), &json!({"gty": "client-credentials"}));
+    let (payload, row) = (token(&key, now, 0, &user), token(&key, now, 0, &Value::Null));
+    for (name, token, queries) in [("machine", machine, 0), ("payload", payload, 0), ("row", row, 1)] {
+        let headers = headers(&token);
         let authenticate = || {
             let presented = bearer(black_box(&headers), "query=%7Bme%7D");
             let caller = whole.authenticate(&warm, presented).now_or_never();

@@ -20,8 +20,6 @@ class Budget:
     at_least: float | None = None
     # The load that the line is about, for its throughput and CPU time.
     load: str | None = None
-    # What bounds it, if the budget is not met.
-    bound: str = ""
 
     def goal(self) -> str:
         if self.at_most is not None:
@@ -54,8 +52,6 @@ def beyond_verify(measured: Round) -> float:
     return (measured["first_sight"]["cpu_us"] - measured["verify_us"]["value"]) / healthz(measured)
 
 
-KERNEL = "the kernel's share of a request and juniper's execution; docs/performance.md has the profile"
-
 ROUNDS = [
     Budget("`/healthz`, the empty answer", over("healthz"), " ×", load="healthz"),
     Budget("`me` from the payload", over("payload"), " ×", at_most=2.2, load="payload"),
@@ -76,6 +72,7 @@ ROUNDS = [
 ]
 
 EXTRAS = [
+    Budget("`me` from the payload, over the same without a log line", value("request_line"), " ×"),
     Budget("memory with {live_tokens:,} live tokens", value("live_tokens_mib"), " MiB", at_most=64),
     Budget("an idle subscription, of {sockets:,}", value("socket_kib"), " KiB", at_most=25),
     Budget("p99 at half of saturation, over the median", value("half_saturation"), " ×", at_most=5),

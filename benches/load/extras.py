@@ -28,6 +28,17 @@ def live_tokens(setup: Setup) -> Round:
         return {"live_tokens_mib": {"value": server.resident_mib()}}
 
 
+def request_line(setup: Setup) -> Round:
+    """The CPU time of a request with its line in the log, over that without."""
+    cost: dict[str, list[float]] = {"true": [], "false": []}
+    for _ in range(min(setup.sizes.rounds, 3)):
+        for requests, samples in cost.items():
+            with setup.vestibule.serve(setup.database, extra=[f"log.requests={requests}"]) as server:
+                samples.append(warm(setup, server, setup.payload).cpu_us)
+    with_line, without = (statistics.median(samples) for samples in cost.values())
+    return {"request_line": {"value": with_line / without}}
+
+
 def half_saturation(setup: Setup) -> Round:
     """The latency at half of the throughput that saturates the server."""
     with setup.vestibule.serve(setup.database) as server:
@@ -141,3 +152,6 @@ def curves(setup: Setup) -> dict[str, dict[str, dict[str, float]]]:
                 for connections in CONCURRENCY
             }
     return measured
+
+
+ONCE = (request_line, live_tokens, half_saturation, sockets, two_cores, first_logins)

@@ -12,7 +12,7 @@ from wrk import Load, Work, wrk
 # One number or load for each thing measured in a round.
 Round = dict[str, dict[str, float]]
 
-ATTEMPTS_MAX = 2  # for each round that is wanted
+REPEATED_MAX = 2
 HEALTHZ_DRIFT_MAX = 0.10
 PEERS: dict[str, tuple[str, ...]] = {
     "axum": ("row", "row_many"),
@@ -22,15 +22,16 @@ PEERS: dict[str, tuple[str, ...]] = {
 
 
 def rounds(setup: Setup, say: Callable[[str], None]) -> list[Round]:
-    """As many undisturbed rounds as wanted; of too many disturbed ones the last are taken, and named."""
+    """As many rounds as wanted, undisturbed. If too many are disturbed, the last are kept, and marked."""
     accepted: list[Round] = []
     wanted = setup.sizes.rounds
-    for attempt in range(1, wanted * ATTEMPTS_MAX + 1):
+    attempts = wanted + REPEATED_MAX
+    for attempt in range(1, attempts + 1):
         watch = Watch()
         measured = one_round(setup, attempt)
         noise = watch.noise() or healthz_drift(measured)
         left = wanted - len(accepted)
-        forced = noise is not None and wanted * ATTEMPTS_MAX - attempt < left
+        forced = noise is not None and attempts - attempt < left
         if noise is None or forced:
             accepted.append({**measured, "disturbed": {"value": float(forced)}})
         say(f"round {attempt}: {noise or 'undisturbed'}{', kept: too many were' if forced else ''}")
@@ -68,6 +69,8 @@ def one_round(setup: Setup, number: int) -> Round:
     peers = list(PEERS)
     for peer in peers[number % len(peers) :] + peers[: number % len(peers)]:
         with setup.peer(peer) as server:
+            # Node compiles what is hot.
+            warm(setup, server, setup.row)
             for name in PEERS[peer]:
                 load(f"{peer}_{name}", server, getattr(setup, name))
     return measured

@@ -1,4 +1,5 @@
-// Express, express-jwt, graphql-http and better-sqlite3. The environment has ISSUER, AUDIENCE and DATABASE.
+// Express, express-jwt, graphql-http and better-sqlite3, with a log line for each request. The environment has ISSUER, AUDIENCE and DATABASE.
+import { randomUUID } from 'node:crypto'
 import Database from 'better-sqlite3'
 import express from 'express'
 import { expressjwt } from 'express-jwt'
@@ -35,6 +36,15 @@ const app = express()
 app.get('/healthz', (_request, response) => response.end())
 app.post(
   '/graphql',
+  (_request, response, next) => {
+    const [id, begun] = [randomUUID(), performance.now()]
+    response.set('x-request-id', id)
+    response.on('finish', () => {
+      const ms = (performance.now() - begun).toFixed(3)
+      process.stderr.write(`${new Date().toISOString()} INFO request status=${response.statusCode} ms=${ms} request=${id}\n`)
+    })
+    next()
+  },
   expressjwt({
     secret: jwks.expressJwtSecret({ jwksUri: `${ISSUER}.well-known/jwks.json`, cache: true }),
     audience: AUDIENCE,

@@ -1,21 +1,25 @@
-//! What both servers share: tokens verified by `jsonwebtoken` and cached, users in SQLite.
+//! What both servers share: tokens verified by `jsonwebtoken` and cached, users in SQLite, a log line for each request.
 //!
 //! The environment has `ISSUER`, `AUDIENCE` and `DATABASE`, a file with the table `users (auth0_id, id, email, name)`.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
+use axum::http::{HeaderValue, Response};
 use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, get_current_timestamp};
 use quick_cache::sync::Cache;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::Deserialize;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 /// The claims of a token that are used.
 #[derive(Deserialize)]
 pub struct Claims {
     sub: String,
+    exp: u64,
     #[serde(rename = "https://vestibule.example/user")]
     user: Option<User>,
 }
@@ -59,7 +63,7 @@ impl App {
     /// The claims of the token in an `Authorization` header.
     pub fn claims(&self, authorization: &str) -> Result<Arc<Claims>> {
         let token = authorization.strip_prefix("Bearer ").context("no bearer token")?;
-        if let Some(claims) = self.tokens.get(token) {
+        if let Some(claims) = self.tokens.get(token).filter(|claims| claims.exp > get_current_timestamp()) {
             return Ok(claims);
         }
         let claims = Arc::new(jsonwebtoken::decode(token, &self.key, &self.validation)?.claims);
@@ -81,8 +85,30 @@ impl App {
     }
 }
 
-/// Listens on a free port and prints the address.
+/// The id and the log line of a request.
+pub struct RequestLine {
+    id: Uuid,
+    begun: Instant,
+}
+
+impl RequestLine {
+    pub fn begin() -> Self {
+        Self { id: Uuid::now_v7(), begun: Instant::now() }
+    }
+
+    /// Logs the request and puts its id into the response.
+    pub fn end<B>(self, mut response: Response<B>) -> Response<B> {
+        let ms = self.begun.elapsed().as_secs_f64() * 1e3;
+        tracing::info!(status = response.status().as_u16(), ms, request = %self.id, "request");
+        let id = HeaderValue::try_from(self.id.to_string());
+        response.headers_mut().extend(id.ok().map(|id| (axum::http::HeaderName::from_static("x-request-id"), id)));
+        response
+    }
+}
+
+/// Logs to standard error, listens on a free port and prints the address.
 pub async fn listen() -> Result<TcpListener> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
     Ok(listener)

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema, SimpleObject};
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, post};
-use peers::{App, Claims};
+use peers::{App, Claims, RequestLine};
 
 #[derive(SimpleObject)]
 struct User {
@@ -38,12 +40,18 @@ async fn graphql(
     Ok(schema.execute(request.into_inner().data(claims)).await.into())
 }
 
+async fn logged(request: Request, next: Next) -> Response {
+    let line = RequestLine::begin();
+    line.end(next.run(request).await)
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let app = Arc::new(App::open()?);
     let schema = Schema::build(Query, EmptyMutation, EmptySubscription).data(Arc::clone(&app)).finish();
     let routes = axum::Router::new()
         .route("/graphql", post(graphql))
+        .layer(from_fn(logged))
         .route("/healthz", get(|| async { "" }))
         .with_state((schema, app));
     Ok(axum::serve(peers::listen().await?, routes).await?)

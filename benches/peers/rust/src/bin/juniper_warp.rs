@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use juniper::{EmptyMutation, EmptySubscription, FieldResult, GraphQLObject, RootNode, graphql_object};
-use peers::{App, Claims};
+use peers::{App, Claims, RequestLine};
 use warp::Filter;
 
 #[derive(GraphQLObject)]
@@ -42,7 +42,10 @@ async fn main() -> anyhow::Result<()> {
         }
     });
     let schema = RootNode::new(Query, EmptyMutation::new(), EmptySubscription::new());
-    let graphql = warp::path!("graphql").and(juniper_warp::make_graphql_filter(schema, context));
+    let graphql = warp::path!("graphql")
+        .map(RequestLine::begin)
+        .and(juniper_warp::make_graphql_filter(schema, context))
+        .map(|line: RequestLine, response| line.end(response));
     let healthz = warp::path!("healthz").map(String::new);
     warp::serve(graphql.or(healthz)).incoming(peers::listen().await?).run().await;
     Ok(())
