@@ -145,7 +145,7 @@ impl Deployer {
         let deployed: State = serde_json::from_str(&record).map_err(|_| DeployError::Record(last))?;
         let tenant = Connection::open(target, settings, &self.clock, &|_| Ok(()))?;
         let triggers = deployed.bindings.keys().cloned().collect();
-        let now = Desired::of_record(tenant_state(&tenant, &deployed.kinds, &triggers)?);
+        let now = Desired::of_record(tenant_state(&tenant, &deployed.kinds, &triggers, false)?);
         let hashes = SecretHashes::read(&self.store, settings)?;
         let planner = Planner {
             desired: &now,
@@ -257,7 +257,7 @@ impl Deployer {
     fn plan_of(&self, target: &str, source: &Source<'_>, options: Options) -> Result<Plan, DeployError> {
         let (settings, desired) = (self.settings(target)?, self.desired(target, source)?);
         let tenant = Connection::open(target, settings, &self.clock, &|_| Ok(()))?;
-        let current = tenant_state(&tenant, &desired.kinds, &desired.triggers())?;
+        let current = tenant_state(&tenant, &desired.kinds, &desired.triggers(), desired.uses_modules())?;
         let hashes = SecretHashes::read(&self.store, settings)?;
         self.planned(target, &desired, &current, &hashes, options.prune)
     }
@@ -325,7 +325,7 @@ impl Run<'_> {
         }
         let Deployer { store, clock, .. } = self.deployer;
         let tenant = Connection::open(self.target, self.settings, clock, self.log)?;
-        let current = tenant_state(&tenant, &desired.kinds, &desired.triggers())?;
+        let current = tenant_state(&tenant, &desired.kinds, &desired.triggers(), desired.uses_modules())?;
         let hashes = SecretHashes::read(store, self.settings)?;
         let plan = self.deployer.planned(self.target, &desired, &current, &hashes, self.options.prune)?;
         if self.approved.is_some_and(|approved| *approved != plan) {
@@ -358,7 +358,7 @@ impl Run<'_> {
 
     /// Reads the tenant once more: nothing may be left to change.
     fn verify(&self, tenant: &Connection<'_>, desired: &Desired) -> Result<String, DeployError> {
-        let after = tenant_state(tenant, &desired.kinds, &desired.triggers())?;
+        let after = tenant_state(tenant, &desired.kinds, &desired.triggers(), desired.uses_modules())?;
         let hashes = SecretHashes::read(&self.deployer.store, self.settings)?;
         let planner = planner(desired, &after, &hashes, self.settings, self.options.prune);
         let left = Planner { exact_versions: false, ..planner }.changes()?;

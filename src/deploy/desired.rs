@@ -6,10 +6,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::error::DeployError;
+use super::modules::{modules, reference, with_modules};
 use super::read::supported;
 use super::rules::{RuleAction, RuleActions};
 use super::settings::TargetSettings;
-use super::state::{Binding, CLIENT, ObjectKind, State, text};
+use super::state::{Binding, CLIENT, ObjectKind, ScriptMembers, State, secret_names, text};
 use crate::bundle::{Bundle, BundleError, Kind, Object, Objects};
 use crate::telemetry::Secret;
 
@@ -21,18 +22,20 @@ const SECRET_MAX: usize = 4096;
 /// Shorter secrets are not hidden in what is shown: they would hide parts of words.
 const HIDDEN_MIN: usize = 4;
 
+type Secrets = BTreeMap<String, Option<Secret>>;
+
 /// The state that a tenant should have.
 #[derive(Default)]
 pub(super) struct Desired {
     pub(super) state: State,
-    /// The secrets of each action. Without a value: the one that the tenant has stays.
-    pub(super) secrets: BTreeMap<String, BTreeMap<String, Option<Secret>>>,
+    /// The secrets of each script. Without a value: the one that the tenant has stays.
+    secrets: BTreeMap<(ObjectKind, String), Secrets>,
     /// The kinds that it describes. Others are left alone.
     pub(super) kinds: BTreeSet<ObjectKind>,
     /// Whether it is the record of a tenant's state, and so describes its objects whole.
     pub(super) is_record: bool,
-    /// In a record, the deployed versions of actions.
-    pub(super) versions: BTreeMap<String, String>,
+    /// In a record, the ids of the versions that ran.
+    versions: BTreeMap<(ObjectKind, String), String>,
     /// Texts that are hidden in what is shown or recorded.
     pub(super) hidden: Vec<String>,
     /// What is not deployed; one line each.
@@ -78,7 +81,7 @@ impl Desired {
         let mut problems = Vec::new();
         desired.add_objects(&objects);
         let rule_actions = desired.add_rules(&objects, &mut problems);
-        desired.add_actions(&objects);
+        desired.add_scripts(&objects);
         desired.add_bindings(&objects, rule_actions, &mut problems);
         desired.name_what_is_left(&objects);
         desired.check(&mut problems);
@@ -93,25 +96,41 @@ impl Desired {
 
     /// The recorded state of a tenant.
     pub(super) fn of_record(state: State) -> Self {
-        let deployed = |action: &Object| {
-            let version = action.get("deployed_version")?.get("id")?.as_str()?;
-            Some((text(action, "name").to_owned(), version.to_owned()))
-        };
-        let actions = || state.of(ObjectKind::Actions).map(|(_, action)| action);
-        let names = |action: &Object| {
-            let listed = action.get("secrets").and_then(Value::as_array).into_iter().flatten();
-            listed
-                .filter_map(|secret| secret.get("name")?.as_str().map(|name| (name.to_owned(), None)))
-                .collect()
-        };
-        Self {
-            versions: actions().filter_map(deployed).collect(),
-            secrets: actions().map(|action| (text(action, "name").to_owned(), names(action))).collect(),
-            kinds: state.kinds.clone(),
-            is_record: true,
-            state,
-            ..Self::default()
+        let (mut versions, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+        for (kind, members, name, script) in scripts(&state) {
+            let key = (kind, name.clone());
+            let version = script.get(members.version).and_then(|version| version.get("id")?.as_str());
+            versions.extend(version.map(|id| (key.clone(), id.to_owned())));
+            secrets.insert(key, secret_names(script).map(|name| (name.to_owned(), None)).collect());
         }
+        Self { versions, secrets, kinds: state.kinds.clone(), is_record: true, state, ..Self::default() }
+    }
+
+    /// The secrets of a script.
+    pub(super) fn secrets_of(&self, kind: ObjectKind, name: &str) -> &Secrets {
+        const NONE: &Secrets = &BTreeMap::new();
+        self.secrets.get(&(kind, name.to_owned())).unwrap_or(NONE)
+    }
+
+    /// In a record, the id of the version of a script that ran.
+    pub(super) fn version_of(&self, kind: ObjectKind, name: &str) -> Option<&str> {
+        self.versions.get(&(kind, name.to_owned())).map(String::as_str)
+    }
+
+    /// Whether an action uses a module, so that the tenant's modules must be known.
+    pub(super) fn uses_modules(&self) -> bool {
+        self.state.of(ObjectKind::Actions).any(|(_, action)| modules(action).next().is_some())
+    }
+
+    /// A script with the number of a version for each module that it uses; see [`with_modules`]. A record has them.
+    pub(super) fn resolved(
+        &self,
+        name: &str,
+        script: &Object,
+        latest: &BTreeMap<String, u64>,
+        problems: &mut Vec<String>,
+    ) -> Object {
+        if self.is_record { script.clone() } else { with_modules(name, script, latest, problems) }
     }
 
     /// The triggers that it describes.
@@ -124,9 +143,9 @@ impl Desired {
         self.hidden.iter().fold(text.to_owned(), |text, hidden| text.replace(hidden.as_str(), "••••"))
     }
 
-    /// All but the actions.
+    /// All but scripts.
     fn add_objects(&mut self, objects: &Objects) {
-        for kind in ObjectKind::ALL.into_iter().filter(|kind| *kind != ObjectKind::Actions) {
+        for kind in ObjectKind::ALL.into_iter().filter(|kind| kind.script().is_none()) {
             for object in objects.list(kind.in_bundle()) {
                 let mut object = object.clone();
                 if kind == ObjectKind::Grants {
@@ -158,37 +177,41 @@ impl Desired {
         self.notices.extend(rules.notices);
         let add = |RuleAction { action, secrets }: RuleAction| {
             let name = text(&action, "name").to_owned();
-            self.add_action(&name, secrets);
-            self.state.add(ObjectKind::Actions, action);
+            self.add_script(ObjectKind::Actions, action, secrets);
             name
         };
         rules.actions.into_iter().map(add).collect()
     }
 
-    fn add_actions(&mut self, objects: &Objects) {
-        for action in objects.list(Kind::Action) {
-            let mut wanted = action.clone();
-            let name = text(action, "name").to_owned();
-            let listed = action.get("secrets").and_then(Value::as_array).into_iter().flatten();
-            let secrets = listed.filter_map(|secret| {
-                let value = secret.get("value").and_then(Value::as_str).filter(|value| *value != NOT_SHOWN);
-                Some((
-                    secret.get("name")?.as_str()?.to_owned(),
-                    value.map(|value| Secret::new(value.to_owned())),
-                ))
-            });
-            self.add_action(&name, secrets.collect());
-            wanted.retain(|member, _| {
-                member == "deployed" || !ObjectKind::Actions.read_only().contains(&member.as_str())
-            });
-            self.state.add(ObjectKind::Actions, wanted);
+    fn add_scripts(&mut self, objects: &Objects) {
+        let kinds = ObjectKind::ALL.into_iter().filter_map(|kind| Some((kind, kind.script()?.wanted)));
+        for (kind, is_wanted) in kinds {
+            for script in objects.list(kind.in_bundle()) {
+                let mut wanted = script.clone();
+                let listed = script.get("secrets").and_then(Value::as_array).into_iter().flatten();
+                let secrets = listed.filter_map(|secret| {
+                    let value =
+                        secret.get("value").and_then(Value::as_str).filter(|value| *value != NOT_SHOWN);
+                    let value = value.map(|value| Secret::new(value.to_owned()));
+                    Some((secret.get("name")?.as_str()?.to_owned(), value))
+                });
+                wanted
+                    .retain(|member, _| member == is_wanted || !kind.read_only().contains(&member.as_str()));
+                let modules: Vec<Value> =
+                    modules(script).map(|(name, number)| reference(name, number)).collect();
+                if wanted.contains_key("modules") {
+                    wanted.insert("modules".to_owned(), modules.into());
+                }
+                self.add_script(kind, wanted, secrets.collect());
+            }
         }
     }
 
-    fn add_action(&mut self, name: &str, secrets: BTreeMap<String, Option<Secret>>) {
+    fn add_script(&mut self, kind: ObjectKind, script: Object, secrets: Secrets) {
         self.hidden.extend(secrets.values().flatten().map(|secret| secret.expose().to_owned()));
-        self.secrets.insert(name.to_owned(), secrets);
-        self.kinds.insert(ObjectKind::Actions);
+        self.secrets.insert((kind, text(&script, "name").to_owned()), secrets);
+        self.kinds.insert(kind);
+        self.state.add(kind, script);
     }
 
     /// The bindings of the bundle, after those of `rule_actions`: Auth0 runs rules before actions.
@@ -232,25 +255,21 @@ impl Desired {
 
     /// What Auth0 would refuse half-way.
     fn check(&self, problems: &mut Vec<String>) {
-        for (name, action) in self.state.of(ObjectKind::Actions) {
-            let code = text(action, "code");
+        for (kind, _, name, script) in scripts(&self.state) {
+            let (what, code) = (format!("{} {name}", kind.noun()), text(script, "code"));
             if code.trim().is_empty() || code.len() > CODE_MAX {
-                problems.push(format!(
-                    "action {name}: its code has {} bytes; Auth0 takes 1 to {CODE_MAX}",
-                    code.len()
-                ));
+                let len = code.len();
+                problems.push(format!("{what}: its code has {len} bytes; Auth0 takes 1 to {CODE_MAX}"));
             }
             if code.ends_with(".js") && !code.contains('\n') {
-                problems.push(format!("action {name}: its code {code} does not exist"));
+                problems.push(format!("{what}: its code {code} does not exist"));
             }
-            if supported(action).next().is_none() {
-                problems
-                    .push(format!("action {name}: it supports no trigger; list one in supported_triggers"));
+            if kind == ObjectKind::Actions && supported(script).next().is_none() {
+                problems.push(format!("{what}: it supports no trigger; list one in supported_triggers"));
             }
-            let secrets = self.secrets.get(name).into_iter().flatten();
-            for (secret, value) in secrets {
+            for (secret, value) in self.secrets_of(kind, name) {
                 if value.as_ref().is_some_and(|value| value.expose().len() > SECRET_MAX) {
-                    problems.push(format!("action {name}: its secret {secret} has over {SECRET_MAX} bytes"));
+                    problems.push(format!("{what}: its secret {secret} has over {SECRET_MAX} bytes"));
                 }
             }
         }
@@ -273,4 +292,10 @@ impl Desired {
             }
         }
     }
+}
+
+/// The scripts of a state.
+fn scripts(state: &State) -> impl Iterator<Item = (ObjectKind, &'static ScriptMembers, &String, &Object)> {
+    let kinds = ObjectKind::ALL.into_iter().filter_map(|kind| Some((kind, kind.script()?)));
+    kinds.flat_map(|(kind, members)| state.of(kind).map(move |(name, script)| (kind, members, name, script)))
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use similar::TextDiff;
 
+use super::compare::{differing, differing_secrets, runs_as_wanted};
 use super::desired::Desired;
 use super::error::DeployError;
-use super::plan::{Change, ChangeKind, MemberChange, Named, SecretChange, Verb};
+use super::modules::latest_modules;
+use super::plan::{Change, ChangeKind, MemberChange, Named, Verb};
 use super::secrets::SecretHashes;
-use super::state::{Binding, ObjectKind, State, contains, text};
+use super::state::{Binding, ObjectKind, ScriptMembers, State, text};
 use crate::bundle::Object;
 
 /// How long the difference of two scripts is searched for a short form.
@@ -35,18 +37,31 @@ impl Planner<'_> {
     /// The changes, in a safe order: what others refer to comes first and is deleted last.
     pub(super) fn changes(&self) -> Result<Vec<Change>, DeployError> {
         let (mut changes, mut problems) = (Vec::new(), Vec::new());
-        for kind in ObjectKind::ALL {
-            for (name, wanted) in self.desired.state.of(kind) {
-                let is = self.current.get(kind, name);
-                if self.current.ambiguous.contains(name) && kind == ObjectKind::Clients {
+        let mut latest = latest_modules(self.current);
+        for kind in &self.desired.kinds {
+            for (name, wanted) in self.desired.state.of(*kind) {
+                let is = self.current.get(*kind, name);
+                if self.current.ambiguous.contains(name) && *kind == ObjectKind::Clients {
                     problems.push(format!(
                         "client {name}: the tenant has several of this name; rename all but one"
                     ));
                 }
-                changes.extend(match kind {
-                    ObjectKind::Actions => self.action(name, wanted, is, &mut problems),
-                    _ => self.object(kind, name, wanted, is),
-                });
+                let change = match kind.script() {
+                    None => self.object(*kind, name, wanted, is),
+                    Some(members) => {
+                        let wanted = self.desired.resolved(name, wanted, &latest, &mut problems);
+                        self.script((*kind, members, name), &wanted, is, &mut problems)
+                    }
+                };
+                // A module that changes is published as a new version.
+                if change.is_some()
+                    && *kind == ObjectKind::ActionModules
+                    && wanted.get("all_changes_published") != Some(&json!(false))
+                {
+                    let number = latest.entry(name.clone()).or_default();
+                    *number = number.saturating_add(1);
+                }
+                changes.extend(change);
             }
         }
         changes.extend(self.desired.state.bindings.iter().filter_map(|(trigger, wanted)| {
@@ -75,7 +90,7 @@ impl Planner<'_> {
             ObjectKind::Grants => {
                 text(object, "client_id") == self.client_id || object.get("is_system") == Some(&json!(true))
             }
-            ObjectKind::Roles => false,
+            ObjectKind::Roles | ObjectKind::ActionModules => false,
             ObjectKind::Actions => {
                 object.contains_key("integration") || object.contains_key("installed_integration_id")
             }
@@ -110,7 +125,7 @@ impl Planner<'_> {
 
     fn object(&self, kind: ObjectKind, name: &str, wanted: &Object, is: Option<&Object>) -> Option<Change> {
         let change = Change::new(ChangeKind::Object(kind), name);
-        let members = self.members(kind, wanted, is, &[]);
+        let members = self.members(kind, wanted, is);
         match is {
             None => Some(Change { action: Verb::Create, members, ..change }),
             Some(is) if is.get("is_system") == Some(&json!(true)) => None,
@@ -119,35 +134,19 @@ impl Planner<'_> {
         }
     }
 
-    /// The members that differ, but those of `apart`.
+    /// The members that differ, as they are shown.
     fn members(
         &self,
         kind: ObjectKind,
         wanted: &Object,
         is: Option<&Object>,
-        apart: &[&str],
     ) -> BTreeMap<String, MemberChange> {
-        let nothing = Object::new();
-        let is_new = is.is_none();
-        let is = is.unwrap_or(&nothing);
-        let fixed = if is_new { &[] } else { kind.creation_only() };
-        let left_out = |member: &str| {
-            apart.contains(&member)
-                || member == "name"
-                || kind.read_only().contains(&member)
-                || fixed.contains(&member)
+        let change = |(member, after): (&String, &Value)| {
+            let shown = |value: Option<&Value>| self.shown(member, value);
+            let before = shown(is.and_then(|is| is.get(member)));
+            (member.clone(), MemberChange { before, after: shown(Some(after)) })
         };
-        let differs = |member: &str, after: &Value| {
-            let one = |value: Option<&Value>| value.map_or(json!({}), |value| json!({ member: value }));
-            !contains(&one(is.get(member)), &one(Some(after)))
-        };
-        let changed = wanted.iter().filter(|(member, after)| !left_out(member) && differs(member, after));
-        changed
-            .map(|(member, after)| {
-                let shown = |value: Option<&Value>| self.shown(member, value);
-                (member.clone(), MemberChange { before: shown(is.get(member)), after: shown(Some(after)) })
-            })
-            .collect()
+        differing(kind, wanted, is).map(change).collect()
     }
 
     /// A value without secrets.
@@ -166,94 +165,39 @@ impl Planner<'_> {
         }
     }
 
-    fn action(
+    fn script(
         &self,
-        name: &str,
+        (kind, members, name): (ObjectKind, &ScriptMembers, &str),
         wanted: &Object,
         is: Option<&Object>,
         problems: &mut Vec<String>,
     ) -> Option<Change> {
-        let secrets = self.secrets(name, is, problems);
+        let (secrets, missing) = differing_secrets(self.desired, self.hashes, (kind, name), is);
+        let noun = kind.noun();
+        problems.extend(missing.iter().map(|secret| {
+            format!("{noun} {name}: its secret {secret} has no value, here and at the tenant")
+        }));
         let (wanted_code, is_code) =
             (text(wanted, "code"), is.map(|is| text(is, "code")).unwrap_or_default());
-        let apart = ["code", "secrets", "deployed"];
+        let mut shown = self.members(kind, wanted, is);
+        shown.remove("code");
         let change = Change {
-            members: self.members(ObjectKind::Actions, wanted, is, &apart),
+            members: shown,
             diff: (wanted_code != is_code).then(|| self.diff(name, is_code, wanted_code)),
             secrets,
-            ..Change::new(ChangeKind::Object(ObjectKind::Actions), name)
+            ..Change::new(ChangeKind::Object(kind), name)
         };
         let Some(is) = is else { return Some(Change { action: Verb::Create, ..change }) };
         if change.diff.is_some() || !change.members.is_empty() || !change.secrets.is_empty() {
             return Some(change);
         }
-        if self.is_deployed(name, wanted, is) {
+        if runs_as_wanted(self.desired, (kind, members, name), wanted, is, self.exact_versions) {
             return None;
         }
-        let before = is
-            .get("deployed_version")
-            .map(|version| version.get("code").and_then(Value::as_str).unwrap_or(is_code));
-        let before = before.unwrap_or_default();
+        let before = is.get(members.version).map(|version| version.get("code").and_then(Value::as_str));
+        let before = before.map_or("", |code| code.unwrap_or(is_code));
         let diff = (before != wanted_code).then(|| self.diff(name, before, wanted_code));
         Some(Change { action: Verb::Deploy, diff, ..change })
-    }
-
-    /// Whether what is deployed is what is wanted, where anything must be.
-    fn is_deployed(&self, name: &str, wanted: &Object, is: &Object) -> bool {
-        let version = is.get("deployed_version").filter(|version| version.is_object());
-        let recorded = self.desired.versions.get(name);
-        let is_wanted = match self.desired.is_record {
-            true => recorded.is_some(),
-            false => wanted.get("deployed") != Some(&json!(false)),
-        };
-        let Some(version) = version else { return !is_wanted };
-        if self.exact_versions
-            && recorded.is_some_and(|id| version.get("id").and_then(Value::as_str) != Some(id))
-        {
-            return false;
-        }
-        let source = wanted.get("deployed_version").and_then(Value::as_object).unwrap_or(wanted);
-        let is_same = |member: &str| match (version.get(member), source.get(member)) {
-            (Some(is), Some(wanted)) => contains(is, wanted),
-            _ => true,
-        };
-        !is_wanted || ["code", "dependencies", "runtime"].iter().all(|member| is_same(member))
-    }
-
-    fn secrets(
-        &self,
-        name: &str,
-        is: Option<&Object>,
-        problems: &mut Vec<String>,
-    ) -> BTreeMap<String, SecretChange> {
-        let nothing = BTreeMap::new();
-        let wanted = self.desired.secrets.get(name).unwrap_or(&nothing);
-        let listed = is.and_then(|is| is.get("secrets")).and_then(Value::as_array).into_iter().flatten();
-        let has: Vec<&str> = listed.filter_map(|secret| secret.get("name")?.as_str()).collect();
-        let mut changes = BTreeMap::new();
-        for (secret, value) in wanted {
-            let change = match value {
-                None if has.contains(&secret.as_str()) => None,
-                // It comes back with its version.
-                None if self.desired.is_record => Some(SecretChange::Add),
-                None => {
-                    problems.push(format!(
-                        "action {name}: its secret {secret} has no value, here and at the tenant"
-                    ));
-                    None
-                }
-                Some(_) if !has.contains(&secret.as_str()) => Some(SecretChange::Add),
-                Some(value) => match self.hashes.compare(name, secret, value) {
-                    None => Some(SecretChange::Set),
-                    Some(false) => Some(SecretChange::Change),
-                    Some(true) => None,
-                },
-            };
-            changes.extend(change.map(|change| (secret.clone(), change)));
-        }
-        let removed = has.into_iter().filter(|name| !wanted.contains_key(*name));
-        changes.extend(removed.map(|name| (name.to_owned(), SecretChange::Remove)));
-        changes
     }
 
     fn diff(&self, name: &str, before: &str, after: &str) -> String {

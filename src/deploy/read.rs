@@ -6,19 +6,23 @@ use serde_json::{Value, json};
 
 use super::connection::Connection;
 use super::error::DeployError;
+use super::modules::name_modules;
 use super::state::{Binding, CLIENT, ObjectKind, State, text};
 use crate::bundle::Object;
 
 /// Reads the objects of these kinds, and with actions the bindings of `triggers` and of all triggers that an action supports.
+/// `with_modules` reads the action modules that actions name, too.
 pub(super) fn tenant_state(
     tenant: &Connection<'_>,
     kinds: &BTreeSet<ObjectKind>,
     triggers: &BTreeSet<String>,
+    with_modules: bool,
 ) -> Result<State, DeployError> {
     let mut state = State { kinds: kinds.clone(), ..State::default() };
     for kind in ObjectKind::ALL {
         // A grant names its client by id.
-        let is_needed = kind == ObjectKind::Clients && kinds.contains(&ObjectKind::Grants);
+        let is_needed = kind == ObjectKind::Clients && kinds.contains(&ObjectKind::Grants)
+            || kind == ObjectKind::ActionModules && with_modules;
         if kinds.contains(&kind) || is_needed {
             read_kind(tenant, kind, &mut state)?;
         }
@@ -45,6 +49,7 @@ pub(super) fn read_kind(
         ObjectKind::Clients => ("the list of clients", "clients?is_global=false", "clients"),
         ObjectKind::Grants => ("the list of grants", "client-grants", "client_grants"),
         ObjectKind::Roles => ("the list of roles", "roles", "roles"),
+        ObjectKind::ActionModules => ("the list of action modules", "actions/modules", "modules"),
         ObjectKind::Actions => ("the list of actions", "actions/actions", "actions"),
     };
     let listed = tenant.list(what, path, key)?;
@@ -85,8 +90,9 @@ pub(super) fn complete(
         ObjectKind::Actions => {
             // The history of deployments is not part of the state.
             object.remove("current_version");
+            name_modules(&mut object, state);
         }
-        ObjectKind::Clients | ObjectKind::ResourceServers => {}
+        ObjectKind::Clients | ObjectKind::ResourceServers | ObjectKind::ActionModules => {}
     }
     Ok(Some(object))
 }

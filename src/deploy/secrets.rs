@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 
 use super::error::DeployError;
 use super::settings::TargetSettings;
+use super::state::ObjectKind;
 use crate::store::Store;
 use crate::telemetry::Secret;
 
@@ -25,14 +26,19 @@ impl SecretHashes {
     }
 
     /// Whether the value was deployed last; `None` if no value is known.
-    pub(super) fn compare(&self, action: &str, name: &str, value: &Secret) -> Option<bool> {
-        let known = self.known.get(&(action.to_owned(), name.to_owned()))?;
-        Some(*known == self.hash(action, name, value))
+    pub(super) fn compare(&self, kind: ObjectKind, script: &str, name: &str, value: &Secret) -> Option<bool> {
+        let known = self.known.get(&(holder(kind, script), name.to_owned()))?;
+        Some(*known == self.hash(kind, script, name, value))
     }
 
-    pub(super) fn hash(&self, action: &str, name: &str, value: &Secret) -> String {
+    pub(super) fn hash(&self, kind: ObjectKind, script: &str, name: &str, value: &Secret) -> String {
         // Names have no line breaks.
-        let text = format!("{action}\n{name}\n{}", value.expose());
+        let text = format!("{}\n{name}\n{}", holder(kind, script), value.expose());
         HEXLOWER.encode(hmac::sign(&self.key, text.as_bytes()).as_ref())
     }
+}
+
+/// What the database calls the holder of secrets: `actions/NAME`.
+pub(super) fn holder(kind: ObjectKind, name: &str) -> String {
+    format!("{}/{name}", kind.as_str())
 }

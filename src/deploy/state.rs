@@ -30,6 +30,7 @@ pub enum ObjectKind {
     Clients,
     Grants,
     Roles,
+    ActionModules,
     Actions,
 }
 
@@ -41,8 +42,8 @@ pub(super) struct Binding {
 }
 
 impl ObjectKind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::ResourceServers, Self::Clients, Self::Grants, Self::Roles, Self::Actions];
+    pub(super) const ALL: [Self; 6] =
+        [Self::ResourceServers, Self::Clients, Self::Grants, Self::Roles, Self::ActionModules, Self::Actions];
 
     /// Its kind in a bundle.
     pub(super) fn in_bundle(self) -> Kind {
@@ -51,6 +52,7 @@ impl ObjectKind {
             Self::Clients => Kind::Client,
             Self::Grants => Kind::ClientGrant,
             Self::Roles => Kind::Role,
+            Self::ActionModules => Kind::ActionModule,
             Self::Actions => Kind::Action,
         }
     }
@@ -67,6 +69,7 @@ impl ObjectKind {
             Self::Clients => "client",
             Self::Grants => "grant",
             Self::Roles => "role",
+            Self::ActionModules => "action module",
             Self::Actions => "action",
         }
     }
@@ -78,6 +81,7 @@ impl ObjectKind {
             Self::Clients => "clients",
             Self::Grants => "client-grants",
             Self::Roles => "roles",
+            Self::ActionModules => "actions/modules",
             Self::Actions => "actions/actions",
         }
     }
@@ -95,6 +99,15 @@ impl ObjectKind {
             }
             Self::Grants => &["id", "is_system", CLIENT],
             Self::Roles => &["id", "type"],
+            Self::ActionModules => &[
+                "id",
+                "created_at",
+                "updated_at",
+                "actions_using_module_total",
+                "all_changes_published",
+                "latest_version",
+                "latest_version_number",
+            ],
             Self::Actions => &[
                 "id",
                 "status",
@@ -116,9 +129,41 @@ impl ObjectKind {
         match self {
             Self::ResourceServers => &["identifier"],
             Self::Grants => &["client_id", "audience", "subject_type"],
+            Self::ActionModules => &["api_version"],
             _ => &[],
         }
     }
+
+    /// What its scripts call their versions; `None` of kinds without a script.
+    pub(super) fn script(self) -> Option<&'static ScriptMembers> {
+        match self {
+            Self::Actions => Some(&ScriptMembers {
+                wanted: "deployed",
+                version: "deployed_version",
+                is_current: "all_changes_deployed",
+                deploy: "deploy",
+            }),
+            Self::ActionModules => Some(&ScriptMembers {
+                wanted: "all_changes_published",
+                version: "latest_version",
+                is_current: "all_changes_published",
+                deploy: "versions",
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The names in which actions and action modules differ. Both have a draft and versions, of which one runs.
+pub(super) struct ScriptMembers {
+    /// In a bundle, whether the draft is to run.
+    pub(super) wanted: &'static str,
+    /// The version that runs.
+    pub(super) version: &'static str,
+    /// Whether that is the draft.
+    pub(super) is_current: &'static str,
+    /// The last part of the path at which the draft becomes the version that runs.
+    pub(super) deploy: &'static str,
 }
 
 /// The member of a grant with its client's name, which is the same at every tenant.
@@ -159,8 +204,7 @@ impl State {
         if name.is_empty() {
             return;
         }
-        if let Some(Value::Array(secrets)) = object.get_mut("secrets").filter(|_| kind == ObjectKind::Actions)
-        {
+        if let Some(Value::Array(secrets)) = object.get_mut("secrets").filter(|_| kind.script().is_some()) {
             secrets
                 .iter_mut()
                 .filter_map(Value::as_object_mut)
@@ -171,6 +215,12 @@ impl State {
             self.ambiguous.insert(name);
         }
     }
+}
+
+/// The names of a script's secrets.
+pub(super) fn secret_names(script: &Object) -> impl Iterator<Item = &str> {
+    let listed = script.get("secrets").and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(|secret| secret.get("name")?.as_str())
 }
 
 /// A member's text; empty when it is absent or no text.

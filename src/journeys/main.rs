@@ -42,6 +42,7 @@
 //! - `exported_bundle`: a bundle that is only a tenant's export, completed
 //! - `developer`: the commands `dev`, `token` and `explain` together
 //! - `deploys`: bundles deployed to a tenant: plan, apply, drift, rollback, and what goes wrong
+//! - `deploy_modules`: action modules, and the actions that use them
 //! - `deploy_crashes`: deployments that are killed half-way
 //! - `actions`: rules and actions at each place where Auth0 runs them
 //! - `scripts`: rules and actions in their worker processes
@@ -83,6 +84,7 @@ mod converting;
 mod crashes;
 mod delegation;
 mod deploy_crashes;
+mod deploy_modules;
 mod deployments;
 mod deploys;
 mod developer;
