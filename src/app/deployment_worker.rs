@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
@@ -114,9 +116,11 @@ impl DeploymentWorker {
             return self.with_store(move |store| store.postpone_deployment(id, BUSY_PAUSE, true)).await;
         }
         self.with_store(move |store| store.begin_deployment_attempt(id)).await?;
-        let history = match forge::history(self.project.settings(), &last.branch).await {
+        let (project, branch) = (Arc::clone(&self.project), last.branch.clone());
+        let history = async move { forge::history(project.settings(), &branch).await };
+        let history = match self.read(history).await {
             Ok(history) => history,
-            Err(error) => return self.conclude(last, of_forge(error)).await,
+            Err(attempt) => return self.conclude(last, attempt).await,
         };
         let commits: Vec<&str> = waiting.iter().map(|request| request.commit.as_str()).collect();
         let newest = history.newest(&commits).filter(|_| !last.forced).and_then(|newest| waiting.get(newest));
@@ -182,9 +186,11 @@ impl DeploymentWorker {
         let Ok(commit) = request.commit.parse() else {
             return Attempt::Refused("the commit id is invalid".to_owned());
         };
-        let checkout = match forge::checkout(self.project.settings(), commit).await {
+        let project = Arc::clone(&self.project);
+        let checkout = async move { forge::checkout(project.settings(), commit).await };
+        let checkout = match self.read(checkout).await {
             Ok(checkout) => checkout,
-            Err(error) => return of_forge(error),
+            Err(attempt) => return attempt,
         };
         let origin = Origin {
             actor: request.actor.clone(),
@@ -211,6 +217,31 @@ impl DeploymentWorker {
             Ok(Err(DeployError::Busy(_))) | Err(_) => Attempt::Busy,
             Ok(Err(error)) if error.is_temporary() => Attempt::Failed(error.to_string(), true),
             Ok(Err(error)) => Attempt::Ended(RequestOutcome::Failed, error.to_string()),
+        }
+    }
+
+    /// Reads from the forge on a thread of the pool, since writing files blocks. Ends git when this future is dropped.
+    async fn read<T: Send + 'static>(
+        &self,
+        reading: impl Future<Output = Result<T, ForgeError>> + Send + 'static,
+    ) -> Result<T, Attempt> {
+        let (_waits, gone) = oneshot::channel::<()>();
+        let runtime = Handle::current();
+        let job = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    outcome = reading => Some(outcome),
+                    _ = gone => None,
+                }
+            })
+        };
+        match self.pool.run(job).await {
+            Ok(Some(Ok(value))) => Ok(value),
+            Ok(Some(Err(error))) => Err(of_forge(error)),
+            Err(PoolError::Panicked) => {
+                Err(Attempt::Failed("reading the commit ended unexpectedly; see the log".to_owned(), false))
+            }
+            Ok(None) | Err(_) => Err(Attempt::Busy),
         }
     }
 

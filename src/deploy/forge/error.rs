@@ -13,6 +13,11 @@ pub enum ForgeError {
     TooSlow(u64),
     #[error("{0}; keep the bundle in a small repository")]
     TooLarge(&'static str),
+    #[error(
+        "the forge sends the branch's files with the list of its commits, over 128 MiB; allow partial clones at its server \
+         (git's uploadpack.allowFilter), or keep the bundle in a small repository"
+    )]
+    NoFilter,
     #[error("{commit} is not among the last 1,000 commits of {branch}; push it to that branch")]
     NotOnBranch { commit: String, branch: String },
     #[error("{path:?} is {what}; commit the file itself")]

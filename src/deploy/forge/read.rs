@@ -44,7 +44,11 @@ impl Checkout {
 pub async fn history(settings: &ForgeSettings, branch: &str) -> Result<History, ForgeError> {
     let (folder, git) = (private_folder()?, Git::remote(settings));
     let (depth, refspec) = (format!("--depth={COMMITS_MAX}"), format!("+refs/heads/{branch}:refs/heads/tip"));
-    fetch(&git, folder.path(), settings, &["--filter=tree:0", &depth], &refspec).await?;
+    let fetched = fetch(&git, folder.path(), settings, &["--filter=tree:0", &depth], &refspec).await;
+    fetched.map_err(|error| match error {
+        ForgeError::TooLarge(_) => ForgeError::NoFilter,
+        other => other,
+    })?;
     list(&git, folder.path(), &[], "refs/heads/tip").await
 }
 
