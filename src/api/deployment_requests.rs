@@ -16,12 +16,13 @@ use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::Response;
 
 use super::context::actor;
+use super::deployment_queue::enqueue;
 use super::request::read_json;
-use super::request_line::RequestLine;
+use super::request_line::{OutcomeLabel, RequestLine};
 use super::response::{MediaType, RequestOutcome, Responder, json_response};
 use super::services::Services;
 use crate::auth::{self, DoorRules, Keys, Presented, Refusal};
-use crate::deploy::forge::{CiDeployment, CommitId, CommitState, Project};
+use crate::deploy::forge::{CiDeployment, CommitId, Project};
 use crate::store::{Actor, NewDeploymentRequest};
 use crate::telemetry::RequestId;
 
@@ -90,19 +91,21 @@ pub fn deployment_requests(
         .then(move |method, headers: HeaderMap, query: String, body| {
             let requests = Arc::clone(&requests);
             async move {
-                let (request, clock) = (RequestId::fresh(), requests.services.gate.clock());
-                let begun = clock.elapsed();
+                let Services { gate, request_log, refusals, .. } = &requests.services;
+                let (request, clock) = (RequestId::fresh(), gate.clock());
+                let mut line = RequestLine::new("internal", request, request_log, clock, clock.elapsed());
                 match requests.answer(request, method, &headers, &query, body).await {
-                    Ok(response) => response,
+                    Ok(response) => {
+                        line.end(&OutcomeLabel::of("ok"));
+                        response
+                    }
                     Err(Refused::Other(status, message)) => {
+                        line.end(&OutcomeLabel::of(status.as_str()));
                         json_response(status, &json!({ "message": message }))
                     }
                     Err(Refused::Gate(refusal)) => {
-                        requests.services.refusals.count("internal", refusal.code());
-                        let media = Some(MediaType::Json);
-                        let log = &requests.services.request_log;
-                        let line = RequestLine::new("internal", request, log, clock, begun);
-                        let responder = Responder { line, media, max_bytes: BODY_MAX };
+                        refusals.count("internal", refusal.code());
+                        let responder = Responder { line, media: Some(MediaType::Json), max_bytes: BODY_MAX };
                         responder.render(RequestOutcome::Refused(refusal))
                     }
                 }
@@ -222,15 +225,10 @@ impl Requests {
         };
         let requests: Vec<_> = targets.iter().map(of_target).collect();
         let store = self.services.store.for_request(request);
-        let new = self.services.pool.run(move || store.enqueue_deployments(&requests)).await;
+        let new = enqueue(&self.services, &self.project, store, commit, requests).await;
         let new = new.map_err(|_| Refused::Gate(Refusal::Busy))?;
         let new = new.map_err(|error| Refused::Gate(error.into()))?;
         let names: Vec<&str> = targets.iter().map(|(target, _)| target.as_str()).collect();
-        if new > 0 {
-            for target in &names {
-                self.project.report(target, commit, CommitState::Pending, "Waits for its deployment");
-            }
-        }
         let message = if new > 0 { "The deployment begins soon." } else { "This deployment waits already." };
         let body =
             json!({"message": message, "state": "waiting", "targets": names, "commit": commit.as_str()});

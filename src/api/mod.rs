@@ -29,6 +29,7 @@ mod health;
 mod graphiql;
 mod metrics;
 mod webhooks;
+mod deployment_queue;
 mod deployment_requests;
 mod error;
 mod types;

@@ -15,11 +15,12 @@ use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::Response;
 
+use super::deployment_queue::enqueue;
 use super::request::read_json;
 use super::request_error::RequestError;
 use super::response::json_response;
 use super::services::Services;
-use crate::deploy::forge::{self, CommitState, Event, Project, Verifier, VerifyError};
+use crate::deploy::forge::{self, Event, Project, Verifier, VerifyError};
 use crate::store::{Actor, NewDeploymentRequest};
 
 /// The longest body. A push with more is refused: its file lists are of hundreds of commits.
@@ -130,17 +131,9 @@ impl Receiver {
             return answer(StatusCode::ACCEPTED, &message);
         }
         let store = self.services.store.in_background();
-        match self.services.pool.run(move || store.enqueue_deployments(&requests)).await {
+        match enqueue(&self.services, &self.project, store, &push.commit, requests).await {
             Ok(Ok(0)) => answer(StatusCode::ACCEPTED, "Request ignored: this push was received before."),
             Ok(Ok(_)) => {
-                for target in self.project.targets_of(&push.branch) {
-                    self.project.report(
-                        target,
-                        &push.commit,
-                        CommitState::Pending,
-                        "Waits for its deployment",
-                    );
-                }
                 let message = format!("Request accepted: commit {} is deployed next.", push.commit.short());
                 answer(StatusCode::ACCEPTED, &message)
             }

@@ -102,7 +102,7 @@ pub(super) fn find(config: &Config, bundle: &Bundle) -> Vec<Gap> {
         let other = ", or sign up at the login page".to_owned();
         add(false, "there are no people".to_owned(), other, vec![Fix::Person(person)]);
     }
-    if !bundle.clients.iter().any(logs_people_in) && page.is_none_or(has) {
+    if !bundle.clients.iter().any(Client::logs_people_in) && page.is_none_or(has) {
         let problem = "no client can log a person in".to_owned();
         add(false, problem, String::new(), vec![Fix::Object(Kind::Client, "frontend", frontend(FRONTEND))]);
     }
@@ -165,14 +165,6 @@ fn frontend(id: &str) -> Value {
         "grant_types": ["authorization_code", "refresh_token", "password", "http://auth0.com/oauth/grant-type/password-realm"],
         "callbacks": callbacks, "allowed_logout_urls": callbacks, "web_origins": hosts,
     })
-}
-
-/// Whether a client gets a code at a callback that is a URL, and authenticates.
-fn logs_people_in(client: &Client) -> bool {
-    let has_callback = client.callbacks.iter().any(|callback| !callback.contains('*'));
-    client.may_use("authorization_code")
-        && has_callback
-        && (client.is_public() || client.client_secret.is_some())
 }
 
 /// The first database connection.

@@ -61,13 +61,16 @@ impl Users {
     async fn if_unblocked(&self, id: &Auth0Id, claims: &Claims) -> Option<Result<CurrentUser, Refusal>> {
         let row = self.profiles.due_recheck(id, claims.issued_at())?;
         let profile = self.profiles.fetch(row.auth0_id.as_ref()?).await.ok()?;
+        if profile.blocked {
+            return None;
+        }
         let row = User { status: Status::Active, ..row };
         let check = || {
             ensure_active(&row, claims)?;
             let payload = claims.user().map(payload_user).transpose()?;
             payload.map_or(Ok(()), |payload| ensure_payload_of(&row, id, &payload, &self.store))
         };
-        (!profile.blocked).then(|| check().map(|()| CurrentUser::Row(Arc::new(row.clone()))))
+        Some(check().map(|()| CurrentUser::Row(Arc::new(row))))
     }
 
     /// The user that the subject leads to by key: from the payload while it is known to equal the row, else from the row.

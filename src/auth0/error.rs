@@ -60,6 +60,15 @@ impl Auth0Error {
             _ => false,
         }
     }
+
+    /// Whether the same call may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::RateLimited { .. } => true,
+            Self::Status { status, .. } | Self::Refused { status, .. } => *status >= 500 || *status == 408,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Call {

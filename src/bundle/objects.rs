@@ -309,6 +309,18 @@ impl TestUser {
 }
 
 impl Client {
+    /// Its first callback without a wildcard.
+    pub fn callback(&self) -> Option<&str> {
+        self.callbacks.iter().map(String::as_str).find(|callback| !callback.contains('*'))
+    }
+
+    /// Whether it gets a code at a callback that is a URL, and authenticates.
+    pub fn logs_people_in(&self) -> bool {
+        self.may_use("authorization_code")
+            && self.callback().is_some()
+            && (self.is_public() || self.client_secret.is_some())
+    }
+
     /// Whether it cannot keep a secret: a browser or a native app.
     pub fn is_public(&self) -> bool {
         match self.token_endpoint_auth_method.as_deref() {

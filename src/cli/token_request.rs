@@ -61,7 +61,7 @@ impl TokenRequest<'_> {
         client: &bundle::Client,
         user_id: &str,
     ) -> anyhow::Result<String> {
-        let callback = callback(client).context("the client has no callback to send a code to")?;
+        let callback = client.callback().context("the client has no callback to send a code to")?;
         // A fixed verifier: the code is exchanged at once, by this process.
         let verifier = "vestibule-token-vestibule-token-vestibule-token";
         let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
@@ -135,15 +135,8 @@ pub(super) fn password_client(bundle: &Bundle) -> Option<&bundle::Client> {
 
 /// The bundle's first client that gets a code: a public one, else one whose secret is known.
 pub(super) fn code_client(bundle: &Bundle) -> Option<&bundle::Client> {
-    let gets_code =
-        |client: &&bundle::Client| client.may_use("authorization_code") && callback(client).is_some();
-    let public = bundle.clients.iter().filter(|client| client.is_public()).find(gets_code);
-    public.or_else(|| bundle.clients.iter().filter(|client| client.client_secret.is_some()).find(gets_code))
-}
-
-/// The first callback without a wildcard.
-fn callback(client: &bundle::Client) -> Option<&str> {
-    client.callbacks.iter().map(String::as_str).find(|callback| !callback.contains('*'))
+    let with_code = || bundle.clients.iter().filter(|client| client.logs_people_in());
+    with_code().find(|client| client.is_public()).or_else(|| with_code().next())
 }
 
 /// A parameter of the URL that a response redirects to.

@@ -124,17 +124,9 @@ fn tenant(target: &str, source: Auth0Error) -> DeployError {
     DeployError::Tenant { what: format!("the tenant of [targets.{target}]"), source: Box::new(source) }
 }
 
-/// Whether the same call may succeed in a moment.
+/// Whether the same call may succeed in a moment: also after something like a proxy's page.
 fn error_is_passing(error: &Auth0Error) -> bool {
-    match error {
-        Auth0Error::Unreachable { .. }
-        | Auth0Error::RateLimited { .. }
-        | Auth0Error::UnexpectedAnswer { .. } => true,
-        Auth0Error::Status { status, .. } | Auth0Error::Refused { status, .. } => {
-            *status >= 500 || *status == 408
-        }
-        _ => false,
-    }
+    error.is_temporary() || matches!(error, Auth0Error::UnexpectedAnswer { .. })
 }
 
 #[expect(

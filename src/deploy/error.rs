@@ -53,13 +53,7 @@ impl DeployError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Busy(_) | Self::PlanChanged | Self::Store(_) | Self::Lock { .. } => true,
-            Self::Tenant { source, .. } => match **source {
-                Auth0Error::Unreachable { .. } | Auth0Error::RateLimited { .. } => true,
-                Auth0Error::Status { status, .. } | Auth0Error::Refused { status, .. } => {
-                    status >= 500 || status == 408
-                }
-                _ => false,
-            },
+            Self::Tenant { source, .. } => source.is_temporary(),
             _ => false,
         }
     }

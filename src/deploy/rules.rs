@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::state::text;
 use crate::bundle::{Kind, Object, Objects, Rule};
-use crate::script::convert;
+use crate::script::{convert, post_login_object};
 use crate::telemetry::Secret;
 
 /// An action made from a rule.
@@ -59,21 +59,13 @@ impl RuleActions {
             };
             let note = |note: &crate::script::Note| format!("rule {name}, line {}: {}", note.line, note.text);
             all.notices.extend(converted.notes.iter().map(note));
-            let dependencies: Vec<Value> = converted
-                .dependencies
-                .iter()
-                .map(|dependency| json!({"name": dependency.name, "version": dependency.version}))
-                .collect();
             let secrets: BTreeMap<_, _> = converted
                 .secrets
-                .into_iter()
-                .map(|key| (key.clone(), values.get(&key).map(|value| Secret::new(value.clone()))))
+                .iter()
+                .map(|key| (key.clone(), values.get(key).map(|value| Secret::new(value.clone()))))
                 .collect();
             let names: Vec<Value> = secrets.keys().map(|key| json!({ "name": key })).collect();
-            let action = json!({
-                "name": name, "code": converted.code, "runtime": "node22", "dependencies": dependencies, "secrets": names,
-                "supported_triggers": [{"id": "post-login", "version": "v3"}], "deployed": true,
-            });
+            let action = post_login_object(name, &converted.code, &converted.dependencies, &names);
             all.actions
                 .extend(action.as_object().map(|action| RuleAction { action: action.clone(), secrets }));
         }

@@ -6,28 +6,16 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::dev_server;
 use crate::executable::{output, vestibule};
 
 /// A copy of the sample bundle, without its actions.
 fn bundle() -> tempfile::TempDir {
-    let (from, to) =
-        (Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tenant"), tempfile::tempdir().unwrap());
-    copy(&from, to.path());
-    for folder in ["actions", "triggers"] {
-        fs::remove_dir_all(to.path().join(folder)).unwrap();
+    let folder = dev_server::bundle();
+    for part in ["actions", "triggers"] {
+        fs::remove_dir_all(folder.path().join(part)).unwrap();
     }
-    to
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(|entry| entry.unwrap()) {
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
-        }
-    }
+    folder
 }
 
 fn tenant(command: &str, bundle: &Path, options: &[&str]) -> Output {

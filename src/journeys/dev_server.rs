@@ -28,11 +28,17 @@ pub(crate) fn worker() -> WorkerCommand {
     WorkerCommand { program: env!("CARGO_BIN_EXE_vestibule").into(), args: vec!["script-worker".to_owned()] }
 }
 
-/// A copy of the fixtures' bundle with one file replaced.
-pub(crate) fn bundle_with(file: &str, text: &str) -> TempDir {
+/// A copy of the fixtures' bundle.
+pub(crate) fn bundle() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tenant/.");
     assert!(Command::new("cp").args(["-r", fixtures]).arg(dir.path()).status().unwrap().success());
+    dir
+}
+
+/// The same, with one file replaced.
+pub(crate) fn bundle_with(file: &str, text: &str) -> TempDir {
+    let dir = bundle();
     let file = dir.path().join(file);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, text).unwrap();

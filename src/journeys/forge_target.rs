@@ -5,8 +5,9 @@ use tempfile::TempDir;
 use vestibule::cli::http_client::HttpClient;
 
 use crate::dev_server::bundle_with;
-use crate::executable::{Process, output, vestibule};
+use crate::executable::{output, vestibule};
 use crate::forge_stub::{API_TOKEN, CLONE_TOKEN, ForgeStub, PROJECT};
+use crate::running_tenant::{GRANT, RunningTenant};
 use crate::test_server::{PUBLIC, TestServer};
 use crate::tokens;
 use crate::waiting::wait_until;
@@ -14,17 +15,14 @@ use crate::webhooks::push;
 
 /// The secret of the webhook.
 pub(crate) const TOKEN: &str = "glwt-0123456789";
-const GRANT: &str =
-    r###"{"client_id": "vestibule", "audience": "##ISSUER##api/v2/", "allow_all_scopes": true}"###;
 const ACTION: &str = r#"{"name": "claim", "code": "./actions/claim/code.js", "runtime": "node22", "deployed": true,
     "status": "built", "dependencies": [], "secrets": [], "supported_triggers": [{"id": "post-login", "version": "v3"}]}"#;
 
 /// A tenant to deploy to, in a process of its own.
 pub(crate) struct Target {
-    _process: Process,
+    tenant: RunningTenant,
     /// Its address, which is its issuer.
     pub(crate) base: String,
-    http: HttpClient,
     _folder: TempDir,
     _bundle: TempDir,
 }
@@ -37,23 +35,13 @@ impl Target {
         for folder in ["rules", "actions", "triggers"] {
             std::fs::remove_dir_all(bundle.path().join(folder)).unwrap();
         }
-        let file = folder.path().join("ready.json");
-        let set = [format!("tenant.bundle={}", bundle.path().display())];
-        let process = Process::start(&format!("tenant run --ready-file {}", file.display()), &set);
-        wait_until("the file is written", || std::fs::read(&file).is_ok_and(|text| text.starts_with(b"{")));
-        let ready: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        let base = ready["http"].as_str().unwrap().to_owned();
-        Self { _process: process, base, http: HttpClient::new(), _folder: folder, _bundle: bundle }
+        let tenant = RunningTenant::start(folder.path(), bundle.path());
+        Self { base: tenant.base.clone(), tenant, _folder: folder, _bundle: bundle }
     }
 
-    /// A GET of the Management API.
+    /// A GET of the Management API, below `actions/`.
     pub(crate) fn get(&self, path: &str) -> Value {
-        let machine = json!({"grant_type": "client_credentials", "client_id": "vestibule",
-            "client_secret": "dev-only-secret-of-vestibule", "audience": format!("{}api/v2/", self.base)});
-        let token = self.http.post_json(&format!("{}oauth/token", self.base), &[], &machine).unwrap().json();
-        let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
-        let url = format!("{}api/v2/actions/{path}", self.base);
-        self.http.get(&url, &[("authorization", &bearer)]).unwrap().json()
+        self.tenant.get(&format!("actions/{path}")).json()
     }
 
     pub(crate) fn actions(&self) -> Vec<Value> {
@@ -65,7 +53,7 @@ impl Target {
         let login = json!({"grant_type": "http://auth0.com/oauth/grant-type/password-realm", "client_id": "spa",
             "realm": "Username-Password-Authentication", "username": "ada@example.com", "password": "dev-only-ada",
             "audience": PUBLIC, "scope": "openid"});
-        let answer = self.http.post_json(&format!("{}oauth/token", self.base), &[], &login).unwrap();
+        let answer = self.tenant.http.post_json(&format!("{}oauth/token", self.base), &[], &login).unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
         let claims = tokens::payload(answer.json()["access_token"].as_str().unwrap());
         assert_eq!(claims["sub"], "auth0|ada");

@@ -60,7 +60,7 @@
 //! - `layers`: imports between modules, compared with `docs/architecture.md`
 //!
 //! Support: `test_server` (both doors and a stub of Auth0), `dev_server` (both doors and the dev tenant),
-//! `executable` (commands and servers as processes), `auth0_stub`, `forge_stub`, `forge_target`, `tokens`, `socket` (a WebSocket client), `waiting`.
+//! `executable` (commands and servers as processes), `auth0_stub`, `forge_stub`, `forge_target`, `running_tenant`, `tokens`, `socket` (a WebSocket client), `waiting`.
 
 // For clippy: helpers are test code too.
 #![cfg(test)]
@@ -70,6 +70,7 @@ mod dev_server;
 mod executable;
 mod forge_stub;
 mod forge_target;
+mod running_tenant;
 mod socket;
 mod target;
 mod test_server;

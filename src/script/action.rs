@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// A place where Auth0 runs actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,6 +114,14 @@ pub struct Dependency {
     pub name: String,
     /// Its version, as the script names it.
     pub version: String,
+}
+
+/// A deployed action for `post-login`, as a bundle has it. `code` is its source, or the file of that.
+pub fn post_login_object(name: &str, code: &str, dependencies: &[Dependency], secrets: &[Value]) -> Value {
+    json!({
+        "name": name, "code": code, "runtime": "node22", "dependencies": dependencies, "secrets": secrets,
+        "supported_triggers": [{"id": "post-login", "version": "v3"}], "deployed": true,
+    })
 }
 
 impl std::fmt::Debug for Action {

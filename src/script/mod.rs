@@ -40,7 +40,7 @@ mod convert;
 mod verify;
 mod types;
 
-pub use action::{Action, ActionModule, Dependency, Trigger};
+pub use action::{Action, ActionModule, Dependency, Trigger, post_login_object};
 pub use action_run::{ActionsInput, ActionsOutput, ApiFacts, Outcome, Resume};
 pub use convert::{
     ConvertError, Converted, Instrumented, Note, Traits, check_syntax, convert, has_named_function,

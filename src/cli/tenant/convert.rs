@@ -12,7 +12,9 @@ use crate::bundle::{Bundle, Rule};
 use crate::cli::{Global, dev, out};
 use crate::config::Config;
 use crate::pool::{self, Pool};
-use crate::script::{Comparison, Converted, ScriptRunner, Traits, compare, convert, generated_cases};
+use crate::script::{
+    Comparison, Converted, ScriptRunner, Traits, compare, convert, generated_cases, post_login_object,
+};
 
 /// Make post-login actions of a bundle's rules, which behave the same.
 ///
@@ -182,19 +184,8 @@ fn write_action(
         .iter()
         .map(|name| json!({ "name": name, "value": in_json(&json!(configuration.get(name))) }))
         .collect();
-    let dependencies: Vec<Value> =
-        converted.dependencies.iter().map(|it| json!({ "name": it.name, "version": it.version })).collect();
-    let about = json!({
-        "name": rule.name,
-        "code": format!("./actions/{}/code.js", rule.name),
-        "runtime": "node22",
-        "status": "built",
-        "deployed": true,
-        "dependencies": dependencies,
-        "secrets": secrets,
-        "supported_triggers": [{ "id": "post-login", "version": "v3" }],
-        "modules": [],
-    });
+    let code = format!("./actions/{}/code.js", rule.name);
+    let about = post_login_object(&rule.name, &code, &converted.dependencies, &secrets);
     let actions = folder.join("actions");
     write(&actions.join(&rule.name).join("code.js"), &keywords.restore(&converted.code), force)?;
     write(&actions.join(format!("{}.json", rule.name)), &keywords.restore(&format!("{about:#}\n")), force)
