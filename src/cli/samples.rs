@@ -54,10 +54,11 @@ pub(super) fn init(args: &Args) -> anyhow::Result<()> {
         write(&path, content)?;
         out::line(format!("written  {}", path.display()))?;
     }
-    out::line(
+    out::line(out::wrapped(
         "\nRun `vestibule dev` in this folder; a changed script runs at the next start. Each script has test cases \
          beside it: run them with `vestibule tenant test`.",
-    )?;
+        0,
+    ))?;
     Ok(())
 }
 
