@@ -38,7 +38,7 @@ pub(super) fn page(
         problem.map(|problem| format!("<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)));
     let hidden = html::hidden([("state", state)].into_iter());
     let main = format!(
-        "<h1>{}</h1>{asked_by}<p>Auth0 shows its own screen here. Choose what comes of it.</p>{}\
+        "<h1>{}</h1>{asked_by}<p>Auth0 shows its own screen here. Choose the outcome.</p>{}\
          <form method=\"post\" action=\"{action}\" class=\"password\">{hidden}{main}</form>",
         escape(title),
         problem.unwrap_or_default()
@@ -58,7 +58,7 @@ fn factor_buttons(factors: &[Value]) -> String {
         format!("<button class=\"go\" name=\"outcome\" value=\"{0}\">It passes: {0}</button>", escape(name))
     };
     let mut buttons: String = names.iter().map(button).collect();
-    buttons += "<button name=\"outcome\" value=\"fail\">It fails</button>";
+    buttons += "<button class=\"no\" name=\"outcome\" value=\"fail\">It fails</button>";
     buttons
 }
 
