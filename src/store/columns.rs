@@ -38,7 +38,7 @@ macro_rules! parsed_text {
 
 parsed_text! {
     Auth0Id => str::parse::<Auth0Id>,
-    Email => str::parse::<Email>,
+    Email => Email::from_stored,
     Status => |text| Status::parse(text).ok_or("not a status")
 }
 
@@ -54,6 +54,14 @@ pub(crate) fn optional_time(row: &Row<'_>, column: usize) -> Result<Option<Times
 
 pub(crate) fn from_millis(millis: i64) -> Result<Timestamp> {
     Timestamp::from_millisecond(millis).map_err(|error| StoreError::damaged("a moment", error))
+}
+
+/// A list of texts in JSON. Most lists are empty.
+pub(crate) fn texts(row: &Row<'_>, index: usize, column: &'static str) -> Result<Vec<String>> {
+    match row.get_ref(index)?.as_str().map_err(rusqlite::Error::from)? {
+        "[]" => Ok(Vec::new()),
+        text => json(column, text),
+    }
 }
 
 /// A value from JSON. `column` goes into the error.

@@ -32,7 +32,9 @@ pub(super) fn is_plain(text: &str) -> bool {
 
 /// Whether a text has no control and no invisible character at all, as an id must.
 pub fn is_visible(text: &str) -> bool {
-    !text.chars().any(|c| is_unsafe(c) || matches!(c, ZWNJ | ZWJ))
+    // Ids and addresses are ASCII, almost all of them.
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        || !text.chars().any(|c| is_unsafe(c) || matches!(c, ZWNJ | ZWJ))
 }
 
 /// Controls, line separators, and Unicode's bidirectional and invisible format characters without the joiners.

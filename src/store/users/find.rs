@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 
 use super::terms::AcceptedTerms;
-use crate::store::columns::{from_millis, json, optional_time, time};
+use crate::store::columns::{from_millis, json, optional_time, texts, time};
 use crate::store::query::first;
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError};
@@ -125,7 +125,7 @@ pub(crate) fn read_user(row: &Row<'_>) -> Result<User> {
             phone: row.get(9)?,
         },
         status: row.get(10)?,
-        roles: json("users.roles", &row.get::<_, String>(11)?)?,
+        roles: texts(row, 11, "users.roles")?,
         profile: row.get::<_, Option<String>>(12)?.map(|text| json("users.profile", &text)).transpose()?,
         tokens_valid_from: optional_time(row, 13)?,
         created_at: time(row, 14)?,
