@@ -32,9 +32,8 @@ impl Budget {
         poll_fn(|task| {
             self.slice.store(SLICE, Ordering::Relaxed);
             match operation.as_mut().poll(task) {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending if self.is_exceeded.load(Ordering::Relaxed) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+                _ if self.is_exceeded.load(Ordering::Relaxed) => Poll::Ready(None),
+                outcome => outcome.map(Some),
             }
         })
         .await
@@ -42,9 +41,7 @@ impl Budget {
 
     /// Spends bytes of the operation. Returns only if enough are left, and after other tasks have run if it has made a slice.
     pub(super) async fn spend(&self, bytes: usize) {
-        let take = |left: usize| left.checked_sub(bytes);
-        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
-            self.is_exceeded.store(true, Ordering::Relaxed);
+        if !self.take(bytes) {
             std::future::pending::<()>().await;
         }
         poll_fn(|task| match self.slice.load(Ordering::Relaxed) {
@@ -58,6 +55,22 @@ impl Budget {
             }
         })
         .await;
+    }
+
+    /// Spends bytes in code that can't wait. Returns whether enough were left; else the operation ends when it next waits.
+    pub(super) fn spend_now(&self, bytes: usize) -> bool {
+        let slice = self.slice.load(Ordering::Relaxed);
+        self.slice.store(slice.saturating_sub(bytes), Ordering::Relaxed);
+        self.take(bytes)
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let take = |left: usize| left.checked_sub(bytes);
+        let is_enough = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        if !is_enough {
+            self.is_exceeded.store(true, Ordering::Relaxed);
+        }
+        is_enough
     }
 
     /// What is left.
@@ -85,6 +98,17 @@ mod tests {
         };
         assert_eq!(spend(10), Some(10));
         assert_eq!(spend(11), None);
+    }
+
+    #[test]
+    fn an_operation_that_spends_too_much_without_waiting_ends_when_it_returns() {
+        let budget = Budget::default();
+        let spend = |bytes| {
+            let mut run = pin!(budget.run(100, async { budget.spend_now(60) && budget.spend_now(bytes) }));
+            run.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        assert_eq!(spend(40), Poll::Ready(Some(true)));
+        assert_eq!(spend(41), Poll::Ready(None));
     }
 
     #[test]

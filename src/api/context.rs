@@ -260,6 +260,12 @@ impl Context {
         self.budget.spend(bytes).await;
     }
 
+    /// Like [`spend`](Self::spend), without waiting: returns whether enough bytes were left. If not, the operation ends when
+    /// its future waits or returns.
+    pub(super) fn spend_now(&self, bytes: usize) -> bool {
+        self.budget.spend_now(bytes)
+    }
+
     /// The bytes that may still be spent.
     pub(super) fn bytes_left(&self) -> usize {
         self.budget.left()

@@ -46,8 +46,14 @@ impl<S: ScalarValue, T: Source> GraphQLValue<S> for Json<T> {
         <Self as GraphQLType<S>>::name(info)
     }
 
-    fn resolve(&self, (): &(), _: Option<&[Selection<S>]>, _: &Executor<Context, S>) -> ExecutionResult<S> {
-        Ok(self.0.output())
+    fn resolve(
+        &self,
+        (): &(),
+        _: Option<&[Selection<S>]>,
+        executor: &Executor<Context, S>,
+    ) -> ExecutionResult<S> {
+        let fits = executor.context().spend_now(self.0.weight());
+        Ok(if fits { self.0.output() } else { Value::Null })
     }
 }
 

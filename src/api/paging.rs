@@ -39,9 +39,9 @@ pub struct PageInfo {
 
 /// A page of a connection.
 #[derive(Debug, Clone)]
-pub struct Edges<T> {
-    /// Cursors and items, in the list's order.
-    pub edges: Vec<(String, T)>,
+pub struct Nodes<T> {
+    /// The items, in the list's order.
+    pub nodes: Vec<T>,
     /// The position of the page in its list.
     pub info: PageInfo,
 }
@@ -76,21 +76,25 @@ impl ConnectionArgs {
     }
 }
 
-impl<T> Edges<T> {
+/// The cursor of an item with this sort key.
+pub fn cursor(sort_key: String) -> String {
+    URL_SAFE_NO_PAD.encode(sort_key)
+}
+
+impl<T> Nodes<T> {
     /// The page that the store returned for `args`. `write` writes the sort key of an item.
     pub fn new(page: Page<T>, args: &ConnectionArgs, write: impl Fn(&T) -> String) -> Self {
-        let edge = |item| (URL_SAFE_NO_PAD.encode(write(&item)), item);
-        let edges: Vec<_> = page.items.into_iter().map(edge).collect();
-        let cursor = |edge: Option<&(String, T)>| edge.map(|(cursor, _)| cursor.clone());
+        let Page { items: nodes, more } = page;
+        let cursor = |node: Option<&T>| node.map(|node| cursor(write(node)));
         let from_end = args.last.is_some();
         // A cursor's own item lies beyond the cursor.
         let info = PageInfo {
-            has_next_page: if from_end { args.before.is_some() } else { page.more },
-            has_previous_page: if from_end { page.more } else { args.after.is_some() },
-            start_cursor: cursor(edges.first()),
-            end_cursor: cursor(edges.last()),
+            has_next_page: if from_end { args.before.is_some() } else { more },
+            has_previous_page: if from_end { more } else { args.after.is_some() },
+            start_cursor: cursor(nodes.first()),
+            end_cursor: cursor(nodes.last()),
         };
-        Self { edges, info }
+        Self { nodes, info }
     }
 }
 
@@ -104,13 +108,14 @@ pub fn read_number(kind: &str, key: &str) -> Option<i64> {
     key.strip_prefix(kind)?.strip_prefix(':')?.parse().ok()
 }
 
-/// Defines a connection and its edge over [`Edges`]. The connection needs an async method `count`.
+/// Defines a connection and its edge over [`Nodes`]. The connection needs an async method `count`, and a method `sort_key` of
+/// its items.
 macro_rules! connection {
     ($(#[$doc:meta])* $connection:ident, $edge:ident, $node:ty, $filter:ty) => {
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $connection {
-            pub(super) page: $crate::api::paging::Edges<$node>,
+            pub(super) page: $crate::api::paging::Nodes<$node>,
             pub(super) filter: $filter,
         }
 
@@ -124,17 +129,25 @@ macro_rules! connection {
             pub node: $node,
         }
 
+        impl $crate::api::list::Row for $edge {
+            const WAITING: &'static [&'static str] = <$node as $crate::api::list::Row>::WAITING;
+        }
+
         #[juniper::graphql_object]
         #[graphql(context = Context)]
         impl $connection {
             /// The page's items with their cursors.
-            fn edges(&self) -> Vec<$edge> {
-                self.page.edges.iter().cloned().map(|(cursor, node)| $edge { cursor, node }).collect()
+            fn edges(&self) -> $crate::api::list::List<'_, $edge> {
+                let edge = |node: &$node| $edge {
+                    cursor: $crate::api::paging::cursor(self.sort_key(node)),
+                    node: node.clone(),
+                };
+                $crate::api::list::List(self.page.nodes.iter().map(edge).collect())
             }
 
             /// The page's items.
-            fn nodes(&self) -> Vec<$node> {
-                self.page.edges.iter().map(|(_, node)| node.clone()).collect()
+            fn nodes(&self) -> $crate::api::list::List<'_, $node> {
+                $crate::api::list::List((&self.page.nodes).into())
             }
 
             /// The position of the page in the list.
@@ -183,7 +196,7 @@ mod tests {
     fn page_info_covers_both_directions() {
         let info = |args: &ConnectionArgs, more| {
             let page = Page { items: vec![7_i64, 8], more };
-            Edges::new(page, args, |line| write_number("line", *line)).info
+            Nodes::new(page, args, |line| write_number("line", *line)).info
         };
         let after = ConnectionArgs { first: Some(2), after: Some("x".into()), ..ConnectionArgs::default() };
         let forward = info(&after, false);

@@ -22,6 +22,7 @@
 //! - `sockets`: subscriptions over WebSockets: the protocol, the limits, what closes a connection
 //! - `reference`: the doors compared with `juniper_warp`
 //! - `internal_api`, `public_api`: what the two schemas allow, and how many queries it costs
+//! - `lists`: lists and queries resolved without juniper's futures, compared with juniper's own execution
 //! - `subscriptions`: events of both schemas
 //! - `deployments`: queries for deployments
 //! - `webhooks`: who is heard, and what is answered
@@ -107,6 +108,7 @@ mod internal_api;
 mod interrupted_reads;
 mod keys;
 mod layers;
+mod lists;
 mod load;
 mod login_flow;
 mod notes;

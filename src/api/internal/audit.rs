@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::actor::AuditActor;
 use super::node::{Account, AuditEvent, NodeValue};
-use crate::api::paging::{ConnectionArgs, Edges, connection};
+use crate::api::paging::{ConnectionArgs, Nodes, connection};
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
 use crate::store::{AuditFilter, Page};
 
@@ -87,8 +87,12 @@ impl AuditEventConnection {
         let (store_filter, page_args) = (filter.clone(), args.page_args(AuditEvent::read_cursor)?);
         let Page { items, more } =
             context.read_store(move |store| store.list_audit(&store_filter, &page_args)).await?;
-        let page = Edges::new(Page { items: AuditEvent::page(items), more }, &args, AuditEvent::cursor);
+        let page = Nodes::new(Page { items: AuditEvent::page(items), more }, &args, AuditEvent::sort_key);
         Ok(Self { page, filter: AuditScope::Filter(filter) })
+    }
+
+    fn sort_key(&self, event: &AuditEvent) -> String {
+        event.sort_key()
     }
 
     async fn count(&self, context: &Context) -> Result<u64, ApiError> {

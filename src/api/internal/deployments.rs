@@ -4,7 +4,7 @@ use juniper::{GraphQLEnum, ID, graphql_object};
 
 use super::actor::AuditActor;
 use super::node::{Deployment, NodeValue};
-use crate::api::paging::{ConnectionArgs, Edges, connection, read_number, write_number};
+use crate::api::paging::{ConnectionArgs, Nodes, connection, read_number, write_number};
 use crate::api::{ApiError, Context, DateTime, NodeId};
 use crate::store::{self, DeploymentFilter, Page};
 
@@ -126,13 +126,20 @@ impl DeploymentConnection {
         let store_filter = filter.clone();
         let Page { items, more } =
             context.read_store(move |store| store.list_deployments(&store_filter, &page_args)).await?;
-        let cursor = |deployment: &Deployment| write_number("deployment", deployment.row.id);
-        let page = Edges::new(Page { items: Deployment::page(items), more }, &args, cursor);
-        Ok(Self { page, filter })
+        let page = Page { items: Deployment::page(items), more };
+        Ok(Self { page: Nodes::new(page, &args, sort_key), filter })
+    }
+
+    fn sort_key(&self, deployment: &Deployment) -> String {
+        sort_key(deployment)
     }
 
     async fn count(&self, context: &Context) -> Result<u64, ApiError> {
         let filter = self.filter.clone();
         context.read_store(move |store| store.count_deployments(&filter)).await
     }
+}
+
+fn sort_key(deployment: &Deployment) -> String {
+    write_number("deployment", deployment.row.id)
 }

@@ -7,7 +7,8 @@ use juniper::{ID, graphql_interface};
 use tokio::sync::OnceCell;
 
 use crate::api::batch::Batch;
-use crate::api::paging::{ConnectionArgs, Edges, read_number, write_number};
+use crate::api::list::Row;
+use crate::api::paging::{ConnectionArgs, Nodes, read_number, write_number};
 use crate::api::{ApiError, Context};
 use crate::store::{self, AcceptedTerms, AuditLine, Identity, Page, Store};
 use crate::user::{User, UserId};
@@ -46,6 +47,11 @@ impl From<User> for Account {
     fn from(user: User) -> Self {
         Self::single(User { profile: None, ..user })
     }
+}
+
+impl Row for Account {
+    const WAITING: &'static [&'static str] =
+        &["identities", "acceptedTerms", "profile", "auth0Profile", "auditTrail"];
 }
 
 /// Data related to the users of one page, loaded for all of them at once.
@@ -96,7 +102,7 @@ impl AccountPage {
         context: &Context,
         user: UserId,
         args: &ConnectionArgs,
-    ) -> Result<Edges<AuditEvent>, ApiError> {
+    ) -> Result<Nodes<AuditEvent>, ApiError> {
         let page_args = args.page_args(AuditEvent::read_cursor)?;
         let pages = {
             let mut pages = self.audit_pages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +119,7 @@ impl AccountPage {
             Ok(pages.into_iter().map(|(user, page)| (user, events(page))).collect())
         };
         let page = pages.get(context, &user, load).await?.unwrap_or(Page { items: Vec::new(), more: false });
-        Ok(Edges::new(page, args, AuditEvent::cursor))
+        Ok(Nodes::new(page, args, AuditEvent::sort_key))
     }
 }
 
@@ -135,13 +141,17 @@ impl AuditEvent {
         Self { line: Arc::new(line), people: people.clone() }
     }
 
-    pub(super) fn cursor(&self) -> String {
+    pub(super) fn sort_key(&self) -> String {
         write_number("line", self.line.id)
     }
 
     pub(super) fn read_cursor(key: &str) -> Option<i64> {
         read_number("line", key)
     }
+}
+
+impl Row for AuditEvent {
+    const WAITING: &'static [&'static str] = &["user"];
 }
 
 /// A deployment of a tenant's configuration: its plan, its actor and its outcome.
@@ -158,6 +168,10 @@ impl Deployment {
         let people = People::new(rows.iter().filter_map(actor));
         rows.into_iter().map(|row| Self { row: Arc::new(row), people: people.clone() }).collect()
     }
+}
+
+impl Row for Deployment {
+    const WAITING: &'static [&'static str] = &["user", "plan", "log"];
 }
 
 /// The users that a page of events or deployments refers to, loaded at once.

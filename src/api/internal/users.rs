@@ -4,7 +4,7 @@ use juniper::{GraphQLEnum, GraphQLInputObject};
 
 use super::node::Account;
 use super::user::UserStatus;
-use crate::api::paging::{ConnectionArgs, Edges, connection};
+use crate::api::paging::{ConnectionArgs, Nodes, connection};
 use crate::api::{ApiError, Context, DateTime, Email};
 use crate::store::{self, Page, Period, SortKey, UserCursor};
 
@@ -79,7 +79,7 @@ pub enum OrderDirection {
 
 connection! {
     /// A page of users.
-    UserConnection, UserEdge, Account, store::UserFilter
+    UserConnection, UserEdge, Account, (store::UserFilter, store::UserOrder)
 }
 
 impl UserConnection {
@@ -97,13 +97,17 @@ impl UserConnection {
         let read =
             context.read_store(move |store| store.list_users(&store_filter, order, descending, &page_args));
         let Page { items, more } = read.await?;
-        let cursor = |account: &Account| write_cursor(order, &order.cursor(&account.user));
-        let page = Edges::new(Page { items: Account::page(items), more }, &args, cursor);
-        Ok(Self { page, filter })
+        let page = Page { items: Account::page(items), more };
+        let page = Nodes::new(page, &args, |account| sort_key(order, account));
+        Ok(Self { page, filter: (filter, order) })
+    }
+
+    fn sort_key(&self, account: &Account) -> String {
+        sort_key(self.filter.1, account)
     }
 
     async fn count(&self, context: &Context) -> Result<u64, ApiError> {
-        let filter = self.filter.clone();
+        let filter = self.filter.0.clone();
         context.read_store(move |store| store.count_users(&filter)).await
     }
 }
@@ -127,6 +131,10 @@ impl UserFilter {
             updated: period(self.updated_at),
         })
     }
+}
+
+fn sort_key(order: store::UserOrder, account: &Account) -> String {
+    write_cursor(order, &order.cursor(&account.user))
 }
 
 /// Writes a cursor. It contains its order, because each order has other cursors.
