@@ -41,6 +41,13 @@ impl<T> SubscriptionRoot for T where
 pub struct Schema(Box<dyn SchemaBuilder>);
 
 impl Schema {
+    /// A schema whose queries never wait: no `async fn` resolves a field that a query can select. They then run without
+    /// juniper's futures, which cost several allocations a field. A query that selects an `async fn` all the same is a panic,
+    /// and answered with status 500.
+    pub fn synchronous<Q: Root, M: Root, S: SubscriptionRoot>(root: RootNode<Q, M, S>) -> Self {
+        Self(Box::new(UnlimitedSchema { root, is_synchronous: true }))
+    }
+
     /// The schema in GraphQL's schema definition language.
     pub fn sdl(&self) -> String {
         self.0.sdl()
@@ -54,7 +61,7 @@ impl Schema {
 
 impl<Q: Root, M: Root, S: SubscriptionRoot> From<RootNode<Q, M, S>> for Schema {
     fn from(root: RootNode<Q, M, S>) -> Self {
-        Self(Box::new(root))
+        Self(Box::new(UnlimitedSchema { root, is_synchronous: false }))
     }
 }
 
@@ -134,23 +141,30 @@ pub(super) enum SubscriptionStart<'a> {
     Failed(ExecutionOutput),
 }
 
-impl<Q: Root, M: Root, S: SubscriptionRoot> SchemaBuilder for RootNode<Q, M, S> {
+struct UnlimitedSchema<Q: Root, M: Root, S: SubscriptionRoot> {
+    root: RootNode<Q, M, S>,
+    is_synchronous: bool,
+}
+
+impl<Q: Root, M: Root, S: SubscriptionRoot> SchemaBuilder for UnlimitedSchema<Q, M, S> {
     fn sdl(&self) -> String {
-        self.as_sdl()
+        self.root.as_sdl()
     }
 
     fn limit(self: Box<Self>, settings: &DoorSettings) -> Arc<dyn ExecutableSchema> {
         let limits = &settings.limits;
         // Before the limits, so that they don't apply to the standard introspection.
-        let max_introspection = introspection::max_size(&self.schema);
-        let root = self.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);
+        let Self { root, is_synchronous } = *self;
+        let max_introspection = introspection::max_size(&root.schema);
+        let root = root.limit_depth(limits.depth).limit_tokens(limits.tokens).limit_fields(limits.fields);
         let root = if settings.introspection { root } else { root.disable_introspection() };
-        Arc::new(LimitedSchema { root, max_introspection })
+        Arc::new(LimitedSchema { root, is_synchronous, max_introspection })
     }
 }
 
 struct LimitedSchema<Q: Root, M: Root, S: SubscriptionRoot> {
     root: RootNode<Q, M, S>,
+    is_synchronous: bool,
     max_introspection: u64,
 }
 
@@ -165,13 +179,19 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> ExecutableSchema for LimitedSchema<Q
         // document is parsed twice, once in the cache's lifetime of it.
         let cost = cost::measure(text, name, &self.root.schema, limits, self.max_introspection)?;
         let operation = ValidatedOperation::new(text, name, &self.root).map_err(PrepareError::Invalid)?;
-        Ok(ValidOperation { operation: Box::new(operation), cost })
+        let is_synchronous = self.is_synchronous && operation.operation_type() == OperationType::Query;
+        Ok(ValidOperation { operation: Box::new(SchemaOperation { operation, is_synchronous }), cost })
     }
 }
 
-impl<Q: Root, M: Root, S: SubscriptionRoot> Operation for ValidatedOperation<'_, Q, M, S> {
+struct SchemaOperation<'a, Q: Root, M: Root, S: SubscriptionRoot> {
+    operation: ValidatedOperation<'a, Q, M, S>,
+    is_synchronous: bool,
+}
+
+impl<Q: Root, M: Root, S: SubscriptionRoot> Operation for SchemaOperation<'_, Q, M, S> {
     fn kind(&self) -> OperationType {
-        self.operation_type()
+        self.operation.operation_type()
     }
 
     fn execute<'a>(
@@ -179,10 +199,11 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> Operation for ValidatedOperation<'_,
         variables: &'a Variables,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<ExecutionOutput, GraphQLError>> {
-        Box::pin(async move {
-            let (data, errors) = ValidatedOperation::execute(self, variables, context).await?;
-            Ok(ExecutionOutput { data, errors })
-        })
+        let output = |(data, errors)| ExecutionOutput { data, errors };
+        if self.is_synchronous {
+            return Box::pin(async move { self.operation.execute_sync(variables, context).map(output) });
+        }
+        Box::pin(async move { self.operation.execute(variables, context).await.map(output) })
     }
 
     fn subscribe<'a>(
@@ -191,7 +212,7 @@ impl<Q: Root, M: Root, S: SubscriptionRoot> Operation for ValidatedOperation<'_,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<SubscriptionStart<'a>, GraphQLError>> {
         Box::pin(async move {
-            let (streams, errors) = self.resolve_into_stream(variables, context).await?;
+            let (streams, errors) = self.operation.resolve_into_stream(variables, context).await?;
             Ok(match events(streams) {
                 Some(events) if errors.is_empty() => SubscriptionStart::Events(events),
                 _ => SubscriptionStart::Failed(ExecutionOutput { data: Value::null(), errors }),

@@ -139,7 +139,7 @@ impl Vestibule {
 /// Serves our own schemas.
 impl Default for Vestibule {
     fn default() -> Self {
-        Self::new(api::public::schema(), api::internal::schema()).with_sample_queries(
+        Self::new(Schema::synchronous(api::public::schema()), api::internal::schema()).with_sample_queries(
             "{ me { id name email roles } }",
             "{ users(first: 10) { edges { node { email status } } } }",
         )
