@@ -25,13 +25,14 @@ CREATE TABLE users (
     -- Whether it was Auth0 that blocked the user. What Auth0 blocked it can unblock; what staff blocked only staff can.
     blocked_by_auth0   INTEGER NOT NULL DEFAULT 0 CHECK (blocked_by_auth0 IN (0, 1)),
     roles              TEXT    NOT NULL CHECK (json_valid(roles) AND json_type(roles) = 'array'),
-    profile            TEXT    CHECK (profile IS NULL OR json_valid(profile)),
     -- NULL: never fetched. A stale profile is fetched again.
     profile_fetched_at INTEGER,
     -- Tokens issued before this moment are revoked.
     tokens_valid_from  INTEGER,
     created_at         INTEGER NOT NULL,
     updated_at         INTEGER NOT NULL,
+    -- Behind all others: a large one is kept on pages of its own, which reads of the other columns then never touch.
+    profile            TEXT    CHECK (profile IS NULL OR json_valid(profile)),
     -- What lists are ordered by: '' for absent, because a comparison with NULL is never true, so that a page could neither
     -- end nor begin there. Columns, because SQLite uses no index on expressions for (email, id) > (?, ?).
     email_key          TEXT                AS (coalesce(email, '')) VIRTUAL,

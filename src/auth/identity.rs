@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::auth0::Profile;
 use crate::store::{Actor, LinkSettings, NewIdentity, Store, StoreError};
-use crate::user::{Auth0Id, Status, User, UserId};
+use crate::user::{Auth0Id, Status, StoredProfile, User, UserId};
 
 /// Stores the profile that Auth0 has of a user now; `None` if Auth0 has no such user any more. Returns the user after
 /// that. Values that were changed here since the last fetch stay.
@@ -21,7 +21,7 @@ pub fn store_profile(
     // An unclaimed row has no profile.
     let Some(own) = &user.auth0_id else { return Ok(user.clone()) };
     let identity = |profile: &Profile| new_identity(own.clone(), profile, link);
-    let before = user.profile.clone().and_then(Profile::read);
+    let before = user.profile.as_ref().and_then(|profile| Profile::read(profile.value()));
     let (before, fetched) = (before.as_ref().map(identity), fetched.map(identity));
     store.refresh(user.id, own, before.as_ref(), fetched.as_ref(), actor)
 }
@@ -54,7 +54,7 @@ pub(super) fn would_be(identity: NewIdentity, now: Timestamp) -> User {
         status: Status::Active,
         blocked_by_auth0: false,
         roles: Vec::new(),
-        profile: identity.profile,
+        profile: identity.profile.as_ref().map(StoredProfile::from),
         profile_fetched_at: Some(now),
         tokens_valid_from: None,
         created_at: now,

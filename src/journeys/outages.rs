@@ -146,7 +146,7 @@ fn a_large_or_oddly_typed_profile_is_accepted() {
     assert_eq!(server.me(&server.token("auth0|large", json!({}))).at("/data/me/email"), "large@example.com");
     let row = server.user("auth0|large");
     // The stored profile keeps the fields that identify the user, to detect later changes.
-    assert!(row.profile.is_some_and(|profile| profile.get("user_metadata").is_none()));
+    assert!(row.profile.is_some_and(|profile| profile.value().get("user_metadata").is_none()));
     assert!(row.profile_fetched_at.is_some());
     // `"true"` is not `true`: the email is not verified, and so not the other user's.
     let odd =

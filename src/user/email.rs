@@ -31,9 +31,9 @@ impl Email {
     /// Any other text is parsed, and fails as it does there.
     pub fn from_stored(text: &str) -> Result<Self, EmailError> {
         let is_canonical = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
-        let is_address = text.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-        });
+        let is_address = text
+            .split_once('@')
+            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
         if is_address && text.len() <= Self::MAX_BYTES && text.bytes().all(is_canonical) {
             return Ok(Self(text.to_owned()));
         }
@@ -127,7 +127,9 @@ mod tests {
             let parsed: Email = canonical.parse().unwrap();
             assert_eq!(Email::from_stored(parsed.as_str()), Ok(parsed));
         }
-        for damaged in ["", "ada", "@example.com", "ada@", "a@b@example.com", "a da@example.com", "ada@a\0.com"] {
+        for damaged in
+            ["", "ada", "@example.com", "ada@", "a@b@example.com", "a da@example.com", "ada@a\0.com"]
+        {
             assert!(Email::from_stored(damaged).is_err(), "{damaged:?}");
         }
         assert_eq!(Email::from_stored(&format!("{}@a.b", "a".repeat(251))), Err(EmailError::TooLong));

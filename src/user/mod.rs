@@ -6,12 +6,14 @@ mod current;
 mod email;
 mod id;
 mod person;
+mod profile;
 mod text;
 
 pub use current::{CurrentUser, PayloadUser};
 pub use email::{Email, EmailError};
 pub use id::{Auth0Id, IdError, UserId};
 pub use person::{NAME_MAX, PICTURE_MAX, Person, is_picture_url, is_valid_name};
+pub use profile::StoredProfile;
 pub use text::is_visible;
 
 use jiff::Timestamp;
@@ -37,7 +39,7 @@ pub struct User {
     /// Role names; `[roles]` in the configuration maps them to permissions.
     pub roles: Vec<String>,
     /// The profile as last fetched from Auth0.
-    pub profile: Option<serde_json::Value>,
+    pub profile: Option<StoredProfile>,
     /// When `profile` was last fetched.
     pub profile_fetched_at: Option<Timestamp>,
     /// Tokens issued before this moment are revoked.

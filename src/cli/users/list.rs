@@ -4,7 +4,7 @@ use super::super::pages::PageOptions;
 use super::super::{Global, out};
 use super::with_store;
 use crate::store::{PageArgs, StoreError, UserCursor, UserFilter, UserOrder, user_json};
-use crate::user::{User, UserId};
+use crate::user::{StoredProfile, User, UserId};
 
 /// List users, oldest first.
 #[derive(Debug, clap::Args)]
@@ -35,8 +35,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<()> {
                 let ids: Vec<_> = page.items.iter().map(|user| user.id).collect();
                 let (mut profiles, _) = store.profiles_by_user(&ids, usize::MAX)?;
                 for user in &mut page.items {
-                    user.profile =
-                        profiles.remove(&user.id).and_then(|text| serde_json::from_str(&text).ok());
+                    user.profile = profiles.remove(&user.id).map(|text| StoredProfile::from_json(&*text));
                 }
             }
             Ok((page.items, page.more))

@@ -3,7 +3,7 @@
 use super::*;
 use crate::sqlite::DatabaseError;
 use crate::store::users::{BY_AUTH0_ID, BY_EMAIL};
-use crate::user::Status;
+use crate::user::{Status, StoredProfile};
 
 #[test]
 fn a_user_is_read_as_written() {
@@ -14,7 +14,7 @@ fn a_user_is_read_as_written() {
     assert_eq!(user.email, Some(email("ada@example.com")));
     assert!(user.email_verified && user.roles.is_empty());
     assert_eq!(user.person, new.person);
-    assert_eq!(user.profile, new.profile);
+    assert_eq!(user.profile.as_ref().map(StoredProfile::value), new.profile);
     assert_eq!((user.created_at, user.updated_at), (test.clock.now(), test.clock.now()));
     assert_eq!(test.store.user(user.id).unwrap().as_ref(), Some(&user));
     assert_eq!(test.store.user_by_auth0_id(&id("auth0|1")).unwrap().as_ref(), Some(&user));

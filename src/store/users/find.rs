@@ -7,7 +7,7 @@ use crate::store::columns::{from_millis, json, optional_time, texts, time};
 use crate::store::query::first;
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError};
-use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
+use crate::user::{Auth0Id, Email, Person, Status, StoredProfile, User, UserId};
 
 /// `SELECT` with the columns of a [`User`] from the table aliased `u`, in the order of [`read_user`].
 macro_rules! select {
@@ -126,7 +126,7 @@ pub(crate) fn read_user(row: &Row<'_>) -> Result<User> {
         },
         status: row.get(10)?,
         roles: texts(row, 11, "users.roles")?,
-        profile: row.get::<_, Option<String>>(12)?.map(|text| json("users.profile", &text)).transpose()?,
+        profile: row.get::<_, Option<Box<str>>>(12)?.map(StoredProfile::from_json),
         tokens_valid_from: optional_time(row, 13)?,
         created_at: time(row, 14)?,
         updated_at: time(row, 15)?,

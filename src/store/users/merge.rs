@@ -8,7 +8,7 @@ use crate::store::audit::{Action, Actor, Changes};
 use crate::store::query::value;
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError};
-use crate::user::{Status, User, UserId};
+use crate::user::{Status, StoredProfile, User, UserId};
 
 impl Store {
     /// Merges two users: `kept` stays, `gone` becomes a tombstone, and every identity of `gone` leads to `kept`. A user who
@@ -96,7 +96,7 @@ impl Write<'_> {
         if status != kept.status {
             changes = changes.field("status", kept.status.as_str(), status.as_str());
         }
-        let profile = gone.profile.as_ref().filter(|_| kept.profile.is_none()).map(Value::to_string);
+        let profile = gone.profile.as_ref().filter(|_| kept.profile.is_none()).map(StoredProfile::as_str);
         changes = changes.redacted_if([("profile", profile.is_some())]);
         // Before the email: a row with an identity may have an unverified email that leads to a pre-provisioned row.
         let sql = "UPDATE users SET auth0_id = coalesce(auth0_id, ?2), status = ?3, profile = coalesce(profile, ?4),

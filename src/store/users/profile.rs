@@ -46,8 +46,8 @@ pub(crate) fn limited(profile: &Value, auth0_id: &Auth0Id) -> Option<Value> {
 }
 
 /// A profile without the members that change with every login.
-pub(crate) fn lasting(profile: Option<&Value>) -> Option<Value> {
-    let mut profile = profile?.clone();
+pub(crate) fn lasting(profile: Option<Value>) -> Option<Value> {
+    let mut profile = profile?;
     if let Some(members) = profile.as_object_mut() {
         members.retain(|name, _| !PER_LOGIN.contains(&name.as_str()));
     }

@@ -8,7 +8,7 @@ use super::provision::NewIdentity;
 use crate::store::audit::{Action, Actor};
 use crate::store::write::Write;
 use crate::store::{Result, Store};
-use crate::user::{Auth0Id, Email, Person, Status, User, UserId};
+use crate::user::{Auth0Id, Email, Person, Status, StoredProfile, User, UserId};
 
 impl Store {
     /// Stores a profile that was fetched again. A field that is still as in the profile `before` follows the new one; a field
@@ -37,7 +37,8 @@ impl Store {
             if let Some(fetched) = fetched {
                 let person = followed(&user.person, before.map(|before| &before.person), &fetched.person);
                 let (email, verified) = write.followed_email(&user, before, fetched)?;
-                let new_profile = lasting(user.profile.as_ref()) != lasting(profile.as_ref());
+                let new_profile =
+                    lasting(user.profile.as_ref().map(StoredProfile::value)) != lasting(profile);
                 let described = write.describe(&user, &person, email.as_ref(), verified)?;
                 let changes = described.redacted_if([("profile", new_profile)]);
                 let changes = changes.and(write.follow_block(&user, fetched.blocked)?);
