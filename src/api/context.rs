@@ -40,14 +40,20 @@ pub struct Context {
     request: RequestId,
     /// Time that each read may take.
     read_time: Duration,
-    /// Jobs that the request may have on the pool at once, so that others get threads too.
-    jobs: Arc<Semaphore>,
-    budget: Arc<Budget>,
     /// Which rate a person's changes have, if any.
     rate: Option<Arc<MutationRate>>,
-    has_exported: Arc<AtomicBool>,
+    usage: Arc<Usage>,
     /// The caller's row and terms, read when a field isn't in the token.
     row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
+}
+
+/// What one request has used of what it may.
+#[derive(Debug)]
+struct Usage {
+    /// Jobs that the request may have on the pool at once, so that others get threads too.
+    jobs: Semaphore,
+    budget: Budget,
+    has_exported: AtomicBool,
 }
 
 impl Context {
@@ -56,24 +62,20 @@ impl Context {
     /// `time` limits the operation. A read gets nine tenths of it: a slow read then fails its own field and leaves the
     /// other fields their data.
     pub fn new(caller: Caller, services: &Services, request: RequestId, time: Duration) -> Self {
-        let Services { gate, store, pool, state, database, .. } = services.clone();
-        let read_time = time - time / 10;
-        let (jobs, budget, row) = (Arc::new(Semaphore::new(JOBS)), Arc::default(), OnceLock::new());
-        let (rate, has_exported) = (None, Arc::default());
+        let Services { gate, store, pool, state, database, .. } = services;
+        let (jobs, has_exported) = (Semaphore::new(JOBS), AtomicBool::new(false));
         Self {
             caller,
-            gate,
-            store,
-            pool,
-            state,
-            database,
+            gate: gate.clone(),
+            store: store.clone(),
+            pool: pool.clone(),
+            state: Arc::clone(state),
+            database: database.clone(),
             request,
-            read_time,
-            jobs,
-            budget,
-            rate,
-            has_exported,
-            row,
+            read_time: time - time / 10,
+            rate: None,
+            usage: Arc::new(Usage { jobs, budget: Budget::default(), has_exported }),
+            row: OnceLock::new(),
         }
     }
 
@@ -194,7 +196,7 @@ impl Context {
                 .ok_or(ApiError::BadInput("after must be the next of an earlier export."))
         });
         let after = after.transpose()?;
-        if self.has_exported.swap(true, Ordering::Relaxed) {
+        if self.usage.has_exported.swap(true, Ordering::Relaxed) {
             return Err(ApiError::BadInput("A request can export once; send another one."));
         }
         self.change(move |store, actor| store.export(id, after, actor)).await
@@ -208,7 +210,7 @@ impl Context {
         ApiError: From<E>,
     {
         // Never closed.
-        let permit = self.jobs.acquire().await;
+        let permit = self.usage.jobs.acquire().await;
         let outcome = self.pool.run(job).await;
         drop(permit);
         if matches!(outcome, Err(PoolError::Panicked)) {
@@ -251,24 +253,24 @@ impl Context {
         max: usize,
         resolvers: impl Future<Output = T>,
     ) -> impl Future<Output = Option<T>> {
-        self.budget.run(max, resolvers)
+        self.usage.budget.run(max, resolvers)
     }
 
     /// Takes bytes from what the response may hold, before they are made. Never returns when too few are left: the operation
     /// then ends. Waits while other tasks run, if this one has made much.
     pub(super) async fn spend(&self, bytes: usize) {
-        self.budget.spend(bytes).await;
+        self.usage.budget.spend(bytes).await;
     }
 
     /// Like [`spend`](Self::spend), without waiting: returns whether enough bytes were left. If not, the operation ends when
     /// its future waits or returns.
     pub(super) fn spend_now(&self, bytes: usize) -> bool {
-        self.budget.spend_now(bytes)
+        self.usage.budget.spend_now(bytes)
     }
 
     /// The bytes that may still be spent.
     pub(super) fn bytes_left(&self) -> usize {
-        self.budget.left()
+        self.usage.budget.left()
     }
 
     /// The row of a current user. Runs at most one query per request, and none if the gate already read the row.

@@ -302,7 +302,7 @@ mod tests {
             (json!(1e300), "1e+300"),
         ] {
             let out: Value<DefaultScalarValue> = number.output();
-            let json = crate::api::response::bounded_json(&out, 100).unwrap();
+            let json = crate::api::bounded_json::bounded_json(&out, 100).unwrap();
             assert_eq!(String::from_utf8(json).unwrap(), text);
             let token =
                 if text.contains(['.', 'e']) { ScalarToken::Float(text) } else { ScalarToken::Int(text) };

@@ -1,7 +1,6 @@
 //! A request's outcome, and its response: JSON for a WebSocket message; status, headers and body for HTTP.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
 
 use juniper::{DefaultScalarValue, ExecutionError, GraphQLError, Value};
 use serde::Serialize;
@@ -13,8 +12,8 @@ use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use warp::hyper::body::Bytes;
 use warp::reply::{Reply, Response};
 
+use super::bounded_json::{bounded_data, bounded_json};
 use super::cors::METHODS;
-use super::json::NumberFormatter;
 use super::request_error::{PrepareError, RequestError};
 use super::request_line::{OutcomeLabel, RequestLine};
 use super::schema::ExecutionOutput;
@@ -112,32 +111,6 @@ impl RequestOutcome {
     }
 }
 
-/// Writes JSON of at most `max` bytes. Returns `None` when it would be longer, without holding more than `max`.
-pub(super) fn bounded_json(value: &impl Serialize, max: usize) -> Option<Vec<u8>> {
-    let mut writer = BoundedWriter { bytes: Vec::with_capacity(256), max };
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut writer, NumberFormatter)).ok()?;
-    Some(writer.bytes)
-}
-
-struct BoundedWriter {
-    bytes: Vec<u8>,
-    max: usize,
-}
-
-impl Write for BoundedWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.max {
-            return Err(io::Error::other("over the limit"));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The media types of GraphQL over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MediaType {
@@ -214,7 +187,13 @@ impl Responder {
     /// Renders and logs the outcome. The only place that makes responses of the endpoint.
     pub(super) fn render(mut self, mut outcome: RequestOutcome) -> Response {
         let RequestLine { door, request, .. } = self.line;
-        let body = bounded_json(&outcome.body(request), self.max_bytes).unwrap_or_else(|| {
+        let body = match &outcome {
+            RequestOutcome::Executed(output) if output.errors.is_empty() => {
+                bounded_data(&output.data, self.max_bytes)
+            }
+            _ => bounded_json(&outcome.body(request), self.max_bytes),
+        };
+        let body = body.unwrap_or_else(|| {
             outcome = RequestOutcome::Failed(RequestError::ResponseTooLarge(self.max_bytes));
             // The error is short, however low the limit.
             bounded_json(&outcome.body(request), usize::MAX).unwrap_or_default()
@@ -261,12 +240,6 @@ impl Responder {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_over_the_limit_is_not_returned_in_part() {
-        assert_eq!(bounded_json(&"abc", 5).as_deref(), Some(&b"\"abc\""[..]));
-        assert_eq!(bounded_json(&"abcd", 5), None);
-    }
 
     #[test]
     fn the_media_type_with_the_highest_weight_wins() {

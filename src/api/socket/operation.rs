@@ -11,12 +11,13 @@ use tokio::task::AbortHandle;
 
 use super::message::ToClient;
 use super::shutdown::ShutdownSignal;
+use crate::api::bounded_json::bounded_json;
 use crate::api::door::Door;
 use crate::api::operations::PreparedOperation;
 use crate::api::request::GraphqlRequest;
 use crate::api::request_error::RequestError;
 use crate::api::request_line::RequestLine;
-use crate::api::response::{RequestOutcome, ResponseBody, bounded_json};
+use crate::api::response::{RequestOutcome, ResponseBody};
 use crate::api::schema::SubscriptionStart;
 use crate::auth::Caller;
 use crate::telemetry::RequestId;
