@@ -16,7 +16,7 @@ use juniper::{
 use super::context::Context;
 
 /// An object type whose fields resolve without waiting, but for some.
-pub trait Row {
+pub trait ListItem {
     /// The names of the fields that wait, those that are an `async fn`: of the type, and of each type below it. To resolve one
     /// that is missing here is a panic.
     const WAITING: &'static [&'static str];
@@ -24,7 +24,7 @@ pub trait Row {
 
 /// A list of objects, `[T!]!` in the schema. A resolver returns it in place of a `Vec<T>`.
 ///
-/// A team's own lists are as fast with it, if their type implements [`Row`]. The items are counted in what the response may
+/// A team's own lists are as fast with it, if their type implements [`ListItem`]. The items are counted in what the response may
 /// hold, and other requests run between them.
 #[derive(Debug, Clone)]
 pub struct List<'a, T: Clone>(pub Cow<'a, [T]>);
@@ -63,7 +63,7 @@ impl<S: ScalarValue, T: GraphQLValue<S> + Clone> GraphQLValue<S> for List<'_, T>
 impl<S, T> GraphQLValueAsync<S> for List<'_, T>
 where
     S: ScalarValue + Send + Sync,
-    T: GraphQLValueAsync<S, Context = Context, TypeInfo = ()> + GraphQLType<S> + Row + Clone + Send,
+    T: GraphQLValueAsync<S, Context = Context, TypeInfo = ()> + GraphQLType<S> + ListItem + Clone + Send,
 {
     fn resolve_async<'a>(
         &'a self,

@@ -129,8 +129,8 @@ macro_rules! connection {
             pub node: $node,
         }
 
-        impl $crate::api::list::Row for $edge {
-            const WAITING: &'static [&'static str] = <$node as $crate::api::list::Row>::WAITING;
+        impl $crate::api::list::ListItem for $edge {
+            const WAITING: &'static [&'static str] = <$node as $crate::api::list::ListItem>::WAITING;
         }
 
         #[juniper::graphql_object]

@@ -17,7 +17,7 @@ const SELECTIONS: [&str; 14] = [
     "id kind: __typename ...Names",
     "...Names ...Names email",
     "... { email } ... on User { nickname }",
-    "... on Node { id } ... on AuditEvent { action }",
+    "... on Node { id ... on AuditEvent { action } ... on User { email } }",
     "...Node",
     "email @skip(if: true) name @include(if: true)",
     "... @include(if: false) { email } ...Names @skip(if: true) id",
@@ -49,7 +49,7 @@ fn a_list_answers_as_juniper_does() {
             let body = json!({"query": page(more), "operationName": "Users"});
             let response =
                 server.http.post_json(&server.internal(), &[("authorization", &bearer)], &body).unwrap();
-            assert_eq!(response.status, 200, "{selection}: {}", response.body);
+            assert_eq!(response.json()["errors"], Value::Null, "{selection}: {}", response.body);
             response.json()
         };
         let (ours, mut theirs) = (ask(""), ask(waiting));

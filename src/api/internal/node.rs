@@ -7,7 +7,7 @@ use juniper::{ID, graphql_interface};
 use tokio::sync::OnceCell;
 
 use crate::api::batch::Batch;
-use crate::api::list::Row;
+use crate::api::list::ListItem;
 use crate::api::paging::{ConnectionArgs, Nodes, read_number, write_number};
 use crate::api::{ApiError, Context};
 use crate::store::{self, AcceptedTerms, AuditLine, Identity, Page, Store};
@@ -49,7 +49,7 @@ impl From<User> for Account {
     }
 }
 
-impl Row for Account {
+impl ListItem for Account {
     const WAITING: &'static [&'static str] =
         &["identities", "acceptedTerms", "profile", "auth0Profile", "auditTrail"];
 }
@@ -150,7 +150,7 @@ impl AuditEvent {
     }
 }
 
-impl Row for AuditEvent {
+impl ListItem for AuditEvent {
     const WAITING: &'static [&'static str] = &["user"];
 }
 
@@ -170,7 +170,7 @@ impl Deployment {
     }
 }
 
-impl Row for Deployment {
+impl ListItem for Deployment {
     const WAITING: &'static [&'static str] = &["user", "plan", "log"];
 }
 
