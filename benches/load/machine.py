@@ -83,7 +83,12 @@ class Watch:
 def raise_open_files() -> int:
     """Raises the limit of open files, also for the processes started later, and returns it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for limit in (max(hard, 65_536), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            return limit
+        except (ValueError, PermissionError):  # only root may raise the hard limit
+            pass
     return hard
 
 

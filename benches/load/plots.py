@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-WIDTH, HEIGHT = 860, 420
+WIDTH, HEIGHT = 860, 440
 LEFT, RIGHT, TOP, BOTTOM = 90, 230, 56, 48
 
 LABELS = {
@@ -38,7 +38,7 @@ def throughput(curves: Curves) -> str:
 
 def latency(curves: Curves) -> str:
     read = {"line": lambda load: load["p50"] / 1000, "line thin": lambda load: load["p99"] / 1000}
-    title = "Latency by concurrent connections, one saturated core: median, and 99th percentile (dashed)"
+    title = "Latency by concurrent connections, one busy core: median, and p99 (dashed)"
     return plot(title, curves, read, lambda value: f"{value:g} ms")
 
 
@@ -48,19 +48,19 @@ def plot(
     """Lines over the concurrency; the values on a logarithmic axis, because the programs differ by orders of magnitude."""
     steps = [int(step) for step in next(iter(curves.values()))]
     values = [of(load) for loads in curves.values() for load in loads.values() for of in read.values()]
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    ticks = ticks_around(min(values), max(values))
 
     def x(index: int) -> float:
         return LEFT + index * (WIDTH - LEFT - RIGHT) / max(len(steps) - 1, 1)
 
     def y(value: float) -> float:
-        return TOP + (high - math.log10(value)) / max(high - low, 1) * (HEIGHT - TOP - BOTTOM)
+        return TOP + math.log(ticks[-1] / value) / math.log(ticks[-1] / ticks[0]) * (HEIGHT - TOP - BOTTOM)
 
     parts = [f'<text class="title" x="16" y="28">{title}</text>']
-    for power in range(low, high + 1):
-        at = y(10.0**power)
+    for tick in ticks:
+        at = y(tick)
         parts.append(f'<line class="grid" x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{name(10.0**power)}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{name(tick)}</text>')
     for index, step in enumerate(steps):
         parts.append(f'<text x="{x(index):.1f}" y="{HEIGHT - 20}" text-anchor="middle">{step}</text>')
     for program, loads in curves.items():
@@ -74,6 +74,16 @@ def plot(
         parts.append(text)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
     return "\n".join([head, STYLE, *parts, "</svg>", ""])
+
+
+def ticks_around(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10 and so on, over a wide range 1, 10, 100, from one that is not above `low` to one that is not below `high`."""
+    steps = (1, 2, 5) if high / low < 1_000 else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    series = [step * 10.0**power for power in powers for step in steps]
+    first = max(tick for tick in series if tick <= low)
+    last = min(tick for tick in series if tick >= high and tick > first)
+    return [tick for tick in series if first <= tick <= last]
 
 
 def apart(places: dict[str, float], gap: float = 17) -> dict[str, float]:

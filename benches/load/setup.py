@@ -8,13 +8,15 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import SERVER_CORE, install, pinned, run
+from machine import SERVER_CORE, pinned, run
 from programs import AUDIENCES, NAMESPACE, Issuer, Server, Vestibule, subject
 from wrk import Work
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / "benches" / "peers"
 PEER_BINARIES = ROOT / "target" / "peers" / "release"
+
+CARGO = os.environ.get("CARGO", "cargo")
 
 USERS_QUERY = "{ users(first: 50) { nodes { id email name } } }"
 HEALTHZ = Work("/healthz")
@@ -39,18 +41,18 @@ FULL = Sizes(5, 2, 100_000, (1_000, 1_000_000), 10_000, 10_000, 1_000, 3_000)
 QUICK = Sizes(1, 1, 2_000, (1_000, 5_000), 500, 200, 100, 300)
 
 
-def build(binary: Path | None) -> Path:
-    """Installs wrk; builds the executable, unless `binary` is given, and the peers."""
-    install("wrk")
-    cargo = os.environ.get("CARGO", "cargo")
-    if binary is None:
-        subprocess.run([cargo, "build", "--locked", "--release"], cwd=ROOT, check=True)
-        binary = ROOT / "target" / "release" / "vestibule"
-    command = [cargo, "build", "--locked", "--release", "--target-dir", str(ROOT / "target" / "peers")]
+def build() -> Path:
+    """Builds the executable as it is shipped."""
+    subprocess.run([CARGO, "build", "--locked", "--release", "--bin", "vestibule"], cwd=ROOT, check=True)
+    return ROOT / "target" / "release" / "vestibule"
+
+
+def build_peers() -> None:
+    """Installs what the peers need, and builds them."""
+    command = [CARGO, "build", "--locked", "--release", "--target-dir", str(PEER_BINARIES.parent)]
     subprocess.run(command, cwd=PEERS / "rust", check=True)
     if not (PEERS / "express" / "node_modules" / ".package-lock.json").exists():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=PEERS / "express", check=True)
-    return binary
 
 
 class Setup:
