@@ -27,6 +27,8 @@ impl TicketKind {
     pub(super) const SESSION: Self = Self("session");
     /// The link of a mail that resets a password.
     pub(super) const RESET: Self = Self("reset");
+    /// The form of a password reset that actions have allowed.
+    pub(super) const RESET_FORM: Self = Self("reset_form");
     /// The link of a mail that verifies an email.
     pub(super) const VERIFY: Self = Self("verify");
     /// An opaque access token.
@@ -118,6 +120,13 @@ impl Tickets {
     pub(super) fn end_session(&self, sid: &str) -> Result<()> {
         let sql = "DELETE FROM ticket WHERE kind = 'session' AND body ->> '$.sid' = ?1";
         self.0.lock().execute(sql, [sid])?;
+        Ok(())
+    }
+
+    /// Ends the password resets of a user: their links and their forms.
+    pub(super) fn end_resets(&self, user_id: &str) -> Result<()> {
+        let sql = "DELETE FROM ticket WHERE kind IN ('reset', 'reset_form') AND body ->> '$.user_id' = ?1";
+        self.0.lock().execute(sql, [user_id])?;
         Ok(())
     }
 

@@ -60,12 +60,8 @@ pub(in crate::tenant) fn warnings(bundle: &Bundle) -> Vec<String> {
             let name = &binding.action_name;
             if Trigger::from_name(trigger).is_none() {
                 warnings.push(format!(
-                    "the action \"{name}\" never runs here: the dev tenant has no trigger {trigger}"
+                    "the action \"{name}\" never runs here: the dev tenant has no trigger {trigger}, which Auth0's reference does not describe"
                 ));
-                continue;
-            }
-            if trigger == Trigger::PasswordResetPostChallenge.name() {
-                warnings.push(format!("the action \"{name}\" never runs here: nothing runs {trigger}"));
                 continue;
             }
             match find(bundle, binding) {

@@ -12,7 +12,8 @@ use super::super::response::HttpResponse;
 use super::pending::{self, Pending, Wait};
 use super::script_request::ScriptRequest;
 use super::sessions::Method;
-use super::{authorize, interaction_page, phone_messages};
+use super::transaction::{Step, Transaction};
+use super::{authorize, interaction_page, password_reset, phone_messages};
 
 /// `GET` or `POST /continue?state=…`: resumes a login that a script sent elsewhere.
 pub(super) async fn resume(tenant: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse, OAuthError> {
@@ -29,7 +30,19 @@ pub(super) async fn resume(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
     }
     let Pending { transaction, .. } = pending::take(tenant, state).await?;
     let view = ScriptRequest { http: request, query: query.all(), body: body.all() };
-    Ok(authorize::advance(tenant, transaction, &view).await)
+    advance(tenant, transaction, &view).await
+}
+
+/// A login goes on, or a password reset.
+async fn advance(
+    tenant: &Arc<Inner>,
+    transaction: Transaction,
+    request: &ScriptRequest<'_>,
+) -> Result<HttpResponse, OAuthError> {
+    match transaction.step {
+        Step::PasswordReset(_) => password_reset::advance(tenant, transaction, request).await,
+        _ => Ok(authorize::advance(tenant, transaction, request).await),
+    }
 }
 
 /// `GET /u/mfa` and `/u/prompt`: the page.
@@ -87,6 +100,5 @@ pub(super) async fn submit(tenant: &Arc<Inner>, request: &HttpRequest) -> Result
         }
     }
     let query = transaction.authorization.as_ref().map(|request| request.query.clone()).unwrap_or_default();
-    let view = ScriptRequest::with_query(request, query);
-    Ok(authorize::advance(tenant, transaction, &view).await)
+    advance(tenant, transaction, &ScriptRequest::with_query(request, query)).await
 }

@@ -20,7 +20,7 @@ use super::scripts;
 use super::transaction::{Step, Transaction};
 use super::{claims, organizations};
 use crate::bundle::Client;
-use crate::script::{ActionsInput, ApiFacts, LoginInput, LoginOutput, Outcome, Suspension, Trigger};
+use crate::script::{ActionsInput, ApiFacts, LoginInput, LoginOutput, Outcome, Trigger};
 
 /// How far a login came.
 pub(super) enum Progress {
@@ -218,15 +218,7 @@ async fn run_actions(
         }
         Outcome::Suspended { action, suspension, resume } => {
             transaction.step = Step::Actions(Some(resume));
-            let script = Some(action);
-            Ok(Some(match suspension {
-                Suspension::Redirect(url) => Wait::Redirect { url, script },
-                Suspension::Prompt { id, fields, vars } => Wait::Prompt { id, fields, vars, script },
-                Suspension::Challenge { factors, .. } => {
-                    Wait::Factor { factors, is_enrollment: false, script }
-                }
-                Suspension::Enroll { factors, .. } => Wait::Factor { factors, is_enrollment: true, script },
-            }))
+            Ok(Some(Wait::new(suspension, action)))
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::Inner;
 use super::super::accounts::Feed;
 use super::super::oauth_error::OAuthError;
@@ -23,6 +25,13 @@ pub(super) const RESET: MailKind = ("Reset your password", "u/reset-password", T
 /// The lifetime of a link, in seconds: five days, as at Auth0.
 const LINK_LIFETIME: i64 = 5 * 86_400;
 
+/// Who has a mail, and the client that asked for it: what the ticket of its link holds.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Recipient {
+    pub(super) user_id: String,
+    pub(super) client_id: String,
+}
+
 /// Logs a mail to a user.
 pub(super) async fn send(
     tenant: &Arc<Inner>,
@@ -30,8 +39,8 @@ pub(super) async fn send(
     user: &TenantUser,
     (subject, path, kind): MailKind,
 ) -> Result<(), OAuthError> {
-    let user_id = user.user_id().to_owned();
-    let issue = move |tenant: &Inner| tenant.tickets.issue(kind, &user_id, LINK_LIFETIME);
+    let recipient = Recipient { user_id: user.user_id().to_owned(), client_id: account.client_id.to_owned() };
+    let issue = move |tenant: &Inner| tenant.tickets.issue(kind, &recipient, LINK_LIFETIME);
     let link = format!("{}{path}?ticket={}", tenant.issuer, tenant.in_pool(issue).await?);
     let mut story = LoginStory::of(account.client_id);
     (story.user_id, story.email) = (Some(user.user_id().to_owned()), Some(user.email().to_owned()));
@@ -50,7 +59,7 @@ pub(super) async fn verify_email(
     let params = Params::from_form(request.query.as_bytes())?;
     let ticket = params.require("ticket")?.to_owned();
     let verified = tenant.in_pool(move |tenant| {
-        let Some(user_id) = tenant.tickets.take::<String>(TicketKind::VERIFY, &ticket)? else {
+        let Some(Recipient { user_id, .. }) = tenant.tickets.take(TicketKind::VERIFY, &ticket)? else {
             return Ok(false);
         };
         let verified = |_: &_| object(serde_json::json!({"email_verified": true}));

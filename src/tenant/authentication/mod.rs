@@ -29,6 +29,7 @@ mod login_result;
 mod logout;
 mod mails;
 mod organizations;
+mod password_reset;
 mod passwords;
 mod pending;
 mod phone_messages;

@@ -14,6 +14,7 @@ use super::super::response::HttpResponse;
 use super::super::tickets::{self, TicketKind};
 use super::transaction::Transaction;
 use super::{html, sessions};
+use crate::script::Suspension;
 
 /// How long a login waits, in seconds.
 const LIFETIME: i64 = 600;
@@ -41,6 +42,17 @@ pub(super) enum Wait {
 }
 
 impl Wait {
+    /// What an action asked for.
+    pub(super) fn new(suspension: Suspension, action: String) -> Self {
+        let script = Some(action);
+        match suspension {
+            Suspension::Redirect(url) => Self::Redirect { url, script },
+            Suspension::Prompt { id, fields, vars } => Self::Prompt { id, fields, vars, script },
+            Suspension::Challenge { factors, .. } => Self::Factor { factors, is_enrollment: false, script },
+            Suspension::Enroll { factors, .. } => Self::Factor { factors, is_enrollment: true, script },
+        }
+    }
+
     /// Any second factor, at the end of a login.
     pub(super) fn any_factor() -> Self {
         Self::Factor { factors: Vec::new(), is_enrollment: false, script: None }

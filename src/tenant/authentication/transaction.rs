@@ -62,6 +62,8 @@ pub(super) enum Step {
     SecondFactor,
     /// The effects are applied.
     Finish,
+    /// It is no login: the actions of a password reset run, from the first or from where they were suspended.
+    PasswordReset(Option<Resume>),
 }
 
 /// Who logs in, with what, for what.
