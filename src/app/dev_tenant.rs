@@ -101,11 +101,11 @@ impl DevTenant {
             for problem in script::syntax_errors(&bundle) {
                 tracing::warn!("{}/{problem}", folder.display());
             }
-        }
-        for of in script::required_packages(&bundle, folder) {
-            if let Some(problem) = &of.problem {
-                let advice = "`vestibule tenant npm` prints how to install it";
-                tracing::warn!("{} requires {}: {problem}; {advice}", of.script, of.specifier);
+            for of in script::required_packages(&bundle, folder) {
+                if let Some(problem) = &of.problem {
+                    let advice = "`vestibule tenant npm` prints how to install it";
+                    tracing::warn!("{} requires {}: {problem}; {advice}", of.script, of.specifier);
+                }
             }
         }
         let tenant =

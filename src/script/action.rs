@@ -69,11 +69,6 @@ impl Trigger {
         self.row().and_then(|(.., handler)| *handler)
     }
 
-    /// Whether Auth0 runs its actions after the response, so that they cannot change it.
-    pub fn is_asynchronous(self) -> bool {
-        matches!(self, Self::PostUserRegistration | Self::PostChangePassword | Self::EventStream)
-    }
-
     fn row(self) -> Option<&'static (Self, &'static str, &'static str, Option<&'static str>)> {
         TRIGGERS.iter().find(|(trigger, ..)| *trigger == self)
     }

@@ -1,7 +1,7 @@
 //! The modules that `require` finds without npm.
 
 /// A built-in module, or a member of one's exports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BuiltIn {
     /// The file in `prelude/modules/`, without `.js`.
     pub(super) file: &'static str,
@@ -42,22 +42,27 @@ const NODE: [(&str, &str, &str); 26] = [
 ];
 
 /// Node's modules for what scripts do not have: they load, so that packages with an optional use of them load.
-pub(super) const ABSENT: [&str; 19] = [
+pub(super) const ABSENT: [&str; 24] = [
     "child_process",
     "cluster",
     "dgram",
     "diagnostics_channel",
     "dns",
     "dns/promises",
+    "domain",
     "fs",
     "fs/promises",
     "http2",
     "inspector",
+    "inspector/promises",
     "module",
     "net",
     "readline",
+    "readline/promises",
+    "repl",
     "stream/web",
     "tls",
+    "trace_events",
     "tty",
     "v8",
     "vm",

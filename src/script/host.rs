@@ -12,7 +12,6 @@ use url::Origin;
 use super::action::Trigger;
 use super::action_cache::ActionCache;
 use super::action_run::{ActionsInput, ActionsOutput, Outcome, Resume};
-use super::api_calls::Circumstances;
 use super::effects::{Effects, Suspension};
 use super::fetch::Fetcher;
 use super::ipc::{self, Run, Scripts, TO_WORKER_LIMIT, ToWorker, Verdict};
@@ -142,8 +141,7 @@ impl ScriptRunner {
         let own = Mutex::default();
         let kept = if self.stubs.is_some() { Some(&own) } else { self.shared.caches.get(&trigger) };
         let Some(cache) = kept else { return Err(stopped()) };
-        let circumstances = Circumstances { trigger, is_continued: false };
-        let api = ApiHandler { circumstances, resume, cache };
+        let api = ApiHandler { trigger, resume, cache };
         let input = ActionsInput { effects: Effects { suspension: None, ..input.effects }, ..input };
         let cache = cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let scripts = Scripts::Actions { input: Box::new(input), cache };

@@ -158,7 +158,7 @@ pub(super) struct ModuleRequest {
 }
 
 /// A file of an npm package.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(super) struct ModuleFile {
     /// As scripts see it.
     pub(super) path: String,

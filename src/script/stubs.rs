@@ -41,8 +41,8 @@ pub struct Stubs(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// With the number of requests each has answered.
-    answers: Vec<(StubbedAnswer, usize)>,
+    /// With whether each has answered a request.
+    answers: Vec<(StubbedAnswer, bool)>,
     requests: Vec<Value>,
     unanswered: Vec<String>,
 }
@@ -50,7 +50,7 @@ struct Inner {
 impl Stubs {
     /// No request yet.
     pub fn new(answers: Vec<StubbedAnswer>) -> Self {
-        let answers = answers.into_iter().map(|answer| (answer, 0)).collect();
+        let answers = answers.into_iter().map(|answer| (answer, false)).collect();
         Self(Mutex::new(Inner { answers, ..Inner::default() }))
     }
 
@@ -75,14 +75,14 @@ impl Stubs {
             Some(body) => json!({"request": request, "body": body}),
             None => json!({"request": request}),
         });
-        let fits = |(answer, _): &(StubbedAnswer, usize)| is_for(&answer.request, &request);
-        let unused = inner.answers.iter().position(|answer| fits(answer) && answer.1 == 0);
+        let fits = |(answer, _): &(StubbedAnswer, bool)| is_for(&answer.request, &request);
+        let unused = inner.answers.iter().position(|answer| fits(answer) && !answer.1);
         let position = unused.or_else(|| inner.answers.iter().rposition(fits));
         let Some((answer, used)) = position.and_then(|position| inner.answers.get_mut(position)) else {
             inner.unanswered.push(request.clone());
             return Err(CallError::new("ENOTALLOWED", format!("fetch: the case has no answer to {request}")));
         };
-        *used += 1;
+        *used = true;
         if let Some(code) = &answer.error {
             return Err(CallError::new(code, format!("fetch: {} (an answer of the case)", code)));
         }

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSend
 use tokio::time::Instant;
 use url::Url;
 
+use super::action::Trigger;
 use super::action_cache::ActionCache;
 use super::action_run::Resume;
 use super::api_calls::Circumstances;
@@ -83,7 +84,7 @@ pub(super) struct CallHandler<'a> {
 
 /// What the host knows of a run of actions.
 pub(super) struct ApiHandler<'a> {
-    pub(super) circumstances: Circumstances,
+    pub(super) trigger: Trigger,
     pub(super) resume: Option<Resume>,
     pub(super) cache: &'a Mutex<ActionCache>,
 }
@@ -264,7 +265,7 @@ impl CallHandler<'_> {
         if entries.trace.calls.len() >= API_CALLS {
             return Err(format!("more than {API_CALLS} calls of api"));
         }
-        entries.effects.apply(Circumstances { is_continued, ..api.circumstances }, &member, args)?;
+        entries.effects.apply(Circumstances { trigger: api.trigger, is_continued }, &member, args)?;
         let arguments = self.log.redact_and_cut(&json!(args).to_string());
         entries.trace.calls.push(ApiCall { script, member: member.clone(), arguments });
         drop(entries);

@@ -34,7 +34,6 @@ impl Shared {
                 };
                 let path = match (is_metadata, chain.get(1).and_then(|step| step.name)) {
                     (true, Some(key)) => format!("{root}.{name}.{key}"),
-                    _ if is_token => format!("{root}.{name}"),
                     _ => format!("{root}.{name}"),
                 };
                 let depth = usize::from(is_metadata || is_token);

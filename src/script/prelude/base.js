@@ -91,6 +91,26 @@
     }
   };
 
+  // A function with a result; with a callback as its last argument, the same later.
+  const later = Promise.prototype.then.bind(Promise.resolve());
+  host.either = (run) => (...values) => {
+    if (typeof values.at(-1) !== 'function') return run(...values);
+    const callback = values.pop();
+    let result;
+    try {
+      result = [null, run(...values)];
+    } catch (thrown) {
+      result = [thrown];
+    }
+    later(() => host.invoke(callback, ...result));
+  };
+
+  // A promise, or its result for a callback.
+  host.promised = (promise, callback) => {
+    if (typeof callback !== 'function') return promise;
+    promise.then((value) => host.invoke(callback, null, value), (error) => host.invoke(callback, error));
+  };
+
   const wellFormed = Function.prototype.call.bind(String.prototype.toWellFormed);
 
   // Where a script threw, unless it has changed the methods of strings.

@@ -10,14 +10,13 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::rc::Rc;
 
-use rquickjs::context::EvalOptions;
 use rquickjs::{Context, Ctx, Function, Object, Persistent, Runtime, Value};
 
 use super::super::ipc::{CallError, Run, ToWorker, Verdict};
 use super::super::login::DenyReason;
 use super::host_functions::host_object;
 use super::pipe::Pipe;
-use super::require;
+use super::require::{self, options};
 use super::run_state::{RunState, describe, is_out_of_memory};
 
 macro_rules! prelude {
@@ -272,12 +271,4 @@ pub(super) fn compile<'js>(
         }
         Err(error) => Err(error),
     }
-}
-
-/// Sloppy mode, as in Node.
-fn options(name: &str) -> EvalOptions {
-    let mut options = EvalOptions::default();
-    options.strict = false;
-    options.filename = Some(name.replace('\0', ""));
-    options
 }

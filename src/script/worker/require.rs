@@ -12,7 +12,7 @@ use rquickjs::module::Declared;
 use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Exception, Function, Module, Object, Runtime, Value};
 
-use super::super::built_in::{BuiltIn, node_module, npm_package};
+use super::super::built_in::{ABSENT, BuiltIn, node_module, npm_package};
 use super::super::ipc::{Call, ModuleRequest};
 use super::native;
 use super::pipe::Pipe;
@@ -76,6 +76,7 @@ pub(super) fn define<'js>(ctx: &Ctx<'js>, host: &Object<'js>, pipe: &Rc<Pipe>) -
         find(&ctx, &pipe, ModuleRequest { from, name, is_import })
     };
     host.set("findModule", Func::from(find))?;
+    host.set("absentModules", ABSENT.to_vec())?;
     host.set("importHook", IMPORT_HOOK)
 }
 
@@ -104,10 +105,15 @@ fn compile<'js>(ctx: Ctx<'js>, path: String, source: String) -> rquickjs::Result
 }
 
 fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, source: String) -> rquickjs::Result<Value<'js>> {
+    ctx.eval_with_options(source, options(name))
+}
+
+/// Sloppy mode, as in Node.
+pub(super) fn options(name: &str) -> EvalOptions {
     let mut options = EvalOptions::default();
     options.strict = false;
     options.filename = Some(name.replace('\0', ""));
-    ctx.eval_with_options(source, options)
+    options
 }
 
 /// The namespace of an ES module, evaluated at once.

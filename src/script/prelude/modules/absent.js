@@ -3,7 +3,7 @@
 const REASON = {
   __proto__: null, child_process: 'processes', cluster: 'processes', worker_threads: 'threads', vm: 'other contexts',
   net: 'sockets; use fetch, http or https', tls: 'sockets; use fetch or https', dgram: 'sockets', dns: 'DNS', http2: 'HTTP/2; use fetch',
-  fs: 'files', readline: 'a terminal', tty: 'a terminal', inspector: 'a debugger', 'stream/web': 'web streams',
+  fs: 'files', readline: 'a terminal', tty: 'a terminal', inspector: 'a debugger', 'stream/web': 'web streams', repl: 'a terminal',
 };
 // Packages may read their own text files.
 const file = (path) => {
@@ -24,15 +24,7 @@ const PARTS = {
   tty: { isatty: () => false },
   fs: {
     constants: {}, existsSync: (path) => file(path) !== undefined, readFileSync: read,
-    readFile: (path, options, callback = options) => process.nextTick(() => {
-      let result;
-      try {
-        result = [null, read(path, callback === options ? undefined : options)];
-      } catch (thrown) {
-        result = [thrown];
-      }
-      callback(...result);
-    }),
+    readFile: host.either(read),
     promises: { readFile: async (path, options) => read(path, options) },
   },
   'fs/promises': { readFile: async (path, options) => read(path, options) },
@@ -44,14 +36,13 @@ const PARTS = {
   module: { createRequire: () => { throw new Error('module.createRequire is not available'); }, builtinModules: [] },
   net: { isIP: (text) => (/^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => part < 256) ? 4 : 0)
     || (`${text}`.includes(':') && require('url').URL.canParse(`http://[${text}]/`) ? 6 : 0) },
-  v8: { serialize: undefined },
+  v8: { serialize: undefined }, domain: { active: null },
   vm: {}, dns: {}, tls: {}, http2: { constants: {} },
 };
 PARTS.net.isIPv4 = (text) => PARTS.net.isIP(text) === 4;
 PARTS.net.isIPv6 = (text) => PARTS.net.isIP(text) === 6;
 
-for (const name of ['child_process', 'cluster', 'dgram', 'diagnostics_channel', 'dns', 'dns/promises', 'fs', 'fs/promises',
-  'http2', 'inspector', 'module', 'net', 'readline', 'stream/web', 'tls', 'tty', 'v8', 'vm', 'worker_threads']) {
+for (const name of host.absentModules) {
   const parts = { ...PARTS[name] };
   const reason = REASON[name.split('/promises')[0]];
   exports[name] = new Proxy(parts, {

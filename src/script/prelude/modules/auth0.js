@@ -180,10 +180,7 @@ function nextPage(values) {
   return values.toSpliced(at < 0 ? values.length : at, 1, { ...query, page: (Number(query.page) || 0) + 1 });
 }
 
-const promised = (result, callback) => {
-  if (!callback) return result;
-  result.then((value) => host.invoke(callback, null, value), (error) => host.invoke(callback, error));
-};
+const { promised } = host;
 
 function clients(major) {
   const plainCall = (options) => call({ major, ...options });

@@ -73,19 +73,7 @@ const createHmac = (name, key, options) => {
   });
 };
 
-// A function with a result, and with a callback as last argument the same later.
-const either = (run) => (...values) => {
-  const callback = typeof values.at(-1) === 'function' ? values.pop() : undefined;
-  if (!callback) return run(...values);
-  let result;
-  try {
-    result = [null, run(...values)];
-  } catch (thrown) {
-    result = [thrown];
-  }
-  process.nextTick(callback, ...result);
-};
-const later = (run) => (...values) => either(run)(...values);
+const { either } = host;
 
 const randomBytes = either((size) => {
   if (typeof size !== 'number') throw fail(TypeError, 'ERR_INVALID_ARG_TYPE', `The "size" argument must be of type number. Received type ${typeof size}`);
@@ -233,7 +221,7 @@ const members = {
     const callback = rest.pop();
     process.nextTick(callback, null, randomFillSync(target, ...rest));
   },
-  randomInt, randomUUID, timingSafeEqual, pbkdf2Sync, pbkdf2: later(pbkdf2Sync), hkdfSync, hkdf: later(hkdfSync),
+  randomInt, randomUUID, timingSafeEqual, pbkdf2Sync, pbkdf2: either(pbkdf2Sync), hkdfSync, hkdf: either(hkdfSync),
   createCipheriv: (...values) => new Cipher(true, ...values), createDecipheriv: (...values) => new Cipher(false, ...values),
   getCiphers: () => ['128', '192', '256'].flatMap((bits) => ['cbc', 'ctr', 'gcm'].map((mode) => `aes-${bits}-${mode}`)),
   getCurves: () => ['prime256v1', 'secp256k1', 'secp384r1', 'secp521r1'],

@@ -1,16 +1,8 @@
 // EventEmitter, as Node has it.
-class EventEmitter {
-  constructor() {
-    init(this);
-  }
-}
-// Packages call EventEmitter.call(this) and inherit with util.inherits, which a class does not allow.
-function Emitter() {
+// No class: packages call EventEmitter.call(this) and inherit with util.inherits.
+function EventEmitter() {
   init(this);
 }
-Emitter.prototype = EventEmitter.prototype;
-Object.defineProperty(Emitter.prototype, 'constructor', { value: Emitter, writable: true, configurable: true });
-Object.defineProperty(Emitter, 'name', { value: 'EventEmitter' });
 
 function init(emitter) {
   if (!Object.hasOwn(emitter, '_events') || !emitter._events) {
@@ -91,18 +83,18 @@ const methods = {
     return this;
   },
   getMaxListeners() {
-    return Emitter.defaultMaxListeners;
+    return EventEmitter.defaultMaxListeners;
   },
 };
 methods.addListener = methods.on;
 methods.removeListener = methods.off;
 methods.rawListeners = methods.listeners;
 for (const [name, value] of Object.entries(methods)) {
-  Object.defineProperty(Emitter.prototype, name, { value, writable: true, configurable: true, enumerable: true });
+  Object.defineProperty(EventEmitter.prototype, name, { value, writable: true, configurable: true, enumerable: true });
 }
 
-module.exports = Object.assign(Emitter, {
-  EventEmitter: Emitter,
+module.exports = Object.assign(EventEmitter, {
+  EventEmitter,
   defaultMaxListeners: 10,
   errorMonitor: Symbol('events.errorMonitor'),
   captureRejectionSymbol: Symbol.for('nodejs.rejection'),

@@ -151,17 +151,7 @@ function signNow(payload, secret, options) {
   return `${input}.${signature(header.alg, input, key)}`;
 }
 
-function sign(payload, secret, options, callback) {
-  if (typeof options === 'function') [options, callback] = [{}, options];
-  if (!callback) return signNow(payload, secret, options || {});
-  let result;
-  try {
-    result = [null, signNow(payload, secret, options || {})];
-  } catch (thrown) {
-    result = [thrown];
-  }
-  process.nextTick(callback, ...result);
-}
+const sign = host.either((payload, secret, options) => signNow(payload, secret, options || {}));
 
 const DEFAULTS = { secret: ['HS256', 'HS384', 'HS512'], rsa: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'], ec: ['ES256', 'ES384', 'ES512'] };
 

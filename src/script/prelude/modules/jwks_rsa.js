@@ -24,9 +24,7 @@ class JwksClient {
       const run = this[name].bind(this);
       this[name] = (...values) => {
         const callback = typeof values.at(-1) === 'function' ? values.pop() : undefined;
-        const result = run(...values);
-        if (!callback) return result;
-        result.then((value) => host.invoke(callback, null, value), (error) => host.invoke(callback, error));
+        return host.promised(run(...values), callback);
       };
     }
   }
@@ -53,8 +51,10 @@ class JwksClient {
       const list = await this.getSigningKeys();
       return kid === undefined || kid === null ? (list.length === 1 ? list[0] : undefined) : list.find((key) => key.kid === kid);
     };
+    const kept = this.#known;
     let key = await find();
-    if (!key && this.#known) {
+    // The set may be older than the key; one that was fetched just now is not.
+    if (!key && kept && kept === this.#known) {
       this.#known = undefined;
       key = await find();
     }

@@ -76,7 +76,7 @@ class Bluebird extends Promise {
     return Bluebird.race([this, late]);
   }
   asCallback(callback) {
-    if (typeof callback === 'function') this.then((value) => host.invoke(callback, null, value), (error) => host.invoke(callback, error));
+    host.promised(this, callback);
     return this;
   }
   nodeify(callback) {

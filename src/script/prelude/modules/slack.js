@@ -29,9 +29,7 @@ function notify(url) {
       own.attachments = [{ fallback: 'Alert details', fields }, ...(own.attachments || [])];
       delete own.fields;
     }
-    const sent = post(url, own);
-    if (!callback) return sent;
-    sent.then((text) => host.invoke(callback, null, text), (error) => host.invoke(callback, error));
+    return host.promised(post(url, own), callback);
   };
   const extend = (defaults) => (message, callback) => deliver({ ...defaults, ...(typeof message === 'string' ? { text: message } : message) }, callback);
   return {

@@ -13,15 +13,7 @@ for (const method of ['gzip', 'gunzip', 'deflate', 'inflate', 'deflateRaw', 'inf
     }
   };
   exports[`${method}Sync`] = run;
-  exports[method] = (data, options, callback = options) => {
-    let result;
-    try {
-      result = [null, run(data, callback === options ? {} : options)];
-    } catch (thrown) {
-      result = [thrown];
-    }
-    process.nextTick(callback, ...result);
-  };
+  exports[method] = host.either(run);
   const name = method[0].toUpperCase() + method.slice(1);
   exports[name] = class extends Transform {
     #parts = [];
