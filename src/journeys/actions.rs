@@ -4,6 +4,7 @@ mod browser;
 mod events;
 mod exchanges;
 mod interactions;
+mod load;
 mod log;
 mod logins;
 mod messages;

@@ -99,6 +99,11 @@ const UNCLEAN: &[&str] = &[
     "function (u, c, cb) { cb(new Proxy({}, { get() { throw 1; } })); }",
 ];
 
+/// All of them, for the measurements.
+pub(super) fn scripts() -> impl Iterator<Item = &'static str> {
+    ENDLESS.iter().chain(GREEDY).map(|(script, _)| *script).chain(UNCLEAN.iter().copied())
+}
+
 /// Why it was denied. Waits until the [`DEADLINE`]: unkilled, the scripts would run for longer.
 async fn deny_reason(host: &ScriptHost, script: &str) -> DenyReason {
     // The rule before it shows that the error names the right one; the login before it starts a worker.
