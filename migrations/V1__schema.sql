@@ -267,14 +267,14 @@ CREATE TABLE deployment_log (
     PRIMARY KEY (deployment_id, number)
 ) STRICT, WITHOUT ROWID;
 
--- Which values the secrets of actions were deployed with: an HMAC of each, whose key is not in this file. Auth0 never returns
--- the values.
+-- Which values the secrets of scripts (actions/NAME, action-modules/NAME) were deployed with: an HMAC of each, whose key is not in
+-- this file. Auth0 never returns the values.
 CREATE TABLE deployed_secrets (
     tenant TEXT NOT NULL,
-    action TEXT NOT NULL,
+    script TEXT NOT NULL,
     name   TEXT NOT NULL,
     hash   TEXT NOT NULL,
-    PRIMARY KEY (tenant, action, name)
+    PRIMARY KEY (tenant, script, name)
 ) STRICT, WITHOUT ROWID;
 
 -- Requests for deployments, by webhooks and callers. One without an outcome waits, or is being worked on: after a crash it is

@@ -353,7 +353,7 @@ impl Run<'_> {
         let passed = (self.deployer.tests)(bundle, &self.settings.keywords).map_err(|failures| {
             DeployError::TestsFailed(failures.iter().map(|line| desired.redacted(line)).collect())
         })?;
-        (self.log)(Some(&format!("tests passed: {compiled} scripts compile, {passed} cases")))
+        (self.log)(Some(&format!("tests passed; scripts that compile: {compiled}, cases: {passed}")))
     }
 
     /// Reads the tenant once more: nothing may be left to change.

@@ -85,3 +85,47 @@ pub(super) fn latest(module: &Object) -> u64 {
 fn list(action: &Object) -> impl Iterator<Item = &Value> {
     action.get("modules").and_then(Value::as_array).into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> Object {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_reference_gets_the_latest_version_or_the_one_it_names() {
+        let action = |modules: Value| object(json!({"name": "a", "modules": modules}));
+        let latest = BTreeMap::from([("m".to_owned(), 3), ("draft".to_owned(), 0)]);
+        for (given, expected, problem) in [
+            (json!([{"module_name": "m"}]), json!([reference("m", Some(3))]), None),
+            (json!([{"name": "m", "module_version_number": 2}]), json!([reference("m", Some(2))]), None),
+            (json!([reference("m", Some(4))]), json!([]), Some("no version 4 at the tenant, but 3")),
+            (json!([reference("draft", None)]), json!([]), Some("draft is not published")),
+            (json!([reference("nowhere", Some(1))]), json!([]), Some("nowhere is not published")),
+        ] {
+            let mut problems = Vec::new();
+            let resolved = with_modules("a", &action(given), &latest, &mut problems);
+            assert_eq!(resolved["modules"], expected);
+            let problems = problems.join("\n");
+            assert!(problem.map_or(problems.is_empty(), |problem| problems.contains(problem)), "{problems}");
+        }
+        let without = object(json!({"name": "a"}));
+        assert_eq!(with_modules("a", &without, &latest, &mut Vec::new()), without, "none is added");
+    }
+
+    #[test]
+    fn ids_of_a_tenant_become_names_where_the_module_is_known() {
+        let mut state = State::default();
+        state.add(ObjectKind::ActionModules, object(json!({"name": "m", "id": "1"})));
+        let unknown = json!({"module_id": "2", "module_version_id": "v"});
+        let mut action = object(json!({"modules": [
+            {"module_name": "n", "module_id": "9", "module_version_number": 5, "module_version_id": "w"},
+            {"module_id": "1", "module_version_number": 2},
+            unknown,
+        ]}));
+        name_modules(&mut action, &state);
+        assert_eq!(action["modules"], json!([reference("n", Some(5)), reference("m", Some(2)), unknown]));
+    }
+}

@@ -238,7 +238,7 @@ fn a_failing_test_case_changes_nothing_and_a_passing_one_is_counted() {
     case(false);
     target.apply(bundle.path()).unwrap();
     let log = target.store.deployment_log(2).unwrap();
-    assert!(log.iter().any(|line| line.line == "tests passed: 2 scripts compile, 1 cases"), "{log:?}");
+    assert!(log.iter().any(|line| line.line == "tests passed; scripts that compile: 2, cases: 1"), "{log:?}");
 }
 
 #[test]
@@ -345,7 +345,9 @@ fn the_commands_ask_print_json_and_exit_with_2_for_changes() {
     assert_eq!(target.action("first"), None);
     let (code, text, errors) = run(&["apply", folder, "--yes"]);
     assert!(
-        code == Some(0) && text.contains("tests passed: 2") && text.contains("create action first"),
+        code == Some(0)
+            && text.contains("tests passed; scripts that compile: 2")
+            && text.contains("create action first"),
         "{text}{errors}"
     );
     let (code, text, _) = run(&["plan", folder, "--json"]);

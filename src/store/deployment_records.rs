@@ -186,26 +186,26 @@ impl Store {
         self.read(|connection| value::<Option<i64>>(connection, sql, [tenant])).map(Option::flatten)
     }
 
-    /// The hashes of the secrets that were deployed to a tenant, by action and name.
+    /// The hashes of the secrets that were deployed to a tenant, by script (`actions/NAME`) and name.
     pub fn deployed_secrets(&self, tenant: &str) -> Result<BTreeMap<(String, String), String>> {
-        let sql = "SELECT action, name, hash FROM deployed_secrets WHERE tenant = ?1";
+        let sql = "SELECT script, name, hash FROM deployed_secrets WHERE tenant = ?1";
         let rows = self.read(|connection| {
             all(connection, sql, [tenant], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))
         })?;
         Ok(rows.into_iter().collect())
     }
 
-    /// Replaces the hashes of an action's secrets, once the tenant has them.
+    /// Replaces the hashes of a script's secrets, once the tenant has them.
     pub fn set_deployed_secrets(
         &self,
         tenant: &str,
-        action: &str,
+        script: &str,
         hashes: &BTreeMap<String, String>,
     ) -> Result<()> {
         self.write(|write| {
-            write.run("DELETE FROM deployed_secrets WHERE tenant = ?1 AND action = ?2", [tenant, action])?;
-            let sql = "INSERT INTO deployed_secrets (tenant, action, name, hash) VALUES (?1, ?2, ?3, ?4)";
-            hashes.iter().try_for_each(|(name, hash)| write.run(sql, [tenant, action, name, hash]).map(drop))
+            write.run("DELETE FROM deployed_secrets WHERE tenant = ?1 AND script = ?2", [tenant, script])?;
+            let sql = "INSERT INTO deployed_secrets (tenant, script, name, hash) VALUES (?1, ?2, ?3, ?4)";
+            hashes.iter().try_for_each(|(name, hash)| write.run(sql, [tenant, script, name, hash]).map(drop))
         })
     }
 }
