@@ -44,7 +44,7 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
             let known = if known.is_some() { known } else { users.known_now(&id, &claims).await? };
             let user = match known {
                 Some(user) => user,
-                None => CurrentUser::Row(users.provision(&id, &claims).await?),
+                None => CurrentUser::Row(Box::pin(users.provision(&id, &claims)).await?),
             };
             let user = users.mirror_roles(user, &claims).await?;
             permissions.extend(&users.grants.of_row(&user));

@@ -1,7 +1,7 @@
 //! Stage 2: [`Bearer`] → [`Claims`]. Checks the header, the key, the signature and the claims policy, in this order.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,6 +30,15 @@ struct Checked {
     leeway: Duration,
     names: Arc<ClaimNames>,
     row_check: RowCheck,
+    /// What the permit stage made of the subject.
+    kind: OnceLock<Option<SubjectKind>>,
+}
+
+/// What kind of caller a token is about: a person by their Auth0 id, or a machine by its client id.
+#[derive(Debug, Clone)]
+pub(super) enum SubjectKind {
+    User(Auth0Id),
+    Machine(Arc<str>),
 }
 
 /// Verifies a token. Waits only for a key that is not known yet, at most two seconds.
@@ -51,7 +60,8 @@ pub async fn claims(
     let Some(Value::String(unverified_issuer)) = unverified_payload.get("iss") else {
         return Err(Refusal::WrongIssuer);
     };
-    let published = keys.key(unverified_issuer, header.kid.as_deref()).await?;
+    // In a box, as the wait is rare: a large future costs each request.
+    let published = Box::pin(keys.key(unverified_issuer, header.kid.as_deref())).await?;
     verify_signature(bearer, &header, &published.key)?;
     // The key is the issuer's own and the signature covers the payload: both are trusted from here on.
     let mut claims = Claims { key: Some(published), ..validate(unverified_payload, policy, now)? };
@@ -101,6 +111,7 @@ pub(super) fn validate(
         leeway: policy.leeway,
         names: Arc::clone(&policy.names),
         row_check: RowCheck::default(),
+        kind: OnceLock::new(),
         payload,
     });
     Ok(Claims { checked, key: None })
@@ -180,6 +191,11 @@ impl Claims {
     /// What is known about the row that the token leads to.
     pub(super) fn row_check(&self) -> &RowCheck {
         &self.checked.row_check
+    }
+
+    /// The kind of the subject, which `decide` finds out at the token's first sight.
+    pub(super) fn kind(&self, decide: impl FnOnce(&Self) -> Option<SubjectKind>) -> Option<SubjectKind> {
+        self.checked.kind.get_or_init(|| decide(self)).clone()
     }
 
     /// The key that verified the signature.

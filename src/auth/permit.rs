@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::bearer::NoToken;
+use super::claims::SubjectKind;
 use super::{Agents, Claims, Grants, Refusal, RolesFrom, Users};
 use crate::scope::Permissions;
 use crate::user::{Auth0Id, CurrentUser};
@@ -116,11 +117,19 @@ fn check(
     }
 }
 
+/// The subject of claims: a user, a machine, or `None`.
+pub(super) fn subject(claims: Claims) -> Option<Subject> {
+    Some(match claims.kind(kind)? {
+        SubjectKind::User(id) => Subject::User(id, claims),
+        SubjectKind::Machine(client) => Subject::Machine(client, claims),
+    })
+}
+
 /// A machine has the grant type `client-credentials`, or its `sub` is `<its client id>@clients`; at an API with agent subject
 /// claims its `sub` is its client id and its `sub_profile` is `service`. A user's `sub` is `<connection>|<id>`, and their
 /// `sub_profile`, if there is one, is `user`. Agents of their own (`agt_…`), anonymous sessions (`anon@…`) and future kinds
 /// are neither.
-pub(super) fn subject(claims: Claims) -> Option<Subject> {
+fn kind(claims: &Claims) -> Option<SubjectKind> {
     let client = claims.client();
     let sub = claims.subject();
     let own_name = sub.strip_suffix("@clients");
@@ -129,8 +138,7 @@ pub(super) fn subject(claims: Claims) -> Option<Subject> {
         || own_name.is_some() && own_name == client
         || profile == Some("service") && client == Some(sub)
     {
-        let client = client.or(own_name).unwrap_or(sub).into();
-        return Some(Subject::Machine(client, claims));
+        return Some(SubjectKind::Machine(client.or(own_name).unwrap_or(sub).into()));
     }
     let (connection, id) = sub.split_once('|')?;
     if profile.is_some_and(|profile| profile != "user")
@@ -140,7 +148,7 @@ pub(super) fn subject(claims: Claims) -> Option<Subject> {
     {
         return None;
     }
-    Some(Subject::User(sub.parse().ok()?, claims))
+    Some(SubjectKind::User(sub.parse().ok()?))
 }
 
 impl Permit {

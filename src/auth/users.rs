@@ -51,10 +51,12 @@ impl Users {
         if !known.as_ref().is_err_and(|refusal| *refusal == Refusal::Blocked) {
             return known;
         }
+        // In boxes, as they are rare: a large future costs each request.
         if self.dry_run {
-            return Ok(Some(self.if_unblocked(id, claims).await.ok_or(Refusal::Blocked)??));
+            return Ok(Some(Box::pin(self.if_unblocked(id, claims)).await.ok_or(Refusal::Blocked)??));
         }
-        if self.profiles.recheck_block(id, claims.issued_at()).await { self.known(id, claims) } else { known }
+        let unblocked = Box::pin(self.profiles.recheck_block(id, claims.issued_at())).await;
+        if unblocked { self.known(id, claims) } else { known }
     }
 
     /// The user whom Auth0 had blocked as the check of the block would leave them, in a dry run.
@@ -212,8 +214,8 @@ impl Users {
             return Ok(user);
         }
         let (store, id, roles) = (self.store.clone(), user.id(), Vec::from_iter(roles));
-        let row = self.pool.run(move || store.mirror_roles(id, &roles, &Actor::Gate)).await??;
-        Ok(CurrentUser::Row(Arc::new(row)))
+        let write = self.pool.run(move || store.mirror_roles(id, &roles, &Actor::Gate));
+        Ok(CurrentUser::Row(Arc::new(Box::pin(write).await??)))
     }
 
     /// Fetches a stale profile again, in the background. The row of a user from a payload is read only if it may be stale.
