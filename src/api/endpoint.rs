@@ -62,13 +62,14 @@ pub fn door(
         let caller = warp::any().map(move || begin.elapsed()).and(caller.clone());
         caller.and(warp::body::stream()).then(move |begun, request, caller, headers, query: String, body| {
             let (door, method) = (Arc::clone(&door), method.clone());
-            async move {
+            // Boxed: warp's filters would copy this future from one to the next.
+            Box::pin(async move {
                 door.check_origin(&headers);
                 let mut responder = door.responder(&headers, door.line(request, begun));
                 let outcome = answer(&door, &mut responder, method, caller, &headers, &query, body).await;
                 let response = responder.render(outcome);
                 door.live().origins.allow(&headers, response)
-            }
+            })
         })
     };
     // Most requests are POST: first, so that no branch before it rejects them.

@@ -1,6 +1,7 @@
 //! A request's outcome, and its response: JSON for a WebSocket message; status, headers and body for HTTP.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use juniper::{DefaultScalarValue, ExecutionError, GraphQLError, Value};
 use serde::Serialize;
@@ -152,19 +153,20 @@ impl MediaType {
     }
 }
 
-/// Headers of a response that is data, never a page.
-static DATA_HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (VARY, HeaderValue::from_static("Accept, Authorization, Origin")),
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-];
-
-static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The most headers of a response, ours and those of CORS: the map never grows.
-const HEADERS: usize = 12;
+/// Headers of a response that is data, never a page, and room for those that differ.
+static DATA_HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::with_capacity(12);
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (VARY, "Accept, Authorization, Origin"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+});
 
 /// A response outside GraphQL: data, and no page.
 pub(super) fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
@@ -202,10 +204,11 @@ impl Responder {
         let mut response = Response::new(Bytes::from(body).into());
         *response.status_mut() = self.status(&outcome);
         let headers = response.headers_mut();
-        headers.reserve(HEADERS);
+        headers.clone_from(&DATA_HEADERS);
         headers.insert(CONTENT_TYPE, self.media.unwrap_or(MediaType::Json).content_type());
-        headers.extend(DATA_HEADERS.clone());
-        headers.extend(HeaderValue::try_from(request.to_string()).map(|id| (X_REQUEST_ID.clone(), id)));
+        if let Ok(id) = HeaderValue::try_from(request.to_string()) {
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
         match &outcome {
             RequestOutcome::Refused(refusal) => {
                 let challenge = refusal.challenge(door).and_then(|text| HeaderValue::try_from(text).ok());
