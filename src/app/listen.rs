@@ -3,8 +3,8 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -244,57 +244,58 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     }
 }
 
-/// What a connection is waiting for, and since when.
+/// What a connection is waiting for, and since when: the phase in the lowest two bits, above them milliseconds since `opened`. One
+/// number, so that requests change it without a lock and without waking the task that watches it.
 struct ConnectionState {
-    phase: AtomicU8,
-    since: Mutex<Instant>,
-    changed: Notify,
+    opened: Instant,
+    phase: AtomicU64,
 }
 
 /// No bytes yet.
-const SILENT: u8 = 0;
+const SILENT: u64 = 0;
 /// Reading a request's headers.
-const HEADERS: u8 = 1;
+const HEADERS: u64 = 1;
 /// Answering a request; the endpoint has limits of its own.
-const ANSWERING: u8 = 2;
+const ANSWERING: u64 = 2;
 /// Between requests.
-const IDLE: u8 = 3;
+const IDLE: u64 = 3;
 
 impl ConnectionState {
     fn new() -> Self {
-        Self { phase: AtomicU8::new(SILENT), since: Mutex::new(Instant::now()), changed: Notify::new() }
+        Self { opened: Instant::now(), phase: AtomicU64::new(SILENT) }
     }
 
-    fn enter(&self, phase: u8) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.phase.store(phase, Ordering::Release);
-        self.changed.notify_one();
+    fn enter(&self, phase: u64) {
+        let since = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.phase.store(since << 2 | phase, Ordering::Release);
     }
 
     /// Called when bytes arrive.
     fn received(&self) {
-        if matches!(self.phase.load(Ordering::Acquire), SILENT | IDLE) {
+        if matches!(self.phase.load(Ordering::Acquire) & 3, SILENT | IDLE) {
             self.enter(HEADERS);
         }
     }
 
     /// Waits until a phase exceeds its timeout.
     async fn expired(&self, settings: &HttpSettings) {
+        // A phase that begins from now on does not end before.
+        let shortest =
+            settings.first_byte.min(settings.header).min(settings.idle).max(Duration::from_millis(1));
         loop {
-            let limit = match self.phase.load(Ordering::Acquire) {
+            let phase = self.phase.load(Ordering::Acquire);
+            let limit = match phase & 3 {
                 SILENT => settings.first_byte,
                 HEADERS => settings.header,
                 IDLE => settings.idle,
-                _ => {
-                    self.changed.notified().await;
-                    continue;
-                }
+                _ => Duration::MAX,
             };
-            let until = *self.since.lock().unwrap_or_else(PoisonError::into_inner) + limit;
-            tokio::select! {
-                () = tokio::time::sleep_until(until) => return,
-                () = self.changed.notified() => {}
+            let left = (Duration::from_millis(phase >> 2).saturating_add(limit))
+                .saturating_sub(self.opened.elapsed());
+            if left.is_zero() {
+                return;
             }
+            tokio::time::sleep(left.min(shortest)).await;
         }
     }
 }
