@@ -62,6 +62,8 @@ ROUNDS = [
     Budget("first sight of a token, over a bare verify", beyond_verify, " ×", at_most=2, load="first_sight"),
     Budget("axum + async-graphql, `me` from SQLite", over("axum_row", cpu("row")), " × ours", at_least=1.3, load="axum_row"),
     Budget("… 1,000 tokens and rows", over("axum_row_many", cpu("row_many")), " × ours", at_least=1.3, load="axum_row_many"),
+    Budget("the same, SQLite inline as in ours", over("axum_inline_row", cpu("row")), " × ours", load="axum_inline_row"),
+    Budget("… 1,000 tokens and rows", over("axum_inline_row_many", cpu("row_many")), " × ours", load="axum_inline_row_many"),
     Budget("stock juniper_warp, `me` from SQLite", over("juniper_warp_row", cpu("row")), " × ours", load="juniper_warp_row"),
     Budget("… 1,000 tokens and rows", over("juniper_warp_row_many", cpu("row_many")), " × ours", load="juniper_warp_row_many"),
     Budget("Express, `me` from the payload", over("express_payload", cpu("payload")), " × ours", at_least=30, load="express_payload"),

@@ -16,6 +16,7 @@ REPEATED_MAX = 2
 HEALTHZ_DRIFT_MAX = 0.10
 PEERS: dict[str, tuple[str, ...]] = {
     "axum": ("row", "row_many"),
+    "axum_inline": ("row", "row_many"),
     "juniper_warp": ("row", "row_many"),
     "express": ("payload", "row"),
 }

@@ -96,14 +96,15 @@ class Setup:
         return int(run(command, input=tokens.read_text())) / 1000
 
     def peer(self, name: str) -> Server:
-        """Starts a peer: `axum`, `juniper_warp` or `express`."""
+        """Starts a peer: `axum`, `juniper_warp` or `express`; the Rust ones read SQLite inline if `_inline` is appended."""
         express = ["node", str(PEERS / "express" / "server.mjs")]
-        command = express if name == "express" else [str(PEER_BINARIES / name)]
+        command = express if name == "express" else [str(PEER_BINARIES / name.removesuffix("_inline"))]
         environment = {
             "ISSUER": self.issuer.url,
             "AUDIENCE": AUDIENCES["public"],
             "DATABASE": str(self.folder / "peers.db"),
             "NODE_ENV": "production",
+            **({"INLINE": "1"} if name.endswith("_inline") else {}),
         }
         return Server(pinned(command, SERVER_CORE), 1, self.folder / f"{name}.log", environment)
 

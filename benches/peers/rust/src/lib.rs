@@ -1,6 +1,7 @@
 //! What both servers share: tokens verified by `jsonwebtoken` and cached, users in SQLite, a log line for each request.
 //!
-//! The environment has `ISSUER`, `AUDIENCE` and `DATABASE`, a file with the table `users (auth0_id, id, email, name)`.
+//! The environment has `ISSUER`, `AUDIENCE` and `DATABASE`, a file with the table `users (auth0_id, id, email, name)`. SQLite is
+//! read in `spawn_blocking`, as the documentation of tokio asks, or inline if `INLINE` is set.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -37,6 +38,8 @@ pub struct App {
     validation: Validation,
     tokens: Cache<String, Arc<Claims>>,
     database: Mutex<Connection>,
+    /// Whether SQLite is read on the threads of the requests.
+    inline: bool,
 }
 
 impl App {
@@ -57,6 +60,7 @@ impl App {
                 variable("DATABASE")?,
                 OpenFlags::SQLITE_OPEN_READ_ONLY,
             )?),
+            inline: std::env::var_os("INLINE").is_some(),
         })
     }
 
@@ -72,10 +76,18 @@ impl App {
     }
 
     /// The user of a token: from its payload, else from the database.
-    pub fn user(&self, claims: &Claims) -> Result<Option<User>> {
+    pub async fn user(self: &Arc<Self>, claims: &Arc<Claims>) -> Result<Option<User>> {
         if claims.user.is_some() {
             return Ok(claims.user.clone());
         }
+        if self.inline {
+            return self.read(claims);
+        }
+        let (app, claims) = (Arc::clone(self), Arc::clone(claims));
+        tokio::task::spawn_blocking(move || app.read(&claims)).await?
+    }
+
+    fn read(&self, claims: &Claims) -> Result<Option<User>> {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         let mut query = database.prepare_cached("SELECT id, email, name FROM users WHERE auth0_id = ?1")?;
         let user = query.query_row([&claims.sub], |row| {
@@ -101,7 +113,9 @@ impl RequestLine {
         let ms = self.begun.elapsed().as_secs_f64() * 1e3;
         tracing::info!(status = response.status().as_u16(), ms, request = %self.id, "request");
         let id = HeaderValue::try_from(self.id.to_string());
-        response.headers_mut().extend(id.ok().map(|id| (axum::http::HeaderName::from_static("x-request-id"), id)));
+        response
+            .headers_mut()
+            .extend(id.ok().map(|id| (axum::http::HeaderName::from_static("x-request-id"), id)));
         response
     }
 }

@@ -23,7 +23,7 @@ struct Query;
 #[Object]
 impl Query {
     async fn me(&self, context: &async_graphql::Context<'_>) -> async_graphql::Result<Option<User>> {
-        let user = context.data::<Arc<App>>()?.user(context.data::<Arc<Claims>>()?)?;
+        let user = context.data::<Arc<App>>()?.user(context.data::<Arc<Claims>>()?).await?;
         Ok(user.map(|user| User { id: user.id, email: user.email, name: user.name }))
     }
 }

@@ -25,8 +25,8 @@ struct Query;
 #[graphql_object]
 #[graphql(context = Context)]
 impl Query {
-    fn me(context: &Context) -> FieldResult<Option<User>> {
-        let user = context.app.user(&context.claims)?;
+    async fn me(context: &Context) -> FieldResult<Option<User>> {
+        let user = context.app.user(&context.claims).await?;
         Ok(user.map(|user| User { id: user.id, email: user.email, name: user.name }))
     }
 }
