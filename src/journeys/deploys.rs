@@ -85,6 +85,18 @@ fn a_bundle_is_deployed_once_drift_is_found_and_a_rollback_is_byte_identical() {
 }
 
 #[test]
+fn an_action_that_the_tenant_has_as_a_draft_only_is_deployed() {
+    let (target, bundle) = (Target::open(), bundle());
+    let draft = json!({"name": "second", "code": code("two"), "runtime": "node22", "dependencies": [],
+        "supported_triggers": [{"id": "post-login", "version": "v3"}]});
+    target.call("POST", "actions/actions", Some(&draft));
+    let plan = target.plan(bundle.path()).unwrap();
+    assert!(titles(&plan).contains(&"deploy action second".to_owned()), "{:?}", titles(&plan));
+    target.apply(bundle.path()).unwrap();
+    assert_eq!(target.action("second").unwrap()["deployed_version"]["code"], code("two"));
+}
+
+#[test]
 fn rules_become_actions_that_run_before_the_others() {
     let (target, bundle) = (Target::open(), bundle());
     let path = bundle.path();
@@ -305,6 +317,7 @@ fn one_deployment_at_a_time_and_only_the_approved_plan() {
     let progress = |progress: vestibule::deploy::Progress<'_>| {
         if matches!(progress, vestibule::deploy::Progress::Begun(_)) {
             busy.set(target.apply(bundle.path()).err().map(|error| error.to_string()));
+            assert!(matches!(target.deployer.ensure_free("staging"), Err(DeployError::Busy(_))));
         }
     };
     let deploy = |approved| {
@@ -318,6 +331,7 @@ fn one_deployment_at_a_time_and_only_the_approved_plan() {
     let approved = target.plan(bundle.path()).unwrap();
     assert!(approved.changes.iter().all(|change| change.action != Verb::Delete));
     deploy(Some(&approved)).unwrap();
+    target.deployer.ensure_free("staging").unwrap();
 }
 
 #[test]

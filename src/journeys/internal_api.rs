@@ -155,6 +155,17 @@ fn a_mutation_returns_the_new_state() {
     }
 }
 
+#[test]
+fn a_user_has_the_values_of_their_row() {
+    let server = TestServer::open(&[]);
+    let ada = json!({"email": "ada@example.com", "emailVerified": true, "name": "Ada L", "givenName": "Ada",
+        "familyName": "L", "nickname": "a", "picture": "https://x.example/a.png", "phone": "+420 1", "roles": ["support"]});
+    server.seed(ada.clone());
+    let list = "{ users(first: 9) { nodes { email emailVerified name givenName familyName nickname picture phone roles } } }";
+    let answer = server.ask_internal(&server.machine_token(ALL), list, Value::Null).json();
+    assert_eq!(answer["data"]["users"]["nodes"], json!([ada]), "{answer}");
+}
+
 /// The gate admits a request once; each of its transactions checks the caller again.
 #[test]
 fn a_caller_revoked_during_a_request_changes_nothing_more() {

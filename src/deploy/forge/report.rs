@@ -91,10 +91,13 @@ impl Reporter {
         let request = self.agent.post(format!("{}{}", self.statuses, status.commit)).header(name, value);
         let answer = request.send_json(self.body(status));
         let code = answer.map_err(|error| ForgeError::Unreachable(Box::new(error)))?.status();
-        // GitLab refuses a state that the status already has.
-        let is_known =
-            self.kind == ForgeKind::Gitlab && code.as_u16() == 400 && status.state != CommitState::Success;
-        if code.is_success() || is_known { Ok(()) } else { Err(ForgeError::Status { status: code.as_u16() }) }
+        let is_sent = code.is_success() || self.has_state(code.as_u16(), status.state);
+        if is_sent { Ok(()) } else { Err(ForgeError::Status { status: code.as_u16() }) }
+    }
+
+    /// Whether the answer means that the status has this state already: GitLab refuses it then.
+    fn has_state(&self, code: u16, state: CommitState) -> bool {
+        self.kind == ForgeKind::Gitlab && code == 400 && state != CommitState::Success
     }
 
     fn body(&self, status: &CommitStatus) -> Value {
@@ -147,6 +150,24 @@ mod tests {
     #[test]
     fn without_an_api_token_nothing_is_reported() {
         assert!(Reporter::new(&settings()).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_gitlab_refuses_a_state_that_the_status_has() {
+        use CommitState::{Running, Success};
+        for (kind, code, state, expected) in [
+            (ForgeKind::Gitlab, 400, Running, true),
+            (ForgeKind::Gitlab, 400, Success, false),
+            (ForgeKind::Gitlab, 401, Running, false),
+            (ForgeKind::Github, 400, Running, false),
+            (ForgeKind::Gitea, 400, Running, false),
+        ] {
+            assert_eq!(
+                reporter(kind, "https://g.example").has_state(code, state),
+                expected,
+                "{kind:?} {code}"
+            );
+        }
     }
 
     #[test]

@@ -238,6 +238,32 @@ fn metadata_that_nothing_waits_for_are_refused() {
 }
 
 #[test]
+fn what_follows_a_save_is_kept_in_a_chain_of_two() {
+    let converted = converted(
+        "function (user, context, callback) {
+  auth0.users.updateAppMetadata(user.user_id, { seen: true })
+    .then(() => { context.idToken.first = 1; })
+    .then(() => { context.idToken.second = 2; callback(null, user, context); });
+}",
+    );
+    let code = converted.unwrap().code;
+    assert!(code.contains("first") && code.contains("second"), "{code}");
+}
+
+#[test]
+fn a_second_factor_keeps_the_default_of_rules() {
+    for (rule, remembers) in
+        [("{ provider: 'any' }", true), ("{ allowRememberBrowser: false, provider: 'any' }", false)]
+    {
+        let code = handler(&format!(
+            "function (user, context, callback) {{\n  context.multifactor = {rule};\n  callback(null, user, context);\n}}"
+        ));
+        let call = format!("api.multifactor.enable('any', {{ allowRememberBrowser: {remembers} }});");
+        assert!(code.contains(&call), "{code}");
+    }
+}
+
+#[test]
 fn an_adapter_has_the_function_unchanged() {
     let script = "function (user, context, callback) {\n  // As it is.\n  help(context);\n  callback(null, user, context);\n  function help(it) { it.idToken.a = 1; }\n}";
     let converted = converted(script).unwrap();

@@ -336,6 +336,9 @@ async fn scopes_are_enforced_everywhere_and_the_rest_is_empty() {
     api.tenant.user_tokens("ada", &[("audience", PUBLIC)]).await;
     let logs = api.get("/logs?include_totals=true").await;
     assert!(logs["total"].as_u64().unwrap() >= 2, "{logs}");
+    let edit = |entry: &&Value| entry["description"].as_str().unwrap_or_default().starts_with("PATCH /");
+    let edit = logs["logs"].as_array().unwrap().iter().find(edit).unwrap();
+    assert_eq!(edit["ip"], "127.0.0.1", "{edit}");
     let login = api.get("/users/auth0%7Cada/logs").await;
     assert_eq!(login[0]["type"], "s");
     api.get(&format!("/logs/{}", login[0]["log_id"].as_str().unwrap())).await;
