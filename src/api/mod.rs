@@ -38,6 +38,7 @@ mod json;
 mod node_id;
 mod list;
 pub mod paging;
+mod connection;
 mod batch;
 mod changes;
 mod mutation_rate;

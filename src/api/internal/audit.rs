@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::actor::AuditActor;
 use super::node::{Account, AuditEvent, NodeValue};
-use crate::api::paging::{ConnectionArgs, Nodes, connection};
+use crate::api::connection::connection;
+use crate::api::paging::{ConnectionArgs, Nodes};
 use crate::api::{ApiError, Context, DateTime, Json, NodeId};
 use crate::store::{AuditFilter, Page};
 

@@ -4,7 +4,8 @@ use juniper::{GraphQLEnum, ID, graphql_object};
 
 use super::actor::AuditActor;
 use super::node::{Deployment, NodeValue};
-use crate::api::paging::{ConnectionArgs, Nodes, connection, read_number, write_number};
+use crate::api::connection::connection;
+use crate::api::paging::{ConnectionArgs, Nodes, read_number, write_number};
 use crate::api::{ApiError, Context, DateTime, NodeId};
 use crate::store::{self, DeploymentFilter, Page};
 

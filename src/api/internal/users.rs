@@ -4,7 +4,8 @@ use juniper::{GraphQLEnum, GraphQLInputObject};
 
 use super::node::Account;
 use super::user::UserStatus;
-use crate::api::paging::{ConnectionArgs, Nodes, connection};
+use crate::api::connection::connection;
+use crate::api::paging::{ConnectionArgs, Nodes};
 use crate::api::{ApiError, Context, DateTime, Email};
 use crate::store::{self, Page, Period, SortKey, UserCursor};
 
