@@ -2,6 +2,7 @@
 
 mod closing;
 mod schema;
+mod upgrade;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

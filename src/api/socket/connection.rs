@@ -5,12 +5,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
-use warp::ws::{Message, WebSocket};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::SocketCaller;
 use super::message::{Close, FromClient, ToClient, presented};
@@ -38,6 +43,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Messages that wait to be written. When the queue is full, operations wait, and so do their sources.
 const MESSAGE_QUEUE: usize = 8;
+
+/// A connection after its upgrade.
+pub(super) type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Serves a connection until either side ends it.
 pub(super) async fn serve(
@@ -73,7 +81,8 @@ pub(super) async fn serve(
         match end {
             End::Close(close) => {
                 tracing::debug!(door = connection.door.name, code = close.code, "closing a WebSocket");
-                if connection.sink.send(Message::close_with(close.code, close.reason)).await.is_ok() {
+                let frame = CloseFrame { code: close.code.into(), reason: close.reason.into_owned().into() };
+                if connection.sink.send(Message::Close(Some(frame))).await.is_ok() {
                     while let Some(Ok(_)) = connection.stream.next().await {}
                 }
             }
@@ -183,22 +192,21 @@ impl Connection {
         if !std::mem::take(&mut self.is_alive) {
             return Err(End::Gone);
         }
-        self.write(Message::ping(Vec::new())).await
+        self.write(Message::Ping(Bytes::new())).await
     }
 
     async fn on_message(&mut self, message: Message) -> Result<(), End> {
         self.is_alive = true;
-        if message.as_bytes().len() > self.door.socket.message {
+        if message.len() > self.door.socket.message {
             return Err(End::Close(Close::TOO_BIG));
         }
-        if message.is_close() {
-            return Err(End::Gone);
-        }
-        if message.is_ping() || message.is_pong() {
+        let text = match &message {
+            Message::Text(text) => text.as_str(),
+            Message::Close(_) => return Err(End::Gone),
             // The library answers pings.
-            return Ok(());
-        }
-        let text = message.to_str().map_err(|()| End::Close(Close::BAD_MESSAGE))?;
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Binary(_) | Message::Frame(_) => return Err(End::Close(Close::BAD_MESSAGE)),
+        };
         match serde_json::from_str(text).map_err(|_| End::Close(Close::BAD_MESSAGE))? {
             FromClient::ConnectionInit { .. } => {
                 if self.caller.is_some() {

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::error::Error;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 
 use crate::api::response::{ResponseBody, ResponseErrors};
 use crate::auth::{Presented, Refusal, credential, parse, strict_json};
@@ -75,12 +74,12 @@ impl Close {
     pub(super) const SECOND_INIT: Self = Self::new(4429, "Too many initialisation requests");
 
     /// The close frame for an error of the WebSocket itself; `None` when the connection is gone.
-    pub(super) fn broken(error: &warp::Error) -> Option<Self> {
-        match error.source()?.downcast_ref()? {
-            tungstenite::Error::Capacity(_) => Some(Self::TOO_BIG),
-            tungstenite::Error::Utf8(_) => Some(Self::NOT_UTF8),
-            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-            tungstenite::Error::Protocol(_) => Some(Self::PROTOCOL_ERROR),
+    pub(super) fn broken(error: &Error) -> Option<Self> {
+        match error {
+            Error::Capacity(_) => Some(Self::TOO_BIG),
+            Error::Utf8(_) => Some(Self::NOT_UTF8),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+            Error::Protocol(_) => Some(Self::PROTOCOL_ERROR),
             _ => None,
         }
     }
