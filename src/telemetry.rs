@@ -3,6 +3,7 @@
 //! Imports no other module of ours. Never logs a token, the value of a claim or a secret: callers pass codes and ids only.
 
 mod log_writer;
+mod text_line;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 use uuid::{Builder, Uuid};
 
 use log_writer::LogWriter;
+use text_line::TextLine;
 
 /// `[log]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +61,7 @@ pub fn init(settings: &Settings) -> Result<LogFilter, String> {
         .with_ansi(console::colors_enabled_stderr())
         .with_writer(LogWriter::start());
     let lines = match settings.format {
-        Format::Text => lines.with_target(false).boxed(),
+        Format::Text => lines.event_format(TextLine::default()).boxed(),
         Format::Json => lines.json().boxed(),
     };
     drop(tracing_subscriber::registry().with(filter).with(lines).try_init());
