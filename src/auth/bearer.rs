@@ -53,13 +53,15 @@ pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
     if values.next().is_some() {
         return Err(Refusal::MalformedRequest("Two Authorization headers were sent; send one."));
     }
-    // As `to_str`, but many bytes at once.
+    // The characters of an accepted token are known to be ASCII, so only those of another value are looked at again.
+    let presented = std::str::from_utf8(value.as_bytes()).map(|text| credential(Some(text)));
     let is_text = |byte: u8| (b' '..=b'~').contains(&byte) | (byte == b'\t');
-    let value = value.as_bytes();
-    let text = all(value, is_text).then(|| std::str::from_utf8(value).ok()).flatten();
-    credential(Some(text.ok_or(Refusal::MalformedRequest(
-        "The Authorization header contains characters that are not ASCII.",
-    ))?))
+    match presented {
+        Ok(presented) if presented.is_ok() || all(value.as_bytes(), is_text) => presented,
+        _ => {
+            Err(Refusal::MalformedRequest("The Authorization header contains characters that are not ASCII."))
+        }
+    }
 }
 
 /// Reads the value of an `Authorization` header. The `connection_init` of a WebSocket can carry one too.
@@ -110,21 +112,19 @@ pub fn parse(token: &str) -> Result<Bearer, Refusal> {
         return Err(Refusal::MalformedToken("The token is longer than 16 KiB."));
     }
     // Split on the raw text, before anything is allocated: a token may be all dots.
-    let mut parts = token.split('.');
-    let (Some(header), Some(payload), Some(signature), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
+    let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+    let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
         return Err(Refusal::MalformedToken("The token is not a JWT: it does not have three parts."));
     };
-    if header.is_empty() || payload.is_empty() || signature.is_empty() {
+    let (payload, signature) = (first + 1, second + 1);
+    if first == 0 || payload == second || signature == token.len() {
         return Err(Refusal::MalformedToken("The token is not a JWT: one of its parts is empty."));
     }
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_') | (byte == b'.');
     if !all(token.as_bytes(), is_valid) {
         return Err(Refusal::MalformedToken("The token is not a JWT: its parts are not base64url."));
     }
-    let payload = header.len() + 1;
-    Ok(Bearer { token: token.to_owned(), payload, signature: token.len() - signature.len() })
+    Ok(Bearer { token: token.to_owned(), payload, signature })
 }
 
 impl Bearer {
