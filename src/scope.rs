@@ -53,7 +53,12 @@ impl Permissions {
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &Self) {
-        self.0.extend(other.0.iter().cloned());
+        self.add(other.iter());
+    }
+
+    /// Adds some by name.
+    pub fn add<'a>(&mut self, permissions: impl IntoIterator<Item = &'a str>) {
+        self.0.extend(permissions.into_iter().map(str::to_owned));
     }
 }
 

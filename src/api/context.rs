@@ -11,7 +11,7 @@ use super::budget::Budget;
 use super::error::ApiError;
 use super::mutation_rate::MutationRate;
 use super::paging::read_number;
-use super::services::{Services, SharedState};
+use super::services::Services;
 use crate::auth::{self, Caller, Gate, Principal, Refusal};
 use crate::pool::{Pool, PoolError};
 use crate::sqlite::rusqlite::{Connection, Transaction};
@@ -32,11 +32,7 @@ pub(super) const EXPORT: &str = "export";
 #[derive(Debug, Clone)]
 pub struct Context {
     caller: Caller,
-    gate: Gate,
-    store: Store,
-    pool: Pool,
-    state: SharedState,
-    database: Option<Database>,
+    services: Arc<Services>,
     request: RequestId,
     /// Time that each read may take.
     read_time: Duration,
@@ -61,16 +57,11 @@ impl Context {
     ///
     /// `time` limits the operation. A read gets nine tenths of it: a slow read then fails its own field and leaves the
     /// other fields their data.
-    pub fn new(caller: Caller, services: &Services, request: RequestId, time: Duration) -> Self {
-        let Services { gate, store, pool, state, database, .. } = services;
+    pub fn new(caller: Caller, services: &Arc<Services>, request: RequestId, time: Duration) -> Self {
         let (jobs, has_exported) = (Semaphore::new(JOBS), AtomicBool::new(false));
         Self {
             caller,
-            gate: gate.clone(),
-            store: store.clone(),
-            pool: pool.clone(),
-            state: Arc::clone(state),
-            database: database.clone(),
+            services: Arc::clone(services),
             request,
             read_time: time - time / 10,
             rate: None,
@@ -91,22 +82,22 @@ impl Context {
     /// The users. Reads by key may run inline; use [`Context::read_store`] for scans and [`Context::change`] for writes.
     #[doc(hidden)]
     pub fn store(&self) -> &Store {
-        &self.store
+        &self.services.store
     }
 
     /// Threads for blocking work.
     pub fn pool(&self) -> &Pool {
-        &self.pool
+        &self.services.pool
     }
 
     /// The value that [`Vestibule::state`](crate::app::Vestibule::state) opened for a team's resolvers.
     pub fn state<T: 'static>(&self) -> Result<&T, ApiError> {
-        self.state.downcast_ref().ok_or(ApiError::NoState(std::any::type_name::<T>()))
+        self.services.state.downcast_ref().ok_or(ApiError::NoState(std::any::type_name::<T>()))
     }
 
     /// The signing keys and the profiles at Auth0.
     pub(super) fn gate(&self) -> &Gate {
-        &self.gate
+        &self.services.gate
     }
 
     /// The request's id, in its response and in the log.
@@ -136,7 +127,7 @@ impl Context {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let interrupt = Interrupt::after(self.read_time, self.gate.clock().clone());
+        let interrupt = Interrupt::after(self.read_time, self.services.gate.clock().clone());
         let database = self.database()?.interruptible(&interrupt);
         self.run(move || database.read(query)).await
     }
@@ -152,7 +143,7 @@ impl Context {
     }
 
     fn database(&self) -> Result<&Database, ApiError> {
-        self.database.as_ref().ok_or(ApiError::NoState("Vestibule::database"))
+        self.services.database.as_ref().ok_or(ApiError::NoState("Vestibule::database"))
     }
 
     /// Runs a read of the users, as [`Context::read`] does: a list, a scan, anything that takes more than microseconds.
@@ -161,8 +152,8 @@ impl Context {
         job: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
         // Interrupts the read when this future is dropped.
-        let interrupt = Interrupt::after(self.read_time, self.gate.clock().clone());
-        let store = self.store.interruptible(&interrupt);
+        let interrupt = Interrupt::after(self.read_time, self.services.gate.clock().clone());
+        let store = self.services.store.interruptible(&interrupt);
         self.run(move || job(&store)).await
     }
 
@@ -175,11 +166,12 @@ impl Context {
         &self,
         job: impl FnOnce(&Store, &Actor) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let store = self.store.for_request(self.request);
+        let store = self.services.store.for_request(self.request);
         let store = match self.caller.principal() {
             Principal::User(user) => {
                 if let Some(rate) = &self.rate {
-                    rate.count(user.id(), self.gate.clock().elapsed()).map_err(ApiError::RateLimited)?;
+                    rate.count(user.id(), self.services.gate.clock().elapsed())
+                        .map_err(ApiError::RateLimited)?;
                 }
                 store.as_user(ActingUser { user: user.id(), issued_at: self.caller.issued_at() })
             }
@@ -211,7 +203,7 @@ impl Context {
     {
         // Never closed.
         let permit = self.usage.jobs.acquire().await;
-        let outcome = self.pool.run(job).await;
+        let outcome = self.services.pool.run(job).await;
         drop(permit);
         if matches!(outcome, Err(PoolError::Panicked)) {
             tracing::error!(request_id = %self.request, "a resolver's job panicked");
@@ -223,18 +215,18 @@ impl Context {
     /// Fetches nothing for ten seconds after the last fetch (to protect the tenant's rate limit), while the breaker is
     /// open, and for a row without an Auth0 id.
     pub(super) async fn refresh(&self, id: UserId) -> Result<User, ApiError> {
-        let row = self.store.user(id)?.ok_or(ApiError::NO_SUCH_USER)?;
-        let now = self.gate.clock().now();
+        let row = self.services.store.user(id)?.ok_or(ApiError::NO_SUCH_USER)?;
+        let now = self.services.gate.clock().now();
         let is_fresh = row.profile_fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
         let auth0_id = row.auth0_id.clone().filter(|_| !is_fresh && row.status != Status::Erased);
         let Some(auth0_id) = auth0_id else { return Ok(row) };
-        let profile = match self.gate.profiles().fetch(&auth0_id).await {
+        let profile = match self.services.gate.profiles().fetch(&auth0_id).await {
             Ok(profile) => Some(profile),
             // A user who was deleted at Auth0 stays here.
             Err(Refusal::NoSuchUser) => None,
             Err(refusal) => return Err(refusal.into()),
         };
-        let gate = self.gate.clone();
+        let gate = self.services.gate.clone();
         self.change(move |store, actor| {
             let user = store.user(id)?.ok_or(StoreError::NotFound(id))?;
             // Don't store the profile of an identity that was unlinked in the meantime.
@@ -285,7 +277,7 @@ impl Context {
     pub fn terms(&self, user: &CurrentUser) -> Result<Vec<AcceptedTerms>, ApiError> {
         match user {
             // Not cached: this request may have just accepted terms.
-            CurrentUser::Row(row) => Ok(self.store.accepted_terms(row.id)?),
+            CurrentUser::Row(row) => Ok(self.services.store.accepted_terms(row.id)?),
             CurrentUser::Payload(_) => Ok(self.row_and_terms(user)?.1.clone()),
         }
     }
@@ -294,7 +286,7 @@ impl Context {
         if let Some(row) = self.row.get() {
             return Ok(row);
         }
-        let row = self.store.user_with_terms(user.id())?;
+        let row = self.services.store.user_with_terms(user.id())?;
         let row = row.ok_or(ApiError::NotFound("The user in the token is not in the database."))?;
         Ok(self.row.get_or_init(|| (Arc::new(row.0), row.1)))
     }

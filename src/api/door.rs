@@ -29,7 +29,7 @@ pub(super) struct Door {
     pub(super) rules: Arc<DoorRules>,
     pub(super) mutations: Arc<MutationRate>,
     pub(super) socket: SocketSettings,
-    pub(super) services: Services,
+    pub(super) services: Arc<Services>,
     pub(super) live: ArcSwap<Live>,
 }
 

@@ -53,7 +53,7 @@ pub fn door(
             operations: Operations::new(schema, settings, trusted),
             origins: Origins::new(&settings.origins, &settings.headers),
         }),
-        services,
+        services: Arc::new(services),
     });
     let reload = DoorReload(Arc::clone(&door));
 

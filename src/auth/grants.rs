@@ -35,7 +35,7 @@ impl Grants {
             RolesFrom::Database => Permissions::default(),
             RolesFrom::Token => self.roles.load().permissions(claims.roles()),
         };
-        permissions.extend(&claims.permissions().map(str::to_owned).collect());
+        permissions.add(claims.permissions());
         permissions
     }
 

@@ -84,7 +84,7 @@ fn of_token(claims: Claims, grants: &Grants) -> Result<(Subject, Permissions), R
         // The scope of a machine is what was granted to it.
         Subject::Machine(_, claims) => {
             let mut granted = Permissions::from_scope(claims.text("scope").unwrap_or_default());
-            granted.extend(&claims.permissions().map(str::to_owned).collect());
+            granted.add(claims.permissions());
             granted
         }
         Subject::Anonymous => Permissions::default(),

@@ -51,7 +51,7 @@ fn serve<Q: Root, M: Root, S: SubscriptionRoot>(
     path: &'static str,
 ) -> SocketAddr {
     let rules = Arc::new(settings.rules(&server.config.claims));
-    let services = server.doors().services().clone();
+    let services = Arc::new(server.doors().services().clone());
     let time = settings.limits.time;
     let new_context = move |caller: Caller| Context::new(caller, &services, RequestId::fresh(), time);
     let gate = server.doors().services().gate.clone();
