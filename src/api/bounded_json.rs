@@ -63,15 +63,19 @@ impl BoundedWriter {
             }
         }
     }
+
     fn text(&mut self, text: &str) -> Option<()> {
         // Looks at every byte, so that the compiler looks at many at once.
         let escape = |found, byte| found | (byte < b' ') | (byte == b'"') | (byte == b'\\');
         if text.bytes().fold(false, escape) {
             return self.serialize(text);
         }
-        self.put(b"\"")?;
-        self.put(text.as_bytes())?;
-        self.put(b"\"")
+        (text.len() + 2 <= self.max - self.bytes.len()).then(|| {
+            self.bytes.reserve(text.len() + 2);
+            self.bytes.push(b'"');
+            self.bytes.extend_from_slice(text.as_bytes());
+            self.bytes.push(b'"');
+        })
     }
 
     fn serialize(&mut self, value: &(impl Serialize + ?Sized)) -> Option<()> {

@@ -20,6 +20,12 @@ pub trait ListItem {
     /// The names of the fields that wait, those that are an `async fn`: of the type, and of each type below it. To resolve one
     /// that is missing here is a panic.
     const WAITING: &'static [&'static str];
+
+    /// What the resolver of a field without arguments returns, if that is a text or null; `None` for a field that juniper must
+    /// resolve. Juniper's way to a resolver costs more than a short text itself.
+    fn text<S: ScalarValue>(&self, _field: &str) -> Option<Value<S>> {
+        None
+    }
 }
 
 /// A list of objects, `[T!]!` in the schema. A resolver returns it in place of a `Vec<T>`.
@@ -105,7 +111,7 @@ async fn resolve_rows<'a, S, T>(
 ) -> ExecutionResult<S>
 where
     S: ScalarValue + Send + Sync,
-    T: GraphQLValueAsync<S, Context = Context, TypeInfo = ()> + GraphQLType<S>,
+    T: GraphQLValueAsync<S, Context = Context, TypeInfo = ()> + GraphQLType<S> + ListItem,
 {
     let on = T::name(&()).and_then(|name| executor.schema().concrete_type_by_name(name));
     let mut columns = Vec::with_capacity(selection.len());
@@ -197,7 +203,7 @@ fn add_columns<'a, S: ScalarValue>(
 }
 
 /// The object of an item. Null if a field that can't be null is; its error is recorded.
-fn resolve_row<S: ScalarValue, T: GraphQLValue<S, Context = Context, TypeInfo = ()>>(
+fn resolve_row<S: ScalarValue, T: GraphQLValue<S, Context = Context, TypeInfo = ()> + ListItem>(
     item: &T,
     on: &MetaType<S>,
     columns: &[Column<'_, S>],
@@ -207,10 +213,13 @@ fn resolve_row<S: ScalarValue, T: GraphQLValue<S, Context = Context, TypeInfo = 
         let value = match field {
             None => Value::scalar(on.name().map_or_else(String::new, ToString::to_string)),
             Some(ColumnField { name, position, is_non_null, arguments, executor }) => {
-                let value = item.resolve_field(&(), name, arguments, executor).unwrap_or_else(|error| {
-                    executor.push_error_at(error, *position);
-                    Value::Null
-                });
+                let resolve = || {
+                    item.resolve_field(&(), name, arguments, executor).unwrap_or_else(|error| {
+                        executor.push_error_at(error, *position);
+                        Value::Null
+                    })
+                };
+                let value = item.text(name).unwrap_or_else(resolve);
                 if *is_non_null && value.is_null() {
                     return Value::Null;
                 }

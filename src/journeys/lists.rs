@@ -35,6 +35,11 @@ fn a_list_answers_as_juniper_does() {
         server.insert_person(name);
     }
     server.insert_user("auth0|nameless");
+    // All differ, so that no field can answer for another.
+    let texts = "given_name = 'a', family_name = 'b', nickname = 'c', picture = 'd', phone = 'e'";
+    let database = rusqlite::Connection::open(&server.config.store.path).unwrap();
+    let sql = format!("UPDATE users SET {texts} WHERE auth0_id = 'auth0|ada'");
+    assert_eq!(database.execute(&sql, []).unwrap(), 1);
     let bearer = format!("Bearer {}", server.machine_token(ALL));
     // `identities` waits, so juniper resolves the second list.
     let waiting = "identities { linkedAt }";

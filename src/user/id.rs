@@ -78,7 +78,9 @@ impl FromStr for Auth0Id {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        if text.is_empty() || text.chars().count() > Self::MAX_CHARS || !is_visible(text) {
+        // Counts characters only of what has more bytes.
+        let is_too_long = text.len() > Self::MAX_CHARS && text.chars().count() > Self::MAX_CHARS;
+        if text.is_empty() || is_too_long || !is_visible(text) {
             return Err(IdError::NotAnAuth0Id);
         }
         Ok(Self(text.into()))

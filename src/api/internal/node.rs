@@ -49,11 +49,6 @@ impl From<User> for Account {
     }
 }
 
-impl ListItem for Account {
-    const WAITING: &'static [&'static str] =
-        &["identities", "acceptedTerms", "profile", "auth0Profile", "auditTrail"];
-}
-
 /// Data related to the users of one page, loaded for all of them at once.
 #[derive(Debug)]
 pub(super) struct AccountPage {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
+use juniper::{GraphQLEnum, GraphQLObject, ID, ScalarValue, Value, graphql_object};
 
 use super::audit::{AuditEventConnection, AuditScope};
 use super::node::{Account, NodeValue};
 use crate::api::error::NullOnError;
+use crate::api::list::ListItem;
 use crate::api::paging::ConnectionArgs;
 use crate::api::{AcceptedTerms, ApiError, Context, DateTime, Email, Json, NodeId};
 use crate::auth0::Profile;
@@ -43,6 +44,27 @@ impl From<store::Identity> for Identity {
         let auth0_id = identity.auth0_id.to_string();
         let provider = auth0_id.split_once('|').map(|(provider, _)| provider.to_owned());
         Self { auth0_id, provider, linked_at: DateTime(identity.linked_at) }
+    }
+}
+
+impl ListItem for Account {
+    const WAITING: &'static [&'static str] =
+        &["identities", "acceptedTerms", "profile", "auth0Profile", "auditTrail"];
+
+    fn text<S: ScalarValue>(&self, field: &str) -> Option<Value<S>> {
+        let text = match field {
+            "id" => return Some(Value::scalar(NodeId::User(self.user.id).to_string())),
+            "auth0Id" => self.auth0_id(),
+            "email" => self.user.email.as_ref().map(user::Email::as_str),
+            "name" => self.name(),
+            "givenName" => self.given_name(),
+            "familyName" => self.family_name(),
+            "nickname" => self.nickname(),
+            "picture" => self.picture(),
+            "phone" => self.phone(),
+            _ => return None,
+        };
+        Some(text.map_or(Value::Null, |text| Value::scalar(text.to_owned())))
     }
 }
 
