@@ -243,7 +243,7 @@ impl Shared {
         if reusable {
             self.workers.release(worker).await;
         } else {
-            worker.kill().await;
+            self.workers.replace(worker).await;
         }
         result
     }

@@ -87,12 +87,21 @@ impl WorkerPool {
         })
     }
 
-    /// Keeps a worker for the next login, or kills one that has been busy for long enough.
+    /// Keeps a worker for the next login, or replaces one that has been busy for long enough.
     pub(super) async fn release(&self, worker: Worker) {
         if worker.busy < MAX_BUSY {
             self.idle().push(worker);
         } else {
-            worker.kill().await;
+            self.replace(worker).await;
+        }
+    }
+
+    /// Kills a worker and starts its successor, so that the next login does not wait for one. The caller holds a permit.
+    pub(super) async fn replace(&self, worker: Worker) {
+        worker.kill().await;
+        // If none can be started, the next login reports it. The last place: one that has run is warm.
+        if let Ok(successor) = self.start().await {
+            self.idle().insert(0, successor);
         }
     }
 
@@ -106,7 +115,7 @@ impl WorkerPool {
         self.permits.close();
     }
 
-    /// The list is only pushed to and popped from, so it is consistent even after a panic.
+    /// Workers are only added and taken, so it is consistent even after a panic.
     fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
