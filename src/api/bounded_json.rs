@@ -4,13 +4,15 @@ use std::io::{self, Write};
 
 use juniper::{DefaultScalarValue, Value};
 use serde::Serialize;
+use serde_json::Serializer;
 
 use super::json::NumberFormatter;
+use crate::user::all_bytes;
 
 /// Writes JSON of at most `max` bytes. Returns `None` when it would be longer, without holding more than `max`.
 pub(super) fn bounded_json(value: &(impl Serialize + ?Sized), max: usize) -> Option<Vec<u8>> {
     let mut writer = BoundedWriter { bytes: Vec::with_capacity(256), max };
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut writer, NumberFormatter)).ok()?;
+    writer.serialize(value)?;
     Some(writer.bytes)
 }
 
@@ -65,9 +67,8 @@ impl BoundedWriter {
     }
 
     fn text(&mut self, text: &str) -> Option<()> {
-        // Looks at every byte, so that the compiler looks at many at once.
-        let escape = |found, byte| found | (byte < b' ') | (byte == b'"') | (byte == b'\\');
-        if text.bytes().fold(false, escape) {
+        let is_plain = |byte| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+        if !all_bytes(text.as_bytes(), is_plain) {
             return self.serialize(text);
         }
         (text.len() + 2 <= self.max - self.bytes.len()).then(|| {
@@ -79,8 +80,7 @@ impl BoundedWriter {
     }
 
     fn serialize(&mut self, value: &(impl Serialize + ?Sized)) -> Option<()> {
-        self.bytes.extend(bounded_json(value, self.max - self.bytes.len())?);
-        Some(())
+        value.serialize(&mut Serializer::with_formatter(self, NumberFormatter)).ok()
     }
 }
 

@@ -7,6 +7,7 @@ use warp::http::HeaderMap;
 use warp::http::header::AUTHORIZATION;
 
 use super::Refusal;
+use crate::user::all_bytes;
 
 /// The longest accepted token, in bytes.
 pub const MAX_TOKEN: usize = 16 * 1024;
@@ -57,7 +58,7 @@ pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
     let presented = std::str::from_utf8(value.as_bytes()).map(|text| credential(Some(text)));
     let is_text = |byte: u8| (b' '..=b'~').contains(&byte) | (byte == b'\t');
     match presented {
-        Ok(presented) if presented.is_ok() || all(value.as_bytes(), is_text) => presented,
+        Ok(presented) if presented.is_ok() || all_bytes(value.as_bytes(), is_text) => presented,
         _ => {
             Err(Refusal::MalformedRequest("The Authorization header contains characters that are not ASCII."))
         }
@@ -93,11 +94,6 @@ pub fn credential(value: Option<&str>) -> Result<Presented, Refusal> {
     parse(token).map(Presented::Token)
 }
 
-/// Whether all bytes fit. Tests each, without a branch, so that the compiler can test many at once.
-fn all(bytes: &[u8], fits: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(true, |all, byte| all & fits(*byte))
-}
-
 /// `tchar` in RFC 9110 §5.6.2.
 fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
@@ -121,7 +117,7 @@ pub fn parse(token: &str) -> Result<Bearer, Refusal> {
         return Err(Refusal::MalformedToken("The token is not a JWT: one of its parts is empty."));
     }
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_') | (byte == b'.');
-    if !all(token.as_bytes(), is_valid) {
+    if !all_bytes(token.as_bytes(), is_valid) {
         return Err(Refusal::MalformedToken("The token is not a JWT: its parts are not base64url."));
     }
     Ok(Bearer { token: token.to_owned(), payload, signature })

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::is_visible;
+use super::{all_bytes, is_visible};
 
 /// An email in canonical form: ASCII lower-case local part, IDNA (UTS 46) lower-case domain, nothing else folded.
 ///
@@ -30,11 +30,10 @@ impl Email {
     /// # Errors
     /// Any other text is parsed, and fails as it does there.
     pub fn from_stored(text: &str) -> Result<Self, EmailError> {
-        // These look at every byte, so that the compiler looks at many at once.
-        let are_canonical = |all, byte: u8| all & byte.is_ascii_graphic() & !byte.is_ascii_uppercase();
+        let is_canonical = |byte: u8| byte.is_ascii_graphic() & !byte.is_ascii_uppercase();
         let has_one_at = || text.bytes().filter(|&byte| byte == b'@').count() == 1;
         let is_address = || has_one_at() && !text.starts_with('@') && !text.ends_with('@');
-        if text.len() <= Self::MAX_BYTES && text.bytes().fold(true, are_canonical) && is_address() {
+        if text.len() <= Self::MAX_BYTES && all_bytes(text.as_bytes(), is_canonical) && is_address() {
             return Ok(Self(text.to_owned()));
         }
         text.parse()

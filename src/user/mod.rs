@@ -14,7 +14,7 @@ pub use email::{Email, EmailError};
 pub use id::{Auth0Id, IdError, UserId};
 pub use person::{NAME_MAX, PICTURE_MAX, Person, is_picture_url, is_valid_name};
 pub use profile::StoredProfile;
-pub use text::is_visible;
+pub use text::{all_bytes, is_visible};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

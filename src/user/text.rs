@@ -32,9 +32,14 @@ pub(super) fn is_plain(text: &str) -> bool {
 
 /// Whether a text has no control and no invisible character at all, as an id must.
 pub fn is_visible(text: &str) -> bool {
-    // Ids and addresses are ASCII, almost all of them. Looks at every byte, so that the compiler looks at many at once.
-    text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
+    // Ids and addresses are ASCII, almost all of them.
+    all_bytes(text.as_bytes(), |byte| matches!(byte, b' '..=b'~'))
         || !text.chars().any(|c| is_unsafe(c) || matches!(c, ZWNJ | ZWJ))
+}
+
+/// Whether all bytes fit. Tests each, without a branch, so that the compiler can test many at once.
+pub fn all_bytes(bytes: &[u8], fits: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, byte| all & fits(*byte))
 }
 
 /// Controls, line separators, and Unicode's bidirectional and invisible format characters without the joiners.
