@@ -163,7 +163,7 @@ fn the_gate(criterion: &mut Criterion) {
     let whole = Gate::new(keys.clone(), grants, link, profiles, users, pool, clock.clone());
     let machine = token_of(&key, now, &format!("{MACHINE}@clients"), &json!({"gty": "client-credentials"}));
     let (payload, row) = (token(&key, now, 0, &user), token(&key, now, 0, &Value::Null));
-    for (name, token, queries) in [("machine", machine, 0), ("payload", payload, 0), ("row", row, 1)] {
+    for (name, token) in [("machine", machine), ("payload", payload), ("row", row)] {
         let headers = headers(&token);
         let authenticate = || {
             let presented = bearer(black_box(&headers), "query=%7Bme%7D");
@@ -173,7 +173,7 @@ fn the_gate(criterion: &mut Criterion) {
         authenticate();
         let before = store.queries();
         authenticate();
-        assert_eq!(store.queries() - before, queries, "{name}");
+        assert_eq!(store.queries(), before, "{name}");
         group.bench_function(name, |bench| bench.iter(authenticate));
     }
 

@@ -119,8 +119,8 @@ CREATE TABLE accepted_terms (
 -- Which users changed lately. A process that read a row uses what it read until the row changes.
 --
 -- The latest changes, in order. Every process keeps in memory up to which `seq` it has read, and forgets all rows when it
--- missed some. Triggers write it, so that no statement, not even one typed into the sqlite3 shell, can change or block a
--- user without the running servers noticing.
+-- missed some. Triggers write it, so that no statement but INSERT OR REPLACE, which fires none for what it deletes, can change
+-- or block a user without the running servers noticing, not even one typed into the sqlite3 shell.
 CREATE TABLE user_changes (
     seq     INTEGER NOT NULL PRIMARY KEY,
     user_id BLOB    NOT NULL
@@ -131,12 +131,14 @@ BEGIN
     DELETE FROM user_changes WHERE seq <= NEW.seq - 4096;
 END;
 
--- All columns but those of the profile, which no token carries.
-CREATE TRIGGER user_changes_of_a_user
-AFTER UPDATE OF auth0_id, email, email_verified, name, given_name, family_name, nickname, picture, phone, status, roles,
-                tokens_valid_from, updated_at ON users
+CREATE TRIGGER user_changes_of_a_user AFTER UPDATE ON users
 BEGIN
-    INSERT INTO user_changes (user_id) VALUES (NEW.id);
+    INSERT INTO user_changes (user_id) VALUES (OLD.id);
+END;
+
+CREATE TRIGGER user_changes_with_a_deleted_user AFTER DELETE ON users
+BEGIN
+    INSERT INTO user_changes (user_id) VALUES (OLD.id);
 END;
 
 CREATE TRIGGER user_changes_with_an_unlinked_identity AFTER DELETE ON identities

@@ -265,7 +265,8 @@ impl Context {
         self.usage.budget.left()
     }
 
-    /// The row of a current user. Runs at most one query per request, and none if the gate already read the row.
+    /// The row of a current user; its profile may be left out. Runs at most one query per request, and none if the gate already
+    /// read the row.
     pub fn row(&self, user: &CurrentUser) -> Result<Arc<User>, ApiError> {
         match user {
             CurrentUser::Row(row) => Ok(Arc::clone(row)),

@@ -39,7 +39,7 @@ pub struct Doors {
     deployments: Option<Deployments>,
 }
 
-/// How often to look for changes by other processes. They must apply here within a second.
+/// How often to look for changes by other processes, for subscribers. Requests look for them themselves.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Doors {

@@ -40,7 +40,6 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
         Subject::Machine(client, claims) => (Principal::Machine(client), Some(claims)),
         Subject::Anonymous => (Principal::Anonymous, None),
         Subject::User(id, claims) => {
-            // The row of a payload is read only at the token's first sight and after its changes.
             let known = if known.is_some() { known } else { users.known_now(&id, &claims).await? };
             let user = match known {
                 Some(user) => user,
@@ -116,10 +115,10 @@ impl Caller {
             return Err(Refusal::UnknownKey);
         }
         let Some(user) = self.user() else { return Ok(()) };
-        if claims.row_check().is_active(user.id(), &users.store) {
+        if claims.row_check().user(&users.store).is_some_and(|kept| kept.is_same(user)) {
             return Ok(());
         }
-        // The row has changed. The permissions that the connection was opened with must still be granted.
+        // The row has been read again. The permissions that the connection was opened with must still be granted.
         let id = claims.subject().parse().map_err(|_| Refusal::TokenRevoked)?;
         let known = users.known(&id, claims)?.filter(|known| known.id() == user.id());
         let still_permitted = |known: CurrentUser| {

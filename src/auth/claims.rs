@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::header::{Header, decode, decode_base64url, header};
 use super::jwk::Key;
 use super::keys::PublishedKey;
-use super::payload::RowCheck;
 use super::policy::{ClaimNames, ClaimsCtx, Policy, RULES, strings, unix_seconds};
+use super::row_check::RowCheck;
 use super::{Bearer, DoorRules, Keys, Refusal};
 use crate::user::Auth0Id;
 

@@ -47,6 +47,7 @@ mod early_tokens;
 mod keys;
 mod token_cache;
 mod payload;
+mod row_check;
 mod claims;
 mod grants;
 mod identity;

@@ -11,6 +11,8 @@ use crate::telemetry::Counter;
 const ENTRIES: usize = 4096;
 /// The most memory that they may take, in bytes, as far as it can be estimated.
 const BYTES: u64 = 16 * 1024 * 1024;
+/// What a token's user and their row take, in bytes; more only for very long values.
+const USER: u64 = 1024;
 /// Parsed JSON takes about this many times the memory of its base64url text.
 const PARSED: u64 = 4;
 
@@ -42,7 +44,7 @@ impl TokenCache {
     /// Adds a verified token.
     pub(super) fn insert(&self, bearer: &Bearer, claims: Claims) {
         // No entry weighs less than its share, so that the bound in bytes bounds the entries too.
-        let bytes = (bearer.signed().len() as u64 * PARSED).max(BYTES / ENTRIES as u64);
+        let bytes = (bearer.signed().len() as u64 * PARSED + USER).max(BYTES / ENTRIES as u64);
         self.entries.insert(bearer.digest(), (claims, bytes));
     }
 

@@ -75,16 +75,16 @@ impl Users {
         Some(check().map(|()| CurrentUser::Row(Arc::new(row))))
     }
 
-    /// The user that the subject leads to by key: from the payload while it is known to equal the row, else from the row.
-    /// `None` when no row has the subject as an identity.
+    /// The user that the subject leads to by key: from the payload if it equals the row, else from the row, which is read only
+    /// at the token's first sight and after its changes. `None` when no row has the subject as an identity.
     ///
     /// # Errors
     /// [`Refusal::Blocked`], [`Refusal::Erased`], [`Refusal::TokenRevoked`]; [`Refusal::BadPayload`] when the payload is not
     /// of this user.
     pub(super) fn known(&self, id: &Auth0Id, claims: &Claims) -> Result<Option<CurrentUser>, Refusal> {
         let (check, store) = (claims.row_check(), &self.store);
-        if let Some(user) = check.payload(store) {
-            return Ok(Some(CurrentUser::Payload(user)));
+        if let Some(user) = check.user(store) {
+            return Ok(Some(user));
         }
         // Before the row is read, so that no later change is taken for one that the row includes.
         let change = store.latest_change();
@@ -101,15 +101,10 @@ impl Users {
             };
         };
         ensure_active(&row, claims)?;
-        check.set_active(change);
-        if let Some(payload) = claims.user().map(payload_user).transpose()? {
-            ensure_payload_of(&row, id, &payload, store)?;
-            let payload = PayloadUser { auth0_id: id.clone(), ..payload };
-            if let Some(user) = check.compare(payload, &row, change) {
-                return Ok(Some(CurrentUser::Payload(user)));
-            }
-        }
-        Ok(Some(CurrentUser::Row(Arc::new(row))))
+        let payload = claims.user().map(payload_user).transpose()?;
+        payload.iter().try_for_each(|payload| ensure_payload_of(&row, id, payload, store))?;
+        let payload = payload.map(|payload| PayloadUser { auth0_id: id.clone(), ..payload });
+        Ok(Some(check.keep(payload, row, change)))
     }
 
     /// The row that the verified email of the token would link to a subject without a row. Writes nothing.
@@ -218,19 +213,15 @@ impl Users {
         Ok(CurrentUser::Row(Arc::new(Box::pin(write).await??)))
     }
 
-    /// Fetches a stale profile again, in the background. The row of a user from a payload is read only if it may be stale.
+    /// Fetches a stale profile again, in the background.
     pub(super) fn refresh(&self, user: &CurrentUser, claims: &Claims) {
-        match user {
-            _ if self.dry_run => {}
-            CurrentUser::Row(user) => self.profiles.refresh_if_stale(user),
-            CurrentUser::Payload(user) => {
-                let is_due = |age| claims.row_check().is_profile_due(self.clock.now(), age);
-                if self.profiles.max_age().is_some_and(is_due)
-                    && let Ok(Some(row)) = self.store.in_background().user(user.id)
-                {
-                    self.profiles.refresh_if_stale(&row);
-                }
-            }
+        let profile = match user {
+            _ if self.dry_run => None,
+            CurrentUser::Row(row) => row.auth0_id.clone().zip(row.profile_fetched_at),
+            CurrentUser::Payload(_) => claims.row_check().profile(),
+        };
+        if let Some((own, fetched_at)) = profile {
+            self.profiles.refresh_if_stale(&own, fetched_at);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use vestibule::cli::http_client::{HttpClient, HttpResponse};
@@ -253,4 +254,36 @@ fn two_servers_share_a_database_and_block_a_restore() {
     assert_eq!(restored.status.code(), Some(0), "{restored:?}");
     let server = ServerProcess::start(&database, &auth0);
     assert_eq!(me(&server, &auth0, "auth0|new").json(), first.json());
+}
+
+#[test]
+fn when_a_command_has_returned_a_running_server_applies_its_change() {
+    let (auth0, dir) = (Auth0Stub::start(), tempfile::tempdir().unwrap());
+    let database = database_with(dir.path(), 1);
+    let server = ServerProcess::start(&database, &auth0);
+    for round in 0..5 {
+        // Counts as issued when it is first seen: after the last block.
+        let mut claims = auth0.claims("auth0|0", PUBLIC);
+        (claims["iat"], claims["jti"]) = (json!(tokens::now() + 2), json!(round.to_string()));
+        let token = tokens::sign(&claims);
+        let ask =
+            || HttpClient::new().graphql(&server.public, Some(&token), "{ me { id } }", Value::Null).unwrap();
+        let first = ask();
+        assert_eq!(first.status, 200, "round {round}: {}", first.body);
+        // Requests all the time, so that the server has just read which users changed.
+        let stop = AtomicBool::new(false);
+        let (output, answer) = std::thread::scope(|scope| {
+            scope
+                .spawn(|| (0..10_000).take_while(|_| !stop.load(Ordering::SeqCst)).for_each(|_| drop(ask())));
+            let outcome = (run_on(&database, &["users", "block", "auth0|0"]), ask());
+            stop.store(true, Ordering::SeqCst);
+            outcome
+        });
+        assert_eq!(
+            (output.status.code(), answer.code().as_deref()),
+            (Some(0), Some("BLOCKED")),
+            "round {round}"
+        );
+        assert_eq!(run_on(&database, &["users", "unblock", "auth0|0"]).status.code(), Some(0));
+    }
 }

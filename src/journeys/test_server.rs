@@ -203,6 +203,7 @@ impl TestServer {
         database
             .execute("UPDATE users SET profile_fetched_at = profile_fetched_at - 7 * 86400000", [])
             .unwrap();
+        self.store().poll_changes();
     }
 
     /// Occupies one of the pool's threads until the sender sends or is dropped.

@@ -137,6 +137,11 @@ impl Database {
         }
     }
 
+    /// Whether this handle, or a clone of it, may have written.
+    pub(crate) fn has_written(&self) -> bool {
+        self.shared.wrote.load(Ordering::Relaxed)
+    }
+
     /// Runs `work` with the one connection that writes. For transactions with settings of their own, which end with
     /// [`Database::commit`].
     pub(crate) fn with_writer<T, E: From<DatabaseError>>(

@@ -100,7 +100,7 @@ impl Store {
     fn new(database: Database, settings: &Settings, clock: Clock) -> Result<Self> {
         let shared = Shared {
             queries: Counter::default(),
-            user_changes: UserChanges::load(database.own_reader()?)?,
+            user_changes: UserChanges::load(database.own_reader()?, &clock)?,
             feed: Feed::new(),
             block_at_auth0: settings.block_at_auth0,
             clock,
@@ -197,7 +197,7 @@ impl Store {
             })
         })?;
         // In this order: a subscriber who learns of a block finds the user blocked.
-        self.shared.user_changes.catch_up();
+        self.shared.user_changes.catch_up(&self.shared.clock);
         self.publish_changes();
         Ok(outcome)
     }

@@ -2,17 +2,24 @@
 //! query and no lock.
 //!
 //! Triggers number the changes in the table `user_changes`, which keeps the latest; `PRAGMA data_version` shows cheaply
-//! whether any process wrote. The memory has a fixed size: users share its slots, and a change of one of them makes the
-//! rows of the others be read once more.
+//! whether any process wrote. It is read again by the first request after [`KNOWN_FOR`], so however busy the process is, no
+//! row is used longer than that after another process changed it. The memory has a fixed size: users share its slots, and a
+//! change of one of them makes the rows of the others be read once more.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::query::{all, value};
-use super::{Result, Store};
+use super::{Result, Shared, Store};
+use crate::clock::Clock;
 use crate::user::UserId;
+
+/// How long a read of the changes counts: the time after which a change by another process applies here at the latest. A busy
+/// server then reads 50 times a second, for some microseconds, and an idle one never.
+const KNOWN_FOR: Duration = Duration::from_millis(20);
 
 /// 128 KiB. With a thousand active users, one change makes a sixteenth of another row be read again.
 const SLOTS: usize = 16 * 1024;
@@ -26,6 +33,8 @@ pub(crate) struct UserChanges {
     slots: Box<[AtomicI64]>,
     /// The last change that is in `slots`. From 1, so that 0 is older than everything.
     latest: AtomicI64,
+    /// Until when `slots` count, in whole milliseconds on the monotonic clock. 0: not at all, as the last read failed.
+    known_until: AtomicU64,
     /// `None` once closed. The thread that locks it applies changes, so none is missed.
     reader: Mutex<Option<Reader>>,
 }
@@ -35,48 +44,90 @@ struct Reader {
     connection: Connection,
     data_version: Option<i64>,
     seq: i64,
+    /// Whether the last read failed, which is logged once.
+    fails: bool,
 }
 
 impl Store {
-    /// The number of the last change that this process knows: its own when their call returns, those of others after the
-    /// next [`Store::poll_changes`]. When the database fails, the last known changes hold, and the log says so.
+    /// The number of the last change that this process knows.
     pub fn latest_change(&self) -> ChangeNumber {
         ChangeNumber(self.shared.user_changes.latest.load(Ordering::Acquire))
     }
 
-    /// Whether the user's row did not change since, as far as this process knows. Reads one number in memory.
+    /// Whether the user's row is known not to have changed since: through this process at all, through others until 20 ms ago.
+    /// Reads numbers in memory, and now and then the changes of other processes. False when these cannot be read.
     pub fn is_unchanged(&self, user: UserId, since: ChangeNumber) -> bool {
-        let changes = &self.shared.user_changes;
-        changes.slot(user).is_some_and(|slot| slot.load(Ordering::Acquire) <= since.0)
+        let Shared { user_changes: changes, clock, .. } = &*self.shared;
+        changes.are_known(clock)
+            && changes.slot(user).is_some_and(|slot| slot.load(Ordering::Acquire) <= since.0)
+    }
+
+    /// Waits until each process that has the database open applies what this handle or a clone of it changed. Blocks for 20 ms;
+    /// returns at once if nothing was written.
+    #[expect(clippy::disallowed_methods, reason = "a command waits, which serves no request")]
+    pub fn wait_until_known(&self) {
+        if self.database.has_written() {
+            std::thread::sleep(KNOWN_FOR);
+        }
     }
 }
 
 impl UserChanges {
-    pub(crate) fn load(connection: Connection) -> Result<Self> {
+    pub(crate) fn load(connection: Connection, clock: &Clock) -> Result<Self> {
         let changes = Self {
             slots: (0..SLOTS).map(|_| AtomicI64::new(1)).collect(),
             latest: AtomicI64::new(1),
+            known_until: AtomicU64::new(millis(clock.elapsed() + KNOWN_FOR)),
             reader: Mutex::new(None),
         };
-        let mut reader = Reader { connection, data_version: None, seq: 0 };
+        let mut reader = Reader { connection, data_version: None, seq: 0, fails: false };
         changes.apply(&mut reader)?;
-        *changes.reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
+        *changes.lock() = Some(reader);
         Ok(changes)
     }
 
     /// Applies what any process committed before this call.
-    pub(crate) fn catch_up(&self) {
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reader) = reader.as_mut()
-            && let Err(error) = self.apply(reader)
-        {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "cannot read which users changed; the last known changes hold");
-        }
+    pub(crate) fn catch_up(&self, clock: &Clock) {
+        self.read(self.lock().as_mut(), clock);
     }
 
     pub(crate) fn close(&self) {
-        drop(self.reader.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.lock().take());
+    }
+
+    /// Whether the changes are known that any process committed [`KNOWN_FOR`] ago. Reads them if that is due.
+    fn are_known(&self, clock: &Clock) -> bool {
+        let now = millis(clock.elapsed());
+        let are = || now < self.known_until.load(Ordering::Acquire);
+        if are() {
+            return true;
+        }
+        let mut reader = self.lock();
+        // Another request may have read them meanwhile.
+        are() || self.read(reader.as_mut(), clock)
+    }
+
+    /// Returns whether the changes were read; false once closed.
+    fn read(&self, reader: Option<&mut Reader>, clock: &Clock) -> bool {
+        let Some(reader) = reader else { return false };
+        let until = millis(clock.elapsed() + KNOWN_FOR);
+        let outcome = self.apply(reader);
+        if let Err(error) = &outcome
+            && !reader.fails
+        {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(
+                error,
+                "cannot read which users changed; until that works, each request reads its user"
+            );
+        }
+        reader.fails = outcome.is_err();
+        self.known_until.store(if reader.fails { 0 } else { until }, Ordering::Release);
+        !reader.fails
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Reader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn apply(&self, reader: &mut Reader) -> Result<()> {
@@ -110,4 +161,9 @@ impl UserChanges {
         let [.., high, low] = user.as_bytes();
         self.slots.get(usize::from(u16::from_be_bytes([*high, *low])) % SLOTS)
     }
+}
+
+/// Whole milliseconds. Two moments rounded down to fewer than twenty apart are less than twenty apart.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

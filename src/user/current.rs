@@ -11,7 +11,7 @@ use super::{Auth0Id, Email, User, UserId};
 pub enum CurrentUser {
     /// From the token's payload: no query was made.
     Payload(Arc<PayloadUser>),
-    /// From the database.
+    /// From the database. The profile may be left out.
     Row(Arc<User>),
 }
 
@@ -44,6 +44,15 @@ impl CurrentUser {
         match self {
             Self::Payload(user) => user.id,
             Self::Row(user) => user.id,
+        }
+    }
+
+    /// Whether both come from one read of one row. False for equal users of two reads.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Payload(one), Self::Payload(other)) => Arc::ptr_eq(one, other),
+            (Self::Row(one), Self::Row(other)) => Arc::ptr_eq(one, other),
+            _ => false,
         }
     }
 

@@ -3,11 +3,13 @@
 mod cases;
 mod claims;
 mod forge;
+mod kept_rows;
 mod keys;
 mod mutants;
 mod refusal;
 mod vectors;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,14 +18,14 @@ use tempfile::TempDir;
 
 use super::claims::{claims, validate};
 use super::{
-    Agents, Bearer, Claims, ClaimsSettings, DoorRules, Keys, Need, Policy, Refusal, RolesFrom, TokenProfile,
-    parse,
+    Agents, Bearer, Claims, ClaimsSettings, DoorRules, Gate, Grants, Keys, Need, Policy, Profiles, Refusal,
+    RolesFrom, TokenProfile, parse,
 };
 use crate::auth0::{self, Auth0, Issuer};
 use crate::clock::Clock;
 use crate::pool::{self, Pool};
 use crate::scope::Permissions;
-use crate::store::{self, Store};
+use crate::store::{self, LinkEmail, LinkSettings, Store};
 use forge::Signer;
 
 /// Two trusted tenants. Nothing listens there: a fetch of their keys fails at once.
@@ -70,9 +72,12 @@ fn good_claims(issuer: &str, now: i64) -> Value {
 
 /// A door that trusts tenants it cannot reach, by saved keys.
 struct TestDoor {
+    gate: Gate,
     keys: Keys,
     rules: DoorRules,
     now: Timestamp,
+    /// Those of its database.
+    settings: store::Settings,
     _dir: TempDir,
 }
 
@@ -96,12 +101,15 @@ impl TestDoor {
     }
 
     fn with_sets(sets: &[(&str, Vec<Value>)], profile: TokenProfile) -> Self {
+        Self::with_clock(sets, profile, Clock::system())
+    }
+
+    fn with_clock(sets: &[(&str, Vec<Value>)], profile: TokenProfile, clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
         let path = dir.path().join("door.db");
         let busy_timeout = Duration::from_secs(5);
-        let settings = store::Settings { path, readers: 1, busy_timeout, block_at_auth0: false, seed: None };
-        let store = Store::open(&settings, clock.clone()).unwrap();
+        let database = store::Settings { path, readers: 2, busy_timeout, block_at_auth0: false, seed: None };
+        let store = Store::open(&database, clock.clone()).unwrap();
         for (issuer, keys) in sets.iter().filter(|(_, keys)| !keys.is_empty()) {
             store.save_keys(issuer, &json!({ "keys": keys }).to_string(), clock.now()).unwrap();
         }
@@ -125,8 +133,14 @@ impl TestDoor {
         let auth0 = Auth0::new(&settings, clock.clone()).unwrap();
         let pool = Pool::start(&pool::Settings { threads: 1, queue: 8 }).unwrap();
         let now = clock.now();
-        let keys = Keys::start(issuers, claims.allowed(), claims.keys_max_age, (auth0, store, pool, clock));
-        Self { keys, rules: door_rules(&claims), now, _dir: dir }
+        let handles = (auth0.clone(), store.clone(), pool.clone(), clock.clone());
+        let keys = Keys::start(issuers, claims.allowed(), claims.keys_max_age, handles);
+        let settings = LinkSettings { email: LinkEmail::Never, privileged: false, connections: Vec::new() };
+        let link = Arc::new(settings);
+        let profiles = Profiles::new(auth0, store.clone(), pool.clone(), clock.clone(), Arc::clone(&link));
+        let grants = Grants { user_issuers: vec![TENANT.to_owned()], ..Grants::default() };
+        let gate = Gate::new(keys.clone(), grants, link, profiles, store, pool, clock);
+        Self { gate, keys, rules: door_rules(&claims), now, settings: database, _dir: dir }
     }
 
     /// Runs the first two stages on a token.

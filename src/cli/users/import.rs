@@ -81,6 +81,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<ExitCode> {
     for line in summary(&outcomes, &unreadable, args.dry_run) {
         out::line(line)?;
     }
+    store.wait_until_known();
     store.close()?;
     for line in note_lines(&notes, args.dry_run) {
         out::line(line)?;

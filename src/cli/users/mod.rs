@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, command: &Command) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs `action` on the existing database. A running server notices the changes within a second.
+/// Runs `action` on the existing database. When it returns, what it changed applies in every running server.
 pub(super) fn with_store<T>(
     global: &Global,
     action: impl FnOnce(&Store, &Config) -> anyhow::Result<T>,
@@ -81,6 +81,7 @@ fn with_opened<T>(
     let store = open(&config.store, Clock::system())
         .with_context(|| format!("cannot open the database {}", config.store.path.display()))?;
     let outcome = action(&store, &config);
+    store.wait_until_known();
     let closed = store.close();
     let outcome = outcome?;
     closed.context("the change is committed, but the database was not closed cleanly")?;

@@ -49,9 +49,10 @@ impl Store {
         Ok(state.sender.subscribe())
     }
 
-    /// Reads what other processes changed, for the rows in use and the feed. The app calls it twice a second, inline.
+    /// Reads what other processes changed, for the rows in use and the feed. The app calls it twice a second, inline, for the
+    /// feed: [`Store::is_unchanged`] reads the changes itself.
     pub fn poll_changes(&self) {
-        self.shared.user_changes.catch_up();
+        self.shared.user_changes.catch_up(&self.shared.clock);
         self.publish_changes();
     }
 
@@ -79,7 +80,7 @@ impl Store {
         })?;
         if !changes.is_empty() {
             // A subscriber who learns of a block by another process must find the user blocked.
-            self.shared.user_changes.catch_up();
+            self.shared.user_changes.catch_up(&self.shared.clock);
         }
         for change in changes {
             state.last = change.audit;

@@ -44,7 +44,7 @@ fn every_change_of_a_row_by_this_process_is_known_at_once() {
 }
 
 #[test]
-fn changes_of_others_and_of_the_profile_alone_are_none() {
+fn changes_of_others_are_none() {
     let test = TestStore::new();
     let ada = test.add_user("auth0|1", ADA);
     // Rarely a user shares the slot of Ada.
@@ -53,10 +53,76 @@ fn changes_of_others_and_of_the_profile_alone_are_none() {
     let before = test.store.latest_change();
     rename(&test.store, &ada, "Ada King");
     assert!(others.iter().any(|other| test.store.is_unchanged(other.id, before)));
+}
+
+#[test]
+fn a_change_of_any_column_and_a_deletion_are_known() {
+    let test = TestStore::new();
+    let ada = test.add_user("auth0|1", ADA);
+    let shell = test.shell();
+    shell.pragma_update(None, "foreign_keys", false).unwrap();
+    shell.pragma_update(None, "ignore_check_constraints", true).unwrap();
+    let columns = "SELECT name, type FROM pragma_table_info('users') WHERE name <> 'id'";
+    let columns: Vec<(String, String)> = shell
+        .prepare(columns)
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert!(columns.len() > 15, "{columns:?}");
+    let statements = columns.iter().map(|(name, kind)| match kind.as_str() {
+        "INTEGER" => format!("UPDATE users SET {name} = coalesce({name}, 0) + 1"),
+        _ if name == "roles" => "UPDATE users SET roles = '[\"admin\"]'".to_owned(),
+        _ => format!("UPDATE users SET {name} = '{{}}'"),
+    });
+    for statement in statements.chain(["DELETE FROM users".to_owned()]) {
+        let before = test.store.latest_change();
+        assert_eq!(shell.execute(&statement, []).unwrap(), 1, "{statement}");
+        test.store.poll_changes();
+        assert!(!test.store.is_unchanged(ada.id, before), "{statement}");
+    }
+}
+
+#[test]
+fn a_change_by_another_process_is_known_within_20_ms_without_a_poll() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let (other, before) = (test.another_process(), test.store.latest_change());
+    other.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    test.clock.advance(Duration::from_millis(19));
+    assert!(test.store.is_unchanged(user.id, before), "memory is not compared with the database each time");
+    test.clock.advance(Duration::from_millis(1));
+    assert!(!test.store.is_unchanged(user.id, before));
+    assert!(test.store.is_unchanged(user.id, test.store.latest_change()));
+}
+
+#[test]
+fn while_the_changes_cannot_be_read_no_row_counts_as_unchanged() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
     let before = test.store.latest_change();
-    test.shell().execute("UPDATE users SET profile = '{}', profile_fetched_at = 1", []).unwrap();
-    test.store.poll_changes();
-    assert!(test.store.is_unchanged(ada.id, before));
+    test.shell().execute_batch("ALTER TABLE user_changes RENAME TO gone").unwrap();
+    test.clock.advance(Duration::from_millis(20));
+    assert!((0..2).all(|_| !test.store.is_unchanged(user.id, before)));
+    test.shell().execute_batch("ALTER TABLE gone RENAME TO user_changes").unwrap();
+    assert!(test.store.is_unchanged(user.id, before));
+}
+
+#[test]
+fn a_command_that_changed_something_waits_until_servers_apply_it() {
+    let test = TestStore::new();
+    let user = test.add_user("auth0|1", ADA);
+    let command = Store::open_existing(&test.settings, Clock::system()).unwrap();
+    let waited = || {
+        let clock = Clock::system();
+        command.wait_until_known();
+        clock.elapsed()
+    };
+    command.user(user.id).unwrap();
+    let reading = waited();
+    command.set_status(user.id, Status::Blocked, &Actor::Cli).unwrap();
+    assert!(waited() >= Duration::from_millis(20) && reading < Duration::from_millis(20), "{reading:?}");
 }
 
 #[test]

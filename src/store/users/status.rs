@@ -1,5 +1,5 @@
 //! Blocks, unblocks and erases a user (`erase.rs`), and revokes tokens: after the commit this process refuses them at once,
-//! every other one within a second (`revocations.rs`).
+//! every other one within 20 ms (`user_changes.rs`).
 
 use jiff::Timestamp;
 use rusqlite::params;

@@ -117,7 +117,7 @@ impl Mutants {
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for the same seed.
-pub(super) struct Random(pub(super) u64);
+pub(in crate::auth::tests) struct Random(pub(in crate::auth::tests) u64);
 
 impl Random {
     pub(super) fn next(&mut self) -> u64 {
@@ -128,11 +128,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(in crate::auth::tests) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
-    pub(super) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+    pub(in crate::auth::tests) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 

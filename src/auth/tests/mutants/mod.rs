@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::forge::{Signer, encode};
 use super::{AUDIENCE, NAMESPACE, OTHER_TENANT, TENANT, good_claims};
-use edits::Random;
+pub(super) use edits::Random;
 
 /// How a mutant must be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,226 @@
+//! Rows that tokens keep: whatever changes, by this process or another, a token seen before is answered as a new one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::forge::Signer;
+use super::mutants::Random;
+use super::{AUDIENCE, NAMESPACE, TENANT, TestDoor, claims_settings, door_rules};
+use crate::auth::{Caller, DoorRules, Presented, Refusal, TokenProfile, parse};
+use crate::clock::Clock;
+use crate::store::{Actor, LinkEmail, NewIdentity, Store, UserUpdate};
+use crate::user::{Auth0Id, CurrentUser, Person, Status, User, UserId};
+
+/// The time after which a change by another process must apply.
+const KNOWN_FOR: Duration = Duration::from_millis(20);
+const SUBJECTS: [&str; 4] = ["auth0|ada", "google|ada", "auth0|bob", "github|x"];
+
+struct World {
+    door: TestDoor,
+    clock: Clock,
+    signer: Signer,
+    /// This process, and another one.
+    stores: [Store; 2],
+    ada: UserId,
+    bob: UserId,
+}
+
+impl World {
+    fn new() -> Self {
+        let signer = Signer::new("ES256", "k");
+        let clock = Clock::manual(Timestamp::from_second(1_790_000_000).unwrap());
+        let sets = [(TENANT, vec![signer.jwk()])];
+        let door = TestDoor::with_clock(&sets, TokenProfile::Auth0, clock.clone());
+        let store = door.gate.users.store.clone();
+        let insert = |name: &str| {
+            let identity = NewIdentity {
+                auth0_id: id(&format!("auth0|{name}")),
+                email: Some(format!("{name}@example.com").parse().unwrap()),
+                email_verified: true,
+                person: Person { name: Some(name.to_owned()), ..Person::default() },
+                profile: Some(json!({"user_id": name})),
+                blocked: false,
+            };
+            store.provision(&identity, LinkEmail::Never, &Actor::Gate).unwrap().into_user().id
+        };
+        let (ada, bob) = (insert("ada"), insert("bob"));
+        store.link_identity(ada, &id("google|ada"), &Actor::Cli).unwrap();
+        let other = Store::open(&door.settings, clock.clone()).unwrap();
+        Self { door, clock, signer, stores: [store, other], ada, bob }
+    }
+
+    /// A token of each subject, without payload and with several, issued now.
+    fn tokens(&self) -> Vec<String> {
+        self.clock.advance(Duration::from_secs(1));
+        let now = self.clock.now().as_second();
+        let token = |sub: &str, user: Value| {
+            let claims = json!({"iss": TENANT, "sub": sub, "aud": AUDIENCE, "azp": "spa", "iat": now, "exp": now + 3600,
+                format!("{NAMESPACE}user"): user});
+            self.signer.token(&claims)
+        };
+        let of = |sub: &str| {
+            let row = self.stores[0].user_by_auth0_id(&id(sub)).unwrap();
+            let payload = row.map_or(json!({"id": self.ada, "auth0Id": sub}), |row| {
+                json!({"id": row.id, "auth0Id": sub, "name": row.person.name, "email": row.email, "roles": row.roles})
+            });
+            let mut without_roles = payload.clone();
+            without_roles.as_object_mut().unwrap().remove("roles");
+            let mut wrong = payload.clone();
+            wrong["name"] = json!("someone else");
+            [Value::Null, payload, without_roles, wrong].map(|user| token(sub, user))
+        };
+        SUBJECTS.iter().flat_map(|sub| of(sub)).collect()
+    }
+
+    fn ask(&self, door: &DoorRules, token: &str) -> Result<Caller, Refusal> {
+        let presented = parse(token).map(Presented::Token);
+        let caller = self.door.gate.authenticate(door, presented).now_or_never();
+        caller.unwrap_or(Err(Refusal::Busy))
+    }
+
+    /// One of the changes. It may fail, as when the user is erased. Returns whether it was another process's.
+    fn change(&self, random: &mut Random, step: usize) -> bool {
+        let at = random.below(2);
+        let (store, user) = (&self.stores[at], random.pick(&[self.ada, self.bob]));
+        let by_hand = |sql: &str| {
+            let shell = Connection::open(&self.door.settings.path).unwrap();
+            drop(shell.execute(sql, [user.as_bytes().as_slice()]));
+            true
+        };
+        let status = |status| drop(store.set_status(user, status, &Actor::Cli));
+        match random.below(14) {
+            0 | 1 => {
+                let update = UserUpdate { name: Some(Some(format!("n{step}"))), ..UserUpdate::default() };
+                drop(store.update(user, &update, &Actor::Cli));
+            }
+            2 => status(Status::Blocked),
+            3 | 4 => status(Status::Active),
+            5 => {
+                let roles = random.pick(&[vec![], vec!["admin".to_owned()], vec!["support".to_owned()]]);
+                drop(store.set_roles(user, &roles, &Actor::Cli));
+            }
+            6 => drop(store.sign_out_everywhere(user, &Actor::Cli)),
+            7 => drop(store.link_identity(user, &id("github|x"), &Actor::Cli)),
+            8 => drop(store.unlink_identity(user, &id("github|x"), &Actor::Cli)),
+            9 => {
+                return by_hand(
+                    "UPDATE users SET phone = coalesce(phone, '') || '1', updated_at = 7 WHERE id = ?1",
+                );
+            }
+            10 => return by_hand("UPDATE users SET status = 'blocked' WHERE id = ?1"),
+            11 => {
+                return by_hand(
+                    "UPDATE identities SET user_id = ?1 WHERE auth0_id IN ('google|ada', 'github|x')",
+                );
+            }
+            12 if random.below(6) == 0 => drop(store.merge(self.ada, self.bob, &Actor::Cli)),
+            13 if random.below(6) == 0 => status(Status::Erased),
+            _ => return by_hand("UPDATE users SET roles = '[\"admin\"]' WHERE id = ?1"),
+        }
+        at == 1
+    }
+}
+
+fn new_door() -> DoorRules {
+    door_rules(&claims_settings(TokenProfile::Auth0))
+}
+
+fn id(text: &str) -> Auth0Id {
+    text.parse().unwrap()
+}
+
+/// The answer, and its kind.
+fn shown(answer: Result<Caller, Refusal>) -> (&'static str, String) {
+    let caller = match answer {
+        Ok(caller) => caller,
+        // Auth0 is asked for their profile, and does not answer.
+        Err(Refusal::Busy | Refusal::ProfileUnavailable { .. }) => return ("no row", String::new()),
+        Err(refusal) => return (refusal.code(), String::new()),
+    };
+    match caller.user().unwrap() {
+        CurrentUser::Payload(user) => ("payload", serde_json::to_string(user).unwrap()),
+        CurrentUser::Row(user) => {
+            let User { id, auth0_id, email, person, roles, updated_at, .. } = &**user;
+            ("row", json!([id, auth0_id, email, person, roles, updated_at]).to_string())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_seen_before_is_answered_as_a_new_one_whatever_changes() {
+    let mut kinds = BTreeMap::<&str, u32>::new();
+    for seed in 0..8 {
+        let (world, mut random) = (World::new(), Random(seed));
+        let mut tokens = world.tokens();
+        for step in 0..40 {
+            if step % 8 == 7 {
+                tokens = world.tokens();
+            }
+            for token in &tokens {
+                drop(world.ask(&world.door.rules, token));
+            }
+            if world.change(&mut random, step) {
+                world.clock.advance(KNOWN_FOR);
+            }
+            let new = new_door();
+            for token in &tokens {
+                let seen = shown(world.ask(&world.door.rules, token));
+                assert_eq!(seen, shown(world.ask(&new, token)), "seed {seed}, step {step}");
+                *kinds.entry(seen.0).or_default() += 1;
+            }
+        }
+    }
+    for kind in ["row", "payload", "BLOCKED", "ERASED", "TOKEN_REVOKED", "BAD_CLAIMS"] {
+        assert!(kinds.get(kind).is_some_and(|count| *count > 20), "{kind}: {kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn rows_are_kept_without_a_query_until_they_change() {
+    let world = World::new();
+    let (token, store) = (world.tokens().swap_remove(0), &world.stores[0]);
+    let queries = || {
+        let before = store.queries();
+        let answer = shown(world.ask(&world.door.rules, &token));
+        (answer.0, store.queries() - before)
+    };
+    assert_eq!((queries(), queries()), (("row", 1), ("row", 0)));
+    let row = world.ask(&world.door.rules, &token).unwrap();
+    let Some(CurrentUser::Row(row)) = row.user() else { panic!("{row:?}") };
+    assert_eq!(row.profile, None, "its size is not bounded by that of the token");
+    let other = &world.stores[1];
+    other.set_status(world.ada, Status::Blocked, &Actor::Cli).unwrap();
+    world.clock.advance(KNOWN_FOR - Duration::from_millis(1));
+    assert_eq!(queries(), ("row", 0), "another process's change is not known yet");
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(queries().0, "BLOCKED");
+    // What this process changes is known at once.
+    store.set_status(world.ada, Status::Active, &Actor::Cli).unwrap();
+    let token = world.tokens().swap_remove(0);
+    assert_eq!(shown(world.ask(&world.door.rules, &token)).0, "row");
+    store.set_status(world.ada, Status::Blocked, &Actor::Cli).unwrap();
+    assert_eq!(shown(world.ask(&world.door.rules, &token)).0, "BLOCKED");
+}
+
+#[tokio::test]
+async fn a_row_that_changes_while_it_is_read_is_read_again() {
+    let world = World::new();
+    let (tokens, [store, _]) = (world.tokens(), &world.stores);
+    let token = &tokens[0];
+    for i in 0..150 {
+        let update = UserUpdate { name: Some(Some(format!("n{i}"))), ..UserUpdate::default() };
+        std::thread::scope(|scope| {
+            scope.spawn(|| store.update(world.ada, &update, &Actor::Cli).unwrap());
+            for _ in 0..2 {
+                scope.spawn(|| (0..20).for_each(|_| drop(world.ask(&world.door.rules, token))));
+            }
+        });
+        let seen = shown(world.ask(&world.door.rules, token));
+        assert!(seen.1.contains(&format!("\"n{i}\"")), "{i}: {seen:?}");
+    }
+}
