@@ -204,8 +204,7 @@ class Signature extends Transform {
 }
 
 const generateKeyPairSync = (type, options = {}) => {
-  const curves = { 'P-256': 'prime256v1', 'P-384': 'secp384r1', 'P-521': 'secp521r1' };
-  const kind = type === 'rsa' ? `rsa-${options.modulusLength}` : type === 'ec' ? curves[options.namedCurve] || options.namedCurve : type;
+  const kind = type === 'rsa' ? `rsa-${options.modulusLength}` : type === 'ec' ? keys.curveOf(options.namedCurve) || options.namedCurve : type;
   const privateKey = keys.privateKey(buffer(native.generateKey(`${kind}`)));
   const publicKey = keys.publicKey(privateKey.publicPart);
   return {
@@ -224,7 +223,7 @@ const members = {
   randomInt, randomUUID, timingSafeEqual, pbkdf2Sync, pbkdf2: either(pbkdf2Sync), hkdfSync, hkdf: either(hkdfSync),
   createCipheriv: (...values) => new Cipher(true, ...values), createDecipheriv: (...values) => new Cipher(false, ...values),
   getCiphers: () => ['128', '192', '256'].flatMap((bits) => ['cbc', 'ctr', 'gcm'].map((mode) => `aes-${bits}-${mode}`)),
-  getCurves: () => ['prime256v1', 'secp256k1', 'secp384r1', 'secp521r1'],
+  getCurves: () => [...keys.curves],
   sign, verify, createSign: (name) => new Signature(name), createVerify: (name) => new Signature(name), Sign: Signature, Verify: Signature,
   KeyObject: keys.KeyObject, createPrivateKey: (input) => keys.read(input, 'private'), createPublicKey: (input) => keys.read(input, 'public'),
   createSecretKey: keys.secretKey, generateKeyPairSync, constants,

@@ -41,7 +41,9 @@ const CURVES = {
   prime256v1: ['P-256', '06082a8648ce3d030107', 32], secp384r1: ['P-384', '06052b81040022', 48],
   secp521r1: ['P-521', '06052b81040023', 66], secp256k1: ['secp256k1', '06052b8104000a', 32],
 };
+// A curve by the name that JWK and WebCrypto give it, and that name.
 const curveOf = (name) => Object.keys(CURVES).find((curve) => CURVES[curve][0] === name);
+const curveName = (curve) => CURVES[curve][0];
 
 const spki = (algorithm, key) => sequence(sequence(...algorithm), der(3, Buffer.of(0), key));
 const NULL = Buffer.from('0500', 'hex');
@@ -186,7 +188,7 @@ function read(input, wanted) {
 }
 
 module.exports = {
-  KeyObject, read, fromJwk, publicKey, privateKey,
+  KeyObject, read, fromJwk, curves: Object.keys(CURVES), curveOf, curveName, publicKey, privateKey,
   secretKey: (key, encoding) => new KeyObject('secret', 'secret', Buffer.from(typeof key === 'string' ? Buffer.from(key, encoding) : bytesOf(key))),
   // The bytes of a key for HMAC and AES.
   secretBytes: (key, encoding) => (key instanceof KeyObject ? key.own : key && key.keyObject ? key.keyObject.own : bytesOf(key, encoding)),

@@ -7,7 +7,6 @@ const refuse = (message, name = 'NotSupportedError') => new DOMException(message
 const hashName = (hash) => `${typeof hash === 'string' ? hash : hash && hash.name}`.toLowerCase().replace('-', '');
 const named = (algorithm) => (typeof algorithm === 'string' ? { name: algorithm } : { ...algorithm });
 const SIZES = { sha1: 64, sha256: 64, sha384: 128, sha512: 128 };
-const CURVES = { 'P-256': 'prime256v1', 'P-384': 'secp384r1', 'P-521': 'secp521r1' };
 const copy = (bytes) => Uint8Array.from(bytes).buffer;
 
 const secret = Symbol('CryptoKey');
@@ -30,7 +29,7 @@ function wrap(keyObject, algorithm, extractable, usages) {
   if (own.hash) described.hash = { name: `${typeof own.hash === 'string' ? own.hash : own.hash.name}`.toUpperCase() };
   if (keyObject.type === 'secret') described.length = keyObject.own.length * 8;
   else if (keyObject.kind === 'rsa') Object.assign(described, { modulusLength: keyObject.asymmetricKeyDetails.modulusLength, publicExponent: Uint8Array.of(1, 0, 1) });
-  else if (keyObject.kind !== 'ed25519') described.namedCurve = Object.keys(CURVES).find((curve) => CURVES[curve] === keyObject.kind);
+  else if (keyObject.kind !== 'ed25519') described.namedCurve = keys.curveName(keyObject.kind);
   return new CryptoKey(secret, keyObject, described, extractable, usages);
 }
 const KINDS = {
@@ -66,8 +65,7 @@ class SubtleCrypto {
     const { name } = named(algorithm);
     if (format === 'jwk') return wrap(keys.fromJwk(data), algorithm, extractable, usages);
     if (format === 'raw') {
-      const curve = CURVES[named(algorithm).namedCurve];
-      if (!curve) return wrap(keys.secretKey(bytesOf(data)), algorithm, extractable, usages);
+      if (!keys.curveOf(named(algorithm).namedCurve)) return wrap(keys.secretKey(bytesOf(data)), algorithm, extractable, usages);
       const point = Buffer.from(bytesOf(data));
       const half = (point.length - 1) / 2;
       const [x, y] = [point.subarray(1, 1 + half), point.subarray(1 + half)].map((part) => part.toString('base64url'));
