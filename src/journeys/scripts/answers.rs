@@ -174,6 +174,35 @@ async fn secrets_are_redacted_from_the_console_and_errors() {
 }
 
 #[tokio::test]
+async fn the_console_has_the_methods_of_nodes() {
+    let host = ScriptHost::open(&settings(), &[]);
+    let script = "function (u, c, cb) {
+        console.log('%s is %d years, %j%%', 'Ada', '36', { a: 1 }, 'more');
+        console.log('100%', 1);
+        console.group('group'); console.dir({ a: 1 }, { depth: 1 }); console.table([1]); console.groupEnd();
+        console.assert(true, 'no'); console.assert(false, 'yes');
+        console.count(); console.count(); console.countReset(); console.count();
+        console.time('t'); console.timeEnd('t');
+        cb(null, u, c);
+      }";
+    let lines: Vec<_> =
+        host.one(script).await.unwrap().trace.console.into_iter().map(|line| line.text).collect();
+    let expected = [
+        "Ada is 36 years, {\"a\":1}% more",
+        "100% 1",
+        "group",
+        "{\"a\":1}",
+        "[1]",
+        "Assertion failed yes",
+        "default: 1",
+        "default: 2",
+        "default: 1",
+    ];
+    assert_eq!(lines[..9], expected);
+    assert!(lines[9].starts_with("t: ") && lines[9].ends_with("ms"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn the_console_of_a_denied_login_is_kept() {
     let host = ScriptHost::open(&settings(), &[]);
     let denied = host

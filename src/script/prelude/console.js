@@ -28,10 +28,22 @@
     });
   }
 
+  // The values that a format such as `%s` takes are shown in its place.
+  function format([first, ...rest]) {
+    const text = show(first).replace(/%([sdifjoOc%])/g, (whole, kind) => {
+      if (kind === '%') return '%';
+      if (rest.length === 0) return whole;
+      const value = rest.shift();
+      return kind === 'c' ? '' : show(/[dif]/.test(kind) ? Number(value) : value);
+    });
+    return [text, ...rest.map(show)].join(' ');
+  }
+
   function log(level, values) {
     let text;
     try {
-      text = values.map(show).join(' ');
+      const isFormat = values.length > 1 && typeof values[0] === 'string' && values[0].includes('%');
+      text = isFormat ? format(values) : values.map(show).join(' ');
     } catch {
       text = '(an unprintable value)';
     }
@@ -42,6 +54,15 @@
   for (const level of ['debug', 'log', 'info', 'warn', 'error']) {
     console[level] = (...values) => log(level, values);
   }
-  console.trace = console.debug;
+  const [counts, started] = [{ __proto__: null }, { __proto__: null }];
+  const elapsed = (label = 'default', ...values) => log('log', [`${label}: ${Date.now() - started[label]}ms`, ...values]);
+  Object.assign(console, {
+    trace: console.debug, dir: (value) => log('log', [value]), table: (value) => log('log', [value]),
+    group: console.log, groupCollapsed: console.log, groupEnd: () => {},
+    assert: (isTrue, ...values) => isTrue || log('error', ['Assertion failed', ...values]),
+    count: (label = 'default') => log('log', [`${label}: ${(counts[label] = (counts[label] || 0) + 1)}`]),
+    countReset: (label = 'default') => delete counts[label],
+    time: (label = 'default') => { started[label] = Date.now(); }, timeLog: elapsed, timeEnd: elapsed,
+  });
   host.define('console', console);
 })

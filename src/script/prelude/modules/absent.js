@@ -19,6 +19,8 @@ function read(path, options) {
   const encoding = typeof options === 'string' ? options : options && options.encoding;
   return encoding ? text : Buffer.from(text);
 }
+// A channel that no one listens to.
+const SILENT = { hasSubscribers: false, subscribe() {}, unsubscribe: () => false };
 const PARTS = {
   __proto__: null,
   tty: { isatty: () => false },
@@ -30,8 +32,13 @@ const PARTS = {
   'fs/promises': { readFile: async (path, options) => read(path, options) },
   worker_threads: { isMainThread: true, parentPort: null, workerData: null, threadId: 0 },
   diagnostics_channel: {
-    channel: (name) => ({ name, hasSubscribers: false, publish() {}, subscribe() {}, unsubscribe() {} }),
+    channel: (name) => ({ ...SILENT, name, publish() {}, bindStore() {}, runStores: (data, run, self, ...values) => run.apply(self, values) }),
     hasSubscribers: () => false, subscribe() {}, unsubscribe() {},
+    tracingChannel: () => ({
+      ...SILENT, traceSync: (run, data, self, ...values) => run.apply(self, values),
+      tracePromise: async (run, data, self, ...values) => run.apply(self, values),
+      traceCallback: (run, at, data, self, ...values) => run.apply(self, values),
+    }),
   },
   module: { createRequire: () => { throw new Error('module.createRequire is not available'); }, builtinModules: [] },
   net: { isIP: (text) => (/^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => part < 256) ? 4 : 0)
