@@ -111,7 +111,9 @@ pub(super) fn earliest(current: &mut Option<i64>, args: &Args<'_>) -> Result<(),
         reason = "milliseconds with a fraction, as Date.now() / 2 gives"
     )]
     let millis = args.get(0).as_i64().or_else(|| args.get(0).as_f64().map(|millis| millis as i64));
-    let millis = millis.ok_or_else(|| args.error("the time must be a number of milliseconds"))?;
+    let millis = millis.ok_or_else(|| {
+        args.error("the time must be a number of milliseconds since 1970, as Date.now() gives")
+    })?;
     *current = Some(current.map_or(millis, |earlier| earlier.min(millis)));
     Ok(())
 }

@@ -93,6 +93,23 @@ const NPM: [(&str, &str, &str, u8); 20] = [
     ("uuid/v5", "uuid", "v5", 0),
 ];
 
+/// The globals of rules that are modules, as in Auth0's sandbox; those with native code or sockets are left out.
+pub(super) const RULE_GLOBALS: [(&str, &str); 13] = [
+    ("Auth0", "auth0"),
+    ("_", "lodash"),
+    ("async", "async"),
+    ("crypto", "crypto"),
+    ("jwt", "jsonwebtoken"),
+    ("q", "q"),
+    ("querystring", "querystring"),
+    ("request", "request"),
+    ("uuid", "uuid"),
+    ("xml2js", "xml2js"),
+    ("xmldom", "xmldom"),
+    ("xpath", "xpath"),
+    ("xtend", "xtend"),
+];
+
 /// One of Node's own modules, with or without `node:` before its name.
 pub(super) fn node_module(name: &str) -> Option<BuiltIn> {
     let name = name.strip_prefix("node:").unwrap_or(name);

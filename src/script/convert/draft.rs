@@ -55,6 +55,8 @@ pub(super) struct Draft<'t, 'a> {
     pub(super) secrets: BTreeSet<String>,
     pub(super) dependencies: BTreeMap<String, String>,
     pub(super) helpers: BTreeSet<Helper>,
+    /// The statements that require what was a global.
+    pub(super) requires: String,
     /// The calls that save metadata.
     pub(super) saves: Vec<NodeId>,
 }
@@ -77,6 +79,7 @@ impl<'t, 'a> Draft<'t, 'a> {
             secrets: BTreeSet::new(),
             dependencies: BTreeMap::new(),
             helpers: BTreeSet::new(),
+            requires: String::new(),
             saves: Vec::new(),
         }
     }

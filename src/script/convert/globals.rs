@@ -7,7 +7,7 @@ use oxc_ast::ast::{CallExpression, Expression};
 use oxc_semantic::{NodeId, SymbolId};
 use oxc_span::{GetSpan, Span};
 
-use super::super::built_in::node_module;
+use super::super::built_in::{RULE_GLOBALS, node_module};
 use super::super::packages::split;
 use super::super::required::without_version;
 use super::draft::{Draft, Helper};
@@ -67,22 +67,39 @@ pub(super) fn require(draft: &mut Draft<'_, '_>) {
             }
         };
         let text = name.value.as_str();
-        let (module, version) = without_version(text);
-        let package = split(&module).0.to_owned();
-        if module.starts_with("node:") || node_module(&module).is_some() {
-            // Node's own: no dependency.
-        } else if let Some(version) = version {
-            draft.dependencies.insert(package, version);
-        } else if !draft.dependencies.contains_key(&package) {
-            let known = LAST_VERSIONS.iter().find(|(own, _)| *own == package);
-            let version = known.map_or("latest", |(_, version)| version);
-            draft.note(node, format!("require('{text}') names no version: the action takes {version}"));
-            draft.dependencies.insert(package, version.to_owned());
-        }
+        let module = depend(draft, node, text);
         if module != text {
             let quote = draft.tree.at(name.span).get(..1).unwrap_or("'");
             draft.common_edits.replace(name.span.start, name.span.end, format!("{quote}{module}{quote}"));
             draft.replace(name.span, format!("{quote}{module}{quote}"));
+        }
+    }
+}
+
+/// Makes a module a dependency of the action, unless it is Node's own. Returns its name without the version.
+fn depend(draft: &mut Draft<'_, '_>, node: NodeId, text: &str) -> String {
+    let (module, version) = without_version(text);
+    let package = split(&module).0.to_owned();
+    if module.starts_with("node:") || node_module(&module).is_some() {
+        return module;
+    }
+    if let Some(version) = version {
+        draft.dependencies.insert(package, version);
+    } else if !draft.dependencies.contains_key(&package) {
+        let known = LAST_VERSIONS.iter().find(|(own, _)| *own == package);
+        let version = known.map_or("latest", |(_, version)| version);
+        draft.note(node, format!("require('{text}') names no version: the action takes {version}"));
+        draft.dependencies.insert(package, version.to_owned());
+    }
+    module
+}
+
+/// The globals of rules that are modules: an action requires them.
+pub(super) fn modules(draft: &mut Draft<'_, '_>) {
+    for (name, module) in RULE_GLOBALS {
+        if let Some(node) = draft.tree.global_references(name).first().copied() {
+            depend(draft, node, module);
+            draft.requires.push_str(&format!("const {name} = require('{module}');\n"));
         }
     }
 }

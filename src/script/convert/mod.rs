@@ -205,6 +205,7 @@ fn rewrite(draft: &mut Draft<'_, '_>, keys: &BTreeSet<String>, promise: [&str; 2
     globals::configuration(draft, keys);
     globals::global(draft);
     globals::require(draft);
+    globals::modules(draft);
     match (user, context, callback) {
         (Some(user), Some(context), Some(callback)) => {
             callback::rewrite(draft, [user, context, callback], promise);
@@ -275,7 +276,8 @@ fn heading(draft: &Draft<'_, '_>, rule: &str) -> String {
     for (note, kind) in all {
         let _ = write!(text, "\n//   line {}: {kind}{}", note.line, note.text);
     }
-    text + "\n\n"
+    let gap = if draft.requires.is_empty() { "" } else { "\n" };
+    format!("{text}\n\n{}{gap}", draft.requires)
 }
 
 fn readable(mut draft: Draft<'_, '_>, name: &str, [done, abort]: [&str; 2]) -> String {

@@ -16,10 +16,21 @@
     auth0.baseUrl = baseUrl;
     auth0.accessToken = accessToken === null ? undefined : accessToken;
   };
+  // The sandbox's jwt also takes an option of older versions.
+  const inMinutes = (jwt) => ({
+    ...jwt,
+    sign: (payload, key, options, ...rest) => {
+      const { expiresInMinutes, ...own } = options || {};
+      return jwt.sign(payload, key, expiresInMinutes ? { expiresIn: `${expiresInMinutes}m`, ...own } : options, ...rest);
+    },
+  });
   host.defineRuleGlobals = (configuration) => {
     host.define('auth0', auth0);
     host.define('configuration', Object.freeze(configuration));
-    host.defineLater('request', () => host.load('request'));
+    const require = host.requireOf();
+    for (const [name, module] of host.ruleGlobals) {
+      host.defineLater(name, () => (name === 'jwt' ? inMinutes(require(module)) : require(module)));
+    }
   };
   // As in Node. It lasts as long as the context.
   host.define('global', globalThis);

@@ -49,6 +49,17 @@ fn every_rule_of_the_corpus_converts_as_its_case_file_says() {
 }
 
 #[test]
+fn the_globals_of_rules_that_are_modules_are_required() {
+    let rule = "function (user, context, callback) {\n  context.idToken.hash = crypto.createHash('md5').update('a').digest('hex');\n  context.idToken.id = uuid.v4();\n  request.post('https://a.example/');\n  callback(null, user, context);\n}";
+    let converted = converted(rule).unwrap_or_else(|error| panic!("{error}"));
+    let requires = "\n\nconst crypto = require('crypto');\nconst request = require('request');\nconst uuid = require('uuid');\n\n";
+    assert!(converted.code.contains(requires), "{}", converted.code);
+    let versions: Vec<_> =
+        converted.dependencies.iter().map(|it| (it.name.as_str(), it.version.as_str())).collect();
+    assert_eq!(versions, [("request", "2.88.2"), ("uuid", "latest")]);
+}
+
+#[test]
 fn a_rule_that_does_not_compile_is_refused_with_its_line() {
     let error = converted("function (user, context, callback) {\n  return callback(;\n}").unwrap_err();
     assert_eq!(error.reasons.len(), 1);

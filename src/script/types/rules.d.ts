@@ -74,6 +74,8 @@ declare const auth0: {
 };
 declare const configuration: Record<string, string>;
 declare const global: Record<string, any>;
+declare const Auth0: any, _: any, async: any, jwt: any, q: any, querystring: any, request: any, uuid: any;
+declare const xml2js: any, xmldom: any, xpath: any, xtend: any;
 declare class UnauthorizedError extends Error {
   constructor(message?: string);
 }

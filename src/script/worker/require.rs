@@ -12,7 +12,7 @@ use rquickjs::module::Declared;
 use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Exception, Function, Module, Object, Runtime, Value};
 
-use super::super::built_in::{ABSENT, BuiltIn, node_module, npm_package};
+use super::super::built_in::{ABSENT, BuiltIn, RULE_GLOBALS, node_module, npm_package};
 use super::super::ipc::{Call, ModuleRequest};
 use super::native;
 use super::pipe::Pipe;
@@ -77,6 +77,7 @@ pub(super) fn define<'js>(ctx: &Ctx<'js>, host: &Object<'js>, pipe: &Rc<Pipe>) -
     };
     host.set("findModule", Func::from(find))?;
     host.set("absentModules", ABSENT.to_vec())?;
+    host.set("ruleGlobals", RULE_GLOBALS.map(|(name, module)| vec![name, module]).to_vec())?;
     host.set("importHook", IMPORT_HOOK)
 }
 

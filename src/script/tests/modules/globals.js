@@ -1,0 +1,14 @@
+same(uuid.v4().length, 36);
+same(jwt.decode(jwt.sign({ iat: 1 }, 'key', { expiresInMinutes: 2 })).exp, 121);
+same(jwt.decode(jwt.sign({ iat: 1 }, 'key', { expiresIn: 2 })).exp, 3);
+same(crypto.createHash('md5').update('a').digest('hex'), '0cc175b9c0f1b6a831c399e269772661');
+same(crypto.getRandomValues(new Uint8Array(2)).length, 2);
+same(querystring.parse('a=1').a, '1');
+same([typeof Auth0.ManagementClient, typeof request.get, typeof q.defer], ['function', 'function', 'function']);
+throws(() => _.map, /MODULE_NOT_FOUND.*npm install lodash/);
+global._ = { map: 1 };
+same(_.map, 1);
+const { channel, tracingChannel } = require('diagnostics_channel');
+same(tracingChannel('x').traceSync((a, b) => a + b, {}, null, 1, 2), 3);
+same(await tracingChannel('x').tracePromise(async (a) => a, {}, null, 4), 4);
+same([tracingChannel('x').hasSubscribers, channel('x').name], [false, 'x']);
