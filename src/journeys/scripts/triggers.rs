@@ -171,11 +171,14 @@ async fn a_member_of_another_trigger_names_where_it_is() {
         assert_eq!(denied.message.contains("it threw TypeError"), denied.description() != denied.message);
     }
     // Looking for a member is no call.
-    run(
-        &host,
-        Trigger::PostLogin,
+    for look in [
         "if ('message' in api || (await api) !== api || JSON.stringify(api) === '') throw new Error();",
-    )
-    .await
-    .unwrap();
+        "const noop = api.noop || (() => 7); if (noop('x') !== 7 || api.session.other) throw new Error();",
+        "api.noop = api.noop || (() => 7); if (api.noop('x') !== 7) throw new Error();",
+    ] {
+        run(&host, Trigger::PostLogin, look).await.unwrap();
+    }
+    let own = "api.noop = api.noop || (() => 7); null.x";
+    let denied = run(&host, Trigger::PostLogin, own).await.unwrap_err();
+    assert!(!denied.message.contains("noop"), "{denied}");
 }

@@ -10,12 +10,13 @@
   let secrets;
   let members = [];
 
-  // An object whose missing members throw with their full name. A script may add members of its own.
-  const guard = (target, path) =>
+  // An object of which the last missing member that was read is known: a TypeError may come from it. A script may look for
+  // members, and add its own.
+  const guard = (run, target, path) =>
     new ProxyClass(target, {
       get: (of, name, receiver) => {
-        if (typeof name === 'symbol' || name in of || name in SILENT) return get(of, name, receiver);
-        throw new TypeError(host.missing(path + name));
+        if (typeof name !== 'symbol' && !(name in of || name in SILENT)) run.absent = { of, name, path: path + name };
+        return get(of, name, receiver);
       },
     });
 
@@ -58,7 +59,7 @@
 
   function build(run, event) {
     const groups = {};
-    const api = guard(groups, '');
+    const api = guard(run, groups, '');
     let current = '';
     let methods;
     // Members of a group follow each other.
@@ -67,7 +68,7 @@
       if (group !== current) {
         current = group;
         methods = {};
-        set(groups, group, guard(methods, `${group}.`));
+        set(groups, group, guard(run, methods, `${group}.`));
       }
       set(methods, name, method(run, api, event, path, kind));
     }

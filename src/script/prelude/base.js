@@ -64,13 +64,15 @@
     if (host.login !== login) return;
     login.ended = true;
     const { kind, text, line } = host.describe(thrown);
+    const { absent } = login;
+    const why = kind === 'TypeError' && absent && !(absent.name in absent.of) ? `; ${host.missing(absent.path)}` : '';
     if (kind === 'UnauthorizedError') return host.deny(index, 'Unauthorized', text);
     if (kind === 'ValidationError') return host.deny(index, 'Validation', text);
     if (kind === 'InternalError' && text === 'out of memory') {
       return host.deny(index, 'OutOfMemory', 'it needs more memory than script.memory_mib allows');
     }
     if (called) return host.deny(index, 'Failed', text);
-    host.deny(index, 'Failed', kind ? `it threw ${kind}: ${text}${line}` : `it threw ${text}`, text);
+    host.deny(index, 'Failed', kind ? `it threw ${kind}: ${text}${line}${why}` : `it threw ${text}`, text);
   };
 
   // A script does not compile. Called from Rust.
