@@ -197,8 +197,9 @@ impl ScriptRunner {
             api,
         };
         let millis = u64::try_from(shared.time.as_millis()).unwrap_or(u64::MAX);
+        let key = scripts.key();
         let run = Run { scripts, millis, is_fresh: self.stubs.is_some(), is_traced: self.is_traced };
-        let result = shared.run_on_worker(run, &handler, accept).await;
+        let result = shared.run_on_worker(run, key, &handler, accept).await;
         let (trace, effects) = log.take();
         match result {
             Ok(accepted) => Ok((accepted, trace, effects)),
@@ -211,12 +212,13 @@ impl Shared {
     async fn run_on_worker<T>(
         &self,
         run: Run,
+        key: u64,
         handler: &CallHandler<'_>,
         accept: impl FnOnce(Verdict, &RunLog) -> Result<T, Denied>,
     ) -> Result<T, Denied> {
         let frame = frame(run)?;
         let _permit = self.workers.acquire().await?;
-        let mut worker = self.workers.worker().await?;
+        let mut worker = self.workers.worker(key).await?;
         let deadline = Instant::now() + self.time;
         let mut attempt = self.attempt(&mut worker, frame.clone(), deadline, handler).await;
         if matches!(&attempt, Err(Denied { reason: DenyReason::Crashed, script, .. }) if script.is_empty()) {
@@ -240,6 +242,9 @@ impl Shared {
             }
             Err(denied) => (Err(denied), false),
         };
+        if result.is_ok() {
+            worker.add_warm(key);
+        }
         if reusable {
             self.workers.release(worker).await;
         } else {

@@ -2,6 +2,7 @@
 //!
 //! Both ends are this binary. The host still does not trust a worker: a script may have broken out of its engine.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 
 use base64::Engine as _;
@@ -85,6 +86,16 @@ impl Scripts {
             Self::Rules { rules, .. } => rules.iter().map(|rule| rule.name.clone()).collect(),
             Self::Actions { input, .. } => input.actions.iter().map(|action| action.name.clone()).collect(),
         }
+    }
+
+    /// Identifies the scripts with their configuration or secrets.
+    pub(super) fn key(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match self {
+            Self::Rules { rules, input } => (rules, &input.configuration).hash(&mut hasher),
+            Self::Actions { input, .. } => (input.trigger, &input.actions).hash(&mut hasher),
+        }
+        hasher.finish()
     }
 
     /// Redacts the scripts' secrets.

@@ -1,5 +1,7 @@
 //! A worker process, on the host's side.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -13,6 +15,9 @@ use super::ipc::{self, FromWorker, TO_WORKER_LIMIT, ToWorker, WorkerLimits};
 /// How long a new worker may take to become ready.
 const START_TIME: Duration = Duration::from_secs(10);
 
+/// The most keys kept of a worker; it keeps as many contexts.
+const WARM: usize = 32;
+
 /// The first file descriptor after the three standard ones.
 const FIRST_OTHER: i32 = 3;
 
@@ -23,6 +28,8 @@ pub(super) struct Worker {
     pub(super) stdout: ChildStdout,
     /// How long it has run logins. At least the CPU time it has used, since it has one thread.
     pub(super) busy: Duration,
+    /// The [keys](super::ipc::Scripts::key) of scripts whose contexts it may still have.
+    warm: BTreeSet<u64>,
 }
 
 impl Worker {
@@ -44,7 +51,7 @@ impl Worker {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the worker has no pipes"));
         };
-        let mut worker = Self { child, stdin, stdout, busy: Duration::ZERO };
+        let mut worker = Self { child, stdin, stdout, busy: Duration::ZERO, warm: BTreeSet::new() };
         let ready = tokio::time::timeout(START_TIME, worker.handshake(limits)).await;
         let too_slow = io::Error::new(io::ErrorKind::TimedOut, "the worker did not become ready");
         if let Err(error) = ready.unwrap_or(Err(too_slow)) {
@@ -52,6 +59,19 @@ impl Worker {
             return Err(error);
         }
         Ok(worker)
+    }
+
+    /// Notes that scripts ran well.
+    pub(super) fn add_warm(&mut self, key: u64) {
+        if self.warm.len() >= WARM {
+            self.warm.clear();
+        }
+        self.warm.insert(key);
+    }
+
+    /// How well it suits scripts: one that has run them, else the one that would lose the least.
+    pub(super) fn fitness(&self, key: u64) -> (bool, Reverse<usize>) {
+        (self.warm.contains(&key), Reverse(self.warm.len()))
     }
 
     /// Whether the process still runs. Reaps it if it died.

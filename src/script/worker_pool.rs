@@ -68,11 +68,11 @@ impl WorkerPool {
         permit.map_err(|_| busy())?.map_err(|_| stopped())
     }
 
-    /// A living idle worker, or a new one. The caller holds a permit.
-    pub(super) async fn worker(&self) -> Result<Worker, Denied> {
+    /// A living idle worker, or a new one, for the scripts with this key. The caller holds a permit.
+    pub(super) async fn worker(&self, key: u64) -> Result<Worker, Denied> {
         loop {
             // A statement of its own: the lock is not held while a dead worker is dropped.
-            let idle = self.idle().pop();
+            let idle = self.fittest(key);
             let Some(mut worker) = idle else { return self.start().await };
             if worker.is_alive() {
                 return Ok(worker);
@@ -99,10 +99,17 @@ impl WorkerPool {
     /// Kills a worker and starts its successor, so that the next login does not wait for one. The caller holds a permit.
     pub(super) async fn replace(&self, worker: Worker) {
         worker.kill().await;
-        // If none can be started, the next login reports it. The last place: one that has run is warm.
+        // If none can be started, the next login reports it.
         if let Ok(successor) = self.start().await {
-            self.idle().insert(0, successor);
+            self.idle().push(successor);
         }
+    }
+
+    /// Scripts that are killed again and again take no warm worker from others.
+    fn fittest(&self, key: u64) -> Option<Worker> {
+        let mut idle = self.idle();
+        let at = idle.iter().enumerate().max_by_key(|(_, worker)| worker.fitness(key))?.0;
+        Some(idle.remove(at))
     }
 
     /// Waits for the running logins, then kills and reaps the workers. No login gets a permit afterwards.

@@ -50,6 +50,25 @@ async fn a_slow_login_does_not_delay_another_worker() {
 }
 
 #[tokio::test]
+async fn scripts_that_are_killed_take_no_warm_worker_from_others() {
+    let mut two_workers = settings();
+    two_workers.time = Duration::from_secs(1);
+    let host = ScriptHost::open(&two_workers, &[]);
+    let counting = "function (user, context, callback) {
+        global.runs = (global.runs || 0) + 1;
+        user.runs = global.runs;
+        setTimeout(() => callback(null, user, context), 20);
+      }";
+    let (first, failed) = tokio::join!(host.one(counting), host.one("function () { throw 1; }"));
+    assert_eq!(first.unwrap().user["runs"], 1);
+    failed.unwrap_err();
+    for runs in 2..4 {
+        assert_eq!(host.one(HANGING).await.unwrap_err().reason, DenyReason::TimedOut);
+        assert_eq!(host.one(counting).await.unwrap().user["runs"], runs);
+    }
+}
+
+#[tokio::test]
 async fn a_login_that_waits_too_long_for_a_worker_is_denied_as_busy() {
     let mut one_worker = settings();
     (one_worker.workers, one_worker.time) = (1, Duration::from_secs(1));

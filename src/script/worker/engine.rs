@@ -2,7 +2,7 @@
 //!
 //! A context belongs to one set of scripts (all rules, or one action) with its configuration or secrets: module-level state
 //! lasts until they change. It is dropped when its script failed or left a request open, and all are when they fill half of
-//! the heap. The environment of the scripts is the JavaScript in `../prelude/`. Each of its files is a function that takes
+//! the heap. One context is opened ahead, so that scripts that are new to the worker need only be compiled. The environment of the scripts is the JavaScript in `../prelude/`. Each of its files is a function that takes
 //! the host object (`host_functions.rs`), which scripts cannot reach.
 
 use std::collections::hash_map::DefaultHasher;
@@ -14,7 +14,7 @@ use rquickjs::{Context, Ctx, Function, Object, Persistent, Runtime, Value};
 
 use super::super::ipc::{CallError, Run, ToWorker, Verdict};
 use super::super::login::DenyReason;
-use super::host_functions::host_object;
+use super::host_functions::{host_object, report_lines};
 use super::pipe::Pipe;
 use super::require::{self, options};
 use super::run_state::{RunState, describe, is_out_of_memory};
@@ -34,7 +34,9 @@ const PRELUDE: [(&str, &str); 7] =
 /// The engine and its contexts.
 pub(super) struct Engine {
     /// Those that ran last are last. Before `runtime`, so that they are dropped first.
-    environments: Vec<Environment>,
+    environments: Vec<(u64, Environment)>,
+    /// Has run the prelude and no script.
+    spare: Option<Environment>,
     runtime: Option<Runtime>,
     pub(super) state: Rc<RunState>,
     heap_bytes: u64,
@@ -42,14 +44,14 @@ pub(super) struct Engine {
 
 /// A context with its prelude and its compiled scripts.
 struct Environment {
-    key: u64,
     host: Persistent<Object<'static>>,
     context: Context,
 }
 
 impl Engine {
     pub(super) fn new(pipe: &Rc<Pipe>, heap_bytes: u64) -> Self {
-        Self { environments: Vec::new(), runtime: None, state: Rc::new(RunState::new(pipe)), heap_bytes }
+        let state = Rc::new(RunState::new(pipe));
+        Self { environments: Vec::new(), spare: None, runtime: None, state, heap_bytes }
     }
 
     /// Starts a run.
@@ -79,10 +81,10 @@ impl Engine {
         key.hash(&mut hasher);
         let key = hasher.finish();
         self.state.begin_script();
-        let kept = self.environments.iter().position(|kept| kept.key == key);
+        let kept = self.environments.iter().position(|(kept, _)| *kept == key);
         let environment = match kept {
-            Some(at) => self.environments.remove(at),
-            None => match self.open(key, load) {
+            Some(at) => self.environments.remove(at).1,
+            None => match self.load(load) {
                 Ok(environment) => environment,
                 Err(verdict) => return Ok(verdict),
             },
@@ -112,7 +114,7 @@ impl Engine {
             if self.environments.len() >= CONTEXTS {
                 self.environments.remove(0);
             }
-            self.environments.push(environment);
+            self.environments.push((key, environment));
         }
         Ok(verdict)
     }
@@ -128,13 +130,17 @@ impl Engine {
         verdict
     }
 
-    /// Collects garbage, and drops all contexts when they have grown too large. After the verdict is sent, so that no login
-    /// waits for it.
+    /// Collects garbage, drops all contexts when they have grown too large, and opens the spare one. Between runs, so that no
+    /// login waits for it.
     pub(super) fn tidy(&mut self) {
-        let Some(runtime) = &self.runtime else { return };
-        runtime.run_gc();
+        self.runtime.iter().for_each(Runtime::run_gc);
         if self.is_half_full() {
             self.reset();
+        }
+        if self.spare.is_none() {
+            self.state.lift_deadline();
+            // A heap that is too small for it is reported by the next run.
+            self.spare = self.open().ok();
         }
     }
 
@@ -145,15 +151,32 @@ impl Engine {
 
     fn reset(&mut self) {
         self.environments.clear();
+        self.spare = None;
         self.runtime = None;
     }
 
     /// A context with the prelude and the scripts that `load` compiles; or why there is none.
-    fn open(
+    fn load(
         &mut self,
-        key: u64,
         load: impl for<'js> FnOnce(&Ctx<'js>, &Object<'js>) -> rquickjs::Result<()>,
     ) -> Result<Environment, Verdict> {
+        let environment = self.spare.take().map_or_else(|| self.open(), Ok)?;
+        let state = &self.state;
+        let loaded = environment.context.with(|ctx| {
+            let load = || {
+                report_lines(&ctx, state)?;
+                load(&ctx, &environment.host.clone().restore(&ctx)?)
+            };
+            load().map_err(|error| state.engine_error(&ctx, &error))
+        });
+        match loaded.err().or_else(|| state.verdict.take()) {
+            Some(verdict) => Err(verdict),
+            None => Ok(environment),
+        }
+    }
+
+    /// A context with the prelude.
+    fn open(&mut self) -> Result<Environment, Verdict> {
         let too_small =
             || self.state.denied(DenyReason::OutOfMemory, "script.memory_mib is too small to begin with");
         if self.is_half_full() {
@@ -167,25 +190,21 @@ impl Engine {
         };
         self.runtime = Some(runtime.clone());
         let context = Context::full(&runtime).map_err(|_| too_small())?;
-        let state = Rc::clone(&self.state);
+        let state = &self.state;
         let host = context.with(|ctx| {
             let open = || {
-                let host = host_object(&ctx, &state)?;
+                let host = host_object(&ctx, state)?;
                 require::define(&ctx, &host, &state.pipe)?;
                 for (name, source) in PRELUDE {
                     let part: Function =
                         ctx.eval_with_options(source, options(&format!("vestibule:{name}")))?;
                     part.call::<_, ()>((host.clone(),))?;
                 }
-                load(&ctx, &host)?;
                 Ok(Persistent::save(&ctx, host))
             };
             open().map_err(|error| state.engine_error(&ctx, &error))
         })?;
-        match self.state.verdict.take() {
-            Some(verdict) => Err(verdict),
-            None => Ok(Environment { key, host, context }),
-        }
+        Ok(Environment { host, context })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use rquickjs::object::Property;
 use rquickjs::prelude::{Func, Opt};
 use rquickjs::{Ctx, Exception, Object};
 
@@ -29,10 +30,6 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<RunState>) -> rquickjs
     host.set("read", Func::from(move |path: Vec<String>| s.read(path)))?;
     let s = Rc::clone(state);
     host.set("changed", Func::from(move |path: Vec<String>, json: String| s.changed(path, &json)))?;
-    if state.is_test.get() {
-        let s = Rc::clone(state);
-        ctx.globals().set(REACHED, Func::from(move |line: u32| s.reach(line)))?;
-    }
     let s = Rc::clone(state);
     host.set("done", Func::from(move |user: String, context: String| s.end(s.done(&user, &context))))?;
     let s = Rc::clone(state);
@@ -57,4 +54,13 @@ pub(super) fn host_object<'js>(ctx: &Ctx<'js>, state: &Rc<RunState>) -> rquickjs
     };
     host.set("missing", Func::from(missing))?;
     Ok(host)
+}
+
+/// Defines the global function by which the lines of an instrumented script report themselves, in tests only.
+pub(super) fn report_lines(ctx: &Ctx<'_>, state: &Rc<RunState>) -> rquickjs::Result<()> {
+    if !state.is_test.get() {
+        return Ok(());
+    }
+    let s = Rc::clone(state);
+    ctx.globals().prop(REACHED, Property::from(Func::from(move |line: u32| s.reach(line))))
 }

@@ -38,8 +38,9 @@ fn serve(pipe: &Rc<Pipe>) -> io::Result<()> {
         return Err(io::Error::other("the host did not start with Start"));
     };
     confine(limits)?;
-    pipe.send(&FromWorker::Ready)?;
     let mut engine = Engine::new(pipe, limits.heap_bytes);
+    engine.tidy();
+    pipe.send(&FromWorker::Ready)?;
     while let Some(message) = pipe.receive()? {
         match message {
             ToWorker::Run(run) => {

@@ -90,6 +90,11 @@ impl RunState {
         self.begin_script();
     }
 
+    /// Between runs: the engine's own work has no time limit.
+    pub(super) fn lift_deadline(&self) {
+        self.deadline.set(Duration::MAX);
+    }
+
     /// Forgets what the script before left behind.
     pub(super) fn begin_script(&self) {
         self.pending.borrow_mut().clear();
