@@ -89,9 +89,9 @@ pub fn door(
             }
         }
     });
-    let socket = socket::route(&door);
-    let graphql =
-        warp::path!("graphql").and(post.or(socket).unify().or(get).unify().or(other_method).unify());
+    // Boxed: a POST would clone and move what the other branches hold.
+    let others = socket::route(&door).or(get).unify().or(other_method).unify().boxed();
+    let graphql = warp::path!("graphql").and(post.or(others).unify());
     (graphql.or(health).unify().or(graphiql).unify().boxed(), reload)
 }
 

@@ -153,7 +153,7 @@ impl MediaType {
     }
 }
 
-/// Headers of a response that is data, never a page, and room for those that differ.
+/// Headers of a response that is data, never a page.
 static DATA_HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in [
@@ -165,6 +165,16 @@ static DATA_HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers
+});
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers of a response of the endpoint. A clone has no room for more, so those that differ are replaced.
+static ENDPOINT_HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = DATA_HEADERS.clone();
+    headers.insert(CONTENT_TYPE, MediaType::Json.content_type());
+    headers.insert(REQUEST_ID, HeaderValue::from_static(""));
     headers
 });
 
@@ -204,10 +214,12 @@ impl Responder {
         let mut response = Response::new(Bytes::from(body).into());
         *response.status_mut() = self.status(&outcome);
         let headers = response.headers_mut();
-        headers.clone_from(&DATA_HEADERS);
-        headers.insert(CONTENT_TYPE, self.media.unwrap_or(MediaType::Json).content_type());
+        headers.clone_from(&ENDPOINT_HEADERS);
+        if let Some(MediaType::GraphqlResponse) = self.media {
+            headers.insert(CONTENT_TYPE, MediaType::GraphqlResponse.content_type());
+        }
         if let Ok(id) = HeaderValue::try_from(request.to_string()) {
-            headers.insert(HeaderName::from_static("x-request-id"), id);
+            headers.insert(REQUEST_ID, id);
         }
         match &outcome {
             RequestOutcome::Refused(refusal) => {
