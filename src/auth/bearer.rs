@@ -14,7 +14,7 @@ pub const MAX_TOKEN: usize = 16 * 1024;
 
 /// The raw token of a request: bounded, of three base64url parts, not yet trusted. Only this file makes one.
 pub struct Bearer {
-    token: String,
+    token: Vec<u8>,
     /// Where the payload begins.
     payload: usize,
     /// Where the signature begins.
@@ -54,30 +54,28 @@ pub fn bearer(headers: &HeaderMap, query: &str) -> Result<Presented, Refusal> {
     if values.next().is_some() {
         return Err(Refusal::MalformedRequest("Two Authorization headers were sent; send one."));
     }
-    // The characters of an accepted token are known to be ASCII, so only those of another value are looked at again.
-    let presented = std::str::from_utf8(value.as_bytes()).map(|text| credential(Some(text)));
+    let presented = credential(Some(value.as_bytes()));
     let is_text = |byte: u8| (b' '..=b'~').contains(&byte) | (byte == b'\t');
-    match presented {
-        Ok(presented) if presented.is_ok() || all_bytes(value.as_bytes(), is_text) => presented,
-        _ => {
-            Err(Refusal::MalformedRequest("The Authorization header contains characters that are not ASCII."))
-        }
+    // The characters of an accepted token are known to be ASCII, so only those of another value are looked at again.
+    if presented.is_ok() || all_bytes(value.as_bytes(), is_text) {
+        return presented;
     }
+    Err(Refusal::MalformedRequest("The Authorization header contains characters that are not ASCII."))
 }
 
 /// Reads the value of an `Authorization` header. The `connection_init` of a WebSocket can carry one too.
 ///
 /// # Errors
 /// As [`bearer`].
-pub fn credential(value: Option<&str>) -> Result<Presented, Refusal> {
+pub fn credential(value: Option<&[u8]>) -> Result<Presented, Refusal> {
     let Some(value) = value else { return Ok(Presented::Nothing(NoToken(()))) };
     // A scheme consists of token characters (RFC 9110 §11.1), so `Bearer,x` is a malformed Bearer, not another scheme.
-    let end = value.bytes().position(|byte| !is_token_char(byte)).unwrap_or(value.len());
+    let end = value.iter().position(|byte| !is_token_char(*byte)).unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
     if scheme.is_empty() {
         return Err(Refusal::MalformedRequest("The Authorization header names no scheme; send Bearer."));
     }
-    if !scheme.eq_ignore_ascii_case("bearer") {
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
         // All characters of a JWT may be in a scheme.
         return Err(match parse(scheme) {
             Ok(_) => Refusal::MalformedRequest("The token has no scheme; send Bearer and a space before it."),
@@ -85,8 +83,9 @@ pub fn credential(value: Option<&str>) -> Result<Presented, Refusal> {
         });
     }
     // RFC 6750 §2.1 and RFC 9110 §11.4: one or more spaces.
-    let token = rest.trim_start_matches(' ');
-    if token.is_empty() || token.len() == rest.len() {
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    let token = rest.get(spaces..).unwrap_or_default();
+    if token.is_empty() || spaces == 0 {
         return Err(Refusal::MalformedRequest(
             "The Authorization header has no token after Bearer and a space.",
         ));
@@ -103,12 +102,13 @@ fn is_token_char(byte: u8) -> bool {
 ///
 /// # Errors
 /// [`Refusal::MalformedToken`] if it is longer than [`MAX_TOKEN`] or not a JWT in compact form.
-pub fn parse(token: &str) -> Result<Bearer, Refusal> {
+pub fn parse(token: impl AsRef<[u8]>) -> Result<Bearer, Refusal> {
+    let token = token.as_ref();
     if token.len() > MAX_TOKEN {
         return Err(Refusal::MalformedToken("The token is longer than 16 KiB."));
     }
     // Split on the raw text, before anything is allocated: a token may be all dots.
-    let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+    let mut dots = memchr::memchr_iter(b'.', token);
     let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
         return Err(Refusal::MalformedToken("The token is not a JWT: it does not have three parts."));
     };
@@ -117,7 +117,7 @@ pub fn parse(token: &str) -> Result<Bearer, Refusal> {
         return Err(Refusal::MalformedToken("The token is not a JWT: one of its parts is empty."));
     }
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_') | (byte == b'.');
-    if !all_bytes(token.as_bytes(), is_valid) {
+    if !all_bytes(token, is_valid) {
         return Err(Refusal::MalformedToken("The token is not a JWT: its parts are not base64url."));
     }
     Ok(Bearer { token: token.to_owned(), payload, signature })
@@ -125,23 +125,23 @@ pub fn parse(token: &str) -> Result<Bearer, Refusal> {
 
 impl Bearer {
     /// The header part, in base64url.
-    pub fn header(&self) -> &str {
+    pub fn header(&self) -> &[u8] {
         self.token.get(..self.payload - 1).unwrap_or_default()
     }
 
     /// The payload part, in base64url.
-    pub fn payload(&self) -> &str {
+    pub fn payload(&self) -> &[u8] {
         self.token.get(self.payload..self.signature - 1).unwrap_or_default()
     }
 
     /// The signature part, in base64url.
-    pub fn signature(&self) -> &str {
+    pub fn signature(&self) -> &[u8] {
         self.token.get(self.signature..).unwrap_or_default()
     }
 
     /// The whole token.
     pub fn as_bytes(&self) -> &[u8] {
-        self.token.as_bytes()
+        &self.token
     }
 
     /// The SHA-256 of the whole token. With less as a key, two tokens could share an entry.
@@ -154,7 +154,7 @@ impl Bearer {
 
     /// The signed bytes: header and payload with the dot between them (RFC 7515 §5.2).
     pub fn signed(&self) -> &[u8] {
-        self.token.as_bytes().get(..self.signature - 1).unwrap_or_default()
+        self.token.get(..self.signature - 1).unwrap_or_default()
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     fn the_scheme_is_case_insensitive() {
         for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c"] {
             let Ok(Presented::Token(bearer)) = present(&[value], "query=%7Bme%7D") else { panic!("{value}") };
-            assert_eq!((bearer.header(), bearer.payload(), bearer.signature()), ("a", "b", "c"));
+            assert_eq!([bearer.header(), bearer.payload(), bearer.signature()], [b"a", b"b", b"c"]);
             assert_eq!(bearer.signed(), b"a.b");
         }
     }

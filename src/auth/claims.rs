@@ -5,12 +5,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use self_cell::self_cell;
+use serde_json::Value;
 
-use super::header::{Header, decode, decode_base64url, header};
+use super::header::{Header, ambiguous, decode_base64url, header};
+use super::json::{self, Json, Object};
 use super::jwk::Key;
 use super::keys::PublishedKey;
-use super::policy::{ClaimNames, ClaimsCtx, Policy, RULES, strings, unix_seconds};
+use super::policy::{ClaimNames, ClaimsCtx, Policy, RULES, unix_seconds};
 use super::row_check::RowCheck;
 use super::{Bearer, DoorRules, Keys, Refusal};
 use crate::user::Auth0Id;
@@ -24,7 +26,9 @@ pub struct Claims {
 }
 
 struct Checked {
-    payload: Map<String, Value>,
+    payload: Payload,
+    /// The `user` claim, unless it is `null`.
+    user: Option<Value>,
     issued_at: Option<Timestamp>,
     expires_at: Timestamp,
     leeway: Duration,
@@ -32,6 +36,26 @@ struct Checked {
     row_check: RowCheck,
     /// What the permit stage made of the subject.
     kind: OnceLock<Option<SubjectKind>>,
+}
+
+self_cell!(
+    /// The claims of a token and the JSON that they borrow from.
+    pub(super) struct Payload {
+        owner: Vec<u8>,
+        #[covariant]
+        dependent: Object,
+    }
+);
+
+impl Payload {
+    /// Decodes the payload of a token.
+    pub(super) fn decode(base64url: impl AsRef<[u8]>) -> Result<Self, Refusal> {
+        Self::try_new(decode_base64url(base64url)?, |bytes| json::borrowed(bytes)).map_err(ambiguous)
+    }
+
+    pub(super) fn claims(&self) -> &Object<'_> {
+        self.borrow_dependent()
+    }
 }
 
 /// What kind of caller a token is about: a person by their Auth0 id, or a machine by its client id.
@@ -51,58 +75,47 @@ pub async fn claims(
     keys: &Keys,
     now: Timestamp,
 ) -> Result<Claims, Refusal> {
-    let policy = &door.policy;
-    if let Some(claims) = door.cache.get(bearer, |claims| claims.are_current(keys, now)) {
+    let (policy, digest) = (&door.policy, bearer.digest());
+    if let Some(claims) = door.cache.get(&digest, |claims| claims.are_current(keys, now)) {
         return Ok(claims);
     }
     let header = header(bearer.header(), &policy.algorithms, policy.profile)?;
-    let unverified_payload = decode(bearer.payload())?;
-    let Some(Value::String(unverified_issuer)) = unverified_payload.get("iss") else {
-        return Err(Refusal::WrongIssuer);
-    };
+    let unverified_payload = Payload::decode(bearer.payload())?;
+    let unverified_issuer = unverified_payload.claims().text("iss").ok_or(Refusal::WrongIssuer)?;
     // In a box, as the wait is rare: a large future costs each request.
     let published = Box::pin(keys.key(unverified_issuer, header.kid.as_deref())).await?;
     verify_signature(bearer, &header, &published.key)?;
     // The key is the issuer's own and the signature covers the payload: both are trusted from here on.
     let mut claims = Claims { key: Some(published), ..validate(unverified_payload, policy, now)? };
     if let Some(checked) = Arc::get_mut(&mut claims.checked) {
-        checked.issued_at = checked.issued_at.map(|iat| keys.early_tokens().issued_at(bearer, iat, now));
+        checked.issued_at = checked.issued_at.map(|iat| keys.early_tokens().issued_at(&digest, iat, now));
     }
-    door.cache.insert(bearer, claims.clone());
+    door.cache.insert(bearer, digest, claims.clone());
     Ok(claims)
 }
 
 /// The issuer that a token names, to choose the keys that it is then verified with.
 pub fn unverified_issuer(bearer: &Bearer) -> Option<String> {
-    match decode(bearer.payload()).ok()?.remove("iss") {
-        Some(Value::String(issuer)) => Some(issuer),
-        _ => None,
-    }
+    Payload::decode(bearer.payload()).ok()?.claims().text("iss").map(str::to_owned)
 }
 
 pub(super) fn verify_signature(bearer: &Bearer, header: &Header, key: &Key) -> Result<(), Refusal> {
     if header.algorithm != key.algorithm {
         return Err(Refusal::BadAlgorithm("The token is signed with another algorithm than its key is for."));
     }
-    // Decoded strictly first: how strict the library's decoder is may change.
-    decode_base64url(bearer.signature())?;
-    match jsonwebtoken::crypto::verify(bearer.signature(), bearer.signed(), &key.decoding, key.algorithm) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(Refusal::BadSignature),
-    }
+    let signature = decode_base64url(bearer.signature())?;
+    if key.verifies(bearer.signed(), &signature) { Ok(()) } else { Err(Refusal::BadSignature) }
 }
 
 /// Applies the claims policy to a payload whose signature is valid.
-pub(super) fn validate(
-    payload: Map<String, Value>,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<Claims, Refusal> {
-    let ctx = ClaimsCtx { payload: &payload, policy, now: unix_seconds(now) };
+pub(super) fn validate(payload: Payload, policy: &Policy, now: Timestamp) -> Result<Claims, Refusal> {
+    let ctx = ClaimsCtx { payload: payload.claims(), policy, now: unix_seconds(now) };
     for rule in RULES {
         (rule.test)(&ctx)?;
     }
+    let user = ctx.payload.get(&policy.names.user).filter(|user| !matches!(user, Json::Null));
     let checked = Arc::new(Checked {
+        user: user.map(Value::from),
         issued_at: ctx.time("iat").ok().flatten().and_then(timestamp),
         expires_at: ctx
             .time("exp")?
@@ -135,12 +148,12 @@ impl Claims {
 
     /// The agent that acts for the user: the subject of `act`, else its client. `None` for a token without an agent.
     pub fn agent(&self) -> Option<&str> {
-        let act = self.checked.payload.get("act");
+        let act = self.get("act");
         if act.is_none() && self.text("client_profile") != Some("ai_agent") {
             return None;
         }
         let is_name = |name: &&str| name.parse::<Auth0Id>().is_ok();
-        act.and_then(|act| act.get("sub")?.as_str())
+        act.and_then(|act| if let Json::Object(act) = act { act.text("sub") } else { None })
             .filter(is_name)
             .or(self.client().filter(is_name))
             .or(Some("unnamed"))
@@ -153,7 +166,7 @@ impl Claims {
 
     /// Whether the token has a claim with roles, even an empty one.
     pub fn has_roles(&self) -> bool {
-        self.checked.payload.contains_key(&self.checked.names.roles)
+        self.get(&self.checked.names.roles).is_some()
     }
 
     /// The roles, from the one configured claim.
@@ -163,14 +176,14 @@ impl Claims {
 
     /// The `user` object that a script put there; `None` for `null` too.
     pub fn user(&self) -> Option<&Value> {
-        self.checked.payload.get(&self.checked.names.user).filter(|value| !value.is_null())
+        self.checked.user.as_ref()
     }
 
     /// The email, if the token says with a JSON `true` that it is verified.
     pub fn verified_email(&self) -> Option<&str> {
         let names = &self.checked.names;
-        let verified = self.checked.payload.get(&names.email_verified) == Some(&Value::Bool(true));
-        self.text(&names.email).filter(|_| verified)
+        let is_verified = matches!(self.get(&names.email_verified), Some(Json::Bool(true)));
+        self.text(&names.email).filter(|_| is_verified)
     }
 
     /// When the token was issued, if it says so: its `iat`, or when it was first seen, if that was earlier.
@@ -211,17 +224,21 @@ impl Claims {
 
     /// A claim that is a string.
     pub fn text(&self, claim: &str) -> Option<&str> {
-        self.checked.payload.get(claim).and_then(Value::as_str)
+        self.checked.payload.claims().text(claim)
+    }
+
+    fn get(&self, claim: &str) -> Option<&Json<'_>> {
+        self.checked.payload.claims().get(claim)
     }
 
     fn list(&self, claim: &str) -> impl Iterator<Item = &str> {
-        self.checked.payload.get(claim).and_then(strings).unwrap_or_default().into_iter()
+        self.get(claim).and_then(Json::strings).into_iter().flatten()
     }
 
     /// The whole payload, for tests that compare it with what was signed.
     #[cfg(test)]
-    pub(super) fn payload(&self) -> &Map<String, Value> {
-        &self.checked.payload
+    pub(super) fn payload(&self) -> serde_json::Map<String, Value> {
+        self.checked.payload.claims().into()
     }
 }
 

@@ -12,12 +12,13 @@ use warp::http::header::AUTHORIZATION;
 use warp::http::{HeaderMap, HeaderValue};
 
 use super::advice::{self, Shown};
-use super::claims::verify_signature;
+use super::claims::{Payload, verify_signature};
 use super::header::{decode, header};
 use super::permit::{Subject, subject};
 use super::policy::{ClaimsCtx, RULES, Rule, TokenProfile, unix_seconds};
 use super::{
     Bearer, Caller, DoorRules, Gate, Observed, Permit, Presented, Principal, Refusal, Stage, Users, bearer,
+    unverified_issuer,
 };
 use crate::user::CurrentUser;
 
@@ -89,10 +90,9 @@ impl Gate {
         let mut explainer = Explainer { gate: &gate, door: &door, other, now, subject: None, explanation };
         let presented = present(token);
         if let Ok(Presented::Token(bearer)) = &presented
-            && let Ok(payload) = decode(bearer.payload())
-            && let Some(unverified_issuer) = payload.get("iss").and_then(Value::as_str)
+            && let Some(unverified_issuer) = unverified_issuer(bearer)
         {
-            self.keys.wait_for(unverified_issuer, KEYS_TIMEOUT).await;
+            self.keys.wait_for(&unverified_issuer, KEYS_TIMEOUT).await;
         }
         let caller = gate.chain(&door, presented, |observed| explainer.observe(token, observed)).await;
         let mut explanation = explainer.explanation;
@@ -162,14 +162,15 @@ impl Explainer<'_> {
         });
         let header = checked.ok()?;
 
-        let payload = decode(bearer.payload());
-        let found = format!("{} claims", payload.as_ref().map_or(0, Map::len));
+        let payload = Payload::decode(bearer.payload());
+        let found = format!("{} claims", payload.as_ref().map_or(0, |payload| payload.claims().len()));
         self.step(Stage::Claims, "its payload is unambiguous JSON", &payload, found, |_| {
             "It has a duplicate member or is not an object. Tenants do not issue such tokens: where is it from?".to_owned()
         });
         let payload = payload.ok()?;
+        let claims = Map::from(payload.claims());
 
-        let iss = payload.get("iss");
+        let iss = claims.get("iss");
         let issuer = iss.and_then(Value::as_str).unwrap_or_default();
         let trusted: Vec<_> = gate.keys.issuers().collect();
         let checked = if trusted.contains(&issuer) { Ok(()) } else { Err(Refusal::WrongIssuer) };
@@ -210,13 +211,13 @@ impl Explainer<'_> {
         self.step(Stage::Claims, "its signature is valid", &verified, String::new(), fix);
         verified.ok()?;
 
-        let ctx = ClaimsCtx { payload: &payload, policy, now: unix_seconds(self.now) };
-        RULES.map(|rule| self.rule(&rule, &ctx)).into_iter().all(|passed| passed).then_some(())
+        let ctx = ClaimsCtx { payload: payload.claims(), policy, now: unix_seconds(self.now) };
+        RULES.map(|rule| self.rule(&rule, &ctx, &claims)).into_iter().all(|passed| passed).then_some(())
     }
 
     /// Adds one rule of the claims policy. Returns whether it passed.
-    fn rule(&mut self, rule: &Rule, ctx: &ClaimsCtx<'_>) -> bool {
-        let (claim, door) = (|name: &str| ctx.payload.get(name), self.explanation.door);
+    fn rule(&mut self, rule: &Rule, ctx: &ClaimsCtx<'_>, claims: &Map<String, Value>) -> bool {
+        let (claim, door) = (|name: &str| claims.get(name), self.explanation.door);
         let (wanted, other) = (&self.door.policy.audience, &self.other.policy.audience);
         let found = match rule.claim {
             "" => String::new(),
@@ -227,7 +228,7 @@ impl Explainer<'_> {
         };
         let checked = (rule.test)(ctx);
         self.step(Stage::Claims, rule.check, &checked, found, |refusal| match refusal {
-            Refusal::WrongAudience => advice::for_audience(ctx.payload, door, wanted, other),
+            Refusal::WrongAudience => advice::for_audience(claims, door, wanted, other),
             Refusal::Expired { .. } => "Log in again, or refresh the token.".to_owned(),
             Refusal::NotYetValid => "Compare the clocks of this machine and of the tenant.".to_owned(),
             refusal => refusal.message().into_owned(),

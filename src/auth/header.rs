@@ -2,11 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
+use super::Refusal;
+use super::json::{self, Json};
+use super::jwk::Algorithm;
 use super::policy::TokenProfile;
-use super::{Refusal, json};
 
 /// The members of a token's header that the gate uses.
 #[derive(Debug)]
@@ -17,19 +18,18 @@ pub(super) struct Header {
 
 /// Checks the header of a token.
 pub(super) fn header(
-    base64url: &str,
+    base64url: impl AsRef<[u8]>,
     allowed: &[(&'static str, Algorithm)],
     profile: TokenProfile,
 ) -> Result<Header, Refusal> {
-    let header = decode(base64url)?;
+    let bytes = decode_base64url(base64url)?;
+    let header = json::borrowed(&bytes).map_err(ambiguous)?;
     // Members that would change how the token is read, or where its key comes from.
-    if ["crit", "zip", "cty", "jwk", "jku", "x5u", "b64", "enc"].iter().any(|name| header.contains_key(*name))
-    {
+    if ["crit", "zip", "cty", "jwk", "jku", "x5u", "b64", "enc"].iter().any(|name| header.has(name)) {
         return Err(Refusal::BadHeader("The header of the token has a member that is not supported."));
     }
     let algorithm = header
-        .get("alg")
-        .and_then(Value::as_str)
+        .text("alg")
         .and_then(|name| allowed.iter().find(|(allowed, _)| *allowed == name))
         .map(|(_, algorithm)| *algorithm)
         .ok_or(Refusal::BadAlgorithm("The token is signed with an algorithm that is not allowed here."))?;
@@ -47,31 +47,32 @@ pub(super) fn header(
 }
 
 /// Types are compared without case, and a type without a slash is below `application/` (RFC 7515 §4.1.9).
-fn is_access_token_type(typ: Option<&Value>, profile: TokenProfile) -> bool {
+fn is_access_token_type(typ: Option<&Json<'_>>, profile: TokenProfile) -> bool {
     let lenient = profile == TokenProfile::Auth0;
     match typ {
         None => lenient,
-        Some(Value::String(typ)) => {
-            let typ = typ.to_ascii_lowercase();
-            let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-            typ == "at+jwt" || lenient && typ == "jwt"
+        Some(Json::String(typ)) => {
+            let is_one_of = |names: [&str; 2]| names.iter().any(|name| typ.eq_ignore_ascii_case(name));
+            is_one_of(["at+jwt", "application/at+jwt"]) || lenient && is_one_of(["jwt", "application/jwt"])
         }
         Some(_) => false,
     }
 }
 
 /// Decodes one part of a token strictly: no padding, no other alphabet, no stray bits (RFC 7515 §2).
-pub(super) fn decode_base64url(base64url: &str) -> Result<Vec<u8>, Refusal> {
+pub(super) fn decode_base64url(base64url: impl AsRef<[u8]>) -> Result<Vec<u8>, Refusal> {
     URL_SAFE_NO_PAD
         .decode(base64url)
         .map_err(|_| Refusal::BadHeader("The token is not a JWT: one of its parts is not strict base64url."))
 }
 
 /// Decodes one part of a token as an unambiguous JSON object.
-pub(super) fn decode(base64url: &str) -> Result<Map<String, Value>, Refusal> {
-    json::object(&decode_base64url(base64url)?).map_err(|_| {
-        Refusal::BadHeader("The token is not a JWT: one of its parts is not an unambiguous JSON object.")
-    })
+pub(super) fn decode(base64url: impl AsRef<[u8]>) -> Result<Map<String, Value>, Refusal> {
+    json::object(&decode_base64url(base64url)?).map_err(ambiguous)
+}
+
+pub(super) fn ambiguous(_: serde_json::Error) -> Refusal {
+    Refusal::BadHeader("The token is not a JWT: one of its parts is not an unambiguous JSON object.")
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::Refusal;
+use super::json::{Json, Object};
+use super::jwk::Algorithm;
 use crate::user::Auth0Id;
 
 /// Which tokens are accepted.
@@ -150,7 +150,7 @@ impl Policy {
 
 /// The input of a rule: a payload whose signature is valid, and the policy to check it against.
 pub(super) struct ClaimsCtx<'a> {
-    pub(super) payload: &'a Map<String, Value>,
+    pub(super) payload: &'a Object<'a>,
     pub(super) policy: &'a Policy,
     /// Seconds since 1970.
     pub(super) now: f64,
@@ -180,11 +180,6 @@ pub(super) const RULES: [Rule; 10] = [
 ];
 
 impl ClaimsCtx<'_> {
-    /// A claim that is a string.
-    pub(super) fn text(&self, claim: &str) -> Option<&str> {
-        self.payload.get(claim).and_then(Value::as_str)
-    }
-
     /// A NumericDate (RFC 7519 §2): seconds since 1970, perhaps with a fraction. Not negative.
     pub(super) fn time(&self, claim: &str) -> Result<Option<f64>, Refusal> {
         let Some(value) = self.payload.get(claim) else { return Ok(None) };
@@ -205,8 +200,7 @@ impl ClaimsCtx<'_> {
 
 /// An ID token is for the client that requested it, never for an API (Auth0: "ID Tokens").
 fn is_access_token(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let has_no = |claim: &&str| !ctx.payload.contains_key(*claim);
-    let is_access_token = ["nonce", "at_hash", "c_hash"].iter().all(has_no);
+    let is_access_token = !["nonce", "at_hash", "c_hash"].iter().any(|claim| ctx.payload.has(claim));
     ensure(is_access_token, Refusal::BadClaims("This is an ID token; send the access token."))
 }
 
@@ -216,14 +210,16 @@ pub(super) const AUDIENCES_MAX: usize = 100;
 /// `aud` is the audience of this door, or an array of strings that contains it (RFC 7519 §4.1.3), byte for byte.
 fn is_for_this_door(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let ours = ctx.policy.audience.as_str();
-    let matches = match ctx.payload.get("aud") {
-        Some(Value::String(aud)) => aud == ours,
-        Some(aud) => strings(aud).is_some_and(|all| all.contains(&ours)),
-        None => false,
+    let (matches, entries) = match ctx.payload.get("aud") {
+        Some(Json::String(aud)) => (aud == ours, 1),
+        Some(Json::Array(all)) => {
+            let is_string = |aud: &Json<'_>| aud.as_str().is_some();
+            (all.iter().all(is_string) && all.iter().any(|aud| aud.as_str() == Some(ours)), all.len())
+        }
+        _ => (false, 0),
     };
-    let is_long =
-        ctx.payload.get("aud").and_then(Value::as_array).is_some_and(|all| all.len() > AUDIENCES_MAX);
-    ensure(!is_long, Refusal::BadClaims("The claim aud of the token has more than 100 entries."))?;
+    let too_many = Refusal::BadClaims("The claim aud of the token has more than 100 entries.");
+    ensure(entries <= AUDIENCES_MAX, too_many)?;
     ensure(matches, Refusal::WrongAudience)
 }
 
@@ -247,18 +243,18 @@ fn is_valid_already(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
 
 /// A bound token is good only with a proof of its key, by DPoP (RFC 9449) or mTLS (RFC 8705), which is not checked here.
 fn is_not_bound(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    ensure(!ctx.payload.contains_key("cnf"), Refusal::BoundToken)
+    ensure(!ctx.payload.has("cnf"), Refusal::BoundToken)
 }
 
 fn has_valid_subject(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let is_valid = ctx.text("sub").is_some_and(|sub| sub.parse::<Auth0Id>().is_ok());
+    let is_valid = ctx.payload.text("sub").is_some_and(|sub| sub.parse::<Auth0Id>().is_ok());
     ensure(is_valid, Refusal::BadClaims("The claim sub of the token is missing or not a valid id."))
 }
 
 /// `azp` in Auth0's profile, `client_id` in RFC 9068. A token may have both if they agree.
 fn names_one_client(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let present = ["azp", "client_id"].into_iter().filter(|claim| ctx.payload.contains_key(*claim));
-    let mut clients = present.map(|claim| ctx.text(claim));
+    let present = ["azp", "client_id"].into_iter().filter(|claim| ctx.payload.has(claim));
+    let mut clients = present.map(|claim| ctx.payload.text(claim));
     let (first, second) = (clients.next(), clients.next());
     ensure(
         first != Some(None) && (second.is_none() || second == first),
@@ -267,29 +263,27 @@ fn names_one_client(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
 }
 
 fn has_right_types(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
-    let is_list = |value: &Value| strings(value).is_some();
+    let is_list = |value: &Json<'_>| value.strings().is_some();
+    let is_object = |value: &Json<'_>| matches!(value, Json::Object(_));
+    let is_string = |value: &Json<'_>| value.as_str().is_some();
     let roles = ctx.policy.names.roles.as_str();
-    let ensure_type = |claim: &str, test: fn(&Value) -> bool, what| {
+    let ensure_type = |claim: &str, test: fn(&Json<'_>) -> bool, what| {
         ensure(ctx.payload.get(claim).is_none_or(test), Refusal::BadClaims(what))
     };
     ensure_type("permissions", is_list, "The claim permissions of the token is not a list of strings.")?;
     ensure_type(roles, is_list, "The roles in the token are not a list of strings.")?;
-    ensure_type("act", Value::is_object, "The claim act of the token is not an object.")?;
-    ensure_type("sub_profile", Value::is_string, "The claim sub_profile of the token is not a string.")?;
-    ensure_type(
-        "client_profile",
-        Value::is_string,
-        "The claim client_profile of the token is not a string.",
-    )?;
-    ensure_type("scope", Value::is_string, "The claim scope of the token is not a string.")?;
-    ensure_type("gty", Value::is_string, "The claim gty of the token is not a string.")?;
-    ensure_type("jti", Value::is_string, "The claim jti of the token is not a string.")
+    ensure_type("act", is_object, "The claim act of the token is not an object.")?;
+    ensure_type("sub_profile", is_string, "The claim sub_profile of the token is not a string.")?;
+    ensure_type("client_profile", is_string, "The claim client_profile of the token is not a string.")?;
+    ensure_type("scope", is_string, "The claim scope of the token is not a string.")?;
+    ensure_type("gty", is_string, "The claim gty of the token is not a string.")?;
+    ensure_type("jti", is_string, "The claim jti of the token is not a string.")
 }
 
 /// RFC 9068 §2.2 requires more claims than Auth0's own profile has.
 fn has_required_claims(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
     let complete =
-        ctx.text("client_id").is_some() && ctx.text("jti").is_some() && ctx.payload.contains_key("iat");
+        ["client_id", "jti"].iter().all(|claim| ctx.payload.text(claim).is_some()) && ctx.payload.has("iat");
     ensure(
         complete || ctx.policy.profile == TokenProfile::Auth0,
         Refusal::BadClaims("The token lacks a claim that RFC 9068 requires: client_id, iat or jti."),
@@ -298,11 +292,6 @@ fn has_required_claims(ctx: &ClaimsCtx<'_>) -> Result<(), Refusal> {
 
 fn ensure(holds: bool, refusal: Refusal) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(refusal) }
-}
-
-/// The items of an array of strings; `None` for every other value.
-pub(super) fn strings(value: &Value) -> Option<Vec<&str>> {
-    value.as_array()?.iter().map(Value::as_str).collect()
 }
 
 /// Seconds since 1970.

@@ -128,7 +128,7 @@ pub(super) fn presented(init: &str) -> Result<Presented, Refusal> {
     }
     match credentials.as_slice() {
         [] => credential(None),
-        [(Value::String(value), true)] => credential(Some(value)),
+        [(Value::String(value), true)] => credential(Some(value.as_bytes())),
         [(Value::String(token), false)] => parse(token).map(Presented::Token),
         [_] => Err(Refusal::MalformedRequest("The token in connection_init is not a string.")),
         _ => Err(Refusal::MalformedRequest("connection_init has two tokens; send one.")),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, TENANT, claims_settings, good_claims};
+use super::{AUDIENCE, TENANT, claims_settings, good_claims, payload_of};
 use crate::auth::claims::{Claims, validate};
 use crate::auth::{Policy, Refusal, TokenProfile};
 
@@ -15,7 +15,7 @@ fn good() -> Value {
 
 fn outcome_of(payload: &Value, profile: TokenProfile) -> Result<Claims, Refusal> {
     let policy = Policy::new(&claims_settings(profile), AUDIENCE);
-    validate(payload.as_object().unwrap().clone(), &policy, Timestamp::from_second(NOW).unwrap())
+    validate(payload_of(payload), &policy, Timestamp::from_second(NOW).unwrap())
 }
 
 fn outcome(payload: &Value) -> Result<Claims, Refusal> {

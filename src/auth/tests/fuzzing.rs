@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::claims::validate;
+use super::claims::{Payload, validate};
 use super::header::{decode, header};
 use super::{Policy, parse};
 
@@ -22,7 +22,7 @@ pub struct Reading {
 pub fn read(token: &str, policy: &Policy, now: Timestamp) -> Option<Reading> {
     let bearer = parse(token).ok()?;
     header(bearer.header(), &policy.algorithms, policy.profile).ok()?;
-    let payload = decode(bearer.payload()).ok()?;
-    let accepted = validate(payload.clone(), policy, now).is_ok();
-    Some(Reading { header: decode(bearer.header()).ok()?, payload, accepted })
+    let payload = Payload::decode(bearer.payload()).ok()?;
+    let (header, claims) = (decode(bearer.header()).ok()?, payload.claims().into());
+    Some(Reading { header, payload: claims, accepted: validate(payload, policy, now).is_ok() })
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::claims::{claims, validate};
+use super::claims::{Payload, claims, validate};
 use super::{
     Agents, Bearer, Claims, ClaimsSettings, DoorRules, Gate, Grants, Keys, Need, Policy, Profiles, Refusal,
     RolesFrom, TokenProfile, parse,
@@ -62,7 +62,11 @@ pub(super) fn claims_with(changes: &Value) -> Claims {
         payload[claim] = value.clone();
     }
     let policy = Policy::new(&claims_settings(TokenProfile::Auth0), AUDIENCE);
-    validate(payload.as_object().unwrap().clone(), &policy, now).unwrap()
+    validate(payload_of(&payload), &policy, now).unwrap()
+}
+
+fn payload_of(claims: &Value) -> Payload {
+    Payload::decode(forge::encode(claims.to_string())).unwrap()
 }
 
 /// Claims of a user's token that the test door accepts for an hour.

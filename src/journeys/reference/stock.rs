@@ -64,7 +64,7 @@ fn serve<Q: Root, M: Root, S: SubscriptionRoot>(
     let init = move |payload: Variables| async move {
         let token = payload.get("token").and_then(InputValue::as_scalar).map(ToString::to_string);
         let caller =
-            gate.authenticate(&rules, parse(&token.unwrap_or_default()).map(Presented::Token)).await?;
+            gate.authenticate(&rules, parse(token.unwrap_or_default()).map(Presented::Token)).await?;
         Ok::<_, Refusal>(ConnectionConfig::<_, DefaultScalarValue>::new(new_context(caller)))
     };
     let sockets = juniper_warp::subscriptions::make_ws_filter(schema(), init);

@@ -52,7 +52,7 @@ fn sound(claims: &Claims, minted: &Minted, now: f64) -> Result<(), String> {
         None => false,
     };
     for (what, holds) in [
-        ("its payload was read as signed", spelled(claims.payload()) == spelled(&read)),
+        ("its payload was read as signed", spelled(&claims.payload()) == spelled(&read)),
         (
             "its issuer is that of its key",
             text("iss") == Some(minted.issuer) && claims.issuer() == minted.issuer,
