@@ -70,10 +70,7 @@ impl Recorded {
     }
 
     fn ask(&self, sub: &str, document: &str) -> HttpResponse {
-        let profile = json!({"user_id": sub, "email": format!("{sub}@example.com").replace('|', "-")});
-        self.auth0.set_profile(sub, ProfileReply::Json(profile));
-        let token = tokens::sign(&self.auth0.claims(sub, PUBLIC));
-        HttpClient::new().graphql(&self.server.public, Some(&token), document, Value::Null).unwrap()
+        ask(&self.auth0, &self.server.public, sub, document)
     }
 
     fn is_ready(&self) -> bool {
@@ -87,6 +84,13 @@ impl Recorded {
         let folder = self.folder.path().canonicalize().unwrap();
         log.lines().map(|line| line.replace(&format!("{}/", folder.display()), "")).collect()
     }
+}
+
+fn ask(auth0: &Auth0Stub, public: &str, sub: &str, document: &str) -> HttpResponse {
+    let profile = json!({"user_id": sub, "email": format!("{sub}@example.com").replace('|', "-")});
+    auth0.set_profile(sub, ProfileReply::Json(profile));
+    let token = tokens::sign(&auth0.claims(sub, PUBLIC));
+    HttpClient::new().graphql(public, Some(&token), document, Value::Null).unwrap()
 }
 
 #[test]
@@ -110,7 +114,12 @@ fn after_a_failed_sync_nothing_is_written_until_the_restart() {
     assert_eq!(test.ask("auth0|1", "{ me { id } }").status, 200);
     assert!(test.is_ready());
     std::fs::write(test.at("fails"), "").unwrap();
-    assert_eq!(test.ask("auth0|2", "{ me { id } }").status, 503);
+    let (auth0, public) = (&test.auth0, test.server.public.as_str());
+    std::thread::scope(|threads| {
+        let me = |i| move || ask(auth0, public, &format!("auth0|at-once-{i}"), "{ me { id } }").status;
+        let asking: Vec<_> = (0..8).map(|i| threads.spawn(me(i))).collect();
+        asking.into_iter().for_each(|asking| assert_eq!(asking.join().unwrap(), 503));
+    });
     // The disk stores again, but what the failed sync was about may be gone.
     std::fs::remove_file(test.at("fails")).unwrap();
     assert_eq!(test.ask("auth0|3", "{ me { id } }").status, 503);

@@ -8,11 +8,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::connect::{Connector, checkpoint, checkpoint_if_long};
+use super::connect::{Connector, checkpoint};
 use super::interrupt::{Interrupt, bounded};
 use super::lock::Lock;
 use super::open::OpenFile;
 use super::pool::ConnectionPool;
+use super::writer::WriterQueue;
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings, set_aside};
 use crate::clock::Clock;
 
@@ -30,15 +31,13 @@ pub struct Database {
 #[derive(Debug)]
 struct Shared {
     connector: Connector,
-    writer: ConnectionPool,
+    writer: WriterQueue,
     /// For scans, pages, counts and exports.
-    readers: ConnectionPool,
+    readers: ConnectionPool<Connection>,
     /// For reads by key, which never wait for a scan.
-    key_readers: ConnectionPool,
+    key_readers: ConnectionPool<Connection>,
     /// Whether this handle may have written.
     wrote: AtomicBool,
-    /// Whether the disk failed to store what was written.
-    failed: AtomicBool,
     /// `None` once closed.
     lock: Mutex<Option<Lock>>,
 }
@@ -76,9 +75,9 @@ impl Database {
             readers.map(|readers| ConnectionPool::new(readers, timeout))
         };
         let (readers, key_readers) = (pool()?, pool()?);
-        let writer = ConnectionPool::new(vec![writer], timeout);
-        let (wrote, failed, lock) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::new(Some(lock)));
-        let shared = Shared { connector, writer, readers, key_readers, wrote, failed, lock };
+        let writer = WriterQueue::new(writer, timeout);
+        let (wrote, lock) = (AtomicBool::new(false), Mutex::new(Some(lock)));
+        let shared = Shared { connector, writer, readers, key_readers, wrote, lock };
         Ok(Self { shared: Arc::new(shared), bounds: None })
     }
 
@@ -100,7 +99,7 @@ impl Database {
 
     fn read_from<T, E: From<DatabaseError>>(
         &self,
-        pool: &ConnectionPool,
+        pool: &ConnectionPool<Connection>,
         query: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         pool.with(|connection| match &self.bounds {
@@ -124,17 +123,24 @@ impl Database {
         })
     }
 
+    /// Runs one write transaction that may be shared with other calls, which then wait for one sync of the disk together: see
+    /// [`WriterQueue::in_group`]. For steps that leave no deferred foreign key violated: a failed commit is that of all.
+    pub(crate) fn write_in_group<T, E: From<DatabaseError>>(
+        &self,
+        steps: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.shared.wrote.store(true, Ordering::Relaxed);
+        self.shared.writer.in_group(steps)
+    }
+
     /// Commits. After a failed sync, this handle writes nothing more.
     pub(crate) fn commit(&self, tx: Transaction<'_>) -> Result<(), DatabaseError> {
-        self.shared.noted(tx.commit().map_err(DatabaseError::from))
+        self.shared.writer.noted(tx.commit().map_err(DatabaseError::from))
     }
 
     /// Fails when this handle writes nothing more: see [`DatabaseError::SyncFailed`].
     pub fn ensure_writable(&self) -> Result<(), DatabaseError> {
-        match self.shared.failed.load(Ordering::Relaxed) {
-            true => Err(DatabaseError::SyncFailed("an earlier write failed".into())),
-            false => Ok(()),
-        }
+        self.shared.writer.ensure_writable()
     }
 
     /// Whether this handle, or a clone of it, may have written.
@@ -148,16 +154,8 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.ensure_writable()?;
         self.shared.wrote.store(true, Ordering::Relaxed);
-        self.shared.writer.with(|connection| {
-            let value = work(connection)?;
-            // The change is stored, in the log.
-            if let Err(error) = self.shared.noted(checkpoint_if_long(connection)) {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the write-ahead log grows");
-            }
-            Ok(value)
-        })
+        self.shared.writer.alone(work)
     }
 
     /// The same database; a read through this handle that `interrupt` ends is [`DatabaseError::Interrupted`].
@@ -184,8 +182,8 @@ impl Database {
 
     /// Moves the write-ahead log into the file and empties it: there, overwritten pages outlive their transaction.
     pub fn checkpoint(&self) -> Result<(), DatabaseError> {
-        self.ensure_writable()?;
-        self.shared.writer.with(|connection| self.shared.noted(checkpoint(connection).map(drop)))
+        let writer = &self.shared.writer;
+        writer.alone(|connection| writer.noted(checkpoint(connection).map(drop)))
     }
 
     /// The databases that restores have replaced and that are still beside this one.
@@ -206,25 +204,17 @@ impl Database {
 }
 
 impl Shared {
-    fn noted<T>(&self, outcome: Result<T, DatabaseError>) -> Result<T, DatabaseError> {
-        if let Err(error @ DatabaseError::SyncFailed(_)) = &outcome {
-            tracing::error!(error = error as &dyn std::error::Error, "the database is only read from now on");
-            self.failed.store(true, Ordering::Relaxed);
-        }
-        outcome
-    }
-
     fn close(&self) -> Result<(), DatabaseError> {
         // Readers first: a running one would keep its part of the log from being moved.
         drop((self.readers.close(), self.key_readers.close()));
-        let writers = self.writer.close();
-        let failed = self.failed.load(Ordering::Relaxed);
-        for writer in writers.iter().filter(|_| failed) {
+        let writer = self.writer.close();
+        let failed = self.writer.has_failed();
+        if let Some(writer) = writer.as_ref().filter(|_| failed) {
             writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         }
         let wrote = self.wrote.load(Ordering::Relaxed) && !failed;
-        let closed = writers.iter().filter(|_| wrote).try_for_each(|writer| checkpoint(writer).map(drop));
-        drop(writers);
+        let closed = writer.as_ref().filter(|_| wrote).map_or(Ok(()), |writer| checkpoint(writer).map(drop));
+        drop(writer);
         // Last, because a process that waits for it puts another file in the place of this one.
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
         closed

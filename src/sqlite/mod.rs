@@ -17,6 +17,7 @@ mod check;
 mod backup;
 mod open;
 mod pool;
+mod writer;
 mod interrupt;
 mod database;
 mod set_aside;

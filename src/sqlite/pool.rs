@@ -3,23 +3,21 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
-
 use super::DatabaseError;
 
 /// The writer's pool has one connection. The mutex is held to take and to return a connection, not while it works.
 #[derive(Debug)]
-pub(super) struct ConnectionPool {
-    state: Mutex<State>,
+pub(super) struct ConnectionPool<C> {
+    state: Mutex<State<C>>,
     returned: Condvar,
     /// How long a caller waits for a connection before [`DatabaseError::Busy`].
     timeout: Duration,
 }
 
 #[derive(Debug)]
-struct State {
+struct State<C> {
     /// A stack: the connection used last has the warmest cache.
-    idle: Vec<Connection>,
+    idle: Vec<C>,
     lent: usize,
     /// Callers that wait for a connection, or for all of them. Without one, a return makes no system call.
     waiting: usize,
@@ -27,13 +25,13 @@ struct State {
 }
 
 /// Returned to its pool when dropped.
-struct PooledConnection<'a> {
-    pool: &'a ConnectionPool,
-    connection: Option<Connection>,
+pub(super) struct PooledConnection<'a, C> {
+    pool: &'a ConnectionPool<C>,
+    connection: Option<C>,
 }
 
-impl ConnectionPool {
-    pub(super) fn new(idle: Vec<Connection>, timeout: Duration) -> Self {
+impl<C> ConnectionPool<C> {
+    pub(super) fn new(idle: Vec<C>, timeout: Duration) -> Self {
         let state = State { idle, lent: 0, waiting: 0, closed: false };
         Self { state: Mutex::new(state), returned: Condvar::new(), timeout }
     }
@@ -41,14 +39,14 @@ impl ConnectionPool {
     /// Runs `work` with a connection, which returns to the pool also when `work` panics.
     pub(super) fn with<T, E: From<DatabaseError>>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, E>,
+        work: impl FnOnce(&mut C) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut pooled = self.acquire()?;
-        work(pooled.connection.as_mut().ok_or(DatabaseError::Closed)?)
+        work(pooled.get()?)
     }
 
     /// Lends no more, waits for the connections that are lent, and returns all. Empty the second time.
-    pub(super) fn close(&self) -> Vec<Connection> {
+    pub(super) fn close(&self) -> Vec<C> {
         let mut state = self.lock();
         state.closed = true;
         self.returned.notify_all();
@@ -56,7 +54,7 @@ impl ConnectionPool {
         std::mem::take(&mut state.idle)
     }
 
-    fn acquire(&self) -> Result<PooledConnection<'_>, DatabaseError> {
+    pub(super) fn acquire(&self) -> Result<PooledConnection<'_, C>, DatabaseError> {
         let mut state = self.wait_while(self.lock(), |state| state.idle.is_empty() && !state.closed);
         if state.closed {
             return Err(DatabaseError::Closed);
@@ -66,12 +64,17 @@ impl ConnectionPool {
         Ok(PooledConnection { pool: self, connection: Some(connection) })
     }
 
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
     /// Waits at most for the timeout.
     fn wait_while<'a>(
         &self,
-        mut state: MutexGuard<'a, State>,
-        condition: impl Fn(&State) -> bool,
-    ) -> MutexGuard<'a, State> {
+        mut state: MutexGuard<'a, State<C>>,
+        condition: impl Fn(&State<C>) -> bool,
+    ) -> MutexGuard<'a, State<C>> {
         if !condition(&state) {
             return state;
         }
@@ -83,14 +86,27 @@ impl ConnectionPool {
     }
 
     /// Pushes and pops leave the state valid, so a poisoned lock still holds a good one.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for PooledConnection<'_> {
-    fn drop(&mut self) {
+impl<C> PooledConnection<'_, C> {
+    pub(super) fn get(&mut self) -> Result<&mut C, DatabaseError> {
+        self.connection.as_mut().ok_or(DatabaseError::Closed)
+    }
+
+    /// Returns the connection to the pool if another caller waits for it; says whether. That caller, or one that comes
+    /// before it, or [`ConnectionPool::close`] will have it.
+    pub(super) fn hand_on(&mut self) -> bool {
+        self.give_back(|state| state.waiting > 0 && !state.closed)
+    }
+
+    fn give_back(&mut self, condition: impl Fn(&State<C>) -> bool) -> bool {
         let mut state = self.pool.lock();
+        if self.connection.is_none() || !condition(&state) {
+            return false;
+        }
         state.lent = state.lent.saturating_sub(1);
         state.idle.extend(self.connection.take());
         let (closed, is_awaited) = (state.closed, state.waiting > 0);
@@ -101,19 +117,28 @@ impl Drop for PooledConnection<'_> {
             true => self.pool.returned.notify_one(),
             false => {}
         }
+        true
+    }
+}
+
+impl<C> Drop for PooledConnection<'_, C> {
+    fn drop(&mut self) {
+        self.give_back(|_| true);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
-    fn pool(connections: usize) -> ConnectionPool {
+    fn pool(connections: usize) -> ConnectionPool<Connection> {
         let idle = (0..connections).map(|_| Connection::open_in_memory().unwrap()).collect();
         ConnectionPool::new(idle, Duration::from_millis(20))
     }
 
-    fn try_use(pool: &ConnectionPool) -> Result<(), DatabaseError> {
+    fn try_use(pool: &ConnectionPool<Connection>) -> Result<(), DatabaseError> {
         pool.with(|_| Ok(()))
     }
 

@@ -205,7 +205,7 @@ impl Write<'_> {
         let values = params![delivery, target, branch, commit, forced, kind, id, self.now_millis()];
         let new = self.run(sql, values)?;
         let ids: Vec<i64> = all(
-            &self.tx,
+            self.tx,
             "SELECT id FROM deployment_requests WHERE outcome IS NULL AND target = ?1 ORDER BY id",
             [target],
             |row| Ok(row.get(0)?),

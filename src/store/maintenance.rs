@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
 use super::audit::{self, Action, Actor, AuditVerification, Changes};
@@ -85,12 +85,13 @@ impl Store {
     /// that fails. The previous one stays as `<database>.replaced-<moment>`. Users that it erased are erased again. An
     /// `unchecked` backup needs no checksum; the file itself does not show a flipped bit in a name.
     pub fn restore(settings: &Settings, backup: &Path, unchecked: bool, clock: &Clock) -> Result<Restored> {
-        let prepare = |connection: &mut _, tombstones, sha256: &str| {
+        let prepare = |connection: &mut Connection, tombstones, sha256: &str| {
             if let Some(line) = audit::verify(connection, None)?.first_broken {
                 let fault = format!("the audit log is broken at line {line}");
                 return Err(DatabaseError::UnsoundBackup { path: backup.to_owned(), fault }.into());
             }
-            let write = Write::begin(connection, clock, None, settings.block_at_auth0)?;
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let write = Write::new(&tx, clock, None, settings.block_at_auth0);
             let changes = Changes::default().field("backup", Value::Null, sha256);
             write.audit(&Actor::Cli, Action::Restored, None::<UserId>, changes)?;
             let count = match tombstones {
@@ -98,7 +99,7 @@ impl Store {
                 Previous::Unreadable => None,
                 Previous::Readable(tombstones) => Some(Tombstones::apply(&tombstones, &write)?),
             };
-            write.tx.commit()?;
+            tx.commit()?;
             Ok::<_, StoreError>(count)
         };
         let (database, backup) = (settings.database(), (backup, unchecked));

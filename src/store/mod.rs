@@ -3,8 +3,8 @@
 //! Imports layer 0 and `sqlite`. Never speaks HTTP, calls Auth0 or decides permissions.
 //!
 //! All calls block. Reads by key ([`Store::user`], [`Store::user_by_auth0_id`], [`Store::user_by_email`]) never wait for a
-//! scan and may run inline; everything else belongs on the pool. A public function is one transaction with one `now`; a
-//! private one is a step inside it (`Write`).
+//! scan and may run inline; everything else belongs on the pool. A public function is one change with one `now`, stored
+//! as a whole or not at all; a private one is a step inside it (`Write`).
 //!
 //! Every call can fail with [`StoreError::Database`]; a write also with [`StoreError::Revoked`] for a handle that acts
 //! [for a user](Store::as_user), and a change of one user with [`StoreError::NotFound`] and [`StoreError::Erased`].
@@ -54,7 +54,7 @@ pub use users::{
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock::Clock;
 use crate::sqlite::{Database, Interrupt, with_settings};
@@ -169,37 +169,40 @@ impl Store {
         self.database.read_by_key(query)
     }
 
-    /// Runs one write transaction, rolled back when `steps` fails or panics. When it returns, this process knows its
-    /// changes, and subscribers get them.
+    /// Runs the steps of one change, undone when they fail or panic. Changes at the same time may share a transaction. When it
+    /// returns, the change is stored, this process knows it, and subscribers get it.
     fn write<T>(&self, steps: impl FnOnce(&Write<'_>) -> Result<T>) -> Result<T> {
-        self.transaction(&[], |write| {
-            let outcome = steps(&write)?;
-            self.database.commit(write.tx)?;
-            Ok(outcome)
-        })
+        self.count();
+        let outcome = self.database.write_in_group(|tx| steps(&self.begin(tx)?))?;
+        self.poll_changes();
+        Ok(outcome)
     }
 
-    /// [`Store::write`] under other [settings](with_settings), for `steps` that commit or roll back themselves.
+    /// Runs `steps` in a transaction of its own, under other [settings](with_settings). They also return whether to commit it.
     fn transaction<T>(
         &self,
         settings: &[(&str, i64)],
-        steps: impl FnOnce(Write<'_>) -> Result<T>,
+        steps: impl FnOnce(&Write<'_>) -> Result<(T, bool)>,
     ) -> Result<T> {
         self.count();
         let outcome = self.database.with_writer(|connection| {
             with_settings(connection, settings, |connection| {
-                let Shared { clock, block_at_auth0, .. } = &*self.shared;
-                let write = Write::begin(connection, clock, self.request, *block_at_auth0)?;
-                if let Some(acting_user) = self.acting_user {
-                    write.ensure_active(acting_user)?;
+                let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let (outcome, keeps) = steps(&self.begin(&tx)?)?;
+                if keeps {
+                    self.database.commit(tx)?;
                 }
-                steps(write)
+                Ok::<_, StoreError>(outcome)
             })
         })?;
-        // In this order: a subscriber who learns of a block finds the user blocked.
-        self.shared.user_changes.catch_up(&self.shared.clock);
-        self.publish_changes();
+        self.poll_changes();
         Ok(outcome)
+    }
+
+    fn begin<'a>(&self, tx: &'a Connection) -> Result<Write<'a>> {
+        let write = Write::new(tx, &self.shared.clock, self.request, self.shared.block_at_auth0);
+        self.acting_user.map_or(Ok(()), |acting_user| write.ensure_active(acting_user))?;
+        Ok(write)
     }
 
     fn now_millis(&self) -> i64 {

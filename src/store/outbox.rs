@@ -52,7 +52,7 @@ impl Store {
             if write.run(sql, params![auth0_id, enqueued_at, blocked])? == 0 {
                 return Ok(false);
             }
-            let Some(user) = by_auth0_id(&write.tx, auth0_id)? else { return Ok(true) };
+            let Some(user) = by_auth0_id(write.tx, auth0_id)? else { return Ok(true) };
             let changes = Changes::default().field("blockedAtAuth0", !blocked, *blocked);
             write.audit(actor, Action::BlockSent, user.id, changes)?;
             Ok(user.status == Status::Erased)

@@ -57,7 +57,7 @@ pub(crate) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
 impl Write<'_> {
     /// The key for new pseudonyms, made when it is first needed.
     pub(crate) fn pseudonym_key(&self) -> Result<PseudonymKey> {
-        if let Some(key) = keys(&self.tx)?.into_iter().next() {
+        if let Some(key) = keys(self.tx)?.into_iter().next() {
             return Ok(key);
         }
         let mut bytes = [0; 32];

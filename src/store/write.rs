@@ -3,16 +3,17 @@
 use std::cell::Cell;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Params, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Params};
 
 use super::audit::ChainHash;
 use super::{Result, query};
 use crate::clock::Clock;
 use crate::telemetry::RequestId;
 
-/// Holds SQLite's write lock from its beginning, so what it reads stays true until it ends.
+/// Holds SQLite's write lock, so what it reads stays true until it ends.
 pub(crate) struct Write<'a> {
-    pub(crate) tx: Transaction<'a>,
+    /// Within a transaction that holds the lock from its beginning.
+    pub(crate) tx: &'a Connection,
     /// The one moment of this transaction, in whole milliseconds, as rows store it.
     pub(crate) now: Timestamp,
     pub(crate) request: Option<RequestId>,
@@ -23,17 +24,16 @@ pub(crate) struct Write<'a> {
 }
 
 impl<'a> Write<'a> {
-    pub(crate) fn begin(
-        connection: &'a mut Connection,
+    pub(crate) fn new(
+        tx: &'a Connection,
         clock: &Clock,
         request: Option<RequestId>,
         block_at_auth0: bool,
-    ) -> Result<Self> {
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Read under the lock, so that later transactions have later moments.
+    ) -> Self {
+        // Read under the lock, so that later changes have later moments.
         let now = clock.now();
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
-        Ok(Self { tx, now, request, block_at_auth0, audit_head: Cell::new(None) })
+        Self { tx, now, request, block_at_auth0, audit_head: Cell::new(None) }
     }
 
     pub(crate) fn now_millis(&self) -> i64 {
@@ -41,6 +41,6 @@ impl<'a> Write<'a> {
     }
 
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
-        query::run(&self.tx, sql, params)
+        query::run(self.tx, sql, params)
     }
 }

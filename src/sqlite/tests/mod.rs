@@ -7,6 +7,7 @@ mod interrupt;
 mod migrate;
 mod open;
 mod restore;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -52,6 +52,7 @@ impl Store {
     /// Reads what other processes changed, for the rows in use and the feed. The app calls it twice a second, inline, for the
     /// feed: [`Store::is_unchanged`] reads the changes itself.
     pub fn poll_changes(&self) {
+        // In this order: a subscriber who learns of a block finds the user blocked.
         self.shared.user_changes.catch_up(&self.shared.clock);
         self.publish_changes();
     }

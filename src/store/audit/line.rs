@@ -74,7 +74,7 @@ impl Write<'_> {
         changes: Changes,
     ) -> Result<()> {
         let before = match self.audit_head.get() {
-            None => chain::head(&self.tx)?,
+            None => chain::head(self.tx)?,
             known => known,
         };
         // Chosen here, because it is part of what is hashed.

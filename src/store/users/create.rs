@@ -57,7 +57,7 @@ impl Store {
             let expired = now.saturating_sub(KEY_KEPT_FOR);
             let sql =
                 "SELECT user_id FROM idempotency_keys WHERE actor = ?1 AND key = ?2 AND created_at > ?3";
-            if let Some(id) = value(&write.tx, sql, params![actor_key, key, expired])? {
+            if let Some(id) = value(write.tx, sql, params![actor_key, key, expired])? {
                 let user = write.existing(id)?;
                 let same = user.email == new.email
                     && new.auth0_id.as_ref().is_none_or(|id| user.auth0_id.as_ref() == Some(id));
@@ -90,7 +90,7 @@ impl Write<'_> {
             return Err(StoreError::Invalid("an email cannot be verified where there is none"));
         }
         if let Some(auth0_id) = auth0_id
-            && let Some(user) = by_auth0_id(&self.tx, auth0_id)?
+            && let Some(user) = by_auth0_id(self.tx, auth0_id)?
         {
             return Err(StoreError::IdentityTaken(user.id));
         }

@@ -54,13 +54,13 @@ impl Write<'_> {
     /// Refuses an email that leads to another user than `own`: a login with it would always find the other one.
     pub(crate) fn ensure_email_free(&self, email: Option<&Email>, own: Option<UserId>) -> Result<()> {
         let Some(email) = email else { return Ok(()) };
-        let is_taken = by_email(&self.tx, email)?.is_some_and(|user| Some(user.id) != own);
+        let is_taken = by_email(self.tx, email)?.is_some_and(|user| Some(user.id) != own);
         if is_taken { Err(StoreError::EmailConflict) } else { Ok(()) }
     }
 
     /// Whether another user has the email verified.
     pub(crate) fn is_verified_by_another(&self, email: &Email, user: &User) -> Result<bool> {
-        Ok(by_email(&self.tx, email)?.is_some_and(|other| other.id != user.id && other.email_verified))
+        Ok(by_email(self.tx, email)?.is_some_and(|other| other.id != user.id && other.email_verified))
     }
 
     /// Sets the moment of the last change.

@@ -46,7 +46,7 @@ impl Write<'_> {
 
     /// Replaces the ids of all identities of a user by pseudonyms.
     fn pseudonymize_identities(&self, id: UserId) -> Result<()> {
-        let any: Option<i64> = value(&self.tx, "SELECT 1 FROM identities WHERE user_id = ?1 LIMIT 1", [id])?;
+        let any: Option<i64> = value(self.tx, "SELECT 1 FROM identities WHERE user_id = ?1 LIMIT 1", [id])?;
         if any.is_none() {
             return Ok(());
         }

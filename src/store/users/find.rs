@@ -88,7 +88,7 @@ impl Store {
 
 impl Write<'_> {
     pub(crate) fn existing(&self, id: UserId) -> Result<User> {
-        by_id(&self.tx, id)?.ok_or(StoreError::NotFound(id))
+        by_id(self.tx, id)?.ok_or(StoreError::NotFound(id))
     }
 
     /// The row of a user who was not erased.

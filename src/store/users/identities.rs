@@ -38,7 +38,7 @@ impl Store {
     pub fn link_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
-            if let Some(other) = by_auth0_id(&write.tx, auth0_id)? {
+            if let Some(other) = by_auth0_id(write.tx, auth0_id)? {
                 return if other.id == id { Ok(user) } else { Err(StoreError::IdentityTaken(other.id)) };
             }
             write.add_identity(auth0_id, id)?;
@@ -59,9 +59,9 @@ impl Store {
     pub fn unlink_identity(&self, id: UserId, auth0_id: &Auth0Id, actor: &Actor) -> Result<User> {
         self.write(|write| {
             let user = write.not_erased(id)?;
-            let identities = of(&write.tx, id)?;
+            let identities = of(write.tx, id)?;
             if !identities.iter().any(|identity| identity.auth0_id == *auth0_id) {
-                let other = by_auth0_id(&write.tx, auth0_id)?;
+                let other = by_auth0_id(write.tx, auth0_id)?;
                 return if other.is_none() { Ok(user) } else { Err(StoreError::NotLinked(id)) };
             }
             let Some(first) = identities.iter().find(|identity| identity.auth0_id != *auth0_id) else {
@@ -101,7 +101,7 @@ impl Write<'_> {
     pub(crate) fn add_identity(&self, auth0_id: &Auth0Id, user: UserId) -> Result<()> {
         let sql = "INSERT INTO identities (auth0_id, user_id, linked_at) VALUES (?1, ?2, ?3)";
         self.run(sql, params![auth0_id, user, self.now_millis()])?;
-        let Some(at) = unlinked_at(&self.tx, auth0_id)? else { return Ok(()) };
+        let Some(at) = unlinked_at(self.tx, auth0_id)? else { return Ok(()) };
         let sql =
             "UPDATE users SET tokens_valid_from = max(coalesce(tokens_valid_from, ?2), ?2) WHERE id = ?1";
         self.run(sql, params![user, at.as_millisecond()]).map(drop)

@@ -56,10 +56,8 @@ impl Store {
         if let Some(_alone) = self.database.try_exclusive().map_err(StoreError::from)? {
             return self.transaction(&SETTINGS, |write| {
                 let imported = write.import_all(rules, actor, rows, report);
-                if imported.is_ok() && !rules.dry_run {
-                    self.database.commit(write.tx)?;
-                }
-                Ok(imported)
+                let keeps = imported.is_ok() && !rules.dry_run;
+                Ok((imported, keeps))
             })?;
         }
         loop {
@@ -67,11 +65,7 @@ impl Store {
             let is_last = batch.len() < BATCH;
             let outcomes = self.transaction(&[], |write| {
                 let outcomes = batch.iter().map(|(_, row)| write.import_row(row, rules.link, actor));
-                let outcomes: Vec<ImportOutcome> = outcomes.collect::<Result<_>>()?;
-                if !rules.dry_run {
-                    self.database.commit(write.tx)?;
-                }
-                Ok(outcomes)
+                Ok((outcomes.collect::<Result<Vec<_>>>()?, !rules.dry_run))
             })?;
             for ((position, _), outcome) in batch.into_iter().zip(outcomes) {
                 report(position, outcome);

@@ -62,12 +62,12 @@ impl Write<'_> {
             return Ok(ImportOutcome::NoKey);
         }
         if let Some(auth0_id) = &row.auth0_id
-            && let Some(user) = by_auth0_id(&self.tx, auth0_id)?
+            && let Some(user) = by_auth0_id(self.tx, auth0_id)?
         {
             let own = user.auth0_id.as_ref() == Some(auth0_id);
             return self.update_imported(&user, row, own, actor);
         }
-        let found = row.key_email().map(|email| by_email(&self.tx, email)).transpose()?.flatten();
+        let found = row.key_email().map(|email| by_email(self.tx, email)).transpose()?.flatten();
         match (found, &row.auth0_id) {
             (Some(user), Some(auth0_id)) => self.link_imported(&user, auth0_id, row, link, actor),
             // An unverified email proves nothing about a user with an identity.

@@ -23,8 +23,7 @@ impl Store {
         }
         let user = self.write(|write| {
             let kept = write.not_erased(kept)?;
-            if write.existing(gone)?.status == Status::Erased
-                && merged_into(&write.tx, gone)? == Some(kept.id)
+            if write.existing(gone)?.status == Status::Erased && merged_into(write.tx, gone)? == Some(kept.id)
             {
                 return Ok(kept);
             }

@@ -77,10 +77,10 @@ impl Store {
             return Ok(None);
         }
         self.write(|write| {
-            if let Some(user) = by_auth0_id(&write.tx, auth0_id)? {
+            if let Some(user) = by_auth0_id(write.tx, auth0_id)? {
                 return Ok(Some(user));
             }
-            let Some(user) = by_email(&write.tx, email)? else { return Ok(None) };
+            let Some(user) = by_email(write.tx, email)? else { return Ok(None) };
             write.link(&user, auth0_id, Auth0Data::default(), link, actor).map(Some)
         })
     }
@@ -117,7 +117,7 @@ impl Store {
         if self.read_by_key(|connection| is_noted(connection, now))? {
             return Ok(());
         }
-        self.write(|write| match is_noted(&write.tx, write.now)? {
+        self.write(|write| match is_noted(write.tx, write.now)? {
             true => Ok(()),
             false => write.audit(actor, action, id, Changes::default().identity_added(auth0_id)),
         })
@@ -139,11 +139,11 @@ impl Store {
         let profile = identity.profile.as_ref().and_then(|profile| limited(profile, auth0_id));
         let profile = profile.map(|profile| profile.to_string());
         self.write(|write| {
-            if let Some(user) = by_auth0_id(&write.tx, auth0_id)? {
+            if let Some(user) = by_auth0_id(write.tx, auth0_id)? {
                 return Ok(Provisioned::Known(user));
             }
             if let Some(email) = identity.verified_email()
-                && let Some(user) = by_email(&write.tx, email)?
+                && let Some(user) = by_email(write.tx, email)?
             {
                 let data = Auth0Data { person: Some(person), profile: profile.as_deref() };
                 return write.link(&user, auth0_id, data, link, actor).map(Provisioned::Linked);
@@ -198,7 +198,7 @@ impl Write<'_> {
         link: LinkRules,
         actor: &Actor,
     ) -> Result<User> {
-        ensure_linkable(&self.tx, auth0_id, user, link)?;
+        ensure_linkable(self.tx, auth0_id, user, link)?;
         let changes = Changes::default().identity_added(auth0_id);
         if user.auth0_id.is_none() {
             // Staff created this row for the owner of its email, so `link.email` does not matter.

@@ -78,13 +78,13 @@ impl Write<'_> {
 
     fn is_seeded(&self, seed: &SeedUser) -> Result<bool> {
         if let Some(auth0_id) = &seed.auth0_id
-            && by_auth0_id(&self.tx, auth0_id)?.is_some()
+            && by_auth0_id(self.tx, auth0_id)?.is_some()
         {
             return Ok(true);
         }
         match &seed.email {
             // A seed does not claim a pre-provisioned row; a login does.
-            Some(email) if seed.email_verified || seed.auth0_id.is_none() => Ok(by_email(&self.tx, email)?
+            Some(email) if seed.email_verified || seed.auth0_id.is_none() => Ok(by_email(self.tx, email)?
                 .is_some_and(|user| seed.auth0_id.is_none() || user.auth0_id.is_none())),
             // An unverified email of a user with an identity proves nothing.
             _ => Ok(false),

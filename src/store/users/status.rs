@@ -111,7 +111,7 @@ impl Write<'_> {
     /// Whether Auth0 has yet to receive that the user is unblocked.
     fn awaits_delivery(&self, user: &User) -> Result<bool> {
         let sql = "SELECT 1 FROM block_outbox WHERE auth0_id = ?1 AND blocked = 0";
-        value::<i64>(&self.tx, sql, [&user.auth0_id]).map(|entry| entry.is_some())
+        value::<i64>(self.tx, sql, [&user.auth0_id]).map(|entry| entry.is_some())
     }
 
     /// Sets the status, except erased, and since when tokens are valid. A block is one that was set here.

@@ -45,7 +45,7 @@ impl Store {
                 return Ok(user);
             }
             let sql = "SELECT count(*) FROM accepted_terms WHERE user_id = ?1";
-            if count(&write.tx, sql, [id])? > TERMS_MAX_VERSIONS {
+            if count(write.tx, sql, [id])? > TERMS_MAX_VERSIONS {
                 return Err(StoreError::Invalid("a user can accept at most 100 versions of the terms"));
             }
             let changes = Changes::default().field("terms", Value::Null, version);

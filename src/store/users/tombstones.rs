@@ -60,10 +60,10 @@ impl Tombstones {
             write.run(sql, [key.as_bytes()])?;
         }
         // Before an erasure removes ids.
-        let unknown = self.unknown_pseudonyms(&write.tx)?;
+        let unknown = self.unknown_pseudonyms(write.tx)?;
         let mut count = 0;
         for tombstone in &self.all {
-            let user = by_id(&write.tx, tombstone.id)?;
+            let user = by_id(write.tx, tombstone.id)?;
             count += usize::from(user.as_ref().is_none_or(|user| user.status != Status::Erased));
             match user {
                 Some(user) if user.status == Status::Erased => {}
