@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Response};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
+use super::resolver::{CachingResolver, MAX_AGE};
 use super::tls::client_tls;
 use super::{Auth0Error, Call, Settings};
 use crate::clock::Clock;
@@ -70,11 +73,15 @@ impl Auth0 {
             .timeout_global(Some(settings.timeout))
             .max_idle_connections(settings.calls)
             .max_idle_connections_per_host(settings.calls)
-            .max_idle_age(Duration::from_secs(30))
+            .max_idle_age(MAX_AGE)
             .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(Self {
-            agent: Agent::new_with_config(config),
+            agent: Agent::with_parts(
+                config,
+                DefaultConnector::default(),
+                CachingResolver::new(DefaultResolver::default(), clock.clone()),
+            ),
             settings: Arc::new(settings.clone()),
             clock,
             token: Arc::default(),

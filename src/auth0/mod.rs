@@ -7,6 +7,7 @@
 mod settings;
 mod tls;
 mod error;
+mod resolver;
 mod client;
 mod keys;
 mod token;
