@@ -84,6 +84,7 @@ pub async fn claims(
     let unverified_issuer = unverified_payload.claims().text("iss").ok_or(Refusal::WrongIssuer)?;
     // In a box, as the wait is rare: a large future costs each request.
     let published = Box::pin(keys.key(unverified_issuer, header.kid.as_deref())).await?;
+    let _turn = Box::pin(door.cache.turn()).await;
     verify_signature(bearer, &header, &published.key)?;
     // The key is the issuer's own and the signature covers the payload: both are trusted from here on.
     let mut claims = Claims { key: Some(published), ..validate(unverified_payload, policy, now)? };

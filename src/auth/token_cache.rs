@@ -1,7 +1,11 @@
 //! A cache of verified tokens: a repeated token costs a hash instead of a signature check. Bounded in entries and bytes.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::bearer::TokenDigest;
 use super::{Bearer, Claims};
@@ -21,6 +25,7 @@ pub struct TokenCache {
     entries: Cache<TokenDigest, (Claims, u64), ByBytes>,
     hits: Counter,
     misses: Counter,
+    turns: Semaphore,
 }
 
 /// Weighs an entry by its second value, its size in bytes.
@@ -48,6 +53,14 @@ impl TokenCache {
         self.entries.insert(token, (claims, bytes));
     }
 
+    /// Waits for this token's turn to be verified. As many are verified at once as there are threads, and requests that are
+    /// ready go before each: a thousand new tokens do not make the others wait for a thousand signature checks.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        let turn = self.turns.acquire().await.ok();
+        tokio::task::yield_now().await;
+        turn
+    }
+
     /// How many tokens were found in the cache, and how many had to be verified.
     pub fn hits_and_misses(&self) -> (u64, u64) {
         (self.hits.get(), self.misses.get())
@@ -57,7 +70,8 @@ impl TokenCache {
 impl Default for TokenCache {
     fn default() -> Self {
         let entries = Cache::with_weighter(ENTRIES, BYTES, ByBytes);
-        Self { entries, hits: Counter::default(), misses: Counter::default() }
+        let turns = Semaphore::new(available_parallelism().map_or(1, NonZero::get));
+        Self { entries, hits: Counter::default(), misses: Counter::default(), turns }
     }
 }
 
@@ -69,6 +83,9 @@ impl std::fmt::Debug for TokenCache {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::auth::parse;
     use crate::auth::tests::claims_with;
@@ -102,5 +119,25 @@ mod tests {
         cache.insert(&bearer, bearer.digest(), claims_with(&json!({})));
         assert!(get(true).is_some() && get(false).is_none());
         assert_eq!(cache.hits_and_misses(), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn other_tasks_go_between_new_tokens() {
+        let (cache, verified) = (Arc::new(TokenCache::default()), Arc::new(AtomicUsize::new(0)));
+        let at_once = cache.turns.available_permits();
+        for _ in 0..50 * at_once {
+            let (cache, verified) = (Arc::clone(&cache), Arc::clone(&verified));
+            tokio::spawn(async move {
+                let _turn = cache.turn().await;
+                verified.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        let mut before = 0;
+        while before < 50 * at_once {
+            tokio::task::yield_now().await;
+            let now = verified.load(Ordering::SeqCst);
+            assert!(now - before <= 2 * at_once, "{} tokens went before this task", now - before);
+            before = now;
+        }
     }
 }
