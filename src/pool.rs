@@ -64,6 +64,7 @@ impl Pool {
             let shared = Arc::clone(&pool.0);
             pool.0.threads.send_modify(|threads| *threads += 1);
             std::thread::Builder::new().name(format!("pool-{i}")).spawn(move || {
+                lower_priority();
                 shared.work();
                 shared.threads.send_modify(|threads| *threads -= 1);
             })?;
@@ -144,6 +145,20 @@ impl Shared {
     }
 }
 
+/// How much nicer the pool's threads are, as by the command `nice`.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 10;
+
+/// Lets requests that wait for no job go first where there are fewer cores than threads with work. Elsewhere than on Linux
+/// the value is that of the whole process, so it stays.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Ok(nice) = rustix::process::getpriority_process(None) {
+        // Lowering needs no privilege.
+        let _ = rustix::process::setpriority_process(None, nice + NICER);
+    }
+}
+
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool").field("waiting", &self.0.lock().waiting.len()).finish_non_exhaustive()
@@ -167,6 +182,13 @@ mod tests {
         assert_eq!(pool.run(|| 6 * 7).await, Ok(42));
         assert_eq!(pool.run(|| panic!("on purpose")).await.map(|()| 0), Err(PoolError::Panicked));
         assert_eq!(pool.run(|| 1).await, Ok(1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn jobs_have_a_lower_priority_than_their_callers() {
+        let nice = || rustix::process::getpriority_process(None).unwrap();
+        assert_eq!(pool(1, 1).run(nice).await, Ok((nice() + NICER).min(19)));
     }
 
     /// Starts a job that runs until it is released.
