@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import socket
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 from client import all_at_once, percentile, post, subscribe
 from machine import cpu_ns, raise_open_files
+from programs import AUDIENCES
 from rounds import Round, each_once, warm
 from setup import HEALTHZ, Setup
 from wrk import Work, wrk
@@ -49,16 +52,24 @@ def half_saturation(setup: Setup) -> Round:
 
 
 def sockets(setup: Setup) -> Round:
-    """The memory of an idle subscription. The limits of connections are raised for it."""
-    count = min(setup.sizes.sockets, raise_open_files() // 4)
-    limits = [f"public.socket.connections={count + 100}", "public.socket.per_caller=0", "http.per_address=0"]
-    limits.append(f"http.connections={count + 100}")
-    token = setup.row.all_tokens()[0]
+    """The memory of an idle subscription, half of them at each door. The limits of connections are raised for it. Where few
+    files may be open there are fewer: a door accepts as many connections as its third of the files, less some."""
+    count = min(setup.sizes.sockets, (raise_open_files() - 1_000) * 2 // 3)
+    limits = [f"{door}.socket.{limit}" for door in AUDIENCES for limit in (f"connections={count}", "per_caller=0")]
+    limits += ["http.per_address=0", f"http.connections={count}"]
+    subscriptions = [
+        (setup.row.all_tokens()[0], "subscription { meChanged { id } }"),
+        (setup.users.all_tokens()[0], "subscription { userChanged { id } }"),
+    ]
     with setup.vestibule.serve(setup.database, extra=limits) as server:
-        query = "subscription { meChanged { id } }"
-        some = [subscribe(server.addresses[0], token, query) for _ in range(count // 20)]
+
+        def open_sockets(number: int) -> list[socket.socket]:
+            turns = zip(range(number), cycle(zip(server.addresses, subscriptions)))
+            return [subscribe(address, *subscription) for _, (address, subscription) in turns]
+
+        some = open_sockets(count // 20)
         before = server.resident_mib()
-        more = [subscribe(server.addresses[0], token, query) for _ in range(count - len(some))]
+        more = open_sockets(count - len(some))
         time.sleep(0.5)
         grown = server.resident_mib() - before
         for connection in some + more:
