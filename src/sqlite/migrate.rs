@@ -3,10 +3,11 @@
 use std::error::Error as _;
 use std::path::Path;
 
-use refinery::{Migration, Runner};
+use refinery::Runner;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::connect::with_settings;
+use super::schema::MigrationRecord;
 use super::{DatabaseError, DatabaseSchema};
 
 /// Foreign keys are off during migrations, because remaking a table drops the old one, which rows of others reference.
@@ -33,12 +34,9 @@ pub(super) fn known_version(
     schema: &DatabaseSchema,
     path: &Path,
 ) -> Result<i32, DatabaseError> {
-    let (migrations, known) = (schema.migrations()?, schema.version()?);
+    let (migrations, known) = (schema.known()?, schema.version()?);
     let history = history(connection)?;
-    let differs = |(version, name, checksum): &&(i32, String, String)| {
-        let same = |ours: &Migration| ours.name() == name && ours.checksum().to_string() == *checksum;
-        *version <= known && !migrations.iter().any(|ours| ours.version() == *version && same(ours))
-    };
+    let differs = |record: &&MigrationRecord| record.0 <= known && !migrations.contains(record);
     if let Some((version, name, _)) = history.iter().find(differs) {
         let (path, name) = (path.to_owned(), name.clone());
         return Err(DatabaseError::UnknownSchema { path, version: *version, name });
@@ -75,7 +73,7 @@ fn failed(error: refinery::Error) -> DatabaseError {
 
 /// The migrations that the file has run, oldest first. We read them ourselves: refinery creates its table before it
 /// reads, and panics on odd rows.
-fn history(connection: &Connection) -> Result<Vec<(i32, String, String)>, DatabaseError> {
+fn history(connection: &Connection) -> Result<Vec<MigrationRecord>, DatabaseError> {
     let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'refinery_schema_history'";
     if !connection.prepare(there)?.exists([])? {
         return Ok(Vec::new());
