@@ -71,8 +71,8 @@ impl Database {
         let OpenFile { connector, lock, writer, .. } = open;
         let timeout = connector.busy_timeout;
         let pool = || {
-            let readers: Result<_, _> = (0..readers.max(1)).map(|_| connector.reader()).collect();
-            readers.map(|readers| ConnectionPool::new(readers, timeout))
+            let connector = connector.clone();
+            ConnectionPool::growing(readers, timeout, move || connector.reader())
         };
         let (readers, key_readers) = (pool()?, pool()?);
         let writer = WriterQueue::new(writer, timeout);

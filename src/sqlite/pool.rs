@@ -1,4 +1,4 @@
-//! The connection pool: a fixed number of equal connections, each lent for one query or one transaction.
+//! The connection pool: a bounded number of equal connections, each lent for one query or one transaction.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +12,16 @@ pub(super) struct ConnectionPool<C> {
     returned: Condvar,
     /// How long a caller waits for a connection before [`DatabaseError::Busy`].
     timeout: Duration,
+    open: Opener<C>,
+}
+
+/// Opens a connection.
+struct Opener<C>(Box<dyn Fn() -> Result<C, DatabaseError> + Send + Sync>);
+
+impl<C> std::fmt::Debug for Opener<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Opener")
+    }
 }
 
 #[derive(Debug)]
@@ -19,6 +29,8 @@ struct State<C> {
     /// A stack: the connection used last has the warmest cache.
     idle: Vec<C>,
     lent: usize,
+    /// Connections that may still be opened, when none is idle.
+    unopened: usize,
     /// Callers that wait for a connection, or for all of them. Without one, a return makes no system call.
     waiting: usize,
     closed: bool,
@@ -32,8 +44,20 @@ pub(super) struct PooledConnection<'a, C> {
 
 impl<C> ConnectionPool<C> {
     pub(super) fn new(idle: Vec<C>, timeout: Duration) -> Self {
-        let state = State { idle, lent: 0, waiting: 0, closed: false };
-        Self { state: Mutex::new(state), returned: Condvar::new(), timeout }
+        let state = State { idle, lent: 0, unopened: 0, waiting: 0, closed: false };
+        let open = Opener(Box::new(|| Err(DatabaseError::Busy)));
+        Self { state: Mutex::new(state), returned: Condvar::new(), timeout, open }
+    }
+
+    /// A pool of one connection, which opens more, up to `max`, when it needs them: each takes 0.2 MiB.
+    pub(super) fn growing(
+        max: usize,
+        timeout: Duration,
+        open: impl Fn() -> Result<C, DatabaseError> + Send + Sync + 'static,
+    ) -> Result<Self, DatabaseError> {
+        let idle = vec![open()?];
+        let state = State { idle, lent: 0, unopened: max.saturating_sub(1), waiting: 0, closed: false };
+        Ok(Self { state: Mutex::new(state), returned: Condvar::new(), timeout, open: Opener(Box::new(open)) })
     }
 
     /// Runs `work` with a connection, which returns to the pool also when `work` panics.
@@ -55,13 +79,28 @@ impl<C> ConnectionPool<C> {
     }
 
     pub(super) fn acquire(&self) -> Result<PooledConnection<'_, C>, DatabaseError> {
-        let mut state = self.wait_while(self.lock(), |state| state.idle.is_empty() && !state.closed);
+        let is_empty = |state: &State<C>| state.idle.is_empty() && state.unopened == 0;
+        let mut state = self.wait_while(self.lock(), |state| is_empty(state) && !state.closed);
         if state.closed {
             return Err(DatabaseError::Closed);
         }
-        let connection = state.idle.pop().ok_or(DatabaseError::Busy)?;
+        if is_empty(&state) {
+            return Err(DatabaseError::Busy);
+        }
         state.lent += 1;
-        Ok(PooledConnection { pool: self, connection: Some(connection) })
+        if let Some(connection) = state.idle.pop() {
+            return Ok(PooledConnection { pool: self, connection: Some(connection) });
+        }
+        state.unopened -= 1;
+        drop(state);
+        let opened = (self.open.0)();
+        if opened.is_err() {
+            let mut state = self.lock();
+            (state.lent, state.unopened) = (state.lent.saturating_sub(1), state.unopened + 1);
+            drop(state);
+            self.returned.notify_all();
+        }
+        Ok(PooledConnection { pool: self, connection: Some(opened?) })
     }
 
     #[cfg(test)]
@@ -129,6 +168,9 @@ impl<C> Drop for PooledConnection<'_, C> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use rusqlite::Connection;
 
     use super::*;
@@ -148,6 +190,28 @@ mod tests {
         let inner = pool.with(|_| Ok::<_, DatabaseError>(try_use(&pool))).unwrap();
         assert!(matches!(inner, Err(DatabaseError::Busy)));
         assert!(try_use(&pool).is_ok());
+    }
+
+    #[test]
+    fn connections_are_opened_when_they_are_needed() {
+        let opened = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&opened);
+        let open = move || match counted.fetch_add(1, Ordering::Relaxed) {
+            1 => Err(DatabaseError::Closed),
+            _ => Ok(Connection::open_in_memory()?),
+        };
+        let pool = ConnectionPool::growing(2, Duration::from_millis(20), open).unwrap();
+        for _ in 0..2 {
+            try_use(&pool).unwrap();
+        }
+        assert_eq!(opened.load(Ordering::Relaxed), 1);
+        // The second cannot be opened, and is opened when it is needed again.
+        let second = || pool.with(|_| Ok::<_, DatabaseError>(try_use(&pool))).unwrap();
+        assert!(matches!(second(), Err(DatabaseError::Closed)));
+        second().unwrap();
+        let third = || pool.with(|_| pool.with(|_| Ok::<_, DatabaseError>(try_use(&pool))));
+        assert!(matches!(third().unwrap(), Err(DatabaseError::Busy)));
+        assert_eq!((opened.load(Ordering::Relaxed), pool.close().len()), (3, 2));
     }
 
     #[test]
