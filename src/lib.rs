@@ -41,7 +41,7 @@
 //! `docs/embedding.md` shows each step; `examples/notes.rs` has queries, mutations, subscriptions and a table of its own. `docs/architecture.md` in the
 //! repository explains the source: start with `api/endpoint.rs`, then read `auth/mod.rs`.
 
-pub use api::{ApiError, Context, List, ListItem, Schema, internal, public};
+pub use api::{ApiError, Context, List, ListItem, Schema, TextField, internal, public};
 pub use app::Vestibule;
 pub use auth::{Caller, Principal, Refusal};
 pub use cli::main;

@@ -44,6 +44,11 @@ impl Budget {
         if !self.take(bytes) {
             std::future::pending::<()>().await;
         }
+        self.pace(bytes).await;
+    }
+
+    /// Counts work that is worth making so many bytes. Returns after other tasks have run, if this one has made a slice.
+    pub(super) async fn pace(&self, bytes: usize) {
         poll_fn(|task| match self.slice.load(Ordering::Relaxed) {
             0 => {
                 task.waker().wake_by_ref();

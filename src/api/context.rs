@@ -9,19 +9,22 @@ use tokio::sync::Semaphore;
 
 use super::budget::Budget;
 use super::error::ApiError;
+use super::fields::Fields;
 use super::mutation_rate::MutationRate;
 use super::paging::read_number;
 use super::services::Services;
 use crate::auth::{self, Caller, Gate, Principal, Refusal};
 use crate::pool::{Pool, PoolError};
 use crate::sqlite::rusqlite::{Connection, Transaction};
-use crate::sqlite::{Database, Interrupt};
+use crate::sqlite::{Database, DatabaseError, Interrupt};
 use crate::store::{AcceptedTerms, ActingUser, Actor, Export, Store, StoreError};
 use crate::telemetry::RequestId;
 use crate::user::{CurrentUser, Status, User, UserId};
 
 /// Jobs of one request on the pool at once.
 const JOBS: usize = 2;
+/// The bytes that could be made in the time that a page's read takes inline.
+const PAGE: usize = 16 * 1024;
 /// How long a fetched profile is not fetched again.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
 
@@ -39,6 +42,8 @@ pub struct Context {
     /// Which rate a person's changes have, if any.
     rate: Option<Arc<MutationRate>>,
     usage: Arc<Usage>,
+    /// The fields that the operation selects, if they are known.
+    fields: Option<Fields>,
     /// The caller's row and terms, read when a field isn't in the token.
     row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
 }
@@ -66,12 +71,23 @@ impl Context {
             read_time: time - time / 10,
             rate: None,
             usage: Arc::new(Usage { jobs, budget: Budget::default(), has_exported }),
+            fields: None,
             row: OnceLock::new(),
         }
     }
 
     pub(super) fn with_rate(self, rate: Arc<MutationRate>) -> Self {
         Self { rate: Some(rate), ..self }
+    }
+
+    /// For an operation that selects these fields.
+    pub(super) fn with_fields(self, fields: Option<Fields>) -> Self {
+        Self { fields, ..self }
+    }
+
+    /// Whether the operation may select the column of this name.
+    pub(super) fn selects(&self, column: &str) -> bool {
+        self.fields.as_ref().is_none_or(|fields| fields.have_column(column))
     }
 
     /// The caller.
@@ -155,6 +171,24 @@ impl Context {
         let interrupt = Interrupt::after(self.read_time, self.services.gate.clock().clone());
         let store = self.services.store.interruptible(&interrupt);
         self.run(move || job(&store)).await
+    }
+
+    /// Runs a read of one page of a list. Unless a filter may make it scan, it takes some ten microseconds: it runs inline, where
+    /// handing it to a thread would cost as much again, and on the pool when the disk turns out to be slow.
+    pub(super) async fn read_page<T: Send + 'static>(
+        &self,
+        is_filtered: bool,
+        job: impl Fn(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        if !is_filtered {
+            self.usage.budget.pace(PAGE).await;
+            let interrupt = Interrupt::inline(self.services.gate.clock().clone());
+            match job(&self.services.store.interruptible(&interrupt)) {
+                Err(StoreError::Database(DatabaseError::Interrupted)) => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+        self.read_store(job).await
     }
 
     /// Runs a change as the caller, on the pool. Each transaction of `job` is audited as part of this request. For a user

@@ -15,6 +15,7 @@ use juniper::{
     Selection, Variables,
 };
 
+use super::fields::Fields;
 use super::introspection::{self, Arguments, Fragment};
 use super::request_error::{PrepareError, RequestError};
 use super::settings::Limits;
@@ -37,6 +38,7 @@ pub(super) struct Cost {
     conditions: Vec<(String, bool)>,
     /// The operation's name.
     pub(super) name: Option<Box<str>>,
+    pub(super) fields: Option<Fields>,
 }
 
 /// The cost of a page whose size depends on variables.
@@ -113,6 +115,7 @@ pub(super) fn measure(
         is_cyclic: false,
         defaults,
         conditions: HashSet::new(),
+        names: HashSet::new(),
     };
     let totals = measurer.selections(&operation.selection_set, root, Parent::Field);
     // Validation refuses a cycle.
@@ -137,7 +140,8 @@ pub(super) fn measure(
         .iter()
         .filter_map(|name| nullable.get(name).map(|null_by_default| ((*name).to_owned(), *null_by_default)));
     let name = operation.name.as_ref().map(|name| name.item.into());
-    Ok(Cost { conditions: conditions.collect(), name, ..totals.cost })
+    let fields = Some(measurer.names.iter().copied().collect());
+    Ok(Cost { conditions: conditions.collect(), name, fields, ..totals.cost })
 }
 
 fn check(key: &'static str, unit: &'static str, count: u64, max: usize) -> Result<(), RequestError> {
@@ -253,6 +257,8 @@ struct Measurer<'d, 's> {
     defaults: HashMap<&'d str, Option<u64>>,
     /// Variables in the conditions of `@include` and `@skip`.
     conditions: HashSet<&'d str>,
+    /// The selected fields.
+    names: HashSet<&'d str>,
 }
 
 impl<'d, 's> Measurer<'d, 's> {
@@ -330,6 +336,7 @@ impl<'d, 's> Measurer<'d, 's> {
         on: Option<&'s MetaType>,
         parent: Parent,
     ) -> Totals {
+        self.names.insert(name);
         let one = Cost { fixed: 1, ..Cost::default() };
         let Some(selections) = selections else { return Totals { cost: one, ..Totals::default() } };
         let is_introspection = parent == Parent::Introspection || name.starts_with("__");

@@ -136,6 +136,9 @@ async fn answer(
             RequestOutcome::Failed(RequestError::MutationByGet)
         }
         OperationType::Subscription => RequestOutcome::Failed(RequestError::SubscriptionOverHttp),
-        _ => door.execute(&prepared, &request, &door.context(caller, responder.line.request)).await,
+        _ => {
+            let context = door.context(caller, responder.line.request).with_fields(prepared.fields());
+            door.execute(&prepared, &request, &context).await
+        }
     }
 }

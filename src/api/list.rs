@@ -16,17 +16,20 @@ use juniper::{
 use super::context::Context;
 
 /// An object type whose fields resolve without waiting, but for some.
-pub trait ListItem {
+pub trait ListItem: Sized {
     /// The names of the fields that wait, those that are an `async fn`: of the type, and of each type below it. To resolve one
     /// that is missing here is a panic.
     const WAITING: &'static [&'static str];
 
-    /// What the resolver of a field without arguments returns, if that is a text or null; `None` for a field that juniper must
-    /// resolve. Juniper's way to a resolver costs more than a short text itself.
-    fn text<S: ScalarValue>(&self, _field: &str) -> Option<Value<S>> {
+    /// The resolver of a field without arguments that is a text or null; `None` for a field that juniper must resolve.
+    /// Juniper's way to a resolver costs more than a short text itself.
+    fn text(_field: &str) -> Option<TextField<Self>> {
         None
     }
 }
+
+/// The resolver of a field that is a text or null.
+pub type TextField<T> = fn(&T) -> Option<Cow<'_, str>>;
 
 /// A list of objects, `[T!]!` in the schema. A resolver returns it in place of a `Vec<T>`.
 ///
@@ -116,10 +119,12 @@ where
     let on = T::name(&()).and_then(|name| executor.schema().concrete_type_by_name(name));
     let mut columns = Vec::with_capacity(selection.len());
     let plain = on.filter(|on| add_columns(&mut columns, selection, on, executor).is_some());
+    // Cloned for each item: a key is hashed once.
+    let empty = Object::from_iter(columns.iter().map(|column| (column.key, Value::Null)));
     let mut rows = Vec::with_capacity(items.len());
     for item in items {
         let row = match plain {
-            Some(on) => resolve_row(item, on, &columns),
+            Some(on) => resolve_row(item, on, &columns, empty.clone()),
             None => executor.resolve_into_value(&(), item),
         };
         // The items of the list are not null. The error of this one is recorded.
@@ -133,14 +138,15 @@ where
 }
 
 /// A selected field, looked up once for all items.
-struct Column<'a, S> {
+struct Column<'a, S, T> {
     key: &'a str,
     /// `None` for `__typename`.
-    field: Option<ColumnField<'a, S>>,
+    field: Option<ColumnField<'a, S, T>>,
 }
 
-struct ColumnField<'a, S> {
+struct ColumnField<'a, S, T> {
     name: &'a str,
+    text: Option<TextField<T>>,
     position: SourcePosition,
     is_non_null: bool,
     arguments: Arguments<'a, S>,
@@ -149,8 +155,8 @@ struct ColumnField<'a, S> {
 
 /// Adds the columns of a selection on objects of a type. `None` if it has what juniper must resolve: arguments, directives, a
 /// key that is selected twice, or too many fields.
-fn add_columns<'a, S: ScalarValue>(
-    columns: &mut Vec<Column<'a, S>>,
+fn add_columns<'a, S: ScalarValue, T: ListItem>(
+    columns: &mut Vec<Column<'a, S, T>>,
     selections: &'a [Selection<'a, S>],
     on: &'a MetaType<S>,
     executor: &'a Executor<'a, 'a, Context, S>,
@@ -171,6 +177,7 @@ fn add_columns<'a, S: ScalarValue>(
                         let selection = field.selection_set.as_deref();
                         Some(ColumnField {
                             name,
+                            text: T::text(name),
                             position: span.start,
                             is_non_null: meta.field_type.is_non_null(),
                             arguments: Arguments::new(None, &meta.arguments),
@@ -202,31 +209,29 @@ fn add_columns<'a, S: ScalarValue>(
     Some(())
 }
 
-/// The object of an item. Null if a field that can't be null is; its error is recorded.
+/// The object of an item, from one with all keys. Null if a field that can't be null is; its error is recorded.
 fn resolve_row<S: ScalarValue, T: GraphQLValue<S, Context = Context, TypeInfo = ()> + ListItem>(
     item: &T,
     on: &MetaType<S>,
-    columns: &[Column<'_, S>],
+    columns: &[Column<'_, S, T>],
+    mut object: Object<S>,
 ) -> Value<S> {
-    let mut object = Object::with_capacity(columns.len());
-    for Column { key, field } in columns {
-        let value = match field {
+    for ((_, value), Column { field, .. }) in object.iter_mut().zip(columns) {
+        *value = match field {
             None => Value::scalar(on.name().map_or_else(String::new, ToString::to_string)),
-            Some(ColumnField { name, position, is_non_null, arguments, executor }) => {
-                let resolve = || {
-                    item.resolve_field(&(), name, arguments, executor).unwrap_or_else(|error| {
-                        executor.push_error_at(error, *position);
-                        Value::Null
-                    })
-                };
-                let value = item.text(name).unwrap_or_else(resolve);
-                if *is_non_null && value.is_null() {
-                    return Value::Null;
-                }
-                value
+            Some(ColumnField { text: Some(text), .. }) => {
+                text(item).map_or(Value::Null, |text| Value::scalar(text.into_owned()))
+            }
+            Some(ColumnField { name, position, arguments, executor, .. }) => {
+                item.resolve_field(&(), name, arguments, executor).unwrap_or_else(|error| {
+                    executor.push_error_at(error, *position);
+                    Value::Null
+                })
             }
         };
-        object.add_field(*key, value);
+        if value.is_null() && field.as_ref().is_some_and(|field| field.is_non_null) {
+            return Value::Null;
+        }
     }
     Value::Object(object)
 }

@@ -7,6 +7,7 @@ use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use self_cell::self_cell;
 
+use super::fields::Fields;
 use super::request::{Document, GraphqlRequest};
 use super::request_error::{PrepareError, RequestError};
 use super::schema::{ExecutableSchema, Operation, Schema, ValidOperation};
@@ -101,6 +102,11 @@ fn cache(limits: &Limits) -> Option<Cache<CacheKey, Arc<PreparedOperation>>> {
 impl PreparedOperation {
     pub(super) fn operation(&self) -> &dyn Operation {
         &*self.borrow_dependent().operation
+    }
+
+    /// The fields that it selects.
+    pub(super) fn fields(&self) -> Option<Fields> {
+        self.borrow_dependent().cost.fields.clone()
     }
 
     /// Its name, if it has one.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use vestibule::app::Vestibule;
 use vestibule::clock::Clock;
 use vestibule::sqlite::{DatabaseError, DatabaseSchema};
 
-use crate::test_server::TestServer;
+use crate::test_server::{TestServer, manual_clock};
 use crate::waiting::{DEADLINE, wait_until};
 
 struct Query;
@@ -110,4 +111,39 @@ fn a_disconnected_client_interrupts_its_read() {
     assert_eq!(next(&events), "begun");
     drop(stream);
     assert_eq!(next(&events), "ended");
+}
+
+#[test]
+fn a_page_is_read_inline_unless_the_read_is_slow() {
+    let clock = manual_clock();
+    let server = TestServer::open_with_clock(clock.clone(), &["internal.limits.time=1h", "pool.threads=1"]);
+    (0..100).for_each(|i| drop(server.insert_user(&format!("auth0|{i:02}"))));
+    let token = server.machine_token("users:read");
+    let (mut reads, query) = (server.store().queries(), "{ users(first: 100) { nodes { auth0Id } } }");
+    let mut reads_of_a_page = || {
+        let answer = server.ask_internal(&token, query, Value::Null);
+        let nodes = answer.at("/data/users/nodes");
+        assert_eq!((nodes.as_array().map(Vec::len), &nodes[99]["auth0Id"]), (Some(100), &json!("auth0|99")));
+        let before = std::mem::replace(&mut reads, server.store().queries());
+        server.store().queries() - before
+    };
+    let (held, release) = server.occupy_thread();
+    let inline = reads_of_a_page();
+    drop(release);
+    server.runtime.block_on(held).unwrap().unwrap();
+    wait_until("a read takes too long, and moves to the pool", || {
+        let is_answered = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // At most a minute: the token and the read on the pool have an hour.
+            scope.spawn(|| {
+                for _ in (0..6_000).take_while(|_| !is_answered.load(Ordering::Relaxed)) {
+                    clock.advance(Duration::from_millis(10));
+                    std::thread::yield_now();
+                }
+            });
+            let reads = reads_of_a_page();
+            is_answered.store(true, Ordering::Relaxed);
+            reads == inline + 1
+        })
+    });
 }

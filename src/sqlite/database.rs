@@ -3,19 +3,17 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::connect::{Connector, checkpoint};
-use super::interrupt::{Interrupt, bounded};
+use super::interrupt::{Bounds, Interrupt, bounded};
 use super::lock::Lock;
 use super::open::OpenFile;
 use super::pool::ConnectionPool;
 use super::writer::WriterQueue;
 use super::{DatabaseError, DatabaseSchema, DatabaseSettings, set_aside};
-use crate::clock::Clock;
 
 /// A handle to a database file. Cheap to clone. All calls block. Every read and write can end with
 /// [`DatabaseError::Busy`], [`DatabaseError::Closed`] or [`DatabaseError::Interrupted`].
@@ -25,7 +23,7 @@ use crate::clock::Clock;
 #[derive(Debug, Clone)]
 pub struct Database {
     shared: Arc<Shared>,
-    bounds: Option<Weak<(Duration, Clock)>>,
+    bounds: Option<Weak<Bounds>>,
 }
 
 #[derive(Debug)]
@@ -81,12 +79,14 @@ impl Database {
         Ok(Self { shared: Arc::new(shared), bounds: None })
     }
 
-    /// Runs a read that scans, or may.
+    /// Runs a read that scans, or may: with the connections of reads by key if it runs [inline](Interrupt::inline).
     pub fn read<T, E: From<DatabaseError>>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.read_from(&self.shared.readers, query)
+        let bounds = self.bounds.as_ref().and_then(Weak::upgrade);
+        let is_inline = bounds.is_some_and(|bounds| bounds.is_inline);
+        self.read_from(if is_inline { &self.shared.key_readers } else { &self.shared.readers }, query)
     }
 
     /// Runs a read by key. It never waits for a scan, so it may run inline.

@@ -3,8 +3,8 @@
 //! Imports layer 0 and `sqlite`. Never speaks HTTP, calls Auth0 or decides permissions.
 //!
 //! All calls block. Reads by key ([`Store::user`], [`Store::user_by_auth0_id`], [`Store::user_by_email`]) never wait for a
-//! scan and may run inline; everything else belongs on the pool. A public function is one change with one `now`, stored
-//! as a whole or not at all; a private one is a step inside it (`Write`).
+//! scan and may run inline, as may the reads of an [`Interrupt::inline`]; everything else belongs on the pool. A public
+//! function is one change with one `now`, stored as a whole or not at all; a private one is a step inside it (`Write`).
 //!
 //! Every call can fail with [`StoreError::Database`]; a write also with [`StoreError::Revoked`] for a handle that acts
 //! [for a user](Store::as_user), and a change of one user with [`StoreError::NotFound`] and [`StoreError::Erased`].
@@ -48,7 +48,7 @@ pub use user_changes::ChangeNumber;
 pub use users::{
     AcceptedTerms, Export, Identity, ImportOutcome, ImportRow, ImportRules, NewIdentity, NewUser,
     PROFILE_MAX_BYTES, Period, Provisioned, SEARCH_MAX, SeedUser, SortKey, TERMS_MAX_CHARS,
-    TERMS_MAX_VERSIONS, UserCursor, UserFilter, UserOrder, UserUpdate, user_json,
+    TERMS_MAX_VERSIONS, UserColumns, UserCursor, UserFilter, UserOrder, UserUpdate, user_json,
 };
 
 use std::path::PathBuf;

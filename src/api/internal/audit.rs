@@ -86,8 +86,9 @@ impl AuditEventConnection {
         args: ConnectionArgs,
     ) -> Result<Self, ApiError> {
         let (store_filter, page_args) = (filter.clone(), args.page_args(AuditEvent::read_cursor)?);
-        let Page { items, more } =
-            context.read_store(move |store| store.list_audit(&store_filter, &page_args)).await?;
+        let is_filtered = filter != AuditFilter::default();
+        let read = context.read_page(is_filtered, move |store| store.list_audit(&store_filter, &page_args));
+        let Page { items, more } = read.await?;
         let page = Nodes::new(Page { items: AuditEvent::page(items), more }, &args, AuditEvent::sort_key);
         Ok(Self { page, filter: AuditScope::Filter(filter) })
     }

@@ -124,9 +124,10 @@ impl DeploymentConnection {
         args: ConnectionArgs,
     ) -> Result<Self, ApiError> {
         let page_args = args.page_args(|key| read_number("deployment", key))?;
-        let store_filter = filter.clone();
-        let Page { items, more } =
-            context.read_store(move |store| store.list_deployments(&store_filter, &page_args)).await?;
+        let (is_filtered, store_filter) = (filter != DeploymentFilter::default(), filter.clone());
+        let read =
+            context.read_page(is_filtered, move |store| store.list_deployments(&store_filter, &page_args));
+        let Page { items, more } = read.await?;
         let page = Page { items: Deployment::page(items), more };
         Ok(Self { page: Nodes::new(page, &args, sort_key), filter })
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use juniper::{GraphQLEnum, GraphQLObject, ID, ScalarValue, Value, graphql_object};
+use juniper::{GraphQLEnum, GraphQLObject, ID, graphql_object};
 
 use super::audit::{AuditEventConnection, AuditScope};
 use super::node::{Account, NodeValue};
 use crate::api::error::NullOnError;
-use crate::api::list::ListItem;
+use crate::api::list::{ListItem, TextField};
 use crate::api::paging::ConnectionArgs;
 use crate::api::{AcceptedTerms, ApiError, Context, DateTime, Email, Json, NodeId};
 use crate::auth0::Profile;
@@ -51,20 +51,20 @@ impl ListItem for Account {
     const WAITING: &'static [&'static str] =
         &["identities", "acceptedTerms", "profile", "auth0Profile", "auditTrail"];
 
-    fn text<S: ScalarValue>(&self, field: &str) -> Option<Value<S>> {
-        let text = match field {
-            "id" => return Some(Value::scalar(NodeId::User(self.user.id).to_string())),
-            "auth0Id" => self.auth0_id(),
-            "email" => self.user.email.as_ref().map(user::Email::as_str),
-            "name" => self.name(),
-            "givenName" => self.given_name(),
-            "familyName" => self.family_name(),
-            "nickname" => self.nickname(),
-            "picture" => self.picture(),
-            "phone" => self.phone(),
+    fn text(field: &str) -> Option<TextField<Self>> {
+        let text: TextField<Self> = match field {
+            "id" => |account| Some(NodeId::User(account.user.id).to_string().into()),
+            "auth0Id" => |account| account.auth0_id().map(Into::into),
+            "email" => |account| account.user.email.as_ref().map(|email| email.as_str().into()),
+            "name" => |account| account.name().map(Into::into),
+            "givenName" => |account| account.given_name().map(Into::into),
+            "familyName" => |account| account.family_name().map(Into::into),
+            "nickname" => |account| account.nickname().map(Into::into),
+            "picture" => |account| account.picture().map(Into::into),
+            "phone" => |account| account.phone().map(Into::into),
             _ => return None,
         };
-        Some(text.map_or(Value::Null, |text| Value::scalar(text.to_owned())))
+        Some(text)
     }
 }
 

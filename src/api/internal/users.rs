@@ -7,7 +7,7 @@ use super::user::UserStatus;
 use crate::api::connection::connection;
 use crate::api::paging::{ConnectionArgs, Nodes};
 use crate::api::{ApiError, Context, DateTime, Email};
-use crate::store::{self, Page, Period, SortKey, UserCursor};
+use crate::store::{self, Page, Period, SortKey, UserColumns, UserCursor};
 
 /// The longest text to search for, in characters.
 const SEARCH_MAX_CHARS: usize = 254;
@@ -94,9 +94,17 @@ impl UserConnection {
         let UserOrder { field, direction } = order.unwrap_or_default();
         let (order, descending) = (store::UserOrder::from(field), direction == Some(OrderDirection::Desc));
         let page_args = args.page_args(|key| read_cursor(order, key))?;
-        let store_filter = filter.clone();
-        let read =
-            context.read_store(move |store| store.list_users(&store_filter, order, descending, &page_args));
+        let columns = UserColumns::only(|column| match column {
+            "auth0_id" if context.selects("auth0_profile") => true,
+            // The cursors contain what the list is sorted by.
+            "email" if order == store::UserOrder::Email => true,
+            "name" if order == store::UserOrder::Name => true,
+            _ => context.selects(column),
+        });
+        let (is_filtered, store_filter) = (filter != store::UserFilter::default(), filter.clone());
+        let read = context.read_page(is_filtered, move |store| {
+            store.list_user_columns(columns, &store_filter, order, descending, &page_args)
+        });
         let Page { items, more } = read.await?;
         let page = Page { items: Account::page(items), more };
         let page = Nodes::new(page, &args, |account| sort_key(order, account));

@@ -118,6 +118,19 @@ fn page_sizes_multiply_and_lists_without_one_count_ten_times() {
 }
 
 #[test]
+fn all_fields_of_the_operation_are_known() {
+    let root = Root::new(Query, EmptyMutation::new(), EmptySubscription::new());
+    let text = "query a { mine: item { ... on Item { accessCode } ...f } } query b { tags }
+                fragment f on Item { ...g items { __typename } } fragment g on Item { id }
+                fragment unused on Page { total }";
+    let cost = measure(text, Some("a"), &root.schema, &limits(|_| {}), MAX).unwrap();
+    let names = ["item", "accessCode", "items", "__typename", "id"];
+    let fields = cost.fields.unwrap();
+    assert_eq!(fields, Fields::from_iter(names));
+    assert!(fields.have_column("access_code") && !fields.have_column("total"));
+}
+
+#[test]
 fn one_null_among_the_conditions_is_noticed() {
     let root = Root::new(Query, EmptyMutation::new(), EmptySubscription::new());
     let text = "query ($a: Boolean, $b: Boolean = false) { item @skip(if: $a) { id @include(if: $b) } }";

@@ -62,6 +62,25 @@ fn a_read_whose_caller_has_gone_ends_or_does_not_begin() {
 }
 
 #[test]
+fn an_inline_read_waits_for_no_scan_and_ends_early() {
+    let (database, clock, _file) = one_reader();
+    let interrupt = Interrupt::inline(clock.clone());
+    let inline = database.interruptible(&interrupt);
+    // The scan holds the only reader.
+    assert_eq!(database.read(|_| long(&inline)).unwrap(), 100_000);
+    std::thread::scope(|scope| {
+        let read = scope.spawn(|| endless(&inline));
+        while !read.is_finished() {
+            clock.advance(Duration::from_millis(1));
+            std::thread::yield_now();
+        }
+        let ended = read.join().unwrap();
+        assert!(matches!(ended, Err(DatabaseError::Interrupted)), "{ended:?}");
+    });
+    assert_eq!(long(&inline).unwrap(), 100_000);
+}
+
+#[test]
 fn a_panic_leaves_a_connection_without_bounds() {
     let (database, clock, _file) = one_reader();
     let interrupt = Interrupt::after(Duration::from_secs(9), clock);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::*;
 use crate::store::query::Query;
 use crate::store::users::list_query;
-use crate::store::{Page, PageArgs, Period, SEARCH_MAX, SortKey, UserCursor, UserFilter, UserOrder};
+use crate::store::{
+    Page, PageArgs, Period, SEARCH_MAX, SortKey, UserColumns, UserCursor, UserFilter, UserOrder, user_json,
+};
 use crate::user::Status;
 
 const ORDERS: [UserOrder; 4] = [UserOrder::Created, UserOrder::Updated, UserOrder::Email, UserOrder::Name];
@@ -50,6 +52,46 @@ fn all(test: &TestStore, filter: &UserFilter, order: UserOrder, descending: bool
 
 fn ids(part: Page<User>) -> Vec<UserId> {
     part.items.into_iter().map(|user| user.id).collect()
+}
+
+#[test]
+fn a_list_reads_the_columns_that_are_wanted() {
+    let (test, users) = seven_users();
+    let sql = "UPDATE users SET email = auth0_id || '@example.com', name = 'a', given_name = 'b', family_name = 'c',
+               nickname = 'd', picture = 'e', phone = 'f', roles = '[\"g\"]', tokens_valid_from = 7, profile_fetched_at = 8";
+    assert_eq!(test.shell().execute(sql, []).unwrap(), users.len());
+    let list = |columns| {
+        let (filter, order) = (UserFilter::default(), UserOrder::Created);
+        test.store.list_user_columns(columns, &filter, order, false, &slice(100)).unwrap().items
+    };
+    let whole = list(UserColumns::ALL);
+    assert_eq!(
+        whole,
+        users.iter().map(|user| test.store.user(user.id).unwrap().unwrap()).collect::<Vec<_>>()
+    );
+    let columns = [
+        ("auth0_id", "auth0Id"),
+        ("email", "email"),
+        ("name", "name"),
+        ("given_name", "givenName"),
+        ("family_name", "familyName"),
+        ("nickname", "nickname"),
+        ("picture", "picture"),
+        ("phone", "phone"),
+        ("roles", "roles"),
+        ("tokens_valid_from", "tokensValidFrom"),
+        ("profile_fetched_at", "profileFetchedAt"),
+    ];
+    for (wanted, _) in columns {
+        for (whole, part) in whole.iter().zip(list(UserColumns::only(|column| column == wanted))) {
+            let (mut expected, part) = (user_json(whole), user_json(&part));
+            for (_, absent) in columns.iter().filter(|(column, _)| *column != wanted) {
+                expected[absent] =
+                    if *absent == "roles" { serde_json::json!([]) } else { serde_json::Value::Null };
+            }
+            assert_eq!(part, expected, "{wanted}");
+        }
+    }
 }
 
 #[test]
@@ -229,7 +271,7 @@ impl Store {
         descending: bool,
         slice: &PageArgs<UserCursor>,
     ) -> String {
-        let Query { sql, values } = list_query(filter, order, descending, slice);
+        let Query { sql, values } = list_query(UserColumns::ALL, filter, order, descending, slice);
         self.read(|connection| {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
             let lines =

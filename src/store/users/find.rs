@@ -1,9 +1,10 @@
 //! Users by key: our id, an Auth0 id, an email.
 
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row};
 
 use super::terms::AcceptedTerms;
-use crate::store::columns::{from_millis, json, optional_time, texts, time};
+use crate::store::columns::{from_millis, json, texts, time};
 use crate::store::query::first;
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError};
@@ -26,6 +27,40 @@ macro_rules! select {
 
 /// The columns that [`read_user`] reads, for lists: without profiles, which would be most of their size.
 pub(crate) const SELECT: &str = select!("NULL");
+
+/// Which columns of a list of users are read: one bit each, in the order of [`SELECT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserColumns(u32);
+
+impl UserColumns {
+    /// All but the profile.
+    pub const ALL: Self = Self(u32::MAX);
+
+    /// The columns that `is_wanted`, by name, besides those that are never absent. Others are read as absent, roles as none.
+    pub fn only(is_wanted: impl Fn(&str) -> bool) -> Self {
+        let bit = |(at, column): (usize, &str)| {
+            let name = column.trim_start_matches("u.");
+            let is_needed =
+                matches!(name, "SELECT u.id" | "email_verified" | "status" | "created_at" | "updated_at");
+            u32::from(is_needed || is_wanted(name)) << at
+        };
+        Self(SELECT.split(", ").enumerate().map(bit).sum())
+    }
+
+    /// The `SELECT` for [`read_columns`].
+    pub(crate) fn select(self) -> String {
+        let columns = SELECT.split(", ").enumerate();
+        columns.map(|(at, column)| if self.has(at) { column } else { "NULL" }).collect::<Vec<_>>().join(", ")
+    }
+
+    fn has(self, at: usize) -> bool {
+        self.0 >> at & 1 == 1
+    }
+
+    fn get<T: FromSql>(self, row: &Row<'_>, at: usize) -> Result<Option<T>> {
+        if self.has(at) { Ok(row.get(at)?) } else { Ok(None) }
+    }
+}
 
 // Each part runs only when those before it find no row. Most users have one identity, that of their row: it saves reading an
 // index. The last part costs nothing while there is no pseudonym.
@@ -111,26 +146,32 @@ pub(crate) fn by_email(connection: &Connection, email: &Email) -> Result<Option<
 }
 
 pub(crate) fn read_user(row: &Row<'_>) -> Result<User> {
+    read_columns(row, UserColumns::ALL)
+}
+
+/// Reads a row of [`UserColumns::select`]: to read a column takes longer than to test whether it is wanted.
+pub(crate) fn read_columns(row: &Row<'_>, columns: UserColumns) -> Result<User> {
+    let moment = |at| columns.get(row, at)?.map(from_millis).transpose();
     Ok(User {
         id: row.get(0)?,
-        auth0_id: row.get(1)?,
-        email: row.get(2)?,
+        auth0_id: columns.get(row, 1)?,
+        email: columns.get(row, 2)?,
         email_verified: row.get(3)?,
         person: Person {
-            name: row.get(4)?,
-            given_name: row.get(5)?,
-            family_name: row.get(6)?,
-            nickname: row.get(7)?,
-            picture: row.get(8)?,
-            phone: row.get(9)?,
+            name: columns.get(row, 4)?,
+            given_name: columns.get(row, 5)?,
+            family_name: columns.get(row, 6)?,
+            nickname: columns.get(row, 7)?,
+            picture: columns.get(row, 8)?,
+            phone: columns.get(row, 9)?,
         },
         status: row.get(10)?,
-        roles: texts(row, 11, "users.roles")?,
-        profile: row.get::<_, Option<Box<str>>>(12)?.map(StoredProfile::from_json),
-        tokens_valid_from: optional_time(row, 13)?,
+        roles: if columns.has(11) { texts(row, 11, "users.roles")? } else { Vec::new() },
+        profile: columns.get::<Box<str>>(row, 12)?.map(StoredProfile::from_json),
+        tokens_valid_from: moment(13)?,
         created_at: time(row, 14)?,
         updated_at: time(row, 15)?,
-        profile_fetched_at: optional_time(row, 16)?,
-        blocked_by_auth0: row.get(17)?,
+        profile_fetched_at: moment(16)?,
+        blocked_by_auth0: columns.get(row, 17)?.unwrap_or_default(),
     })
 }

@@ -1,10 +1,10 @@
 //! Lists of users: filtered, ordered, page by page. Each order and filter has its index, and a test reads SQLite's plans.
 
 use jiff::Timestamp;
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{Row, params_from_iter};
 
-use super::find::{SELECT, read_user};
+use super::find::{UserColumns, read_columns};
 use crate::store::query::{Query, all, blob, count, text};
 use crate::store::{Page, PageArgs, Result, Store};
 use crate::user::{Email, Status, User, UserId};
@@ -82,8 +82,21 @@ impl Store {
         descending: bool,
         args: &PageArgs<UserCursor>,
     ) -> Result<Page<User>> {
-        let Query { sql, values } = list_query(filter, order, descending, args);
-        let users = self.read(|connection| all(connection, &sql, params_from_iter(values), read_user))?;
+        self.list_user_columns(UserColumns::ALL, filter, order, descending, args)
+    }
+
+    /// As [`Store::list_users`], with some columns only. The one that `order` sorts by must be among them.
+    pub fn list_user_columns(
+        &self,
+        columns: UserColumns,
+        filter: &UserFilter,
+        order: UserOrder,
+        descending: bool,
+        args: &PageArgs<UserCursor>,
+    ) -> Result<Page<User>> {
+        let Query { sql, values } = list_query(columns, filter, order, descending, args);
+        let read = |row: &Row<'_>| read_columns(row, columns);
+        let users = self.read(|connection| all(connection, &sql, params_from_iter(values), read))?;
         Ok(Page::new(users, args))
     }
 
@@ -95,12 +108,13 @@ impl Store {
 }
 
 pub(crate) fn list_query(
+    columns: UserColumns,
     filter: &UserFilter,
     order: UserOrder,
     descending: bool,
     args: &PageArgs<UserCursor>,
 ) -> Query {
-    let mut query = filter.query(SELECT);
+    let mut query = filter.query(&columns.select());
     // SQLite would rather read in order and skip all users who were not changed then. The plus makes it look those up
     // and sort them.
     let by_change = filter.updated != Period::default() && order != UserOrder::Updated;

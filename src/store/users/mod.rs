@@ -24,6 +24,7 @@ mod import;
 
 pub use create::NewUser;
 pub use export::{Export, user_json};
+pub use find::UserColumns;
 pub use identities::Identity;
 pub use import::ImportRules;
 pub use import_row::{ImportOutcome, ImportRow};
