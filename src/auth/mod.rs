@@ -239,12 +239,13 @@ impl Gate {
         headers_and_query()
             .then(move |headers: HeaderMap, query: String| {
                 let shared = Arc::clone(&shared);
-                async move {
+                // Boxed: each of warp's filters would move this future.
+                Box::pin(async move {
                     let ((gate, door), request) = (&*shared, RequestId::fresh());
                     let gate = gate.for_request(request);
                     let caller = gate.authenticate(door, bearer(&headers, &query)).await;
                     (request, caller, headers, query)
-                }
+                })
             })
             .untuple_one()
     }
