@@ -79,7 +79,8 @@ pub async fn claims(
     if let Some(claims) = door.cache.get(&digest, |claims| claims.are_current(keys, now)) {
         return Ok(claims);
     }
-    let header = header(bearer.header(), &policy.algorithms, policy.profile)?;
+    let read = || header(bearer.header(), &policy.algorithms, policy.profile);
+    let header = door.cache.header(bearer.header(), read)?;
     let unverified_payload = Payload::decode(bearer.payload())?;
     let unverified_issuer = unverified_payload.claims().text("iss").ok_or(Refusal::WrongIssuer)?;
     // In a box, as the wait is rare: a large future costs each request.

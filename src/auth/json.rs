@@ -68,6 +68,11 @@ impl<'a> Object<'a> {
         self.get(name)?.as_str()
     }
 
+    /// The names of all members.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
     /// The number of members.
     pub(super) fn len(&self) -> usize {
         self.0.len()

@@ -1,6 +1,7 @@
 //! A cache of verified tokens: a repeated token costs a hash instead of a signature check. Bounded in entries and bytes.
 
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use quick_cache::Weighter;
@@ -8,7 +9,8 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::bearer::TokenDigest;
-use super::{Bearer, Claims};
+use super::header::Header;
+use super::{Bearer, Claims, Refusal};
 use crate::telemetry::Counter;
 
 /// The most tokens in one cache.
@@ -17,12 +19,16 @@ const ENTRIES: usize = 4096;
 const BYTES: u64 = 16 * 1024 * 1024;
 /// What a token's user and their row take, in bytes; more only for very long values.
 const USER: u64 = 1024;
+/// The most headers in one cache. A header has at most 16 KiB.
+const HEADERS: usize = 64;
 /// Parsed JSON takes about this many times the memory of its base64url text.
 const PARSED: u64 = 4;
 
 /// The verified tokens of one door. Another door checks another audience, so it has a cache of its own.
 pub struct TokenCache {
     entries: Cache<TokenDigest, (Claims, u64), ByBytes>,
+    /// By their base64url. All tokens that a tenant signs with one key have the same header.
+    headers: Cache<Vec<u8>, Arc<Header>>,
     hits: Counter,
     misses: Counter,
     turns: Semaphore,
@@ -44,6 +50,15 @@ impl TokenCache {
         let claims = self.entries.get(token).map(|(claims, _)| claims).filter(is_current);
         if claims.is_some() { &self.hits } else { &self.misses }.count();
         claims
+    }
+
+    /// The header of a token, from a token before it, else as `read` reads it. Its signature is not verified yet.
+    pub(super) fn header(
+        &self,
+        base64url: &[u8],
+        read: impl FnOnce() -> Result<Header, Refusal>,
+    ) -> Result<Arc<Header>, Refusal> {
+        self.headers.get_or_insert_with(base64url, || read().map(Arc::new))
     }
 
     /// Adds a verified token.
@@ -69,9 +84,9 @@ impl TokenCache {
 
 impl Default for TokenCache {
     fn default() -> Self {
-        let entries = Cache::with_weighter(ENTRIES, BYTES, ByBytes);
+        let (entries, headers) = (Cache::with_weighter(ENTRIES, BYTES, ByBytes), Cache::new(HEADERS));
         let turns = Semaphore::new(available_parallelism().map_or(1, NonZero::get));
-        Self { entries, hits: Counter::default(), misses: Counter::default(), turns }
+        Self { entries, headers, hits: Counter::default(), misses: Counter::default(), turns }
     }
 }
 
@@ -83,12 +98,11 @@ impl std::fmt::Debug for TokenCache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::auth::parse;
     use crate::auth::tests::claims_with;
+    use crate::auth::{Algorithm, parse};
     use serde_json::json;
 
     /// How many of so many tokens of `bytes` bytes a cache keeps.
@@ -109,6 +123,21 @@ mod tests {
         assert!((100..=256).contains(&large), "{large}");
         let small = kept(3 * ENTRIES, 100);
         assert!((1000..=ENTRIES).contains(&small), "{small}");
+    }
+
+    #[test]
+    fn an_accepted_header_is_read_once_and_few_are_kept() {
+        let cache = TokenCache::default();
+        let read = || Ok(Header { algorithm: Algorithm::RS256, kid: Some("a".to_owned()) });
+        let refused = cache.header(b"x", || Err(Refusal::UnknownKey)).map(drop);
+        assert_eq!(refused, Err(Refusal::UnknownKey));
+        cache.header(b"x", read).unwrap();
+        let again = cache.header(b"x", || Err(Refusal::UnknownKey)).unwrap();
+        assert_eq!(again.kid.as_deref(), Some("a"));
+        for i in 0..1_000 {
+            cache.header(format!("x{i}").as_bytes(), read).unwrap();
+        }
+        assert!(cache.headers.len() <= HEADERS, "{}", cache.headers.len());
     }
 
     #[test]
