@@ -12,11 +12,12 @@ pub(super) struct BuiltIn {
 }
 
 /// Node's own modules.
-const NODE: [(&str, &str, &str); 26] = [
+const NODE: [(&str, &str, &str); 28] = [
     ("assert", "assert", ""),
     ("assert/strict", "assert", "strict"),
     ("async_hooks", "async_hooks", ""),
     ("buffer", "buffer", ""),
+    ("console", "process", "console"),
     ("constants", "crypto", "constants"),
     ("crypto", "crypto", ""),
     ("events", "events", ""),
@@ -30,6 +31,7 @@ const NODE: [(&str, &str, &str); 26] = [
     ("punycode", "url", "punycode"),
     ("querystring", "querystring", ""),
     ("stream", "stream", ""),
+    ("stream/consumers", "stream", "consumers"),
     ("stream/promises", "stream", "promises"),
     ("string_decoder", "string_decoder", ""),
     ("sys", "util", ""),
@@ -42,7 +44,7 @@ const NODE: [(&str, &str, &str); 26] = [
 ];
 
 /// Node's modules for what scripts do not have: they load, so that packages with an optional use of them load.
-pub(super) const ABSENT: [&str; 24] = [
+pub(super) const ABSENT: [&str; 26] = [
     "child_process",
     "cluster",
     "dgram",
@@ -57,6 +59,7 @@ pub(super) const ABSENT: [&str; 24] = [
     "inspector/promises",
     "module",
     "net",
+    "path/win32",
     "readline",
     "readline/promises",
     "repl",
@@ -66,6 +69,7 @@ pub(super) const ABSENT: [&str; 24] = [
     "tty",
     "v8",
     "vm",
+    "wasi",
     "worker_threads",
 ];
 

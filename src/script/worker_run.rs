@@ -41,7 +41,7 @@ const UPDATES: usize = 20;
 /// The most changes of one script that are recorded.
 const CHANGES: usize = 100;
 /// The most files of npm packages that one run may look for.
-const MODULES: usize = 5000;
+const MODULES: usize = 10_000;
 
 /// What the scripts of a run did. Outlives the run, so the log of a killed one is kept.
 pub(super) struct RunLog {

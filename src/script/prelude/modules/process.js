@@ -30,4 +30,5 @@ const process = Object.assign(new EventEmitter(), {
 });
 Object.defineProperty(process, Symbol.toStringTag, { value: 'process' });
 exports.process = process;
+exports.console = { ...console, Console: class Console { constructor() { return { ...console }; } } };
 exports.perf_hooks = { performance, PerformanceObserver: class PerformanceObserver {}, constants: {} };

@@ -8,6 +8,7 @@ function Stream(options) {
   Object.assign(this, { destroyed: false, errored: null }, pick(options, ['read', 'write', 'transform', 'flush', 'final', 'destroy']));
 }
 inherits(Stream, EventEmitter);
+Object.setPrototypeOf(Stream, EventEmitter);
 const pick = (options, names) => {
   const own = {};
   for (const name of names) if (options && typeof options[name] === 'function') own[`_${name}`] = options[name];
@@ -282,9 +283,18 @@ function pipeline(...streams) {
 }
 const promised = (run) => (...values) =>
   new Promise((resolve, reject) => run(...values, (error) => (error ? reject(error) : resolve())));
+const gather = async (stream) => {
+  const parts = [];
+  for await (const part of stream) parts.push(Buffer.from(part));
+  return Buffer.concat(parts);
+};
 
 module.exports = Object.assign(Stream, {
   Stream, Readable, Writable, Duplex, Transform, PassThrough, finished, pipeline,
   promises: { finished: promised(finished), pipeline: promised(pipeline) },
+  consumers: {
+    buffer: gather, text: async (stream) => (await gather(stream)).toString(), json: async (stream) => JSON.parse(await gather(stream)),
+    arrayBuffer: async (stream) => Uint8Array.from(await gather(stream)).buffer,
+  },
   isReadable: (stream) => Boolean(stream && stream.readable),
 });

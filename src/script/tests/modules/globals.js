@@ -12,3 +12,10 @@ const { channel, tracingChannel } = require('diagnostics_channel');
 same(tracingChannel('x').traceSync((a, b) => a + b, {}, null, 1, 2), 3);
 same(await tracingChannel('x').tracePromise(async (a) => a, {}, null, 4), 4);
 same([tracingChannel('x').hasSubscribers, channel('x').name], [false, 'x']);
+same(typeof new (require('console').Console)().log, 'function');
+class Own extends require('stream').EventEmitter {}
+same(new Own() instanceof require('events'), true);
+const { json, text } = require('stream/consumers');
+const { Readable } = require('stream');
+same(await text(Readable.from(['a', Buffer.from('b')])), 'ab');
+same(await json(Readable.from(['{"a":', '1}'])), { a: 1 });
