@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use tokio::task::coop::unconstrained;
 
 use super::forge::Signer;
 use super::mutants::Random;
@@ -87,7 +88,10 @@ impl World {
 
     fn ask(&self, door: &DoorRules, token: &str) -> Result<Caller, Refusal> {
         let presented = parse(token).map(Presented::Token);
-        let caller = self.door.gate.authenticate(door, presented).now_or_never();
+        // The tests never wait, so they must not run out of tokio's budget.
+        let mut caller = Box::pin(unconstrained(self.door.gate.authenticate(door, presented)));
+        // A new token first lets others go, once.
+        let caller = (&mut caller).now_or_never().or_else(|| caller.now_or_never());
         caller.unwrap_or(Err(Refusal::Busy))
     }
 
