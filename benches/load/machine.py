@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 SERVER_CORE, CLIENT_CORE = 0, 1
+# How much lower the priority is of what shares the client's core with wrk.
+NICE = 19
 
 
 class Failed(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from machine import CLIENT_CORE, SERVER_CORE, Failed, pinned, resident_mib, run
+from machine import CLIENT_CORE, NICE, SERVER_CORE, Failed, pinned, resident_mib, run
 
 AUDIENCES = {"public": "https://public.example/", "internal": "https://internal.example/"}
 NAMESPACE = "https://vestibule.example/"
@@ -61,7 +61,8 @@ class Issuer(Server):
 
     def __init__(self, folder: Path) -> None:
         script = Path(__file__).parent / "issuer.mjs"
-        super().__init__(pinned(["node", str(script)], CLIENT_CORE), 2, folder / "issuer.log")
+        command = ["nice", "-n", str(NICE), "node", str(script)]
+        super().__init__(pinned(command, CLIENT_CORE), 2, folder / "issuer.log")
         self.url, self.modulus = self.addresses
 
     def sign(self, claims: list[dict[str, object]]) -> list[str]:
