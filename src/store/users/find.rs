@@ -39,18 +39,18 @@ impl UserColumns {
     /// The columns that `is_wanted`, by name, besides those that are never absent. Others are read as absent, roles as none.
     pub fn only(is_wanted: impl Fn(&str) -> bool) -> Self {
         let bit = |(at, column): (usize, &str)| {
-            let name = column.trim_start_matches("u.");
+            let name = column.trim_start().trim_start_matches("u.");
             let is_needed =
                 matches!(name, "SELECT u.id" | "email_verified" | "status" | "created_at" | "updated_at");
             u32::from(is_needed || is_wanted(name)) << at
         };
-        Self(SELECT.split(", ").enumerate().map(bit).sum())
+        Self(SELECT.split(',').enumerate().map(bit).sum())
     }
 
     /// The `SELECT` for [`read_columns`].
     pub(crate) fn select(self) -> String {
-        let columns = SELECT.split(", ").enumerate();
-        columns.map(|(at, column)| if self.has(at) { column } else { "NULL" }).collect::<Vec<_>>().join(", ")
+        let columns = SELECT.split(',').enumerate();
+        columns.map(|(at, column)| if self.has(at) { column } else { "NULL" }).collect::<Vec<_>>().join(",")
     }
 
     fn has(self, at: usize) -> bool {
