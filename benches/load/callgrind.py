@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # The instructions of cryptography depend on what the CPU has; those that gather its entropy (jitterentropy) on time.
-CRYPTOGRAPHY = re.compile(r"aws_lc_|sha256_block|bn_mul_mont|bn_sqr|ecp_nistz256|ChaCha20|^jent_|^rol64|^xoshiro")
+CRYPTOGRAPHY = re.compile(r"aws_lc_|sha256_block|^(bn|BN)_|ecp_nistz256|ChaCha20|^jent_|^rol64|^xoshiro")
 ALLOCATION = re.compile(r"^(malloc|calloc|realloc|posix_memalign|aligned_alloc|mi_(heap_)?(malloc|zalloc|calloc|realloc)\w*)$")
 
 
