@@ -16,6 +16,7 @@
 #![expect(clippy::expect_used, reason = "a bench that fails to set up measures nothing")]
 
 use std::hint::black_box;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,8 +83,14 @@ fn gate(headers: &HeaderMap, door: &DoorRules, keys: &Keys, clock: &Clock) -> Cl
     let Ok(Presented::Token(bearer)) = bearer(headers, "query=%7Bme%7D") else {
         unreachable!("it has a token")
     };
-    let claims = auth::claims(&bearer, door, keys, clock.now()).now_or_never();
-    claims.expect("a known key is not waited for").expect("the token is good")
+    ready(auth::claims(&bearer, door, keys, clock.now())).expect("the token is good")
+}
+
+/// Polls twice, because a new token first lets others go before it.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let output = future.as_mut().now_or_never().or_else(|| future.now_or_never());
+    output.expect("nothing is waited for")
 }
 
 fn the_gate(criterion: &mut Criterion) {
@@ -167,8 +174,7 @@ fn the_gate(criterion: &mut Criterion) {
         let headers = headers(&token);
         let authenticate = || {
             let presented = bearer(black_box(&headers), "query=%7Bme%7D");
-            let caller = whole.authenticate(&warm, presented).now_or_never();
-            caller.expect("nothing is waited for").expect("the token is good")
+            ready(whole.authenticate(&warm, presented)).expect("the token is good")
         };
         authenticate();
         let before = store.queries();
