@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::Refusal;
 use super::json::{self, Json};
-use super::jwk::Algorithm;
 use super::policy::TokenProfile;
 
 /// The members of a token's header that the gate uses.

@@ -1,39 +1,20 @@
 //! One published key (RFC 7517): whether it may verify a token, or why not.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
-};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value, json};
 
 use crate::telemetry::plain;
-
-/// A signature algorithm, named as in RFC 7518 §3.1 and RFC 8037 §3.1. All are asymmetric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the standards")]
-pub enum Algorithm {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
-}
 
 /// A public key and its one algorithm.
 #[derive(Debug)]
 pub struct Key {
     /// The only algorithm this key verifies, whatever a token's header says (RFC 8725 §3.1).
     pub algorithm: Algorithm,
-    /// The key material, parsed once: what RSA precomputes from it is used for each signature.
-    material: ParsedPublicKey,
+    /// The key material.
+    pub decoding: DecodingKey,
     /// A SHA-256 of its `kid` and key material.
     fingerprint: [u8; 32],
 }
@@ -42,11 +23,6 @@ impl Key {
     /// Whether both are the same key, with the same `kid` and algorithm.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.fingerprint == other.fingerprint && self.algorithm == other.algorithm
-    }
-
-    /// Whether `signature` is this key's signature of `message`.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.material.verify_sig(message, signature).is_ok()
     }
 }
 
@@ -93,34 +69,29 @@ pub(super) fn read(jwk: &Map<String, Value>, allowed: &[(&'static str, Algorithm
         bytes.ok_or_else(|| format!("its member `{name}` is missing or not base64url"))
     };
     // RFC 7518 §6.2.1.2: coordinates have the full length of the field.
-    let coordinate = |name: &str, size| match bytes(name)? {
-        coordinate if coordinate.len() == size => Ok(coordinate),
-        other => Err(format!("its coordinate `{name}` has {} bytes, not {size}", other.len())),
+    let coordinate = |name: &str, size| match bytes(name)?.len() {
+        length if length == size => Ok(text(name).unwrap_or_default()),
+        length => Err(format!("its coordinate `{name}` has {length} bytes, not {size}")),
     };
-    // Uncompressed (SEC 1 §2.3.3).
-    let point = |size| Ok::<_, String>([vec![4], coordinate("x", size)?, coordinate("y", size)?].concat());
-    let rsa = |parameters: &'static RsaParameters| {
-        let (n, e) = (bytes("n")?, bytes("e")?);
-        check_modulus(&n)?;
-        check_exponent(&e)?;
-        Ok::<_, String>(RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters))
+    let malformed = |_| "its coordinates are malformed".to_owned();
+    let decoding = match algorithm {
+        Algorithm::ES256 | Algorithm::ES384 => {
+            let size = if algorithm == Algorithm::ES256 { 32 } else { 48 };
+            DecodingKey::from_ec_components(coordinate("x", size)?, coordinate("y", size)?)
+                .map_err(malformed)?
+        }
+        Algorithm::EdDSA => DecodingKey::from_ed_components(coordinate("x", 32)?).map_err(malformed)?,
+        _ => {
+            let (n, e) = (bytes("n")?, bytes("e")?);
+            check_modulus(&n)?;
+            check_exponent(&e)?;
+            DecodingKey::from_rsa_raw_components(&n, &e)
+        }
     };
-    let material = match algorithm {
-        Algorithm::RS256 => rsa(&RSA_PKCS1_2048_8192_SHA256)?,
-        Algorithm::RS384 => rsa(&RSA_PKCS1_2048_8192_SHA384)?,
-        Algorithm::RS512 => rsa(&RSA_PKCS1_2048_8192_SHA512)?,
-        Algorithm::PS256 => rsa(&RSA_PSS_2048_8192_SHA256)?,
-        Algorithm::PS384 => rsa(&RSA_PSS_2048_8192_SHA384)?,
-        Algorithm::PS512 => rsa(&RSA_PSS_2048_8192_SHA512)?,
-        Algorithm::ES256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point(32)?),
-        Algorithm::ES384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point(48)?),
-        Algorithm::EdDSA => ParsedPublicKey::new(&ED25519, coordinate("x", 32)?),
-    };
-    let material = material.map_err(|_| "its key material is malformed".to_owned())?;
     let parts = ["kid", "kty", "crv", "n", "e", "x", "y"].map(|name| jwk.get(name).unwrap_or(&Value::Null));
     let mut fingerprint = [0; 32];
     fingerprint.copy_from_slice(digest(&SHA256, json!(parts).to_string().as_bytes()).as_ref());
-    Ok(Key { algorithm, material, fingerprint })
+    Ok(Key { algorithm, decoding, fingerprint })
 }
 
 /// A member as JSON, for a message: at most 64 characters.

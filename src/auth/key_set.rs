@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
 use super::json::object;
-use super::jwk::{Algorithm, Key, read, shown};
+use super::jwk::{Key, read, shown};
 
 /// The most keys a set may have. Auth0 publishes two or three.
 const MAX_KEYS: usize = 16;

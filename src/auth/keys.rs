@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
+use jsonwebtoken::Algorithm;
 use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::Refusal;
 use super::early_tokens::EarlyTokens;
-use super::jwk::{Algorithm, Key};
+use super::jwk::Key;
 use super::key_set::{KeySet, KeySetError};
 use super::outage::Outage;
 use super::refetch_limiter::RefetchLimiter;

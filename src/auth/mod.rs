@@ -81,7 +81,7 @@ pub use explain::{Explanation, Step};
 pub use grants::Grants;
 pub use identity::store_profile;
 pub use json::object as strict_json;
-pub use jwk::{Algorithm, Key};
+pub use jwk::Key;
 pub use key_set::{KeySet, KeySetError, UnusableKey};
 pub use keys::{IssuerState, Keys, PublishedKey};
 pub use permit::{Need, Permit, Subject, permit, permit_anonymous};

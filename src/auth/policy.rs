@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 use super::json::{Json, Object};
-use super::jwk::Algorithm;
 use crate::user::Auth0Id;
 
 /// Which tokens are accepted.

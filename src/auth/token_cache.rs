@@ -101,8 +101,9 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::auth::parse;
     use crate::auth::tests::claims_with;
-    use crate::auth::{Algorithm, parse};
+    use jsonwebtoken::Algorithm;
     use serde_json::json;
 
     /// How many of so many tokens of `bytes` bytes a cache keeps.
