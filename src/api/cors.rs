@@ -1,8 +1,8 @@
 //! The origins whose pages may read a door's responses (CORS, in the Fetch standard) and open its WebSocket, for which
 //! browsers send no preflight.
 //!
-//! Origins are parsed and compared exactly; only a loopback host may be listed with any port (`http://localhost:*`). There is no `*` and no `Access-Control-Allow-Credentials`: the page's own code
-//! sends the token in a header.
+//! Origins are parsed and compared exactly; only a loopback host may be listed with any port (`http://localhost:*`). There is
+//! no `*` and no `Access-Control-Allow-Credentials`: the page's own code sends the token in a header.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,8 +2,9 @@
 //! document is validated. juniper's parser counts depth, tokens and fields.
 //!
 //! A field costs 1. The selections of a field with `first` or `last` count once for each item of the requested page; those of
-//! any other list count [`LIST_SIZE`] times. Page sizes may be variables, so the total of a [`Cost`] depends on them. The lists of
-//! the introspection system have known lengths, so [`introspection`] counts them exactly, against a limit of their own.
+//! any other list count [`LIST_SIZE`] times. Page sizes may be variables, so the total of a [`Cost`] depends on them. The
+//! lists of the introspection system have known lengths, so [`introspection`] counts them exactly, against a limit of their
+//! own.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

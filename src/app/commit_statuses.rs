@@ -1,5 +1,6 @@
 //! Sends the statuses of deployed commits to the forge, one at a time and in order. One that cannot be sent is retried twice,
-//! logged and dropped: it never holds up a deployment. An outcome that was not sent when the server ended is sent by the next start.
+//! logged and dropped: it never holds up a deployment. An outcome that was not sent when the server ended is sent by the next
+//! start.
 
 use std::time::Duration;
 

@@ -43,7 +43,8 @@ pub struct Doors {
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Doors {
-    /// Opens the database, which `vestibule dev` refuses from then on unless the profile is `development`; starts the pool and the keys' refresh, and serves both doors of `vestibule`.
+    /// Opens the database, which `vestibule dev` refuses from then on unless the profile is `development`; starts the pool and
+    /// the keys' refresh, and serves both doors of `vestibule`.
     ///
     /// Does not wait for the tenant: until its keys are known, callers with a token get 503. `worker` starts the process that
     /// runs the scripts of deployed bundles.

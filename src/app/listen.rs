@@ -244,8 +244,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     }
 }
 
-/// What a connection is waiting for, and since when: the phase in the lowest two bits, above them milliseconds since `opened`. One
-/// number, so that requests change it without a lock and without waking the task that watches it.
+/// What a connection is waiting for, and since when: the phase in the lowest two bits, above them milliseconds since
+/// `opened`. One number, so that requests change it without a lock and without waking the task that watches it.
 struct ConnectionState {
     opened: Instant,
     phase: AtomicU64,

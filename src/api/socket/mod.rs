@@ -1,7 +1,7 @@
 //! The WebSocket of a door: `GET /graphql`, upgraded, with the subprotocol `graphql-transport-ws`.
 //!
-//! Our own loop over juniper's execution, because `juniper_graphql_ws` has no time limit before `connection_init`, and can't close
-//! a connection when its token expires.
+//! Our own loop over juniper's execution, because `juniper_graphql_ws` has no time limit before `connection_init`, and can't
+//! close a connection when its token expires.
 
 mod shutdown;
 mod message;

@@ -1,7 +1,7 @@
 //! `vestibule demo`: eight acts, from a sign-up to a deployment, on free ports and in a temporary folder.
 //!
-//! All of it is real: a frontend logs in over HTTP, the rules and actions run, the doors answer. Each line is an HTTP exchange or a
-//! check; a check that fails fails the command.
+//! All of it is real: a frontend logs in over HTTP, the rules and actions run, the doors answer. Each line is an HTTP
+//! exchange or a check; a check that fails fails the command.
 
 mod browser;
 mod narrator;

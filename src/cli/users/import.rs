@@ -35,8 +35,8 @@ pub(in crate::cli) struct Args {
     /// File format [default: detected from the file's first bytes].
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Print what would be done, and what each column would become, without changing anything. While servers run, rows are tried in batches, so a duplicate far
-    /// down the file is counted as added.
+    /// Print what would be done, and what each column would become, without changing anything. While servers run, rows are tried
+    /// in batches, so a duplicate far down the file is counted as added.
     #[arg(long)]
     dry_run: bool,
 }

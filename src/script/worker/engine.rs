@@ -2,8 +2,9 @@
 //!
 //! A context belongs to one set of scripts (all rules, or one action) with its configuration or secrets: module-level state
 //! lasts until they change. It is dropped when its script failed or left a request open, and all are when they fill half of
-//! the heap. One context is opened ahead, so that scripts that are new to the worker need only be compiled. The environment of the scripts is the JavaScript in `../prelude/`. Each of its files is a function that takes
-//! the host object (`host_functions.rs`), which scripts cannot reach.
+//! the heap. One context is opened ahead, so that scripts that are new to the worker need only be compiled. The environment
+//! of the scripts is the JavaScript in `../prelude/`. Each of its files is a function that takes the host object
+//! (`host_functions.rs`), which scripts cannot reach.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
