@@ -1,7 +1,7 @@
 //! The context of a request's resolvers: its [`Caller`], the database and the pool.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -44,8 +44,6 @@ pub struct Context {
     usage: Arc<Usage>,
     /// The fields that the operation selects, if they are known.
     fields: Option<Fields>,
-    /// The caller's row and terms, read when a field isn't in the token.
-    row: OnceLock<(Arc<User>, Vec<AcceptedTerms>)>,
 }
 
 /// What one request has used of what it may.
@@ -72,7 +70,6 @@ impl Context {
             rate: None,
             usage: Arc::new(Usage { jobs, budget: Budget::default(), has_exported }),
             fields: None,
-            row: OnceLock::new(),
         }
     }
 
@@ -299,31 +296,9 @@ impl Context {
         self.usage.budget.left()
     }
 
-    /// The row of a current user; its profile may be left out. Runs at most one query per request, and none if the gate already
-    /// read the row.
-    pub fn row(&self, user: &CurrentUser) -> Result<Arc<User>, ApiError> {
-        match user {
-            CurrentUser::Row(row) => Ok(Arc::clone(row)),
-            CurrentUser::Payload(_) => Ok(Arc::clone(&self.row_and_terms(user)?.0)),
-        }
-    }
-
-    /// The terms that a current user accepted. Shares its query with [`Context::row`].
+    /// The terms that a current user accepted. Not cached: this request may have just accepted terms.
     pub fn terms(&self, user: &CurrentUser) -> Result<Vec<AcceptedTerms>, ApiError> {
-        match user {
-            // Not cached: this request may have just accepted terms.
-            CurrentUser::Row(row) => Ok(self.services.store.accepted_terms(row.id)?),
-            CurrentUser::Payload(_) => Ok(self.row_and_terms(user)?.1.clone()),
-        }
-    }
-
-    fn row_and_terms(&self, user: &CurrentUser) -> Result<&(Arc<User>, Vec<AcceptedTerms>), ApiError> {
-        if let Some(row) = self.row.get() {
-            return Ok(row);
-        }
-        let row = self.services.store.user_with_terms(user.id())?;
-        let row = row.ok_or(ApiError::NotFound("The user in the token is not in the database."))?;
-        Ok(self.row.get_or_init(|| (Arc::new(row.0), row.1)))
+        Ok(self.services.store.accepted_terms(user.id())?)
     }
 }
 

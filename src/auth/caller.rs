@@ -47,7 +47,7 @@ pub async fn caller(permit: Permit, users: &Users) -> Result<Caller, Refusal> {
             };
             let user = users.mirror_roles(user, &claims).await?;
             permissions.extend(&users.grants.of_row(&user));
-            users.refresh(&user, &claims);
+            users.refresh(&user);
             (Principal::User(user), Some(claims))
         }
     };
@@ -115,7 +115,7 @@ impl Caller {
             return Err(Refusal::UnknownKey);
         }
         let Some(user) = self.user() else { return Ok(()) };
-        if claims.row_check().user(&users.store).is_some_and(|kept| kept.is_same(user)) {
+        if claims.row_check().user(&users.store).is_some_and(|kept| Arc::ptr_eq(kept.row(), user.row())) {
             return Ok(());
         }
         // The row has been read again. The permissions that the connection was opened with must still be granted.

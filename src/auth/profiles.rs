@@ -131,11 +131,10 @@ impl Profiles {
         Ok(profile)
     }
 
-    /// Fetches the profile of a known user's `own` identity in the background if it is stale. A failure is logged and does not
-    /// affect the user.
-    pub(super) fn refresh_if_stale(&self, own: &Auth0Id, fetched_at: Timestamp) {
-        let is_stale = self.0.is_stale(Some(fetched_at));
-        if is_stale && self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_none() {
+    /// Fetches the profile of a user in the background if it is stale. A failure is logged and does not affect the user.
+    pub(super) fn refresh_if_stale(&self, user: &User) {
+        let Some(own) = user.auth0_id.as_ref().filter(|_| self.0.is_stale(user)) else { return };
+        if self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_none() {
             // The fetch continues by itself. It is refused while the breaker is open or another refresh is under way.
             drop(self.join(own, Purpose::Refresh));
         }
@@ -153,7 +152,7 @@ impl Profiles {
         let user = self.0.store.user_by_auth0_id(id).ok()?.filter(|user| user.blocked_by_auth0)?;
         let is_newer =
             user.profile_fetched_at.is_none_or(|fetched| issued_at.is_some_and(|issued| issued > fetched));
-        let is_due = is_newer || self.0.is_stale(user.profile_fetched_at);
+        let is_due = is_newer || self.0.is_stale(&user);
         let has_failed = |own| self.0.failed_refreshes.left(own, self.0.clock.elapsed()).is_some();
         (is_due && !user.auth0_id.as_ref().is_none_or(has_failed)).then_some(user)
     }
@@ -225,9 +224,9 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a profile that was stored at that time is too old.
-    fn is_stale(&self, fetched_at: Option<Timestamp>) -> bool {
-        let (Some(max_age), Some(fetched_at)) = (self.max_age, fetched_at) else { return false };
+    /// Whether the stored profile is too old.
+    fn is_stale(&self, user: &User) -> bool {
+        let (Some(max_age), Some(fetched_at)) = (self.max_age, user.profile_fetched_at) else { return false };
         Duration::try_from(self.clock.now().duration_since(fetched_at)).is_ok_and(|age| age >= max_age)
     }
 
@@ -242,8 +241,8 @@ impl Inner {
         let known = self.store.user_by_auth0_id(subject)?;
         if let Some(user) = &known {
             // An earlier fetch may have stored the user, or a fresh profile, after this request read the row.
-            let is_done = matches!(purpose, Purpose::Provision(_))
-                || !self.is_stale(user.profile_fetched_at) && !user.blocked_by_auth0;
+            let is_done =
+                matches!(purpose, Purpose::Provision(_)) || !self.is_stale(user) && !user.blocked_by_auth0;
             if is_done || user.status == Status::Erased {
                 return Ok(FetchResult { user: known.map(Arc::new), profile: None });
             }

@@ -1,17 +1,16 @@
 //! The user that a token leads to, kept until their row changes.
 //!
-//! The row is read at the token's first sight and after each change of it. In between, the user is the token's payload, if it
-//! equals the row, else the row that was read, and no query is made.
+//! The row is read, and compared with the token's payload, at the token's first sight and after each change of it. In between
+//! no query is made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
-use jiff::Timestamp;
 
 use super::payload::is_equal;
 use crate::store::{ChangeNumber, Store};
-use crate::user::{Auth0Id, CurrentUser, PayloadUser, User};
+use crate::user::{CurrentUser, PayloadUser, User};
 
 /// What was found out about the row that a token leads to. Shared by all copies of the token's claims.
 #[derive(Default)]
@@ -25,36 +24,26 @@ pub(super) struct RowCheck {
 struct Kept {
     user: CurrentUser,
     change: ChangeNumber,
-    /// The identity of the row, and when its profile was fetched.
-    profile: Option<(Auth0Id, Timestamp)>,
 }
 
 impl RowCheck {
     /// The user, while their row is unchanged.
     pub(super) fn user(&self, store: &Store) -> Option<CurrentUser> {
         let kept = self.kept.load();
-        let Kept { user, change, .. } = kept.as_deref()?;
+        let Kept { user, change } = kept.as_deref()?;
         store.is_unchanged(user.id(), *change).then(|| user.clone())
     }
 
-    /// Keeps the user of an active `row` that was read after `change`: from the payload, if it has the same values. The profile
-    /// in the row may be large, so a kept row is without.
+    /// Keeps the user of an active `row` that was read after `change`. The profile in the row may be large, so a kept row is
+    /// without.
     pub(super) fn keep(&self, payload: Option<PayloadUser>, row: User, change: ChangeNumber) -> CurrentUser {
-        let profile = row.auth0_id.clone().zip(row.profile_fetched_at);
+        let row = Arc::new(User { profile: None, ..row });
         let user = match payload {
-            // The permissions depend on the roles, so they are known even if the payload has none.
-            Some(payload) if is_equal(&payload, &row) => {
-                CurrentUser::Payload(Arc::new(PayloadUser { roles: Some(row.roles), ..payload }))
-            }
-            _ => CurrentUser::Row(Arc::new(User { profile: None, ..row })),
+            Some(payload) if is_equal(&payload, &row) => CurrentUser::Payload(row),
+            _ => CurrentUser::Row(row),
         };
-        self.kept.store(Some(Arc::new(Kept { user: user.clone(), change, profile })));
+        self.kept.store(Some(Arc::new(Kept { user: user.clone(), change })));
         user
-    }
-
-    /// The identity of the kept row, and when its profile was fetched.
-    pub(super) fn profile(&self) -> Option<(Auth0Id, Timestamp)> {
-        self.kept.load().as_ref()?.profile.clone()
     }
 
     /// Whether this is the first call. Bounds what a token can make the gate write.

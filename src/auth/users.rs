@@ -11,7 +11,7 @@ use super::{Claims, Grants, Refusal, RolesFrom};
 use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::store::{Actor, LinkSettings, Store, StoreError};
-use crate::user::{Auth0Id, CurrentUser, Email, PayloadUser, Status, User, is_issued_after};
+use crate::user::{Auth0Id, CurrentUser, Email, Status, User, is_issued_after};
 
 /// Where users are found, and what they are granted. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -103,7 +103,6 @@ impl Users {
         ensure_active(&row, claims)?;
         let payload = claims.user().map(payload_user).transpose()?;
         payload.iter().try_for_each(|payload| ensure_payload_of(&row, id, payload, store))?;
-        let payload = payload.map(|payload| PayloadUser { auth0_id: id.clone(), ..payload });
         Ok(Some(check.keep(payload, row, change)))
     }
 
@@ -214,14 +213,9 @@ impl Users {
     }
 
     /// Fetches a stale profile again, in the background.
-    pub(super) fn refresh(&self, user: &CurrentUser, claims: &Claims) {
-        let profile = match user {
-            _ if self.dry_run => None,
-            CurrentUser::Row(row) => row.auth0_id.clone().zip(row.profile_fetched_at),
-            CurrentUser::Payload(_) => claims.row_check().profile(),
-        };
-        if let Some((own, fetched_at)) = profile {
-            self.profiles.refresh_if_stale(&own, fetched_at);
+    pub(super) fn refresh(&self, user: &CurrentUser) {
+        if !self.dry_run {
+            self.profiles.refresh_if_stale(user.row());
         }
     }
 }

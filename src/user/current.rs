@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Auth0Id, Email, User, UserId};
 
-/// The current user: from the token's payload, or from the database.
+/// The current user: their row, and where it was found.
 #[derive(Debug, Clone)]
 pub enum CurrentUser {
-    /// From the token's payload: no query was made.
-    Payload(Arc<PayloadUser>),
-    /// From the database. The profile may be left out.
+    /// In the token's payload, which says the same as the row.
+    Payload(Arc<User>),
+    /// In the database only.
     Row(Arc<User>),
 }
 
@@ -39,28 +39,20 @@ pub struct PayloadUser {
 }
 
 impl CurrentUser {
-    /// Our id of the user.
-    pub fn id(&self) -> UserId {
+    /// The row; it may lack the profile.
+    pub fn row(&self) -> &Arc<User> {
         match self {
-            Self::Payload(user) => user.id,
-            Self::Row(user) => user.id,
+            Self::Payload(row) | Self::Row(row) => row,
         }
     }
 
-    /// Whether both come from one read of one row. False for equal users of two reads.
-    pub fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Payload(one), Self::Payload(other)) => Arc::ptr_eq(one, other),
-            (Self::Row(one), Self::Row(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        }
+    /// Our id of the user.
+    pub fn id(&self) -> UserId {
+        self.row().id
     }
 
     /// Names of the user's roles.
     pub fn roles(&self) -> &[String] {
-        match self {
-            Self::Payload(user) => user.roles.as_deref().unwrap_or_default(),
-            Self::Row(user) => &user.roles,
-        }
+        &self.row().roles
     }
 }

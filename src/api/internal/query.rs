@@ -21,7 +21,7 @@ pub struct Query;
 #[graphql(context = Context)]
 impl Query {
     /// The current user; null for a machine.
-    fn me(context: &Context) -> Result<Option<Account>, ApiError> {
+    fn me(context: &Context) -> Option<Account> {
         Viewer::user(context)
     }
 
@@ -123,8 +123,7 @@ impl Query {
 
 viewer! {
     /// The current user; null for a machine.
-    fn user(context: &Context) -> Result<Option<Account>, ApiError> {
-        let row = context.caller().user().map(|user| context.row(user)).transpose()?;
-        Ok(row.map(Account::single))
+    fn user(context: &Context) -> Option<Account> {
+        context.caller().user().map(|user| Account::single(user.row().clone()))
     }
 }

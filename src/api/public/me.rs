@@ -5,7 +5,7 @@ use std::sync::Arc;
 use juniper::{ID, graphql_interface, graphql_object};
 
 use crate::api::{AcceptedTerms, ApiError, Context, DateTime, Email, NodeId};
-use crate::user::{CurrentUser, PayloadUser, User};
+use crate::user::{CurrentUser, User};
 
 /// An object that can be fetched again by its id (Relay object identification).
 #[graphql_interface]
@@ -15,28 +15,13 @@ pub trait Node {
     fn id(&self) -> ID;
 }
 
-/// The current user. Fields in the token run no query; all others share one.
+/// The current user. Only their accepted terms run a query.
 #[derive(Debug, Clone)]
 pub struct Me(pub CurrentUser);
 
 impl Me {
-    /// A field from the token, or else from the row.
-    fn field<T>(
-        &self,
-        context: &Context,
-        payload: impl FnOnce(&PayloadUser) -> Option<T>,
-        row: impl FnOnce(&User) -> T,
-    ) -> Result<T, ApiError> {
-        if let CurrentUser::Payload(user) = &self.0
-            && let Some(value) = payload(user)
-        {
-            return Ok(value);
-        }
-        Ok(row(&*self.row(context)?))
-    }
-
-    fn row(&self, context: &Context) -> Result<Arc<User>, ApiError> {
-        context.row(&self.0)
+    fn row(&self) -> &User {
+        self.0.row()
     }
 }
 
@@ -54,49 +39,48 @@ impl Me {
     }
 
     /// Email address.
-    fn email(&self, context: &Context) -> Result<Option<Email>, ApiError> {
-        let email = self.field(context, |user| user.email.clone().map(Some), |row| row.email.clone())?;
-        Ok(email.map(Email))
+    fn email(&self) -> Option<Email> {
+        self.row().email.clone().map(Email)
     }
 
     /// Whether the email address is verified.
-    fn email_verified(&self, context: &Context) -> Result<bool, ApiError> {
-        self.field(context, |user| user.email_verified, |row| row.email_verified)
+    fn email_verified(&self) -> bool {
+        self.row().email_verified
     }
 
     /// Full name.
-    fn name(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        self.field(context, |user| user.name.clone().map(Some), |row| row.person.name.clone())
+    fn name(&self) -> Option<&str> {
+        self.row().person.name.as_deref()
     }
 
     /// First name.
-    fn given_name(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        Ok(self.row(context)?.person.given_name.clone())
+    fn given_name(&self) -> Option<&str> {
+        self.row().person.given_name.as_deref()
     }
 
     /// Last name.
-    fn family_name(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        Ok(self.row(context)?.person.family_name.clone())
+    fn family_name(&self) -> Option<&str> {
+        self.row().person.family_name.as_deref()
     }
 
     /// Nickname.
-    fn nickname(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        Ok(self.row(context)?.person.nickname.clone())
+    fn nickname(&self) -> Option<&str> {
+        self.row().person.nickname.as_deref()
     }
 
     /// URL of a picture.
-    fn picture(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        self.field(context, |user| user.picture.clone().map(Some), |row| row.person.picture.clone())
+    fn picture(&self) -> Option<&str> {
+        self.row().person.picture.as_deref()
     }
 
     /// Phone number.
-    fn phone(&self, context: &Context) -> Result<Option<String>, ApiError> {
-        Ok(self.row(context)?.person.phone.clone())
+    fn phone(&self) -> Option<&str> {
+        self.row().person.phone.as_deref()
     }
 
     /// Names of the user's roles.
-    fn roles(&self, context: &Context) -> Result<Vec<String>, ApiError> {
-        self.field(context, |user| user.roles.clone(), |row| row.roles.clone())
+    fn roles(&self) -> &[String] {
+        &self.row().roles
     }
 
     /// The accepted versions of the terms, in order of acceptance.
@@ -105,13 +89,13 @@ impl Me {
     }
 
     /// When the user was created.
-    fn created_at(&self, context: &Context) -> Result<DateTime, ApiError> {
-        Ok(DateTime(self.row(context)?.created_at))
+    fn created_at(&self) -> DateTime {
+        DateTime(self.row().created_at)
     }
 
     /// When the user last changed.
-    fn updated_at(&self, context: &Context) -> Result<DateTime, ApiError> {
-        Ok(DateTime(self.row(context)?.updated_at))
+    fn updated_at(&self) -> DateTime {
+        DateTime(self.row().updated_at)
     }
 }
 

@@ -3,8 +3,7 @@
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row};
 
-use super::terms::AcceptedTerms;
-use crate::store::columns::{from_millis, json, texts, time};
+use crate::store::columns::{from_millis, texts, time};
 use crate::store::query::first;
 use crate::store::write::Write;
 use crate::store::{Result, Store, StoreError};
@@ -83,12 +82,6 @@ pub(crate) const BY_EMAIL: &str = concat!(
     ", 1 AS rank FROM users u WHERE u.email = ?1 AND u.auth0_id IS NULL ORDER BY rank LIMIT 1"
 );
 
-const WITH_TERMS: &str = concat!(
-    select!(),
-    ", (SELECT json_group_array(json_array(version, accepted_at) ORDER BY accepted_at, version) \
-        FROM accepted_terms WHERE user_id = u.id) AS terms FROM users u WHERE u.id = ?1"
-);
-
 impl Store {
     /// The user with our id, also an erased one.
     pub fn user(&self, id: UserId) -> Result<Option<User>> {
@@ -105,19 +98,6 @@ impl Store {
     /// unverified email of a user with an identity proves nothing, and finds no row.
     pub fn user_by_email(&self, email: &Email) -> Result<Option<User>> {
         self.read_by_key(|connection| by_email(connection, email))
-    }
-
-    /// A user with the terms they accepted, in one query.
-    pub fn user_with_terms(&self, id: UserId) -> Result<Option<(User, Vec<AcceptedTerms>)>> {
-        self.read_by_key(|connection| {
-            first(connection, WITH_TERMS, [id], |row| {
-                let terms: Vec<(String, i64)> = json("accepted_terms", &row.get::<_, String>("terms")?)?;
-                let terms = terms
-                    .into_iter()
-                    .map(|(version, at)| Ok(AcceptedTerms { version, accepted_at: from_millis(at)? }));
-                Ok((read_user(row)?, terms.collect::<Result<_>>()?))
-            })
-        })
     }
 }
 
