@@ -127,6 +127,8 @@ class Vestibule:
 
     def cold_start_ms(self, database: Path) -> float:
         """The milliseconds from the start of the process until `/readyz` answers 200."""
+        # Emptying the log of the round before takes longer than a start.
+        self.log.write_bytes(b"")
         begun = time.perf_counter()
         with self.serve(database):
             return (time.perf_counter() - begun) * 1000
