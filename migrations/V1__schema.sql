@@ -119,8 +119,8 @@ CREATE TABLE accepted_terms (
 -- Which users changed lately. A process that read a row uses what it read until the row changes.
 --
 -- The latest changes, in order. Every process keeps in memory up to which `seq` it has read, and forgets all rows when it
--- missed some. Triggers write it, so that no statement but INSERT OR REPLACE, which fires none for what it deletes, can change
--- or block a user without the running servers noticing, not even one typed into the sqlite3 shell.
+-- missed some. Triggers write it, so that no statement but one with OR REPLACE, which fires none for what it deletes, can
+-- change or block a user without the running servers noticing, not even one typed into the sqlite3 shell.
 CREATE TABLE user_changes (
     seq     INTEGER NOT NULL PRIMARY KEY,
     user_id BLOB    NOT NULL

@@ -149,8 +149,8 @@ impl Shared {
 #[cfg(target_os = "linux")]
 const NICER: i32 = 10;
 
-/// Lets requests that wait for no job go first where there are fewer cores than threads with work. Elsewhere than on Linux
-/// the value is that of the whole process, so it stays.
+/// Lowers this thread's priority, so that requests that need no job run first when cores are scarce. Only on Linux: elsewhere
+/// the value is the whole process's.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Ok(nice) = rustix::process::getpriority_process(None) {

@@ -53,6 +53,8 @@ struct Usage {
     jobs: Semaphore,
     budget: Budget,
     has_exported: AtomicBool,
+    /// Whether a page took too long inline, so that this request reads no other so.
+    is_disk_slow: AtomicBool,
 }
 
 impl Context {
@@ -68,7 +70,12 @@ impl Context {
             request,
             read_time: time - time / 10,
             rate: None,
-            usage: Arc::new(Usage { jobs, budget: Budget::default(), has_exported }),
+            usage: Arc::new(Usage {
+                jobs,
+                budget: Budget::default(),
+                has_exported,
+                is_disk_slow: AtomicBool::new(false),
+            }),
             fields: None,
         }
     }
@@ -177,11 +184,13 @@ impl Context {
         is_filtered: bool,
         job: impl Fn(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        if !is_filtered {
+        if !is_filtered && !self.usage.is_disk_slow.load(Ordering::Relaxed) {
             self.usage.budget.pace(PAGE).await;
             let interrupt = Interrupt::inline(self.services.gate.clock().clone());
             match job(&self.services.store.interruptible(&interrupt)) {
-                Err(StoreError::Database(DatabaseError::Interrupted)) => {}
+                Err(StoreError::Database(DatabaseError::Interrupted)) => {
+                    self.usage.is_disk_slow.store(true, Ordering::Relaxed);
+                }
                 outcome => return Ok(outcome?),
             }
         }

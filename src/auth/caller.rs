@@ -1,5 +1,5 @@
-//! Stage 4: [`Permit`] → [`Caller`]. Finds the current user: in the token's payload, else in our database, else at
-//! Auth0, whose profile is then stored.
+//! Stage 4: [`Permit`] → [`Caller`]. Finds the current user: the row in our database, which the token's payload may equal,
+//! else the profile at Auth0, which is then stored.
 
 use std::sync::Arc;
 

@@ -86,6 +86,10 @@ pub async fn claims(
     // In a box, as the wait is rare: a large future costs each request.
     let published = Box::pin(keys.key(unverified_issuer, header.kid.as_deref())).await?;
     let _turn = Box::pin(door.cache.turn()).await;
+    // Another request may have brought the token meanwhile.
+    if let Some(claims) = door.cache.peek(&digest, |claims| claims.are_current(keys, now)) {
+        return Ok(claims);
+    }
     verify_signature(bearer, &header, &published.key)?;
     // The key is the issuer's own and the signature covers the payload: both are trusted from here on.
     let mut claims = Claims { key: Some(published), ..validate(unverified_payload, policy, now)? };

@@ -280,7 +280,7 @@ impl Explainer<'_> {
             Principal::Machine(_) => return "a machine has no current user".to_owned(),
             Principal::Anonymous => return "an anonymous caller has no current user".to_owned(),
             Principal::User(CurrentUser::Payload(user)) => {
-                return format!("in the payload: {}, without a query", user.id);
+                return format!("in the payload, as in the database: {}", user.id);
             }
             Principal::User(CurrentUser::Row(row)) => row,
         };

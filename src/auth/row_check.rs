@@ -34,8 +34,7 @@ impl RowCheck {
         store.is_unchanged(user.id(), *change).then(|| user.clone())
     }
 
-    /// Keeps the user of an active `row` that was read after `change`. The profile in the row may be large, so a kept row is
-    /// without.
+    /// Keeps the user of an active `row` that was read after `change`. The profile in the row may be large, so it is not kept.
     pub(super) fn keep(&self, payload: Option<PayloadUser>, row: User, change: ChangeNumber) -> CurrentUser {
         let row = Arc::new(User { profile: None, ..row });
         let user = match payload {

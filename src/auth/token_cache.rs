@@ -47,9 +47,14 @@ impl Weighter<TokenDigest, (Claims, u64)> for ByBytes {
 impl TokenCache {
     /// The claims of a token, if `is_current` accepts them.
     pub(super) fn get(&self, token: &TokenDigest, is_current: impl Fn(&Claims) -> bool) -> Option<Claims> {
-        let claims = self.entries.get(token).map(|(claims, _)| claims).filter(is_current);
+        let claims = self.peek(token, is_current);
         if claims.is_some() { &self.hits } else { &self.misses }.count();
         claims
+    }
+
+    /// The same, not counted.
+    pub(super) fn peek(&self, token: &TokenDigest, is_current: impl Fn(&Claims) -> bool) -> Option<Claims> {
+        self.entries.get(token).map(|(claims, _)| claims).filter(is_current)
     }
 
     /// The header of a token, from a token before it, else as `read` reads it. Its signature is not verified yet.
@@ -68,7 +73,7 @@ impl TokenCache {
         self.entries.insert(token, (claims, bytes));
     }
 
-    /// Waits for this token's turn to be verified. As many are verified at once as there are threads, and requests that are
+    /// Waits for this token's turn to be verified. A door verifies as many at once as there are CPUs, and requests that are
     /// ready go before each: a thousand new tokens do not make the others wait for a thousand signature checks.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         let turn = self.turns.acquire().await.ok();

@@ -9,7 +9,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
-use super::resolver::{CachingResolver, MAX_AGE};
+use super::resolver::{Addresses, CachingResolver, MAX_AGE};
 use super::tls::client_tls;
 use super::{Auth0Error, Call, Settings};
 use crate::clock::Clock;
@@ -33,6 +33,7 @@ pub struct Auth0 {
     /// Never locked across a call.
     pub(super) token: Arc<Mutex<Option<ManagementToken>>>,
     quota: Arc<Mutex<Option<Quota>>>,
+    addresses: Addresses,
 }
 
 /// What the tenant allows of calls to its Management API, as it last reported (Auth0: "Rate Limit Policy").
@@ -76,12 +77,14 @@ impl Auth0 {
             .max_idle_age(MAX_AGE)
             .user_agent(concat!("vestibule/", env!("CARGO_PKG_VERSION")))
             .build();
+        let addresses = Addresses::default();
         Ok(Self {
             agent: Agent::with_parts(
                 config,
                 DefaultConnector::default(),
-                CachingResolver::new(DefaultResolver::default(), clock.clone()),
+                CachingResolver::new(DefaultResolver::default(), addresses.clone(), clock.clone()),
             ),
+            addresses,
             settings: Arc::new(settings.clone()),
             clock,
             token: Arc::default(),
@@ -137,7 +140,10 @@ impl Auth0 {
         call: Call,
         answer: Result<Response<Body>, ureq::Error>,
     ) -> Result<String, Auth0Error> {
-        let unreachable = |cause| Auth0Error::Unreachable { call, cause: Box::new(cause) };
+        let unreachable = |cause| {
+            self.addresses.forget();
+            Auth0Error::Unreachable { call, cause: Box::new(cause) }
+        };
         let mut answer = answer.map_err(unreachable)?;
         if call == Call::Profile {
             self.note_quota(answer.headers());

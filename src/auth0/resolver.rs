@@ -2,7 +2,7 @@
 //!
 //! ureq resolves the name for each call, also when it then uses an open connection, and starts a thread for it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::config::Config;
@@ -20,8 +20,19 @@ pub(super) const MAX_AGE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct CachingResolver<R> {
     resolver: R,
-    last: Mutex<Option<Resolved>>,
+    last: Addresses,
     clock: Clock,
+}
+
+/// The addresses that were looked up last. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Addresses(Arc<Mutex<Option<Resolved>>>);
+
+impl Addresses {
+    /// After a call that could not be made: the next one looks them up again.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 #[derive(Debug)]
@@ -35,8 +46,8 @@ struct Resolved {
 type Host = (Option<Scheme>, Option<Authority>);
 
 impl<R> CachingResolver<R> {
-    pub(super) fn new(resolver: R, clock: Clock) -> Self {
-        Self { resolver, last: Mutex::default(), clock }
+    pub(super) fn new(resolver: R, last: Addresses, clock: Clock) -> Self {
+        Self { resolver, last, clock }
     }
 }
 
@@ -48,7 +59,7 @@ impl<R: Resolver> Resolver for CachingResolver<R> {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let (host, now) = ((uri.scheme().cloned(), uri.authority().cloned()), self.clock.elapsed());
-        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = || self.last.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = &*last()
             && last.host == host
             && now < last.good_until
@@ -82,9 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_looked_up_again_when_its_addresses_are_old_or_another_was_asked_for() {
+    fn a_host_is_looked_up_again_when_its_addresses_are_old_or_failed_or_another_was_asked_for() {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
-        let resolver = CachingResolver::new(Ports::default(), clock.clone());
+        let addresses = Addresses::default();
+        let resolver = CachingResolver::new(Ports::default(), addresses.clone(), clock.clone());
         let port = |uri: &'static str| {
             let timeout = NextTimeout::default();
             resolver.resolve(&Uri::from_static(uri), &Config::default(), timeout).unwrap()[0].port()
@@ -93,5 +105,7 @@ mod tests {
         clock.advance(MAX_AGE);
         assert_eq!((port("https://a.example/x"), port("https://b.example/x")), (1, 2));
         assert_eq!((port("http://b.example/x"), port("http://b.example/x")), (3, 3));
+        addresses.forget();
+        assert_eq!(port("http://b.example/x"), 4);
     }
 }

@@ -63,7 +63,7 @@ impl Worker {
 
     /// Notes that scripts ran well.
     pub(super) fn add_warm(&mut self, key: u64) {
-        if self.warm.len() >= WARM {
+        if self.warm.len() >= WARM && !self.warm.contains(&key) {
             self.warm.clear();
         }
         self.warm.insert(key);

@@ -93,14 +93,22 @@ impl<C> ConnectionPool<C> {
         }
         state.unopened -= 1;
         drop(state);
-        let opened = (self.open.0)();
-        if opened.is_err() {
-            let mut state = self.lock();
-            (state.lent, state.unopened) = (state.lent.saturating_sub(1), state.unopened + 1);
-            drop(state);
-            self.returned.notify_all();
-        }
-        Ok(PooledConnection { pool: self, connection: Some(opened?) })
+        let error = match (self.open.0)() {
+            Ok(connection) => return Ok(PooledConnection { pool: self, connection: Some(connection) }),
+            Err(error) => error,
+        };
+        let mut state = self.lock();
+        (state.lent, state.unopened) = (state.lent.saturating_sub(1), state.unopened + 1);
+        self.returned.notify_all();
+        // One that others use now will do as well.
+        let must_wait = |state: &State<C>| state.idle.is_empty() && state.lent > 0 && !state.closed;
+        let mut state = self.wait_while(state, must_wait);
+        let connection = if state.closed { None } else { state.idle.pop() };
+        state.lent += usize::from(connection.is_some());
+        drop(state);
+        connection
+            .map(|connection| PooledConnection { pool: self, connection: Some(connection) })
+            .ok_or(error)
     }
 
     #[cfg(test)]
@@ -135,8 +143,8 @@ impl<C> PooledConnection<'_, C> {
         self.connection.as_mut().ok_or(DatabaseError::Closed)
     }
 
-    /// Returns the connection to the pool if another caller waits for it; says whether. That caller, or one that comes
-    /// before it, or [`ConnectionPool::close`] will have it.
+    /// Returns the connection to the pool if another caller waits for it, and `true` then. That caller, one that overtakes it,
+    /// or [`ConnectionPool::close`] gets it.
     pub(super) fn hand_on(&mut self) -> bool {
         self.give_back(|state| state.waiting > 0 && !state.closed)
     }
@@ -212,6 +220,29 @@ mod tests {
         let third = || pool.with(|_| pool.with(|_| Ok::<_, DatabaseError>(try_use(&pool))));
         assert!(matches!(third().unwrap(), Err(DatabaseError::Busy)));
         assert_eq!((opened.load(Ordering::Relaxed), pool.close().len()), (3, 2));
+    }
+
+    #[test]
+    fn in_place_of_a_connection_that_cannot_be_opened_one_that_comes_back_is_used() {
+        let opened = AtomicUsize::new(0);
+        let open = move || match opened.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(Connection::open_in_memory()?),
+            _ => Err(DatabaseError::Closed),
+        };
+        let pool = ConnectionPool::growing(2, Duration::from_secs(60), open).unwrap();
+        pool.with(|_| {
+            std::thread::scope(|scope| {
+                let second = scope.spawn(|| try_use(&pool));
+                while pool.waiting() == 0 {
+                    std::thread::yield_now();
+                }
+                assert!(!second.is_finished());
+                pool.lock().idle.push(Connection::open_in_memory().unwrap());
+                pool.returned.notify_all();
+                second.join().unwrap()
+            })
+        })
+        .unwrap();
     }
 
     #[test]

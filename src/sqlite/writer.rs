@@ -1,8 +1,8 @@
 //! The one connection that writes, and group commit: changes that wait for it at the same time share a transaction, and so
 //! one sync of the disk.
 //!
-//! A caller hands the connection on with its transaction open, and waits for the commit; the caller for whom no other waits
-//! commits. Each change is a savepoint of its own. A caller is in one group at a time, so a group is never larger than the
+//! A caller hands the connection to the next one with the transaction open, and waits for the commit. The last one commits.
+//! Each change is a savepoint of its own. A caller is in one group at a time, so a group is never larger than the
 //! number of threads that write.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,12 +75,15 @@ impl WriterQueue {
         let group = turn.begin()?;
         let outcome = steps(&turn.pooled.get()?.connection);
         turn.keeps = outcome.is_ok();
+        let has_ended_group = turn.finish();
         drop(turn);
-        // An error can rest on another change of the group, so it waits too.
-        let committed = group.wait();
-        let value = outcome?;
-        committed?;
-        Ok(value)
+        match (outcome, group.wait()) {
+            (outcome, Ok(())) => outcome,
+            // The cause of the group's end.
+            (Err(own), Err(_)) if has_ended_group => Err(own),
+            // An error can rest on another change of the group, which is undone.
+            (_, Err(error)) => Err(error.into()),
+        }
     }
 
     /// Fails when nothing more is written: see [`DatabaseError::SyncFailed`].
@@ -166,7 +169,7 @@ fn as_error(outcome: &Result<(), Failure>) -> Result<(), DatabaseError> {
     outcome.clone().map_err(|(code, text)| rusqlite::Error::SqliteFailure(code, text).into())
 }
 
-/// One change. Dropped, it is kept or undone, and the transaction goes to the next caller or is committed.
+/// One change. Dropped, it is [finished](Turn::finish), also by a panic.
 struct Turn<'a> {
     queue: &'a WriterQueue,
     pooled: PooledConnection<'a, Writer>,
@@ -188,13 +191,13 @@ impl Turn<'_> {
         self.has_savepoint = true;
         Ok(group)
     }
-}
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let Ok(writer) = self.pooled.get() else { return };
+    /// Ends the change: it is kept or undone, and the transaction goes to the next caller or is committed. Returns whether
+    /// SQLite had undone the whole transaction.
+    fn finish(&mut self) -> bool {
+        let Ok(writer) = self.pooled.get() else { return false };
         let connection = &writer.connection;
-        let ended = match (self.has_savepoint, self.keeps) {
+        let ended = match (std::mem::take(&mut self.has_savepoint), self.keeps) {
             (false, _) => Ok(()),
             (true, true) => run(connection, "RELEASE change"),
             (true, false) => {
@@ -203,14 +206,27 @@ impl Drop for Turn<'_> {
         };
         match ended {
             // After some errors SQLite rolls the whole transaction back. The others can try again.
-            Err(_) => writer.end(self.queue, Err((ffi::Error::new(ffi::SQLITE_BUSY), None))),
-            Ok(()) if writer.group.is_some() && self.pooled.hand_on() => {}
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "changes that shared a transaction were undone");
+                writer.end(self.queue, Err((ffi::Error::new(ffi::SQLITE_BUSY), None)));
+                true
+            }
             Ok(()) => {
-                if let Ok(writer) = self.pooled.get() {
+                if !(writer.group.is_some() && self.pooled.hand_on())
+                    && let Ok(writer) = self.pooled.get()
+                {
                     self.queue.commit_group(writer);
                 }
+                false
             }
         }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

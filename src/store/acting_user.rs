@@ -26,7 +26,7 @@ impl Store {
 }
 
 impl Write<'_> {
-    /// Refuses the transaction unless the user is active and their token not revoked.
+    /// Refuses the change unless the user is active and their token not revoked.
     pub(crate) fn ensure_active(&self, acting_user: ActingUser) -> Result<()> {
         let accepted = by_id(self.tx, acting_user.user)?.is_some_and(|user| {
             user.status == Status::Active && user.accepts_token_issued_at(acting_user.issued_at)

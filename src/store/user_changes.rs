@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::user::UserId;
 
 /// How long a read of the changes counts: the time after which a change by another process applies here at the latest. A busy
-/// server then reads 50 times a second, for some microseconds, and an idle one never.
+/// server then reads 50 times a second, for some microseconds, and an idle one twice, for its subscribers.
 const KNOWN_FOR: Duration = Duration::from_millis(20);
 
 /// 128 KiB. With a thousand active users, one change makes a sixteenth of another row be read again.
@@ -35,6 +35,8 @@ pub(crate) struct UserChanges {
     latest: AtomicI64,
     /// Until when `slots` count, in whole milliseconds on the monotonic clock. 0: not at all, as the last read failed.
     known_until: AtomicU64,
+    /// When to read again after a failure.
+    retry_at: AtomicU64,
     /// `None` once closed. The thread that locks it applies changes, so none is missed.
     reader: Mutex<Option<Reader>>,
 }
@@ -78,6 +80,7 @@ impl UserChanges {
             slots: (0..SLOTS).map(|_| AtomicI64::new(1)).collect(),
             latest: AtomicI64::new(1),
             known_until: AtomicU64::new(millis(clock.elapsed() + KNOWN_FOR)),
+            retry_at: AtomicU64::new(0),
             reader: Mutex::new(None),
         };
         let mut reader = Reader { connection, data_version: None, seq: 0, fails: false };
@@ -102,9 +105,13 @@ impl UserChanges {
         if are() {
             return true;
         }
+        let has_failed = || now < self.retry_at.load(Ordering::Acquire);
+        if has_failed() {
+            return false;
+        }
         let mut reader = self.lock();
-        // Another request may have read them meanwhile.
-        are() || self.read(reader.as_mut(), clock)
+        // Another request may have tried meanwhile.
+        are() || !has_failed() && self.read(reader.as_mut(), clock)
     }
 
     /// Returns whether the changes were read; false once closed.
@@ -122,7 +129,9 @@ impl UserChanges {
             );
         }
         reader.fails = outcome.is_err();
-        self.known_until.store(if reader.fails { 0 } else { until }, Ordering::Release);
+        let (known_until, retry_at) = if reader.fails { (0, until) } else { (until, 0) };
+        self.retry_at.store(retry_at, Ordering::Release);
+        self.known_until.store(known_until, Ordering::Release);
         !reader.fails
     }
 

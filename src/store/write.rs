@@ -1,4 +1,4 @@
-//! A write transaction: the steps of the other files are its methods.
+//! One change: the steps of the other files are its methods.
 
 use std::cell::Cell;
 
@@ -14,7 +14,7 @@ use crate::telemetry::RequestId;
 pub(crate) struct Write<'a> {
     /// Within a transaction that holds the lock from its beginning.
     pub(crate) tx: &'a Connection,
-    /// The one moment of this transaction, in whole milliseconds, as rows store it.
+    /// The one moment of this change, in whole milliseconds, as rows store it.
     pub(crate) now: Timestamp,
     pub(crate) request: Option<RequestId>,
     /// Whether blocks go to the outbox for Auth0.

@@ -9,9 +9,9 @@ use super::{Auth0Id, Email, User, UserId};
 /// The current user: their row, and where it was found.
 #[derive(Debug, Clone)]
 pub enum CurrentUser {
-    /// In the token's payload, which says the same as the row.
+    /// In the token's payload, which equals the row.
     Payload(Arc<User>),
-    /// In the database only.
+    /// In the database; the token has no payload, or one that differs.
     Row(Arc<User>),
 }
 

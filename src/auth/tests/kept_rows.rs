@@ -183,6 +183,16 @@ async fn a_token_seen_before_is_answered_as_a_new_one_whatever_changes() {
 }
 
 #[tokio::test]
+async fn requests_that_bring_a_new_token_at_once_share_what_is_found() {
+    let world = World::new();
+    let (token, store) = (world.tokens().swap_remove(0), &world.stores[0]);
+    let before = store.queries();
+    let ask = || world.ask(&world.door.rules, &token);
+    let (first, second) = tokio::join!(ask(), ask());
+    assert_eq!((shown(first).0, shown(second).0, store.queries() - before), ("row", "row", 1));
+}
+
+#[tokio::test]
 async fn rows_are_kept_without_a_query_until_they_change() {
     let world = World::new();
     let (token, store) = (world.tokens().swap_remove(0), &world.stores[0]);

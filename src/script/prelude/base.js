@@ -65,7 +65,7 @@
     login.ended = true;
     const { kind, text, line } = host.describe(thrown);
     const { absent } = login;
-    const why = kind === 'TypeError' && absent && !(absent.name in absent.of) ? `; ${host.missing(absent.path)}` : '';
+    const why = kind === 'TypeError' && absent && !(absent.name in absent.of) ? `; note that ${host.missing(absent.path)}` : '';
     if (kind === 'UnauthorizedError') return host.deny(index, 'Unauthorized', text);
     if (kind === 'ValidationError') return host.deny(index, 'Validation', text);
     if (kind === 'InternalError' && text === 'out of memory') {

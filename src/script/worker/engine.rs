@@ -131,8 +131,8 @@ impl Engine {
         verdict
     }
 
-    /// Collects garbage, drops all contexts when they have grown too large, and opens the spare one. Between runs, so that no
-    /// login waits for it.
+    /// Collects garbage, drops all contexts when they have grown too large, and opens the spare one. Between runs, and before
+    /// the first: only a login that comes at once waits for it.
     pub(super) fn tidy(&mut self) {
         self.runtime.iter().for_each(Runtime::run_gc);
         if self.is_half_full() {

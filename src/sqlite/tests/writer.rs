@@ -135,6 +135,16 @@ fn a_failed_commit_is_that_of_all_and_leaves_nothing() {
 }
 
 #[test]
+fn an_error_that_may_rest_on_a_change_that_is_not_stored_is_not_returned() {
+    let test = TestQueue::new(|commit| commit == 0);
+    let first = test.add_beside(1, || {
+        let refused: Result<(), _> = test.queue.in_group(|_| Err(DatabaseError::Closed));
+        assert!(matches!(refused, Err(DatabaseError::Sqlite(_))));
+    });
+    assert!(matches!(first, Err(DatabaseError::Sqlite(_))));
+}
+
+#[test]
 fn when_sqlite_rolls_the_transaction_back_the_others_can_try_again() {
     let test = TestQueue::new(|_| false);
     let first = test.add_beside(1, || {

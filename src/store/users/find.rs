@@ -27,7 +27,7 @@ macro_rules! select {
 /// The columns that [`read_user`] reads, for lists: without profiles, which would be most of their size.
 pub(crate) const SELECT: &str = select!("NULL");
 
-/// Which columns of a list of users are read: one bit each, in the order of [`SELECT`].
+/// Which columns of a list of users are read: one bit each, in the order in which the store selects them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserColumns(u32);
 
